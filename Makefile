@@ -1,0 +1,68 @@
+# One entry point for people and machines. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+# One thread a process: on small machines two single-threaded workers beat one with two threads.
+THREADS ?= 1
+export OMP_NUM_THREADS ?= $(THREADS)
+export TOKENIZERS_PARALLELISM := false
+WORKERS ?= 2
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %s" % sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (the first time downloads PyTorch and takes some minutes) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: install
+install: $(READY) ## make the virtual environment and install everything, pinned
+
+.PHONY: demo
+demo: $(READY) ## start a server, stream speech to it in real time, show what comes back; both directions
+	@$(BIN)/translate-svc demo
+
+.PHONY: test
+test: lint ## everything that guards a change: lint, then all tests that are not marked slow
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu"
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(READY) ## rewrite the sources in the project's format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+.PHONY: protos
+protos: $(READY) ## regenerate translate_svc/v1 from protos/
+	$(BIN)/python protos/generate.py
+
+.PHONY: quality
+quality: $(READY) ## translate the held-out sentences and write docs/quality.md (about half an hour)
+	$(BIN)/python -m benchmarks.quality
+
+.PHONY: bench
+bench: $(READY) ## measure throughput and latency, write benchmarks/results/
+	$(BIN)/python -m benchmarks.throughput
+
+.PHONY: starter
+starter: $(READY) ## train model_cache/starter anew (two hours on two cores; resumes; needs espeak-ng's library)
+	$(BIN)/python -m training.starter
+
+.PHONY: clean
+clean: ## remove what the other targets made, except trained weights
+	rm -rf $(VENV) dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

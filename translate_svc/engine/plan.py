@@ -1,0 +1,157 @@
+"""The contract between scheduler and runner: one ``StepPlan`` in, one ``StepResult`` out. Plain data.
+
+The scheduler decides and imports no torch; the runner computes and owns every tensor. Results are matched by
+``SequenceKey`` (or request id), never by slot alone: a slot is reused as soon as it is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.types import Samples
+
+
+class SequenceKey(NamedTuple):
+    """Names one target language of one request."""
+
+    request_id: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodeItem:
+    """Encode ``samples`` once and write its cross-attention cache into every slot of ``slots``.
+
+    Slot ``slots[i]`` belongs to sequence ``i`` from here on, whatever it held before.
+    """
+
+    request_id: str
+    samples: Samples
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeItem:
+    """Feed ``token_id`` at ``position`` of a slot.
+
+    Assumes the slot was encoded for ``key``'s request and positions 0..position-1 were fed.
+    The prompt is fed like any other token: ``</s>`` at 0 and the language at 1; what position 0 predicts is not used.
+    """
+
+    key: SequenceKey
+    slot: int
+    position: int
+    token_id: int
+    attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextToUnitItem:
+    """Units for a finished text from the hidden states kept in ``slot``.
+
+    ``token_ids`` is all that was fed: ``</s>``, language, tokens (the end token was predicted, never fed).
+    """
+
+    key: SequenceKey
+    slot: int
+    token_ids: tuple[int, ...]
+    language: str
+    duration_factor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VocodeItem:
+    """Waveform of ``units[start_unit:end_unit]``, heard in the context of all ``units``."""
+
+    key: SequenceKey
+    units: npt.NDArray[np.int64]
+    start_unit: int
+    end_unit: int
+    language: str
+    speaker_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """All the work of one step. An empty plan is never executed."""
+
+    encode: tuple[EncodeItem, ...] = ()
+    decode: tuple[DecodeItem, ...] = ()
+    text_to_unit: tuple[TextToUnitItem, ...] = ()
+    vocode: tuple[VocodeItem, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.encode or self.decode or self.text_to_unit or self.vocode)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """``encoder_frames`` of 160 ms each (published stride) now stand in the request's slots."""
+
+    request_id: str
+    encoder_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The most probable next token and its natural log-probability.
+
+    ``source_ms``: centre of the encoder frame that the named layer's heads look at most, when asked for.
+    """
+
+    key: SequenceKey
+    token_id: int
+    log_probability: float
+    source_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitsMade:
+    """Vocoder units (one per 20 ms, offset already removed) and the frames given to each character."""
+
+    key: SequenceKey
+    units: npt.NDArray[np.int64]
+    character_durations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocoded:
+    """Samples of the units asked for: ``(end_unit - start_unit) * 320``."""
+
+    key: SequenceKey
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One item failed alone. ``sequence`` None: the whole request (its encoding) failed."""
+
+    request_id: str
+    sequence: int | None
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """Wall time of one stage in this step and how many items shared it."""
+
+    stage: str
+    duration_ms: float
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step made: every item of the plan is either in one of these or in ``failures``, exactly once."""
+
+    encoded: tuple[Encoded, ...] = ()
+    decoded: tuple[Decoded, ...] = ()
+    units: tuple[UnitsMade, ...] = ()
+    vocoded: tuple[Vocoded, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    stages: tuple[StageReport, ...] = ()

@@ -1,0 +1,143 @@
+"""What the engine is asked, what it answers, and the protocol both sides meet on. Plain data, no torch.
+
+Every answer carries the request's id and, where it concerns one target language, the *sequence* index: the
+position in ``Request.sequences``. Order per sequence: ``TokenDecoded``*, ``TextFinished``, ``UnitsPredicted``
+(when asked for), ``WaveformPiece``*, ``SequenceFinished``; then, once all sequences have finished,
+``RequestFinished``, the last event of a request. An aborted request gets no further event.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from translate_svc.types import Samples, StageTiming
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSpec:
+    """One target language of a request (the transcript is the source language as a target)."""
+
+    language: str
+    speech: bool = False
+    speaker_id: int = 0
+    duration_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """One utterance: 16 kHz mono float32 ``samples``, encoded once for all ``sequences``.
+
+    ``source_times`` asks for each token's place in the source (costs one attention read a step).
+    """
+
+    request_id: str
+    samples: Samples
+    sequences: tuple[SequenceSpec, ...]
+    source_times: bool = False
+
+
+class FinishStatus(enum.Enum):
+    """How a sequence or a request came out."""
+
+    OK = "ok"
+    EMPTY = "empty"  # the model said nothing: no text, hence no speech
+    TRUNCATED = "truncated"  # stopped at the token limit; what was said is delivered
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDecoded:
+    """One token and the text it makes final (append-only; empty while a character is incomplete)."""
+
+    request_id: str
+    sequence: int
+    token_id: int
+    text: str
+    log_probability: float
+    source_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextFinished:
+    """The whole text; equals the concatenation of the deltas plus ``tail``, the last delta."""
+
+    request_id: str
+    sequence: int
+    text: str
+    tail: str
+    tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsPredicted:
+    """T2U's output: one unit per 20 ms, and the frames given to each character."""
+
+    request_id: str
+    sequence: int
+    units: tuple[int, ...]
+    character_durations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaveformPiece:
+    """Speech from ``start_samples`` on (16 kHz, counted from the start of the sequence's speech)."""
+
+    request_id: str
+    sequence: int
+    start_samples: int
+    samples: Samples
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceFinished:
+    """Last event of one sequence. ``error`` is for people and free of callers' data."""
+
+    request_id: str
+    sequence: int
+    status: FinishStatus
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished:
+    """Last event of a request."""
+
+    request_id: str
+    status: FinishStatus
+    timings: tuple[StageTiming, ...] = ()
+    error: str = ""
+
+
+EngineEvent = (
+    TokenDecoded | TextFinished | UnitsPredicted | WaveformPiece | SequenceFinished | RequestFinished
+)
+
+Deliver = Callable[[EngineEvent], None]
+"""Called on the event loop's thread, in order; must not block and must not raise."""
+
+
+class Engine(Protocol):
+    """What a session needs of an engine; ``AsyncEngine`` and the tests' scripted engine implement it.
+
+    A request's undelivered events are bounded: at most its token limit, plus the pieces it has credit for.
+    """
+
+    def submit(self, request: Request, deliver: Deliver) -> None:
+        """Queues a request.
+
+        Raises:
+            InvalidArgument: the request can never run (too long, unknown language, not finite).
+            ResourceExhausted: the waiting line is full.
+            Unavailable: the engine is stopping or lost its device.
+        """
+
+    def abort(self, request_id: str) -> None:
+        """Drops a request within one step; no event of it is delivered after this returns. Idempotent."""
+
+    def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
+        """Gives a sequence credit for further waveform pieces. Unknown requests are ignored."""
