@@ -314,7 +314,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001 - the contract's own word
+class Warning:
     """Something went wrong that the stream survives. ``code`` is stable, ``message`` is for people."""
 
     code: str

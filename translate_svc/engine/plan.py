@@ -39,7 +39,8 @@ class DecodeItem:
     """Feed ``token_id`` at ``position`` of a slot.
 
     Assumes the slot was encoded for ``key``'s request and positions 0..position-1 were fed.
-    The prompt is fed like any other token: ``</s>`` at 0 and the language at 1; what position 0 predicts is not used.
+    The prompt is fed like any other token: ``</s>`` at 0, the language at 1; what position 0 predicts is not
+    used.
     """
 
     key: SequenceKey
