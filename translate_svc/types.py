@@ -352,3 +352,42 @@ SessionEvent = (
     | GoAway
     | Closed
 )
+
+
+# ------------------------------------------------------------------ what a server is
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The loaded checkpoint. ``license`` is an SPDX identifier, ``revision`` opaque; empty when not known."""
+
+    name: str
+    revision: str = ""
+    license: str = ""
+    device: str = ""
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What a server admits; 0 means not limited, or not served. Message sizes are filled in by the transport."""
+
+    max_streams: int = 0
+    max_targets: int = 0
+    max_utterance_ms: int = 0
+    max_message_bytes: int = 0
+    max_audio_chunk_bytes: int = 0
+    max_clip_bytes: int = 0
+    max_text_characters: int = 0
+    max_unacknowledged: int = 0
+    input_encodings: tuple[Encoding, ...] = ()
+    output_encodings: tuple[Encoding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Which version of this package serves which model, and within which limits."""
+
+    version: str
+    model: ModelInfo
+    limits: ServerLimits

@@ -447,26 +447,22 @@ class ListLanguagesResponse(_message.Message):
     def __init__(self, languages: _Optional[_Iterable[_Union[Language, _Mapping]]] = ...) -> None: ...
 
 class Language(_message.Message):
-    __slots__ = ("code", "bcp47", "name", "speech_input", "text_output", "speech_output", "speaker_ids", "default_speaker_id", "text_input")
+    __slots__ = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids")
     CODE_FIELD_NUMBER: _ClassVar[int]
     BCP47_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
-    SPEECH_INPUT_FIELD_NUMBER: _ClassVar[int]
-    TEXT_OUTPUT_FIELD_NUMBER: _ClassVar[int]
-    SPEECH_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_IN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_OUT_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_IDS_FIELD_NUMBER: _ClassVar[int]
-    DEFAULT_SPEAKER_ID_FIELD_NUMBER: _ClassVar[int]
-    TEXT_INPUT_FIELD_NUMBER: _ClassVar[int]
     code: str
     bcp47: str
     name: str
-    speech_input: bool
-    text_output: bool
-    speech_output: bool
+    speech_in: bool
+    text: bool
+    speech_out: bool
     speaker_ids: _containers.RepeatedScalarFieldContainer[int]
-    default_speaker_id: int
-    text_input: bool
-    def __init__(self, code: _Optional[str] = ..., bcp47: _Optional[str] = ..., name: _Optional[str] = ..., speech_input: _Optional[bool] = ..., text_output: _Optional[bool] = ..., speech_output: _Optional[bool] = ..., speaker_ids: _Optional[_Iterable[int]] = ..., default_speaker_id: _Optional[int] = ..., text_input: _Optional[bool] = ...) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., bcp47: _Optional[str] = ..., name: _Optional[str] = ..., speech_in: _Optional[bool] = ..., text: _Optional[bool] = ..., speech_out: _Optional[bool] = ..., speaker_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()
