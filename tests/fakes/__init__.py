@@ -1,0 +1,1 @@
+"""Stand-ins that implement the real protocols, deterministic and free of torch."""

@@ -1,0 +1,285 @@
+"""An engine that says what a script tells it, on the event loop's own clock.
+
+It implements ``translate_svc.engine.request.Engine`` with the guarantees the real one gives: events arrive on
+the loop's thread, in the documented order per sequence, never inside ``submit``; nothing after ``abort``;
+pieces wait for credit; a full waiting line refuses. All delays are ``asyncio.sleep``, so a loop with virtual
+time runs it without waiting.
+
+    def script(request: Request) -> ScriptedRequest:
+        return ScriptedRequest(sequences=(ScriptedSequence(deltas=("good", " day"), piece_units=(25, 50)),))
+
+    engine = ScriptedEngine(script)
+    engine.submit(request, events.append)
+
+Without a script every target says its language and the length of the source (``echo_script``). What a test
+wants to know afterwards stands in ``submitted``, ``aborted``, ``granted`` and ``live_request_ids``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from translate_svc.engine.request import (
+    Deliver,
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.engine.sequence import combined_status
+from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedSequence:
+    """What one target language says and when.
+
+    ``deltas``: the text of each token; none means the model says nothing (``EMPTY``). ``piece_units``: the
+    length of each waveform piece, used only where the request asks for speech. ``amplitude``: the value of
+    every sample. ``fail_after_tokens``: fail once so many tokens are out. ``fail_after_pieces``: likewise for
+    pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
+    times.
+    """
+
+    deltas: tuple[str, ...] = ("hello", " world")
+    piece_units: tuple[int, ...] = (25, 50)
+    amplitude: float = 0.25
+    truncated: bool = False
+    token_interval_s: float = 0.02
+    text_to_unit_s: float = 0.05
+    piece_interval_s: float = 0.05
+    fail_after_tokens: int | None = None
+    fail_after_pieces: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedRequest:
+    """One ``ScriptedSequence`` per sequence of the request, after ``encode_s``. ``encode_fails``: all of it
+    fails.
+    """
+
+    sequences: tuple[ScriptedSequence, ...]
+    encode_s: float = 0.1
+    encode_fails: bool = False
+
+
+Script = Callable[[Request], ScriptedRequest]
+
+
+def echo_script(request: Request) -> ScriptedRequest:
+    """Every target says its language and the number of source samples, in two tokens."""
+    return ScriptedRequest(
+        tuple(
+            ScriptedSequence(deltas=(spec.language, f" {len(request.samples)}")) for spec in request.sequences
+        )
+    )
+
+
+class _Failed(Exception):
+    """The script makes this sequence fail here."""
+
+
+@dataclass(slots=True, eq=False)
+class _Live:
+    request: Request
+    deliver: Deliver
+    script: ScriptedRequest
+    credits: list[int]
+    credit_arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    open: bool = True
+    statuses: dict[int, FinishStatus] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+
+    def emit(self, event: EngineEvent) -> None:
+        if self.open:
+            self.deliver(event)
+
+    def finish_sequence(self, sequence: int, status: FinishStatus, error: str = "") -> None:
+        self.statuses[sequence] = status
+        self.emit(SequenceFinished(self.request.request_id, sequence, status, error))
+
+
+class ScriptedEngine:
+    """See the module. Use it on one event loop, from its thread.
+
+    ``initial_credit_pieces``: pieces a sequence may deliver before the first ``grant``.
+    ``max_running_requests``: further ones wait in line, first come first served.
+    ``max_waiting_requests``: a longer line makes ``submit`` raise ``ResourceExhausted``.
+    """
+
+    def __init__(
+        self,
+        script: Script = echo_script,
+        *,
+        initial_credit_pieces: int = 4,
+        max_running_requests: int = 1_000,
+        max_waiting_requests: int = 1_000,
+    ) -> None:
+        self._script = script
+        self._initial_credit_pieces = initial_credit_pieces
+        self._max_running_requests = max_running_requests
+        self._max_waiting_requests = max_waiting_requests
+        self._live: dict[str, _Live] = {}
+        self._waiting: deque[_Live] = deque()
+        self._running = 0
+        self._refusal: TranslateSvcError | None = None
+        self._lost = False
+        self.submitted: list[Request] = []
+        self.aborted: list[str] = []
+        self.granted: list[tuple[str, int, int]] = []
+
+    @property
+    def live_request_ids(self) -> frozenset[str]:
+        """Requests that are waiting or running."""
+        return frozenset(self._live)
+
+    def refuse_next(self, error: TranslateSvcError) -> None:
+        """Makes the next ``submit`` raise ``error``."""
+        self._refusal = error
+
+    def lose_device(self) -> None:
+        """Fails every live request, as a dead device does, and makes every later ``submit`` unavailable."""
+        self._lost = True
+        for live in list(self._live.values()):
+            self._cancel(live)
+            self._fail_unfinished(live, "the device was lost")
+            live.open = False
+
+    def submit(self, request: Request, deliver: Deliver) -> None:
+        """See ``Engine.submit``."""
+        if self._lost:
+            raise Unavailable("the engine lost its device")
+        if self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            raise refusal
+        if request.request_id in self._live:
+            raise InvalidArgument("is in use", field="request_id")
+        if self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
+            raise ResourceExhausted("the waiting line is full", retry_after_s=1.0)
+        script = self._script(request)
+        if len(script.sequences) != len(request.sequences):
+            raise AssertionError("the script must give one ScriptedSequence per sequence of the request")
+        credits = [self._initial_credit_pieces] * len(request.sequences)
+        live = _Live(request, deliver, script, credits)
+        self._live[request.request_id] = live
+        self.submitted.append(request)
+        self._waiting.append(live)
+        self._start_waiting()
+
+    def abort(self, request_id: str) -> None:
+        """See ``Engine.abort``."""
+        live = self._live.get(request_id)
+        if live is None:
+            return
+        self.aborted.append(request_id)
+        live.open = False
+        self._cancel(live)
+
+    def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
+        """See ``Engine.grant``."""
+        live = self._live.get(request_id)
+        if live is None:
+            return
+        self.granted.append((request_id, sequence, pieces))
+        live.credits[sequence] += pieces
+        live.credit_arrived.set()
+
+    def _start_waiting(self) -> None:
+        while self._waiting and self._running < self._max_running_requests:
+            live = self._waiting.popleft()
+            self._running += 1
+            live.task = asyncio.get_running_loop().create_task(self._run(live))
+
+    def _cancel(self, live: _Live) -> None:
+        """Takes a request out of the engine at once; its task ends later, silently."""
+        del self._live[live.request.request_id]
+        if live.task is None:
+            self._waiting.remove(live)
+        else:
+            live.task.cancel()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._running -= 1
+        self._start_waiting()
+
+    async def _run(self, live: _Live) -> None:
+        await asyncio.sleep(live.script.encode_s)
+        if not live.script.encode_fails:
+            async with asyncio.TaskGroup() as group:
+                for sequence in range(len(live.request.sequences)):
+                    group.create_task(self._run_sequence(live, sequence))
+        if not live.open:
+            return
+        del self._live[live.request.request_id]
+        if live.script.encode_fails:
+            self._fail_unfinished(live, "encoding failed")
+        else:
+            timings = (StageTiming("encode", live.script.encode_s * 1000, 1),)
+            status = combined_status(live.statuses.values())
+            live.emit(RequestFinished(live.request.request_id, status, timings))
+        live.open = False
+        self._leave()
+
+    def _fail_unfinished(self, live: _Live, error: str) -> None:
+        for sequence in range(len(live.request.sequences)):
+            if sequence not in live.statuses:
+                live.finish_sequence(sequence, FinishStatus.FAILED, error)
+        live.emit(RequestFinished(live.request.request_id, FinishStatus.FAILED, error=error))
+
+    async def _run_sequence(self, live: _Live, sequence: int) -> None:
+        script = live.script.sequences[sequence]
+        try:
+            await self._say_text(live, sequence, script)
+            if live.request.sequences[sequence].speech and script.deltas:
+                await self._say_speech(live, sequence, script)
+        except _Failed as failure:
+            live.finish_sequence(sequence, FinishStatus.FAILED, str(failure))
+            return
+        status = FinishStatus.TRUNCATED if script.truncated else FinishStatus.OK
+        live.finish_sequence(sequence, status if script.deltas else FinishStatus.EMPTY)
+
+    async def _say_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
+        request_id = live.request.request_id
+        for index, delta in enumerate(script.deltas):
+            if script.fail_after_tokens == index:
+                raise _Failed("decoding failed")
+            await asyncio.sleep(script.token_interval_s)
+            source_ms = index * 160 if live.request.source_times else None
+            live.emit(TokenDecoded(request_id, sequence, 100 + index, delta, -0.1, source_ms))
+        if script.fail_after_tokens == len(script.deltas):
+            raise _Failed("decoding failed")
+        await asyncio.sleep(script.token_interval_s)
+        text = "".join(script.deltas)
+        live.emit(TextFinished(request_id, sequence, text, "", len(script.deltas), script.truncated))
+
+    async def _say_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
+        request_id = live.request.request_id
+        await asyncio.sleep(script.text_to_unit_s)
+        if script.fail_after_pieces == 0:
+            raise _Failed("text to unit failed")
+        live.emit(UnitsPredicted(request_id, sequence, tuple(range(sum(script.piece_units))), ()))
+        start_samples = 0
+        for index, units in enumerate(script.piece_units):
+            while live.credits[sequence] == 0:
+                live.credit_arrived.clear()
+                await live.credit_arrived.wait()
+            live.credits[sequence] -= 1
+            await asyncio.sleep(script.piece_interval_s)
+            samples = np.full(units * SAMPLES_PER_UNIT, script.amplitude, np.float32)
+            final = index == len(script.piece_units) - 1
+            live.emit(WaveformPiece(request_id, sequence, start_samples, samples, final))
+            start_samples += len(samples)
+            if script.fail_after_pieces == index + 1:
+                raise _Failed("vocoding failed")

@@ -1,0 +1,141 @@
+"""Where a request and its sequences stand. Mutable state, owned by the scheduler alone."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.detokenize import Detokenizer, Tokenizer
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import DecodeItem, SequenceKey, StageReport, TextToUnitItem, VocodeItem
+from translate_svc.engine.request import FinishStatus, Request, SequenceSpec
+from translate_svc.types import StageTiming
+
+
+class Phase(enum.Enum):
+    """Where a sequence stands. DECODE and T2U hold a slot, as ENCODE does; VOCODE no longer."""
+
+    WAITING = "waiting"
+    ENCODE = "encode"
+    DECODE = "decode"
+    T2U = "t2u"
+    VOCODE = "vocode"
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+TERMINAL_PHASES = frozenset({Phase.FINISHED, Phase.FAILED, Phase.ABORTED})
+
+
+@dataclass(slots=True, eq=False)
+class SequenceState:
+    """One target language of a request.
+
+    ``token_ids``: all that is to be fed, in order: ``</s>``, language, then every token decoded.
+    ``fed_tokens``: how many of them were. ``piece_start_unit``: where the next waveform piece begins.
+    """
+
+    key: SequenceKey
+    spec: SequenceSpec
+    token_ids: list[int]
+    detokenizer: Detokenizer
+    credit_pieces: int
+    attention: bool
+    phase: Phase = Phase.WAITING
+    slot: int | None = None
+    fed_tokens: int = 0
+    truncated: bool = False
+    units: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    piece_start_unit: int = 0
+    pieces_planned: int = 0
+
+    @property
+    def terminal(self) -> bool:
+        """Nothing more will come of this sequence."""
+        return self.phase in TERMINAL_PHASES
+
+    @property
+    def held_slot(self) -> int:
+        """The slot, in the phases that hold one."""
+        assert self.slot is not None, "phases that decode or read hidden states hold a slot"
+        return self.slot
+
+    def decode_item(self) -> DecodeItem:
+        """Feeds the next token. Attention is not asked of position 0, whose prediction is not used."""
+        position = self.fed_tokens
+        attention = self.attention and position > 0
+        return DecodeItem(self.key, self.held_slot, position, self.token_ids[position], attention)
+
+    def text_to_unit_item(self) -> TextToUnitItem:
+        """Units of the whole text."""
+        spec = self.spec
+        return TextToUnitItem(
+            self.key, self.held_slot, tuple(self.token_ids), spec.language, spec.duration_factor
+        )
+
+    def vocode_item(self, limits: EngineLimits) -> VocodeItem:
+        """The next piece. Cuts depend on the units alone, never on load, so that results do not either."""
+        spec = self.spec
+        end = self.piece_start_unit + self.next_piece_units(limits)
+        return VocodeItem(self.key, self.units, self.piece_start_unit, end, spec.language, spec.speaker_id)
+
+    def next_piece_units(self, limits: EngineLimits) -> int:
+        """Short at first, doubling up to the limit; a remainder too short for a piece joins the last one."""
+        remaining = len(self.units) - self.piece_start_unit
+        piece = min(limits.max_piece_units, limits.first_piece_units << min(self.pieces_planned, 32))
+        return remaining if remaining - piece < limits.first_piece_units else piece
+
+
+@dataclass(slots=True, eq=False)
+class RequestState:
+    """A request and its sequences. ``timings``: per stage, milliseconds shared and the largest batch."""
+
+    request: Request
+    sequences: tuple[SequenceState, ...]
+    error: str = ""
+    statuses: list[FinishStatus] = field(default_factory=list)
+    timings: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits) -> RequestState:
+        """A request as it arrives, waiting.
+
+        Raises:
+            KeyError: the tokenizer does not know a language.
+        """
+        return cls(
+            request,
+            tuple(
+                SequenceState(
+                    SequenceKey(request.request_id, index),
+                    spec,
+                    [tokenizer.eos_token_id, tokenizer.language_token(spec.language)],
+                    Detokenizer(tokenizer),
+                    limits.initial_credit_pieces,
+                    request.source_times,
+                )
+                for index, spec in enumerate(request.sequences)
+            ),
+        )
+
+    def add_timing(self, report: StageReport) -> None:
+        """Adds one step's share of a stage."""
+        duration_ms, batch_size = self.timings.get(report.stage, (0.0, 0))
+        self.timings[report.stage] = duration_ms + report.duration_ms, max(batch_size, report.batch_size)
+
+    def stage_timings(self) -> tuple[StageTiming, ...]:
+        """What ``RequestFinished`` tells, in the order the stages were first entered."""
+        return tuple(StageTiming(stage, *total) for stage, total in self.timings.items())
+
+
+def combined_status(statuses: Collection[FinishStatus]) -> FinishStatus:
+    """A request's status from its sequences': FAILED or TRUNCATED where any is, EMPTY where all are."""
+    for status in (FinishStatus.FAILED, FinishStatus.TRUNCATED, FinishStatus.OK):
+        if status in statuses:
+            return status
+    return FinishStatus.EMPTY
