@@ -2,8 +2,9 @@
 
     python protos/generate.py [OUTPUT_ROOT]
 
-``OUTPUT_ROOT`` is the directory that holds (or shall hold) ``translate_svc/v1``; by default the repository itself.
-The stubs are checked in, so that installing the package needs no compiler; a test regenerates and compares them.
+``OUTPUT_ROOT`` is the directory that holds, or shall hold, ``translate_svc/v1``; by default the repository.
+The stubs are checked in, so that installing the package needs no compiler; a test regenerates and compares
+them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PROTO = "translate_svc/v1/speech_translation.proto"
 
 
 def generate(output_root: Path) -> None:
-    """Writes ``speech_translation_pb2.py``, ``_pb2.pyi`` and ``_pb2_grpc.py`` under ``output_root/translate_svc/v1``.
+    """Writes messages, their types and the service under ``output_root/translate_svc/v1``.
 
     Raises:
         RuntimeError: protoc refused the file; it has said why on stderr.

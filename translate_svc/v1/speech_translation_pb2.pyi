@@ -219,10 +219,10 @@ class StreamingTranslateResponse(_message.Message):
     updated: Updated
     cleared: Cleared
     progress: Progress
-    warning: Warning
+    warning: StreamWarning
     go_away: GoAway
     closed: Closed
-    def __init__(self, seq: _Optional[int] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., updated: _Optional[_Union[Updated, _Mapping]] = ..., cleared: _Optional[_Union[Cleared, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ...) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., updated: _Optional[_Union[Updated, _Mapping]] = ..., cleared: _Optional[_Union[Cleared, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ...) -> None: ...
 
 class SampleRange(_message.Message):
     __slots__ = ("start", "end")
@@ -370,7 +370,7 @@ class Progress(_message.Message):
     resume_token: bytes
     def __init__(self, received_samples: _Optional[int] = ..., committed_samples: _Optional[int] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
-class Warning(_message.Message):
+class StreamWarning(_message.Message):
     __slots__ = ("code", "message", "utterance_id", "language")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -433,8 +433,8 @@ class TranslateResponse(_message.Message):
     translation: TextDelta
     audio: SpeechChunk
     utterance_done: UtteranceDone
-    warning: Warning
-    def __init__(self, seq: _Optional[int] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ...) -> None: ...
+    warning: StreamWarning
+    def __init__(self, seq: _Optional[int] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ...) -> None: ...
 
 class ListLanguagesRequest(_message.Message):
     __slots__ = ()

@@ -1,0 +1,292 @@
+"""protobuf <-> types: what goes out comes back, and what types cannot hold is refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translate_svc import types, wire
+from translate_svc.errors import DataLoss, InvalidArgument
+from translate_svc.languages import Language
+from translate_svc.types import (
+    AckInput,
+    AudioFormat,
+    AudioInput,
+    Cleared,
+    ClearInput,
+    Closed,
+    Encoding,
+    EndInput,
+    EndReason,
+    FinalizeInput,
+    GoAway,
+    Inspect,
+    ModelInfo,
+    Opened,
+    Progress,
+    SampleRange,
+    Segmentation,
+    ServerInfo,
+    ServerLimits,
+    SilenceInput,
+    SpeechChunk,
+    SpeechEnded,
+    SpeechStarted,
+    StageTiming,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    TokenInfo,
+    Updated,
+    UpdateInput,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+    VadSettings,
+)
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+counts = st.integers(0, 2**63 - 1)
+small_counts = st.integers(0, 2**31 - 1)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(max_size=12)
+names = st.text(min_size=1, max_size=12)
+formats = st.builds(AudioFormat, st.sampled_from(Encoding), st.integers(1, 2**31 - 1), st.integers(1, 8))
+settings = st.builds(
+    StreamSettings,
+    targets=st.lists(
+        st.builds(TargetSettings, texts, st.booleans(), st.booleans(), st.none() | small_counts, numbers),
+        max_size=3,
+    ).map(tuple),
+    source_language=st.none() | names,
+    include=st.frozensets(st.sampled_from(Inspect)),
+    segmentation=st.sampled_from(Segmentation),
+    vad=st.builds(VadSettings, st.none() | numbers, *(st.none() | small_counts for _ in range(4))),
+)
+configs = st.builds(StreamConfig, formats, formats, settings, st.binary(max_size=8))
+requests = st.one_of(
+    configs,
+    st.builds(AudioInput, st.binary(max_size=16)),
+    st.builds(SilenceInput, counts),
+    st.builds(FinalizeInput),
+    st.builds(UpdateInput, settings),
+    st.builds(ClearInput),
+    st.builds(AckInput, counts),
+    st.builds(EndInput, counts),
+)
+
+ranges = st.builds(SampleRange, counts, counts)
+usages = st.builds(Usage, counts, counts, counts, counts)
+tokens = st.builds(TokenInfo, texts, small_counts, numbers, st.none() | counts)
+timings = st.builds(StageTiming, texts, numbers, small_counts)
+units = st.lists(small_counts, max_size=4).map(tuple)
+events = st.one_of(
+    st.builds(Opened, texts, configs),
+    st.builds(SpeechStarted, counts, counts),
+    st.builds(SpeechEnded, counts, ranges, st.sampled_from(EndReason)),
+    st.builds(
+        TextDelta,
+        counts,
+        ranges,
+        texts,
+        texts,
+        st.booleans(),
+        st.booleans(),
+        st.lists(tokens, max_size=3).map(tuple),
+    ),
+    st.builds(
+        SpeechChunk,
+        counts,
+        ranges,
+        texts,
+        counts,
+        st.binary(max_size=8),
+        st.booleans(),
+        units,
+        units,
+        st.integers(-(2**31), 2**31 - 1),
+    ),
+    st.builds(
+        UtteranceDone,
+        counts,
+        ranges,
+        st.sampled_from(UtteranceStatus),
+        usages,
+        st.lists(timings, max_size=3).map(tuple),
+        st.none() | numbers,
+        st.none() | numbers,
+    ),
+    st.builds(Updated, counts),
+    st.builds(Cleared, counts),
+    st.builds(Progress, counts, counts, st.binary(max_size=8)),
+    st.builds(types.Warning, texts, texts, st.none() | counts, st.none() | names),
+    st.builds(GoAway, counts),
+    st.builds(Closed, st.booleans(), usages),
+)
+
+
+@given(requests)
+def test_a_request_comes_back_as_it_went(message: StreamConfig | types.ClientMessage) -> None:
+    sent = wire.encode_request(message).SerializeToString()
+    assert wire.decode_request(pb.StreamingTranslateRequest.FromString(sent)) == message
+
+
+@given(counts, events)
+def test_an_event_comes_back_as_it_went(seq: int, event: types.SessionEvent) -> None:
+    sent = wire.encode_response(seq, event).SerializeToString()
+    received_seq, received = wire.decode_response(pb.StreamingTranslateResponse.FromString(sent))
+    assert received_seq == seq
+    assert type(received) is type(event)
+    # SpeechChunk has identity as its equality, hence field by field
+    assert received is not None
+    for part in dataclasses.fields(event):
+        assert getattr(received, part.name) == getattr(event, part.name), part.name
+
+
+def test_every_kind_of_message_and_event_has_a_place_in_the_contract() -> None:
+    message_names = {kind.name for kind in pb.StreamingTranslateRequest.DESCRIPTOR.oneofs[0].fields}
+    assert len(message_names) == len(get_args(types.ClientMessage)) + 1  # and `config`
+    event_names = {kind.name for kind in pb.StreamingTranslateResponse.DESCRIPTOR.oneofs[0].fields}
+    # TextDelta has two places, transcript and translation
+    assert len(event_names) == len(get_args(types.SessionEvent)) + 1
+
+
+def valid_config() -> pb.StreamConfig:
+    return pb.StreamConfig(
+        input=pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000),
+        settings=pb.StreamSettings(targets=[pb.TargetSettings(language="spa")]),
+    )
+
+
+def test_what_a_config_leaves_out_takes_the_documented_defaults() -> None:
+    decoded = wire.decode_request(pb.StreamingTranslateRequest(config=valid_config()))
+    assert decoded == StreamConfig(
+        input=AudioFormat(Encoding.PCM_S16LE, 16_000, 1),
+        output=AudioFormat(Encoding.PCM_S16LE, 16_000, 1),
+        settings=StreamSettings(
+            targets=(TargetSettings("spa", text=True, speech=True, duration_factor=1.0),)
+        ),
+    )
+
+
+def test_false_and_zero_are_not_taken_for_absent() -> None:
+    config = valid_config()
+    target = config.settings.targets[0]
+    target.text, target.speaker_id, target.duration_factor = False, 0, 0.0
+    config.settings.vad.threshold = 0.0
+    config.settings.vad.prefix_padding_ms = 0
+    decoded = wire.decode_request(pb.StreamingTranslateRequest(config=config))
+    assert isinstance(decoded, StreamConfig)
+    assert decoded.settings.targets == (TargetSettings("spa", text=False, speaker_id=0, duration_factor=0.0),)
+    assert decoded.settings.vad == VadSettings(threshold=0.0, prefix_padding_ms=0)
+
+
+BROKEN_CONFIGS: dict[str, Callable[[pb.StreamConfig], None]] = {
+    "config.input": lambda config: config.ClearField("input"),
+    "config.input.encoding": lambda config: config.input.ClearField("encoding"),
+    "config.input.sample_rate_hz": lambda config: setattr(config.input, "sample_rate_hz", -8000),
+    "config.input.channels": lambda config: setattr(config.input, "channels", -1),
+    "config.output.encoding": lambda config: setattr(config.output, "sample_rate_hz", 16_000),
+    "config.output.sample_rate_hz": lambda config: setattr(config.output, "encoding", 1),
+    "config.settings": lambda config: config.ClearField("settings"),
+    "config.settings.include[1]": lambda config: config.settings.include.extend([1, 0]),
+    "config.settings.include[0]": lambda config: config.settings.include.append(99),
+    "config.settings.segmentation": lambda config: setattr(config.settings, "segmentation", 7),
+    "config.settings.targets[0].speaker_id": lambda config: setattr(
+        config.settings.targets[0], "speaker_id", -1
+    ),
+    "config.settings.targets[0].duration_factor": lambda config: setattr(
+        config.settings.targets[0], "duration_factor", float("nan")
+    ),
+    "config.settings.vad.threshold": lambda config: setattr(config.settings.vad, "threshold", float("inf")),
+    "config.settings.vad.min_speech_ms": lambda config: setattr(config.settings.vad, "min_speech_ms", -1),
+    "config.settings.vad.min_silence_ms": lambda config: setattr(config.settings.vad, "min_silence_ms", -1),
+    "config.settings.vad.prefix_padding_ms": lambda config: setattr(
+        config.settings.vad, "prefix_padding_ms", -1
+    ),
+    "config.settings.vad.max_utterance_ms": lambda config: setattr(
+        config.settings.vad, "max_utterance_ms", -1
+    ),
+}
+
+
+@pytest.mark.parametrize("field", BROKEN_CONFIGS)
+def test_a_broken_config_is_refused_by_the_name_of_its_field(field: str) -> None:
+    config = valid_config()
+    BROKEN_CONFIGS[field](config)
+    with pytest.raises(InvalidArgument) as refusal:
+        wire.decode_request(pb.StreamingTranslateRequest(config=config))
+    assert refusal.value.field == field
+
+
+BROKEN_REQUESTS = {
+    "message": pb.StreamingTranslateRequest(),
+    "silence.samples": pb.StreamingTranslateRequest(silence=pb.SilenceInput(samples=-1)),
+    "ack.seq": pb.StreamingTranslateRequest(ack=pb.AckInput(seq=-1)),
+    "end.total_samples": pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=-1)),
+    "update.settings": pb.StreamingTranslateRequest(update=pb.UpdateInput()),
+    "update.settings.include[0]": pb.StreamingTranslateRequest(
+        update=pb.UpdateInput(settings=pb.StreamSettings(include=[pb.INSPECT_UNSPECIFIED]))
+    ),
+}
+
+
+@pytest.mark.parametrize("field", BROKEN_REQUESTS)
+def test_a_broken_request_is_refused_by_the_name_of_its_field(field: str) -> None:
+    with pytest.raises(InvalidArgument) as refusal:
+        wire.decode_request(BROKEN_REQUESTS[field])
+    assert refusal.value.field == field
+
+
+def test_an_event_of_a_later_contract_is_none_and_keeps_its_number() -> None:
+    # field 99, length-delimited, empty: what a later server's event looks like to this client
+    later = pb.StreamingTranslateResponse(seq=7).SerializeToString() + bytes([0x9A, 0x06, 0x00])
+    assert wire.decode_response(pb.StreamingTranslateResponse.FromString(later)) == (7, None)
+
+
+def test_a_response_that_cannot_be_understood_is_the_servers_fault() -> None:
+    response = pb.StreamingTranslateResponse(seq=1, utterance_done=pb.UtteranceDone(status=9))  # type: ignore[arg-type]
+    with pytest.raises(DataLoss) as refusal:
+        wire.decode_response(response)
+    assert refusal.value.field == "utterance_done.status"
+
+
+@given(
+    st.builds(
+        ServerInfo,
+        texts,
+        st.builds(ModelInfo, texts, texts, texts, texts, texts),
+        st.builds(
+            ServerLimits,
+            *[small_counts] * 8,
+            st.lists(st.sampled_from(Encoding)).map(tuple),
+            st.lists(st.sampled_from(Encoding)).map(tuple),
+        ),
+    )
+)
+def test_server_info_comes_back_as_it_went(info: ServerInfo) -> None:
+    sent = wire.encode_info(info).SerializeToString()
+    assert wire.decode_info(pb.GetServerInfoResponse.FromString(sent)) == info
+
+
+def test_encodings_of_a_later_contract_are_left_out_of_the_limits() -> None:
+    response = pb.GetServerInfoResponse(limits=pb.Limits(input_encodings=[42, pb.ENCODING_OPUS]))  # type: ignore[list-item]
+    assert wire.decode_info(response).limits.input_encodings == (Encoding.OPUS,)
+
+
+@given(
+    st.lists(
+        st.builds(Language, names, names, names, st.booleans(), st.booleans(), st.booleans(), units),
+        unique_by=lambda language: language.code,
+    )
+)
+def test_languages_come_back_sorted_by_code(languages: list[Language]) -> None:
+    sent = wire.encode_languages(languages).SerializeToString()
+    received = wire.decode_languages(pb.ListLanguagesResponse.FromString(sent))
+    assert list(received) == sorted(languages, key=lambda language: language.code)

@@ -1,0 +1,21 @@
+"""protobuf <-> ``translate_svc.types``, in both directions, for the server and for the client.
+
+What is validated here is only what the plain types cannot hold: a oneof that is not set, an enum that is
+unspecified or unknown, a negative count, a number that is none. Everything else is for the session to judge.
+Errors name the field by its path in the public contract.
+"""
+
+from translate_svc.wire.catalog import decode_info, decode_languages, encode_info, encode_languages
+from translate_svc.wire.events import decode_response, encode_response
+from translate_svc.wire.requests import decode_request, encode_request
+
+__all__ = [
+    "decode_info",
+    "decode_languages",
+    "decode_request",
+    "decode_response",
+    "encode_info",
+    "encode_languages",
+    "encode_request",
+    "encode_response",
+]

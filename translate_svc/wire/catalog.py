@@ -1,0 +1,89 @@
+"""What a server can do: the answers of ``ListLanguages`` and ``GetServerInfo``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from translate_svc.languages import Language
+from translate_svc.types import ModelInfo, ServerInfo, ServerLimits
+from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.wire.enums import ENCODINGS
+
+_LIMIT_COUNTS = (
+    "max_streams",
+    "max_targets",
+    "max_utterance_ms",
+    "max_message_bytes",
+    "max_audio_chunk_bytes",
+    "max_clip_bytes",
+    "max_text_characters",
+    "max_unacknowledged",
+)
+
+
+def encode_languages(languages: Iterable[Language]) -> pb.ListLanguagesResponse:
+    """Sorted by code, as the contract says."""
+    return pb.ListLanguagesResponse(
+        languages=[
+            pb.Language(
+                code=language.code,
+                bcp47=language.bcp47,
+                name=language.name,
+                speech_in=language.speech_in,
+                text=language.text,
+                speech_out=language.speech_out,
+                speaker_ids=language.speaker_ids,
+            )
+            for language in sorted(languages, key=lambda language: language.code)
+        ]
+    )
+
+
+def decode_languages(response: pb.ListLanguagesResponse) -> tuple[Language, ...]:
+    """The inverse of ``encode_languages``."""
+    return tuple(
+        Language(
+            code=language.code,
+            bcp47=language.bcp47,
+            name=language.name,
+            speech_in=language.speech_in,
+            text=language.text,
+            speech_out=language.speech_out,
+            speaker_ids=tuple(language.speaker_ids),
+        )
+        for language in response.languages
+    )
+
+
+def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
+    """Version, model and limits."""
+    model, limits = info.model, info.limits
+    return pb.GetServerInfoResponse(
+        version=info.version,
+        model=pb.ModelInfo(
+            name=model.name,
+            revision=model.revision,
+            license=model.license,
+            device=model.device,
+            dtype=model.dtype,
+        ),
+        limits=pb.Limits(
+            **{name: getattr(limits, name) for name in _LIMIT_COUNTS},
+            input_encodings=[ENCODINGS.encode(encoding) for encoding in limits.input_encodings],
+            output_encodings=[ENCODINGS.encode(encoding) for encoding in limits.output_encodings],
+        ),
+    )
+
+
+def decode_info(response: pb.GetServerInfoResponse) -> ServerInfo:
+    """The inverse of ``encode_info``. Encodings of a later contract are left out."""
+    model, limits = response.model, response.limits
+    return ServerInfo(
+        version=response.version,
+        model=ModelInfo(model.name, model.revision, model.license, model.device, model.dtype),
+        limits=ServerLimits(
+            **{name: getattr(limits, name) for name in _LIMIT_COUNTS},
+            input_encodings=tuple(ENCODINGS.known(limits.input_encodings)),
+            output_encodings=tuple(ENCODINGS.known(limits.output_encodings)),
+        ),
+    )

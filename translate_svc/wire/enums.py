@@ -1,0 +1,80 @@
+"""The contract's enums and the types' ones, one table each."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Generic, TypeVar
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import Encoding, EndReason, Inspect, Segmentation, UtteranceStatus
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+E = TypeVar("E", bound=enum.Enum)
+N = TypeVar("N", bound=int)
+
+
+class EnumTable(Generic[E, N]):
+    """A bijection between the members of an enum and the numbers of the contract's enum."""
+
+    def __init__(self, numbers: Mapping[E, N]) -> None:
+        self._numbers = dict(numbers)
+        self._members: dict[int, E] = {number: member for member, number in numbers.items()}
+
+    def encode(self, member: E) -> N:
+        """The number that stands for ``member``."""
+        return self._numbers[member]
+
+    def decode(self, number: int, field: str) -> E:
+        """The member that ``number`` stands for.
+
+        Raises:
+            InvalidArgument: ``number`` is 0 (unspecified) or of a later contract; names ``field``.
+        """
+        member = self._members.get(number)
+        if member is None:
+            reason = "is required" if number == 0 else f"{number} is not a known value"
+            raise InvalidArgument(reason, field=field)
+        return member
+
+    def known(self, numbers: Iterable[int]) -> list[E]:
+        """The members that ``numbers`` stand for, without those of a later contract."""
+        return [self._members[number] for number in numbers if number in self._members]
+
+
+ENCODINGS = EnumTable(
+    {
+        Encoding.PCM_S16LE: pb.ENCODING_PCM_S16LE,
+        Encoding.PCM_F32LE: pb.ENCODING_PCM_F32LE,
+        Encoding.MULAW: pb.ENCODING_MULAW,
+        Encoding.ALAW: pb.ENCODING_ALAW,
+        Encoding.OPUS: pb.ENCODING_OPUS,
+    }
+)
+INSPECTS = EnumTable(
+    {
+        Inspect.TRANSCRIPT: pb.INSPECT_TRANSCRIPT,
+        Inspect.TOKENS: pb.INSPECT_TOKENS,
+        Inspect.UNITS: pb.INSPECT_UNITS,
+        Inspect.TIMINGS: pb.INSPECT_TIMINGS,
+    }
+)
+SEGMENTATIONS = EnumTable(
+    {Segmentation.VAD: pb.SEGMENTATION_VAD, Segmentation.MANUAL: pb.SEGMENTATION_MANUAL}
+)
+END_REASONS = EnumTable(
+    {
+        EndReason.SILENCE: pb.END_REASON_SILENCE,
+        EndReason.MAX_LENGTH: pb.END_REASON_MAX_LENGTH,
+        EndReason.FINALIZE: pb.END_REASON_FINALIZE,
+        EndReason.END_OF_STREAM: pb.END_REASON_END_OF_STREAM,
+    }
+)
+UTTERANCE_STATUSES = EnumTable(
+    {
+        UtteranceStatus.OK: pb.UTTERANCE_STATUS_OK,
+        UtteranceStatus.EMPTY: pb.UTTERANCE_STATUS_EMPTY,
+        UtteranceStatus.FAILED: pb.UTTERANCE_STATUS_FAILED,
+        UtteranceStatus.CLEARED: pb.UTTERANCE_STATUS_CLEARED,
+    }
+)
