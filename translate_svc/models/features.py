@@ -1,0 +1,171 @@
+"""Log-mel features of the speech encoder, batched over ragged utterances.
+
+The numbers are those of `transformers.SeamlessM4TFeatureExtractor` (Kaldi's filter bank): 25 ms frames
+every 10 ms, offset removed, pre-emphasis 0.97, povey window, 512-point power spectrum, triangular mel
+filters from 20 Hz to the Nyquist frequency, natural logarithm; then mean 0 and variance 1 per utterance and
+mel bin, and two neighbouring frames stacked. A row's numbers never depend on its batch mates: every step
+works on one frame, and the statistics are taken over the row's own frames alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from translate_svc.errors import CheckpointError
+
+_CONFIG_FILE = "preprocessor_config.json"
+_ONLY = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "padding_side": "right"}
+
+_FRAME_MS, _HOP_MS = 25, 10
+_FFT_SAMPLES = 512
+_PRE_EMPHASIS = 0.97
+_SAMPLE_SCALE = float(2**15)  # Kaldi counts in 16-bit steps
+_MEL_FLOOR = 1.192092955078125e-07
+_LOWEST_HZ = 20.0
+_VARIANCE_FLOOR = 1e-7
+
+
+class FeatureExtractor(nn.Module):
+    """Waveforms -> stacked, normalised log-mel frames. Move it with `.to(device)`; it has no parameters."""
+
+    window: Tensor
+    mel_filters: Tensor
+
+    def __init__(self, *, sample_rate_hz: int = 16_000, mel_bins: int = 80, stride: int = 2) -> None:
+        super().__init__()
+        self.sample_rate_hz = sample_rate_hz
+        self.mel_bins = mel_bins
+        self.stride = stride
+        self.frame_samples = sample_rate_hz * _FRAME_MS // 1000
+        self.hop_samples = sample_rate_hz * _HOP_MS // 1000
+        if not 2 <= self.frame_samples <= _FFT_SAMPLES:
+            raise CheckpointError(f"sampling_rate: {sample_rate_hz} Hz is not supported", field=_CONFIG_FILE)
+        self.register_buffer("window", _povey_window(self.frame_samples), persistent=False)
+        self.register_buffer("mel_filters", _kaldi_mel_filters(mel_bins, sample_rate_hz), persistent=False)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> FeatureExtractor:
+        """Reads `preprocessor_config.json` of a checkpoint.
+
+        Raises CheckpointError when it cannot be read or asks for features other than those made here.
+        """
+        try:
+            config = json.loads((Path(folder) / _CONFIG_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError("cannot be read as JSON", field=_CONFIG_FILE) from error
+        if not isinstance(config, dict):
+            raise CheckpointError("is not a JSON object", field=_CONFIG_FILE)
+        for name, only in _ONLY.items():
+            if config.get(name, only) != only:
+                message = f"{name}: {config[name]!r} is not supported, only {only!r}"
+                raise CheckpointError(message, field=_CONFIG_FILE)
+        return cls(
+            sample_rate_hz=_positive(config, "sampling_rate", 16_000),
+            mel_bins=_positive(config, "num_mel_bins", 80),
+            stride=_positive(config, "stride", 2),
+        )
+
+    @property
+    def feature_size(self) -> int:
+        """Width of a stacked frame."""
+        return self.mel_bins * self.stride
+
+    def stacked_frames(self, samples: int) -> int:
+        """Stacked frames of an utterance of so many samples.
+
+        An incomplete stack at the end does not count: transformers zero-fills it, but masks it for the model.
+        """
+        if samples < self.frame_samples:
+            return 0
+        return (1 + (samples - self.frame_samples) // self.hop_samples) // self.stride
+
+    @property
+    def minimum_samples(self) -> int:
+        """The shortest utterance with one stacked frame."""
+        return self.frame_samples + (self.stride - 1) * self.hop_samples
+
+    @torch.no_grad()
+    def forward(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, Tensor]:
+        """Features of 1-D float32 waveforms in [-1, 1] at `sample_rate_hz`.
+
+        Returns `(features, lengths)` on this module's device: float32 (utterances, frames, feature_size),
+        zero behind each row's length, and int64 (utterances,) stacked frames.
+        Raises ValueError for no waveform, one that is not 1-D or one shorter than `minimum_samples`.
+        """
+        rows = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
+        if not rows:
+            raise ValueError("waveforms: none given")
+        for index, row in enumerate(rows):
+            if row.dim() != 1 or len(row) < self.minimum_samples:
+                needs = f"needs 1-D with {self.minimum_samples} samples or more"
+                raise ValueError(f"waveforms[{index}]: shape {tuple(row.shape)}, {needs}")
+        device = self.window.device
+        batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
+        frame_counts = [1 + (len(row) - self.frame_samples) // self.hop_samples for row in rows]
+        frames = torch.tensor(frame_counts, device=device)
+        normalised = self._normalise(self._log_mel(batch), frames)
+        lengths = frames // self.stride
+        longest = max(frame_counts) // self.stride
+        stacked = normalised[:, : longest * self.stride].reshape(len(rows), longest, self.feature_size)
+        in_row = torch.arange(longest, device=device) < lengths[:, None]
+        return (stacked * in_row[:, :, None]).float(), lengths
+
+    def _log_mel(self, batch: Tensor) -> Tensor:
+        """(utterances, samples) -> (utterances, frames, mel_bins) float64"""
+        frames = batch.unfold(1, self.frame_samples, self.hop_samples).double() * _SAMPLE_SCALE
+        frames = frames - frames.mean(dim=-1, keepdim=True)
+        # The first sample of a frame counts as its own predecessor.
+        previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
+        frames = (frames - _PRE_EMPHASIS * previous) * self.window
+        power = torch.fft.rfft(frames, n=_FFT_SAMPLES).abs().square()
+        mel: Tensor = (power @ self.mel_filters).clamp_min(_MEL_FLOOR)
+        return mel.log()
+
+    def _normalise(self, log_mel: Tensor, frames: Tensor) -> Tensor:
+        """Mean 0, variance 1 (ddof 1) over each row's own frames; frames behind a row's end become 0.
+
+        float64, because rounding in the mean of a constant (digital silence) would be blown up below.
+        """
+        in_row = (torch.arange(log_mel.shape[1], device=log_mel.device) < frames[:, None])[:, :, None]
+        count = frames[:, None, None].to(log_mel.dtype)
+        mean = (log_mel * in_row).sum(dim=1, keepdim=True) / count
+        centred = (log_mel - mean) * in_row
+        variance = centred.square().sum(dim=1, keepdim=True) / (count - 1)
+        return centred / (variance + _VARIANCE_FLOOR).sqrt()
+
+
+def _positive(config: dict[str, Any], name: str, default: int) -> int:
+    value = config.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise CheckpointError(f"{name}: {value!r} is not a positive integer", field=_CONFIG_FILE)
+    return value
+
+
+def _povey_window(length: int) -> Tensor:
+    """Kaldi's window: a symmetric Hann window to the power of 0.85. (length,) float64"""
+    return torch.hann_window(length, periodic=False, dtype=torch.float64).pow(0.85)
+
+
+def _kaldi_mel_filters(mel_bins: int, sample_rate_hz: int) -> Tensor:
+    """Triangles that are straight on the mel scale, as Kaldi's. (fft bins, mel_bins) float64"""
+    bins = _FFT_SAMPLES // 2 + 1
+    bin_mels = _mel(torch.arange(bins, dtype=torch.float64) * sample_rate_hz / _FFT_SAMPLES)
+    lowest, highest = (1127.0 * math.log1p(hz / 700.0) for hz in (_LOWEST_HZ, sample_rate_hz / 2))
+    corners = torch.linspace(lowest, highest, mel_bins + 2, dtype=torch.float64)
+    left, centre, right = corners[:-2], corners[1:-1], corners[2:]
+    rising = (bin_mels[:, None] - left) / (centre - left)
+    falling = (right - bin_mels[:, None]) / (right - centre)
+    return torch.minimum(rising, falling).clamp_min(0.0)
+
+
+def _mel(hertz: Tensor) -> Tensor:
+    return 1127.0 * torch.log1p(hertz / 700.0)
