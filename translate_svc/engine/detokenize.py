@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import Protocol
 
+from translate_svc.errors import EngineError
+
 _SPACE = "\u2581"  # SentencePiece's mark of a space
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
@@ -55,10 +57,15 @@ class Detokenizer:
         return "".join(self._deltas)
 
     def push(self, token_id: int) -> str:
-        """Takes the next token; gives the text it makes final, perhaps none."""
-        if self._tokenizer.is_special(token_id):
-            return ""
-        piece = self._tokenizer.piece(token_id)
+        """Takes the next token; gives the text it makes final, perhaps none.
+
+        Raises:
+            EngineError: the tokenizer failed on this token.
+        """
+        try:
+            piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.piece(token_id)
+        except Exception as error:  # whatever it is, it must end this text and no other
+            raise EngineError(f"detokenize: token {token_id} ({type(error).__name__})") from error
         if not piece:
             return ""
         byte = _BYTE_PIECE.fullmatch(piece)

@@ -52,12 +52,17 @@ class SequenceState:
     truncated: bool = False
     units: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     piece_start_unit: int = 0
-    pieces_planned: int = 0
+    pieces_made: int = 0
 
     @property
     def terminal(self) -> bool:
         """Nothing more will come of this sequence."""
         return self.phase in TERMINAL_PHASES
+
+    @property
+    def spoken_status(self) -> FinishStatus:
+        """How a sequence that has text ends when nothing fails."""
+        return FinishStatus.TRUNCATED if self.truncated else FinishStatus.OK
 
     @property
     def held_slot(self) -> int:
@@ -87,7 +92,7 @@ class SequenceState:
     def next_piece_units(self, limits: EngineLimits) -> int:
         """Short at first, doubling up to the limit; a remainder too short for a piece joins the last one."""
         remaining = len(self.units) - self.piece_start_unit
-        piece = min(limits.max_piece_units, limits.first_piece_units << min(self.pieces_planned, 32))
+        piece = min(limits.max_piece_units, limits.first_piece_units << min(self.pieces_made, 32))
         return remaining if remaining - piece < limits.first_piece_units else piece
 
 

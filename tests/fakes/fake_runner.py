@@ -1,0 +1,184 @@
+"""A runner over ``plan.py`` without torch: a model that is a table, and a referee of the scheduler.
+
+What it "computes" depends on the request's samples and the target language alone, as a real model's result
+must. Every assumption that a plan makes on what the runner's memory holds is checked, so that a scheduler
+that mixes up slots, skips a position or cuts speech wrongly meets an ``AssertionError``.
+
+    def model(samples: Samples, sequence: int) -> FakeTranslation:
+        return FakeTranslation(token_ids=(7, 8), units=60)
+
+    core = EngineCore(Scheduler(EngineLimits(), FakeTokenizer()), FakeRunner(model))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.plan import (
+    Decoded,
+    DecodeItem,
+    Encoded,
+    EncodeItem,
+    Failure,
+    SequenceKey,
+    StageReport,
+    StepPlan,
+    StepResult,
+    TextToUnitItem,
+    UnitsMade,
+    Vocoded,
+    VocodeItem,
+)
+from translate_svc.types import SAMPLES_PER_UNIT, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class FakeTranslation:
+    """What the fake model says: the tokens (without prompt and end) and how many units they become.
+
+    ``fails_at``: None, or the stage (a field of ``StepPlan``) whose item is to fail.
+    """
+
+    token_ids: tuple[int, ...]
+    units: int
+    fails_at: str | None = None
+
+
+Model = Callable[[Samples, int], FakeTranslation]
+"""From a request's samples and the index of one of its sequences to what that sequence says."""
+
+
+def units_of(token_ids: tuple[int, ...], count: int) -> npt.NDArray[np.int64]:
+    """The units of a text, prompt included: distinct and recognisable, so that a misplaced one shows."""
+    return np.arange(count, dtype=np.int64) * 31 + sum(token_ids)
+
+
+def waveform_of(units: npt.NDArray[np.int64]) -> Samples:
+    """The speech of these units: each unit's 320 samples have its value."""
+    return np.repeat(units, SAMPLES_PER_UNIT).astype(np.float32)
+
+
+@dataclass(slots=True)
+class _Slot:
+    key: SequenceKey
+    samples: Samples
+    fed: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Speech:
+    last_piece_fails: bool
+    next_unit: int = 0
+
+
+class FakeRunner:
+    """Executes plans by ``model``.
+
+    ``stage_s``: how long each stage of a step takes in real time. ``before_execute`` is called with every
+    plan and may raise what a runner may raise. ``plans`` keeps all plans executed.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        eos_token_id: int = 3,
+        stage_s: float = 0.0,
+        before_execute: Callable[[StepPlan], None] | None = None,
+    ) -> None:
+        self._model = model
+        self._eos_token_id = eos_token_id
+        self._stage_s = stage_s
+        self._before_execute = before_execute
+        self._slots: dict[int, _Slot] = {}
+        self._speeches: dict[SequenceKey, _Speech] = {}  # outlive their slots
+        self.plans: list[StepPlan] = []
+
+    def execute(self, plan: StepPlan) -> StepResult:
+        """See ``translate_svc.engine.core.Runner``."""
+        assert plan, "an empty plan is executed"
+        self.plans.append(plan)
+        if self._before_execute is not None:
+            self._before_execute(plan)
+        self._check_slots_named_once(plan)
+        failures: list[Failure] = []
+        stages: list[StageReport] = []
+        for stage in ("encode", "decode", "text_to_unit", "vocode"):
+            items = getattr(plan, stage)
+            if items:
+                time.sleep(self._stage_s)
+                stages.append(StageReport(stage, 1.0, len(items)))
+        encoded = [self._encode(item, failures) for item in plan.encode]
+        decoded = [self._decode(item, failures) for item in plan.decode]
+        units = [self._to_units(item, failures) for item in plan.text_to_unit]
+        vocoded = [self._vocode(item, failures) for item in plan.vocode]
+        return StepResult(
+            tuple(filter(None, encoded)),
+            tuple(filter(None, decoded)),
+            tuple(filter(None, units)),
+            tuple(filter(None, vocoded)),
+            tuple(failures),
+            tuple(stages),
+        )
+
+    @staticmethod
+    def _check_slots_named_once(plan: StepPlan) -> None:
+        named = [slot for item in plan.encode for slot in item.slots]
+        named += [item.slot for item in plan.decode] + [item.slot for item in plan.text_to_unit]
+        assert len(named) == len(set(named)), "one slot serves two sequences in one step"
+
+    def _encode(self, item: EncodeItem, failures: list[Failure]) -> Encoded | None:
+        keys = [SequenceKey(item.request_id, index) for index in range(len(item.slots))]
+        for key, slot in zip(keys, item.slots, strict=True):
+            self._slots[slot] = _Slot(key, item.samples)
+        if any(self._model(item.samples, key.sequence).fails_at == "encode" for key in keys):
+            failures.append(Failure(item.request_id, None, "encode", "poisoned"))
+            return None
+        return Encoded(item.request_id, -(-len(item.samples) // 2560))
+
+    def _held(self, key: SequenceKey, slot: int) -> _Slot:
+        held = self._slots[slot]
+        assert held.key == key, "a slot is used by a sequence that was not encoded into it"
+        return held
+
+    def _decode(self, item: DecodeItem, failures: list[Failure]) -> Decoded | None:
+        held = self._held(item.key, item.slot)
+        assert item.position == len(held.fed), "positions of a slot must be fed in order"
+        held.fed.append(item.token_id)
+        translation = self._model(held.samples, item.key.sequence)
+        said = (*translation.token_ids, self._eos_token_id)
+        assert item.token_id == (self._eos_token_id, item.token_id, *said)[item.position], (
+            "not what was predicted"
+        )
+        if translation.fails_at == "decode" and item.position == 1 + len(translation.token_ids) // 2:
+            failures.append(Failure(*item.key, "decode", "poisoned"))
+            return None
+        # Position 0 predicts nonsense, as the real model's does: nobody may use it.
+        predicted = said[item.position - 1] if item.position else said[0] + 1
+        return Decoded(item.key, predicted, -0.5, item.position * 160 if item.attention else None)
+
+    def _to_units(self, item: TextToUnitItem, failures: list[Failure]) -> UnitsMade | None:
+        held = self._held(item.key, item.slot)
+        assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of all that was fed, no more"
+        translation = self._model(held.samples, item.key.sequence)
+        if translation.fails_at == "text_to_unit":
+            failures.append(Failure(*item.key, "text_to_unit", "poisoned"))
+            return None
+        units = units_of(item.token_ids, translation.units)
+        self._speeches[item.key] = _Speech(translation.fails_at == "vocode")
+        return UnitsMade(item.key, units, (translation.units,))
+
+    def _vocode(self, item: VocodeItem, failures: list[Failure]) -> Vocoded | None:
+        speech = self._speeches[item.key]
+        assert item.start_unit == speech.next_unit, "pieces of a speech must follow each other"
+        assert item.start_unit < item.end_unit <= len(item.units), "a piece must lie within its speech"
+        speech.next_unit = item.end_unit
+        if speech.last_piece_fails and item.end_unit == len(item.units):
+            failures.append(Failure(*item.key, "vocode", "poisoned"))
+            return None
+        return Vocoded(item.key, waveform_of(item.units[item.start_unit : item.end_unit]))

@@ -1,0 +1,50 @@
+"""A tokenizer of a handful of pieces, for tests that need no vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+DEFAULT_PIECES = (
+    "▁one",
+    "▁two",
+    "s",
+    "▁tres",
+    "▁",
+    ".",
+    "<0xC3>",
+    "<0xA9>",
+    "<0xE2>",
+    "<0x82>",
+    "<0xAC>",
+    "ñ",
+)
+
+
+class FakeTokenizer:
+    """Ids: 0 ``<pad>``, 1 ``<unk>``, 2 ``<s>``, 3 ``</s>``, then the languages, then the pieces."""
+
+    eos_token_id = 3
+
+    def __init__(
+        self, languages: Sequence[str] = ("eng", "spa", "fra"), pieces: Sequence[str] = DEFAULT_PIECES
+    ) -> None:
+        self._languages = {code: 4 + index for index, code in enumerate(languages)}
+        self.first_text_id = 4 + len(languages)
+        self._pieces = tuple(pieces)
+
+    @property
+    def text_ids(self) -> range:
+        """All ids that are text."""
+        return range(self.first_text_id, self.first_text_id + len(self._pieces))
+
+    def piece(self, token_id: int) -> str:
+        """See ``Tokenizer``; an id past the vocabulary raises, as a torn checkpoint's would."""
+        return self._pieces[token_id - self.first_text_id]
+
+    def is_special(self, token_id: int) -> bool:
+        """See ``Tokenizer``."""
+        return 0 <= token_id < self.first_text_id
+
+    def language_token(self, code: str) -> int:
+        """See ``Tokenizer``."""
+        return self._languages[code]

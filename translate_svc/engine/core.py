@@ -1,0 +1,39 @@
+"""One turn of the engine: schedule, run, update."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.request import EngineEvent
+from translate_svc.engine.scheduler import Scheduler
+
+
+class Runner(Protocol):
+    """Computes plans; owns every tensor. Called from one thread only."""
+
+    def execute(self, plan: StepPlan) -> StepResult:
+        """Answers every item of ``plan`` exactly once: with its result, or with a ``Failure`` of its own.
+
+        ``StageReport.stage`` is named as the plan's field: ``encode``, ``decode``, ``text_to_unit``,
+        ``vocode``.
+
+        Raises:
+            DeviceLost: no later call can succeed. Any other exception is taken for the same.
+        """
+
+
+class EngineCore:
+    """Scheduler and runner put together; the thread that calls ``step`` owns the device."""
+
+    def __init__(self, scheduler: Scheduler, runner: Runner) -> None:
+        self.scheduler = scheduler
+        self._runner = runner
+
+    def step(self) -> list[EngineEvent]:
+        """Runs what is due and gives its events, in order; none when nothing is due."""
+        plan = self.scheduler.schedule()
+        if not plan:
+            return []
+        result = self._runner.execute(plan)
+        return self.scheduler.update(plan, result)

@@ -1,0 +1,143 @@
+"""The lines of the phases, and the slots: who stands where, and who is next within a budget.
+
+Rules of order:
+
+* Requests are admitted first come, first served. The first in line waits until slots for all its sequences
+  are free and nobody passes it, so none starves; a request takes all its slots at once, so none waits holding
+  some.
+* Every sequence in DECODE advances one token a step, whatever else the step carries.
+* ENCODE and T2U work through their lines in order, VOCODE in turns: one piece of a speech, then to the back.
+  Each takes from the front what fits its budget, and always at least one.
+* A speech without credit is in no line; a grant puts it at the back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from translate_svc.engine.options import EngineLimits, source_frames
+from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.sequence import Phase, RequestState, SequenceState
+from translate_svc.engine.slots import SlotPool
+
+_T = TypeVar("_T")
+
+
+class PhaseQueues:
+    """Moves sequences between phases; a sequence stands in at most one line."""
+
+    def __init__(self, limits: EngineLimits) -> None:
+        self._limits = limits
+        self.slots = SlotPool(limits.max_slots)
+        # Insertion-ordered dictionaries: queues from whose middle an abort can take something out.
+        self._waiting: dict[str, RequestState] = {}
+        self._decoding: dict[SequenceKey, SequenceState] = {}
+        self._text_to_unit: dict[SequenceKey, SequenceState] = {}
+        self._vocode: dict[SequenceKey, SequenceState] = {}
+
+    def __bool__(self) -> bool:
+        """There is work to take. (Whoever waits for slots waits for a sequence that decodes or awaits
+        T2U.)
+        """
+        return bool(self._waiting or self._decoding or self._text_to_unit or self._vocode)
+
+    @property
+    def waiting_requests(self) -> int:
+        """Length of the line for slots."""
+        return len(self._waiting)
+
+    # ---------------------------------------------------------------- into a phase
+
+    def wait(self, state: RequestState) -> None:
+        """To the end of the line for slots."""
+        self._waiting[state.request.request_id] = state
+
+    def start_decoding(self, sequence: SequenceState) -> None:
+        """From ENCODE to DECODE."""
+        sequence.phase = Phase.DECODE
+        self._decoding[sequence.key] = sequence
+
+    def start_text_to_unit(self, sequence: SequenceState) -> None:
+        """From DECODE to T2U."""
+        del self._decoding[sequence.key]
+        sequence.phase = Phase.T2U
+        self._text_to_unit[sequence.key] = sequence
+
+    def start_vocoding(self, sequence: SequenceState) -> None:
+        """From T2U to VOCODE; the slot is free again."""
+        self._release(sequence)
+        sequence.phase = Phase.VOCODE
+        self.await_turn(sequence)
+
+    def await_turn(self, sequence: SequenceState) -> None:
+        """To the back of the vocoder's line, if there is credit for a piece. Idempotent."""
+        if sequence.credit_pieces > 0:
+            self._vocode[sequence.key] = sequence
+
+    def retire(self, sequence: SequenceState, phase: Phase) -> None:
+        """From any phase to a terminal one; the slot is free again."""
+        self._waiting.pop(sequence.key.request_id, None)
+        for queue in (self._decoding, self._text_to_unit, self._vocode):
+            queue.pop(sequence.key, None)
+        self._release(sequence)
+        sequence.phase = phase
+
+    def _release(self, sequence: SequenceState) -> None:
+        if sequence.slot is not None:
+            self.slots.release(sequence.slot, sequence.key)
+            sequence.slot = None
+
+    # ---------------------------------------------------------------- out of a line, for one step
+
+    def admit(self) -> list[RequestState]:
+        """Moves requests from WAITING to ENCODE, as far as slots and the budget of source frames reach."""
+        limits = self._limits
+        affordable = _within(
+            self._waiting.values(),
+            lambda state: source_frames(len(state.request.samples)),
+            limits.encode_budget_frames,
+        )
+        admitted: list[RequestState] = []
+        for state in affordable:
+            slots = self.slots.acquire([sequence.key for sequence in state.sequences])
+            if slots is None:
+                break
+            for sequence, slot in zip(state.sequences, slots, strict=True):
+                sequence.slot, sequence.phase = slot, Phase.ENCODE
+            del self._waiting[state.request.request_id]
+            admitted.append(state)
+        return admitted
+
+    def decoding(self) -> list[SequenceState]:
+        """All sequences in DECODE; they stay in line."""
+        return list(self._decoding.values())
+
+    def take_text_to_unit(self) -> list[SequenceState]:
+        """The next texts for T2U."""
+        budget = self._limits.text_to_unit_budget_tokens
+        taken = _within(self._text_to_unit.values(), lambda sequence: len(sequence.token_ids), budget)
+        for sequence in taken:
+            del self._text_to_unit[sequence.key]
+        return taken
+
+    def take_vocode(self) -> list[SequenceState]:
+        """The speeches whose next piece is due; each pays one credit."""
+        limits = self._limits
+        budget = limits.vocode_budget_units
+        taken = _within(self._vocode.values(), lambda sequence: sequence.next_piece_units(limits), budget)
+        for sequence in taken:
+            del self._vocode[sequence.key]
+            sequence.credit_pieces -= 1
+        return taken
+
+
+def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:
+    """What fits the budget from the front on, without passing over any; the first one fits always."""
+    taken: list[_T] = []
+    for candidate in candidates:
+        budget -= cost(candidate)
+        if taken and budget < 0:
+            break
+        taken.append(candidate)
+    return taken

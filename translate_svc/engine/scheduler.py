@@ -1,0 +1,268 @@
+"""Decides what each step computes, and turns what was computed into events. No tensors, no clock, no
+threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from translate_svc.engine.detokenize import Tokenizer
+from translate_svc.engine.in_flight import InFlight
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.phase_queues import PhaseQueues
+from translate_svc.engine.plan import (
+    Decoded,
+    DecodeItem,
+    EncodeItem,
+    Failure,
+    SequenceKey,
+    StepPlan,
+    StepResult,
+    TextToUnitItem,
+    UnitsMade,
+    Vocoded,
+    VocodeItem,
+)
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.engine.sequence import Phase, RequestState, SequenceState, combined_status
+from translate_svc.errors import EngineError, InvalidArgument
+from translate_svc.types import SAMPLES_PER_UNIT
+
+
+class Scheduler:
+    """Strictly alternating: ``schedule``, then ``update`` with the result of that plan, unless it was empty.
+
+    Between the two only ``add``, ``abort`` and ``grant`` are allowed. One thread at a time. What the order of
+    the work is stands in ``phase_queues``.
+    """
+
+    def __init__(self, limits: EngineLimits, tokenizer: Tokenizer) -> None:
+        self.limits = limits
+        self._tokenizer = tokenizer
+        self._queues = PhaseQueues(limits)
+        self._requests: dict[str, RequestState] = {}
+        self._in_flight: InFlight | None = None
+        self._events: list[EngineEvent] = []
+        self.admitted_requests = 0
+
+    @property
+    def has_work(self) -> bool:
+        """``schedule`` would give a plan that is not empty."""
+        return bool(self._queues)
+
+    @property
+    def waiting_requests(self) -> int:
+        """Length of the line for slots."""
+        return self._queues.waiting_requests
+
+    @property
+    def live_requests(self) -> int:
+        """Requests in any phase."""
+        return len(self._requests)
+
+    @property
+    def slot_owners(self) -> Mapping[int, SequenceKey]:
+        """Who owns each taken slot."""
+        return self._queues.slots.owners
+
+    def phases(self, request_id: str) -> tuple[Phase, ...]:
+        """Where each sequence of a live request stands; empty for an unknown one."""
+        state = self._requests.get(request_id)
+        return tuple(sequence.phase for sequence in state.sequences) if state else ()
+
+    # ---------------------------------------------------------------- requests come and go
+
+    def add(self, request: Request) -> None:
+        """Puts a request at the end of the line.
+
+        Raises:
+            InvalidArgument: its id is in use, or it has no sequence or more than there are slots.
+            KeyError: the tokenizer does not know a language.
+        """
+        if request.request_id in self._requests:
+            raise InvalidArgument("is in use", field="request_id")
+        if not 0 < len(request.sequences) <= self.limits.max_slots:
+            raise InvalidArgument(f"must be 1 to {self.limits.max_slots}", field="sequences")
+        state = RequestState.create(request, self._tokenizer, self.limits)
+        self._requests[request.request_id] = state
+        self._queues.wait(state)
+
+    def abort(self, request_id: str) -> None:
+        """Forgets a request, whatever its phase; what is still computed for it is dropped. Idempotent."""
+        state = self._requests.pop(request_id, None)
+        for sequence in state.sequences if state else ():
+            if not sequence.terminal:
+                self._queues.retire(sequence, Phase.ABORTED)
+
+    def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
+        """Adds credit for waveform pieces. Unknown requests and sequences are ignored: they may just have
+        ended.
+        """
+        state = self._requests.get(request_id)
+        if state is None or pieces < 1 or not 0 <= sequence < len(state.sequences):
+            return
+        granted = state.sequences[sequence]
+        granted.credit_pieces += pieces
+        in_flight = self._in_flight is not None and granted in self._in_flight
+        if granted.phase is Phase.VOCODE and not in_flight:
+            self._queues.await_turn(granted)
+
+    # ---------------------------------------------------------------- one step
+
+    def schedule(self) -> StepPlan:
+        """The work of the next step; an empty plan when there is none.
+
+        Raises:
+            EngineError: the last plan's result is still missing.
+        """
+        if self._in_flight is not None:
+            raise EngineError("a plan is scheduled before the last one's result is in")
+        encode = self._queues.admit()
+        self.admitted_requests += len(encode)
+        decode = self._queues.decoding()
+        text_to_unit = self._queues.take_text_to_unit()
+        vocode = self._queues.take_vocode()
+        plan = StepPlan(
+            tuple(_encode_item(state) for state in encode),
+            tuple(sequence.decode_item() for sequence in decode),
+            tuple(sequence.text_to_unit_item() for sequence in text_to_unit),
+            tuple(sequence.vocode_item(self.limits) for sequence in vocode),
+        )
+        if plan:
+            self._in_flight = InFlight(plan, encode, [*decode, *text_to_unit, *vocode])
+        return plan
+
+    def update(self, plan: StepPlan, result: StepResult) -> list[EngineEvent]:
+        """Takes in what the runner made of ``plan``; gives the events of the step, in order.
+
+        Raises:
+            EngineError: the runner broke the contract: an item without a result, with two, or with another's.
+                The scheduler is of no use after that.
+        """
+        flight, self._in_flight = self._in_flight, None
+        if flight is None or flight.plan is not plan:
+            raise EngineError("a result is handed in for a plan that is not the last one")
+        self._share_timings(flight, result)
+        for encoded in result.encoded:
+            for sequence in flight.settle_request(encoded.request_id).sequences:
+                if not sequence.terminal:
+                    self._queues.start_decoding(sequence)
+        for decoded in result.decoded:
+            _, sequence = flight.settle(decoded.key, DecodeItem)
+            if not sequence.terminal:
+                self._take_token(sequence, decoded)
+        for made in result.units:
+            _, sequence = flight.settle(made.key, TextToUnitItem)
+            if not sequence.terminal:
+                self._take_units(sequence, made)
+        for vocoded in result.vocoded:
+            item, sequence = flight.settle(vocoded.key, VocodeItem)
+            if not sequence.terminal:
+                self._take_piece(sequence, item, vocoded)
+        for failure in result.failures:
+            self._take_failure(flight, failure)
+        flight.check_settled()
+        events, self._events = self._events, []
+        return events
+
+    def _share_timings(self, flight: InFlight, result: StepResult) -> None:
+        sharers = dict(flight.live_by_stage())
+        for report in result.stages:
+            if report.stage not in sharers:
+                raise EngineError(f"the runner reports an unknown stage {report.stage!r}")
+            for request_id in sharers[report.stage]:
+                self._requests[request_id].add_timing(report)
+
+    def _take_token(self, sequence: SequenceState, decoded: Decoded) -> None:
+        sequence.fed_tokens += 1
+        if sequence.fed_tokens < len(sequence.token_ids):
+            return  # the prompt is still being fed: its predictions are not text
+        ended = decoded.token_id == self._tokenizer.eos_token_id
+        if ended or sequence.fed_tokens == self.limits.max_slot_tokens:
+            # At the limit the prediction is dropped: T2U speaks only what was fed, and text equals speech.
+            self._finish_text(sequence, truncated=not ended)
+            return
+        try:
+            text = sequence.detokenizer.push(decoded.token_id)
+        except EngineError as error:
+            self._finish(sequence, FinishStatus.FAILED, error.description)
+            return
+        sequence.token_ids.append(decoded.token_id)
+        self._events.append(
+            TokenDecoded(*sequence.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
+        )
+
+    def _finish_text(self, sequence: SequenceState, truncated: bool) -> None:
+        sequence.truncated = truncated
+        tail = sequence.detokenizer.finish()
+        text = sequence.detokenizer.text
+        tokens = len(sequence.token_ids) - PROMPT_TOKENS
+        self._events.append(TextFinished(*sequence.key, text, tail, tokens, truncated))
+        if not text.strip():
+            self._finish(sequence, FinishStatus.EMPTY)
+        elif sequence.spec.speech:
+            self._queues.start_text_to_unit(sequence)
+        else:
+            self._finish(sequence, sequence.spoken_status)
+
+    def _take_units(self, sequence: SequenceState, made: UnitsMade) -> None:
+        units = tuple(made.units.tolist())
+        self._events.append(UnitsPredicted(*sequence.key, units, made.character_durations))
+        sequence.units = made.units
+        if units:
+            self._queues.start_vocoding(sequence)
+        else:
+            self._finish(sequence, sequence.spoken_status)
+
+    def _take_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: Vocoded) -> None:
+        if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
+            raise EngineError("the runner made a waveform piece of the wrong length")
+        final = item.end_unit == len(sequence.units)
+        start_samples = item.start_unit * SAMPLES_PER_UNIT
+        self._events.append(WaveformPiece(*sequence.key, start_samples, vocoded.samples, final))
+        sequence.piece_start_unit = item.end_unit
+        sequence.pieces_made += 1
+        if final:
+            self._finish(sequence, sequence.spoken_status)
+        else:
+            self._queues.await_turn(sequence)
+
+    def _take_failure(self, flight: InFlight, failure: Failure) -> None:
+        failed: tuple[SequenceState, ...]
+        if failure.sequence is None:
+            failed = flight.settle_request(failure.request_id).sequences
+        else:
+            failed = (flight.settle_failed(SequenceKey(failure.request_id, failure.sequence)),)
+        for sequence in failed:
+            if not sequence.terminal:
+                self._finish(sequence, FinishStatus.FAILED, f"{failure.stage}: {failure.error}")
+
+    def _finish(self, sequence: SequenceState, status: FinishStatus, error: str = "") -> None:
+        self._queues.retire(sequence, Phase.FAILED if status is FinishStatus.FAILED else Phase.FINISHED)
+        self._events.append(SequenceFinished(*sequence.key, status, error))
+        state = self._requests[sequence.key.request_id]
+        state.statuses.append(status)
+        state.error = state.error or error
+        if len(state.statuses) == len(state.sequences):
+            request_id = state.request.request_id
+            del self._requests[request_id]
+            self._events.append(
+                RequestFinished(
+                    request_id, combined_status(state.statuses), state.stage_timings(), state.error
+                )
+            )
+
+
+def _encode_item(state: RequestState) -> EncodeItem:
+    slots = tuple(sequence.held_slot for sequence in state.sequences)
+    return EncodeItem(state.request.request_id, state.request.samples, slots)
