@@ -1,0 +1,42 @@
+"""What an ``UtteranceSource`` tells. Positions count input samples at the declared rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.types import EndReason, SampleRange, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStart:
+    """An utterance runs; its audio starts at ``position``. One ``Utterance`` follows, unless cleared."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """One utterance: ``samples`` (16 kHz mono, at least one), its ``source`` range in input samples.
+
+    ``commit_position`` is the commit point behind it, ``source.end <= commit_position``.
+    """
+
+    samples: Samples
+    source: SampleRange
+    reason: EndReason
+    commit_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A commit point without an utterance: input before ``position`` will never be needed again."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsApplied:
+    """The oldest ``update`` not yet answered holds from the next utterance on."""
+
+
+SourceEvent = SpeechStart | Utterance | Committed | SettingsApplied

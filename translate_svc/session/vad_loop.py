@@ -1,0 +1,189 @@
+"""One detector for all streams: frames that wait at the same time are judged in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from translate_svc.errors import EngineError, ResourceExhausted, Unavailable
+from translate_svc.types import FRAME_SAMPLES
+from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    stream: VadStream
+    frame: VadFrame
+    answer: asyncio.Future[float]
+
+
+class VadStream:
+    """One stream's place in the loop; holds its state row. Made by ``VadLoop.open_stream``."""
+
+    def __init__(self, loop: VadLoop, state_size: int) -> None:
+        self._loop = loop
+        self._waiting = False
+        self.state: Float32Array = np.zeros(state_size, dtype=np.float32)
+
+    async def probability(self, frame: VadFrame) -> float:
+        """Speech probability of the stream's next frame, within [0, 1].
+
+        One frame at a time: ``RuntimeError`` while another of this stream waits. Where the wait is
+        cancelled, the state stays as it was before the frame, and other streams notice nothing. Raises
+        ``Unavailable`` once the loop is closed, and whatever the detector raised.
+        """
+        if self._waiting:
+            raise RuntimeError("a frame of this stream is being judged")
+        self._waiting = True
+        try:
+            return await self._loop.judge(self, frame)
+        finally:
+            self._waiting = False
+
+    def close(self) -> None:
+        """Give the place back. Idempotent."""
+        self._loop.release(self)
+
+
+class VadLoop:
+    """Coalesces frames of several streams into calls of one ``FrameVad`` on a single worker thread.
+
+    While one call runs, what arrives waits and goes into the next; nothing is held back for company. The
+    queue holds at most one frame a stream, hence at most ``max_streams``: a stream beyond that is refused
+    when it opens, never when it speaks.
+
+    Use as an asynchronous context manager, or ``start`` and ``aclose``.
+
+    Args:
+        vad: The detector; called from the worker thread alone.
+        max_batch_frames: Most frames in one call; the longest waiting go first.
+        max_streams: Most streams open at once.
+    """
+
+    def __init__(self, vad: FrameVad, *, max_batch_frames: int = 64, max_streams: int = 1024) -> None:
+        if max_batch_frames < 1 or max_streams < 1:
+            raise ValueError("max_batch_frames and max_streams must be positive")
+        self._vad = vad
+        self._max_batch_frames = max_batch_frames
+        self._max_streams = max_streams
+        self._streams: set[VadStream] = set()
+        self._waiting: deque[_Job] = deque()
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vad")
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def start(self) -> None:
+        """Begin to judge; call once, inside the running event loop."""
+        if self._task is not None or self._closed:
+            raise RuntimeError("a VAD loop starts once")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="vad-loop")
+
+    async def aclose(self) -> None:
+        """Stop; waiting frames raise ``Unavailable``. A call that runs is waited for. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._task is not None:
+            self._arrived.set()
+            await asyncio.shield(self._task)
+        self._executor.shutdown(wait=True)
+
+    @property
+    def open_streams(self) -> int:
+        """Streams that hold a place."""
+        return len(self._streams)
+
+    def open_stream(self) -> VadStream:
+        """A place for one stream. Raises ``ResourceExhausted`` when all are taken, ``Unavailable`` once
+        closed.
+        """
+        if self._closed:
+            raise Unavailable("the voice activity detector is stopped")
+        if len(self._streams) >= self._max_streams:
+            raise ResourceExhausted(f"the voice activity detector serves {self._max_streams} streams already")
+        stream = VadStream(self, self._vad.state_size)
+        self._streams.add(stream)
+        return stream
+
+    def release(self, stream: VadStream) -> None:
+        """Give a stream's place back; frames of it that wait raise ``Unavailable``."""
+        self._streams.discard(stream)
+        for job in self._waiting:
+            if job.stream is stream and not job.answer.done():
+                job.answer.set_exception(Unavailable("the stream is closed"))
+
+    async def judge(self, stream: VadStream, frame: VadFrame) -> float:
+        """Queue one frame and wait for its probability; see ``VadStream.probability``."""
+        if self._closed or stream not in self._streams:
+            raise Unavailable("the voice activity detector or the stream is closed")
+        if frame.samples.shape != (FRAME_SAMPLES,):
+            raise ValueError(f"a frame has {FRAME_SAMPLES} samples")
+        job = _Job(stream, frame, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        self._arrived.set()
+        try:
+            return await job.answer
+        except asyncio.CancelledError:
+            if job in self._waiting:
+                self._waiting.remove(job)
+            raise
+
+    async def _run(self) -> None:
+        while not self._closed:
+            jobs = self._next_batch()
+            if jobs:
+                await self._judge_batch(jobs)
+                continue
+            self._arrived.clear()
+            await self._arrived.wait()
+            await asyncio.sleep(0)  # whoever is ready in this turn of the event loop joins the call
+        _fail(list(self._waiting), Unavailable("the voice activity detector is stopped"))
+        self._waiting.clear()
+
+    async def _judge_batch(self, jobs: list[_Job]) -> None:
+        frames = np.stack([job.frame.samples for job in jobs])
+        states = np.stack([job.stream.state for job in jobs])
+        states[[job.frame.restart for job in jobs]] = 0.0
+        step = partial(self._vad.step, frames, states)
+        try:
+            probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
+        except Exception as error:
+            failure = EngineError("the voice activity detector failed")
+            failure.__cause__ = error
+            _fail(jobs, failure)
+            return
+        for index, job in enumerate(jobs):
+            if not job.answer.done():
+                job.stream.state = new_states[index]
+                job.answer.set_result(float(probabilities[index]))
+
+    def _next_batch(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        while self._waiting and len(jobs) < self._max_batch_frames:
+            job = self._waiting.popleft()
+            if not job.answer.done():
+                jobs.append(job)
+        return jobs
+
+
+def _fail(jobs: list[_Job], error: Exception) -> None:
+    for job in jobs:
+        if not job.answer.done():
+            job.answer.set_exception(error)

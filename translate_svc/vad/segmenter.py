@@ -1,0 +1,175 @@
+"""From speech probabilities to utterances: a pure state machine over frames.
+
+    SILENCE --speech--> CANDIDATE --min_speech--> SPEECH --min_silence | max_utterance | finalize--> over
+       ^----silence---------'
+       '--idle_timeout--> over
+
+Hysteresis as in Silero's ``VADIterator``: a frame is *speech* from ``threshold`` on, *silence* below
+``negative_threshold``; in between it prolongs whatever is going on.
+
+A segmenter serves one frame grid. Its life ends with the event that moves the stream's commit point
+(``SpeechEnded`` or ``Idle``); whoever drives it starts another grid, and another segmenter, there. Frame
+indices count from the start of the grid, and the grid's start is the wall that padding never crosses.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from translate_svc.types import EndReason
+from translate_svc.vad.options import VadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Enough speech was heard: an utterance runs. Its audio starts at ``start_frame``, padding included."""
+
+    start_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The utterance is frames ``[start_frame, end_frame)``; the next grid starts at ``commit_frame``.
+
+    ``end_frame <= commit_frame``. The commit frame may lie before the frame that decided: after a cut for
+    length the rest is heard again, and after a silence as much of it as the next utterance's padding needs.
+    """
+
+    start_frame: int
+    end_frame: int
+    commit_frame: int
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing was said for ``idle_timeout_ms``: the next grid starts at ``commit_frame``, without an
+    utterance.
+    """
+
+    commit_frame: int
+
+
+SegmentEvent = SpeechBegan | SpeechEnded | Idle
+
+
+class _State(enum.Enum):
+    SILENCE = enum.auto()
+    CANDIDATE = enum.auto()
+    SPEECH = enum.auto()
+    OVER = enum.auto()
+
+
+class Segmenter:
+    """Feeds on one probability and one level a frame; see the module for its states."""
+
+    def __init__(self, options: VadOptions) -> None:
+        self._options = options
+        self._state = _State.SILENCE
+        self._frames = 0
+        self._first_speech_frame = 0
+        self._start_frame = 0
+        self._first_silent_frame: int | None = None
+        self._levels_dbfs: list[float] = []  # of the frames since _start_frame, while speech is suspected
+
+    @property
+    def frames(self) -> int:
+        """Frames heard since the grid began."""
+        return self._frames
+
+    @property
+    def silent(self) -> bool:
+        """Neither an utterance runs nor the first frames of what may become one."""
+        return self._state is _State.SILENCE
+
+    @property
+    def earliest_frame(self) -> int:
+        """No later event names a frame before this one: audio before it may be dropped."""
+        if self._state is _State.SILENCE:
+            return max(0, self._frames - self._options.prefix_padding_frames)
+        return self._start_frame
+
+    def advance(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
+        """Hear the next frame: its speech probability, within [0, 1], and its level (any scale, only
+        compared).
+
+        Raises ``RuntimeError`` after the event that ended the grid.
+        """
+        if self._state is _State.OVER:
+            raise RuntimeError("this segmenter's grid is over")
+        index = self._frames
+        self._frames += 1
+        if self._state is _State.SILENCE:
+            if probability >= self._options.threshold:
+                self._begin_candidate(index)
+            elif self._frames >= self._options.idle_timeout_frames:
+                return self._over(Idle(self._padded(self._frames)))
+        if self._state is _State.CANDIDATE:
+            return self._advance_candidate(probability, level_dbfs)
+        if self._state is _State.SPEECH:
+            return self._advance_speech(index, probability, level_dbfs)
+        return None
+
+    def finalize(self, reason: EndReason) -> SpeechEnded | None:
+        """End the running utterance after the last frame heard, and the grid with it.
+
+        None when there is no utterance to end; speech shorter than ``min_speech_ms`` is none.
+        """
+        if self._state is _State.SPEECH:
+            ended = SpeechEnded(self._start_frame, self._frames, self._frames, reason)
+            self._over(ended)
+            return ended
+        self._state = _State.OVER
+        return None
+
+    def _padded(self, frame: int) -> int:
+        return max(0, frame - self._options.prefix_padding_frames)
+
+    def _begin_candidate(self, index: int) -> None:
+        self._state = _State.CANDIDATE
+        self._first_speech_frame = index
+        self._start_frame = self._padded(index)
+        self._levels_dbfs.clear()
+
+    def _advance_candidate(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
+        if probability < self._options.negative_threshold:
+            self._state = _State.SILENCE
+            return None
+        self._levels_dbfs.append(level_dbfs)
+        if len(self._levels_dbfs) < self._options.min_speech_frames:
+            return None
+        self._state = _State.SPEECH
+        return SpeechBegan(self._start_frame)
+
+    def _advance_speech(self, index: int, probability: float, level_dbfs: float) -> SegmentEvent | None:
+        self._levels_dbfs.append(level_dbfs)
+        if probability >= self._options.threshold:
+            self._first_silent_frame = None
+        elif probability < self._options.negative_threshold and self._first_silent_frame is None:
+            self._first_silent_frame = index
+        silent_from = self._first_silent_frame
+        if silent_from is not None and self._frames - silent_from >= self._options.min_silence_frames:
+            end = silent_from + self._options.suffix_padding_frames
+            commit = max(end, self._padded(self._frames))
+            return self._over(SpeechEnded(self._start_frame, end, commit, EndReason.SILENCE))
+        if self._frames - self._start_frame >= self._options.max_utterance_frames:
+            cut = self._quietest_frame()
+            return self._over(SpeechEnded(self._start_frame, cut, cut, EndReason.MAX_LENGTH))
+        return None
+
+    def _quietest_frame(self) -> int:
+        """Where to cut: before the quietest of the last frames, the latest of equals.
+
+        Before it rather than after it, for the quietest moment of a gap is its last: what follows begins with
+        that frame instead of with a torn onset.
+        """
+        length = self._frames - self._start_frame
+        search = min(self._options.cut_search_frames, length // 2, len(self._levels_dbfs) - 1)
+        levels = self._levels_dbfs[-search:]
+        latest = min(range(search), key=lambda place: (levels[place], -place))
+        return self._frames - search + latest
+
+    def _over(self, event: SegmentEvent) -> SegmentEvent:
+        self._state = _State.OVER
+        return event
