@@ -1,0 +1,225 @@
+"""One utterance on its way: from the engine's events to a stream's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.engine.request import (
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.session.lanes import LaneKind
+from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.speech_writer import SpeechWriter
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    AudioFormat,
+    Inspect,
+    SampleRange,
+    Samples,
+    SpeechChunk,
+    StageTiming,
+    TextDelta,
+    TokenInfo,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+    Warning,
+)
+
+ENDPOINTING = "endpointing"
+"""Name of the stage between the last sample of speech and the cut; see ``LiveUtterance.cut``."""
+
+
+@dataclass(slots=True, eq=False)
+class _Sequence:
+    """What is known of one target language so far."""
+
+    plan: PlannedSequence
+    writer: SpeechWriter | None
+    status: FinishStatus | None = None
+    tokens: int = 0
+    units: UnitsPredicted | None = None
+
+
+class LiveUtterance:
+    """What one utterance says of itself. It knows neither queues nor the engine.
+
+    Its times have one zero: the moment it was cut, which is when ``SpeechEnded`` was made. What lies before,
+    from the arrival of its last sample to the cut, is the timing named ``endpointing``: mostly the silence
+    that the segmenter waits for.
+    """
+
+    def __init__(
+        self, utterance_id: int, position: int, settings: Negotiated, output: AudioFormat, request_id: str
+    ) -> None:
+        self.utterance_id = utterance_id
+        self.request_id = request_id
+        self.settings = settings
+        self.source = SampleRange(position, position)
+        self._include = settings.settings.include
+        self._sequences = [
+            _Sequence(plan, SpeechWriter(output) if plan.audio is not None else None)
+            for plan in settings.sequences
+        ]
+        self._cut_s: float | None = None
+        self._source_samples = 0
+        self._endpointing_ms = 0.0
+        self._first_text_ms: float | None = None
+        self._first_audio_ms: float | None = None
+        self._result: RequestFinished | None = None
+
+    @property
+    def plans(self) -> tuple[PlannedSequence, ...]:
+        """The sequences of its request, in order."""
+        return self.settings.sequences
+
+    @property
+    def finished(self) -> bool:
+        """Whether the engine has said its last."""
+        return self._result is not None
+
+    def cut(self, source: SampleRange, samples: Samples, now_s: float, endpointing_ms: float) -> Request:
+        """The utterance is over: ``source`` of the input, ``samples`` at 16 kHz. Returns its request."""
+        self.source = source
+        self._cut_s = now_s
+        self._source_samples = len(samples)
+        self._endpointing_ms = endpointing_ms
+        return Request(
+            self.request_id,
+            samples,
+            tuple(plan.spec for plan in self.plans),
+            source_times=Inspect.TOKENS in self._include,
+        )
+
+    def stop(self, position: int) -> None:
+        """It is dropped; had it not been cut yet, it ends at ``position``."""
+        if self._cut_s is None:
+            self.source = SampleRange(self.source.start, position)
+
+    def text(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
+        """The delta that an event makes; None when there is nothing to see in it."""
+        plan = self._sequences[event.sequence].plan
+        final = isinstance(event, TextFinished)
+        delta = event.tail if isinstance(event, TextFinished) else event.text
+        tokens: tuple[TokenInfo, ...] = ()
+        if isinstance(event, TokenDecoded) and Inspect.TOKENS in self._include:
+            tokens = (TokenInfo(event.text, event.token_id, event.log_probability, event.source_ms),)
+        if not delta and not final and not tokens:
+            return None
+        if delta and self._first_text_ms is None:
+            self._first_text_ms = self._since_cut_ms(now_s)
+        return TextDelta(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            language=plan.spec.language,
+            delta=delta,
+            final=final,
+            transcript=plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT,
+            tokens=tokens,
+        )
+
+    def speech(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
+        """The chunk that a piece makes; None while the output resampler keeps all of it."""
+        sequence = self._sequences[piece.sequence]
+        assert sequence.writer is not None, "pieces come only where speech was asked for"
+        start_sample = sequence.writer.written_samples
+        data = sequence.writer.write(piece.samples, final=piece.final)
+        if not data and not piece.final:
+            return None
+        if self._first_audio_ms is None:
+            self._first_audio_ms = self._since_cut_ms(now_s)
+        units, sequence.units = sequence.units, None
+        rate = sequence.writer.sample_rate_hz
+        heard_s = playout.hear(now_s, (sequence.writer.written_samples - start_sample) / rate)
+        lag_ms = self._since_cut_ms(heard_s) - start_sample * 1000 / rate
+        return SpeechChunk(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            language=sequence.plan.spec.language,
+            start_sample=start_sample,
+            data=data,
+            final=piece.final,
+            units=units.units if units else (),
+            character_durations=units.character_durations if units else (),
+            output_lag_ms=max(0, round(lag_ms)),
+        )
+
+    def note(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
+        """Keeps what later events or the end will need."""
+        match event:
+            case TextFinished():
+                self._sequences[event.sequence].tokens = event.tokens
+            case UnitsPredicted():
+                if Inspect.UNITS in self._include:
+                    self._sequences[event.sequence].units = event
+            case SequenceFinished():
+                self._sequences[event.sequence].status = event.status
+            case RequestFinished():
+                self._result = event
+
+    def warning(self, event: SequenceFinished) -> Warning | None:
+        """What a client should know of how a sequence ended."""
+        language = self._sequences[event.sequence].plan.spec.language
+        if event.status is FinishStatus.FAILED:
+            return Warning("sequence_failed", event.error or "the engine failed", self.utterance_id, language)
+        if event.status is FinishStatus.TRUNCATED:
+            message = "the text reached its maximum length and was cut off"
+            return Warning("text_truncated", message, self.utterance_id, language)
+        return None
+
+    def done(self, status: UtteranceStatus | None = None) -> UtteranceDone:
+        """Its last event, with the status that follows from its sequences unless one is given."""
+        result = self._result
+        timings: tuple[StageTiming, ...] = ()
+        if result is not None and Inspect.TIMINGS in self._include:
+            timings = (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *result.timings)
+        return UtteranceDone(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            status=status or self._status(),
+            usage=self._usage(),
+            timings=timings,
+            end_to_first_text_ms=self._first_text_ms,
+            end_to_first_audio_ms=self._first_audio_ms,
+        )
+
+    def _since_cut_ms(self, at_s: float) -> float:
+        assert self._cut_s is not None, "nothing is said of an utterance before it is cut"
+        return (at_s - self._cut_s) * 1000
+
+    def _status(self) -> UtteranceStatus:
+        statuses = {sequence.status for sequence in self._sequences}
+        if self._result is not None:
+            statuses.add(self._result.status)
+        if FinishStatus.FAILED in statuses or None in statuses:
+            return UtteranceStatus.FAILED
+        return UtteranceStatus.EMPTY if statuses <= {FinishStatus.EMPTY} else UtteranceStatus.OK
+
+    def _usage(self) -> Usage:
+        speech_s = sum(each.writer.written_s for each in self._sequences if each.writer is not None)
+        return Usage(
+            source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+            text_tokens=sum(sequence.tokens for sequence in self._sequences),
+            speech_ms=round(speech_s * 1000),
+            utterances=1,
+        )
+
+
+class Playout:
+    """A listener who plays one language's speech as it comes, without a gap and without skipping any."""
+
+    def __init__(self) -> None:
+        self._busy_until_s = 0.0
+
+    def hear(self, now_s: float, duration_s: float) -> float:
+        """Takes speech that arrives now; returns when its first sample is heard."""
+        start_s = max(now_s, self._busy_until_s)
+        self._busy_until_s = start_s + duration_s
+        return start_s

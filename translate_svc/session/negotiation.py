@@ -1,0 +1,167 @@
+"""From what a client asks for to what it gets: defaults filled in, the impossible refused by field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from translate_svc.audio.codecs import check_format
+from translate_svc.engine.request import SequenceSpec
+from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
+from translate_svc.languages import Language, LanguageTable
+from translate_svc.session.lanes import LaneKey, LaneKind
+from translate_svc.types import Inspect, StreamConfig, StreamSettings, TargetSettings, VadSettings
+from translate_svc.vad.options import VadOptions
+
+MIN_DURATION_FACTOR = 0.5
+MAX_DURATION_FACTOR = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSequence:
+    """One sequence of every request, and the lanes its text and its speech travel in (None: not sent)."""
+
+    spec: SequenceSpec
+    text: LaneKey | None
+    audio: LaneKey | None
+
+    @property
+    def lanes(self) -> tuple[LaneKey, ...]:
+        """The lanes in use."""
+        return tuple(key for key in (self.text, self.audio) if key is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """Settings with every default filled in and languages as Seamless codes, and the sequences they mean.
+
+    The transcript is the last sequence, its target the source language.
+    """
+
+    settings: StreamSettings
+    vad: VadOptions
+    sequences: tuple[PlannedSequence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiator:
+    """Knows what can be had: the loaded checkpoint's languages, the operator's limits and defaults."""
+
+    languages: LanguageTable
+    max_targets: int
+    vad: VadOptions
+
+    def negotiate(self, config: StreamConfig) -> tuple[StreamConfig, Negotiated]:
+        """A stream's configuration with every default filled in, and its first settings.
+
+        Raises:
+            InvalidArgument, OutOfRange, Unsupported: as ``settle`` and ``check_format``; a resume token is
+                not served yet. Names the field.
+        """
+        if config.resume_token:
+            raise Unsupported("is not served yet", field="config.resume_token")
+        check_format(config.input, field="config.input")
+        check_format(config.output, field="config.output")
+        settled = self.settle(config.settings, "config.settings")
+        return replace(config, settings=settled.settings), settled
+
+    def settle(self, settings: StreamSettings, path: str) -> Negotiated:
+        """Fills in and checks ``settings``, which stand under ``path`` in the wire contract.
+
+        Raises:
+            InvalidArgument: unknown language or speaker, speech in a language without it, a language twice, a
+                transcript without its language, nothing asked for. Names the field.
+            OutOfRange: too many targets, a duration factor outside 0.5 to 2, a setting of the segmentation
+                past its limits. Names the field.
+        """
+        if len(settings.targets) > self.max_targets:
+            raise OutOfRange(f"has more than {self.max_targets} entries", field=f"{path}.targets")
+        targets: list[TargetSettings] = []
+        for index, wanted in enumerate(settings.targets):
+            target = self._target(wanted, f"{path}.targets[{index}]")
+            if any(target.language == other.language for other in targets):
+                raise InvalidArgument("is a target already", field=f"{path}.targets[{index}].language")
+            targets.append(target)
+        transcript = Inspect.TRANSCRIPT in settings.include
+        if not targets and not transcript:
+            raise InvalidArgument(
+                "must name a language, unless a transcript is asked for", field=f"{path}.targets"
+            )
+        vad = self._vad(settings.vad, f"{path}.vad")
+        settled = replace(
+            settings,
+            targets=tuple(targets),
+            source_language=self._source(settings.source_language, transcript, f"{path}.source_language"),
+            vad=VadSettings(
+                threshold=vad.threshold,
+                min_speech_ms=vad.min_speech_ms,
+                min_silence_ms=vad.min_silence_ms,
+                prefix_padding_ms=vad.prefix_padding_ms,
+                max_utterance_ms=vad.max_utterance_ms,
+            ),
+        )
+        return Negotiated(settled, vad, _sequences(settled))
+
+    def _vad(self, settings: VadSettings, path: str) -> VadOptions:
+        options = self.vad.with_settings(settings, field=path)
+        if options.max_utterance_ms > self.vad.max_utterance_ms:
+            limit = self.vad.max_utterance_ms
+            raise OutOfRange(f"must not exceed this server's {limit}", field=f"{path}.max_utterance_ms")
+        return options
+
+    def _target(self, target: TargetSettings, path: str) -> TargetSettings:
+        language = self.languages.resolve(target.language, f"{path}.language")
+        if not language.text:
+            raise InvalidArgument("can be understood, not translated into", field=f"{path}.language")
+        if not target.text and not target.speech:
+            raise InvalidArgument("must be on where speech is off", field=f"{path}.text")
+        if not MIN_DURATION_FACTOR <= target.duration_factor <= MAX_DURATION_FACTOR:
+            raise OutOfRange(
+                f"must be within {MIN_DURATION_FACTOR} and {MAX_DURATION_FACTOR}",
+                field=f"{path}.duration_factor",
+            )
+        return replace(target, language=language.code, speaker_id=_speaker(target, language, path))
+
+    def _source(self, tag: str | None, transcript: bool, field: str) -> str | None:
+        if not tag:
+            if transcript:
+                raise InvalidArgument("is required for a transcript", field=field)
+            return None
+        language = self.languages.resolve(tag, field)
+        if not language.speech_in:
+            raise InvalidArgument("cannot be spoken to this model", field=field)
+        if transcript and not language.text:
+            raise InvalidArgument("cannot be transcribed by this model", field=field)
+        return language.code
+
+
+def _speaker(target: TargetSettings, language: Language, path: str) -> int | None:
+    """The voice to use; None where there is no speech."""
+    if not target.speech:
+        return None
+    if not language.speech_out:
+        raise InvalidArgument("is not to be had in this language", field=f"{path}.speech")
+    if target.speaker_id is None:
+        return language.speaker_ids[0]
+    if target.speaker_id not in language.speaker_ids:
+        raise InvalidArgument("is not a voice of this language", field=f"{path}.speaker_id")
+    return target.speaker_id
+
+
+def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
+    planned = [
+        PlannedSequence(
+            SequenceSpec(
+                language=target.language,
+                speech=target.speech,
+                speaker_id=target.speaker_id or 0,
+                duration_factor=target.duration_factor,
+            ),
+            text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
+            audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
+        )
+        for target in settings.targets
+    ]
+    if Inspect.TRANSCRIPT in settings.include and settings.source_language is not None:
+        lane = LaneKey(LaneKind.TRANSCRIPT, settings.source_language)
+        planned.append(PlannedSequence(SequenceSpec(settings.source_language), text=lane, audio=None))
+    return tuple(planned)

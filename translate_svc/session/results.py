@@ -1,0 +1,255 @@
+"""The way back: from the engine's answers to the reader's events."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from translate_svc.engine.request import (
+    Engine,
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.session.lanes import Lanes
+from translate_svc.session.live_utterance import LiveUtterance, Playout
+from translate_svc.session.outbox import Outbox
+from translate_svc.types import Usage, UtteranceDone, UtteranceStatus, Warning
+
+_LaneItem = TokenDecoded | TextFinished | WaveformPiece
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """Nothing before ``position`` is needed once the utterances up to ``through_utterance`` are done."""
+
+    position: int
+    through_utterance: int
+
+
+class Results:
+    """The utterances of a stream from their start until the reader has taken their ``UtteranceDone``.
+
+    Rules:
+
+    * Order is that of ``Lanes``: per language and kind, utterance n before n + 1; nothing else waits. So
+      ``UtteranceDone`` of n + 1 comes before that of n when n still speaks and n + 1 came to nothing.
+    * ``UtteranceDone`` comes exactly once for each utterance that ``begin`` announced, after all else of it.
+    * An utterance is *in flight* until the reader has taken its ``UtteranceDone``. That bounds what lies in
+      the outbox, since the engine bounds what it delivers for one request.
+    * A piece of speech costs a credit, which the engine gets back when the reader takes the chunk. Where the
+      output resampler keeps the whole piece, there is no chunk and the credit goes back at once.
+    * A commit point is passed once all utterances before it are done: what a client learns of it comes after
+      their last events.
+
+    Everything here runs on the event loop's thread; nothing but ``change`` waits.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        outbox: Outbox,
+        clock: Callable[[], float],
+        *,
+        on_commit: Callable[[int], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self._engine = engine
+        self._outbox = outbox
+        self._clock = clock
+        self._on_commit = on_commit
+        self._on_failure = on_failure
+        self._lanes: Lanes[_LaneItem] = Lanes(self._leave)
+        self._in_flight: dict[int, LiveUtterance] = {}
+        self._undone: set[int] = set()
+        self._answering: dict[str, LiveUtterance] = {}
+        self._commits: deque[_Commit] = deque()
+        self._playouts: defaultdict[str, Playout] = defaultdict(Playout)
+        self._changed = asyncio.Event()
+        self._begun = 0
+        self.usage = Usage()
+
+    @property
+    def begun(self) -> int:
+        """Utterances so far; the next one's id."""
+        return self._begun
+
+    @property
+    def in_flight(self) -> int:
+        """Utterances whose end the reader has not taken."""
+        return len(self._in_flight)
+
+    @property
+    def undone(self) -> int:
+        """Utterances that have no ``UtteranceDone`` yet."""
+        return len(self._undone)
+
+    async def change(self) -> None:
+        """Waits until ``in_flight`` or ``undone`` may have changed."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    def begin(self, utterance: LiveUtterance) -> None:
+        """An utterance has started; its ``UtteranceDone`` is owed from here on."""
+        self._begun = utterance.utterance_id + 1
+        self._in_flight[utterance.utterance_id] = utterance
+        self._undone.add(utterance.utterance_id)
+
+    def submit(self, utterance: LiveUtterance, request: Request) -> None:
+        """Hands a cut utterance to the engine. What only this utterance suffers becomes a warning.
+
+        Raises:
+            Unavailable: the engine takes nothing any more.
+        """
+        self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
+        self._answering[request.request_id] = utterance
+        try:
+            self._engine.submit(request, self._deliver)
+        except (InvalidArgument, ResourceExhausted) as error:
+            code = "engine_busy" if isinstance(error, ResourceExhausted) else "utterance_refused"
+            del self._answering[request.request_id]
+            self._lanes.drop(utterance.utterance_id)
+            self._outbox.put(Warning(code, error.description, utterance.utterance_id))
+            self.finish(utterance, UtteranceStatus.FAILED)
+
+    def answer_nothing(self, utterance: LiveUtterance, request: Request) -> None:
+        """Answers in the engine's place that nothing was said."""
+        name = request.request_id
+        self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
+        self._answering[name] = utterance
+        for sequence in range(len(request.sequences)):
+            self._deliver(TextFinished(name, sequence, text="", tail="", tokens=0, truncated=False))
+            self._deliver(SequenceFinished(name, sequence, FinishStatus.EMPTY))
+        self._deliver(RequestFinished(name, FinishStatus.EMPTY))
+
+    def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
+        """Says ``UtteranceDone`` of an utterance that has nothing more to say."""
+        done = utterance.done(status)
+        self.usage = Usage(
+            source_ms=self.usage.source_ms + done.usage.source_ms,
+            text_tokens=self.usage.text_tokens + done.usage.text_tokens,
+            speech_ms=self.usage.speech_ms + done.usage.speech_ms,
+            utterances=self.usage.utterances + 1,
+        )
+        self._undone.discard(utterance.utterance_id)
+        self._put_done(done)
+        self._pass_commits()
+
+    def commit(self, position: int) -> None:
+        """The input restarted at ``position``: a commit point behind all utterances begun so far."""
+        self._commits.append(_Commit(position, self._begun - 1))
+        self._pass_commits()
+
+    def clear(self, through_sample: int) -> None:
+        """Drops every utterance in flight and says ``CLEARED`` of each, in order."""
+        for utterance in reversed(self._in_flight.values()):  # the newest first, lest others' turn comes
+            self._engine.abort(utterance.request_id)
+            self._answering.pop(utterance.request_id, None)
+            self._lanes.drop(utterance.utterance_id)
+        self._outbox.drop_results(self._in_flight.keys())
+        self._commits.clear()
+        self._playouts.clear()
+        for utterance in list(self._in_flight.values()):
+            utterance.stop(through_sample)
+            if utterance.utterance_id in self._undone:
+                self.finish(utterance, UtteranceStatus.CLEARED)
+            else:  # its end was said and counted, but the reader has not taken it
+                self._put_done(utterance.done(UtteranceStatus.CLEARED))
+
+    def abandon(self) -> None:
+        """Drops everything without a word."""
+        for request_id in self._answering:
+            self._engine.abort(request_id)
+        self._answering.clear()
+        self._in_flight.clear()
+        self._undone.clear()
+        self._commits.clear()
+        self._lanes = Lanes(self._leave)
+        self._changed.set()
+
+    def _put_done(self, done: UtteranceDone) -> None:
+        self._outbox.put(done, taken=functools.partial(self._reader_has, done.utterance_id))
+        self._changed.set()
+
+    def _reader_has(self, utterance_id: int) -> None:
+        self._in_flight.pop(utterance_id, None)
+        self._changed.set()
+
+    def _pass_commits(self) -> None:
+        earliest = min(self._undone, default=self._begun)
+        position: int | None = None
+        while self._commits and self._commits[0].through_utterance < earliest:
+            position = self._commits.popleft().position
+        if position is not None:
+            self._on_commit(position)
+
+    def _deliver(self, event: EngineEvent) -> None:
+        """The engine's callback: must not raise."""
+        utterance = self._answering.get(event.request_id)
+        if utterance is None:
+            return
+        try:
+            self._take(utterance, event)
+        except Exception as error:
+            self._on_failure(error)
+
+    def _take(self, utterance: LiveUtterance, event: EngineEvent) -> None:
+        number = utterance.utterance_id
+        if isinstance(event, RequestFinished):
+            utterance.note(event)
+            del self._answering[event.request_id]
+            self._finish_those_through()
+            return
+        plan = utterance.plans[event.sequence]
+        match event:
+            case TokenDecoded():
+                if plan.text is not None:
+                    self._lanes.put(number, plan.text, event)
+            case TextFinished():
+                utterance.note(event)
+                if plan.text is not None:
+                    self._lanes.put(number, plan.text, event)
+                    self._lanes.finish(number, plan.text)
+            case UnitsPredicted():
+                utterance.note(event)
+            case WaveformPiece():
+                if plan.audio is not None:
+                    self._lanes.put(number, plan.audio, event)
+            case SequenceFinished():
+                utterance.note(event)
+                if warning := utterance.warning(event):
+                    self._outbox.put(warning)
+                for key in plan.lanes:
+                    self._lanes.finish(number, key)
+                self._finish_those_through()
+
+    def _finish_those_through(self) -> None:
+        for utterance in list(self._in_flight.values()):
+            number = utterance.utterance_id
+            if number in self._undone and utterance.finished and self._lanes.is_through(number):
+                self.finish(utterance)
+
+    def _leave(self, utterance_id: int, item: _LaneItem) -> None:
+        """An item whose turn has come becomes an event."""
+        utterance = self._in_flight[utterance_id]
+        if not isinstance(item, WaveformPiece):
+            if delta := utterance.text(item, self._clock()):
+                self._outbox.put(delta)
+            return
+        language = utterance.plans[item.sequence].spec.language
+        chunk = utterance.speech(item, self._clock(), self._playouts[language])
+        grant = functools.partial(self._engine.grant, item.request_id, item.sequence)
+        if chunk is None:
+            grant()
+        else:
+            self._outbox.put(chunk, taken=grant)
