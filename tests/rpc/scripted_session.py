@@ -1,0 +1,126 @@
+"""A service whose sessions do what a test tells them; everything above them is real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from translate_svc.audio import codecs
+from translate_svc.errors import DataLoss
+from translate_svc.languages import Language, packaged
+from translate_svc.types import (
+    AudioInput,
+    ClientMessage,
+    Closed,
+    EndInput,
+    EndReason,
+    FinalizeInput,
+    ModelInfo,
+    Opened,
+    SampleRange,
+    ServerInfo,
+    ServerLimits,
+    SessionEvent,
+    SilenceInput,
+    SpeechChunk,
+    SpeechEnded,
+    SpeechStarted,
+    StreamConfig,
+    TextDelta,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+
+class ScriptedSession:
+    """Counts what it is sent; every ``finalize`` makes one utterance of it; ``end`` closes.
+
+    Attributes:
+        gate: ``receive`` waits until it is set (it is).
+        received: the messages in order.
+        cancelled: set by ``cancel``.
+    """
+
+    def __init__(self, config: StreamConfig) -> None:
+        self.config = config
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.received: list[ClientMessage] = []
+        self.half_closed = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.samples = 0
+        self._utterances = 0
+        self._cut_at = 0
+        self._line: asyncio.Queue[SessionEvent | Exception] = asyncio.Queue()
+        self.say(Opened("scripted", config))
+
+    def say(self, event: SessionEvent | Exception) -> None:
+        """Sends an event, or fails the session with an exception, after what was said before."""
+        self._line.put_nowait(event)
+
+    async def receive(self, message: ClientMessage) -> None:
+        await self.gate.wait()
+        self.received.append(message)
+        match message:
+            case AudioInput(data):
+                self.samples += len(codecs.decode(data, self.config.input.encoding, field="audio.data"))
+            case SilenceInput(samples):
+                self.samples += samples
+            case FinalizeInput():
+                self._utter()
+            case EndInput(total_samples):
+                if total_samples != self.samples:
+                    raise DataLoss(f"{self.samples} samples arrived", field="end.total_samples")
+                self._close(complete=True)
+
+    async def half_close(self) -> None:
+        self.half_closed.set()
+        self._close(complete=False)
+
+    async def events(self) -> AsyncIterator[SessionEvent]:
+        while True:
+            event = await self._line.get()
+            if isinstance(event, Exception):
+                raise event
+            yield event
+            if isinstance(event, Closed):
+                return
+
+    async def cancel(self) -> None:
+        self.cancelled.set()
+
+    def _close(self, *, complete: bool) -> None:
+        self.say(Closed(complete, Usage(utterances=self._utterances)))
+
+    def _utter(self) -> None:
+        number, source = self._utterances, SampleRange(self._cut_at, self.samples)
+        self._utterances, self._cut_at = number + 1, self.samples
+        self.say(SpeechStarted(number, source.start))
+        self.say(SpeechEnded(number, source, EndReason.FINALIZE))
+        for target in self.config.settings.targets:
+            for index, word in enumerate(("uno", " dos")):
+                self.say(TextDelta(number, source, target.language, word, index == 1, transcript=False))
+            self.say(SpeechChunk(number, source, target.language, 0, b"\x01\x02" * 320, final=True))
+        self.say(UtteranceDone(number, source, UtteranceStatus.OK, Usage(utterances=1)))
+
+
+class ScriptedService:
+    """Opens scripted sessions, or refuses with ``refusal``."""
+
+    def __init__(self) -> None:
+        self.sessions: list[ScriptedSession] = []
+        self.refusal: Exception | None = None
+        self._opened = asyncio.Condition()
+
+    def open_session(self, config: StreamConfig, tenant: str) -> ScriptedSession:
+        if self.refusal is not None:
+            raise self.refusal
+        self.sessions.append(ScriptedSession(config))
+        return self.sessions[-1]
+
+    def languages(self) -> Iterable[Language]:
+        return [language for language in packaged() if language.code in ("spa", "eng")]
+
+    def info(self) -> ServerInfo:
+        return ServerInfo("1.2.3", ModelInfo("scripted", "r1", "Apache-2.0"), ServerLimits(max_streams=4))

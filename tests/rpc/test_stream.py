@@ -1,0 +1,386 @@
+"""One live call: what may be sent when, and that nothing is left behind however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.types import Closed, SampleRange, SpeechChunk
+from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+
+pytestmark = pytest.mark.realtime
+
+END = request(end=pb.EndInput(total_samples=0))
+
+
+async def outcome(call: Any) -> tuple[grpc.StatusCode, str]:
+    """The status of a call that failed, and the field that it names."""
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await responses(call)
+    return failure.value.code(), violated_field(failure.value)
+
+
+def violated_field(error: grpc.aio.AioRpcError) -> str:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    for detail in status.details if status is not None else ():
+        bad = error_details_pb2.BadRequest()
+        if detail.Unpack(bad):
+            return str(bad.field_violations[0].field)
+    return ""
+
+
+async def responses(call: Any) -> list[pb.StreamingTranslateResponse]:
+    received = []
+    while (response := await call.read()) is not grpc.aio.EOF:
+        received.append(response)
+    return received
+
+
+async def test_a_stream_from_config_to_closed(stub: Any, service: ScriptedService, server: RpcServer) -> None:
+    call = stub.StreamingTranslate()
+    for message in (
+        request(config=CONFIG),
+        audio(320),
+        request(silence=pb.SilenceInput(samples=80)),
+        request(finalize=pb.FinalizeInput()),
+        request(end=pb.EndInput(total_samples=400)),
+    ):
+        await call.write(message)
+    received = await responses(call)
+    assert [response.seq for response in received] == list(range(1, 9))
+    kinds = [response.WhichOneof("event") for response in received]
+    assert kinds == [
+        "opened",
+        "speech_started",
+        "speech_ended",
+        "translation",
+        "translation",
+        "audio",
+        "utterance_done",
+        "closed",
+    ]
+    assert "".join(response.translation.delta for response in received) == "uno dos"
+    assert received[-1].closed.complete
+    assert await call.code() == grpc.StatusCode.OK
+    await until(lambda: server.live_streams == 0)
+    assert not service.sessions[0].cancelled.is_set()
+
+
+WRONG_ORDERS = {
+    "config": [[audio()], [request(config=CONFIG), request(config=CONFIG)], [END]],
+    "audio": [[request(config=CONFIG), END, audio()]],
+    "end": [[request(config=CONFIG), END, END]],
+    "message": [[request()], [request(config=CONFIG), request()]],
+    "audio.data": [
+        [request(config=CONFIG), request(audio=pb.AudioInput(data=b"\x00\x01\x02"))],
+        [
+            request(
+                config=pb.StreamConfig(
+                    input=pb.AudioFormat(encoding=pb.ENCODING_PCM_F32LE, sample_rate_hz=16_000),
+                    settings=CONFIG.settings,
+                )
+            ),
+            request(audio=pb.AudioInput(data=b"\x00\x00\xc0\x7f")),  # one NaN
+        ],
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "messages"),
+    [(field, messages) for field, orders in WRONG_ORDERS.items() for messages in orders],
+)
+async def test_wrong_order_and_wrong_format_name_the_field(
+    stub: Any, service: ScriptedService, server: RpcServer, field: str, messages: list[Any]
+) -> None:
+    call = stub.StreamingTranslate()
+    # gated, so that a message after `end` meets a session that has not closed yet
+    original = ScriptedService.open_session
+
+    def open_without_closing(config: Any, tenant: str) -> Any:
+        session = original(service, config, tenant)
+        session._close = lambda *, complete: None  # type: ignore[method-assign]
+        return session
+
+    service.open_session = open_without_closing  # type: ignore[method-assign]
+    for message in messages:
+        await call.write(message)
+    assert await outcome(call) == (grpc.StatusCode.INVALID_ARGUMENT, field)
+    await until(lambda: server.live_streams == 0)
+    assert all(session.cancelled.is_set() for session in service.sessions)
+
+
+async def test_a_wrong_total_is_data_loss(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    await call.write(audio(320))
+    await call.write(request(end=pb.EndInput(total_samples=321)))
+    assert await outcome(call) == (grpc.StatusCode.DATA_LOSS, "end.total_samples")
+    assert session.cancelled.is_set()
+
+
+async def test_half_close_without_end_finishes_incomplete(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    await call.write(audio())
+    await call.done_writing()
+    received = await responses(call)
+    assert [response.WhichOneof("event") for response in received] == ["closed"]
+    assert not received[0].closed.complete
+    assert session.half_closed.is_set()
+    assert not session.cancelled.is_set()
+
+
+async def test_half_close_after_end_is_no_half_close(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    await call.write(END)
+    await call.done_writing()
+    received = await responses(call)
+    assert received[-1].closed.complete
+    assert not session.half_closed.is_set()
+
+
+async def test_half_close_before_config_is_refused(stub: Any) -> None:
+    call = stub.StreamingTranslate()
+    await call.done_writing()
+    assert await outcome(call) == (grpc.StatusCode.INVALID_ARGUMENT, "config")
+
+
+@pytest.mark.parametrize("how", ["cancel the call", "close the channel"])
+async def test_a_client_that_goes_leaves_nothing(
+    stub: Any, service: ScriptedService, server: RpcServer, channel: grpc.aio.Channel, how: str
+) -> None:
+    # The end of the request iterator is not half-close: on the wire both of these end it
+    call, session = await open_stream(stub, service)
+    await call.write(audio())
+    await until(lambda: len(session.received) == 1)
+    before = own_tasks()
+    if how == "cancel the call":
+        call.cancel()
+    else:
+        await channel.close()
+    await asyncio.wait_for(session.cancelled.wait(), 2)
+    await until(lambda: server.live_streams == 0)
+    await until(lambda: not (own_tasks() & before))
+
+
+def own_tasks() -> set[asyncio.Task[Any]]:
+    """Tasks that run this package's code."""
+    return {task for task in asyncio.all_tasks() if "translate_svc" in str(task.get_coro())}
+
+
+async def test_a_client_that_goes_while_the_session_is_full_leaves_nothing(
+    stub: Any, service: ScriptedService, server: RpcServer
+) -> None:
+    call, session = await open_stream(stub, service)
+    session.gate.clear()
+    await call.write(audio())
+    call.cancel()
+    await asyncio.wait_for(session.cancelled.wait(), 2)
+    await until(lambda: server.live_streams == 0)
+
+
+CHILD = """
+import sys, time, grpc
+from translate_svc.v1 import speech_translation_pb2 as pb, speech_translation_pb2_grpc as pb_grpc
+def requests():
+    config = pb.StreamConfig.FromString(bytes.fromhex(sys.argv[2]))
+    yield pb.StreamingTranslateRequest(config=config)
+    time.sleep(60)
+stub = pb_grpc.SpeechTranslationStub(grpc.insecure_channel(sys.argv[1]))
+for response in stub.StreamingTranslate(requests()):
+    print(response.WhichOneof("event"), flush=True)
+"""
+
+
+async def test_a_client_that_is_killed_leaves_nothing(service: ScriptedService, server: RpcServer) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CHILD, server.target, CONFIG.SerializeToString().hex(), stdout=subprocess.PIPE
+    )
+    try:
+        assert child.stdout is not None
+        assert await asyncio.wait_for(child.stdout.readline(), 20) == b"opened\n"
+        os.kill(child.pid, signal.SIGKILL)
+        await asyncio.wait_for(service.sessions[0].cancelled.wait(), 2)
+        await until(lambda: server.live_streams == 0)
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+class TestPatience:
+    """With short deadlines: whom the server waits for, and how long."""
+
+    @pytest.fixture
+    def options(self) -> RpcOptions:
+        return RpcOptions(config_timeout_s=0.2, idle_timeout_s=0.3, write_timeout_s=0.3, abort_timeout_s=0.2)
+
+    async def test_for_the_config(self, stub: Any, service: ScriptedService) -> None:
+        call = stub.StreamingTranslate()
+        assert await outcome(call) == (grpc.StatusCode.DEADLINE_EXCEEDED, "")
+        assert not service.sessions
+
+    async def test_for_a_silent_client(self, stub: Any, service: ScriptedService) -> None:
+        call, session = await open_stream(stub, service)
+        assert await outcome(call) == (grpc.StatusCode.DEADLINE_EXCEEDED, "")
+        assert session.cancelled.is_set()
+
+    async def test_not_for_more_input_after_end(self, stub: Any, service: ScriptedService) -> None:
+        call, session = await open_stream(stub, service)
+        session._close = lambda *, complete: None  # type: ignore[method-assign]
+        await call.write(END)
+        await until(lambda: session.received != [])
+        await asyncio.sleep(0.4)  # longer than the idle timeout: the rest is the server's to send
+        session.say(Closed(complete=True))
+        assert (await responses(call))[-1].closed.complete
+
+    async def test_not_for_a_client_that_does_not_read(
+        self, service: ScriptedService, server: RpcServer
+    ) -> None:
+        # A client whose windows are small and that never reads
+        narrow = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
+        async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
+            call, session = await open_stream(pb_grpc.SpeechTranslationStub(channel), service)
+            keep_sending = asyncio.create_task(send_until_dead(call))
+            began_s = time.monotonic()
+            for number in range(400):
+                session.say(speech_chunk(number, 32_000))
+            await asyncio.wait_for(session.cancelled.wait(), 2)
+            assert 0.25 < time.monotonic() - began_s < 2
+            # The status could not leave; the call is gone all the same
+            await until(lambda: server.live_streams == 0)
+            await until(lambda: not own_tasks())
+            code, _ = await asyncio.wait_for(outcome(call), 2)
+            assert code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+            keep_sending.cancel()
+
+
+async def send_until_dead(call: Any) -> None:
+    while not call.done():
+        try:
+            await call.write(audio(160))
+        except asyncio.InvalidStateError:
+            return
+        await asyncio.sleep(0.05)
+
+
+def speech_chunk(number: int, size: int) -> SpeechChunk:
+    return SpeechChunk(0, SampleRange(0, 1), "spa", number * size // 2, bytes(size), final=False)
+
+
+async def test_a_slow_reader_is_served_to_the_end(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    for number in range(40):
+        session.say(speech_chunk(number, 16_000))
+    session.say(Closed(complete=True))
+    seqs = []
+    while (response := await call.read()) is not grpc.aio.EOF:
+        await asyncio.sleep(0.01)
+        seqs.append(response.seq)
+    assert seqs == list(range(2, 43))
+
+
+async def test_a_full_session_holds_the_client_early(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    session.gate.clear()
+    sent_bytes = 0
+
+    async def flood() -> None:
+        nonlocal sent_bytes
+        while True:
+            await call.write(audio(8_000))
+            sent_bytes += 16_000
+
+    flooding = asyncio.create_task(flood())
+    await asyncio.sleep(0.5)
+    held_at_bytes = sent_bytes
+    await asyncio.sleep(0.2)
+    assert sent_bytes == held_at_bytes
+    assert held_at_bytes <= 512 * 1024  # without a fixed window: 4 MB
+    session.gate.set()
+    await until(lambda: sent_bytes > held_at_bytes + 1_000_000)
+    call.cancel()
+    with pytest.raises((asyncio.CancelledError, asyncio.InvalidStateError)):
+        await flooding
+
+
+async def test_an_oversized_chunk_is_out_of_range(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    await call.write(request(audio=pb.AudioInput(data=bytes(128 * 1024 + 2))))
+    assert await outcome(call) == (grpc.StatusCode.OUT_OF_RANGE, "audio.data")
+    assert session.cancelled.is_set()
+
+
+async def test_the_largest_chunk_is_taken(stub: Any, service: ScriptedService) -> None:
+    call, _ = await open_stream(stub, service)
+    await call.write(audio(64 * 1024))
+    await call.write(request(end=pb.EndInput(total_samples=64 * 1024)))
+    assert (await responses(call))[-1].closed.complete
+
+
+async def test_an_oversized_message_is_refused_by_the_transport(
+    stub: Any, service: ScriptedService, server: RpcServer
+) -> None:
+    call, session = await open_stream(stub, service)
+    await call.write(request(audio=pb.AudioInput(data=bytes(300 * 1024))))
+    code, _ = await outcome(call)
+    assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    await asyncio.wait_for(session.cancelled.wait(), 2)
+    await until(lambda: server.live_streams == 0)
+
+
+async def test_two_streams_do_not_meet(stub: Any, service: ScriptedService) -> None:
+    first, first_session = await open_stream(stub, service)
+    second, _ = await open_stream(stub, service)
+    first_session.gate.clear()  # the first is stuck, the second is not
+    await first.write(audio(100))
+    await second.write(audio(200))
+    await second.write(request(finalize=pb.FinalizeInput()))
+    await second.write(request(end=pb.EndInput(total_samples=200)))
+    ended = await responses(second)
+    assert ended[-1].closed.complete
+    assert ended[1].speech_ended.source.end == 200
+    first_session.gate.set()
+    await first.write(request(end=pb.EndInput(total_samples=100)))
+    assert [response.WhichOneof("event") for response in await responses(first)] == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("ack", request(ack=pb.AckInput(seq=1))),
+        ("config.resume_token", pb.StreamConfig(resume_token=b"x")),
+        (
+            "config.input.encoding",
+            pb.StreamConfig(input=pb.AudioFormat(encoding=pb.ENCODING_OPUS, sample_rate_hz=48_000)),
+        ),
+        (
+            "config.output.encoding",
+            pb.StreamConfig(output=pb.AudioFormat(encoding=pb.ENCODING_MULAW, sample_rate_hz=8_000)),
+        ),
+    ],
+)
+async def test_what_is_not_served_is_named(stub: Any, field: str, message: Any) -> None:
+    config = pb.StreamConfig()
+    config.CopyFrom(CONFIG)
+    call = stub.StreamingTranslate()
+    if isinstance(message, pb.StreamConfig):
+        config.MergeFrom(message)
+    await call.write(request(config=config))
+    if isinstance(message, pb.StreamingTranslateRequest):
+        await call.write(message)
+    assert await outcome(call) == (grpc.StatusCode.UNIMPLEMENTED, field)

@@ -1,0 +1,55 @@
+"""What happens around every call of this package's service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.status import fail
+
+Behaviour: TypeAlias = "Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]"
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+    """Turns whatever a method raises into a status. Methods are coroutines; they write with the context.
+
+    Calls of other services (health, reflection) pass untouched.
+    """
+
+    def __init__(self, service_name: str, options: RpcOptions) -> None:
+        self._prefix = f"/{service_name}/"
+        self._options = options
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(self._prefix):
+            return handler
+        # of the four behaviours a handler has, the one of its kind is set
+        kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+        kind = next(kind for kind in kinds if getattr(handler, kind) is not None)
+        make_handler = getattr(grpc, f"{kind}_rpc_method_handler")
+        return make_handler(
+            self._guarded(getattr(handler, kind)),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _guarded(self, behaviour: Behaviour) -> Behaviour:
+        async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            try:
+                return await behaviour(request, context)
+            except (asyncio.CancelledError, grpc.aio.AbortError):
+                # a swallowed cancellation leaks the call's memory (grpc#43360)
+                raise
+            except Exception as error:
+                await fail(context, error, self._options.abort_timeout_s)
+
+        return guarded

@@ -1,0 +1,156 @@
+"""The gRPC server's life: bind, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from types import TracebackType
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.interceptors import ErrorInterceptor
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.protocols import Service
+from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+
+
+def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
+    """The server's channel arguments."""
+    return [
+        ("grpc.max_receive_message_length", options.max_message_bytes),
+        ("grpc.max_metadata_size", 8 * 1024),
+        ("grpc.absolute_max_metadata_size", 16 * 1024),
+        # Two servers on one port would share its connections at random.
+        ("grpc.so_reuseport", 0),
+        # A small fixed window: back-pressure reaches the client after 64 KiB, not after megabytes.
+        ("grpc.http2.lookahead_bytes", 64 * 1024),
+        ("grpc.http2.bdp_probe", 0),
+        # A frozen peer is found in 20 + 10 s; keepalive_timeout alone does not find it.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.max_ping_strikes", 2),
+        ("grpc.max_connection_idle_ms", 300_000),
+        ("grpc.server_handshake_timeout_ms", 10_000),
+    ]
+
+
+class RpcServer:
+    """Serves one ``Service`` on one address; plaintext leaves loopback only when ``insecure`` says so.
+
+    Use it as a context manager, or ``start`` and ``stop``. One event loop a process may do so, and the
+    process must not fork afterwards.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        options: RpcOptions = RpcOptions(),  # noqa: B008 - frozen
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
+        if credentials is None and not options.insecure and not _is_local(options.address):
+            raise InvalidArgument(
+                "is not loopback: give credentials, or insecure=True to serve plaintext", field="address"
+            )
+        self._options = options
+        self._credentials = credentials
+        self._servicer = SpeechTranslationServicer(service, options)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
+        self._server = grpc.aio.server(
+            interceptors=[ErrorInterceptor(SERVICE_NAME, options)], options=channel_options(options)
+        )
+        pb_grpc.add_SpeechTranslationServicer_to_server(self._servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The bound port; 0 before ``start``, 1 for a unix socket."""
+        return self._port
+
+    @property
+    def target(self) -> str:
+        """What a client connects to."""
+        if self._options.address.startswith("unix:"):
+            return self._options.address
+        return f"{self._options.address.rpartition(':')[0]}:{self._port}"
+
+    @property
+    def live_streams(self) -> int:
+        """Streams that are open now."""
+        return self._servicer.live_streams
+
+    async def start(self) -> None:
+        """Binds, serves and reports itself healthy.
+
+        Raises:
+            InvalidArgument: the address cannot be bound.
+        """
+        try:
+            if self._credentials is None:
+                self._port = self._server.add_insecure_port(self._options.address)
+            else:
+                self._port = self._server.add_secure_port(self._options.address, self._credentials)
+        except RuntimeError as error:
+            raise InvalidArgument("cannot be bound", field="address") from error
+        await self.set_serving(True)
+        await self._server.start()
+
+    async def set_serving(self, serving: bool) -> None:
+        """What health checks are told, overall and for the service by its name."""
+        kinds = health_pb2.HealthCheckResponse
+        status = kinds.SERVING if serving else kinds.NOT_SERVING
+        for name in ("", SERVICE_NAME):
+            await self._health.set(name, status)
+
+    async def stop(self, grace_s: float) -> None:
+        """Drains for up to ``grace_s``, then ends what is left. Idempotent.
+
+        Health turns NOT_SERVING, new streams are refused with UNAVAILABLE, open ones get ``go_away`` and may
+        end by themselves. The listener closes only after that: gRPC's own ``stop`` would refuse connections
+        at once, and is not graceful for calls that are aborted (grpc#37239).
+        """
+        await self._health.enter_graceful_shutdown()
+        # past the grace each stream fails by itself; what it may wait for then has its own deadlines
+        slack_s = (
+            self._options.write_timeout_s + self._options.abort_timeout_s + self._options.cancel_timeout_s
+        )
+        try:
+            async with asyncio.timeout(grace_s + slack_s):
+                await self._servicer.drain(grace_s)
+        except TimeoutError:
+            pass
+        await self._server.stop(self._options.abort_timeout_s)
+
+    async def wait_closed(self) -> None:
+        """Returns after ``stop``."""
+        await self._server.wait_for_termination()
+
+    async def __aenter__(self) -> RpcServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop(0)
+
+
+def _is_local(address: str) -> bool:
+    """Whether plaintext on ``address`` stays on this machine."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
