@@ -1,0 +1,334 @@
+"""Drives scheduler and fake runner step by step and checks after each what must always hold."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.fakes.fake_runner import FakeRunner, FakeTranslation, units_of, waveform_of
+from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.detokenize import Detokenizer
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits, source_frames
+from translate_svc.engine.plan import SequenceKey, StepPlan
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    SequenceSpec,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.sequence import Phase
+from translate_svc.types import FRAME_SAMPLES, Samples
+
+SMALL = EngineLimits(
+    max_slots=3,
+    max_slot_tokens=6,
+    min_source_samples=1,
+    encode_budget_frames=4,
+    text_to_unit_budget_tokens=8,
+    vocode_budget_units=12,
+    first_piece_units=3,
+    max_piece_units=8,
+    initial_credit_pieces=1,
+)
+"""So tight that every queue fills and every budget is met with a handful of requests."""
+
+LANGUAGES = ("eng", "spa", "fra")
+SLOT_PHASES = frozenset({Phase.ENCODE, Phase.DECODE, Phase.T2U})
+
+_LETTER = {
+    TokenDecoded: "t",
+    TextFinished: "f",
+    UnitsPredicted: "u",
+    WaveformPiece: "w",
+    SequenceFinished: "s",
+}
+_ORDER = {
+    (FinishStatus.EMPTY, True): "t*fs",
+    (FinishStatus.EMPTY, False): "t*fs",
+    (FinishStatus.OK, True): "t+fuw*s",
+    (FinishStatus.OK, False): "t+fs",
+    (FinishStatus.TRUNCATED, True): "t+fuw*s",
+    (FinishStatus.TRUNCATED, False): "t+fs",
+    (FinishStatus.FAILED, True): "t*(fu?w*)?s",
+    (FinishStatus.FAILED, False): "t*s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A request to be: the frames of its source, and per sequence whether it speaks and what the model
+    says.
+    """
+
+    frames: int
+    sequences: tuple[tuple[bool, FakeTranslation], ...]
+
+
+class World:
+    """One scheduler, one fake runner, and a record of all that came out."""
+
+    def __init__(self, limits: EngineLimits = SMALL) -> None:
+        self.limits = limits
+        self.tokenizer = FakeTokenizer()
+        self.scheduler = Scheduler(limits, self.tokenizer)
+        self.runner = FakeRunner(self._says)
+        self.scripts: dict[str, Script] = {}
+        self.events: defaultdict[str, list[EngineEvent]] = defaultdict(list)
+        self.aborted: set[str] = set()
+        self.granted: Counter[SequenceKey] = Counter()
+        self.intact = True  # False once a check has failed: then nothing more can be said
+        self._numbers: list[Script] = []
+        self._line: list[str] = []  # waiting requests, in the order they came
+        self._overtaken: dict[SequenceKey, Counter[SequenceKey]] = {}
+
+    def _says(self, samples: Samples, sequence: int) -> FakeTranslation:
+        return self._numbers[int(samples[0])].sequences[sequence][1]
+
+    # ---------------------------------------------------------------- the outside
+
+    def submit(self, script: Script, request_id: str | None = None) -> str:
+        request_id = request_id or f"request-{len(self._numbers)}"
+        samples = np.full(script.frames * FRAME_SAMPLES, len(self._numbers), np.float32)
+        self._numbers.append(script)
+        specs = tuple(SequenceSpec(LANGUAGES[i], speech) for i, (speech, _) in enumerate(script.sequences))
+        self.scheduler.add(Request(request_id, samples, specs, source_times=True))
+        self.scripts[request_id] = script
+        self._forget(request_id)
+        self._line.append(request_id)
+        return request_id
+
+    def _forget(self, request_id: str) -> None:
+        """The id is used anew."""
+        self.aborted.discard(request_id)
+        self.events.pop(request_id, None)
+        for record in (self.granted, self._overtaken):
+            for key in [key for key in record if key.request_id == request_id]:
+                del record[key]
+
+    def abort(self, request_id: str) -> None:
+        self.scheduler.abort(request_id)
+        if request_id in self.live():
+            self.aborted.add(request_id)
+        if request_id in self._line:
+            self._line.remove(request_id)
+        assert self.scheduler.phases(request_id) == ()
+        self.check()
+
+    def grant(self, request_id: str, sequence: int, pieces: int) -> None:
+        self.scheduler.grant(request_id, sequence, pieces)
+        if request_id in self.live():
+            self.granted[SequenceKey(request_id, sequence)] += pieces
+
+    def finished(self, request_id: str) -> bool:
+        return any(isinstance(event, RequestFinished) for event in self.events[request_id])
+
+    def live(self) -> list[str]:
+        return [each for each in self.scripts if each not in self.aborted and not self.finished(each)]
+
+    # ---------------------------------------------------------------- steps
+
+    def step(self, abort_in_flight: str | None = None, resubmit: bool = False) -> bool:
+        """One step; False when there was nothing to do. Aborts a request while its results are on their way;
+        ``resubmit`` gives its id to a new request at once.
+        """
+        decoding = self._keys_in(Phase.DECODE)
+        had_work = self.scheduler.has_work
+        plan = self.scheduler.schedule()
+        assert bool(plan) == had_work, "has_work must tell whether there is a plan"
+        if not plan:
+            return False
+        self.intact = False
+        assert {item.key for item in plan.decode} == decoding, "every sequence in DECODE advances each step"
+        self._check_budgets(plan)
+        self._check_admission(plan)
+        self._check_turns(plan)
+        result = self.runner.execute(plan)
+        if abort_in_flight is not None:
+            self.abort(abort_in_flight)
+            if resubmit:
+                self.submit(self.scripts[abort_in_flight], abort_in_flight)
+        for event in self.scheduler.update(plan, result):
+            assert event.request_id not in self.aborted, "an aborted request gets no further event"
+            assert not self.finished(event.request_id), "RequestFinished is the last event"
+            self.events[event.request_id].append(event)
+        self.check()
+        self.intact = True
+        return True
+
+    def run(self, max_steps: int) -> None:
+        """Until nothing is due."""
+        for _ in range(max_steps):
+            if not self.step():
+                return
+        assert not self.scheduler.has_work, "work is left after the longest time it may take"
+
+    def work_left(self) -> int:
+        """Steps that all live requests together may still take: each step does at least one item of these."""
+        total = 0
+        for request_id in self.live():
+            total += 1
+            for _, translation in self.scripts[request_id].sequences:
+                total += min(len(translation.token_ids) + PROMPT_TOKENS, self.limits.max_slot_tokens) + 1
+                total += -(-translation.units // self.limits.first_piece_units)
+        return total
+
+    # ---------------------------------------------------------------- what must always hold
+
+    def _keys_in(self, *phases: Phase) -> set[SequenceKey]:
+        return {
+            SequenceKey(request_id, index)
+            for request_id in self.live()
+            for index, phase in enumerate(self.scheduler.phases(request_id))
+            if phase in phases
+        }
+
+    def check(self) -> None:
+        owners = list(self.scheduler.slot_owners.values())
+        assert len(owners) == len(set(owners)), "a sequence owns two slots"
+        assert set(owners) == self._keys_in(*SLOT_PHASES), (
+            "slots are owned by those who use them, and no other"
+        )
+        assert len(owners) <= self.limits.max_slots
+        assert self.scheduler.live_requests == len(self.live())
+        for key, pieces in self._pieces().items():
+            assert pieces <= self.limits.initial_credit_pieces + self.granted[key], "a piece without credit"
+
+    def _pieces(self) -> Counter[SequenceKey]:
+        return Counter(
+            SequenceKey(event.request_id, event.sequence)
+            for events in self.events.values()
+            for event in events
+            if isinstance(event, WaveformPiece)
+        )
+
+    def _check_budgets(self, plan: StepPlan) -> None:
+        limits = self.limits
+        for costs, budget in (
+            ([source_frames(len(item.samples)) for item in plan.encode], limits.encode_budget_frames),
+            ([len(item.token_ids) for item in plan.text_to_unit], limits.text_to_unit_budget_tokens),
+            ([item.end_unit - item.start_unit for item in plan.vocode], limits.vocode_budget_units),
+        ):
+            assert len(costs) <= 1 or sum(costs) <= budget, "a stage exceeds its budget"
+
+    def _check_admission(self, plan: StepPlan) -> None:
+        """First come, first served, and nobody waits without a reason."""
+        admitted = [item.request_id for item in plan.encode]
+        assert admitted == self._line[: len(admitted)], "a request passed the line"
+        del self._line[: len(admitted)]
+        if self._line:
+            first = self.scripts[self._line[0]]
+            free = self.limits.max_slots - len(self.scheduler.slot_owners)
+            frames = first.frames + sum(source_frames(len(item.samples)) for item in plan.encode)
+            too_large = bool(admitted) and frames > self.limits.encode_budget_frames
+            assert too_large or len(first.sequences) > free, "the first in line waits though there is room"
+
+    def _check_turns(self, plan: StepPlan) -> None:
+        """No speech gets two pieces while another that could have one gets none."""
+        served = {item.key for item in plan.vocode}
+        ready = {
+            key
+            for key in self._keys_in(Phase.VOCODE) - served
+            if self._pieces()[key] < self.limits.initial_credit_pieces + self.granted[key]
+        }
+        self._overtaken = {key: self._overtaken.get(key, Counter()) for key in ready}
+        for overtaken in self._overtaken.values():
+            overtaken.update(served)
+            assert not overtaken or max(overtaken.values()) <= 1, (
+                "a speech gets a second turn before another's"
+            )
+        assert served or not ready, "speeches wait though the vocoder is idle"
+
+    # ---------------------------------------------------------------- what must have come out
+
+    def check_result(self, request_id: str) -> None:
+        """A finished request's events: right in order and in content, whatever its batch mates were."""
+        script = self.scripts[request_id]
+        *body, last = self.events[request_id]
+        assert isinstance(last, RequestFinished)
+        encode_fails = any(translation.fails_at == "encode" for _, translation in script.sequences)
+        statuses = []
+        for index, (speech, translation) in enumerate(script.sequences):
+            own: list[EngineEvent] = [
+                event for event in body if not isinstance(event, RequestFinished) and event.sequence == index
+            ]
+            statuses.append(self._check_sequence(own, speech, translation, encode_fails))
+        if FinishStatus.FAILED in statuses:
+            assert last.status is FinishStatus.FAILED
+            assert "poisoned" in last.error
+        elif FinishStatus.TRUNCATED in statuses:
+            assert last.status is FinishStatus.TRUNCATED
+        else:
+            assert last.status is (FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY)
+        assert {"encode"} <= {timing.stage for timing in last.timings}
+
+    def _check_sequence(
+        self, events: list[EngineEvent], speech: bool, translation: FakeTranslation, encode_fails: bool
+    ) -> FinishStatus:
+        finish = events[-1]
+        assert isinstance(finish, SequenceFinished)
+        letters = "".join(_LETTER[type(event)] for event in events if not isinstance(event, RequestFinished))
+        pattern = _ORDER[finish.status, speech]
+        assert re.fullmatch(pattern, letters), f"{finish.status}: {letters} is not {pattern}"
+        said = translation.token_ids[: self.limits.max_slot_tokens - PROMPT_TOKENS]
+        expected = self._expected_status(speech, translation, encode_fails, said)
+        assert finish.status is expected
+        if expected is not FinishStatus.FAILED:
+            self._check_text(events, said)
+        if speech and expected in (FinishStatus.OK, FinishStatus.TRUNCATED):
+            language = self.tokenizer.language_token(LANGUAGES[finish.sequence])
+            prompt = (self.tokenizer.eos_token_id, language)
+            self._check_speech(events, (*prompt, *said), translation.units)
+        return finish.status
+
+    def _expected_status(
+        self, speech: bool, translation: FakeTranslation, encode_fails: bool, said: tuple[int, ...]
+    ) -> FinishStatus:
+        text = self._text(said)
+        if encode_fails or (translation.fails_at == "decode" and self._decode_failure_is_met(translation)):
+            return FinishStatus.FAILED
+        if not text.strip():
+            return FinishStatus.EMPTY
+        if speech and (
+            translation.fails_at == "text_to_unit" or (translation.fails_at == "vocode" and translation.units)
+        ):
+            return FinishStatus.FAILED
+        return FinishStatus.TRUNCATED if len(said) < len(translation.token_ids) else FinishStatus.OK
+
+    def _decode_failure_is_met(self, translation: FakeTranslation) -> bool:
+        return 1 + len(translation.token_ids) // 2 < self.limits.max_slot_tokens
+
+    def _text(self, token_ids: tuple[int, ...]) -> str:
+        detokenizer = Detokenizer(self.tokenizer)
+        for token_id in token_ids:
+            detokenizer.push(token_id)
+        detokenizer.finish()
+        return detokenizer.text
+
+    def _check_text(self, events: list[EngineEvent], said: tuple[int, ...]) -> None:
+        tokens = [event for event in events if isinstance(event, TokenDecoded)]
+        (text,) = [event for event in events if isinstance(event, TextFinished)]
+        assert tuple(event.token_id for event in tokens) == said
+        assert [event.source_ms for event in tokens] == [160 * (i + 1) for i in range(len(tokens))]
+        assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(said)
+        assert text.tokens == len(said)
+
+    def _check_speech(self, events: list[EngineEvent], fed: tuple[int, ...], count: int) -> None:
+        units = units_of(fed, count)
+        (predicted,) = [event for event in events if isinstance(event, UnitsPredicted)]
+        assert predicted.units == tuple(units.tolist())
+        pieces = [event for event in events if isinstance(event, WaveformPiece)]
+        assert [piece.final for piece in pieces] == [False] * (len(pieces) - 1) + [True] * bool(pieces)
+        samples = [np.empty(0, np.float32), *(piece.samples for piece in pieces)]
+        starts = np.cumsum([len(each) for each in samples])
+        assert [piece.start_samples for piece in pieces] == starts[:-1].tolist()
+        np.testing.assert_array_equal(np.concatenate(samples), waveform_of(units))
