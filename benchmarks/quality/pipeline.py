@@ -1,0 +1,115 @@
+"""Clips through the service's own sessions, in this process: the same way that audio takes from the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from translate_svc.service import Service
+from translate_svc.session.session import Session
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    AudioFormat,
+    AudioInput,
+    Encoding,
+    EndInput,
+    Inspect,
+    Samples,
+    Segmentation,
+    SpeechChunk,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+_FORMAT = AudioFormat(Encoding.PCM_F32LE, INTERNAL_SAMPLE_RATE_HZ)
+_CHUNK_SAMPLES = 1_600
+CONCURRENT_STREAMS = 8
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one clip came to; texts and speech of several utterances are joined in their order."""
+
+    transcript: str = ""
+    translation: str = ""
+    speech: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+    utterances: int = 0
+    failed: int = 0
+
+
+def settings_for(
+    source: str, target: str, *, transcript: bool = False, speech: bool = False, manual: bool = True
+) -> StreamSettings:
+    """One target; with ``manual`` the whole clip is one utterance, else the VAD cuts it."""
+    return StreamSettings(
+        targets=(TargetSettings(target, speech=speech),),
+        source_language=source,
+        include=frozenset({Inspect.TRANSCRIPT}) if transcript else frozenset(),
+        segmentation=Segmentation.MANUAL if manual else Segmentation.VAD,
+    )
+
+
+async def translate(service: Service, samples: Samples, settings: StreamSettings) -> Heard:
+    """One stream: the clip in, everything out."""
+    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), "quality")
+    sender = asyncio.create_task(_send(session, samples))
+    try:
+        return await _collect(session)
+    finally:
+        sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
+        await session.cancel()
+
+
+async def translate_all(service: Service, jobs: Sequence[tuple[Samples, StreamSettings]]) -> list[Heard]:
+    """Many clips, ``CONCURRENT_STREAMS`` at a time, results in the order of the jobs."""
+    gate = asyncio.Semaphore(CONCURRENT_STREAMS)
+
+    async def one(samples: Samples, settings: StreamSettings) -> Heard:
+        async with gate:
+            return await translate(service, samples, settings)
+
+    return list(await asyncio.gather(*(one(*job) for job in jobs)))
+
+
+async def _send(session: Session, samples: Samples) -> None:
+    for start in range(0, len(samples), _CHUNK_SAMPLES):
+        await session.receive(AudioInput(samples[start : start + _CHUNK_SAMPLES].astype("<f4").tobytes()))
+    await session.receive(EndInput(len(samples)))
+
+
+async def _collect(session: Session) -> Heard:
+    heard = Heard()
+    transcripts: dict[int, str] = {}
+    translations: dict[int, str] = {}
+    speech: dict[int, list[Samples]] = {}
+    async for event in session.events():
+        match event:
+            case TextDelta(transcript=True):
+                transcripts[event.utterance_id] = transcripts.get(event.utterance_id, "") + event.delta
+            case TextDelta():
+                translations[event.utterance_id] = translations.get(event.utterance_id, "") + event.delta
+            case SpeechChunk():
+                speech.setdefault(event.utterance_id, []).append(np.frombuffer(event.data, "<f4"))
+            case UtteranceDone():
+                heard.utterances += 1
+                heard.failed += event.status is UtteranceStatus.FAILED
+            case _:
+                pass
+    heard.transcript = _joined(transcripts)
+    heard.translation = _joined(translations)
+    pieces = [piece for _, chunks in sorted(speech.items()) for piece in chunks]
+    if pieces:
+        heard.speech = np.concatenate(pieces)
+    return heard
+
+
+def _joined(texts: dict[int, str]) -> str:
+    return " ".join(text for _, text in sorted(texts.items()) if text)
