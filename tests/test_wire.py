@@ -195,8 +195,10 @@ BROKEN_CONFIGS: dict[str, Callable[[pb.StreamConfig], None]] = {
     "config.output.encoding": lambda config: setattr(config.output, "sample_rate_hz", 16_000),
     "config.output.sample_rate_hz": lambda config: setattr(config.output, "encoding", 1),
     "config.settings": lambda config: config.ClearField("settings"),
-    "config.settings.include[1]": lambda config: config.settings.include.extend([1, 0]),
-    "config.settings.include[0]": lambda config: config.settings.include.append(99),
+    "config.settings.include[1]": lambda config: config.settings.include.extend(
+        [pb.INSPECT_TOKENS, pb.INSPECT_UNSPECIFIED]
+    ),
+    "config.settings.include[0]": lambda config: config.settings.include.append(99),  # type: ignore[arg-type]
     "config.settings.segmentation": lambda config: setattr(config.settings, "segmentation", 7),
     "config.settings.targets[0].speaker_id": lambda config: setattr(
         config.settings.targets[0], "speaker_id", -1

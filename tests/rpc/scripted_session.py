@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from translate_svc.audio import codecs
-from translate_svc.errors import DataLoss
+from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, packaged
 from translate_svc.types import (
+    AckInput,
     AudioInput,
     ClientMessage,
     Closed,
     EndInput,
     EndReason,
     FinalizeInput,
+    GoAway,
     ModelInfo,
     Opened,
     SampleRange,
@@ -42,6 +44,8 @@ class ScriptedSession:
         cancelled: set by ``cancel``.
     """
 
+    MAX_CHUNK_BYTES = 128 * 1024
+
     def __init__(self, config: StreamConfig) -> None:
         self.config = config
         self.gate = asyncio.Event()
@@ -61,9 +65,15 @@ class ScriptedSession:
 
     async def receive(self, message: ClientMessage) -> None:
         await self.gate.wait()
+        if any(isinstance(former, EndInput) for former in self.received):
+            raise InvalidArgument("came after the end", field="end")
         self.received.append(message)
         match message:
+            case AckInput():
+                raise Unsupported("is not served yet", field="ack")
             case AudioInput(data):
+                if len(data) > self.MAX_CHUNK_BYTES:
+                    raise OutOfRange("is too large", field="audio.data")
                 self.samples += len(codecs.decode(data, self.config.input.encoding, field="audio.data"))
             case SilenceInput(samples):
                 self.samples += samples
@@ -75,6 +85,8 @@ class ScriptedSession:
                 self._close(complete=True)
 
     async def half_close(self) -> None:
+        if any(isinstance(former, EndInput) for former in self.received):
+            return
         self.half_closed.set()
         self._close(complete=False)
 
@@ -86,6 +98,9 @@ class ScriptedSession:
             yield event
             if isinstance(event, Closed):
                 return
+
+    def go_away(self, deadline_ms: int) -> None:
+        self.say(GoAway(deadline_ms))
 
     async def cancel(self) -> None:
         self.cancelled.set()

@@ -14,9 +14,8 @@ class RpcOptions:
     Attributes:
         address: ``host:port`` or ``unix:path``; port 0 takes a free one.
         insecure: allow plaintext on an address that is not loopback.
-        max_message_bytes: larger messages are refused by the transport itself.
-        max_audio_chunk_bytes: larger ``audio.data`` is OUT_OF_RANGE; below ``max_message_bytes``, so that the
-            refusal can name the field.
+        max_message_bytes: larger messages are refused by the transport itself, which names no field; hence
+            more than what the session takes as one chunk of audio.
         config_timeout_s: for the first message of a stream.
         idle_timeout_s: for any other message, while the client has not said ``end``.
         write_timeout_s: for one response to leave. A response is at most some hundred milliseconds of speech,
@@ -29,7 +28,6 @@ class RpcOptions:
     address: str = "127.0.0.1:0"
     insecure: bool = False
     max_message_bytes: int = 256 * KIB
-    max_audio_chunk_bytes: int = 128 * KIB
     config_timeout_s: float = 10.0
     idle_timeout_s: float = 300.0
     write_timeout_s: float = 10.0

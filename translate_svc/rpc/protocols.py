@@ -16,17 +16,21 @@ class Session(Protocol):
         """Takes one message; waits while the session's queue is full.
 
         Raises:
-            InvalidArgument, OutOfRange, DataLoss: the message is bad, and the stream is to be failed.
+            InvalidArgument, OutOfRange, Unsupported, DataLoss: the message is bad, or comes after ``end``;
+                the stream is to be failed.
         """
 
     async def half_close(self) -> None:
-        """The client will send no more and has not said ``end``."""
+        """The client will send no more. Nothing happens when it has said ``end``."""
 
     def events(self) -> AsyncIterator[SessionEvent]:
         """All events in order; ends after ``Closed``."""
 
+    def go_away(self, deadline_ms: int) -> None:
+        """Sends ``GoAway``."""
+
     async def cancel(self) -> None:
-        """Drops everything now."""
+        """Drops everything now and gives everything back. To be called after the end, too."""
 
 
 class Service(Protocol):
@@ -43,4 +47,4 @@ class Service(Protocol):
         """What the loaded checkpoint can do."""
 
     def info(self) -> ServerInfo:
-        """Version, model and limits; those of message sizes are the transport's to fill in."""
+        """Version, model and limits; that of messages is the transport's to fill in."""

@@ -12,12 +12,10 @@ from translate_svc.errors import InvalidArgument, Unavailable, Unsupported
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Service
 from translate_svc.rpc.stream import Context, LiveStream, read_request
-from translate_svc.types import AudioFormat, Encoding, StreamConfig
+from translate_svc.types import StreamConfig
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
-
-SERVED_ENCODINGS = (Encoding.PCM_S16LE, Encoding.PCM_F32LE)
 
 TENANT = "anonymous"
 """Whose stream it is, as long as nobody has to say who he is."""
@@ -47,7 +45,6 @@ class SpeechTranslationServicer:
         config = wire.decode_request(request)
         if not isinstance(config, StreamConfig):
             raise InvalidArgument("must be the first message", field="config")
-        _check_served(config)
         if self._draining:
             raise Unavailable("the server is draining")
         stream = LiveStream(context, self._service.open_session(config, TENANT), self._options)
@@ -73,15 +70,9 @@ class SpeechTranslationServicer:
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context
     ) -> pb.GetServerInfoResponse:
-        """Version, model and limits, with the transport's own limits filled in."""
+        """Version, model and limits, with the transport's own limit filled in."""
         info = self._service.info()
-        limits = replace(
-            info.limits,
-            max_message_bytes=self._options.max_message_bytes,
-            max_audio_chunk_bytes=self._options.max_audio_chunk_bytes,
-            input_encodings=SERVED_ENCODINGS,
-            output_encodings=SERVED_ENCODINGS,
-        )
+        limits = replace(info.limits, max_message_bytes=self._options.max_message_bytes)
         return wire.encode_info(replace(info, limits=limits))
 
     async def drain(self, grace_s: float) -> None:
@@ -90,18 +81,6 @@ class SpeechTranslationServicer:
         Streams that are still open after ``grace_s`` fail with UNAVAILABLE.
         """
         self._draining = True
-        for stream in self._streams:
+        for stream in tuple(self._streams):
             stream.go_away(grace_s)
         await self._empty.wait()
-
-
-def _check_served(config: StreamConfig) -> None:
-    if config.resume_token:
-        raise Unsupported("is not served yet", field="config.resume_token")
-    formats: dict[str, AudioFormat] = {"config.input": config.input, "config.output": config.output}
-    for path, audio_format in formats.items():
-        if audio_format.encoding not in SERVED_ENCODINGS:
-            raise Unsupported("is not served yet", field=f"{path}.encoding")
-
-
-__all__ = ["SERVICE_NAME", "SpeechTranslationServicer"]

@@ -9,17 +9,12 @@ from typing import Any, TypeAlias
 import grpc
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument, OutOfRange, Unavailable, Unsupported
+from translate_svc.errors import InvalidArgument, Unavailable
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Session
 from translate_svc.rpc.status import StreamTimeout
 from translate_svc.types import (
-    AckInput,
-    AudioInput,
-    ClientMessage,
     EndInput,
-    GoAway,
-    SessionEvent,
     StreamConfig,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -40,9 +35,7 @@ class LiveStream:
         self._context = context
         self._session = session
         self._options = options
-        self._seq = 0
         self._ended = False
-        self._write_lock = asyncio.Lock()
         self._go_away_deadline_s: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -52,21 +45,17 @@ class LiveStream:
             TranslateSvcError: the stream is to be failed with it.
             asyncio.CancelledError: the client is gone.
         """
-        finished = False
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(self._read()), tasks.create_task(self._await_go_away())]
-                async for event in self._session.events():
-                    await self._send(event)
-                finished = True
+                helpers = [tasks.create_task(self._read()), tasks.create_task(self._leave_after_go_away())]
+                await self._write()
                 for helper in helpers:
                     helper.cancel()
         except BaseExceptionGroup as failures:
             # the first is the cause; what the others say comes of being cancelled
             raise failures.exceptions[0] from None
         finally:
-            if not finished:
-                await self._drop()
+            await self._give_back()
 
     def go_away(self, deadline_s: float) -> None:
         """Tells the client that the server is draining; after ``deadline_s`` the stream fails."""
@@ -75,53 +64,43 @@ class LiveStream:
 
     async def _read(self) -> None:
         while True:
-            request = await read_request(self._context, None if self._ended else self._options.idle_timeout_s)
+            idle_timeout_s = None if self._ended else self._options.idle_timeout_s
+            request = await read_request(self._context, idle_timeout_s)
             if request is None:
                 # A client that vanished looks the same from here: its cancellation comes at a later await
-                if not self._ended:
-                    await self._session.half_close()
+                await self._session.half_close()
                 return
             message = wire.decode_request(request)
             if isinstance(message, StreamConfig):
                 raise InvalidArgument("was sent already", field="config")
-            if self._ended:
-                raise InvalidArgument("comes after end", field=request.WhichOneof("message") or "")
-            self._check(message)
-            self._ended = isinstance(message, EndInput)
             await self._session.receive(message)
+            self._ended = self._ended or isinstance(message, EndInput)
 
-    def _check(self, message: ClientMessage) -> None:
-        if isinstance(message, AckInput):
-            raise Unsupported("is not served yet", field="ack")
-        limit = self._options.max_audio_chunk_bytes
-        if isinstance(message, AudioInput) and len(message.data) > limit:
-            raise OutOfRange(f"has {len(message.data)} bytes; at most {limit} are taken", field="audio.data")
-
-    async def _await_go_away(self) -> None:
-        deadline_s = await self._go_away_deadline_s
-        await self._send(GoAway(round(deadline_s * 1000)))
-        await asyncio.sleep(deadline_s)
-        raise Unavailable("the server is draining")
-
-    async def _send(self, event: SessionEvent) -> None:
-        async with self._write_lock:
-            self._seq += 1
-            response = wire.encode_response(self._seq, event)
+    async def _write(self) -> None:
+        seq = 0
+        async for event in self._session.events():
+            seq += 1
             try:
                 async with asyncio.timeout(self._options.write_timeout_s):
-                    await self._context.write(response)
+                    await self._context.write(wire.encode_response(seq, event))
             except TimeoutError:
                 waited_s = self._options.write_timeout_s
                 raise StreamTimeout(
                     f"no response could be written for {waited_s:g} s: keep reading"
                 ) from None
 
-    async def _drop(self) -> None:
-        """Cancels the session, whether or not this task is cancelled once more meanwhile."""
-        drop = asyncio.ensure_future(self._session.cancel())
+    async def _leave_after_go_away(self) -> None:
+        deadline_s = await self._go_away_deadline_s
+        self._session.go_away(round(deadline_s * 1000))
+        await asyncio.sleep(deadline_s)
+        raise Unavailable("the server is draining")
+
+    async def _give_back(self) -> None:
+        """Ends the session, whether or not this task is cancelled once more meanwhile."""
+        cancelling = asyncio.ensure_future(self._session.cancel())
         try:
             async with asyncio.timeout(self._options.cancel_timeout_s):
-                await asyncio.shield(drop)
+                await asyncio.shield(cancelling)
         except TimeoutError:
             _log.error("a session did not drop its work within %g s", self._options.cancel_timeout_s)
 

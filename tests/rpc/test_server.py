@@ -1,0 +1,199 @@
+"""The server's life, and what a stranger finds out about it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from tests.rpc.conftest import CONFIG, open_stream, request
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.rpc.servicer import SERVICE_NAME
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+EOF = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def health(channel: grpc.aio.Channel, name: str) -> int:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    response = await stub.Check(health_pb2.HealthCheckRequest(service=name))
+    return int(response.status)
+
+
+async def test_health_is_reported_overall_and_by_name(server: RpcServer, channel: grpc.aio.Channel) -> None:
+    assert SERVICE_NAME == "translate_svc.v1.SpeechTranslation"
+    for name in ("", SERVICE_NAME):
+        assert await health(channel, name) == SERVING
+    await server.set_serving(False)
+    for name in ("", SERVICE_NAME):
+        assert await health(channel, name) == NOT_SERVING
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await health(channel, "another.Service")
+    assert failure.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_languages_and_info_are_served(stub: Any) -> None:
+    languages = await stub.ListLanguages(pb.ListLanguagesRequest())
+    assert [language.code for language in languages.languages] == ["eng", "spa"]
+    assert languages.languages[1].speaker_ids[0] == 45
+    info = await stub.GetServerInfo(pb.GetServerInfoRequest())
+    assert (info.version, info.model.name, info.limits.max_streams) == ("1.2.3", "scripted", 4)
+    assert info.limits.max_message_bytes == 256 * 1024
+
+
+async def test_translate_is_not_served_yet(stub: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        async for _ in stub.Translate(pb.TranslateRequest(text="hola")):
+            pass
+    assert failure.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "Translate" in (failure.value.details() or "")
+
+
+class TestDrain:
+    async def test_open_streams_end_by_themselves(
+        self, server: RpcServer, stub: Any, service: ScriptedService, channel: grpc.aio.Channel
+    ) -> None:
+        call, _ = await open_stream(stub, service)
+        stopping = asyncio.create_task(server.stop(5))
+        assert (await call.read()).go_away.deadline_ms == 5000
+        assert await health(channel, SERVICE_NAME) == NOT_SERVING
+        late = stub.StreamingTranslate()
+        await late.write(request(config=CONFIG))
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await late.read()
+        assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert len(service.sessions) == 1
+        await call.write(request(end=pb.EndInput(total_samples=0)))
+        assert (await call.read()).closed.complete
+        assert await call.read() is EOF
+        await asyncio.wait_for(stopping, 2)
+
+    async def test_streams_that_stay_are_failed_at_the_deadline(
+        self, server: RpcServer, stub: Any, service: ScriptedService
+    ) -> None:
+        call, session = await open_stream(stub, service)
+        began_s = time.monotonic()
+        stopping = asyncio.create_task(server.stop(0.3))
+        assert (await call.read()).WhichOneof("event") == "go_away"
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call.read()
+        assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert 0.25 < time.monotonic() - began_s < 1.5
+        await asyncio.wait_for(stopping, 2)
+        assert session.cancelled.is_set()
+
+    async def test_stopping_twice_is_stopping(self, server: RpcServer) -> None:
+        await server.stop(0)
+        await server.stop(0)
+        await asyncio.wait_for(server.wait_closed(), 1)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.org:0"])
+async def test_plaintext_stays_on_loopback(service: ScriptedService, address: str) -> None:
+    with pytest.raises(InvalidArgument) as refusal:
+        RpcServer(service, RpcOptions(address=address))
+    assert refusal.value.field == "address"
+    RpcServer(service, RpcOptions(address=address, insecure=True))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "unix:{path}/socket"])
+async def test_plaintext_is_served_locally(service: ScriptedService, tmp_path: Any, address: str) -> None:
+    async with (
+        RpcServer(service, RpcOptions(address=address.format(path=tmp_path))) as server,
+        grpc.aio.insecure_channel(server.target) as channel,
+    ):
+        assert await health(channel, "") == SERVING
+
+
+async def test_a_taken_port_is_refused(service: ScriptedService, server: RpcServer) -> None:
+    # with SO_REUSEPORT both would get connections at random
+    with pytest.raises(InvalidArgument) as refusal:
+        await RpcServer(service, RpcOptions(address=server.target)).start()
+    assert refusal.value.field == "address"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=1):
+        pass
+
+
+class Stranger:
+    """A client that has never seen this package: all it knows, the server's reflection has told it."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self._pool = descriptor_pool.DescriptorPool()
+
+    async def learn(self, service_name: str) -> list[str]:
+        """Loads the service's files into a pool of its own; returns the services on offer."""
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(self._channel)
+        call = stub.ServerReflectionInfo()
+        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        offer = await call.read()
+        await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=service_name))
+        answer = await call.read()
+        await call.done_writing()
+        for serialized in answer.file_descriptor_response.file_descriptor_proto:
+            self._pool.Add(descriptor_pb2.FileDescriptorProto.FromString(serialized))
+        call.cancel()
+        return [service.name for service in offer.list_services_response.service]
+
+    def message(self, name: str) -> Any:
+        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(name))
+
+    def streaming(self, service_name: str, method_name: str) -> Any:
+        method = self._pool.FindServiceByName(service_name).methods_by_name[method_name]
+        assert method.client_streaming
+        assert method.server_streaming
+        response = message_factory.GetMessageClass(method.output_type)
+        start: Any = self._channel.stream_stream(
+            f"/{service_name}/{method_name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=response.FromString,
+        )
+        return start()
+
+
+async def test_a_stranger_translates_by_reflection_alone(channel: grpc.aio.Channel) -> None:
+    stranger = Stranger(channel)
+    offered = await stranger.learn("translate_svc.v1.SpeechTranslation")
+    assert set(offered) >= {"translate_svc.v1.SpeechTranslation", "grpc.health.v1.Health"}
+    make_request = stranger.message("translate_svc.v1.StreamingTranslateRequest")
+    assert make_request is not pb.StreamingTranslateRequest
+
+    async def messages() -> AsyncIterator[Any]:
+        config = make_request()
+        config.config.input.encoding = 1
+        config.config.input.sample_rate_hz = 16_000
+        config.config.settings.targets.add(language="spa")
+        yield config
+        chunk = make_request()
+        chunk.audio.data = bytes(640)
+        yield chunk
+        finalize = make_request()
+        finalize.finalize.SetInParent()
+        yield finalize
+        end = make_request()
+        end.end.total_samples = 320
+        yield end
+
+    call = stranger.streaming("translate_svc.v1.SpeechTranslation", "StreamingTranslate")
+    async for message in messages():
+        await call.write(message)
+    text, kinds = "", []
+    while (response := await call.read()) is not EOF:
+        kinds.append(response.WhichOneof("event"))
+        text += response.translation.delta
+    assert text == "uno dos"
+    assert kinds[0] == "opened"
+    assert kinds[-2:] == ["utterance_done", "closed"]

@@ -1,0 +1,149 @@
+"""Exceptions -> gRPC statuses: the code, the details, and nothing of what a caller said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from grpc_status import rpc_status
+
+from tests.rpc.conftest import CONFIG, open_stream, request, until
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc import errors
+from translate_svc.rpc.interceptors import ErrorInterceptor
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.rpc.status import StreamTimeout, fail, status_of
+
+SECRET = "what the caller said"
+
+
+def unpacked(status: status_pb2.Status, kind: type[Message]) -> list[Any]:
+    found = []
+    for detail in status.details:
+        message = kind()
+        if detail.Unpack(message):
+            found.append(message)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (errors.InvalidArgument("no", field="config"), "INVALID_ARGUMENT", "INVALID_ARGUMENT"),
+        (errors.OutOfRange("no", field="silence.samples"), "OUT_OF_RANGE", "OUT_OF_RANGE"),
+        (errors.Unsupported("no", field="ack"), "UNIMPLEMENTED", "UNSUPPORTED"),
+        (errors.ResourceExhausted("no", retry_after_s=2.5), "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"),
+        (errors.Unavailable("no"), "UNAVAILABLE", "UNAVAILABLE"),
+        (errors.DeviceLost("no"), "UNAVAILABLE", "DEVICE_LOST"),
+        (errors.DataLoss("no", field="end.total_samples"), "DATA_LOSS", "DATA_LOSS"),
+        (StreamTimeout("no"), "DEADLINE_EXCEEDED", "STREAM_TIMEOUT"),
+        (errors.EngineError("no"), "INTERNAL", "INTERNAL"),
+        (errors.CheckpointError("no", field="model.safetensors"), "INTERNAL", "INTERNAL"),
+        (RuntimeError("no"), "INTERNAL", "INTERNAL"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_every_error_has_its_code_and_reason(error: Exception, code: str, reason: str) -> None:
+    status = status_of(error)
+    assert status.code == grpc.StatusCode[code].value[0]
+    (info,) = unpacked(status, error_details_pb2.ErrorInfo)
+    assert (info.domain, info.reason) == ("translate_svc", reason)
+    violations = [
+        violation.field
+        for bad in unpacked(status, error_details_pb2.BadRequest)
+        for violation in bad.field_violations
+    ]
+    field = getattr(error, "field", "")
+    assert violations == ([field] if field and code != "INTERNAL" else [])
+    delays = [retry.retry_delay.ToMilliseconds() for retry in unpacked(status, error_details_pb2.RetryInfo)]
+    assert delays == ([2500] if code == "RESOURCE_EXHAUSTED" else [])
+
+
+def raise_deeply() -> None:
+    try:
+        raise KeyError(SECRET)
+    except KeyError as cause:
+        raise RuntimeError(SECRET) from cause
+
+
+def test_an_unknown_error_is_logged_by_type_and_place_alone(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise_deeply()
+    except RuntimeError as error:
+        with caplog.at_level(logging.DEBUG):
+            status = status_of(error)
+    (info,) = unpacked(status, error_details_pb2.ErrorInfo)
+    assert info.metadata["incident_id"] in status.message
+    assert info.metadata["incident_id"] in caplog.text
+    assert "builtins.RuntimeError" in caplog.text
+    assert "builtins.KeyError" in caplog.text
+    assert "raise_deeply" in caplog.text
+    assert SECRET not in caplog.text
+    assert SECRET not in str(status)
+
+
+async def test_a_session_that_breaks_becomes_an_incident(
+    stub: Any, service: ScriptedService, caplog: pytest.LogCaptureFixture
+) -> None:
+    call, session = await open_stream(stub, service)
+    with caplog.at_level(logging.INFO):
+        session.say(ZeroDivisionError(SECRET))
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call.read()
+    assert failure.value.code() == grpc.StatusCode.INTERNAL
+    status = rpc_status.from_call(failure.value)  # type: ignore[arg-type]
+    assert status is not None
+    (info,) = unpacked(status, error_details_pb2.ErrorInfo)
+    assert info.metadata["incident_id"] in caplog.text
+    assert SECRET not in caplog.text + str(status)
+    assert session.cancelled.is_set()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        errors.ResourceExhausted("all taken", retry_after_s=3),
+        errors.Unavailable("draining"),
+        errors.InvalidArgument("is not a language", field="config.settings.targets[0].language"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_refused_stream_says_why(
+    stub: Any, service: ScriptedService, server: RpcServer, refusal: Exception
+) -> None:
+    service.refusal = refusal
+    call = stub.StreamingTranslate()
+    await call.write(request(config=CONFIG))
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await call.read()
+    assert rpc_status.from_call(failure.value) == status_of(refusal)  # type: ignore[arg-type]
+    await until(lambda: server.live_streams == 0)
+
+
+async def test_a_cancellation_is_raised_again() -> None:
+    # swallowing it leaks the call's memory
+    interceptor = ErrorInterceptor("service", RpcOptions())
+
+    async def cancelled(request: Any, context: Any) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await interceptor._guarded(cancelled)(None, None)  # type: ignore[arg-type]
+
+
+async def test_a_status_that_cannot_leave_is_given_up() -> None:
+    class Stuck:
+        async def abort_with_status(self, status: grpc.Status) -> None:
+            await asyncio.sleep(60)
+
+    began_s = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await fail(Stuck(), errors.Unavailable("no"), timeout_s=0.05)  # type: ignore[arg-type]
+    assert time.monotonic() - began_s < 1
