@@ -59,13 +59,15 @@ class SmoothedAmplitudeVad:
 
 
 class GatedVad(AmplitudeVad):
-    """``AmplitudeVad`` that waits in its worker thread until ``gate`` is set."""
+    """``AmplitudeVad`` that waits in its thread until ``gate`` is set; ``entered`` tells that it does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = threading.Event()
+        self.entered = threading.Event()
 
     def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
+        self.entered.set()
         if not self.gate.wait(timeout=10):
             raise TimeoutError("the test never opened the gate")
         return super().step(frames, states)

@@ -1,6 +1,4 @@
-"""Streaming sample-rate conversion by soxr (libsoxr, HQ: linear phase, pass band to 0.91 of the lower
-Nyquist).
-"""
+"""Streaming sample-rate conversion by libsoxr's HQ recipe (linear phase, 20 bit)."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ class Resampler:
         return output
 
     def flush(self) -> Samples:
-        """End the stream, as if followed by silence; return the rest of its output. Further calls return
-        nothing.
-        """
+        """End the stream as if silence followed; return the rest of its output, nothing when called again."""
         if self._finished:
             return _EMPTY
         self._finished = True

@@ -37,7 +37,7 @@ class VadStream:
 
         One frame at a time: ``RuntimeError`` while another of this stream waits. Where the wait is
         cancelled, the state stays as it was before the frame, and other streams notice nothing. Raises
-        ``Unavailable`` once the loop is closed, and whatever the detector raised.
+        ``Unavailable`` once the loop is closed, ``EngineError`` where the detector fails.
         """
         if self._waiting:
             raise RuntimeError("a frame of this stream is being judged")
@@ -110,9 +110,15 @@ class VadLoop:
         """Streams that hold a place."""
         return len(self._streams)
 
+    @property
+    def waiting_frames(self) -> int:
+        """Frames not yet in a call; never more than there are open streams."""
+        return len(self._waiting)
+
     def open_stream(self) -> VadStream:
-        """A place for one stream. Raises ``ResourceExhausted`` when all are taken, ``Unavailable`` once
-        closed.
+        """A place for one stream.
+
+        Raises ``ResourceExhausted`` when all are taken, ``Unavailable`` once the loop is closed.
         """
         if self._closed:
             raise Unavailable("the voice activity detector is stopped")
@@ -125,9 +131,10 @@ class VadLoop:
     def release(self, stream: VadStream) -> None:
         """Give a stream's place back; frames of it that wait raise ``Unavailable``."""
         self._streams.discard(stream)
-        for job in self._waiting:
-            if job.stream is stream and not job.answer.done():
-                job.answer.set_exception(Unavailable("the stream is closed"))
+        jobs = [job for job in self._waiting if job.stream is stream]
+        for job in jobs:
+            self._waiting.remove(job)
+        _fail(jobs, Unavailable("the stream is closed"))
 
     async def judge(self, stream: VadStream, frame: VadFrame) -> float:
         """Queue one frame and wait for its probability; see ``VadStream.probability``."""
@@ -164,15 +171,16 @@ class VadLoop:
         step = partial(self._vad.step, frames, states)
         try:
             probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
+            judged = list(zip(jobs, probabilities.tolist(), new_states, strict=True))
         except Exception as error:
             failure = EngineError("the voice activity detector failed")
             failure.__cause__ = error
             _fail(jobs, failure)
             return
-        for index, job in enumerate(jobs):
+        for job, probability, state in judged:
             if not job.answer.done():
-                job.stream.state = new_states[index]
-                job.answer.set_result(float(probabilities[index]))
+                job.stream.state = state
+                job.answer.set_result(probability)
 
     def _next_batch(self) -> list[_Job]:
         jobs: list[_Job] = []

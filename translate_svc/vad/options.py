@@ -34,8 +34,8 @@ class VadOptions:
     Attributes:
         threshold: Speech probability from which on a frame counts as speech; 0.05 to 0.95. Default 0.5. Raise
             it where noise or distant voices start utterances, lower it for quiet speakers.
-        hysteresis: How far below ``threshold`` the probability must fall before a frame counts as silence
-            (never below a probability of 0.01); 0 to 0.5. Default 0.15, Silero's own. Frames in between
+        hysteresis: How far below ``threshold`` the probability must fall before a frame counts as silence,
+            though never farther than half of it; 0 to 0.5. Default 0.15, Silero's own. Frames in between
             prolong the state that is. Raise it where words are torn apart at soft syllables.
         min_speech_ms: Speech, uninterrupted by silence, that starts an utterance; shorter bursts are dropped;
             0 to 1000 ms. Default 100 ms. Raise it against clicks and coughs; short answers ("no") need it
@@ -74,7 +74,7 @@ class VadOptions:
     @property
     def negative_threshold(self) -> float:
         """Probability below which a frame counts as silence."""
-        return max(self.threshold - self.hysteresis, 0.01)
+        return self.threshold - min(self.hysteresis, self.threshold / 2)
 
     @property
     def min_speech_frames(self) -> int:

@@ -1,0 +1,202 @@
+"""The VAD loop: one call for many streams, and nobody pays for another's mishap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmplitudeVad
+from translate_svc.errors import EngineError, ResourceExhausted, Unavailable
+from translate_svc.session.vad_loop import VadLoop, VadStream
+from translate_svc.vad.frame_vad import VadFrame
+
+
+def frame(level: float, restart: bool = False) -> VadFrame:
+    return VadFrame(np.full(512, level, dtype=np.float32), restart)
+
+
+async def in_flight(loop: VadLoop, vad: GatedVad) -> tuple[VadStream, asyncio.Task[float]]:
+    """A stream whose frame is being judged right now, the worker held by the gate."""
+    stream = loop.open_stream()
+    task = asyncio.create_task(stream.probability(frame(0.1)))
+    await asyncio.wait_for(asyncio.to_thread(vad.entered.wait, 5), 10)
+    return stream, task
+
+
+@pytest.fixture
+async def gated() -> AsyncIterator[tuple[VadLoop, GatedVad]]:
+    vad = GatedVad()
+    async with VadLoop(vad, max_batch_frames=4, max_streams=8) as loop:
+        try:
+            yield loop, vad
+        finally:
+            vad.gate.set()
+
+
+async def test_streams_share_calls_and_keep_their_own_state() -> None:
+    """Ten streams at once answer what each answers alone, in far fewer calls than frames."""
+    levels = np.random.default_rng(0).uniform(0, 1, (10, 30)).astype(np.float32)
+
+    class Counting(SmoothedAmplitudeVad):
+        calls = 0
+
+        def step(self, frames, states):  # type: ignore[no-untyped-def]
+            Counting.calls += 1
+            return super().step(frames, states)
+
+    async def talk(loop: VadLoop, row: np.ndarray) -> list[float]:
+        stream = loop.open_stream()
+        answers = [await stream.probability(frame(float(x), i % 13 == 0)) for i, x in enumerate(row)]
+        stream.close()
+        return answers
+
+    async with VadLoop(Counting()) as loop:
+        together = await asyncio.gather(*(talk(loop, row) for row in levels))
+        calls = Counting.calls
+        alone = [await talk(loop, row) for row in levels]
+        assert loop.open_streams == 0
+    np.testing.assert_array_equal(np.array(together), np.array(alone))
+    assert calls < 60
+
+
+async def test_restart_clears_the_state() -> None:
+    async with VadLoop(SmoothedAmplitudeVad()) as loop:
+        stream = loop.open_stream()
+        assert await stream.probability(frame(0.8, restart=True)) == pytest.approx(0.4)
+        assert await stream.probability(frame(0.8)) == pytest.approx(0.6)
+        assert await stream.probability(frame(0.8, restart=True)) == pytest.approx(0.4)
+
+
+async def test_what_waits_goes_into_one_bounded_call_longest_waiting_first(
+    gated: tuple[VadLoop, GatedVad],
+) -> None:
+    loop, vad = gated
+    _, first = await in_flight(loop, vad)
+    order: list[int] = []
+
+    async def ask(index: int) -> None:
+        await loop.open_stream().probability(frame(0.1))
+        order.append(index)
+
+    others = [asyncio.create_task(ask(index)) for index in range(6)]
+    await asyncio.sleep(0)
+    vad.gate.set()
+    await asyncio.gather(first, *others)
+    assert vad.batch_sizes == [1, 4, 2]
+    assert order == list(range(6))
+
+
+async def test_a_cancelled_wait_costs_the_others_nothing(gated: tuple[VadLoop, GatedVad]) -> None:
+    """Cancelled while judged and cancelled while waiting: the rest of both calls is answered."""
+    loop, vad = gated
+    _, judged = await in_flight(loop, vad)
+    waiting = [asyncio.create_task(loop.open_stream().probability(frame(level))) for level in (0.2, 0.3, 0.4)]
+    await asyncio.sleep(0)
+    judged.cancel()
+    waiting[1].cancel()
+    vad.gate.set()
+    answers = await asyncio.gather(judged, *waiting, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert isinstance(answers[2], asyncio.CancelledError)
+    assert [answers[1], answers[3]] == pytest.approx([0.2, 0.4])
+    assert vad.batch_sizes == [1, 2]
+
+
+async def test_a_cancelled_wait_leaves_the_state_as_it_was() -> None:
+    class GatedSmoothed(GatedVad):
+        state_size = 3
+
+        def step(self, frames, states):  # type: ignore[no-untyped-def]
+            super().step(frames, states)
+            return SmoothedAmplitudeVad().step(frames, states)
+
+    vad = GatedSmoothed()
+    async with VadLoop(vad) as loop:
+        stream, task = await in_flight(loop, vad)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        vad.gate.set()
+        assert await stream.probability(frame(0.8)) == pytest.approx(0.4)
+
+
+async def test_cancelling_and_asking_again_does_not_grow_the_queue(gated: tuple[VadLoop, GatedVad]) -> None:
+    loop, vad = gated
+    await in_flight(loop, vad)
+    stream = loop.open_stream()
+    for _ in range(50):
+        task = asyncio.create_task(stream.probability(frame(0.5)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert loop.waiting_frames == 0
+
+
+async def test_one_frame_at_a_time(gated: tuple[VadLoop, GatedVad]) -> None:
+    loop, vad = gated
+    stream, task = await in_flight(loop, vad)
+    with pytest.raises(RuntimeError):
+        await stream.probability(frame(0.1))
+    vad.gate.set()
+    assert await task == pytest.approx(0.1)
+
+
+async def test_places_are_bounded_and_given_back() -> None:
+    async with VadLoop(AmplitudeVad(), max_streams=2) as loop:
+        streams = [loop.open_stream(), loop.open_stream()]
+        with pytest.raises(ResourceExhausted):
+            loop.open_stream()
+        streams[0].close()
+        streams[0].close()
+        assert loop.open_streams == 1
+        assert await loop.open_stream().probability(frame(0.5)) == pytest.approx(0.5)
+        with pytest.raises(Unavailable):
+            await streams[0].probability(frame(0.5))
+
+
+async def test_a_failing_call_fails_its_frames_and_the_loop_goes_on() -> None:
+    async with VadLoop(FailingVad()) as loop:
+        bad, good = loop.open_stream(), loop.open_stream()
+        with pytest.raises(EngineError) as caught:
+            await bad.probability(frame(2.0))
+        assert isinstance(caught.value.__cause__, RuntimeError)
+        assert await good.probability(frame(0.25)) == pytest.approx(0.25)
+
+
+async def test_frames_of_another_shape_are_refused_before_they_reach_a_call() -> None:
+    async with VadLoop(AmplitudeVad()) as loop:
+        with pytest.raises(ValueError, match="512"):
+            await loop.open_stream().probability(VadFrame(np.zeros(511, dtype=np.float32), restart=False))
+
+
+async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
+    vad = GatedVad()
+    loop = VadLoop(vad)
+    loop.start()
+    _, running = await in_flight(loop, vad)
+    waiting = asyncio.create_task(loop.open_stream().probability(frame(0.3)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(loop.aclose())
+    await asyncio.sleep(0)
+    vad.gate.set()
+    await closing
+    assert await running == pytest.approx(0.1)
+    with pytest.raises(Unavailable):
+        await waiting
+    with pytest.raises(Unavailable):
+        loop.open_stream()
+    await loop.aclose()
+
+
+async def test_closing_a_stream_releases_its_waiting_frame(gated: tuple[VadLoop, GatedVad]) -> None:
+    loop, vad = gated
+    await in_flight(loop, vad)
+    stream = loop.open_stream()
+    task = asyncio.create_task(stream.probability(frame(0.5)))
+    await asyncio.sleep(0)
+    stream.close()
+    assert loop.waiting_frames == 0
+    with pytest.raises(Unavailable):
+        await task

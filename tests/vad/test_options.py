@@ -1,0 +1,78 @@
+"""VadOptions: limits, frames, and what a client may change."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from translate_svc.errors import OutOfRange
+from translate_svc.types import VadSettings
+from translate_svc.vad.options import VadOptions
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("threshold", 0.0),
+        ("threshold", 1.0),
+        ("threshold", math.nan),
+        ("hysteresis", -0.1),
+        ("min_speech_ms", -1),
+        ("min_silence_ms", 299),
+        ("prefix_padding_ms", 1001),
+        ("suffix_padding_ms", 301),
+        ("max_utterance_ms", 30_001),
+        ("cut_search_ms", 0),
+        ("idle_timeout_ms", 1999),
+    ],
+)
+def test_value_outside_of_its_limits_names_the_field(field: str, value: float) -> None:
+    with pytest.raises(OutOfRange) as caught:
+        VadOptions(**{field: value})  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_durations_become_whole_frames() -> None:
+    options = VadOptions(
+        min_speech_ms=97,
+        min_silence_ms=500,
+        prefix_padding_ms=300,
+        suffix_padding_ms=200,
+        max_utterance_ms=15_000,
+        cut_search_ms=3000,
+        idle_timeout_ms=10_000,
+    )
+    assert options.min_speech_frames == 4
+    assert options.min_silence_frames == 16
+    assert options.prefix_padding_frames == 10
+    assert options.suffix_padding_frames == 6
+    assert options.max_utterance_frames == 468
+    assert options.max_utterance_frames * 32 <= options.max_utterance_ms
+    assert options.cut_search_frames == 93
+    assert options.idle_timeout_frames == 313
+    assert dataclasses.replace(options, min_speech_ms=0).min_speech_frames == 1
+
+
+@pytest.mark.parametrize(
+    ("threshold", "hysteresis", "negative"), [(0.5, 0.15, 0.35), (0.5, 0.0, 0.5), (0.2, 0.15, 0.1)]
+)
+def test_negative_threshold(threshold: float, hysteresis: float, negative: float) -> None:
+    options = VadOptions(threshold=threshold, hysteresis=hysteresis)
+    assert options.negative_threshold == pytest.approx(negative)
+
+
+def test_client_settings_replace_only_what_they_set() -> None:
+    server = VadOptions(suffix_padding_ms=100, min_silence_ms=700)
+    merged = server.with_settings(
+        VadSettings(threshold=0.7, max_utterance_ms=5000), field="config.settings.vad"
+    )
+    assert merged == dataclasses.replace(server, threshold=0.7, max_utterance_ms=5000)
+    assert server.with_settings(VadSettings(), field="config.settings.vad") == server
+
+
+def test_client_settings_out_of_range_name_the_path() -> None:
+    with pytest.raises(OutOfRange) as caught:
+        VadOptions().with_settings(VadSettings(min_silence_ms=100), field="update.settings.vad")
+    assert caught.value.field == "update.settings.vad.min_silence_ms"

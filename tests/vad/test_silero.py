@@ -1,0 +1,114 @@
+"""Silero's step: pure, batched, and heard apart from torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from translate_svc.audio.files import read_audio
+from translate_svc.errors import CheckpointError
+from translate_svc.vad import silero
+from translate_svc.vad.frame_vad import Float32Array
+from translate_svc.vad.silero import SileroVad
+
+DATA = Path(__file__).parent.parent / "data"
+CLIPS = ["eng_1.flac", "eng_2.flac", "eng_three.flac", "spa_1.flac", "spa_two.flac", "noise.flac"]
+
+
+@pytest.fixture(scope="module")
+def vad() -> SileroVad:
+    return SileroVad()
+
+
+def judge(vad: SileroVad, streams: Float32Array) -> Float32Array:
+    """Probabilities ``[n_streams, n_frames]`` of ``[n_streams, n_frames, 512]``, in one batch a frame."""
+    states = np.zeros((len(streams), vad.state_size), dtype=np.float32)
+    columns: list[Float32Array] = []
+    for index in range(streams.shape[1]):
+        probabilities, states = vad.step(streams[:, index], states)
+        columns.append(probabilities)
+    return np.array(columns, dtype=np.float32).T
+
+
+def speech(name: str, frames: int) -> Float32Array:
+    """The first ``frames`` frames of a sample clip, ``[frames, 512]``."""
+    samples, rate_hz = read_audio(DATA / name)
+    assert rate_hz == 16_000
+    return samples[: frames * 512].reshape(frames, 512)
+
+
+def test_a_batch_gives_what_each_stream_gives_alone(vad: SileroVad) -> None:
+    streams = np.stack([speech(name, 85) for name in CLIPS])
+    together = judge(vad, streams)
+    alone = np.concatenate([judge(vad, stream[None]) for stream in streams])
+    assert together.max(axis=1)[:-1].min() > 0.9, "every clip but the noise is speech"
+    assert together[-1].max() < 0.5
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", [slice(0, 128), slice(128, 256), slice(256, 320)], ids=["h", "c", "context"])
+def test_every_part_of_the_state_counts(vad: SileroVad, part: slice) -> None:
+    """Forgetting the LSTM's output, its cell or the 64 samples of context changes judgements."""
+    states = np.zeros((1, vad.state_size), dtype=np.float32)
+    changes = []
+    for frame in speech("eng_1.flac", 80):
+        forgetful = states.copy()
+        forgetful[:, part] = 0.0
+        changed, _ = vad.step(frame[None], forgetful)
+        probabilities, states = vad.step(frame[None], states)
+        changes.append(abs(float(changed[0]) - float(probabilities[0])))
+    assert max(changes) > 0.02
+
+
+def test_step_is_pure(vad: SileroVad) -> None:
+    frames = speech("eng_1.flac", 22)[-1:]
+    states = np.random.default_rng(0).standard_normal((1, vad.state_size)).astype(np.float32) * 0.1
+    before = states.copy()
+    first = vad.step(frames, states)
+    second = vad.step(frames, states)
+    np.testing.assert_array_equal(states, before)
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_digital_silence_stays_silent(vad: SileroVad) -> None:
+    """What skipping declared silence relies on: from a cleared state, zeros never come near any threshold."""
+    assert judge(vad, np.zeros((1, 700, 512), dtype=np.float32)).max() < 0.025
+
+
+@pytest.mark.parametrize("level_dbfs", [-70.0, -50.0, -30.0])
+def test_white_noise_is_no_speech(vad: SileroVad, level_dbfs: float) -> None:
+    rng = np.random.default_rng(1)
+    noise = (rng.standard_normal((1, 200, 512)) * 10 ** (level_dbfs / 20)).astype(np.float32)
+    assert (judge(vad, noise) >= 0.5).mean() < 0.02
+
+
+@pytest.mark.parametrize(("frame_shape", "state_rows"), [((2, 511), 2), ((2, 512), 1), ((0, 512), 0)])
+def test_shapes_that_do_not_fit_are_refused(
+    vad: SileroVad, frame_shape: tuple[int, int], state_rows: int
+) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        vad.step(
+            np.zeros(frame_shape, dtype=np.float32), np.zeros((state_rows, vad.state_size), dtype=np.float32)
+        )
+
+
+def test_neither_torch_nor_the_package_is_imported() -> None:
+    program = (
+        "import sys; from translate_svc.vad.silero import SileroVad; SileroVad();"
+        "print(sorted({'torch', 'silero_vad'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silero, "_PACKAGE", "no_such_package")
+    with pytest.raises(CheckpointError) as caught:
+        SileroVad()
+    assert caught.value.field == "no_such_package/data/silero_vad.onnx"
