@@ -1,7 +1,7 @@
 """Stage 2: the vocoder, from units to the target voices, by spectral losses alone.
 
 `taskset -c 1 python -m training.starter.train_vocoder --minutes 30` trains on one core, writes its state,
-its curve (vocoder_log.jsonl) and vocoder.safetensors into build/starter/ every two minutes, and resumes there.
+its curve (vocoder_log.jsonl) and vocoder.safetensors into build/starter/ every two minutes, and resumes.
 The learning rate follows the time spent, so that it has decayed when the time is up.
 """
 

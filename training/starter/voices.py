@@ -96,3 +96,11 @@ def draw_voice(
     speaker = str(rng.choice(speakers))
     name = str(rng.choice(variants)) + (f"+{speaker}" if speaker else "")
     return Voice(language, name, rate_wpm, int(rng.integers(25, 76)), int(rng.integers(20, 81)))
+
+
+def is_held_out(voice: Voice) -> bool:
+    """Whether `voice` is none of those that `draw_voice` gives for training."""
+    if voice.is_flite:
+        return voice.name.removeprefix("flite:") not in FLITE_TRAIN_VOICES
+    variant, _, speaker = voice.name.partition("+")
+    return variant not in TRAIN_VARIANTS[voice.language] or speaker not in TRAIN_SPEAKERS

@@ -1,0 +1,77 @@
+"""Units: counts, indices, and that the nearest centre is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.starter import synth
+from training.starter.model_config import UNIT_COUNT
+from training.starter.target_speech import TargetSpeech
+from training.starter.units import HOP_SAMPLES, UNUSED_UNIT, UnitCodebook, log_mel, train
+
+
+def random_codebook(seed: int) -> UnitCodebook:
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((UNIT_COUNT - 1, 64)).astype(np.float32)
+    mean = np.full(64, -4.0, np.float32)
+    return UnitCodebook(
+        centres,
+        {"eng": mean, "spa": mean + 1},
+        {"eng": np.ones(64, np.float32)} | {"spa": np.full(64, 2, np.float32)},
+    )
+
+
+@pytest.mark.parametrize("samples", [320, 321, 639, 640, 16_000, 16_319])
+def test_one_unit_a_hop_exactly(samples: int) -> None:
+    noise = np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
+    units = random_codebook(0).units_of(noise, "eng")
+    assert units.shape == (samples // HOP_SAMPLES,)
+    assert units.dtype == np.int64
+
+
+def test_the_nearest_centre_is_taken_and_index_one_never() -> None:
+    codebook = random_codebook(1)
+    noise = 0.1 * np.random.default_rng(2).standard_normal(64_000).astype(np.float32)
+    for language in ("eng", "spa"):
+        units = codebook.units_of(noise, language)
+        frames = (log_mel(noise) - codebook.means[language]) / codebook.scales[language]
+        nearest = np.linalg.norm(frames[:, None] - codebook.centres, axis=2).argmin(axis=1)
+        assert np.array_equal(np.delete(np.arange(UNIT_COUNT), UNUSED_UNIT)[nearest], units)
+        assert UNUSED_UNIT not in units
+    every = UnitCodebook(frames[: UNIT_COUNT - 1], codebook.means, codebook.scales).units_of(noise, "spa")
+    assert set(every.tolist()) >= set(range(UNIT_COUNT)) - {UNUSED_UNIT}
+
+
+def test_log_mel_is_aligned_with_its_hop() -> None:
+    """A click in the middle of hop 10 is loudest in frame 10."""
+    samples = np.zeros(320 * 20, np.float32)
+    samples[320 * 10 + 160] = 1.0
+    assert log_mel(samples).sum(axis=1).argmax() == 10
+
+
+def test_a_codebook_survives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "units.npz"
+    codebook = random_codebook(3)
+    codebook.save(path)
+    noise = np.random.default_rng(4).standard_normal(8_000).astype(np.float32)
+    assert np.array_equal(UnitCodebook.load(path).units_of(noise, "spa"), codebook.units_of(noise, "spa"))
+
+
+@pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
+def test_training_makes_units_that_stand_for_the_sound() -> None:
+    """A codebook of a few sentences explains most of the variance of other speech by the same voices."""
+    codebook = train(texts_per_language=15)
+    speech = TargetSpeech(held_out=True)
+    rng = np.random.default_rng(5)
+    for language in ("eng", "spa"):
+        samples = np.concatenate([speech.draw(rng, language)[2].samples for _ in range(4)])  # type: ignore[arg-type]
+        frames = (log_mel(samples) - codebook.means[language]) / codebook.scales[language]
+        units = codebook.units_of(samples, language)
+        explained = 1 - np.mean((frames - codebook.centres[units - (units > UNUSED_UNIT)]) ** 2) / np.mean(
+            frames**2
+        )
+        assert explained > 0.85
+        assert len(set(units.tolist())) > 40
