@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import pytest
+
+from translate_svc.engine.options import EngineLimits, source_frames
+from translate_svc.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"max_slots": 0}, "max_slots"),
+        ({"max_waiting_requests": 0}, "max_waiting_requests"),
+        ({"initial_credit_pieces": -1}, "initial_credit_pieces"),
+        ({"vocode_budget_units": 0}, "vocode_budget_units"),
+        ({"max_slot_tokens": 2}, "max_slot_tokens"),
+        ({"min_source_samples": 480_001}, "min_source_samples"),
+        ({"first_piece_units": 101}, "first_piece_units"),
+        ({"min_duration_factor": 3.0}, "min_duration_factor"),
+        ({"min_duration_factor": float("nan")}, "min_duration_factor"),
+        ({"max_duration_factor": 0.0}, "max_duration_factor"),
+    ],
+)
+def test_a_limit_out_of_range_is_named(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        EngineLimits(**changes)
+    assert caught.value.field == field
+
+
+def test_every_limit_is_documented_with_its_default() -> None:
+    documented = EngineLimits.__doc__ or ""
+    for field in dataclasses.fields(EngineLimits):
+        entry = re.search(rf"\n {{8}}{field.name}: (.*?)(?=\n {{8}}\w|\n {{4}}\"|\Z)", documented, re.DOTALL)
+        assert entry, f"{field.name} is not documented"
+        default = f"{field.default:,}" if isinstance(field.default, int) else str(field.default)
+        assert re.search(rf"\b{re.escape(default)}\b", entry[1])
+
+
+@pytest.mark.parametrize(("samples", "frames"), [(1, 1), (512, 1), (513, 2), (480_000, 938)])
+def test_source_frames_counts_a_partial_frame(samples: int, frames: int) -> None:
+    assert source_frames(samples) == frames

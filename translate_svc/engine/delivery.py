@@ -1,0 +1,133 @@
+"""From the engine's thread to whoever asked: which requests are open, and their events handed over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from translate_svc.engine.request import (
+    Deliver,
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+)
+from translate_svc.errors import InvalidArgument, Unavailable
+
+_log = logging.getLogger(__name__)
+
+
+class Ticket:
+    """One submission. An id may be used again once its ticket is closed; tickets tell such requests apart."""
+
+    __slots__ = ("_deliver", "_unfinished", "open", "request")
+
+    def __init__(self, request: Request, deliver: Deliver) -> None:
+        self.request = request
+        self.open = True
+        self._deliver = deliver
+        self._unfinished = set(range(len(request.sequences)))
+
+    def hand_over(self, event: EngineEvent) -> None:
+        """Gives one event to the caller."""
+        if isinstance(event, SequenceFinished):
+            self._unfinished.discard(event.sequence)
+        self._deliver(event)
+
+    def failure(self, error: str) -> list[EngineEvent]:
+        """The events that end this request now, in the order of the contract."""
+        request_id = self.request.request_id
+        ends: list[EngineEvent] = [
+            SequenceFinished(request_id, sequence, FinishStatus.FAILED, error)
+            for sequence in sorted(self._unfinished)
+        ]
+        return [*ends, RequestFinished(request_id, FinishStatus.FAILED, error=error)]
+
+
+class Delivery:
+    """The open tickets.
+
+    ``deliver`` and ``fail_all`` belong to the thread that callers want their events on; the rest may be
+    called from any. The lock is held while a caller's ``deliver`` runs, so that ``close`` from another thread
+    returns only when no event of that request is on its way any more. It is re-entrant: a ``deliver`` may
+    close and open requests.
+    """
+
+    def __init__(self, max_open: int) -> None:
+        self._max_open = max_open
+        self._lock = threading.RLock()
+        self._open: dict[str, Ticket] = {}
+        self._refusal = "the engine is not started"
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def accept(self) -> None:
+        """From now on requests are taken."""
+        with self._lock:
+            self._refusal = ""
+
+    def refuse(self, reason: str) -> None:
+        """From now on ``open`` raises Unavailable, for this reason."""
+        with self._lock:
+            self._refusal = reason
+
+    def open(self, request: Request, deliver: Deliver) -> Ticket | None:
+        """A ticket for a new request; None when ``max_open`` are open.
+
+        Raises:
+            Unavailable: no request is taken now.
+            InvalidArgument: the id is in use.
+        """
+        with self._lock:
+            if self._refusal:
+                raise Unavailable(self._refusal)
+            if request.request_id in self._open:
+                raise InvalidArgument("is in use", field="request_id")
+            if len(self._open) >= self._max_open:
+                return None
+            ticket = self._open[request.request_id] = Ticket(request, deliver)
+            return ticket
+
+    def find(self, request_id: str) -> Ticket | None:
+        """The open ticket of a request."""
+        return self._open.get(request_id)
+
+    def close(self, request_id: str) -> Ticket | None:
+        """Closes a request's ticket: nothing of it is delivered once this has returned. None if none is
+        open.
+        """
+        with self._lock:
+            ticket = self._open.pop(request_id, None)
+            if ticket is not None:
+                ticket.open = False
+            return ticket
+
+    def deliver(self, batch: Iterable[tuple[Ticket, EngineEvent]]) -> list[Ticket]:
+        """Hands over a step's events. Gives the tickets it closed because their caller's ``deliver``
+        raised.
+        """
+        broken: list[Ticket] = []
+        for ticket, event in batch:
+            with self._lock:
+                if not ticket.open:
+                    continue
+                if isinstance(event, RequestFinished):
+                    self.close(event.request_id)
+                try:
+                    ticket.hand_over(event)
+                except Exception as error:  # the fault of one caller must not cost the others their events
+                    _log.error("a request is dropped: its receiver raised %s", type(error).__name__)
+                    if ticket.open:
+                        self.close(event.request_id)
+                        broken.append(ticket)
+        return broken
+
+    def fail_all(self, error: str) -> None:
+        """Ends every open request as FAILED and refuses new ones, both with this reason."""
+        with self._lock:
+            self._refusal = error
+            for ticket in list(self._open.values()):
+                self.deliver([(ticket, event) for event in ticket.failure(error)])
