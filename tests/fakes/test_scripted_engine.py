@@ -1,0 +1,140 @@
+"""The scripted engine keeps the promises of the real one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from tests.fakes.scripted_engine import ScriptedEngine, ScriptedRequest, ScriptedSequence
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    SequenceSpec,
+    TextFinished,
+    TokenDecoded,
+    WaveformPiece,
+)
+from translate_svc.errors import ResourceExhausted, Unavailable
+
+QUICK = ScriptedSequence(token_interval_s=0.001, text_to_unit_s=0.001, piece_interval_s=0.001)
+
+
+def script_of(sequence: ScriptedSequence) -> ScriptedRequest:
+    return ScriptedRequest((sequence,), encode_s=0.001)
+
+
+def request(request_id: str, *, speech: bool = False) -> Request:
+    return Request(request_id, np.zeros(100, np.float32), (SequenceSpec("spa", speech),), source_times=True)
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.events: list[EngineEvent] = []
+        self._finished = asyncio.Event()
+
+    def __call__(self, event: EngineEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, RequestFinished):
+            self._finished.set()
+
+    async def finished(self) -> FinishStatus:
+        async with asyncio.timeout(10):
+            await self._finished.wait()
+        assert isinstance(self.events[-1], RequestFinished)
+        return self.events[-1].status
+
+    def kinds(self) -> list[str]:
+        return [type(event).__name__ for event in self.events]
+
+
+async def test_it_says_what_the_script_says_in_the_order_of_the_contract() -> None:
+    engine, inbox = ScriptedEngine(lambda _: script_of(QUICK)), Inbox()
+    engine.submit(request("a", speech=True), inbox)
+    assert inbox.events == []
+    assert await inbox.finished() is FinishStatus.OK
+    assert inbox.kinds() == [
+        *("TokenDecoded", "TokenDecoded", "TextFinished", "UnitsPredicted"),
+        *("WaveformPiece", "WaveformPiece", "SequenceFinished", "RequestFinished"),
+    ]
+    tokens = [event for event in inbox.events if isinstance(event, TokenDecoded)]
+    assert [(token.text, token.source_ms) for token in tokens] == [("hello", 0), (" world", 160)]
+    pieces = [event for event in inbox.events if isinstance(event, WaveformPiece)]
+    assert [(piece.start_samples, len(piece.samples), piece.final) for piece in pieces] == [
+        (0, 8_000, False),
+        (8_000, 16_000, True),
+    ]
+    assert engine.live_request_ids == frozenset()
+
+
+async def test_pieces_wait_for_credit() -> None:
+    engine, inbox = ScriptedEngine(lambda _: script_of(QUICK), initial_credit_pieces=1), Inbox()
+    engine.submit(request("a", speech=True), inbox)
+    await asyncio.sleep(0.1)
+    assert inbox.kinds().count("WaveformPiece") == 1
+    engine.grant("a", 0)
+    assert await inbox.finished() is FinishStatus.OK
+
+
+async def test_nothing_arrives_after_abort() -> None:
+    engine, inbox, next_inbox = ScriptedEngine(max_running_requests=1), Inbox(), Inbox()
+    engine.submit(request("a"), inbox)
+    engine.submit(request("b"), Inbox())
+    engine.submit(request("c"), next_inbox)
+    engine.abort("b")
+    engine.abort("a")
+    engine.abort("a")
+    assert await next_inbox.finished() is FinishStatus.OK
+    assert inbox.events == []
+    assert engine.aborted == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "last"),
+    [
+        (ScriptedSequence(token_interval_s=0.001, fail_after_tokens=1), TokenDecoded),
+        (ScriptedSequence(token_interval_s=0.001, text_to_unit_s=0.001, fail_after_pieces=0), TextFinished),
+        (ScriptedSequence(token_interval_s=0.001, text_to_unit_s=0.001, fail_after_pieces=1), WaveformPiece),
+    ],
+)
+async def test_scripted_failures(sequence: ScriptedSequence, last: type[EngineEvent]) -> None:
+    engine, inbox = ScriptedEngine(lambda _: script_of(sequence)), Inbox()
+    engine.submit(request("a", speech=True), inbox)
+    assert await inbox.finished() is FinishStatus.FAILED
+    assert isinstance(inbox.events[-3], last)
+    assert isinstance(inbox.events[-2], SequenceFinished)
+
+
+async def test_nothing_said_is_empty() -> None:
+    engine, inbox = ScriptedEngine(lambda _: script_of(ScriptedSequence(deltas=()))), Inbox()
+    engine.submit(request("a", speech=True), inbox)
+    assert await inbox.finished() is FinishStatus.EMPTY
+    assert inbox.kinds() == ["TextFinished", "SequenceFinished", "RequestFinished"]
+
+
+async def test_a_full_line_and_a_scripted_refusal() -> None:
+    engine = ScriptedEngine(max_running_requests=1, max_waiting_requests=1)
+    engine.submit(request("a"), Inbox())
+    engine.submit(request("b"), Inbox())
+    with pytest.raises(ResourceExhausted):
+        engine.submit(request("c"), Inbox())
+    engine.refuse_next(Unavailable("draining"))
+    with pytest.raises(Unavailable, match="draining"):
+        engine.submit(request("d"), Inbox())
+    for name in "ab":
+        engine.abort(name)
+
+
+async def test_a_lost_device_fails_all() -> None:
+    engine, inboxes = ScriptedEngine(max_running_requests=1), [Inbox(), Inbox()]
+    for index, inbox in enumerate(inboxes):
+        engine.submit(request(str(index)), inbox)
+    engine.lose_device()
+    for inbox in inboxes:
+        assert inbox.kinds() == ["SequenceFinished", "RequestFinished"]
+    with pytest.raises(Unavailable):
+        engine.submit(request("2"), Inbox())
