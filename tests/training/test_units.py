@@ -67,11 +67,10 @@ def test_training_makes_units_that_stand_for_the_sound() -> None:
     speech = TargetSpeech(held_out=True)
     rng = np.random.default_rng(5)
     for language in ("eng", "spa"):
-        samples = np.concatenate([speech.draw(rng, language)[2].samples for _ in range(4)])  # type: ignore[arg-type]
+        samples = np.concatenate([speech.draw(rng, language)[2].samples for _ in range(4)])
         frames = (log_mel(samples) - codebook.means[language]) / codebook.scales[language]
         units = codebook.units_of(samples, language)
-        explained = 1 - np.mean((frames - codebook.centres[units - (units > UNUSED_UNIT)]) ** 2) / np.mean(
-            frames**2
-        )
+        error = frames - codebook.centres[units - (units > UNUSED_UNIT)]
+        explained = 1 - np.mean(error**2) / np.mean(frames**2)
         assert explained > 0.85
         assert len(set(units.tolist())) > 40
