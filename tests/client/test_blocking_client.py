@@ -1,0 +1,184 @@
+"""The blocking client, in a thread beside the server's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tests.rpc.conftest import until
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc import errors
+from translate_svc.client import Client, ClientOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.types import Closed, EndInput, Opened, Samples, SessionEvent, TextDelta
+
+pytestmark = pytest.mark.realtime
+
+QUIET = np.zeros(1600, dtype=np.float32)
+
+
+async def test_a_stream_from_opened_to_closed(server: RpcServer, service: ScriptedService) -> None:
+    def translate() -> list[SessionEvent]:
+        with (
+            Client(server.target) as client,
+            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
+        ):
+            assert stream.opened.session_id == "scripted"
+            stream.send(QUIET)
+            stream.silence(100)
+            stream.finalize()
+            stream.end()
+            return list(stream)
+
+    events = await asyncio.to_thread(translate)
+    assert isinstance(events[0], Opened)
+    assert isinstance(events[-1], Closed)
+    assert "".join(event.delta for event in events if isinstance(event, TextDelta)) == "uno dos"
+    assert service.sessions[0].received[-1] == EndInput(1700)
+    await until(lambda: server.live_streams == 0)
+
+
+async def test_languages_and_info(server: RpcServer) -> None:
+    def ask() -> None:
+        with Client(server.target) as client:
+            assert [language.code for language in client.languages()] == ["eng", "spa"]
+            assert client.info().limits.max_streams == 4
+
+    await asyncio.to_thread(ask)
+
+
+async def test_feed_sends_while_the_caller_reads(server: RpcServer, service: ScriptedService) -> None:
+    def translate() -> SessionEvent:
+        with (
+            Client(server.target) as client,
+            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
+        ):
+            stream.feed(np.zeros(8000, dtype=np.int16) for _ in range(60))
+            return list(stream)[-1]
+
+    closed = await asyncio.to_thread(translate)
+    assert isinstance(closed, Closed)
+    assert closed.complete
+    assert service.sessions[0].samples == 480_000
+
+
+async def test_a_source_that_breaks_breaks_the_stream(server: RpcServer, service: ScriptedService) -> None:
+    def source() -> Iterator[Samples]:
+        yield QUIET
+        raise OSError("microphone unplugged")
+
+    def translate() -> None:
+        with (
+            Client(server.target) as client,
+            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
+        ):
+            stream.feed(source())
+            with pytest.raises(OSError, match="unplugged"):
+                list(stream)
+
+    await asyncio.to_thread(translate)
+    await asyncio.wait_for(service.sessions[0].cancelled.wait(), 2)
+
+
+async def test_a_refusal_comes_back_as_what_it_was(server: RpcServer, service: ScriptedService) -> None:
+    service.refusal = errors.ResourceExhausted("all taken", retry_after_s=2.5)
+
+    def translate() -> None:
+        with Client(server.target) as client, pytest.raises(errors.ResourceExhausted) as caught:  # noqa: SIM117
+            with client.stream(targets=["spa"], sample_rate_hz=16_000):
+                pytest.fail("opened")
+        assert caught.value.retry_after_s == 2.5
+
+    await asyncio.to_thread(translate)
+
+
+async def test_an_error_on_the_way_names_its_field(server: RpcServer) -> None:
+    def translate() -> None:
+        with (
+            Client(server.target) as client,
+            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
+        ):
+            stream._audio.total_samples = 77  # what no caller can do: miscount
+            stream.end()
+            with pytest.raises(errors.DataLoss) as caught:
+                list(stream)
+            assert caught.value.field == "end.total_samples"
+            with pytest.raises(errors.DataLoss):
+                stream.send(QUIET)
+
+    await asyncio.to_thread(translate)
+
+
+async def test_leaving_early_cancels_the_call_and_its_threads(
+    server: RpcServer, service: ScriptedService
+) -> None:
+    before = set(threading.enumerate())
+
+    def translate() -> None:
+        with (
+            Client(server.target) as client,
+            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
+        ):
+            stream.feed(QUIET for _ in iter(int, 1))  # endless
+            time.sleep(0.1)
+
+    await asyncio.to_thread(translate)
+    await asyncio.wait_for(service.sessions[0].cancelled.wait(), 2)
+    await until(lambda: server.live_streams == 0)
+
+    def left_over() -> set[threading.Thread]:
+        # gRPC keeps one poller for all channels, asyncio its worker
+        names = ("_channel_spin", "asyncio_", "poller")
+        return {
+            thread
+            for thread in set(threading.enumerate()) - before
+            if not any(name in thread.name for name in names)
+        }
+
+    await until(lambda: not left_over())
+
+
+async def test_cancel_releases_whoever_sends_and_whoever_reads(
+    server: RpcServer, service: ScriptedService
+) -> None:
+    def translate() -> None:
+        with (
+            Client(server.target) as client,
+            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
+        ):
+            service.sessions[0].gate.clear()
+            threading.Timer(0.2, stream.cancel).start()
+            with pytest.raises(errors.TranslateSvcError, match="cancelled"):
+                stream.send(np.zeros(8_000_000, dtype=np.float32))
+            with pytest.raises(errors.TranslateSvcError, match="cancelled"):
+                list(stream)
+
+    await asyncio.to_thread(translate)
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with (
+        Client("127.0.0.1:1", ClientOptions(open_timeout_s=1, call_timeout_s=1)) as client,
+        pytest.raises(errors.Unavailable),
+        client.stream(targets=["spa"], sample_rate_hz=16_000),
+    ):
+        pytest.fail("opened")
+
+
+def test_a_server_that_does_not_answer_is_unavailable() -> None:
+    import socket
+
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        with (
+            Client(f"127.0.0.1:{mute.getsockname()[1]}", ClientOptions(open_timeout_s=0.3)) as client,
+            pytest.raises(errors.Unavailable, match=r"0\.3 s"),
+            client.stream(targets=["spa"], sample_rate_hz=16_000),
+        ):
+            pytest.fail("opened")

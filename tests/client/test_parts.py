@@ -1,0 +1,175 @@
+"""What the clients are made of, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translate_svc import errors, wire
+from translate_svc.client.event_order import EventOrder
+from translate_svc.client.failures import error_of
+from translate_svc.client.input_encoder import InputEncoder
+from translate_svc.client.outbound import Outbound
+from translate_svc.client.pacing import pace
+from translate_svc.types import AudioFormat, Encoding, GoAway, Opened, StreamConfig, StreamSettings
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+S16 = AudioFormat(Encoding.PCM_S16LE, 16_000)
+F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
+
+HEAVY = ("torch", "transformers", "onnxruntime", "sentencepiece", "soxr")
+
+
+def test_importing_the_client_loads_no_model_library() -> None:
+    program = f"import sys, translate_svc.client; print(*(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+class TestInputEncoder:
+    @given(
+        st.binary(max_size=300).map(lambda data: data[: len(data) // 2 * 2]),
+        st.integers(1, 100),
+    )
+    def test_bytes_are_cut_at_whole_samples_and_counted(self, data: bytes, max_chunk_bytes: int) -> None:
+        encoder = InputEncoder(S16, max_chunk_bytes)
+        pieces = list(encoder.chunks(data))
+        assert b"".join(pieces) == data
+        assert all(len(piece) % 2 == 0 and 0 < len(piece) <= max(max_chunk_bytes, 2) for piece in pieces)
+        assert encoder.total_samples == len(data) // 2
+
+    def test_int16_samples_are_sent_as_they_are(self) -> None:
+        samples = np.array([-32768, -1, 0, 1, 32767], dtype=np.int16)
+        assert b"".join(InputEncoder(S16, 100).chunks(samples)) == samples.tobytes()
+        as_floats = np.frombuffer(b"".join(InputEncoder(F32, 100).chunks(samples)), "<f4")
+        np.testing.assert_array_equal(as_floats, samples / np.float32(32768))
+
+    @pytest.mark.parametrize(
+        "audio",
+        [
+            b"\x00\x01\x02",
+            np.zeros((2, 10), dtype=np.float32),
+            np.array([0.0, np.nan]),
+            np.array([np.inf]),
+            np.zeros(10, dtype=np.int32),
+            np.zeros(10, dtype=np.complex64),
+        ],
+        ids=["torn", "stereo", "nan", "infinity", "int32", "complex"],
+    )
+    def test_what_cannot_be_audio_is_refused_and_not_counted(self, audio: Any) -> None:
+        encoder = InputEncoder(S16, 100)
+        with pytest.raises(errors.InvalidArgument) as caught:
+            list(encoder.chunks(audio))
+        assert caught.value.field == "audio.data"
+        assert encoder.total_samples == 0
+
+
+class TestEventOrder:
+    OPENED = Opened("id", StreamConfig(S16, S16, StreamSettings(())))
+
+    def test_numbers_without_gaps_are_accepted_and_unknown_events_counted(self) -> None:
+        order = EventOrder()
+        assert order.accept(wire.encode_response(1, self.OPENED)) == self.OPENED
+        assert order.accept(pb.StreamingTranslateResponse(seq=2)) is None
+        assert order.accept(wire.encode_response(3, GoAway(1))) == GoAway(1)
+
+    @pytest.mark.parametrize("seq", [0, 1, 3])
+    def test_a_gap_or_a_repetition_is_data_loss(self, seq: int) -> None:
+        order = EventOrder()
+        order.accept(wire.encode_response(1, self.OPENED))
+        with pytest.raises(errors.DataLoss) as caught:
+            order.accept(wire.encode_response(seq, GoAway(1)))
+        assert caught.value.field == "seq"
+
+    def test_the_first_must_be_opened(self) -> None:
+        with pytest.raises(errors.DataLoss) as caught:
+            EventOrder().accept(wire.encode_response(1, GoAway(1)))
+        assert caught.value.field == "opened"
+
+
+class TestFailures:
+    def test_a_message_too_large_for_the_transport_is_out_of_range(self) -> None:
+        error = error_of(grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max", ())
+        assert type(error) is errors.OutOfRange
+
+    def test_details_that_are_none_are_passed_over(self) -> None:
+        metadata = [("grpc-status-details-bin", b"\xff\xff\xff"), ("x", "y")]
+        error = error_of(grpc.StatusCode.INVALID_ARGUMENT, "no", metadata)
+        assert type(error) is errors.InvalidArgument
+        assert (error.field, error.description) == ("", "no")
+
+    def test_other_codes_keep_their_name(self) -> None:
+        error = error_of(grpc.StatusCode.DEADLINE_EXCEEDED, "too slow", None)
+        assert type(error) is errors.TranslateSvcError
+        assert str(error) == "DEADLINE_EXCEEDED: too slow"
+
+
+class TestOutbound:
+    def test_a_full_line_holds_the_sender(self) -> None:
+        line = Outbound(max_messages=2)
+        message = pb.StreamingTranslateRequest()
+        assert line.put(message)
+        assert line.put(message)
+        sent = threading.Event()
+
+        def send() -> None:
+            line.put(message)
+            sent.set()
+
+        threading.Thread(target=send, daemon=True).start()
+        assert not sent.wait(0.05)
+        next(line)
+        assert sent.wait(1)
+
+    def test_close_releases_both_ends(self) -> None:
+        line = Outbound(max_messages=1)
+        line.put(pb.StreamingTranslateRequest())
+        results: list[bool] = []
+        sender = threading.Thread(target=lambda: results.append(line.put(pb.StreamingTranslateRequest())))
+        sender.start()
+        line.close()
+        sender.join(1)
+        assert results == [False]
+        assert list(line) == []
+
+    def test_finish_lets_the_line_run_out(self) -> None:
+        line = Outbound()
+        line.put(pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=3)))
+        line.finish()
+        assert not line.put(pb.StreamingTranslateRequest())
+        assert [request.end.total_samples for request in line] == [3]
+
+
+class TestPace:
+    async def test_chunks_come_when_they_would_have_been_spoken(self) -> None:
+        samples = np.arange(1000, dtype=np.float32)
+        began_s = time.monotonic()
+        arrivals_s, chunks = [], []
+        async for chunk in pace(samples, 8000, 25):  # 200 samples each
+            arrivals_s.append(time.monotonic() - began_s)
+            chunks.append(chunk)
+        np.testing.assert_array_equal(np.concatenate(chunks), samples)
+        assert [len(chunk) for chunk in chunks] == [200] * 5
+        for number, arrival_s in enumerate(arrivals_s, 1):
+            assert number * 0.025 - 0.002 <= arrival_s < number * 0.025 + 0.25
+
+    async def test_a_consumer_that_was_held_up_catches_up(self) -> None:
+        began_s = time.monotonic()
+        async for _ in pace(np.zeros(1600, dtype=np.float32), 16_000, 10):
+            if time.monotonic() - began_s < 0.02:
+                await asyncio.sleep(0.06)
+        assert time.monotonic() - began_s < 0.1 + 0.15
+
+    async def test_the_last_chunk_may_be_short(self) -> None:
+        sizes = [len(chunk) async for chunk in pace(np.zeros(250, dtype=np.float32), 16_000, 10)]
+        assert sizes == [160, 90]

@@ -1,0 +1,112 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from translate_svc import wire
+from translate_svc.client.async_stream import AsyncStream
+from translate_svc.client.failures import error_of
+from translate_svc.client.options import ClientOptions
+from translate_svc.client.stream_config import stream_config, stream_settings
+from translate_svc.languages import Language
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Inspect,
+    Segmentation,
+    ServerInfo,
+    TargetSettings,
+    VadSettings,
+)
+from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+from translate_svc.wire.requests import DEFAULT_OUTPUT
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Talks to one server, or to all behind one name.
+
+    async with AsyncClient("127.0.0.1:50051") as client:
+        async with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
+            stream.feed(pace(samples, 16_000))
+            async for event in stream:
+                ...
+    """
+
+    def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
+        self._target = target
+        self._options = options
+        self._channel: grpc.aio.Channel | None = None
+
+    def stream(
+        self,
+        *,
+        targets: Iterable[str | TargetSettings],
+        sample_rate_hz: int,
+        source: str | None = None,
+        include: Iterable[str | Inspect] = (),
+        encoding: str | Encoding = Encoding.PCM_S16LE,
+        output: AudioFormat = DEFAULT_OUTPUT,
+        segmentation: str | Segmentation = Segmentation.VAD,
+        vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
+    ) -> AsyncStream:
+        """A stream, to be opened by ``async with``. Languages are Seamless codes or BCP-47 tags.
+
+        Raises:
+            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
+        """
+        settings = stream_settings(
+            targets=targets, source=source, include=include, segmentation=segmentation, vad=vad
+        )
+        config = stream_config(settings, sample_rate_hz=sample_rate_hz, encoding=encoding, output=output)
+        return AsyncStream(self._stub(), config, self._options)
+
+    async def languages(self) -> tuple[Language, ...]:
+        """What the server's checkpoint can do, sorted by code."""
+        call = self._stub().ListLanguages(pb.ListLanguagesRequest(), timeout=self._options.call_timeout_s)
+        return wire.decode_languages(await _answer(call))
+
+    async def info(self) -> ServerInfo:
+        """Version, model and limits of the server."""
+        call = self._stub().GetServerInfo(pb.GetServerInfoRequest(), timeout=self._options.call_timeout_s)
+        return wire.decode_info(await _answer(call))
+
+    async def close(self) -> None:
+        """Ends the connection and every stream over it."""
+        if self._channel is not None:
+            await self._channel.close(None)
+            self._channel = None
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _stub(self) -> Any:
+        """Connects when first needed, so that a client may be made before its event loop runs."""
+        if self._channel is None:
+            arguments = self._options.channel_arguments()
+            if self._options.credentials is None:
+                self._channel = grpc.aio.insecure_channel(self._target, options=arguments)
+            else:
+                self._channel = grpc.aio.secure_channel(
+                    self._target, self._options.credentials, options=arguments
+                )
+        return pb_grpc.SpeechTranslationStub(self._channel)
+
+
+async def _answer(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise error_of(error.code(), error.details(), error.trailing_metadata()) from error

@@ -1,0 +1,101 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from translate_svc import wire
+from translate_svc.client.blocking_stream import Stream
+from translate_svc.client.failures import error_of
+from translate_svc.client.options import ClientOptions
+from translate_svc.client.stream_config import stream_config, stream_settings
+from translate_svc.languages import Language
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Inspect,
+    Segmentation,
+    ServerInfo,
+    TargetSettings,
+    VadSettings,
+)
+from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+from translate_svc.wire.requests import DEFAULT_OUTPUT
+
+T = TypeVar("T")
+
+
+class Client:
+    """``AsyncClient`` for programs without an event loop. It uses gRPC's threads, not a loop of its own.
+
+    with Client("127.0.0.1:50051") as client:
+        with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
+            stream.feed([samples])
+            for event in stream:
+                ...
+    """
+
+    def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
+        self._options = options
+        arguments = options.channel_arguments()
+        if options.credentials is None:
+            self._channel = grpc.insecure_channel(target, options=arguments)
+        else:
+            self._channel = grpc.secure_channel(target, options.credentials, options=arguments)
+        self._stub: Any = pb_grpc.SpeechTranslationStub(self._channel)
+
+    def stream(
+        self,
+        *,
+        targets: Iterable[str | TargetSettings],
+        sample_rate_hz: int,
+        source: str | None = None,
+        include: Iterable[str | Inspect] = (),
+        encoding: str | Encoding = Encoding.PCM_S16LE,
+        output: AudioFormat = DEFAULT_OUTPUT,
+        segmentation: str | Segmentation = Segmentation.VAD,
+        vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
+    ) -> Stream:
+        """A stream, to be opened by ``with``. Languages are Seamless codes or BCP-47 tags.
+
+        Raises:
+            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
+        """
+        settings = stream_settings(
+            targets=targets, source=source, include=include, segmentation=segmentation, vad=vad
+        )
+        config = stream_config(settings, sample_rate_hz=sample_rate_hz, encoding=encoding, output=output)
+        return Stream(self._stub, config, self._options)
+
+    def languages(self) -> tuple[Language, ...]:
+        """What the server's checkpoint can do, sorted by code."""
+        return wire.decode_languages(self._answer(self._stub.ListLanguages, pb.ListLanguagesRequest()))
+
+    def info(self) -> ServerInfo:
+        """Version, model and limits of the server."""
+        return wire.decode_info(self._answer(self._stub.GetServerInfo, pb.GetServerInfoRequest()))
+
+    def close(self) -> None:
+        """Ends the connection and every stream over it."""
+        self._channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, method: Callable[..., T], request: Any) -> T:
+        try:
+            return method(request, timeout=self._options.call_timeout_s)
+        except grpc.RpcError as error:
+            # a failed unary call is its own error
+            failed: Any = error
+            raise error_of(failed.code(), failed.details(), failed.trailing_metadata()) from error

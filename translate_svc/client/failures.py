@@ -1,0 +1,81 @@
+"""gRPC statuses -> the package's exceptions: the inverse of what the server makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+
+from translate_svc.errors import (
+    DataLoss,
+    InvalidArgument,
+    OutOfRange,
+    ResourceExhausted,
+    TranslateSvcError,
+    Unavailable,
+    Unsupported,
+)
+
+M = TypeVar("M", bound=Message)
+
+_DETAILS_KEY = "grpc-status-details-bin"
+
+_KINDS: dict[grpc.StatusCode, type[TranslateSvcError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
+    grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
+    grpc.StatusCode.UNIMPLEMENTED: Unsupported,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DATA_LOSS: DataLoss,
+}
+
+
+def error_of(
+    code: grpc.StatusCode, message: str | None, trailing_metadata: Iterable[Any] | None
+) -> TranslateSvcError:
+    """The exception that a failed call means, with the field that it names.
+
+    OK means that something was asked of a call that had ended well. Codes without a class of their own
+    become ``TranslateSvcError`` with the code in its message.
+    """
+    status = _status(trailing_metadata)
+    if code is grpc.StatusCode.OK:
+        return TranslateSvcError("the stream has ended")
+    bad = _detail(status, error_details_pb2.BadRequest)
+    violations = bad.field_violations if bad is not None else ()
+    field = violations[0].field if violations else ""
+    description = violations[0].description if violations else message or code.name
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        retry = _detail(status, error_details_pb2.RetryInfo)
+        if retry is None:
+            # the transport's own: a message was too large, and will be however often it is tried
+            return OutOfRange(description, field=field)
+        return ResourceExhausted(
+            description, field=field, retry_after_s=retry.retry_delay.ToMilliseconds() / 1000
+        )
+    kind = _KINDS.get(code)
+    if kind is None:
+        return TranslateSvcError(f"{code.name}: {description}", field=field)
+    return kind(description, field=field)
+
+
+def _status(trailing_metadata: Iterable[Any] | None) -> status_pb2.Status:
+    status = status_pb2.Status()
+    for key, value in trailing_metadata or ():
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            try:
+                status.ParseFromString(value)
+            except DecodeError:
+                # a proxy may have put something else there; code and message still tell
+                return status_pb2.Status()
+    return status
+
+
+def _detail(status: status_pb2.Status, kind: type[M]) -> M | None:
+    for packed in status.details:
+        detail = kind()
+        if packed.Unpack(detail):
+            return detail
+    return None
