@@ -63,7 +63,7 @@ def test_workers_of_either_kind_can_speak() -> None:
     for method in ("fork", "spawn"):
         with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
             there = pool.submit(synthesize, TEXTS["eng"], TARGET_VOICES["eng"]).result(timeout=60).samples
-        # espeak carries a little state from call to call: the pause between sentences is a few ms longer or not
+        # espeak carries a little state from call to call: the pause between sentences may differ
         assert len(there) == pytest.approx(len(here), rel=0.03), method
 
 

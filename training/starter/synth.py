@@ -201,8 +201,8 @@ def is_available() -> bool:
 def synthesize(text: str, voice: Voice, *, edge_ms: float = 30.0) -> Speech:
     """Speaks `text`; silence before the first and after the last sound is cut down to `edge_ms`.
 
-    Equal calls give nearly equal samples: espeak carries a little state (pauses, flutter, wave phase) over from
-    the call before. The peak is brought to 0.5 where it is higher, so that noise and gain can be added
+    Equal calls give nearly equal samples: espeak carries a little state (pauses, flutter, wave phase) over
+    from the call before. The peak is brought to 0.5 where it is higher, so that noise and gain can be added
     without clipping. Raises SynthesisError.
     """
     raw = _flite(text, voice) if voice.is_flite else _from_espeak(text, voice)
