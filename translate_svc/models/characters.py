@@ -1,0 +1,74 @@
+"""From text tokens to the characters that text-to-unit speaks. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+SPACE = "\u2581"
+"""SentencePiece's mark of a space."""
+
+UNKNOWN_TOKEN_ID = 1
+UNKNOWN_CHARACTER_ID = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterSequence:
+    """Character ids of a text, and for every token fed how many characters its hidden state stands for.
+
+    ``sum(counts_per_token) == len(character_ids)``.
+    """
+
+    character_ids: tuple[int, ...]
+    counts_per_token: tuple[int, ...]
+
+
+class CharacterTable:
+    """UnitY2's character view of text tokens (Seamless paper, section 4.1; Meta's ``NARDecoderFrontend``).
+
+    Args:
+        id_to_text: piece by token id, as ``generation_config.json`` maps it.
+        char_to_id: character id by character.
+        silent_ids: token ids that are never spoken although mapped (``</s>``, ``<pad>``, languages).
+    """
+
+    def __init__(
+        self, id_to_text: Mapping[int, str], char_to_id: Mapping[str, int], *, silent_ids: Collection[int]
+    ) -> None:
+        self._id_to_text = {id_: text for id_, text in id_to_text.items() if id_ not in silent_ids}
+        self._char_to_id = char_to_id
+
+    def characters(self, token_ids: Sequence[int]) -> CharacterSequence:
+        """Characters of ``</s>``, language, tokens (at least the first two).
+
+        A token's characters hang on the state that predicted it, the one before it. Tokens without text have
+        no characters and are not spoken: languages, control symbols, ids that the checkpoint does not map.
+        """
+        spoken = token_ids[2:]
+        pieces = [self._id_to_text.get(token_id, "") for token_id in spoken]
+        ids: list[int] = []
+        for token_id, piece in zip(spoken, pieces, strict=True):
+            if token_id == UNKNOWN_TOKEN_ID:
+                ids.append(UNKNOWN_CHARACTER_ID)
+            else:
+                ids.extend(self._char_to_id.get(character, UNKNOWN_CHARACTER_ID) for character in piece)
+        # </s>'s state predicted the language, the last token's the end: neither has characters
+        return CharacterSequence(tuple(ids), (0, *_counts(spoken, pieces), 0))
+
+
+def _counts(token_ids: Sequence[int], pieces: Sequence[str]) -> list[int]:
+    """Characters per token; the space that starts a piece is counted with the punctuation before it."""
+    counts = [
+        1 if token_id == UNKNOWN_TOKEN_ID else len(piece)
+        for token_id, piece in zip(token_ids, pieces, strict=True)
+    ]
+    for index in range(len(pieces) - 1):
+        following = pieces[index + 1]
+        if _is_punctuation(pieces[index]) and len(following) > 1 and following.startswith(SPACE):
+            counts[index] += 1
+            counts[index + 1] -= 1
+    return counts
+
+
+def _is_punctuation(piece: str) -> bool:
+    return len(piece) == 1 and not piece.isalpha() and not piece.isnumeric() and piece != SPACE

@@ -1,0 +1,118 @@
+"""Parts that several stages share: attention, positions, masks, activations.
+
+Modules name their parameters as the checkpoint does, so that a stage's ``state_dict`` keys, behind a prefix,
+are the checkpoint's.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# (calling an nn.Module gives Any)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "swish": F.silu,
+    "silu": F.silu,
+}
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The function that ``config.json`` names (checked when the configuration is read)."""
+    return _ACTIVATIONS[name]
+
+
+def length_mask(lengths: Tensor, size: int) -> Tensor:
+    """True at the first ``lengths[b]`` of ``size`` places; shape ``[B, size]``."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+def sinusoidal_positions(positions: int, dim: int, padding_idx: int) -> Tensor:
+    """Position vectors as tensor2tensor and fairseq make them: row ``p`` belongs to position ``p``.
+
+    fairseq counts from ``padding_idx + 1``, so the first rows of its table are skipped here. Float32 on the
+    CPU even under a meta-device context: no checkpoint stores this table. Shape ``[positions, dim]``.
+    """
+    cpu = torch.device("cpu")
+    half = dim // 2
+    rates = torch.exp(torch.arange(half, dtype=torch.float32, device=cpu) * -(math.log(10_000) / (half - 1)))
+    first = padding_idx + 1
+    places = torch.arange(first, first + positions, dtype=torch.float32, device=cpu)
+    angles = places[:, None] * rates[None, :]
+    table = torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)
+    return F.pad(table, (0, dim - 2 * half))
+
+
+def upsample(states: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Repeats ``states[b, i]`` ``counts[b, i]`` times, rows right-padded with zeros.
+
+    The hard upsampling of UnitY2 for a whole ragged batch at once.
+
+    Args:
+        states: ``[B, S, D]``.
+        counts: ``[B, S]`` int64, zero where there is nothing to repeat.
+
+    Returns:
+        ``[B, L, D]`` and the lengths ``[B]``; ``L`` is the greatest length.
+    """
+    ends = counts.cumsum(dim=1)
+    lengths = ends[:, -1]
+    size = int(lengths.max())
+    places = torch.arange(size, device=states.device).expand(states.shape[0], size).contiguous()
+    source = torch.searchsorted(ends, places, right=True).clamp(max=states.shape[1] - 1)
+    repeated = states.gather(1, source[:, :, None].expand(-1, -1, states.shape[2]))
+    return repeated.masked_fill(~length_mask(lengths, size)[:, :, None], 0.0), lengths
+
+
+class MultiHeadAttention(nn.Module):
+    """Scaled dot-product attention of the text and unit stacks (``SeamlessM4Tv2Attention``)."""
+
+    def __init__(self, hidden_size: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.head_dim = hidden_size // heads
+        self.q_proj = nn.Linear(hidden_size, hidden_size)
+        self.k_proj = nn.Linear(hidden_size, hidden_size)
+        self.v_proj = nn.Linear(hidden_size, hidden_size)
+        self.out_proj = nn.Linear(hidden_size, hidden_size)
+
+    def split_heads(self, states: Tensor) -> Tensor:
+        """``[B, T, hidden]`` -> ``[B, heads, T, head_dim]``."""
+        return states.view(*states.shape[:-1], self.heads, self.head_dim).transpose(1, 2)
+
+    def project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of ``[B, T, hidden]``, heads split."""
+        return (
+            self.split_heads(self.q_proj(states)),
+            self.split_heads(self.k_proj(states)),
+            self.split_heads(self.v_proj(states)),
+        )
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """Attention of split heads; ``mask`` is True where a key may be seen. Returns ``[B, T, hidden]``."""
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Self-attention of ``[B, T, hidden]`` under a key mask ``[B, 1, 1, T]``."""
+        return self.attend(*self.project(states), mask)
+
+
+class FeedForward(nn.Module):
+    """``fc2(act(fc1(x)))`` (``SeamlessM4Tv2FeedForwardNetwork``)."""
+
+    def __init__(self, hidden_size: int, ffn_dim: int, act: str) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(hidden_size, ffn_dim)
+        self.fc2 = nn.Linear(ffn_dim, hidden_size)
+        self.act = activation(act)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.fc2(self.act(self.fc1(states)))

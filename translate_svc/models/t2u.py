@@ -1,0 +1,240 @@
+"""Text-to-unit: UnitY2's non-autoregressive decoder, from hidden states of text to acoustic units.
+
+Numerically ``SeamlessM4Tv2TextToUnitForConditionalGeneration`` on a single text, and the same in a ragged
+batch.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# (calling an nn.Module gives Any)
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from translate_svc.models.config import ModelConfig
+from translate_svc.models.layers import (
+    FeedForward,
+    MultiHeadAttention,
+    activation,
+    length_mask,
+    sinusoidal_positions,
+    upsample,
+)
+
+_CONV_KERNEL = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextBatch:
+    """Texts to be spoken, right-padded; every text has at least one character.
+
+    Attributes:
+        states: ``[B, S, hidden]``, the text decoder's last hidden states of ``</s>``, language, tokens.
+        lengths: ``[B]``, states that count.
+        character_ids: ``[B, C]``.
+        counts: ``[B, S]``, characters per state, zero behind a row's length.
+        duration_factors: ``[B]`` float, multiplied into the predicted durations.
+    """
+
+    states: Tensor
+    lengths: Tensor
+    character_ids: Tensor
+    counts: Tensor
+    duration_factors: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CharacterBatch:
+    """What stands between the two halves of the model.
+
+    Attributes:
+        states: ``[B, C, hidden]``, one per character.
+        lengths: ``[B]``.
+        durations: ``[B, C]`` int64, units per character, zero behind a row's length.
+        finite: ``[B]`` bool, False where a row's prediction is not a number.
+    """
+
+    states: Tensor
+    lengths: Tensor
+    durations: Tensor
+    finite: Tensor
+
+    def rows(self, index: Tensor) -> CharacterBatch:
+        """Some rows of the batch."""
+        return CharacterBatch(
+            self.states[index], self.lengths[index], self.durations[index], self.finite[index]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitBatch:
+    """Vocoder units ``[B, L]``, how many count ``[B]``, and whether a row is finite ``[B]``."""
+
+    units: Tensor
+    lengths: Tensor
+    finite: Tensor
+
+
+class UnitEncoderLayer(nn.Module):
+    """Pre-norm transformer layer (``SeamlessM4Tv2EncoderLayer``)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.self_attn = MultiHeadAttention(size, config.t2u_encoder_attention_heads)
+        self.self_attn_layer_norm = nn.LayerNorm(size)
+        self.ffn = FeedForward(size, config.t2u_encoder_ffn_dim, config.activation_function)
+        self.ffn_layer_norm = nn.LayerNorm(size)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        states = states + self.self_attn(self.self_attn_layer_norm(states), mask)
+        return states + self.ffn(self.ffn_layer_norm(states))
+
+
+class UnitEncoder(nn.Module):
+    """Encoder over the text decoder's states; no embedding of its own."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(UnitEncoderLayer(config) for _ in range(config.t2u_encoder_layers))
+        self.layer_norm = nn.LayerNorm(config.hidden_size)
+
+    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
+        for layer in self.layers:
+            states = layer(states, valid[:, None, None, :])
+        return self.layer_norm(states)
+
+
+class DurationPredictor(nn.Module):
+    """FastSpeech 2's variance predictor (``SeamlessM4Tv2VariancePredictor``): log(1 + duration)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        hidden = config.t2u_variance_predictor_hidden_dim
+        kernel = config.t2u_variance_predictor_kernel_size
+        self.conv1 = nn.Conv1d(config.t2u_variance_predictor_embed_dim, hidden, kernel, padding="same")
+        self.ln1 = nn.LayerNorm(hidden)
+        self.conv2 = nn.Conv1d(hidden, hidden, kernel, padding="same")
+        self.ln2 = nn.LayerNorm(hidden)
+        self.proj = nn.Linear(hidden, 1)
+
+    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
+        for conv, norm in ((self.conv1, self.ln1), (self.conv2, self.ln2)):
+            states = states.masked_fill(~valid[:, :, None], 0.0)
+            states = norm(F.relu(conv(states.transpose(1, 2))).transpose(1, 2))
+        return self.proj(states).squeeze(2)
+
+
+class UnitDecoderLayer(nn.Module):
+    """Post-norm attention and two convolutions (``SeamlessM4Tv2TextToUnitDecoderLayer``)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.self_attn = MultiHeadAttention(size, config.t2u_decoder_attention_heads)
+        self.self_attn_layer_norm = nn.LayerNorm(size)
+        self.conv1 = nn.Conv1d(size, size, _CONV_KERNEL, padding="same")
+        self.conv2 = nn.Conv1d(size, size, _CONV_KERNEL, padding="same")
+        self.conv_layer_norm = nn.LayerNorm(size)
+        self.act = activation(config.activation_function)
+
+    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
+        states = self.self_attn_layer_norm(states + self.self_attn(states, valid[:, None, None, :]))
+        behind = ~valid[:, :, None]
+        mixed = self.conv1(states.masked_fill(behind, 0.0).transpose(1, 2))
+        mixed = self.act(mixed.masked_fill(behind.transpose(1, 2), 0.0))
+        return self.conv_layer_norm(states + self.conv2(mixed).transpose(1, 2))
+
+
+class UnitDecoder(nn.Module):
+    """Characters, durations, units."""
+
+    positions: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.embed_scale = math.sqrt(size) if config.scale_embedding else 1.0
+        self.embed_tokens = nn.Embedding(config.t2u_vocab_size, size)
+        self.embed_char = nn.Embedding(config.char_vocab_size, size)
+        self.pos_emb_alpha_char = nn.Parameter(torch.ones(1))
+        self.pos_emb_alpha = nn.Parameter(torch.ones(1))
+        self.duration_predictor = DurationPredictor(config)
+        self.layers = nn.ModuleList(UnitDecoderLayer(config) for _ in range(config.t2u_decoder_layers))
+        self.layer_norm = nn.LayerNorm(size)
+        table = sinusoidal_positions(config.t2u_max_position_embeddings, size, config.t2u_pad_token_id)
+        self.register_buffer("positions", table, persistent=False)
+
+    def characters(self, encoded: Tensor, batch: TextBatch) -> CharacterBatch:
+        """One state and one duration for each character."""
+        states, lengths = upsample(encoded, batch.counts)
+        size = states.shape[1]
+        states = (
+            self.embed_char(batch.character_ids[:, :size]) * self.embed_scale
+            + self.pos_emb_alpha_char * self.positions[:size]
+            + states
+        )
+        valid = length_mask(lengths, size)
+        predicted = torch.expm1(self.duration_predictor(states, valid).float())
+        finite = torch.isfinite(predicted).logical_or(~valid).all(dim=1)
+        durations = (predicted * batch.duration_factors[:, None]).nan_to_num().clamp(1, 2**31).round().long()
+        return CharacterBatch(states, lengths, durations.masked_fill(~valid, 0), finite)
+
+    def forward(self, characters: CharacterBatch) -> tuple[Tensor, Tensor]:
+        """Last hidden states ``[B, L, hidden]`` of the units, and how many there are."""
+        states, lengths = upsample(characters.states, characters.durations)
+        states = states + self.pos_emb_alpha * self.positions[: states.shape[1]]
+        valid = length_mask(lengths, states.shape[1])
+        for layer in self.layers:
+            states = layer(states, valid)
+        return self.layer_norm(states), lengths
+
+
+class TextToUnitStack(nn.Module):
+    """Encoder and decoder, named as the checkpoint nests them."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.encoder = UnitEncoder(config)
+        self.decoder = UnitDecoder(config)
+
+
+class TextToUnit(nn.Module):
+    """Hidden states and characters in, vocoder units out. Prefix ``t2u_model.``; output matrix tied."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = TextToUnitStack(config)
+
+    @property
+    def max_units(self) -> int:
+        """Greatest number of units, and of characters, of one text: the length of the position table."""
+        return self.config.t2u_max_position_embeddings
+
+    def characters(self, batch: TextBatch) -> CharacterBatch:
+        """First half: predicts how long each character sounds.
+
+        Duration = round(predicted x factor), at least one unit, as Meta's ``VarianceAdaptor`` (transformers
+        has no factor). A row's total must not exceed ``max_units`` before it goes into ``units``.
+        """
+        valid = length_mask(batch.lengths, batch.states.shape[1])
+        return self.model.decoder.characters(self.model.encoder(batch.states, valid), batch)
+
+    def units(self, characters: CharacterBatch) -> UnitBatch:
+        """Second half: the most probable unit of each 20 ms.
+
+        Only ids that stand for a unit take part: control symbols and the language ids behind the units have
+        no sound, and transformers would hand them to the vocoder as wrong or impossible units.
+        """
+        states, lengths = self.model.decoder(characters)
+        first = self.config.vocoder_offset
+        weight = self.model.decoder.embed_tokens.weight[first : first + self.config.unit_hifi_gan_vocab_size]
+        logits = F.linear(states, weight)
+        finite = torch.isfinite(logits).all(dim=2) | ~length_mask(lengths, states.shape[1])
+        return UnitBatch(logits.argmax(dim=2), lengths, finite.all(dim=1))

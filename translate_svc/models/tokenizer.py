@@ -1,0 +1,107 @@
+"""Text tokens of a checkpoint: pieces and special ids. Free of torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.config import ModelConfig
+
+MODEL_FILE = "sentencepiece.bpe.model"
+CONFIG_FILE = "tokenizer_config.json"
+_SPECIAL_PIECES = ("<unk>", "<s>", "</s>")
+_ID_OFFSET = 1
+"""fairseq's convention: token id = piece id + 1, so that ``<pad>`` is 0, ``<unk>`` 1, ``</s>`` 3."""
+
+
+class Tokenizer:
+    """Ids and pieces. Immutable, hence safe to share between threads.
+
+    Args:
+        pieces: SentencePiece pieces in the model's order, ``<unk>``, ``<s>``, ``</s>`` first.
+        languages: token id by Seamless code. All ids behind the pieces are special.
+    """
+
+    def __init__(self, pieces: tuple[str, ...], languages: Mapping[str, int]) -> None:
+        self._pieces = pieces
+        self._languages = dict(languages)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path, *, config: ModelConfig, languages: Mapping[str, int]) -> Tokenizer:
+        """Reads ``sentencepiece.bpe.model`` and checks it against the other files.
+
+        Args:
+            folder: the checkpoint directory.
+            config: its architecture.
+            languages: ``text_decoder_lang_to_code_id`` of its generation configuration.
+
+        Raises:
+            CheckpointError: a file is missing, torn, or numbers its tokens otherwise than the model.
+        """
+        pieces = _read_pieces(folder / MODEL_FILE)
+        if pieces[: len(_SPECIAL_PIECES)] != _SPECIAL_PIECES:
+            raise CheckpointError(f"does not begin with {', '.join(_SPECIAL_PIECES)}", field=MODEL_FILE)
+        if config.eos_token_id != _SPECIAL_PIECES.index("</s>") + _ID_OFFSET:
+            raise CheckpointError(f"eos_token_id is {config.eos_token_id}, </s> is 3", field="config.json")
+        behind = len(pieces) + _ID_OFFSET
+        if not all(behind <= id_ < config.vocab_size for id_ in languages.values()):
+            message = f"has {len(pieces)} pieces: language ids must lie in [{behind}, {config.vocab_size})"
+            raise CheckpointError(message, field=MODEL_FILE)
+        for code, named in _named_languages(folder / CONFIG_FILE).items():
+            if languages.get(code, named) != named:
+                message = f"__{code}__ is token {named} here and {languages[code]} in generation_config.json"
+                raise CheckpointError(message, field=CONFIG_FILE)
+        return cls(pieces, languages)
+
+    @property
+    def eos_token_id(self) -> int:
+        """``</s>``: starts every prompt and ends every text."""
+        return _SPECIAL_PIECES.index("</s>") + _ID_OFFSET
+
+    def piece(self, token_id: int) -> str:
+        """The piece: ``\u2581`` stands for a space, ``<0xE2>`` for one byte. Special ids give ``""``."""
+        return "" if self.is_special(token_id) else self._pieces[token_id - _ID_OFFSET]
+
+    def is_special(self, token_id: int) -> bool:
+        """True for ids that are never text: ``<pad>``, ``<unk>``, ``<s>``, ``</s>``, languages, unused."""
+        return not len(_SPECIAL_PIECES) <= token_id - _ID_OFFSET < len(self._pieces)
+
+    def language_token(self, code: str) -> int:
+        """The id that makes the decoder write this language (Seamless code).
+
+        Raises:
+            KeyError: the checkpoint does not know the language.
+        """
+        return self._languages[code]
+
+
+def _read_pieces(path: Path) -> tuple[str, ...]:
+    import sentencepiece  # here, so that the models import without it
+
+    if not path.is_file():
+        raise CheckpointError("is missing", field=path.name)
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        processor.LoadFromSerializedProto(path.read_bytes())
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError("is not a sentencepiece model", field=path.name) from error
+    return tuple(processor.id_to_piece(list(range(processor.get_piece_size()))))
+
+
+def _named_languages(path: Path) -> dict[str, int]:
+    """Languages whose ids ``tokenizer_config.json`` states (older files do, newer ones leave it out)."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        added = values.get("added_tokens_decoder") or {}
+        contents = {int(id_): token["content"] for id_, token in added.items()}
+    except FileNotFoundError as error:
+        raise CheckpointError("is missing", field=path.name) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError("cannot be read as a tokenizer's configuration", field=path.name) from error
+    return {
+        content.strip("_"): id_
+        for id_, content in contents.items()
+        if content.startswith("__") and content.endswith("__")
+    }

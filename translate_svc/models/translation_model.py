@@ -1,0 +1,265 @@
+"""The four stages over one checkpoint: features, tensors and batches in one place, plain data at its edges.
+
+Every method takes a batch and gives one outcome per item, in order: what was computed, or an ``EngineError``
+for an item that is not finite or exceeds a limit. Items of one batch never change each other's results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from translate_svc.errors import EngineError, InvalidArgument
+from translate_svc.models.characters import CharacterSequence
+from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.layers import length_mask
+from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames, frame_centre_ms
+from translate_svc.models.t2u import TextBatch, TextToUnit
+from translate_svc.models.text_decoder import DecoderCache, TextDecoder
+from translate_svc.models.vocoder import UnitSpan, Vocoder, Voice, units_heard
+from translate_svc.types import SAMPLES_PER_UNIT, Samples
+
+_NOT_FINITE = "the result is not finite"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """Sizes of the decoder's caches: rows, tokens fed to a row, 16 kHz samples of an utterance."""
+
+    slots: int
+    max_tokens: int
+    max_source_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrediction:
+    """Most probable next token, its natural log-probability, and its place in the source when asked for."""
+
+    token_id: int
+    log_probability: float
+    source_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A finished text: ``</s>``, language, tokens, all fed to ``slot``."""
+
+    slot: int
+    token_ids: Sequence[int]
+    duration_factor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """Vocoder units of a text, and how many each character got."""
+
+    units: npt.NDArray[np.int64]
+    character_durations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Units ``[start, end)`` out of ``units``, to be heard in the context of all."""
+
+    units: npt.NDArray[np.int64]
+    start: int
+    end: int
+    voice: Voice
+
+
+class TranslationModel:
+    """Weights, caches and the four stages. Not thread-safe.
+
+    Args:
+        checkpoint: a verified checkpoint; its weights are loaded here.
+        limits: sizes of the caches.
+        device: where to compute.
+        dtype: of encoder, decoder and text-to-unit; the vocoder always computes in float32.
+        alignment_layer: decoder layer whose cross-attention tells ``source_ms``.
+
+    Raises:
+        CheckpointError: the weights are torn or do not fit the configuration.
+        InvalidArgument: a limit that the checkpoint cannot hold.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        limits: ModelLimits,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        alignment_layer: int,
+    ) -> None:
+        config = checkpoint.config
+        if not 2 < limits.max_tokens <= config.max_position_embeddings:
+            message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
+            raise InvalidArgument(message, field="max_tokens")
+        if not 0 <= alignment_layer < config.decoder_layers:
+            raise InvalidArgument(f"must lie in [0, {config.decoder_layers})", field="alignment_layer")
+        self.config = config
+        self.limits = limits
+        self._device = device
+        self._dtype = dtype
+        self._features = checkpoint.feature_extractor().to(device)
+        self._characters = checkpoint.character_table()
+        with torch.device("meta"):
+            self._encoder = SpeechEncoder(config)
+            self._decoder = TextDecoder(config, max_tokens=limits.max_tokens, alignment_layer=alignment_layer)
+            self._text_to_unit = TextToUnit(config)
+            self._vocoder = Vocoder(config)
+        for module, prefix, kind in (
+            (self._encoder, "speech_encoder.", dtype),
+            (self._decoder, "text_decoder.", dtype),
+            (self._text_to_unit, "t2u_model.", dtype),
+            (self._vocoder, "vocoder.", torch.float32),
+        ):
+            checkpoint.load(module, prefix, device=device, dtype=kind)
+        longest = self._features.stacked_frames(limits.max_source_samples)
+        self._cache = DecoderCache(
+            config,
+            slots=limits.slots,
+            max_tokens=limits.max_tokens,
+            max_encoder_frames=encoder_frames(longest, config),
+            device=device,
+            dtype=dtype,
+        )
+
+    @property
+    def min_source_samples(self) -> int:
+        """The shortest waveform that has a frame."""
+        return self._features.minimum_samples
+
+    def encode(self, waveforms: Sequence[Samples], slots: Sequence[Sequence[int]]) -> list[int | EngineError]:
+        """Encodes waveforms and gives ``slots[i]`` waveform ``i`` to attend to. Outcome: encoder frames."""
+        features, lengths = self._features(waveforms)
+        stride, hop = self._features.stride, self._features.hop_samples
+        # an incomplete stack of mel frames at the end is masked, yet has its place in the adapter
+        present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
+        features = F.pad(features, (0, 0, 0, max(present) - features.shape[1])).to(self._dtype)
+        encoded = self._encoder(features, lengths, torch.tensor(present, device=self._device))
+        outside = ~length_mask(encoded.lengths, encoded.states.shape[1])[:, :, None]
+        finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
+        outcomes: list[int | EngineError] = []
+        for row, length in enumerate(encoded.lengths.tolist()):
+            if finite[row]:
+                self._decoder.write_source(self._cache, self._index(slots[row]), encoded.states[row, :length])
+            outcomes.append(length if finite[row] else EngineError(_NOT_FINITE))
+        return outcomes
+
+    def decode(
+        self,
+        slots: Sequence[int],
+        positions: Sequence[int],
+        token_ids: Sequence[int],
+        *,
+        align: Sequence[bool],
+    ) -> list[TokenPrediction | EngineError]:
+        """Feeds one token to each of some distinct slots."""
+        step = self._decoder.step(
+            self._cache,
+            self._index(slots),
+            self._index(positions),
+            self._index(token_ids),
+            align=any(align),
+        )
+        frames = [None] * len(slots) if step.source_frames is None else step.source_frames.tolist()
+        outcomes: list[TokenPrediction | EngineError] = []
+        for token_id, log_probability, finite, frame, asked in zip(
+            step.token_ids.tolist(),
+            step.log_probabilities.tolist(),
+            step.finite.tolist(),
+            frames,
+            align,
+            strict=True,
+        ):
+            source_ms = frame_centre_ms(frame, self.config) if asked and frame is not None else None
+            prediction = TokenPrediction(token_id, log_probability, source_ms)
+            outcomes.append(prediction if finite else EngineError(_NOT_FINITE))
+        return outcomes
+
+    def text_to_unit(self, texts: Sequence[Text]) -> list[Speech | EngineError]:
+        """Units of finished texts. A text without a character gives no units."""
+        characters = [self._characters.characters(text.token_ids) for text in texts]
+        outcomes: list[Speech | EngineError | None] = [None] * len(texts)
+        for index, sequence in enumerate(characters):
+            if not sequence.character_ids:
+                outcomes[index] = Speech(np.empty(0, np.int64), ())
+            elif len(sequence.character_ids) > self._text_to_unit.max_units:
+                outcomes[index] = self._too_long("characters")
+        spoken = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        if spoken:
+            batch = self._text_batch([texts[i] for i in spoken], [characters[i] for i in spoken])
+            for index, speech in zip(spoken, self._speak(batch), strict=True):
+                outcomes[index] = speech
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def vocode(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
+        """Waveforms of pieces. Pieces of equal length, context included, share a batch; none is padded."""
+        spans = [units_heard(piece.start, piece.end, len(piece.units), self.config) for piece in pieces]
+        groups: dict[int, list[int]] = {}
+        for index, span in enumerate(spans):
+            groups.setdefault(span.end - span.start, []).append(index)
+        outcomes: dict[int, Samples | EngineError] = {}
+        for indices in groups.values():
+            heard = np.stack([pieces[i].units[spans[i].start : spans[i].end] for i in indices])
+            units = torch.from_numpy(heard).to(self._device)
+            waveforms = self._vocoder(units, [pieces[i].voice for i in indices]).cpu().numpy()
+            for index, waveform in zip(indices, waveforms, strict=True):
+                outcomes[index] = _cut(waveform, pieces[index], spans[index])
+        return [outcomes[index] for index in range(len(pieces))]
+
+    def _text_batch(self, texts: Sequence[Text], characters: Sequence[CharacterSequence]) -> TextBatch:
+        lengths = [len(text.token_ids) for text in texts]
+        states = self._cache.states[self._index([text.slot for text in texts]), : max(lengths)]
+        return TextBatch(
+            states=states,
+            lengths=self._index(lengths),
+            character_ids=self._rows([sequence.character_ids for sequence in characters]),
+            counts=self._rows([sequence.counts_per_token for sequence in characters]),
+            duration_factors=torch.tensor([text.duration_factor for text in texts], device=self._device),
+        )
+
+    def _speak(self, batch: TextBatch) -> list[Speech | EngineError]:
+        characters = self._text_to_unit.characters(batch)
+        totals = characters.durations.sum(dim=1).tolist()
+        finite = characters.finite.tolist()
+        outcomes: list[Speech | EngineError] = []
+        for total, row_finite in zip(totals, finite, strict=True):
+            short = total <= self._text_to_unit.max_units
+            outcomes.append(self._too_long("units") if row_finite and not short else EngineError(_NOT_FINITE))
+        rows = [i for i, total in enumerate(totals) if finite[i] and total <= self._text_to_unit.max_units]
+        if not rows:
+            return outcomes
+        made = self._text_to_unit.units(characters.rows(self._index(rows)))
+        units, lengths = made.units.cpu().numpy(), made.lengths.tolist()
+        durations, counts = characters.durations.tolist(), characters.lengths.tolist()
+        for place, (row, good) in enumerate(zip(rows, made.finite.tolist(), strict=True)):
+            if good:
+                spread = tuple(durations[row][: counts[row]])
+                outcomes[row] = Speech(units[place, : lengths[place]].copy(), spread)
+        return outcomes
+
+    def _too_long(self, what: str) -> EngineError:
+        return EngineError(f"the text has more than {self._text_to_unit.max_units} {what}")
+
+    def _index(self, values: Sequence[int]) -> Tensor:
+        return torch.tensor(values, dtype=torch.int64, device=self._device)
+
+    def _rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Ragged rows, right-padded with zero: ``[B, longest]`` int64."""
+        longest = max(len(row) for row in rows)
+        padded = [[*row, *(0,) * (longest - len(row))] for row in rows]
+        return torch.tensor(padded, dtype=torch.int64, device=self._device)
+
+
+def _cut(waveform: npt.NDArray[np.float32], piece: Piece, span: UnitSpan) -> Samples | EngineError:
+    first = (piece.start - span.start) * SAMPLES_PER_UNIT
+    samples = waveform[first : first + (piece.end - piece.start) * SAMPLES_PER_UNIT]
+    return samples.copy() if np.isfinite(samples).all() else EngineError(_NOT_FINITE)

@@ -1,0 +1,160 @@
+"""Vocoder: unit HiFi-GAN, from units, a language and a speaker to a 16 kHz waveform, in pieces.
+
+Numerically ``SeamlessM4Tv2CodeHifiGan`` with every unit lasting one frame. Its own duration predictor belongs
+to UnitY 1 and is never used: UnitY2's units carry their durations already (Meta runs it with
+``dur_prediction=False``, transformers always applies it).
+"""
+
+# mypy: disable-error-code="no-any-return"
+# (calling an nn.Module gives Any)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from translate_svc.models.config import ModelConfig
+from translate_svc.types import SAMPLES_PER_UNIT
+
+_PRE_KERNEL = 7
+_POST_KERNEL = 7
+_LAST_SLOPE = 0.01
+"""Slope before the last convolution; transformers leaves it at ``leaky_relu``'s default."""
+
+
+class UnitSpan(NamedTuple):
+    """Half-open range of units."""
+
+    start: int
+    end: int
+
+
+def units_heard(start: int, end: int, total: int, config: ModelConfig) -> UnitSpan:
+    """The units that the samples of units ``[start, end)`` depend on: the receptive field, walked backwards.
+
+    Synthesising these alone gives those samples as if all ``total`` units had been synthesised: at a cut
+    inside, what the missing neighbours would have changed lies outside ``[start, end)``.
+    """
+    low, high = start * SAMPLES_PER_UNIT, end * SAMPLES_PER_UNIT - 1
+    low, high = low - _POST_KERNEL // 2, high + _POST_KERNEL // 2
+    reach = max(
+        (
+            (kernel - 1) // 2 * sum(dilation + 1 for dilation in dilations)
+            for kernel, dilations in zip(
+                config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
+            )
+        ),
+        default=0,
+    )
+    stages = zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
+    for rate, kernel in reversed(list(stages)):
+        low, high = low - reach, high + reach
+        padding = (kernel - rate) // 2
+        # output o of a transposed convolution hears inputs i with 0 <= o + padding - i * rate < kernel
+        low, high = -(-(low + padding - kernel + 1) // rate), (high + padding) // rate
+    low, high = low - _PRE_KERNEL // 2, high + _PRE_KERNEL // 2
+    return UnitSpan(max(low, 0), min(high + 1, total))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voice:
+    """Ids of the vocoder's embedding tables."""
+
+    language_id: int
+    speaker_id: int
+
+
+class ResidualBlock(nn.Module):
+    """Dilated convolutions with skips (``HifiGanResidualBlock``)."""
+
+    def __init__(self, channels: int, kernel: int, dilations: Sequence[int], slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+        self.convs1 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, dilation=each, padding=(kernel - 1) * each // 2)
+            for each in dilations
+        )
+        self.convs2 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2) for _ in dilations
+        )
+
+    def forward(self, states: Tensor) -> Tensor:
+        for conv1, conv2 in zip(self.convs1, self.convs2, strict=True):
+            mixed = conv1(F.leaky_relu(states, self.slope))
+            states = states + conv2(F.leaky_relu(mixed, self.slope))
+        return states
+
+
+class HifiGan(nn.Module):
+    """HiFi-GAN generator (Kong et al. 2020)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.slope = config.leaky_relu_slope
+        channels = config.upsample_initial_channel
+        width = config.unit_embed_dim + config.lang_embed_dim + config.spkr_embed_dim
+        self.conv_pre = nn.Conv1d(width, channels, _PRE_KERNEL, padding=_PRE_KERNEL // 2)
+        self.upsampler = nn.ModuleList()
+        self.resblocks = nn.ModuleList()
+        for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
+            padding = (kernel - rate) // 2
+            self.upsampler.append(
+                nn.ConvTranspose1d(channels, channels // 2, kernel, stride=rate, padding=padding)
+            )
+            channels //= 2
+            for size, dilations in zip(
+                config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
+            ):
+                self.resblocks.append(ResidualBlock(channels, size, dilations, self.slope))
+        self.conv_post = nn.Conv1d(channels, 1, _POST_KERNEL, padding=_POST_KERNEL // 2)
+        self.blocks_per_stage = len(config.resblock_kernel_sizes)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """``[B, width, U]`` -> ``[B, U * 320]``."""
+        states = self.conv_pre(states)
+        for stage, upsampler in enumerate(self.upsampler):
+            states = upsampler(F.leaky_relu(states, self.slope))
+            first = stage * self.blocks_per_stage
+            blocks = self.resblocks[first : first + self.blocks_per_stage]
+            mixed = blocks[0](states)
+            for block in blocks[1:]:
+                mixed = mixed + block(states)
+            states = mixed / self.blocks_per_stage
+        return torch.tanh(self.conv_post(F.leaky_relu(states, _LAST_SLOPE))).squeeze(1)
+
+
+class Vocoder(nn.Module):
+    """Units to samples. Parameter prefix ``vocoder.``."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unit_embedding = nn.Embedding(config.unit_hifi_gan_vocab_size, config.unit_embed_dim)
+        self.speaker_embedding = nn.Embedding(config.vocoder_num_spkrs, config.spkr_embed_dim)
+        self.language_embedding = nn.Embedding(config.vocoder_num_langs, config.lang_embed_dim)
+        self.hifi_gan = HifiGan(config)
+
+    def forward(self, units: Tensor, voices: Sequence[Voice]) -> Tensor:
+        """Synthesises texts of equal length; nothing is padded, so nothing leaks.
+
+        Args:
+            units: ``[B, U]`` int64, each below ``unit_hifi_gan_vocab_size``.
+            voices: one a row.
+
+        Returns:
+            ``[B, U * 320]`` samples within (-1, 1).
+        """
+        device = units.device
+        languages = torch.tensor([voice.language_id for voice in voices], device=device)
+        speakers = torch.tensor([voice.speaker_id for voice in voices], device=device)
+        parts = [
+            self.language_embedding(languages)[:, None].expand(-1, units.shape[1], -1),
+            self.unit_embedding(units),
+            self.speaker_embedding(speakers)[:, None].expand(-1, units.shape[1], -1),
+        ]
+        return self.hifi_gan(torch.cat(parts, dim=2).transpose(1, 2))

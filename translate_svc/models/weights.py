@@ -1,0 +1,119 @@
+"""The tensors of a checkpoint: safetensors, one file or sharded. Nothing is unpickled or executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from translate_svc.errors import CheckpointError
+
+SINGLE_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+
+_ALIASES: tuple[tuple[str, ...], ...] = (
+    (
+        "shared.weight",
+        "text_decoder.embed_tokens.weight",
+        "text_encoder.embed_tokens.weight",
+        "lm_head.weight",
+    ),
+    ("t2u_model.model.decoder.embed_tokens.weight", "t2u_model.lm_head.weight"),
+)
+"""Names of one and the same matrix; a file holds at least one of each row."""
+
+
+class WeightFiles:
+    """Headers of all weight files, read at once; tensors are read when a module asks for them.
+
+    Raises:
+        CheckpointError: no weights, or a file that is missing or torn; ``field`` names it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file_of: dict[str, str] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        for file in self._files():
+            with self._open(file) as tensors:
+                for name in tensors.keys():  # noqa: SIM118 - not a mapping
+                    self._file_of[name] = file
+                    self._shapes[name] = tuple(tensors.get_slice(name).get_shape())
+
+    def check(self, module: nn.Module, prefix: str) -> None:
+        """Compares what ``module`` needs with what the files hold, reading no tensor.
+
+        Raises:
+            CheckpointError: a tensor is missing or its shape does not fit the configuration.
+        """
+        for key, parameter in module.state_dict().items():
+            name = self._stored_name(prefix + key)
+            if self._shapes[name] != tuple(parameter.shape):
+                raise CheckpointError(
+                    f"{name} has shape {list(self._shapes[name])}, "
+                    f"config.json asks for {list(parameter.shape)}",
+                    field=self._file_of[name],
+                )
+
+    def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
+        """Fills ``module``, which may have been built on the meta device, and readies it for inference.
+
+        Raises:
+            CheckpointError: as ``check``, or a weight that is not a finite number.
+        """
+        self.check(module, prefix)
+        state: dict[str, Tensor] = {}
+        for key in module.state_dict():
+            name = self._stored_name(prefix + key)
+            with self._open(self._file_of[name]) as tensors:
+                tensor = tensors.get_tensor(name)
+            if not torch.isfinite(tensor).all():
+                raise CheckpointError(f"{name} holds values that are not finite", field=self._file_of[name])
+            state[key] = tensor.to(device=device, dtype=dtype)
+        module.load_state_dict(state, assign=True)
+        module.to(device=device, dtype=dtype)  # tables that no checkpoint stores
+        module.requires_grad_(False)
+        module.eval()
+
+    def _stored_name(self, name: str) -> str:
+        for candidate in _same_tensor(name):
+            if candidate in self._shapes:
+                return candidate
+        raise CheckpointError(f"{name} is missing", field=self._index_or_single())
+
+    def _index_or_single(self) -> str:
+        return INDEX_FILE if (self._folder / INDEX_FILE).is_file() else SINGLE_FILE
+
+    def _files(self) -> list[str]:
+        if not (self._folder / INDEX_FILE).is_file():
+            if not (self._folder / SINGLE_FILE).is_file():
+                raise CheckpointError("is missing (weights must be safetensors)", field=SINGLE_FILE)
+            return [SINGLE_FILE]
+        try:
+            weight_map = json.loads((self._folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
+            files = sorted(set(weight_map.values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError("is not an index of safetensors files", field=INDEX_FILE) from error
+        for file in files:
+            if not isinstance(file, str) or Path(file).name != file:
+                raise CheckpointError("names a file outside the directory", field=INDEX_FILE)
+            if not (self._folder / file).is_file():
+                raise CheckpointError(f"is missing, {INDEX_FILE} names it", field=file)
+        return files
+
+    def _open(self, file: str) -> safe_open:
+        try:
+            return safe_open(self._folder / file, framework="pt", device="cpu")
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError("is not a whole safetensors file", field=file) from error
+
+
+def _same_tensor(name: str) -> Iterator[str]:
+    yield name
+    for row in _ALIASES:
+        if name in row:
+            yield from row
