@@ -1,0 +1,66 @@
+"""Data-parallel training on a few CPU cores: one single-thread process a core, gradients averaged over gloo."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import distributed, multiprocessing, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One of `count` processes that train the same weights."""
+
+    index: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        return self.index == 0
+
+    def average_gradients(self, parameters: Sequence[nn.Parameter], elapsed_s: float) -> float:
+        """Replaces every gradient by its mean over the workers; returns worker 0's `elapsed_s` to all of them."""
+        if self.count == 1:
+            return elapsed_s
+        parts = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
+        clock = torch.tensor([elapsed_s * self.count if self.leads else 0.0])
+        flat = torch.cat([*parts, clock])
+        distributed.all_reduce(flat)
+        flat /= self.count
+        offset = 0
+        for parameter in parameters:
+            parameter.grad = flat[offset : offset + parameter.numel()].view_as(parameter)
+            offset += parameter.numel()
+        return float(flat[-1])
+
+
+@contextmanager
+def joined(index: int, count: int) -> Iterator[Worker]:
+    """Pins this process to a core and joins the group that `spawn` made. A group waits out an evaluation."""
+    torch.set_num_threads(1)
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index % len(os.sched_getaffinity(0))]})
+    if count > 1:
+        distributed.init_process_group("gloo", rank=index, world_size=count, timeout=timedelta(minutes=30))
+    try:
+        yield Worker(index, count)
+    finally:
+        if count > 1:
+            distributed.destroy_process_group()
+
+
+def spawn(target: Callable[[int, argparse.Namespace], None], arguments: argparse.Namespace) -> None:
+    """Runs `target(index, arguments)` in `arguments.workers` processes; this one, when it is a single worker."""
+    if arguments.workers == 1:
+        target(0, arguments)
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    multiprocessing.start_processes(target, args=(arguments,), nprocs=arguments.workers, start_method="spawn")  # type: ignore[no-untyped-call]
