@@ -18,7 +18,12 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import SeamlessM4TFeatureExtractor, SeamlessM4TTokenizer, SeamlessM4Tv2Model
+from transformers import (
+    SeamlessM4TFeatureExtractor,
+    SeamlessM4TProcessor,
+    SeamlessM4TTokenizer,
+    SeamlessM4Tv2Model,
+)
 
 from training.starter.model_config import generation_config, starter_config
 from training.starter.synth import SAMPLE_RATE
@@ -31,6 +36,8 @@ MODEL_CARD = Path(__file__).parent / "model_card.md"
 MAX_WEIGHT_BYTES = 20_000_000
 _WEIGHTS, _MANIFEST = "model.safetensors", "MANIFEST.sha256"
 _NOT_IN_MANIFEST = {_MANIFEST, "README.md"}  # the card is prose; it may be amended without touching the model
+
+_OF_THIS_MACHINE = {"is_local", "local_files_only"}  # transformers notes how the tokenizer was loaded
 
 
 class AssemblyError(RuntimeError):
@@ -81,7 +88,11 @@ def write_directory(work: Path, folder: Path) -> list[str]:
             shutil.copyfile(source, folder / source.name)
     maps = dict(generation_config(StarterTokenizer.load(folder)))
     _write_json(folder / "generation_config.json", maps | {"transformers_version": transformers.__version__})
-    SeamlessM4TFeatureExtractor(processor_class="SeamlessM4TProcessor").save_pretrained(folder)
+    SeamlessM4TFeatureExtractor().save_pretrained(folder)
+    for name in ("preprocessor_config.json", "tokenizer_config.json"):  # AutoProcessor looks for this field
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        local = {key: value for key, value in content.items() if key not in _OF_THIS_MACHINE}
+        _write_json(folder / name, local | {"processor_class": SeamlessM4TProcessor.__name__})
     _write_json(folder / "speakers.json", {code: [TARGET_SPEAKER_IDS[code]] for code in LANGUAGE_CODES})
     shutil.copyfile(MODEL_CARD, folder / "README.md")
     write_manifest(folder)
