@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -118,12 +119,10 @@ async def test_leaving_early_cancels_the_call_and_its_threads(
     server: RpcServer, service: ScriptedService
 ) -> None:
     before = set(threading.enumerate())
+    client = Client(server.target)  # stays open: closing it would cancel the call, too
 
     def translate() -> None:
-        with (
-            Client(server.target) as client,
-            client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
-        ):
+        with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
             stream.feed(QUIET for _ in iter(int, 1))  # endless
             time.sleep(0.1)
 
@@ -141,6 +140,7 @@ async def test_leaving_early_cancels_the_call_and_its_threads(
         }
 
     await until(lambda: not left_over())
+    client.close()
 
 
 async def test_cancel_releases_whoever_sends_and_whoever_reads(
@@ -171,8 +171,6 @@ def test_nobody_there_is_unavailable() -> None:
 
 
 def test_a_server_that_does_not_answer_is_unavailable() -> None:
-    import socket
-
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
