@@ -17,6 +17,9 @@ _MAX_FLOAT_PEAK = 8.0
 
 _BYTES_PER_SAMPLE = {Encoding.PCM_S16LE: 2, Encoding.PCM_F32LE: 4}
 
+SERVED_ENCODINGS = tuple(_BYTES_PER_SAMPLE)
+"""What ``check_format`` lets through, in and out."""
+
 
 def check_format(audio_format: AudioFormat, *, field: str) -> None:
     """Refuse what is not served; ``field`` is the format's path in the wire contract (``config.input``).

@@ -1,0 +1,167 @@
+"""Settings of a server: from flags, the environment (``TRANSLATE_SVC_*``), or their defaults.
+
+Read by ``cli`` and ``service`` alone; every other room is handed options of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
+from translate_svc.session.admission import AdmissionOptions
+from translate_svc.session.options import SessionOptions
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
+from translate_svc.vad.options import VadOptions
+
+ENVIRONMENT_PREFIX = "TRANSLATE_SVC_"
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator decides. A field ``max_streams`` is the variable ``TRANSLATE_SVC_MAX_STREAMS``
+    and the flag ``--max-streams``.
+
+    Attributes:
+        model: a directory, or the name of one inside ``model_cache``.
+        model_cache: where named models lie.
+        host: address to listen on, or ``unix:PATH``.
+        port: 0 takes a free one.
+        insecure: serve plaintext on an address that is not loopback.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        dtype: ``auto`` (bfloat16 on a GPU, float32 on a CPU), ``float32`` or ``bfloat16``. The vocoder always
+            computes in float32.
+        max_streams: live streams at once; the next one is refused with RESOURCE_EXHAUSTED.
+        max_slots: sequences (utterances times targets) that decode at once.
+        max_slot_tokens: longest text of one utterance, in tokens, its prompt included.
+        max_waiting_requests: utterances that wait for slots.
+        max_utterance_ms: longest utterance; a longer one is cut at its quietest frame.
+        min_silence_ms: silence that ends an utterance, unless a client says otherwise.
+        vad_threshold: probability from which a frame counts as speech, unless a client says otherwise.
+        drain_grace_s: what live streams are given after SIGTERM.
+        log_level: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+
+    model: str = "starter"
+    model_cache: str = "model_cache"
+    host: str = "127.0.0.1"
+    port: int = 50051
+    insecure: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    max_streams: int = 32
+    max_slots: int = 16
+    max_slot_tokens: int = 256
+    max_waiting_requests: int = 64
+    max_utterance_ms: int = 15_000
+    min_silence_ms: int = 500
+    vad_threshold: float = 0.5
+    drain_grace_s: float = 20.0
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise InvalidArgument("must name a model", field="model")
+        for name, low, high in (
+            ("port", 0, 65_535),
+            ("max_streams", 1, 100_000),
+            ("max_slots", 1, 4_096),
+            ("max_slot_tokens", PROMPT_TOKENS + 1, 4_096),
+            ("max_waiting_requests", 1, 100_000),
+            ("drain_grace_s", 0, 86_400),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise OutOfRange(f"must be {low} to {high}", field=name)
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise InvalidArgument("must be debug, info, warning or error", field="log_level")
+        self.vad()
+
+    @classmethod
+    def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Self:
+        """Flags (those that are not None), else the environment, else the defaults.
+
+        Raises:
+            InvalidArgument: a value is not of its kind or past its limits; the field is the name of the
+                variable or the flag that gave it.
+        """
+        values: dict[str, Any] = {}
+        origin: dict[str, str] = {}
+        for field in fields(cls):
+            variable = ENVIRONMENT_PREFIX + field.name.upper()
+            if flags.get(field.name) is not None:
+                values[field.name] = flags[field.name]
+                origin[field.name] = "--" + field.name.replace("_", "-")
+            elif environment.get(variable):
+                values[field.name] = _parse(environment[variable], type(field.default), variable)
+                origin[field.name] = variable
+        _refuse_unknown(environment, {field.name for field in fields(cls)})
+        try:
+            return cls(**values)
+        except TranslateSvcError as error:
+            raise InvalidArgument(error.description, field=origin.get(error.field, error.field)) from None
+
+    @property
+    def address(self) -> str:
+        """What the transport listens on."""
+        if self.host.startswith("unix:"):
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def admission(self) -> AdmissionOptions:
+        """For ``session.admission``."""
+        return AdmissionOptions(max_streams=self.max_streams)
+
+    def vad(self) -> VadOptions:
+        """For ``vad``. Raises ``OutOfRange`` naming the field of these settings."""
+        names = {"threshold": "vad_threshold"}
+        try:
+            return VadOptions(
+                threshold=self.vad_threshold,
+                min_silence_ms=self.min_silence_ms,
+                max_utterance_ms=self.max_utterance_ms,
+            )
+        except OutOfRange as error:
+            raise OutOfRange(error.description, field=names.get(error.field, error.field)) from None
+
+    def engine(self, *, model_tokens: int) -> EngineLimits:
+        """For ``engine``; ``model_tokens`` is what the checkpoint's position table holds."""
+        return EngineLimits(
+            max_slots=self.max_slots,
+            max_slot_tokens=min(self.max_slot_tokens, model_tokens),
+            max_source_samples=self.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
+            max_waiting_requests=self.max_waiting_requests,
+        )
+
+    def session(self) -> SessionOptions:
+        """For ``session``."""
+        defaults = SessionOptions()
+        # The transcript takes a slot of its own, and a request takes all of its slots at once.
+        return dataclasses.replace(
+            defaults, max_targets=max(1, min(defaults.max_targets, self.max_slots - 1))
+        )
+
+
+def _parse(text: str, kind: type, variable: str) -> Any:
+    try:
+        if kind is bool:
+            if text.lower() not in _TRUE + _FALSE:
+                raise ValueError(text)
+            return text.lower() in _TRUE
+        return kind(text)
+    except ValueError:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise InvalidArgument(f"must be {wanted}", field=variable) from None
+
+
+def _refuse_unknown(environment: Mapping[str, str], names: set[str]) -> None:
+    """A misspelt variable must not be taken for a default."""
+    for variable in environment:
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            if name not in names:
+                raise InvalidArgument("is not a setting", field=variable)

@@ -1,0 +1,185 @@
+"""Everything that is built once a process: model, engine, voice activity detector, admission.
+
+Importing this file is cheap; the heavy half is imported when a service is built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from translate_svc import languages
+from translate_svc.audio.codecs import SERVED_ENCODINGS, check_format
+from translate_svc.config import Settings
+from translate_svc.errors import Unavailable, Unsupported
+from translate_svc.languages import Language, LanguageTable
+from translate_svc.session.admission import Admission
+from translate_svc.session.negotiation import Negotiator
+from translate_svc.session.session import Session, SessionParts
+from translate_svc.session.vad_loop import VadLoop
+from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, StreamConfig
+
+if TYPE_CHECKING:
+    from translate_svc.engine.async_engine import AsyncEngine
+    from translate_svc.models.checkpoint import Capabilities
+    from translate_svc.vad.frame_vad import FrameVad
+
+_STOP_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Heavy:
+    """What takes seconds to build, off the event loop."""
+
+    engine: AsyncEngine
+    vad: FrameVad
+    capabilities: Capabilities
+    model: ModelInfo
+
+
+class Service:
+    """Opens sessions. Made by ``Service.start``; belongs to the event loop that made it.
+
+    ``healthy`` turns False for good when the engine is lost; the process is then to be restarted.
+    """
+
+    def __init__(self, settings: Settings, heavy: _Heavy, vad_loop: VadLoop) -> None:
+        self._settings = settings
+        self._engine = heavy.engine
+        self._model = heavy.model
+        self._vad_loop = vad_loop
+        self._admission = Admission(settings.admission())
+        self._session_options = settings.session()
+        self._languages = _language_table(heavy.capabilities)
+        self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
+        self._draining = False
+
+    @classmethod
+    @asynccontextmanager
+    async def start(
+        cls, settings: Settings, *, on_fatal: Callable[[BaseException], None] | None = None
+    ) -> AsyncIterator[Service]:
+        """Builds everything, and takes it down again on leaving; sessions still open are dropped.
+
+        Args:
+            settings: the operator's.
+            on_fatal: called on this event loop when the engine is lost.
+
+        Raises:
+            CheckpointError: the model directory is missing, torn or foreign. Names the file.
+            InvalidArgument: a setting does not fit this machine or the model. Names the field.
+        """
+        heavy = await asyncio.to_thread(_build, settings, on_fatal)
+        async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
+            heavy.engine.start()
+            try:
+                service = cls(settings, heavy, vad_loop)
+                yield service
+                service.drain()
+            finally:
+                await heavy.engine.stop(drain=False, deadline_s=_STOP_DEADLINE_S)
+
+    @property
+    def healthy(self) -> bool:
+        """The engine lives and new streams are taken."""
+        return self._engine.healthy and not self._draining
+
+    @property
+    def live_sessions(self) -> int:
+        """Streams that hold an admission slot."""
+        return self._admission.live
+
+    def drain(self) -> None:
+        """Takes no new stream from now on; those that live go on."""
+        self._draining = True
+
+    def open_session(self, config: StreamConfig, tenant: str) -> Session:
+        """Admits a stream and starts it. ``tenant`` names the caller for admission.
+
+        Raises:
+            InvalidArgument: a setting is wrong. Names the field.
+            OutOfRange: past a limit. Names the field.
+            Unsupported: part of the contract that is not served yet. Names the field.
+            ResourceExhausted: all streams are taken.
+            Unavailable: draining, or the engine is lost.
+        """
+        del tenant  # one class of callers so far
+        if not self.healthy:
+            raise Unavailable("the server is draining" if self._draining else "the engine is lost")
+        if config.resume_token:
+            raise Unsupported("is not served yet", field="config.resume_token")
+        check_format(config.input, field="config.input")
+        check_format(config.output, field="config.output")
+        negotiated = self._negotiator.settle(config.settings, "config.settings")
+        slot = self._admission.admit()
+        try:
+            parts = SessionParts(
+                self._engine, self._vad_loop.open_stream(), self._negotiator, self._session_options, slot
+            )
+            config = dataclasses.replace(config, settings=negotiated.settings)
+            return Session(uuid.uuid4().hex, config, negotiated, parts)
+        except BaseException:
+            slot.release()
+            raise
+
+    def languages(self) -> Iterable[Language]:
+        """What the loaded checkpoint can do."""
+        return self._languages
+
+    def info(self) -> ServerInfo:
+        """Version, model and limits; those of messages are the transport's to fill in."""
+        limits = ServerLimits(
+            max_streams=self._settings.max_streams,
+            max_targets=self._session_options.max_targets,
+            max_utterance_ms=self._settings.max_utterance_ms,
+            max_audio_chunk_bytes=self._session_options.max_audio_chunk_bytes,
+            input_encodings=SERVED_ENCODINGS,
+            output_encodings=SERVED_ENCODINGS,
+        )
+        return ServerInfo(metadata.version("translate-svc"), self._model, limits)
+
+
+def _language_table(capabilities: Capabilities) -> LanguageTable:
+    return languages.packaged().narrowed(
+        text_codes=capabilities.text_languages,
+        speech_codes=capabilities.speech_languages,
+        speaker_ids=capabilities.speaker_ids,
+    )
+
+
+def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None) -> _Heavy:
+    from translate_svc.engine.async_engine import AsyncEngine
+    from translate_svc.engine.core import EngineCore
+    from translate_svc.engine.model_runner import ModelRunner
+    from translate_svc.engine.scheduler import Scheduler
+    from translate_svc.models.checkpoint import Checkpoint, find_checkpoint
+    from translate_svc.models.placement import resolve_device, resolve_dtype
+    from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.vad.silero import SileroVad
+
+    device = resolve_device(settings.device)
+    dtype = resolve_dtype(settings.dtype, device)
+    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    capabilities = checkpoint.capabilities()
+    limits = settings.engine(model_tokens=capabilities.max_text_positions)
+    runner = ModelRunner(
+        checkpoint,
+        max_slots=limits.max_slots,
+        max_source_samples=limits.max_source_samples,
+        max_tokens=limits.max_slot_tokens,
+        device=device,
+        dtype=dtype,
+    )
+    tokenizer = Tokenizer.from_pretrained(
+        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
+    )
+    core = EngineCore(Scheduler(limits, tokenizer), runner)
+    model = ModelInfo(name=capabilities.model_name, device=device, dtype=str(dtype).removeprefix("torch."))
+    return _Heavy(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)
