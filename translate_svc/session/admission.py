@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from translate_svc.errors import ResourceExhausted
@@ -21,6 +22,11 @@ class AdmissionSlot:
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
 
+    @property
+    def held(self) -> bool:
+        """Whether it has not been given back."""
+        return self._admission is not None
+
     def release(self) -> None:
         """Gives the slot back. Idempotent."""
         admission, self._admission = self._admission, None
@@ -34,6 +40,8 @@ class Admission:
     def __init__(self, options: AdmissionOptions) -> None:
         self._options = options
         self._live = 0
+        self._nobody = asyncio.Event()
+        self._nobody.set()
 
     @property
     def live(self) -> int:
@@ -52,7 +60,14 @@ class Admission:
                 retry_after_s=self._options.retry_after_s,
             )
         self._live += 1
+        self._nobody.clear()
         return AdmissionSlot(self)
+
+    async def empty(self) -> None:
+        """Waits until no stream holds a slot."""
+        await self._nobody.wait()
 
     def _give_back(self) -> None:
         self._live -= 1
+        if self._live == 0:
+            self._nobody.set()

@@ -64,11 +64,17 @@ class Lanes(Generic[ItemT]):
             lane[utterance_id].held.append(item)
 
     def finish(self, utterance_id: int, key: LaneKey) -> None:
-        """Nothing more comes of this utterance in this lane. Idempotent."""
+        """Nothing more comes of this utterance in this lane. Idempotent.
+
+        An utterance that holds nothing there gives up its place even before its turn.
+        """
         lane = self._lanes.get(key)
         if lane is None or utterance_id not in lane:
             return
         lane[utterance_id].finished = True
+        if not lane[utterance_id].held:
+            del lane[utterance_id]
+            self._open[utterance_id] -= 1
         self._advance(key)
 
     def drop(self, utterance_id: int) -> None:

@@ -81,6 +81,11 @@ class LiveUtterance:
         return self.settings.sequences
 
     @property
+    def answered(self) -> bool:
+        """Whether all its sequences have ended."""
+        return all(sequence.status is not None for sequence in self._sequences)
+
+    @property
     def finished(self) -> bool:
         """Whether the engine has said its last."""
         return self._result is not None

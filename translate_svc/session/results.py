@@ -72,6 +72,7 @@ class Results:
         self._lanes: Lanes[_LaneItem] = Lanes(self._leave)
         self._in_flight: dict[int, LiveUtterance] = {}
         self._undone: set[int] = set()
+        self._cleared: set[int] = set()
         self._answering: dict[str, LiveUtterance] = {}
         self._commits: deque[_Commit] = deque()
         self._playouts: defaultdict[str, Playout] = defaultdict(Playout)
@@ -151,15 +152,20 @@ class Results:
         self._pass_commits()
 
     def clear(self, through_sample: int) -> None:
-        """Drops every utterance in flight and says ``CLEARED`` of each, in order."""
-        for utterance in reversed(self._in_flight.values()):  # the newest first, lest others' turn comes
+        """Drops every utterance in flight and says ``CLEARED`` of each, in order.
+
+        One that an earlier ``clear`` has ended so keeps its end where it is, before that ``Cleared``.
+        """
+        dropped = {n: each for n, each in self._in_flight.items() if n not in self._cleared}
+        for utterance in reversed(dropped.values()):  # the newest first, lest others' turn comes
             self._engine.abort(utterance.request_id)
             self._answering.pop(utterance.request_id, None)
             self._lanes.drop(utterance.utterance_id)
-        self._outbox.drop_results(self._in_flight.keys())
+        self._outbox.drop_results(dropped.keys())
         self._commits.clear()
         self._playouts.clear()
-        for utterance in list(self._in_flight.values()):
+        self._cleared.update(dropped)
+        for utterance in dropped.values():
             utterance.stop(through_sample)
             if utterance.utterance_id in self._undone:
                 self.finish(utterance, UtteranceStatus.CLEARED)
@@ -183,6 +189,7 @@ class Results:
 
     def _reader_has(self, utterance_id: int) -> None:
         self._in_flight.pop(utterance_id, None)
+        self._cleared.discard(utterance_id)
         self._changed.set()
 
     def _pass_commits(self) -> None:
@@ -220,6 +227,7 @@ class Results:
                 if plan.text is not None:
                     self._lanes.put(number, plan.text, event)
                     self._lanes.finish(number, plan.text)
+                    self._finish_those_through()
             case UnitsPredicted():
                 utterance.note(event)
             case WaveformPiece():
@@ -231,7 +239,8 @@ class Results:
                     self._outbox.put(warning)
                 for key in plan.lanes:
                     self._lanes.finish(number, key)
-                self._finish_those_through()
+                if not utterance.answered:  # else its own end is next, and goes before those it held up
+                    self._finish_those_through()
 
     def _finish_those_through(self) -> None:
         for utterance in list(self._in_flight.values()):

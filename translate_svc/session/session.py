@@ -155,6 +155,11 @@ class Session:
         await self._enqueue(QueuedEnd(complete=False, arrived_s=self._clock()))
         self._ended = True
 
+    @property
+    def live(self) -> bool:
+        """Whether it still holds its admission slot."""
+        return self._parts.slot.held
+
     def events(self) -> AsyncIterator[SessionEvent]:
         """The stream's events: ``Opened`` first, none after ``Closed``. There is one reader.
 

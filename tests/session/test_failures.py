@@ -1,0 +1,133 @@
+"""What one utterance suffers, the stream survives."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, echo_script
+from tests.session.harness import (
+    House,
+    check_contract,
+    chunks,
+    config,
+    converse,
+    house,
+    of,
+    texts,
+    utterances,
+)
+from tests.virtual_time import virtual_time
+from translate_svc.engine.request import Request
+from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
+from translate_svc.types import (
+    Closed,
+    SessionEvent,
+    SpeechChunk,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+    UtteranceStatus,
+    Warning,
+)
+
+OK, FAILED = UtteranceStatus.OK, UtteranceStatus.FAILED
+TWO = (TargetSettings("es"), TargetSettings("fr"))
+
+
+def _converse(script: dict[int, ScriptedRequest], count: int = 3) -> list[SessionEvent]:
+    def answer(request: Request) -> ScriptedRequest:
+        number = int(request.request_id.rsplit("/", 1)[1])
+        return script.get(number) or echo_script(request)
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(answer) as home:
+            return await converse(home.open(config(*TWO)), chunks(utterances(count)))
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    return events
+
+
+def _statuses(events: list[SessionEvent]) -> dict[int, UtteranceStatus]:
+    return {done.utterance_id: done.status for done in of(events, UtteranceDone)}
+
+
+def test_an_utterance_that_cannot_be_encoded_fails_alone() -> None:
+    fine = ScriptedSequence()
+    events = _converse({1: ScriptedRequest((fine, fine), encode_fails=True)})
+    assert _statuses(events) == {0: OK, 1: FAILED, 2: OK}
+    warnings = of(events, Warning)
+    assert {(each.code, each.utterance_id, each.language) for each in warnings} == {
+        ("sequence_failed", 1, "spa"),
+        ("sequence_failed", 1, "fra"),
+    }
+    assert {key[0] for key in texts(events)} == {0, 2}
+    assert of(events, Closed)[0].complete
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ScriptedSequence(fail_after_tokens=1),
+        ScriptedSequence(fail_after_pieces=0),
+        ScriptedSequence(fail_after_pieces=1),
+    ],
+)
+def test_a_target_that_fails_leaves_the_others_whole(broken: ScriptedSequence) -> None:
+    fine = ScriptedSequence(deltas=("fine",), piece_units=(25,))
+    events = _converse({0: ScriptedRequest((broken, fine))})
+    assert _statuses(events) == {0: FAILED, 1: OK, 2: OK}
+    assert [(each.utterance_id, each.language) for each in of(events, Warning)] == [(0, "spa")]
+    assert texts(events)[0, "fra"] == "fine"
+    french = [
+        chunk for chunk in of(events, SpeechChunk) if (chunk.utterance_id, chunk.language) == (0, "fra")
+    ]
+    assert [chunk.final for chunk in french] == [True]
+    cut_off = [each for each in of(events, TextDelta) if (each.utterance_id, each.language) == (0, "spa")]
+    assert any(each.final for each in cut_off) == (broken.fail_after_tokens is None)
+
+
+def test_a_text_that_is_cut_off_is_delivered_with_a_warning() -> None:
+    long = ScriptedSequence(deltas=("all", " of", " it"), truncated=True)
+    fine = ScriptedSequence()
+    events = _converse({0: ScriptedRequest((long, fine))}, count=1)
+    assert [(each.code, each.language) for each in of(events, Warning)] == [("text_truncated", "spa")]
+    assert texts(events)[0, "spa"] == "all of it"
+    assert of(events, UtteranceDone)[0].status is OK
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ResourceExhausted("the waiting line is full"), "engine_busy"),
+        (InvalidArgument("is too long", field="samples"), "utterance_refused"),
+    ],
+)
+def test_an_utterance_that_the_engine_refuses_fails_alone(error: TranslateSvcError, code: str) -> None:
+    async def scenario() -> tuple[list[SessionEvent], House]:
+        async with house() as home:
+            home.engine.refuse_next(error)
+            return await converse(home.open(config(*TWO)), chunks(utterances(2))), home
+
+    with virtual_time() as runner:
+        events, home = runner.run(scenario())
+    check_contract(events)
+    assert _statuses(events) == {0: FAILED, 1: OK}
+    assert [(each.code, each.utterance_id) for each in of(events, Warning)] == [(code, 0)]
+    assert len(home.engine.submitted) == 1
+
+
+def test_a_full_engine_refuses_what_it_cannot_hold() -> None:
+    async def scenario() -> list[SessionEvent]:
+        def slow(request: Request) -> ScriptedRequest:
+            return ScriptedRequest(tuple(ScriptedSequence() for _ in request.sequences), encode_s=60.0)
+
+        async with house(slow) as home:
+            home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
+            return await converse(home.open(config(*TWO)), chunks(utterances(4)))
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    assert _statuses(events) == {0: OK, 1: OK, 2: FAILED, 3: FAILED}

@@ -1,0 +1,218 @@
+"""What may be asked for, what is refused by its field, and settings that change on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+
+import pytest
+
+from tests.session.harness import (
+    RATE_HZ,
+    check_contract,
+    chunks,
+    clip,
+    collect,
+    config,
+    converse,
+    house,
+    of,
+    silence,
+    speech,
+    texts,
+    utterances,
+)
+from tests.virtual_time import virtual_time
+from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError, Unsupported
+from translate_svc.languages import Language, LanguageTable, packaged
+from translate_svc.session.negotiation import Negotiator
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    EndInput,
+    Inspect,
+    Segmentation,
+    SpeechEnded,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    Updated,
+    UpdateInput,
+    UtteranceDone,
+    VadSettings,
+)
+from translate_svc.vad.options import VadOptions
+
+NEGOTIATOR = Negotiator(
+    LanguageTable([*packaged(), Language("xxa", "xxa", "only written", speech_in=False)]),
+    max_targets=4,
+    vad=VadOptions(max_utterance_ms=20_000),
+)
+ES = TargetSettings("es")
+TRANSCRIPT = frozenset({Inspect.TRANSCRIPT})
+
+
+def _settings(*targets: TargetSettings, **more: object) -> StreamSettings:
+    return StreamSettings(targets, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "field"),
+    [
+        (_settings(), InvalidArgument, "targets"),
+        (_settings(ES, TargetSettings("")), InvalidArgument, "targets[1].language"),
+        (_settings(TargetSettings("zz")), InvalidArgument, "targets[0].language"),
+        (_settings(ES, TargetSettings("spa")), InvalidArgument, "targets[1].language"),
+        (_settings(TargetSettings("ast", speech=False)), InvalidArgument, "targets[0].language"),
+        (_settings(ES, TargetSettings("el")), InvalidArgument, "targets[1].speech"),
+        (_settings(TargetSettings("es", text=False, speech=False)), InvalidArgument, "targets[0].text"),
+        (_settings(TargetSettings("es", speaker_id=0)), InvalidArgument, "targets[0].speaker_id"),
+        (_settings(TargetSettings("es", speaker_id=-1)), InvalidArgument, "targets[0].speaker_id"),
+        (_settings(TargetSettings("es", duration_factor=0.49)), OutOfRange, "targets[0].duration_factor"),
+        (_settings(TargetSettings("es", duration_factor=2.01)), OutOfRange, "targets[0].duration_factor"),
+        (_settings(TargetSettings("es", duration_factor=math.nan)), OutOfRange, "targets[0].duration_factor"),
+        (_settings(*(TargetSettings(t) for t in ("es", "fr", "de", "it", "pt"))), OutOfRange, "targets"),
+        (_settings(ES, include=TRANSCRIPT), InvalidArgument, "source_language"),
+        (_settings(ES, include=TRANSCRIPT, source_language=""), InvalidArgument, "source_language"),
+        (_settings(ES, source_language="qq"), InvalidArgument, "source_language"),
+        (_settings(ES, source_language="xxa"), InvalidArgument, "source_language"),
+        (_settings(ES, include=TRANSCRIPT, source_language="ast"), InvalidArgument, "source_language"),
+        (_settings(ES, vad=VadSettings(threshold=2.0)), OutOfRange, "vad.threshold"),
+        (_settings(ES, vad=VadSettings(min_silence_ms=299)), OutOfRange, "vad.min_silence_ms"),
+        (_settings(ES, vad=VadSettings(max_utterance_ms=20_001)), OutOfRange, "vad.max_utterance_ms"),
+    ],
+)
+def test_the_impossible_is_refused_by_its_field(
+    settings: StreamSettings, error: type[TranslateSvcError], field: str
+) -> None:
+    with pytest.raises(error) as caught:
+        NEGOTIATOR.settle(settings, "config.settings")
+    assert caught.value.field == f"config.settings.{field}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "field"),
+    [
+        ({"input": AudioFormat(Encoding.PCM_S16LE, 7_999)}, OutOfRange, "config.input.sample_rate_hz"),
+        ({"input": AudioFormat(Encoding.OPUS, 48_000)}, Unsupported, "config.input.encoding"),
+        ({"input": AudioFormat(Encoding.PCM_S16LE, 16_000, 2)}, InvalidArgument, "config.input.channels"),
+        ({"output": AudioFormat(Encoding.PCM_S16LE, 48_001)}, OutOfRange, "config.output.sample_rate_hz"),
+        ({"output": AudioFormat(Encoding.MULAW, 8_000)}, Unsupported, "config.output.encoding"),
+        ({"resume_token": b"x"}, Unsupported, "config.resume_token"),
+    ],
+)
+def test_a_format_that_is_not_served_is_refused_by_its_field(
+    changes: dict[str, object], error: type[TranslateSvcError], field: str
+) -> None:
+    stream: StreamConfig = dataclasses.replace(config(), **changes)  # type: ignore[arg-type]
+    with pytest.raises(error) as caught:
+        NEGOTIATOR.negotiate(stream)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_what_can_be_had_reaches_the_engine(factor: float) -> None:
+    settled = NEGOTIATOR.settle(
+        _settings(
+            TargetSettings("id", speaker_id=24, duration_factor=factor),
+            TargetSettings("el", speech=False, speaker_id=7),
+            include=TRANSCRIPT,
+            source_language="en-GB",
+        ),
+        "config.settings",
+    )
+    specs = [plan.spec for plan in settled.sequences]
+    assert [(spec.language, spec.speech, spec.speaker_id) for spec in specs] == [
+        ("ind", True, 24),
+        ("ell", False, 0),
+        ("eng", False, 0),
+    ]
+    assert specs[0].duration_factor == factor
+    assert settled.settings.targets[1].speaker_id is None
+    assert NEGOTIATOR.settle(settled.settings, "config.settings") == settled, "settling twice changes nothing"
+
+
+def test_an_update_holds_from_the_next_utterance_on() -> None:
+    """Sent in the middle of the second utterance: that one keeps what it began with."""
+    update = UpdateInput(
+        _settings(
+            TargetSettings("fr", text=False), TargetSettings("de"), vad=VadSettings(min_silence_ms=2_000)
+        )
+    )
+
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(config())
+            events = await converse(
+                session,
+                [
+                    *chunks(utterances(1)),
+                    *chunks(speech(0.5)),
+                    update,
+                    *chunks(clip(speech(0.5), silence(1))),
+                    *chunks(clip(speech(1), silence(1.5), speech(1), silence(3))),
+                ],
+            )
+        check_contract(events)
+        assert of(events, Updated) == [Updated(2)]
+        assert {key[1] for key in texts(events) if key[0] < 2} == {"spa"}
+        assert {key for key in texts(events) if key[0] >= 2} == {(2, "deu")}
+        ends = of(events, SpeechEnded)
+        assert len(ends) == 3, "the new pause of 2 s holds too"
+        assert ends[2].source.end - ends[2].source.start > 3 * RATE_HZ
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_every_update_is_answered_in_order() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(config())
+            updates = [UpdateInput(_settings(TargetSettings(tag))) for tag in ("fr", "de", "it")]
+            events = await converse(
+                session, [updates[0], *chunks(utterances(1)), *updates[1:], *chunks(utterances(1))]
+            )
+        check_contract(events)
+        assert of(events, Updated) == [Updated(0), Updated(1), Updated(1)]
+        assert set(texts(events)) == {(0, "fra"), (1, "ita")}
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_segmentation_may_change_on_the_way() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(config())
+            manual = UpdateInput(_settings(ES, segmentation=Segmentation.MANUAL))
+            events = await converse(
+                session, [*chunks(utterances(1)), manual, *chunks(clip(speech(1), silence(2), speech(1)))]
+            )
+        check_contract(events)
+        assert len(of(events, UtteranceDone)) == 2
+        assert of(events, SpeechEnded)[1].source.end == 6 * RATE_HZ
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_a_refused_update_changes_nothing() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(config())
+            reader = asyncio.create_task(collect(session))
+            with pytest.raises(InvalidArgument) as caught:
+                await session.receive(UpdateInput(_settings(TargetSettings("zz"))))
+            assert caught.value.field == "update.settings.targets[0].language"
+            for message in chunks(utterances(1)):
+                await session.receive(message)
+            await session.receive(EndInput(2 * RATE_HZ))
+            events = await reader
+        check_contract(events)
+        assert of(events, Updated) == []
+        assert set(texts(events)) == {(0, "spa")}
+
+    with virtual_time() as runner:
+        runner.run(scenario())
