@@ -1,0 +1,89 @@
+"""``translate-svc serve``: run the server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from translate_svc.cli.logs import configure_logs
+from translate_svc.config import Settings
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.service import Service
+
+READY_PREFIX = "translate-svc is ready on "
+"""Begins the one line on stdout; the address follows."""
+
+_EXIT_ENGINE_LOST = 3
+_log = logging.getLogger(__name__)
+
+
+def serve(
+    model: Annotated[str | None, typer.Option(help="Directory, or a name inside --model-cache.")] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, or unix:PATH.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Plaintext on an address that is not loopback.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    max_streams: Annotated[int | None, typer.Option(help="Live streams at once.")] = None,
+    max_slots: Annotated[int | None, typer.Option(help="Sequences that decode at once.")] = None,
+    max_utterance_ms: Annotated[int | None, typer.Option(help="Longest utterance.")] = None,
+    min_silence_ms: Annotated[int | None, typer.Option(help="Silence that ends an utterance.")] = None,
+    vad_threshold: Annotated[float | None, typer.Option(help="Probability that counts as speech.")] = None,
+    drain_grace_s: Annotated[float | None, typer.Option(help="What streams get after SIGTERM.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Serve speech translation over gRPC.
+
+    Every flag may also be set by an environment variable: TRANSLATE_SVC_MAX_STREAMS for --max-streams.
+    The first SIGTERM or Ctrl-C drains, the second one drops what is left.
+    """
+    settings = Settings.load(dict(locals()))
+    configure_logs(settings.log_level)
+    sys.exit(asyncio.run(_run(settings)))
+
+
+async def _run(settings: Settings) -> int:
+    """Serves until a signal or the loss of the engine; returns the exit code."""
+    loop = asyncio.get_running_loop()
+    signals, lost = asyncio.Queue[None](), asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, signals.put_nowait, None)
+
+    def on_fatal(error: BaseException) -> None:
+        del error  # the engine has logged it
+        lost.set()
+        signals.put_nowait(None)
+
+    started = time.monotonic()
+    async with Service.start(settings, on_fatal=on_fatal) as service:
+        server = RpcServer(service, RpcOptions(address=settings.address, insecure=settings.insecure))
+        await server.start()
+        print(f"{READY_PREFIX}{server.target}", flush=True)
+        _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
+        await signals.get()
+        service.drain()
+        grace_s = 0.0 if lost.is_set() else settings.drain_grace_s
+        _log.info("draining %d streams for up to %.0f s", server.live_streams, grace_s)
+        await _drain(server, grace_s, signals)
+    _log.info("stopped")
+    return _EXIT_ENGINE_LOST if lost.is_set() else 0
+
+
+async def _drain(server: RpcServer, grace_s: float, signals: asyncio.Queue[None]) -> None:
+    """Stops the server gracefully; another signal drops what is left."""
+    draining = asyncio.create_task(server.stop(grace_s))
+    hastened = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, hastened}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, hastened):
+        task.cancel()
+    await asyncio.wait({draining, hastened})
