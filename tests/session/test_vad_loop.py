@@ -62,6 +62,20 @@ async def test_streams_share_calls_and_keep_their_own_state() -> None:
     assert calls < 60
 
 
+async def test_streams_in_step_share_every_call() -> None:
+    """Whoever is answered together asks together again: no frame is left behind for a call of its own."""
+    vad = AmplitudeVad()
+
+    async def talk(loop: VadLoop) -> None:
+        stream = loop.open_stream()
+        for _ in range(10):
+            await stream.probability(frame(0.5))
+
+    async with VadLoop(vad) as loop:
+        await asyncio.gather(*(talk(loop) for _ in range(5)))
+    assert vad.batch_sizes == [5] * 10
+
+
 async def test_restart_clears_the_state() -> None:
     async with VadLoop(SmoothedAmplitudeVad()) as loop:
         stream = loop.open_stream()

@@ -160,7 +160,6 @@ class VadLoop:
                 continue
             self._arrived.clear()
             await self._arrived.wait()
-            await asyncio.sleep(0)  # whoever is ready in this turn of the event loop joins the call
         _fail(list(self._waiting), Unavailable("the voice activity detector is stopped"))
         self._waiting.clear()
 
