@@ -37,7 +37,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class DecoderBatch:
-    """`input_ids` [</s>, language, tokens...] padded with 0; `labels` shifted, with the language position ignored."""
+    """`input_ids` [</s>, language, tokens...] padded with 0; `labels` shifted, language position ignored."""
 
     input_ids: Tensor
     labels: Tensor
@@ -110,7 +110,7 @@ def _warp_bins(mel: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     below = np.floor(position).astype(int)
     above = np.minimum(below + 1, MEL_BINS - 1)
     share = (position - below).astype(np.float32)
-    return mel[:, below] * (1 - share) + mel[:, above] * share
+    return np.asarray(mel[:, below] * (1 - share) + mel[:, above] * share, np.float32)
 
 
 def length_batches(

@@ -1,8 +1,10 @@
 """The training corpus: utterances as the segmenter will cut them, kept as features in shards on disk.
 
-`python -m training.starter.corpus --shards 40` writes build/starter/shards/*.npz; shards that exist are kept,
+`python -m training.starter.corpus --shards 56` writes build/starter/shards/*.npz; shards that exist are kept,
 so a run resumes, and several processes may share the work (`--worker 1/2`). A shard's content depends on its
-number alone. The held-out part (other sentences, other voices, other random noise) goes to build/starter/held_out/.
+number alone. `--easy` writes single sentences without silence and noise to easy_shards/: the first minutes
+of training go several times faster on them. The held-out part (other sentences, other voices, other random
+noise) goes to build/starter/held_out/.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from numpy.typing import NDArray
 from training.starter import noise
 from training.starter.batching import Example, other_language
 from training.starter.grammar import LANGUAGES, Grammar, Language, PairSampler
-from training.starter.log_mel import log_mel_features
 from training.starter.synth import SAMPLE_RATE, SynthesisError, synthesize
 from training.starter.voices import Voice, draw_voice
+from translate_svc.models.features import FeatureExtractor
+
+_EXTRACTOR = FeatureExtractor()
 
 SHARD_EXAMPLES = 800
 MAX_SPEECH_S = 13.0
@@ -32,6 +36,7 @@ _FLITE_SHARE = 0.06
 _PAUSE_S = (0.15, 0.9)
 _HELD_OUT_COUNTS = {"one": 320, "several": 160, "silence": 80, "noise": 160}
 _QUICK_COUNTS = {"one": 100, "several": 40, "silence": 20, "noise": 40}
+_FOLDERS = {False: "shards", True: "easy_shards"}
 _HELD_OUT_SEED = 900_000
 
 
@@ -67,17 +72,19 @@ class TextSource:
         return self.draw(rng, sentences, LANGUAGES[int(rng.integers(2))])
 
 
-# Audio ----------------------------------------------------------------------------------------------------------
+# Audio ----------------------------------------------------------------------------------------------------
 
 
-def speak(sentences: Sequence[str], voice: Voice, rng: np.random.Generator) -> NDArray[np.float32]:
+def speak(
+    sentences: Sequence[str], voice: Voice, rng: np.random.Generator, *, easy: bool = False
+) -> NDArray[np.float32]:
     """The sentences one after another with pauses between them, and silence before and after."""
-    pieces: list[NDArray[np.float32]] = [_silence(_edge_s(rng, 0.4))]
+    pieces: list[NDArray[np.float32]] = [_silence(0.0 if easy else _edge_s(rng, 0.4))]
     for index, sentence in enumerate(sentences):
         if index:
             pieces.append(_silence(float(rng.uniform(*_PAUSE_S))))
         pieces.append(synthesize(sentence, voice).samples)
-    return np.concatenate([*pieces, _silence(_edge_s(rng, 0.7))])
+    return np.concatenate([*pieces, _silence(0.0 if easy else _edge_s(rng, 0.7))])
 
 
 def worsen(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -135,28 +142,36 @@ def _quantize(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.clip(np.round(samples * 32767), -32768, 32767) / 32768, np.float32)
 
 
-# Examples and shards --------------------------------------------------------------------------------------------
+# Examples and shards --------------------------------------------------------------------------------------
 
 
 def make_example(source: TextSource, kind: str, rng: np.random.Generator) -> Example:
-    """An example of `kind`: one, several, empty (either of the next two), silence, noise."""
+    """An example of `kind`: easy, one, several, empty (either of the next two), silence, noise."""
     language = LANGUAGES[int(rng.integers(2))]
     if kind in ("empty", "silence", "noise"):
         silent = kind == "silence" or (kind == "empty" and rng.random() < 0.25)
         return Example(language, "", "", _features(without_speech(rng, silent=silent)))
     while True:
-        text = source.draw(rng, 1 if kind == "one" else int(rng.choice([2, 3], p=[0.65, 0.35])), language)
+        text = source.draw(
+            rng, 1 if kind in ("one", "easy") else int(rng.choice([2, 3], p=[0.65, 0.35])), language
+        )
         voice = draw_voice(language, rng, held_out=source.held_out, flite_share=_FLITE_SHARE)
         try:
-            samples = speak(text.source_sentences, voice, rng)
+            samples = speak(text.source_sentences, voice, rng, easy=kind == "easy")
         except SynthesisError:
             continue
+        if kind == "easy":
+            samples = _quantize(
+                samples + noise.white(len(samples), rng) * np.float32(10 ** (-rng.uniform(40, 80) / 20))
+            )
+            return Example(language, text.source_text, text.target_text, _features(samples))
         if len(samples) <= MAX_SPEECH_S * SAMPLE_RATE + 2 * SAMPLE_RATE:
             return Example(language, text.source_text, text.target_text, _features(worsen(samples, rng)))
 
 
 def _features(samples: NDArray[np.float32]) -> NDArray[np.float16]:
-    return log_mel_features(samples).astype(np.float16)
+    features, _ = _EXTRACTOR([samples])
+    return np.asarray(features[0].numpy(), np.float16)
 
 
 def write_shard(path: Path, examples: Sequence[Example]) -> None:
@@ -182,12 +197,14 @@ def read_shard(path: Path) -> list[Example]:
     ]
 
 
-def shard_paths(work: Path) -> list[Path]:
-    return sorted((work / "shards").glob("*.npz"))
+def shard_paths(work: Path, *, easy: bool = False) -> list[Path]:
+    return sorted((work / _FOLDERS[easy]).glob("*.npz"))
 
 
-def build_shard(source: TextSource, index: int) -> list[Example]:
-    rng = np.random.default_rng([7, index])
+def build_shard(source: TextSource, index: int, *, easy: bool = False) -> list[Example]:
+    rng = np.random.default_rng([7, index, easy])
+    if easy:
+        return [make_example(source, "easy", rng) for _ in range(SHARD_EXAMPLES)]
     kinds = rng.choice(list(_KIND_SHARES), size=SHARD_EXAMPLES, p=list(_KIND_SHARES.values()))
     return [make_example(source, str(kind), rng) for kind in kinds]
 
@@ -212,6 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--shards", type=int, default=50)
+    parser.add_argument("--easy", action="store_true", help="short clean single sentences, to begin with")
     parser.add_argument("--worker", default="0/1", help="i/n: build the shards whose number is i modulo n")
     arguments = parser.parse_args()
     worker, workers = map(int, arguments.worker.split("/"))
@@ -220,10 +238,10 @@ def main() -> None:
         build_held_out(arguments.work, grammar)
     source = TextSource(grammar, held_out=False)
     for index in range(worker, arguments.shards, workers):
-        path = arguments.work / "shards" / f"{index:04d}.npz"
+        path = arguments.work / _FOLDERS[arguments.easy] / f"{index:04d}.npz"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_shard(path, build_shard(source, index))
+            write_shard(path, build_shard(source, index, easy=arguments.easy))
             print(path, flush=True)
 
 

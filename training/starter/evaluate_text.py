@@ -1,4 +1,4 @@
-"""Greedy decoding of held-out examples and the figures of stage 1: BLEU, word error rate, empty-on-nothing."""
+"""Greedy decoding of held-out examples and the figures of stage 1: BLEU, word error rate, empty outputs."""
 
 from __future__ import annotations
 

@@ -30,15 +30,17 @@ MAX_NEW_TOKENS = 96
 def starter_config() -> SeamlessM4Tv2Config:
     heads, feed_forward = 4, 512
     return SeamlessM4Tv2Config(
-        vocab_size=VOCABULARY_SIZE, t2u_vocab_size=UNIT_COUNT + UNIT_OFFSET, char_vocab_size=64, hidden_size=HIDDEN_SIZE,
+        vocab_size=VOCABULARY_SIZE, t2u_vocab_size=UNIT_COUNT + UNIT_OFFSET, char_vocab_size=64,
+        hidden_size=HIDDEN_SIZE,
         initializer_range=0.05, max_position_embeddings=512, encoder_layerdrop=0.0, decoder_layerdrop=0.0,
         activation_function="relu", dropout=0.1, attention_dropout=0.1, activation_dropout=0.0,
         encoder_layers=2, encoder_ffn_dim=384, encoder_attention_heads=heads,
         decoder_layers=3, decoder_ffn_dim=feed_forward, decoder_attention_heads=heads,
         decoder_start_token_id=EOS_ID, pad_token_id=PAD_ID, bos_token_id=BOS_ID, eos_token_id=EOS_ID,
         max_new_tokens=MAX_NEW_TOKENS,
-        speech_encoder_layers=4, speech_encoder_attention_heads=heads, speech_encoder_intermediate_size=feed_forward,
-        speech_encoder_dropout=0.0, speech_encoder_layerdrop=0.0, adaptor_dropout=0.0, conv_depthwise_kernel_size=15,
+        speech_encoder_layers=4, speech_encoder_attention_heads=heads,
+        speech_encoder_intermediate_size=feed_forward, conv_depthwise_kernel_size=15,
+        speech_encoder_dropout=0.0, speech_encoder_layerdrop=0.0, adaptor_dropout=0.0,
         t2u_encoder_layers=2, t2u_encoder_ffn_dim=384, t2u_encoder_attention_heads=heads,
         t2u_decoder_layers=2, t2u_decoder_ffn_dim=feed_forward, t2u_decoder_attention_heads=heads,
         t2u_max_position_embeddings=2048, t2u_variance_predictor_embed_dim=HIDDEN_SIZE,
@@ -46,12 +48,13 @@ def starter_config() -> SeamlessM4Tv2Config:
         upsample_initial_channel=192, upsample_rates=[8, 8, 5], upsample_kernel_sizes=[16, 16, 11],
         resblock_kernel_sizes=[3, 7], resblock_dilation_sizes=[[1, 3], [1, 3]],
         unit_hifi_gan_vocab_size=UNIT_COUNT, unit_embed_dim=128, lang_embed_dim=16, spkr_embed_dim=16,
-        vocoder_num_langs=len(LANGUAGE_CODES), vocoder_num_spkrs=len(LANGUAGE_CODES), vocoder_offset=UNIT_OFFSET,
+        vocoder_num_langs=len(LANGUAGE_CODES), vocoder_num_spkrs=len(LANGUAGE_CODES),
+        vocoder_offset=UNIT_OFFSET,
     )  # fmt: skip
 
 
 def generation_config(tokenizer: StarterTokenizer) -> Mapping[str, Any]:
-    """The content of generation_config.json: language maps, the T2U's view of the vocabulary, control tokens."""
+    """The content of generation_config.json: language maps, the T2U's view of the tokens, control tokens."""
     token_ids = range(VOCABULARY_SIZE)
     pieces = {
         token_id: tokenizer.piece(token_id) if token_id in tokenizer.text_token_ids() else ""
@@ -59,7 +62,8 @@ def generation_config(tokenizer: StarterTokenizer) -> Mapping[str, Any]:
     }
     indices = {code: index for index, code in enumerate(LANGUAGE_CODES)}
     return {
-        "pad_token_id": PAD_ID, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID, "decoder_start_token_id": EOS_ID,
+        "pad_token_id": PAD_ID, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID,
+        "decoder_start_token_id": EOS_ID,
         "max_new_tokens": MAX_NEW_TOKENS, "num_beams": 1, "do_sample": False,
         "text_decoder_lang_to_code_id": {code: tokenizer.language_id(code) for code in LANGUAGE_CODES},
         "t2u_lang_code_to_id": indices, "vocoder_lang_code_to_id": indices,

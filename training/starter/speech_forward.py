@@ -18,8 +18,10 @@ from transformers.models.seamless_m4t_v2 import modeling_seamless_m4t_v2 as mode
 
 @dataclass(frozen=True, slots=True)
 class EncodedSpeech:
-    """`frames`: (batch, stacked frames, hidden) at 50 Hz, before the adapter. `states`: (batch, frames, hidden)
-    at 160 ms, with `mask` (batch, frames), 1 where a state is real."""
+    """`frames`: (batch, stacked frames, hidden) at 50 Hz, before the adapter.
+
+    `states`: (batch, frames, hidden), one every 160 ms; `mask` (batch, frames) is 1 where a state is real.
+    """
 
     frames: Tensor
     states: Tensor
@@ -49,7 +51,8 @@ def _relative_attention(
     batch, length, _hidden = hidden_states.shape
 
     def heads(projection: nn.Linear) -> Tensor:
-        return projection(hidden_states).view(batch, length, self.num_heads, self.head_size).transpose(1, 2)
+        projected: Tensor = projection(hidden_states).view(batch, length, self.num_heads, self.head_size)
+        return projected.transpose(1, 2)
 
     query, key, value = heads(self.linear_q), heads(self.linear_k), heads(self.linear_v)
     scores = query @ key.transpose(2, 3)

@@ -1,7 +1,7 @@
 """The starter's tokenizer: sentencepiece BPE in the layout of SeamlessM4T's own.
 
-Ids as in the large checkpoints: 0 <pad>, 1 <unk>, 2 <s>, 3 </s>, then piece id + 1 of the sentencepiece model,
-and the language tokens `__eng__`, `__spa__` behind the vocabulary.
+Ids as in the large checkpoints: 0 <pad>, 1 <unk>, 2 <s>, 3 </s>, then piece id + 1 of the sentencepiece
+model, and the language tokens `__eng__`, `__spa__` behind the vocabulary.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def train(sentences: Sequence[str], folder: Path) -> None:
 
 
 def _write_transformers_files(model_path: Path, folder: Path) -> None:
-    """transformers' own conversion of the sentencepiece model, tokenizer.json; its save leaves out the model file."""
+    """tokenizer.json, transformers' own conversion of the sentencepiece model, which its save leaves out."""
     from transformers import SeamlessM4TTokenizer
 
     language_tokens = [f"__{code}__" for code in LANGUAGE_CODES]

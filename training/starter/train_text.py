@@ -5,8 +5,8 @@ and transcription; a throw-away character CTC head on the 50 Hz states makes the
 The learning rate follows the time spent, so a run ends where its budget ends; it resumes from its checkpoint.
 Writes build/starter/text.safetensors (at every checkpoint), text_log.jsonl and text_checkpoint.pt.
 
-Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every step
-(two single-thread workers are faster than two threads). Worker 0 keeps the clock, the log and the checkpoints.
+Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every
+step. Worker 0 keeps the clock, the log and the checkpoints.
 """
 
 from __future__ import annotations
@@ -82,10 +82,11 @@ class TextTrainer:
     text_source: corpus.TextSource
     rng: np.random.Generator
     worker: Worker
+    easy_until_s: float
     progress: Progress = field(default_factory=Progress)
 
     @classmethod
-    def create(cls, work: Path, budget_s: float, worker: Worker) -> TextTrainer:
+    def create(cls, work: Path, budget_s: float, easy_until_s: float, worker: Worker) -> TextTrainer:
         torch.manual_seed(1)
         tokenizer = StarterTokenizer.load(work / "tokenizer")
         characters = {
@@ -101,7 +102,9 @@ class TextTrainer:
         )
         rng = np.random.default_rng(1)
         text_source = corpus.TextSource(Grammar.load(), held_out=False)
-        trainer = cls(work, budget_s, tokenizer, stage, optimizer, characters, text_source, rng, worker)
+        trainer = cls(
+            work, budget_s, tokenizer, stage, optimizer, characters, text_source, rng, worker, easy_until_s
+        )
         trainer._resume()
         torch.manual_seed(trainer.progress.step * worker.count + worker.index)
         trainer.rng = np.random.default_rng([1, trainer.progress.step, worker.index])
@@ -130,16 +133,21 @@ class TextTrainer:
         cache: dict[str, list[batching.Example]] = {}
         while True:
             uses = self.progress.shard_uses
-            names = [path.name for path in corpus.shard_paths(self.work)][self.worker.index :: self.worker.count]
+            easy = self.progress.elapsed_s < self.easy_until_s
+            paths = corpus.shard_paths(self.work, easy=easy)[self.worker.index :: self.worker.count]
+            names = [f"{path.parent.name}/{path.name}" for path in paths]
             if not names:
                 raise FileNotFoundError(f"{self.work}: too few shards; run training.starter.corpus first")
             ties = {name: float(self.rng.random()) for name in names}
             for name in sorted(names, key=lambda name: (uses.get(name, 0), ties[name]))[:_SHARDS_PER_ROUND]:
-                cache[name] = corpus.read_shard(self.work / "shards" / name)
+                cache[name] = corpus.read_shard(self.work / name)
                 uses[name] = uses.get(name, 0) + 1
             examples = [example for shard in cache.values() for example in shard]
             cache.clear()
-            yield from batching.length_batches(examples, _FRAMES_PER_BATCH, self.rng)
+            for batch in batching.length_batches(examples, _FRAMES_PER_BATCH, self.rng):
+                yield batch
+                if easy and self.progress.elapsed_s >= self.easy_until_s:
+                    break
 
     def _step(self, examples: list[batching.Example], elapsed_s: float) -> dict[str, float]:
         rate = self._learning_rate()
@@ -148,7 +156,7 @@ class TextTrainer:
         losses = self._losses(examples)
         total = losses["speech"] + _CTC_WEIGHT * losses["ctc"] + _TEXT_WEIGHT * losses["text"]
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         self.progress.elapsed_s = self.worker.average_gradients(self.stage.trained_parameters(), elapsed_s)
         nn.utils.clip_grad_norm_(self.stage.trained_parameters(), 1.0)
         self.optimizer.step()
@@ -156,10 +164,12 @@ class TextTrainer:
         return {name: float(loss.detach()) for name, loss in losses.items()} | {"learning_rate": rate}
 
     def _losses(self, examples: list[batching.Example]) -> dict[str, Tensor]:
-        """Cross-entropies of speech -> text (both languages) and text -> text, and the CTC loss a character."""
+        """Cross-entropies of speech -> text (both languages) and text -> text; the CTC loss a character."""
         model, tokenizer = self.stage.model, self.tokenizer
         encoded = encode_speech(model, *batching.stack_features(examples, self.rng))
-        pairs = [self.text_source.draw_pair(self.rng) for _ in range(math.ceil(len(examples) * _TEXT_ROWS_SHARE))]
+        pairs = [
+            self.text_source.draw_pair(self.rng) for _ in range(math.ceil(len(examples) * _TEXT_ROWS_SHARE))
+        ]
         ids, ids_mask = batching.encoder_batch(
             tokenizer, [pair.source_text for pair in pairs], [pair.language for pair in pairs]
         )
@@ -238,7 +248,7 @@ class TextTrainer:
 
 
 def stage_weights(model: SeamlessM4Tv2Model) -> dict[str, Tensor]:
-    """The state dict's entries of this stage, each with memory of its own (safetensors refuses shared memory)."""
+    """The state dict's entries of this stage, each with memory of its own, as safetensors wants it."""
     return {
         name: tensor.detach().clone().contiguous()
         for name, tensor in model.state_dict().items()
@@ -249,13 +259,16 @@ def stage_weights(model: SeamlessM4Tv2Model) -> dict[str, Tensor]:
 def _run_worker(index: int, arguments: argparse.Namespace) -> None:
     with workers.joined(index, arguments.workers) as worker:
         use_fast_conformer()
-        TextTrainer.create(arguments.work, arguments.minutes * 60.0, worker).run()
+        TextTrainer.create(
+            arguments.work, arguments.minutes * 60.0, arguments.easy_minutes * 60.0, worker
+        ).run()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--minutes", type=float, default=50.0, help="of wall clock, evaluation included")
+    parser.add_argument("--easy-minutes", type=float, default=12.0, help="of these, on easy shards")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     workers.spawn(_run_worker, arguments)

@@ -1,4 +1,4 @@
-"""Data-parallel training on a few CPU cores: one single-thread process a core, gradients averaged over gloo."""
+"""Data-parallel training on a few CPU cores: a single-thread process a core, gradients averaged by gloo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Worker:
         return self.index == 0
 
     def average_gradients(self, parameters: Sequence[nn.Parameter], elapsed_s: float) -> float:
-        """Replaces every gradient by its mean over the workers; returns worker 0's `elapsed_s` to all of them."""
+        """Replaces every gradient by its mean over the workers; returns worker 0's `elapsed_s` to all."""
         if self.count == 1:
             return elapsed_s
         parts = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
@@ -56,11 +56,11 @@ def joined(index: int, count: int) -> Iterator[Worker]:
 
 
 def spawn(target: Callable[[int, argparse.Namespace], None], arguments: argparse.Namespace) -> None:
-    """Runs `target(index, arguments)` in `arguments.workers` processes; this one, when it is a single worker."""
+    """Runs `target(index, arguments)` in `arguments.workers` processes; in this one when that is one."""
     if arguments.workers == 1:
         target(0, arguments)
         return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    multiprocessing.start_processes(target, args=(arguments,), nprocs=arguments.workers, start_method="spawn")  # type: ignore[no-untyped-call]
+    multiprocessing.spawn(target, args=(arguments,), nprocs=arguments.workers)  # type: ignore[no-untyped-call]

@@ -1,0 +1,315 @@
+"""Stage 3: text to units. `python -m training.starter.train_t2u --minutes 12`
+
+Trains the T2U encoder and decoder on the last hidden states of the finished text decoder, which stays as it
+is: changing it afterwards means running this stage again. Targets are the units of the target voices and the
+durations that the synthesizer's word times give. A part of the hidden states comes from the speech encoder,
+so that both kinds of input are heard. Writes t2u.safetensors, t2u_log.jsonl and t2u_checkpoint.pt; resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import SeamlessM4Tv2Model
+
+from training.starter import batching, corpus, train_text, workers
+from training.starter.durations import character_durations
+from training.starter.grammar import LANGUAGES, Grammar
+from training.starter.model_config import UNIT_OFFSET, generation_config, starter_config
+from training.starter.speech_forward import encode_speech, use_fast_conformer
+from training.starter.synth import synthesize
+from training.starter.tokenizer import EOS_ID, StarterTokenizer
+from training.starter.units import UnitCodebook
+from training.starter.voices import TARGET_VOICES
+from training.starter.workers import Worker
+from translate_svc.models.characters import CharacterTable
+
+WEIGHTS_FILE_NAME = "t2u.safetensors"
+
+_PEAK_LEARNING_RATE, _WARM_UP_STEPS = 1.5e-3, 200
+_DURATION_WEIGHT, _LABEL_SMOOTHING = 1.0, 0.05
+_BATCH, _POOL = 12, 1200
+_SPEECH_SHARE = 0.3
+_SPEECH_SHARDS = 2
+_CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 120.0, 50
+_HELD_OUT = 96
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenText:
+    """A translation with what its target voice does: per character its units' count, and the units."""
+
+    source: batching.Example | corpus.TextPair
+    target_text: str
+    target_language: str
+    character_ids: tuple[int, ...]
+    counts_per_token: tuple[int, ...]
+    durations: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+
+class TeacherDurations(nn.Module):
+    """Stands in for the duration predictor: hands out the teacher's durations and keeps the prediction."""
+
+    def __init__(self, predictor: nn.Module) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.teacher: Tensor | None = None
+        self.predicted = torch.empty(0)
+
+    def forward(self, hidden_states: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+        self.predicted = self.predictor(hidden_states, padding_mask=padding_mask)
+        return self.predicted if self.teacher is None else torch.log1p(self.teacher.float())
+
+
+class SpokenTextSource:
+    """Draws translations, from sentence pairs or the corpus's speech, and speaks them in the target voice."""
+
+    def __init__(self, work: Path, tokenizer: StarterTokenizer, *, held_out: bool) -> None:
+        self._texts = corpus.TextSource(Grammar.load(), held_out=held_out)
+        self._tokenizer = tokenizer
+        self._codebook = UnitCodebook.load(work / "units.npz")
+        maps = generation_config(tokenizer)
+        id_to_text = {int(token_id): piece for token_id, piece in maps["id_to_text"].items()}
+        self._characters = CharacterTable(id_to_text, maps["char_to_id"], silent_ids=(0, EOS_ID))
+        self._speech: list[batching.Example] = []
+        if held_out:
+            sets = corpus.held_out_sets(work, quick=False)
+            self._speech = [*sets["one"], *sets["several"]]
+        else:
+            for path in corpus.shard_paths(work)[:_SPEECH_SHARDS]:
+                self._speech += [example for example in corpus.read_shard(path) if example.target_text]
+
+    def draw(self, rng: np.random.Generator) -> SpokenText:
+        while True:
+            source: batching.Example | corpus.TextPair
+            if rng.random() < _SPEECH_SHARE:
+                source = self._speech[int(rng.integers(len(self._speech)))]
+            else:
+                source = self._texts.draw_pair(rng)
+            spoken = self.speak(source)
+            if spoken is not None:
+                return spoken
+
+    def speak(self, source: batching.Example | corpus.TextPair) -> SpokenText | None:
+        """None when the durations cannot be found."""
+        language = LANGUAGES[1 - LANGUAGES.index(source.language)]
+        tokens = self._tokenizer.encode(source.target_text)
+        sequence = self._characters.characters([EOS_ID, self._tokenizer.language_id(language), *tokens])
+        spelled = [character for token in tokens for character in self._tokenizer.piece(token)]
+        speech = synthesize(source.target_text, TARGET_VOICES[language])
+        units = self._codebook.units_of(speech.samples, language)
+        durations = character_durations(spelled, speech.words, len(units))
+        if durations is None:
+            return None
+        return SpokenText(
+            source,
+            source.target_text,
+            language,
+            sequence.character_ids,
+            sequence.counts_per_token,
+            durations,
+            units,
+        )
+
+
+class T2uStage:
+    """Loss and accuracy of the T2U model over the frozen text stage."""
+
+    def __init__(self, work: Path, tokenizer: StarterTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.model = SeamlessM4Tv2Model(starter_config())
+        self.model.load_state_dict(load_file(work / train_text.WEIGHTS_FILE_NAME), strict=False)
+        self.model.requires_grad_(False).eval()
+        self.model.t2u_model.requires_grad_(True)
+        decoder = self.model.t2u_model.model.decoder
+        self.durations = TeacherDurations(decoder.duration_predictor)
+        decoder.duration_predictor = self.durations
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.model.t2u_model.parameters())
+
+    @torch.no_grad()
+    def hidden_states(self, batch: Sequence[SpokenText]) -> tuple[Tensor, Tensor]:
+        """The text decoder's last states over [</s>, language, tokens...] of each row and their mask."""
+        examples = [item.source for item in batch if isinstance(item.source, batching.Example)]
+        pairs = [item.source for item in batch if isinstance(item.source, corpus.TextPair)]
+        parts: dict[int, tuple[Tensor, Tensor]] = {}
+        if examples:
+            encoded = encode_speech(self.model, *batching.stack_features(examples))
+            parts |= {id(e): (encoded.states[i], encoded.mask[i]) for i, e in enumerate(examples)}
+        if pairs:
+            ids, mask = batching.encoder_batch(
+                self.tokenizer, [pair.source_text for pair in pairs], [pair.language for pair in pairs]
+            )
+            states = self.model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            parts |= {id(pair): (states[i], mask[i]) for i, pair in enumerate(pairs)}
+        rows = [parts[id(item.source)] for item in batch]
+        states = nn.utils.rnn.pad_sequence([row[0] for row in rows], batch_first=True)
+        mask = nn.utils.rnn.pad_sequence([row[1] for row in rows], batch_first=True)
+        ids = batching.decoder_batch(
+            self.tokenizer, [item.target_text for item in batch], [item.target_language for item in batch]
+        ).input_ids
+        hidden = self.model.text_decoder(
+            input_ids=ids, encoder_hidden_states=states, encoder_attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        return hidden, (ids != 0).long()
+
+    def losses(self, batch: Sequence[SpokenText]) -> dict[str, Tensor]:
+        """Cross-entropy of the units and squared error of log durations; accuracy and mean error to read."""
+        hidden, mask = self.hidden_states(batch)
+
+        def padded(rows: Sequence[Sequence[int] | NDArray[np.int64]], value: int = 0) -> Tensor:
+            return nn.utils.rnn.pad_sequence(
+                [torch.as_tensor(row) for row in rows], batch_first=True, padding_value=value
+            )
+
+        teacher = padded([item.durations for item in batch])
+        self.durations.teacher = teacher
+        output = self.model.t2u_model(
+            inputs_embeds=hidden,
+            attention_mask=mask,
+            char_input_ids=padded([item.character_ids for item in batch]),
+            char_count_per_id=padded([item.counts_per_token for item in batch]),
+        )
+        logits = output.last_hidden_state
+        labels = padded([item.units + UNIT_OFFSET for item in batch], batching.IGNORED)
+        real_character, real_unit = teacher > 0, labels != batching.IGNORED
+        error = (self.durations.predicted - torch.log1p(teacher.float()))[real_character]
+        predicted_units = torch.expm1(self.durations.predicted).round().clamp(min=1)
+        return {
+            "units": nn.functional.cross_entropy(
+                logits.flatten(0, 1), labels.flatten(), ignore_index=batching.IGNORED,
+                label_smoothing=_LABEL_SMOOTHING,
+            ),
+            "durations": error.square().mean(),
+            "unit_accuracy": (logits.argmax(-1) == labels)[real_unit].float().mean(),
+            "duration_error_units": (predicted_units - teacher)[real_character].abs().mean(),
+        }  # fmt: skip
+
+    def weights(self) -> dict[str, Tensor]:
+        """The stage's entries of the model's state dict, the duration predictor under its own name."""
+        return {
+            f"t2u_model.{name.replace('.duration_predictor.predictor.', '.duration_predictor.')}":
+                tensor.detach().clone().contiguous()
+            for name, tensor in self.model.t2u_model.state_dict().items()
+        }  # fmt: skip
+
+
+class T2uTrainer:
+    def __init__(self, work: Path, budget_s: float, worker: Worker) -> None:
+        torch.manual_seed(3)
+        self.work, self.budget_s, self.worker = work, budget_s, worker
+        tokenizer = StarterTokenizer.load(work / "tokenizer")
+        self.stage = T2uStage(work, tokenizer)
+        self.optimizer = torch.optim.AdamW(
+            self.stage.parameters(), lr=_PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
+        self.step, self.elapsed_s = 0, 0.0
+        self._resume()
+        self.rng = np.random.default_rng([3, self.step, worker.index])
+        torch.manual_seed(self.step * worker.count + worker.index)
+        self.source = SpokenTextSource(work, tokenizer, held_out=False)
+        self.held_out: list[SpokenText] = []
+        if worker.leads:
+            held_out_source, rng = SpokenTextSource(work, tokenizer, held_out=True), np.random.default_rng(5)
+            self.held_out = [held_out_source.draw(rng) for _ in range(_HELD_OUT)]
+
+    def run(self) -> None:
+        started, before, saved_s = time.monotonic(), self.elapsed_s, self.elapsed_s
+        pool = [self.source.draw(self.rng) for _ in range(_POOL // 4)]
+        while self.elapsed_s < self.budget_s:
+            fresh = [self.source.draw(self.rng) for _ in range(_BATCH // 3)]
+            pool = [*pool, *fresh][-_POOL:]
+            chosen = self.rng.choice(len(pool), _BATCH, replace=False)
+            figures = self._train([pool[index] for index in chosen], before + time.monotonic() - started)
+            if self.step % _LOG_EVERY_STEPS == 0 and self.worker.leads:
+                self._log(figures)
+            if self.elapsed_s - saved_s > _CHECKPOINT_EVERY_S and self.worker.leads:
+                saved_s = self.elapsed_s
+                self._checkpoint()
+        if self.worker.leads:
+            self._checkpoint()
+
+    def _train(self, batch: Sequence[SpokenText], elapsed_s: float) -> dict[str, float]:
+        spent = min(1.0, self.elapsed_s / self.budget_s)
+        rate = _PEAK_LEARNING_RATE * min(1.0, (self.step + 1) / _WARM_UP_STEPS)
+        rate *= max(0.01, 0.5 * (1 + math.cos(math.pi * spent)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.stage.model.t2u_model.train()
+        losses = self.stage.losses(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        (losses["units"] + _DURATION_WEIGHT * losses["durations"]).backward()  # type: ignore[no-untyped-call]
+        self.elapsed_s = self.worker.average_gradients(self.stage.parameters(), elapsed_s)
+        nn.utils.clip_grad_norm_(self.stage.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        return {name: float(loss.detach()) for name, loss in losses.items()} | {"learning_rate": rate}
+
+    @torch.no_grad()
+    def _evaluate(self) -> dict[str, float]:
+        self.stage.model.eval()
+        parts = [self.stage.losses(self.held_out[i : i + 16]) for i in range(0, len(self.held_out), 16)]
+        return {
+            f"held_out_{name}": float(np.mean([float(part[name]) for part in parts])) for name in parts[0]
+        }
+
+    def _log(self, figures: dict[str, float]) -> None:
+        record = {"step": self.step, "elapsed_s": round(self.elapsed_s, 1)}
+        line = json.dumps(record | {name: round(value, 4) for name, value in figures.items()})
+        with (self.work / "t2u_log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+        print(line, flush=True)
+
+    def _checkpoint(self) -> None:
+        save_file(self.stage.weights(), self.work / "t2u.part")
+        (self.work / "t2u.part").replace(self.work / WEIGHTS_FILE_NAME)
+        state = {
+            "t2u": self.stage.weights(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": (self.step, self.elapsed_s),
+        }
+        torch.save(state, self.work / "t2u_checkpoint.part")
+        (self.work / "t2u_checkpoint.part").replace(self.work / "t2u_checkpoint.pt")
+        self._log(self._evaluate())
+
+    def _resume(self) -> None:
+        path = self.work / "t2u_checkpoint.pt"
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            decoder = self.stage.model.t2u_model.model.decoder
+            decoder.duration_predictor = self.stage.durations.predictor
+            self.stage.model.load_state_dict(state["t2u"], strict=False)
+            decoder.duration_predictor = self.stage.durations
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.elapsed_s = state["progress"]
+
+
+def _run_worker(index: int, arguments: argparse.Namespace) -> None:
+    with workers.joined(index, arguments.workers) as worker:
+        use_fast_conformer()
+        T2uTrainer(arguments.work, arguments.minutes * 60.0, worker).run()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, default=Path("build/starter"))
+    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--workers", type=int, default=1)
+    workers.spawn(_run_worker, parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
