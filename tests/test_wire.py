@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import get_args
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,8 @@ from translate_svc.types import (
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
+
+no_deadline = hypothesis.settings(deadline=None)  # a busy machine is no error
 
 counts = st.integers(0, 2**63 - 1)
 small_counts = st.integers(0, 2**31 - 1)
@@ -131,12 +134,14 @@ events = st.one_of(
 )
 
 
+@no_deadline
 @given(requests)
 def test_a_request_comes_back_as_it_went(message: StreamConfig | types.ClientMessage) -> None:
     sent = wire.encode_request(message).SerializeToString()
     assert wire.decode_request(pb.StreamingTranslateRequest.FromString(sent)) == message
 
 
+@no_deadline
 @given(counts, events)
 def test_an_event_comes_back_as_it_went(seq: int, event: types.SessionEvent) -> None:
     sent = wire.encode_response(seq, event).SerializeToString()
@@ -259,6 +264,7 @@ def test_a_response_that_cannot_be_understood_is_the_servers_fault() -> None:
     assert refusal.value.field == "utterance_done.status"
 
 
+@no_deadline
 @given(
     st.builds(
         ServerInfo,
@@ -282,6 +288,7 @@ def test_encodings_of_a_later_contract_are_left_out_of_the_limits() -> None:
     assert wire.decode_info(response).limits.input_encodings == (Encoding.OPUS,)
 
 
+@no_deadline
 @given(
     st.lists(
         st.builds(Language, names, names, names, st.booleans(), st.booleans(), st.booleans(), units),

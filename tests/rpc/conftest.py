@@ -61,7 +61,7 @@ async def channel(server: RpcServer) -> AsyncIterator[grpc.aio.Channel]:
 
 @pytest.fixture
 def stub(channel: grpc.aio.Channel) -> Any:
-    return pb_grpc.SpeechTranslationStub(channel)
+    return pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
 
 
 async def open_stream(stub: Any, service: ScriptedService) -> tuple[Any, ScriptedSession]:

@@ -56,11 +56,11 @@ class ScriptedSession:
         self.samples = 0
         self._utterances = 0
         self._cut_at = 0
-        self._line: asyncio.Queue[SessionEvent | Exception] = asyncio.Queue()
+        self._line: asyncio.Queue[SessionEvent | Exception | None] = asyncio.Queue()
         self.say(Opened("scripted", config))
 
-    def say(self, event: SessionEvent | Exception) -> None:
-        """Sends an event, or fails the session with an exception, after what was said before."""
+    def say(self, event: SessionEvent | Exception | None) -> None:
+        """Sends an event, fails with an exception, or just ends (None), after what was said before."""
         self._line.put_nowait(event)
 
     async def receive(self, message: ClientMessage) -> None:
@@ -95,6 +95,8 @@ class ScriptedSession:
             event = await self._line.get()
             if isinstance(event, Exception):
                 raise event
+            if event is None:
+                return
             yield event
             if isinstance(event, Closed):
                 return

@@ -132,6 +132,12 @@ async def test_a_wrong_total_is_data_loss(stub: Any, service: ScriptedService) -
     assert session.cancelled.is_set()
 
 
+async def test_a_session_that_ends_without_closed_is_no_success(stub: Any, service: ScriptedService) -> None:
+    call, session = await open_stream(stub, service)
+    session.say(None)
+    assert await outcome(call) == (grpc.StatusCode.UNAVAILABLE, "")
+
+
 async def test_half_close_without_end_finishes_incomplete(stub: Any, service: ScriptedService) -> None:
     call, session = await open_stream(stub, service)
     await call.write(audio())
@@ -252,7 +258,8 @@ class TestPatience:
         # A client whose windows are small and that never reads
         narrow = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
         async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
-            call, session = await open_stream(pb_grpc.SpeechTranslationStub(channel), service)
+            stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
+            call, session = await open_stream(stub, service)
             keep_sending = asyncio.create_task(send_until_dead(call))
             began_s = time.monotonic()
             for number in range(400):

@@ -102,7 +102,7 @@ class AsyncClient:
                 self._channel = grpc.aio.secure_channel(
                     self._target, self._options.credentials, options=arguments
                 )
-        return pb_grpc.SpeechTranslationStub(self._channel)
+        return pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
 
 async def _answer(call: Awaitable[T]) -> T:

@@ -47,7 +47,7 @@ class Client:
             self._channel = grpc.insecure_channel(target, options=arguments)
         else:
             self._channel = grpc.secure_channel(target, options.credentials, options=arguments)
-        self._stub: Any = pb_grpc.SpeechTranslationStub(self._channel)
+        self._stub: Any = pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
     def stream(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from types import TracebackType
 
 import grpc
@@ -64,7 +65,8 @@ class RpcServer:
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor(SERVICE_NAME, options)], options=channel_options(options)
         )
-        pb_grpc.add_SpeechTranslationServicer_to_server(self._servicer, self._server)
+        add_servicer: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
+        add_servicer(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

@@ -13,10 +13,7 @@ from translate_svc.errors import InvalidArgument, Unavailable
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Session
 from translate_svc.rpc.status import StreamTimeout
-from translate_svc.types import (
-    EndInput,
-    StreamConfig,
-)
+from translate_svc.types import Closed, EndInput, SessionEvent, StreamConfig
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 _log = logging.getLogger(__name__)
@@ -78,6 +75,7 @@ class LiveStream:
 
     async def _write(self) -> None:
         seq = 0
+        event: SessionEvent | None = None
         async for event in self._session.events():
             seq += 1
             try:
@@ -88,6 +86,10 @@ class LiveStream:
                 raise StreamTimeout(
                     f"no response could be written for {waited_s:g} s: keep reading"
                 ) from None
+
+        if not isinstance(event, Closed):
+            # the service dropped the session; OK would tell the client that it had got everything
+            raise Unavailable("the server ended the stream")
 
     async def _leave_after_go_away(self) -> None:
         deadline_s = await self._go_away_deadline_s

@@ -1,0 +1,229 @@
+"""Client, transport, session, detector, engine and the starter checkpoint, nothing replaced.
+
+What is translated, and how well, is the business of tests/quality; here it is that everything fits together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from translate_svc import errors
+from translate_svc.audio.files import read_audio
+from translate_svc.client import AsyncClient, AsyncStream
+from translate_svc.config import Settings
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.service import Service
+from translate_svc.types import (
+    AudioFormat,
+    Closed,
+    Encoding,
+    Opened,
+    Samples,
+    SessionEvent,
+    SpeechChunk,
+    SpeechEnded,
+    SpeechStarted,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+    UtteranceStatus,
+    VadSettings,
+)
+
+# the timeout counts the loading of the model, which takes its time on a busy machine
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[RpcServer]:
+    async with Service.start(Settings(max_streams=4)) as service, RpcServer(service) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: RpcServer) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(server.target) as opened:
+        yield opened
+    # whatever a test did, its streams are gone
+    async with asyncio.timeout(5):
+        while server.live_streams:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+
+
+def clip(name: str) -> Samples:
+    samples, rate_hz = read_audio(DATA / f"{name}.flac")
+    assert rate_hz == 16_000
+    return samples
+
+
+async def everything(stream: AsyncStream, samples: Samples) -> list[SessionEvent]:
+    stream.feed([samples])
+    return [event async for event in stream]
+
+
+def text_of(events: list[SessionEvent], *, transcript: bool = False) -> str:
+    deltas = (event for event in events if isinstance(event, TextDelta) and event.transcript is transcript)
+    return "".join(delta.delta for delta in deltas)
+
+
+async def test_speech_comes_back_as_text_and_speech(client: AsyncClient) -> None:
+    async with client.stream(
+        source="eng",
+        targets=["es"],
+        sample_rate_hz=16_000,
+        include=["transcript", "tokens", "units", "timings"],
+    ) as stream:
+        events = await everything(stream, clip("eng_1"))
+    assert isinstance(events[0], Opened)
+    assert events[0].config.settings.targets[0].language == "spa"
+    assert isinstance(events[-1], Closed)
+    assert events[-1].complete
+    (started,) = (event for event in events if isinstance(event, SpeechStarted))
+    (ended,) = (event for event in events if isinstance(event, SpeechEnded))
+    (done,) = (event for event in events if isinstance(event, UtteranceDone))
+    assert started.position == ended.source.start < ended.source.end == done.source.end
+    assert done.status is UtteranceStatus.OK
+    assert done.timings
+    assert done.end_to_first_text_ms is not None
+    assert done.end_to_first_audio_ms is not None
+    for transcript in (False, True):
+        texts = (event for event in events if isinstance(event, TextDelta))
+        deltas = [text for text in texts if text.transcript is transcript]
+        assert text_of(events, transcript=transcript).strip()
+        assert [delta.final for delta in deltas] == [False] * (len(deltas) - 1) + [True]
+        assert "".join(token.text for delta in deltas for token in delta.tokens).strip()
+    speech = [event for event in events if isinstance(event, SpeechChunk)]
+    samples = np.frombuffer(b"".join(chunk.data for chunk in speech), "<i2")
+    assert len(samples) == 320 * len(speech[0].units)
+    assert done.usage.speech_ms == len(samples) // 16
+    assert np.abs(samples).max() > 1000
+    position = 0
+    for chunk in speech:
+        assert chunk.start_sample == position
+        position += len(chunk.data) // 2
+
+
+async def test_two_streams_at_once_say_what_each_says_alone(client: AsyncClient) -> None:
+    async def translate(name: str, source: str, target: str) -> tuple[str, str, bytes]:
+        async with client.stream(
+            source=source, targets=[target], sample_rate_hz=16_000, include=["transcript"]
+        ) as stream:
+            events = await everything(stream, clip(name))
+        speech = b"".join(event.data for event in events if isinstance(event, SpeechChunk))
+        return text_of(events), text_of(events, transcript=True), speech
+
+    english, spanish = ("eng_1", "eng", "spa"), ("spa_1", "spa", "eng")
+    together = await asyncio.gather(translate(*english), translate(*spanish))
+    for one, both in zip([await translate(*english), await translate(*spanish)], together, strict=True):
+        assert one[:2] == both[:2]
+        first, second = (np.frombuffer(result[2], "<i2").astype(int) for result in (one, both))
+        assert len(first) == len(second)
+        assert np.abs(first - second).max(initial=0) <= 4  # 1e-4 of full scale, rounded
+
+
+async def test_silence_is_no_utterance(client: AsyncClient) -> None:
+    async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
+        await stream.silence(16_000)
+        await stream.send(np.zeros(16_000, dtype=np.float32))
+        await stream.end()
+        events = [event async for event in stream]
+    assert not [event for event in events if isinstance(event, SpeechStarted | TextDelta | SpeechChunk)]
+    assert isinstance(events[-1], Closed)
+    assert events[-1].complete
+
+
+REFUSALS: dict[str, dict[str, object]] = {
+    "config.settings.targets[0].language": {"targets": ["tlh"]},
+    "config.settings.targets[1].language": {"targets": ["spa", "es"]},
+    "config.settings.targets[0].speaker_id": {"targets": [TargetSettings("spa", speaker_id=9999)]},
+    "config.settings.targets[0].duration_factor": {"targets": [TargetSettings("spa", duration_factor=9.0)]},
+    "config.settings.targets": {"targets": []},
+    "config.settings.source_language": {"include": ["transcript"]},
+    "config.settings.vad.min_silence_ms": {"vad": VadSettings(min_silence_ms=100)},
+    "config.settings.vad.max_utterance_ms": {"vad": VadSettings(max_utterance_ms=600_000)},
+    "config.input.sample_rate_hz": {"sample_rate_hz": 4_000},
+    "config.output.sample_rate_hz": {"output": AudioFormat(Encoding.PCM_S16LE, 96_000)},
+    "config.output.channels": {"output": AudioFormat(Encoding.PCM_S16LE, 16_000, channels=2)},
+}
+
+
+@pytest.mark.parametrize("field", REFUSALS)
+async def test_what_cannot_be_had_is_refused_by_the_name_of_its_field(
+    client: AsyncClient, field: str
+) -> None:
+    arguments: dict[str, object] = {"targets": ["spa"], "sample_rate_hz": 16_000, **REFUSALS[field]}
+    with pytest.raises(errors.InvalidArgument) as caught:
+        async with client.stream(**arguments):  # type: ignore[arg-type]
+            pytest.fail("opened")
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("encoding", [Encoding.MULAW, Encoding.ALAW, Encoding.OPUS])
+async def test_an_output_that_is_not_served_is_unsupported(client: AsyncClient, encoding: Encoding) -> None:
+    with pytest.raises(errors.Unsupported) as caught:
+        async with client.stream(
+            targets=["spa"], sample_rate_hz=16_000, output=AudioFormat(encoding, 16_000)
+        ):
+            pytest.fail("opened")
+    assert caught.value.field == "config.output.encoding"
+
+
+async def test_no_room_is_told_with_a_time(client: AsyncClient) -> None:
+    streams = [client.stream(targets=["spa"], sample_rate_hz=16_000) for _ in range(4)]
+    for stream in streams:
+        await stream.__aenter__()
+    with pytest.raises(errors.ResourceExhausted) as caught:
+        async with client.stream(targets=["spa"], sample_rate_hz=16_000):
+            pytest.fail("opened")
+    assert caught.value.retry_after_s == 2.0
+    await streams[0].__aexit__(None, None, None)
+    await until_a_stream_may_open(client)
+    for stream in streams[1:]:
+        await stream.__aexit__(None, None, None)
+
+
+async def until_a_stream_may_open(client: AsyncClient) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                async with client.stream(targets=["spa"], sample_rate_hz=16_000):
+                    return
+            except errors.ResourceExhausted:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_client_that_leaves_in_the_middle_gives_its_place_back(
+    client: AsyncClient, server: RpcServer
+) -> None:
+    for _ in range(6):  # more than there are places
+        await until_a_stream_may_open(client)
+        async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
+            await stream.send(clip("eng_1"))
+            await stream.finalize()
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    break
+
+
+async def test_the_largest_chunk_fits_the_largest_message(client: AsyncClient) -> None:
+    # so that a chunk that is too large is refused by the session, which names the field
+    limits = (await client.info()).limits
+    assert 0 < limits.max_audio_chunk_bytes < limits.max_message_bytes == RpcOptions().max_message_bytes
+    assert limits.max_audio_chunk_bytes >= 16 * 1024  # what the client sends at once
+
+
+async def test_languages_and_model_are_the_checkpoints(client: AsyncClient) -> None:
+    assert [language.code for language in await client.languages()] == ["eng", "spa"]
+    info = await client.info()
+    assert info.model.name
+    assert info.model.revision
+    assert info.limits.input_encodings == (Encoding.PCM_S16LE, Encoding.PCM_F32LE)
