@@ -6,7 +6,7 @@ Importing this file is cheap; the heavy half is imported when a service is built
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import hashlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc import languages
-from translate_svc.audio.codecs import SERVED_ENCODINGS, check_format
+from translate_svc.audio.codecs import SERVED_ENCODINGS
 from translate_svc.config import Settings
-from translate_svc.errors import Unavailable, Unsupported
+from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.admission import Admission
 from translate_svc.session.negotiation import Negotiator
@@ -28,7 +28,7 @@ from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, StreamConfi
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
-    from translate_svc.models.checkpoint import Capabilities
+    from translate_svc.models.checkpoint import Capabilities, Checkpoint
     from translate_svc.vad.frame_vad import FrameVad
 
 _STOP_DEADLINE_S = 5.0
@@ -59,6 +59,7 @@ class Service:
         self._session_options = settings.session()
         self._languages = _language_table(heavy.capabilities)
         self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
+        self._sessions: set[Session] = set()
         self._draining = False
 
     @classmethod
@@ -81,8 +82,10 @@ class Service:
             heavy.engine.start()
             try:
                 service = cls(settings, heavy, vad_loop)
-                yield service
-                service.drain()
+                try:
+                    yield service
+                finally:
+                    await service._drop_sessions()
             finally:
                 await heavy.engine.stop(drain=False, deadline_s=_STOP_DEADLINE_S)
 
@@ -100,6 +103,10 @@ class Service:
         """Takes no new stream from now on; those that live go on."""
         self._draining = True
 
+    async def _drop_sessions(self) -> None:
+        self.drain()
+        await asyncio.gather(*(session.cancel() for session in self._sessions))
+
     def open_session(self, config: StreamConfig, tenant: str) -> Session:
         """Admits a stream and starts it. ``tenant`` names the caller for admission.
 
@@ -113,21 +120,18 @@ class Service:
         del tenant  # one class of callers so far
         if not self.healthy:
             raise Unavailable("the server is draining" if self._draining else "the engine is lost")
-        if config.resume_token:
-            raise Unsupported("is not served yet", field="config.resume_token")
-        check_format(config.input, field="config.input")
-        check_format(config.output, field="config.output")
-        negotiated = self._negotiator.settle(config.settings, "config.settings")
+        config, negotiated = self._negotiator.negotiate(config)
         slot = self._admission.admit()
         try:
             parts = SessionParts(
                 self._engine, self._vad_loop.open_stream(), self._negotiator, self._session_options, slot
             )
-            config = dataclasses.replace(config, settings=negotiated.settings)
-            return Session(uuid.uuid4().hex, config, negotiated, parts)
+            session = Session(uuid.uuid4().hex, config, negotiated, parts)
         except BaseException:
             slot.release()
             raise
+        self._sessions = {each for each in self._sessions if each.live} | {session}
+        return session
 
     def languages(self) -> Iterable[Language]:
         """What the loaded checkpoint can do."""
@@ -147,11 +151,45 @@ class Service:
 
 
 def _language_table(capabilities: Capabilities) -> LanguageTable:
-    return languages.packaged().narrowed(
+    """The packaged table's part that a checkpoint can do, with its own voices where it names them.
+
+    A voice of the table that the checkpoint's vocoder lacks is none: that language has no speech.
+    """
+    table = languages.packaged()
+    voices = {each.code: each.speaker_ids for each in table} | dict(capabilities.speaker_ids)
+    return table.narrowed(
         text_codes=capabilities.text_languages,
-        speech_codes=capabilities.speech_languages,
+        speech_codes=[
+            code
+            for code in capabilities.speech_languages
+            if max(voices.get(code, ()), default=capabilities.speaker_count) < capabilities.speaker_count
+        ],
         speaker_ids=capabilities.speaker_ids,
     )
+
+
+def _model_info(checkpoint: Checkpoint, device: str, dtype: str) -> ModelInfo:
+    """``revision`` is the digest of the manifest, hence of every file; empty where there is none."""
+    from translate_svc.models.checkpoint import MANIFEST_FILE
+
+    manifest = checkpoint.path / MANIFEST_FILE
+    return ModelInfo(
+        name=checkpoint.path.name,
+        revision=hashlib.sha256(manifest.read_bytes()).hexdigest()[:16] if manifest.is_file() else "",
+        license=_license(checkpoint.path / "README.md"),
+        device=device,
+        dtype=dtype,
+    )
+
+
+def _license(card: Path) -> str:
+    """The ``license`` in the front matter of a model card; empty where there is none."""
+    lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
+    if lines[:1] != ["---"]:
+        return ""
+    front = lines[1 : lines.index("---", 1)] if "---" in lines[1:] else []
+    entries = dict(line.split(":", 1) for line in front if ":" in line)
+    return entries.get("license", "").strip()
 
 
 def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None) -> _Heavy:
@@ -181,5 +219,5 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None)
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
     core = EngineCore(Scheduler(limits, tokenizer), runner)
-    model = ModelInfo(name=capabilities.model_name, device=device, dtype=str(dtype).removeprefix("torch."))
+    model = _model_info(checkpoint, device, str(dtype).removeprefix("torch."))
     return _Heavy(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)

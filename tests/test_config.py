@@ -1,0 +1,73 @@
+"""Settings: from flags and variables to each room's options; errors name who said it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from translate_svc.config import ENVIRONMENT_PREFIX, Settings
+from translate_svc.errors import InvalidArgument
+
+
+def test_flags_win_over_variables_and_both_over_defaults() -> None:
+    environment = {"TRANSLATE_SVC_MAX_STREAMS": "7", "TRANSLATE_SVC_PORT": "1", "PATH": "/bin"}
+    settings = Settings.load({"port": 2, "model": None}, environment)
+    assert (settings.max_streams, settings.port, settings.model) == (7, 2, Settings().model)
+    assert Settings.load({}, {}) == Settings()
+    assert Settings.load({}, {"TRANSLATE_SVC_INSECURE": "Yes"}).insecure is True
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "field"),
+    [
+        ({}, {"MAX_STREAMS": "many"}, "TRANSLATE_SVC_MAX_STREAMS"),
+        ({}, {"MAX_STREAMS": "0"}, "TRANSLATE_SVC_MAX_STREAMS"),
+        ({"max_streams": 0}, {}, "--max-streams"),
+        ({"max_streams": 0}, {"MAX_STREAMS": "5"}, "--max-streams"),
+        ({}, {"INSECURE": "perhaps"}, "TRANSLATE_SVC_INSECURE"),
+        ({}, {"PORT": "65536"}, "TRANSLATE_SVC_PORT"),
+        ({}, {"LOG_LEVEL": "loud"}, "TRANSLATE_SVC_LOG_LEVEL"),
+        ({}, {"VAD_THRESHOLD": "1.5"}, "TRANSLATE_SVC_VAD_THRESHOLD"),
+        ({}, {"VAD_THRESHOLD": "nan"}, "TRANSLATE_SVC_VAD_THRESHOLD"),
+        ({"min_silence_ms": 100}, {}, "--min-silence-ms"),
+        ({}, {"MAX_UTTERANCE_MS": "31000"}, "TRANSLATE_SVC_MAX_UTTERANCE_MS"),
+        ({}, {"DRAIN_GRACE_S": "nan"}, "TRANSLATE_SVC_DRAIN_GRACE_S"),
+        ({}, {"MAX_STREMS": "5"}, "TRANSLATE_SVC_MAX_STREMS"),
+    ],
+)
+def test_what_is_wrong_is_named_by_who_said_it(
+    flags: dict[str, object], variables: dict[str, str], field: str
+) -> None:
+    environment = {ENVIRONMENT_PREFIX + name: value for name, value in variables.items()}
+    with pytest.raises(InvalidArgument) as caught:
+        Settings.load(flags, environment)
+    assert caught.value.field == field
+
+
+def test_every_setting_reaches_the_room_it_is_for() -> None:
+    """A setting that nobody reads is a lie: each, changed alone, changes some room's options."""
+    changed = Settings(
+        model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
+        max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
+        min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug",
+    )  # fmt: skip
+    assert all(
+        getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)
+    )
+    assert changed.address == "[::1]:9"
+    assert changed.admission().max_streams == 3
+    engine = changed.engine(model_tokens=4_096)
+    assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
+    assert engine.max_source_samples == 144_000
+    vad = changed.vad()
+    assert (vad.threshold, vad.min_silence_ms, vad.max_utterance_ms) == (0.7, 900, 9_000)
+    assert changed.session().max_targets == 4, "the transcript takes a slot too"
+
+
+def test_what_the_model_cannot_hold_is_not_promised() -> None:
+    assert Settings(max_slot_tokens=4_000).engine(model_tokens=300).max_slot_tokens == 300
+
+
+def test_a_unix_socket_is_an_address() -> None:
+    assert Settings(host="unix:/run/x").address == "unix:/run/x"

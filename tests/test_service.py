@@ -1,0 +1,302 @@
+"""The real service on the starter checkpoint: real detector, real engine, no transport."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.session.harness import check_contract, collect, of
+from translate_svc.audio.files import read_audio
+from translate_svc.config import Settings
+from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.models.checkpoint import Capabilities
+from translate_svc.service import Service, _language_table, _license
+from translate_svc.session.session import Session
+from translate_svc.types import (
+    AudioFormat,
+    AudioInput,
+    Closed,
+    Encoding,
+    EndInput,
+    Inspect,
+    Samples,
+    SessionEvent,
+    SpeechChunk,
+    SpeechEnded,
+    SpeechStarted,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = Settings(model=str(ROOT / "model_cache" / "starter"), max_streams=8)
+F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def service() -> AsyncIterator[Service]:
+    async with Service.start(SETTINGS) as running:
+        yield running
+
+
+def _config(*targets: str, source: str = "eng", output: AudioFormat = F32) -> StreamConfig:
+    settings = StreamSettings(
+        tuple(TargetSettings(tag) for tag in targets), source_language=source, include=frozenset(Inspect)
+    )
+    return StreamConfig(F32, output, settings)
+
+
+def _clip(name: str) -> Samples:
+    samples, rate_hz = read_audio(ROOT / "tests" / "data" / name)
+    assert rate_hz == F32.sample_rate_hz
+    return samples
+
+
+async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
+    reader = asyncio.create_task(collect(session))
+    try:
+        for start in range(0, len(samples), 1_600):
+            await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
+        await session.receive(EndInput(len(samples)))
+        return await reader
+    finally:
+        await session.cancel()
+
+
+async def _hear(service: Service, name: str, config: StreamConfig) -> list[SessionEvent]:
+    return await _converse(service.open_session(config, "test"), _clip(name))
+
+
+CASES = [
+    ("demo_eng.flac", _config("spa")),
+    ("demo_spa.flac", _config("eng", source="spa")),
+    ("eng_1.flac", _config("spa", "eng")),
+    ("eng_two.flac", _config("spa")),
+    ("spa_1.flac", _config("spa", "eng", source="spa")),
+    ("eng_noise.flac", _config("spa")),
+    ("spa_two.flac", _config("eng", source="spa", output=AudioFormat(Encoding.PCM_F32LE, 24_000))),
+    ("eng_3.flac", _config("spa")),
+]
+
+
+async def test_eight_streams_at_once_give_what_each_gives_alone(service: Service) -> None:
+    """Times aside: cuts, tokens, texts, units, samples; log-probabilities within 1e-3, waveforms within 1e-4."""
+    alone = [await _hear(service, name, config) for name, config in CASES]
+    together = await asyncio.gather(*(_hear(service, name, config) for name, config in CASES))
+    assert any(of(events, SpeechChunk) for events in alone)
+    for one, other in zip(alone, together, strict=True):
+        check_contract_f32(one)
+        check_contract_f32(other)
+        for kind in (SpeechStarted, SpeechEnded, Closed):
+            assert of(one, kind) == of(other, kind)
+        _check_texts(one, other)
+        _check_speech(one, other)
+        timeless = [
+            [
+                replace(done, timings=(), end_to_first_text_ms=None, end_to_first_audio_ms=None)
+                for done in sorted(of(events, UtteranceDone), key=lambda done: done.utterance_id)
+            ]
+            for events in (one, other)
+        ]
+        assert timeless[0] == timeless[1]
+
+
+def check_contract_f32(events: list[SessionEvent]) -> None:
+    """The contract's gap check counts two bytes a sample: show it f32 as s16."""
+    check_contract(
+        [
+            replace(event, data=event.data[: len(event.data) // 2])
+            if isinstance(event, SpeechChunk)
+            else event
+            for event in events
+        ]
+    )
+
+
+def _lane(event: TextDelta | SpeechChunk) -> tuple[int, str, bool]:
+    return event.utterance_id, event.language, isinstance(event, TextDelta) and event.transcript
+
+
+def _check_texts(one: list[SessionEvent], other: list[SessionEvent]) -> None:
+    for left, right in zip(*(sorted(of(each, TextDelta), key=_lane) for each in (one, other)), strict=True):
+        assert replace(left, tokens=()) == replace(right, tokens=())
+        for mine, theirs in zip(left.tokens, right.tokens, strict=True):
+            assert (mine.token_id, mine.text, mine.source_ms) == (
+                theirs.token_id,
+                theirs.text,
+                theirs.source_ms,
+            )
+            assert mine.log_probability == pytest.approx(theirs.log_probability, abs=1e-3)
+
+
+def _check_speech(one: list[SessionEvent], other: list[SessionEvent]) -> None:
+    for left, right in zip(*(sorted(of(each, SpeechChunk), key=_lane) for each in (one, other)), strict=True):
+        assert replace(left, data=b"", output_lag_ms=0).start_sample == right.start_sample
+        assert (left.final, left.units, left.character_durations) == (
+            right.final,
+            right.units,
+            right.character_durations,
+        )
+        mine, theirs = np.frombuffer(left.data, "<f4"), np.frombuffer(right.data, "<f4")
+        assert mine.shape == theirs.shape
+        assert np.abs(mine - theirs).max(initial=0.0) < 1e-4
+
+
+async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
+    for name in ("silence.flac", "noise.flac"):
+        events = await _hear(service, name, _config("spa"))
+        check_contract_f32(events)
+        assert "".join(delta.delta for delta in of(events, TextDelta)) == ""
+        assert of(events, SpeechChunk) == []
+
+
+async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: Service) -> None:
+    samples = _clip("eng_two.flac")
+    for count in (1, 2, 4, 7, 12, 20):
+        session = service.open_session(_config("spa", "eng"), "test")
+        for start in range(0, len(samples), 16_000):
+            await session.receive(AudioInput(samples[start : start + 16_000].tobytes()))
+        await session.half_close()
+        taken = 0
+        async for _ in session.events():
+            taken += 1
+            if taken == count:
+                break
+        await session.cancel()
+        assert service.live_sessions == 0
+        assert service._engine.live_requests == 0
+        assert service._vad_loop.open_streams == 0
+
+
+async def test_the_ninth_stream_is_told_to_come_back(service: Service) -> None:
+    sessions = [service.open_session(_config("spa"), "test") for _ in range(8)]
+    with pytest.raises(ResourceExhausted) as caught:
+        service.open_session(_config("spa"), "test")
+    assert caught.value.retry_after_s > 0
+    await sessions.pop().cancel()
+    sessions.append(service.open_session(_config("spa"), "test"))
+    for session in sessions:
+        await session.cancel()
+    assert service.live_sessions == 0
+
+
+async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
+    for config, field in (
+        (_config("fra"), "config.settings.targets[0].language"),
+        (_config("spa", source="fra"), "config.settings.source_language"),
+        (replace(_config("spa"), resume_token=b"x"), "config.resume_token"),
+        (replace(_config("spa"), input=AudioFormat(Encoding.OPUS, 48_000)), "config.input.encoding"),
+    ):
+        with pytest.raises(Exception, match=field.replace("[", r"\[").replace("]", r"\]")):
+            service.open_session(config, "test")
+        assert service.live_sessions == 0
+        assert service._vad_loop.open_streams == 0
+
+
+async def test_info_tells_what_is_served(service: Service) -> None:
+    info = service.info()
+    assert info.model.name == "starter"
+    assert info.model.license == "apache-2.0"
+    assert info.limits.max_streams == 8
+    assert {language.code: language.speaker_ids for language in service.languages()} == {
+        "eng": (0,),
+        "spa": (1,),
+    }
+    assert all(language.speech_out and language.text for language in service.languages())
+
+
+async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> None:
+    before = asyncio.all_tasks()
+    async with Service.start(replace(SETTINGS, max_streams=2)) as service:
+        session = service.open_session(_config("spa"), "test")
+        await session.receive(AudioInput(_clip("eng_1.flac").tobytes()[:64_000]))
+        service.drain()
+        with pytest.raises(Unavailable):
+            service.open_session(_config("spa"), "test")
+    assert service.live_sessions == 0
+    assert not service.healthy
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    assert len(await collect(session)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "field"),
+    [
+        ({"model": "no-such-model"}, CheckpointError, "model"),
+        ({"model": str(ROOT / "tests" / "data")}, CheckpointError, "config.json"),
+        ({"device": "cuda:99"}, InvalidArgument, "device"),
+        ({"device": "toaster"}, InvalidArgument, "device"),
+        ({"dtype": "float12"}, InvalidArgument, "dtype"),
+    ],
+)
+async def test_a_service_that_cannot_be_built_says_why(
+    changes: dict[str, str], error: type[Exception], field: str
+) -> None:
+    with pytest.raises(error) as caught:
+        async with Service.start(replace(SETTINGS, **changes)):  # type: ignore[arg-type]
+            pass
+    assert getattr(caught.value, "field", None) == field
+
+
+def _capabilities(**changes: object) -> Capabilities:
+    values: dict[str, object] = {
+        "model_name": "m",
+        "text_languages": ("eng", "fra", "spa"),
+        "speech_languages": ("eng", "fra"),
+        "speaker_ids": {},
+        "speaker_count": 200,
+        "encoder_frame_ms": 160,
+        "max_text_positions": 100,
+        "max_units": 100,
+    }
+    return Capabilities(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_voices_are_the_checkpoints_own_or_the_tables_where_it_has_them() -> None:
+    def voices(**changes: object) -> dict[str, tuple[int, ...]]:
+        return {each.code: each.speaker_ids for each in _language_table(_capabilities(**changes))}
+
+    assert voices() == {"eng": (10,), "fra": (15,), "spa": ()}
+    assert voices(speaker_ids={"eng": (3, 1)}) == {"eng": (3, 1), "fra": (15,), "spa": ()}
+    assert voices(speaker_count=12) == {"eng": (10,), "fra": (), "spa": ()}, (
+        "no voice beyond the vocoder's table"
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "license"),
+    [
+        ("---\nlicense: cc-by-nc-4.0\ntags: x\n---\n# M\nlicense: not-this\n", "cc-by-nc-4.0"),
+        ("# M\nlicense: no\n", ""),
+        ("---\nlicense: torn", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+async def test_the_licence_is_the_model_cards(tmp_path: Path, card: str | None, license: str) -> None:
+    path = tmp_path / "README.md"
+    if card is not None:
+        path.write_text(card, encoding="utf-8")
+    assert _license(path) == license
+
+
+async def test_importing_the_service_loads_no_model_library() -> None:
+    heavy = "{'torch', 'transformers', 'onnxruntime', 'grpc'}"
+    code = f"import sys, translate_svc.service; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: ASYNC221
+    assert done.returncode == 0, done.stderr
