@@ -154,7 +154,7 @@ class VocoderTraining:
         return _LAST_LEARNING_RATE + (_PEAK_LEARNING_RATE - _LAST_LEARNING_RATE) * cosine
 
     def _log(self, loss: float) -> None:
-        entry = {"step": self.step, "seconds": round(self.spent_seconds, 1), "loss": round(loss, 4)}
+        entry = {"step": self.step, "elapsed_s": round(self.spent_seconds, 1), "loss": round(loss, 4)}
         entry |= judge(self.vocoder, self.judged)
         with (self.work / "vocoder_log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
