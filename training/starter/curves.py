@@ -27,6 +27,10 @@ PANELS = (
         "text_rates", "text_log.jsonl", "Text stage: held-out rates",
         ("one_wer", "several_wer", "silence_empty_rate", "noise_empty_rate"),
     ),
+    Panel(
+        "vocoder", "vocoder_log.jsonl", "Vocoder stage: loss, held-out log-mel distance",
+        ("loss", "mel_distance_eng", "mel_distance_spa"),
+    ),
     Panel("t2u_loss", "t2u_log.jsonl", "T2U stage: training losses", ("units", "durations")),
     Panel("t2u_accuracy", "t2u_log.jsonl", "T2U stage: held-out unit accuracy", ("held_out_unit_accuracy",)),
 )  # fmt: skip
