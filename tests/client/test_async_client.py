@@ -197,6 +197,19 @@ async def test_a_timeout_while_sending_costs_no_audio(client: AsyncClient, servi
         assert session.samples == stream.total_samples
 
 
+async def test_a_write_that_fails_after_its_timeout_is_told_by_the_next(
+    client: AsyncClient, service: ScriptedService
+) -> None:
+    async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
+        (session,) = service.sessions
+        session.gate.clear()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stream.send(np.zeros(800_000, dtype=np.float32)), 0.3)
+        session.say(errors.OutOfRange("too long", field="audio"))
+        with pytest.raises(errors.OutOfRange):
+            await stream.send(QUIET)
+
+
 async def test_leaving_early_cancels_the_call(
     client: AsyncClient, service: ScriptedService, server: RpcServer
 ) -> None:

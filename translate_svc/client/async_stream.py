@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -120,7 +120,7 @@ class AsyncStream:
     async def end(self) -> None:
         """No more input. Go on iterating: what is in flight is still to come."""
         await self._write(EndInput(self._audio.total_samples))
-        await self._kept(self._call.done_writing())
+        await self._kept(self._call.done_writing)
 
     def feed(self, source: AsyncIterable[Audio] | Iterable[Audio], *, end: bool = True) -> None:
         """Sends all of ``source`` in a task of its own, and then ``end``.
@@ -184,13 +184,14 @@ class AsyncStream:
                 return event
 
     async def _write(self, message: StreamConfig | ClientMessage) -> None:
-        await self._kept(self._call.write(wire.encode_request(message)))
+        request = wire.encode_request(message)
+        await self._kept(lambda: self._call.write(request))
 
-    async def _kept(self, operation: Coroutine[Any, Any, None]) -> None:
+    async def _kept(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs a write to its end even if the caller is cancelled; the next one waits for it."""
         if self._writing is not None and not self._writing.done():
             await asyncio.shield(self._writing)
-        self._writing = asyncio.get_running_loop().create_task(self._translated(operation))
+        self._writing = asyncio.get_running_loop().create_task(self._translated(start()))
         await asyncio.shield(self._writing)
 
     async def _translated(self, operation: Coroutine[Any, Any, T]) -> T:
