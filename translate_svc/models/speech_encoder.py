@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import activation, length_mask
+from translate_svc.models.layers import Embedding, activation, length_mask
 
 Length = TypeVar("Length", int, Tensor)
 
@@ -78,9 +78,7 @@ class ConformerSelfAttention(nn.Module):
         self.linear_k = nn.Linear(size, size)
         self.linear_v = nn.Linear(size, size)
         self.linear_out = nn.Linear(size, size)
-        self.distance_embedding = (
-            nn.Embedding(self.left + self.right + 1, self.head_dim) if relative else None
-        )
+        self.distance_embedding = Embedding(self.left + self.right + 1, self.head_dim) if relative else None
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """``[B, T, hidden]`` under a mask, broadcast to ``[B, 1, T, T]``, True where a key may be seen."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.layers import (
+    Embedding,
     FeedForward,
     MultiHeadAttention,
     activation,
@@ -160,8 +161,8 @@ class UnitDecoder(nn.Module):
         super().__init__()
         size = config.hidden_size
         self.embed_scale = math.sqrt(size) if config.scale_embedding else 1.0
-        self.embed_tokens = nn.Embedding(config.t2u_vocab_size, size)
-        self.embed_char = nn.Embedding(config.char_vocab_size, size)
+        self.embed_tokens = Embedding(config.t2u_vocab_size, size)
+        self.embed_char = Embedding(config.char_vocab_size, size)
         self.pos_emb_alpha_char = nn.Parameter(torch.ones(1))
         self.pos_emb_alpha = nn.Parameter(torch.ones(1))
         self.duration_predictor = DurationPredictor(config)

@@ -18,7 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import FeedForward, MultiHeadAttention, length_mask, sinusoidal_positions
+from translate_svc.models.layers import (
+    Embedding,
+    FeedForward,
+    MultiHeadAttention,
+    length_mask,
+    sinusoidal_positions,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +167,7 @@ class TextDecoder(nn.Module):
         super().__init__()
         self.alignment_layer = alignment_layer
         self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
         table = sinusoidal_positions(max_tokens, config.hidden_size, config.pad_token_id)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.layers import Embedding
 from translate_svc.types import SAMPLES_PER_UNIT
 
 _PRE_KERNEL = 7
@@ -134,9 +135,9 @@ class Vocoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.unit_embedding = nn.Embedding(config.unit_hifi_gan_vocab_size, config.unit_embed_dim)
-        self.speaker_embedding = nn.Embedding(config.vocoder_num_spkrs, config.spkr_embed_dim)
-        self.language_embedding = nn.Embedding(config.vocoder_num_langs, config.lang_embed_dim)
+        self.unit_embedding = Embedding(config.unit_hifi_gan_vocab_size, config.unit_embed_dim)
+        self.speaker_embedding = Embedding(config.vocoder_num_spkrs, config.spkr_embed_dim)
+        self.language_embedding = Embedding(config.vocoder_num_langs, config.lang_embed_dim)
         self.hifi_gan = HifiGan(config)
 
     def forward(self, units: Tensor, voices: Sequence[Voice]) -> Tensor:
