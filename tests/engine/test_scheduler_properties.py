@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,6 +19,10 @@ from tests.engine.world import Script, World
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
+
+pytestmark = pytest.mark.timeout(
+    600
+)  # seconds of work, and room for a machine that is busy with other things
 
 TEXT_IDS = FakeTokenizer().text_ids
 
@@ -100,5 +105,5 @@ class SchedulerMachine(RuleBasedStateMachine):
 
 TestScheduler = SchedulerMachine.TestCase
 TestScheduler.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

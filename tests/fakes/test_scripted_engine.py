@@ -36,14 +36,17 @@ class Inbox:
     def __init__(self) -> None:
         self.events: list[EngineEvent] = []
         self._finished = asyncio.Event()
+        self.spoke = asyncio.Event()
 
     def __call__(self, event: EngineEvent) -> None:
         self.events.append(event)
+        if isinstance(event, WaveformPiece):
+            self.spoke.set()
         if isinstance(event, RequestFinished):
             self._finished.set()
 
     async def finished(self) -> FinishStatus:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._finished.wait()
         assert isinstance(self.events[-1], RequestFinished)
         return self.events[-1].status
@@ -74,7 +77,9 @@ async def test_it_says_what_the_script_says_in_the_order_of_the_contract() -> No
 async def test_pieces_wait_for_credit() -> None:
     engine, inbox = ScriptedEngine(lambda _: script_of(QUICK), initial_credit_pieces=1), Inbox()
     engine.submit(request("a", speech=True), inbox)
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        await inbox.spoke.wait()
+    await asyncio.sleep(0.02)
     assert inbox.kinds().count("WaveformPiece") == 1
     engine.grant("a", 0)
     assert await inbox.finished() is FinishStatus.OK

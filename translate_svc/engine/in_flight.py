@@ -28,10 +28,6 @@ class InFlight:
         items: tuple[SequenceItem, ...] = (*plan.decode, *plan.text_to_unit, *plan.vocode)
         self._sequences = {state.key: (item, state) for item, state in zip(items, sequences, strict=True)}
 
-    def __contains__(self, sequence: SequenceState) -> bool:
-        entry = self._sequences.get(sequence.key)
-        return entry is not None and entry[1] is sequence
-
     def settle_request(self, request_id: str) -> RequestState:
         """Takes out an encoding.
 

@@ -113,8 +113,7 @@ class Scheduler:
             return
         granted = state.sequences[sequence]
         granted.credit_pieces += pieces
-        in_flight = self._in_flight is not None and granted in self._in_flight
-        if granted.phase is Phase.VOCODE and not in_flight:
+        if granted.phase is Phase.VOCODE:
             self._queues.await_turn(granted)
 
     # ---------------------------------------------------------------- one step
