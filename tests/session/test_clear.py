@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
@@ -210,7 +210,7 @@ def test_what_was_cleared_is_committed() -> None:
     chunk=st.sampled_from([160, 1_600, 16_000]),
     read_delay_s=st.sampled_from([0.0, 0.01, 0.3]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_contract_holds_whenever_it_is_cleared(
     clears_after_s: list[float], in_flight: int, chunk: int, read_delay_s: float
 ) -> None:

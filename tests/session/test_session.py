@@ -203,7 +203,7 @@ def test_floats_that_are_no_audio_are_refused(sample: float) -> None:
         async with house() as home:
             session = home.open(stream)
             with pytest.raises(InvalidArgument) as caught:
-                await session.receive(AudioInput(np.float32([0.0, sample]).tobytes()))
+                await session.receive(AudioInput(np.array([0.0, sample], np.float32).tobytes()))
         assert caught.value.field == "audio.data"
 
     play(scenario())

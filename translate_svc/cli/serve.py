@@ -7,15 +7,15 @@ import logging
 import signal
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from translate_svc.cli.logs import configure_logs
 from translate_svc.config import Settings
-from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.server import RpcServer
-from translate_svc.service import Service
+
+if TYPE_CHECKING:
+    from translate_svc.rpc.server import RpcServer
 
 READY_PREFIX = "translate-svc is ready on "
 """Begins the one line on stdout; the address follows."""
@@ -54,6 +54,11 @@ def serve(
 
 async def _run(settings: Settings) -> int:
     """Serves until a signal or the loss of the engine; returns the exit code."""
+    # here, for it needs the extra "server", and the other commands do not
+    from translate_svc.rpc.options import RpcOptions
+    from translate_svc.rpc.server import RpcServer
+    from translate_svc.service import Service
+
     loop = asyncio.get_running_loop()
     signals, lost = asyncio.Queue[None](), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

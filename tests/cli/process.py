@@ -1,0 +1,55 @@
+"""The command as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from translate_svc.cli.serve import READY_PREFIX
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTER = str(ROOT / "model_cache" / "starter")
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's, without any settings but those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}
+    return kept | {"OMP_NUM_THREADS": "1"} | dict(variables or {})
+
+
+async def start(*arguments: str, variables: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+    """``translate-svc`` with both outputs in pipes."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "translate_svc", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env=environment(variables),
+    )
+
+
+async def run(*arguments: str, variables: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command that ends by itself."""
+    process = await start(*arguments, variables=variables)
+    output, error = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode(), error.decode()
+
+
+@asynccontextmanager
+async def serving(*flags: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A server on the starter checkpoint that is ready, and its address."""
+    process = await start("serve", "--model", STARTER, "--port", "0", *flags)
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        assert line.startswith(READY_PREFIX), line
+        yield process, line.removeprefix(READY_PREFIX).strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

@@ -1,0 +1,132 @@
+"""``translate-svc serve`` as its operator meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from tests.cli.process import STARTER, environment, run, serving
+from translate_svc.client import AsyncClient
+from translate_svc.errors import Unavailable
+from translate_svc.types import Closed, GoAway
+
+
+async def _log(process: asyncio.subprocess.Process) -> list[dict[str, str]]:
+    _, error = await process.communicate()
+    return [json.loads(line) for line in error.decode().splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+async def test_it_says_where_it_listens_and_stops_when_told(name: signal.Signals) -> None:
+    async with serving() as (process, address):
+        async with AsyncClient(address) as client:
+            info = await client.info()
+            assert info.model.name == "starter"
+            assert {language.code for language in await client.languages()} == {"eng", "spa"}
+        process.send_signal(name)
+        log = await asyncio.wait_for(_log(process), 60)
+        assert process.returncode == 0
+    assert all({"time", "level", "logger", "message"} <= entry.keys() for entry in log)
+    assert log[-1]["message"] == "stopped"
+
+
+async def test_a_live_stream_is_told_and_may_end_by_itself() -> None:
+    async with serving("--drain-grace-s", "30") as (process, address), AsyncClient(address) as client:
+        async with client.stream(targets=["es"], source="en", sample_rate_hz=16_000) as stream:
+            await stream.send(np.zeros(16_000, np.float32))
+            process.send_signal(signal.SIGTERM)
+            kinds = []
+            async for event in stream:
+                kinds.append(type(event))
+                if isinstance(event, GoAway):
+                    assert event.deadline_ms == 30_000
+                    await stream.end()
+            assert kinds[-1] is Closed
+        await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0
+
+
+async def test_a_second_signal_does_not_wait_for_streams() -> None:
+    async with serving("--drain-grace-s", "3600") as (process, address), AsyncClient(address) as client:
+        async with client.stream(targets=["es"], source="en", sample_rate_hz=16_000) as stream:
+
+            async def hasten() -> None:
+                async for event in stream:
+                    if isinstance(event, GoAway):
+                        process.send_signal(signal.SIGTERM)
+
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(Unavailable):
+                await hasten()
+        await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "said"),
+    [
+        ((), {"TRANSLATE_SVC_MAX_STREAMS": "lots"}, "TRANSLATE_SVC_MAX_STREAMS: must be a whole number"),
+        ((), {"TRANSLATE_SVC_MODLE": "x"}, "TRANSLATE_SVC_MODLE: is not a setting"),
+        (("--max-streams", "0"), {}, "--max-streams: must be"),
+        (("--min-silence-ms", "10"), {}, "--min-silence-ms: must be within"),
+        (("--model", "no-such-model"), {}, "model: no model directory at"),
+        (("--model", "tests/data"), {}, "config.json: is missing"),
+        (("--device", "toaster", "--model", STARTER), {}, "device: is neither cpu nor"),
+        (("--host", "0.0.0.0", "--model", STARTER), {}, "address: is not loopback"),
+    ],
+)
+async def test_what_is_wrong_is_one_line_and_an_exit_code(
+    flags: tuple[str, ...], variables: Mapping[str, str], said: str
+) -> None:
+    code, output, error = await run("serve", *flags, variables=variables)
+    complaints = [line for line in error.splitlines() if not line.startswith("{")]
+    assert (code, output) == (1, "")
+    assert len(complaints) == 1
+    assert complaints[0].startswith(f"translate-svc: {said}")
+
+
+async def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, _, error = await run("serve", "--model", STARTER, "--port", str(taken.getsockname()[1]))
+    assert code == 1
+    assert "translate-svc: address: cannot be bound" in error
+
+
+_WITHOUT_THE_EXTRA = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "onnxruntime", "grpc_health", "grpc_reflection"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+sys.argv = ["translate-svc", *sys.argv[1:]]
+from translate_svc.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("command", "code"), [("--help", 0), ("serve", 1)])
+async def test_without_the_extra_it_says_so(command: str, code: int) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _WITHOUT_THE_EXTRA, command),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(),
+    )
+    output, error = (text.decode() for text in await process.communicate())
+    assert process.returncode == code, error
+    if code:
+        assert error.splitlines()[-1].endswith("pip install 'translate-svc[server]'")
+        assert "Traceback" not in error
+    else:
+        assert "serve" in output
+        assert "demo" in output
