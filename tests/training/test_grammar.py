@@ -29,7 +29,7 @@ def pairs(grammar: Grammar) -> list[Pair]:
 def test_it_is_as_large_as_the_card_says(grammar: Grammar, pairs: list[Pair]) -> None:
     with_slots = [name for name, part in grammar.pairs.items() if len(part) > 1]
     assert 55 <= len(with_slots) <= 80
-    assert len(pairs) > 15_000
+    assert len(pairs) > 10_000
 
 
 @pytest.mark.parametrize(("source", "target"), [LANGUAGES, LANGUAGES[::-1]])
@@ -62,7 +62,7 @@ def test_spanish_articles_and_adjectives_agree(pairs: list[Pair]) -> None:
     wrong = re.compile(
         rf"\b(?:el|un|este|del|al) {_FEMININE}\b|\b(?:la|una|esta) {_MASCULINE}\b|\bde el\b|\ba el\b"
         rf"|\b{_FEMININE} (?:es demasiado|está muy) \w+o\b|\b(?:zapatos|pantalones) son demasiado \w+[^s]\b"
-        rf"|\b(?:las|los) \w+ (?:está|es|cuesta|gusta)\b|\b(?:gafas|verduras|patatas) \w*o(?:s)?\b",
+        rf"|\b(?:las|los) \w+ (?:está|es|cuesta|gusta)\b|\b(?:gafas|nueces|manos) \w*o(?:s)?\b",
         re.IGNORECASE,
     )
     found = {match[0] for pair in pairs if (match := wrong.search(pair.text["spa"]))}
@@ -74,7 +74,7 @@ def test_english_articles_and_verbs_agree(pairs: list[Pair]) -> None:
         r"\ba [aeio]\w*|\ban [^aeiou]|\bI (?:is|are|has|wants|needs|likes)\b"
         r"|\b(?:he|she) (?:are|am|have|want|need|like)\b"
         r"|\b(?:we|my parents) (?:is|am|has|wants|needs|likes|does)\b|\bthis (?:shoes|pants|glasses)\b"
-        r"|\b(?:shoes|pants|glasses|restrooms|vegetables) (?:is|costs|does)\b",
+        r"|\b(?:shoes|pants|glasses|restrooms|eggs) (?:is|costs|does)\b",
         re.IGNORECASE,
     )
     found = {match[0] for pair in pairs if (match := wrong.search(pair.text["eng"]))}
@@ -113,9 +113,9 @@ def test_some_sentences_in_full(pairs: list[Pair]) -> None:
         "My parents do not like cheese.": "A mis padres no les gusta el queso.",
         "It is half past one.": "Es la una y media.",
         "It is ten past three.": "Son las tres y diez.",
-        "I would like an ice cream, please.": "Quisiera un helado, por favor.",
+        "Is there an airport near here?": "¿Hay un aeropuerto cerca de aquí?",
         "Are these your glasses?": "¿Son estas sus gafas?",
-        "We are going to the beach tomorrow.": "Vamos a la playa mañana.",
+        "We are going to the library tomorrow.": "Vamos a la biblioteca mañana.",
         "My eyes hurt.": "Me duelen los ojos.",
     }.items():
         assert english_to_spanish[english] == spanish

@@ -33,7 +33,7 @@ def starter_config() -> SeamlessM4Tv2Config:
         vocab_size=VOCABULARY_SIZE, t2u_vocab_size=UNIT_COUNT + UNIT_OFFSET, char_vocab_size=64,
         hidden_size=HIDDEN_SIZE,
         initializer_range=0.05, max_position_embeddings=512, encoder_layerdrop=0.0, decoder_layerdrop=0.0,
-        activation_function="relu", dropout=0.1, attention_dropout=0.1, activation_dropout=0.0,
+        activation_function="relu", dropout=0.0, attention_dropout=0.0, activation_dropout=0.0,
         encoder_layers=2, encoder_ffn_dim=384, encoder_attention_heads=heads,
         decoder_layers=3, decoder_ffn_dim=feed_forward, decoder_attention_heads=heads,
         decoder_start_token_id=EOS_ID, pad_token_id=PAD_ID, bos_token_id=BOS_ID, eos_token_id=EOS_ID,
