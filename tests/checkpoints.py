@@ -1,50 +1,85 @@
-"""Checkpoints, utterances and the oracle that tests of models and runner share."""
+"""Checkpoints, utterances, an oracle and a driver that the tests of models and runner share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import atexit
+import functools
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import soundfile
 import torch
 import transformers
 
+from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.engine.model_runner import ModelRunner
+from translate_svc.engine.plan import (
+    DecodeItem,
+    EncodeItem,
+    SequenceKey,
+    StepPlan,
+    StepResult,
+    TextToUnitItem,
+    VocodeItem,
+)
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.types import Samples
 
-STARTER = Path(__file__).parents[1] / "model_cache" / "starter"
 EOS = 3
-MAX_TOKENS = 64
+MAX_NEW_TOKENS = 24
+_STARTER = Path(__file__).parents[1] / "model_cache" / "starter"
+_CLIPS = Path(__file__).parent / "data"
+_STARTER_CLIPS = ("eng_1", "spa_1", "eng_two", "eng_2", "spa_two", "silence")
 
 
-def utterance(samples: int, seed: int) -> Samples:
-    """Tones that wander, with noise: something for the encoder to tell apart. Deterministic."""
+@functools.cache
+def checkpoint_folder(name: str) -> Path:
+    """``tiny`` is built once a process; ``starter`` is the committed one."""
+    if name == "starter":
+        return _STARTER
+    folder = Path(tempfile.mkdtemp(prefix="tiny-checkpoint-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return build_tiny_checkpoint(folder / name)
+
+
+def wandering_tone(samples: int, seed: int) -> Samples:
+    """Harmonics of a moving pitch, with noise: something for the encoder to tell apart. Deterministic."""
     rng = np.random.default_rng(seed)
     time = np.arange(samples) / 16_000
-    pitch = (
-        150 + 80 * rng.random() + 200 * np.abs(np.interp(time * 6, np.arange(200), rng.standard_normal(200)))
-    )
-    phase = np.cumsum(pitch) / 16_000 * 2 * np.pi
+    pitch_hz = 150 + 80 * rng.random() + 200 * np.abs(np.interp(time * 6, range(200), rng.normal(size=200)))
+    phase = np.cumsum(pitch_hz) / 16_000 * 2 * np.pi
     loudness = np.abs(np.sin(time * 2 * np.pi * (1 + 3 * rng.random())))
-    voiced = sum(np.sin(k * phase) / k for k in range(1, 9))
-    return (0.2 * loudness * voiced + 0.02 * rng.standard_normal(samples)).astype(np.float32)
+    voiced = np.sum([np.sin(k * phase) / k for k in range(1, 9)], axis=0)
+    mixed: Samples = (0.2 * loudness * voiced + 0.02 * rng.normal(size=samples)).astype(np.float32)
+    return mixed
 
 
-def utterances() -> list[Samples]:
-    """Every remainder of (20 ms frames) mod 8, even and odd numbers of mel frames."""
-    lengths = [400 + 160 * (mel_frames - 1) + 37 for mel_frames in range(64, 200, 9)]
-    return [utterance(length, seed) for seed, length in enumerate(lengths)]
+def tones(count: int = 16) -> list[Samples]:
+    """Every remainder of (20 ms frames) mod 8; even and odd numbers of mel frames."""
+    return [wandering_tone(400 + 160 * (63 + 9 * index) + 37, index) for index in range(count)]
+
+
+@functools.cache
+def utterances(name: str) -> tuple[Samples, ...]:
+    """Utterances that the checkpoint has something to say about, of different lengths."""
+    if name == "tiny":
+        return tuple(tones())
+    return tuple(soundfile.read(_CLIPS / f"{clip}.flac", dtype="float32")[0] for clip in _STARTER_CLIPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Translated:
-    """Everything the pipeline makes of one utterance. ``token_ids`` without prompt and end."""
+    """Everything that is made of one utterance. ``token_ids`` without prompt and end."""
 
     token_ids: tuple[int, ...]
     finished: bool
-    units: np.ndarray[Any, np.dtype[np.int64]]
+    units: npt.NDArray[np.int64]
     samples: Samples
 
 
@@ -52,32 +87,139 @@ class Oracle:
     """transformers' own greedy ``generate`` for one utterance, its vocoder durations forced to 1."""
 
     def __init__(self, folder: Path) -> None:
-        self.model = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=torch.float32).eval()
-        self.features = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
+        self.model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=torch.float32).eval()
+        self.features: Any = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
         predictor = self.model.vocoder.dur_predictor
         with torch.no_grad():
             predictor.proj.weight.zero_()
             predictor.proj.bias.fill_(float(np.log(2)))
 
-    def translate(self, samples: Samples, language: str, speaker_id: int, max_new_tokens: int) -> Translated:
-        features = self.features(samples, sampling_rate=16_000, return_tensors="pt")
-        settings = {"tgt_lang": language, "max_new_tokens": max_new_tokens}
-        with torch.no_grad():
-            text = self.model.generate(**features, generate_speech=False, **settings).sequences[0].tolist()
-            finished = text[-1] == EOS
-            tokens = tuple(text[2:-1] if finished else text[2:])
-            if not tokens or not finished:  # no text crashes transformers, the limit makes it drop a token
-                return Translated(tokens, finished, np.empty(0, np.int64), np.empty(0, np.float32))
-            spoken = self.model.generate(
-                **features, speaker_id=speaker_id, return_intermediate_token_ids=True, **settings
-            )
+    def inputs(self, *utterances: Samples) -> Any:
+        """``input_features`` and ``attention_mask``."""
+        return self.features(list(utterances), sampling_rate=16_000, return_tensors="pt")
+
+    @torch.no_grad()
+    def translate(self, samples: Samples, language: str, speaker_id: int) -> Translated:
+        """Units and samples are empty where transformers fails: without text it crashes, at the token limit
+        it drops the last token from the speech."""
+        settings = {"tgt_lang": language, "max_new_tokens": MAX_NEW_TOKENS}
+        inputs = self.inputs(samples)
+        text = self.model.generate(**inputs, generate_speech=False, **settings).sequences[0].tolist()
+        finished = text[-1] == EOS
+        tokens = tuple(text[2:-1] if finished else text[2:])
+        if not tokens or not finished:
+            return Translated(tokens, finished, np.empty(0, np.int64), np.empty(0, np.float32))
+        spoken = self.model.generate(
+            **inputs, speaker_id=speaker_id, return_intermediate_token_ids=True, **settings
+        )
         units = spoken.unit_sequences[0].numpy() - self.model.config.vocoder_offset
         return Translated(tokens, True, units, spoken.waveform[0].numpy())
 
 
-def runner_for(folder: Path, *, slots: int = 8, **options: Any) -> ModelRunner:
+@functools.cache
+def oracle(name: str) -> Oracle:
+    """One per checkpoint and process."""
+    return Oracle(checkpoint_folder(name))
+
+
+def new_runner(name: str, *, slots: int = 8, **options: Any) -> ModelRunner:
     """A runner for utterances of up to ten seconds."""
-    checkpoint = Checkpoint.open(folder)
-    return ModelRunner(
-        checkpoint, max_slots=slots, max_source_samples=160_000, max_tokens=MAX_TOKENS, **options
-    )
+    sizes = {"max_slots": slots, "max_source_samples": 160_000, "max_tokens": MAX_NEW_TOKENS + 2}
+    return ModelRunner(Checkpoint.open(checkpoint_folder(name)), **(sizes | options))
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One utterance into one language, in ``slot``, joining at step ``start``."""
+
+    samples: Samples
+    language: str
+    speaker_id: int
+    slot: int
+    start: int = 0
+    token_ids: list[int] = field(default_factory=list)
+    fed: int = 0
+    finished: bool = False
+
+    def next_token(self) -> int | None:
+        """What to feed next, None when the text is complete and all of it was fed."""
+        return None if self.fed == len(self.token_ids) else self.token_ids[self.fed]
+
+
+class Driver:
+    """Drives a runner as a scheduler would; everything that can share a step does."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.runner = new_runner(name, **options)
+        self._languages = Checkpoint.open(checkpoint_folder(name)).maps.text_languages
+        self._requests = 0
+
+    def execute(self, **items: Sequence[Any]) -> StepResult:
+        """One plan in which nothing may fail."""
+        result = self.runner.execute(StepPlan(**{stage: tuple(each) for stage, each in items.items()}))
+        assert not result.failures, result.failures
+        return result
+
+    def translate(self, jobs: Sequence[Job]) -> list[Translated]:
+        """All jobs to their ends; each joins the running batch at its own step."""
+        self._requests += 1
+        keys = {SequenceKey(f"{self._requests}-{index}", 0): job for index, job in enumerate(jobs)}
+        step = 0
+        while live := {key: job for key, job in keys.items() if step < job.start or not self._fed(job)}:
+            joining = {key: job for key, job in live.items() if job.start == step}
+            for job in joining.values():
+                job.token_ids = [EOS, self._languages[job.language]]
+            if joining:
+                self.execute(
+                    encode=[
+                        EncodeItem(key.request_id, job.samples, (job.slot,)) for key, job in joining.items()
+                    ]
+                )
+            running = {key: job for key, job in live.items() if job.start <= step}
+            if running:
+                self._advance(running)
+            step += 1
+        units = self._units(keys)
+        waveforms = self._waveforms(keys, units)
+        return [
+            Translated(tuple(job.token_ids[2:]), job.finished, units[key], waveforms[key])
+            for key, job in keys.items()
+        ]
+
+    @staticmethod
+    def _fed(job: Job) -> bool:
+        return bool(job.token_ids) and job.next_token() is None
+
+    def _advance(self, running: dict[SequenceKey, Job]) -> None:
+        items = [
+            DecodeItem(key, job.slot, job.fed, job.token_ids[job.fed], attention=True)
+            for key, job in running.items()
+        ]
+        for decoded in self.execute(decode=items).decoded:
+            job = running[decoded.key]
+            job.fed += 1
+            if job.fed < 2 or job.fed == MAX_NEW_TOKENS + 2:
+                continue
+            job.finished = decoded.token_id == EOS
+            if not job.finished:
+                job.token_ids.append(decoded.token_id)
+
+    def _units(self, keys: dict[SequenceKey, Job]) -> dict[SequenceKey, npt.NDArray[np.int64]]:
+        items = [
+            TextToUnitItem(key, job.slot, tuple(job.token_ids), job.language, 1.0)
+            for key, job in keys.items()
+        ]
+        return {made.key: made.units for made in self.execute(text_to_unit=items).units}
+
+    def _waveforms(
+        self, keys: dict[SequenceKey, Job], units: dict[SequenceKey, npt.NDArray[np.int64]]
+    ) -> dict[SequenceKey, Samples]:
+        waveforms = {key: np.empty(0, np.float32) for key in keys}
+        items = [
+            VocodeItem(key, units[key], 0, len(units[key]), job.language, job.speaker_id)
+            for key, job in keys.items()
+            if len(units[key])
+        ]
+        if items:
+            waveforms |= {made.key: made.samples for made in self.execute(vocode=items).vocoded}
+        return waveforms

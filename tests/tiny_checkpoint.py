@@ -23,6 +23,8 @@ UNIT_COUNT = 60
 UNIT_OFFSET = 4
 SPEAKER_COUNT = 6
 MODEL_SEED = 8
+UNMAPPED_TOKEN_ID = 41
+"""A piece that ``id_to_text`` lacks: checkpoints have such ids."""
 
 _TEXT = (
     "the train leaves at seven, and the bus at nine.",
@@ -174,7 +176,9 @@ def _generation_config(pieces: list[str]) -> Any:
         text_decoder_lang_to_code_id={code: first_language + i for i, code in enumerate(LANGUAGES)},
         t2u_lang_code_to_id={code: 64 + i for i, code in enumerate(SPEECH_LANGUAGES)},
         vocoder_lang_code_to_id={code: i for i, code in enumerate(SPEECH_LANGUAGES)},
-        id_to_text={str(index + 1): piece for index, piece in enumerate(pieces) if index != 40},
+        id_to_text={
+            str(index + 1): piece for index, piece in enumerate(pieces) if index + 1 != UNMAPPED_TOKEN_ID
+        },
         char_to_id={character: 4 + i for i, character in enumerate(characters)},
     )
 

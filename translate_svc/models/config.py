@@ -23,6 +23,7 @@ MEL_STACK = 2
 """Mel frames stacked into one frame of the speech encoder (20 ms)."""
 
 ACTIVATIONS = ("relu", "gelu", "swish", "silu")
+_SIGNED = frozenset({"speech_encoder_left_chunk_num"})
 _NULLABLE = frozenset({"speech_encoder_chunk_size", "position_embeddings_type"})
 
 
@@ -167,7 +168,7 @@ def _convert(value: Any, default: Any, name: str, field: str) -> Any:
     if isinstance(default, float) and type(value) is int:
         return float(value)
     value = _tuples(value)
-    if not _alike(value, default):
+    if not _alike(value, default) or (type(value) is int and value < 0 and name not in _SIGNED):
         raise CheckpointError(f"{name} has the value {value!r}, which is not of its type", field=field)
     return value
 
@@ -177,9 +178,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _alike(value: Any, sample: Any) -> bool:
-    """Same type, element by element; no integer of the configuration is negative."""
+    """Same type, element by element."""
     if type(value) is not type(sample):
         return False
-    if isinstance(value, tuple):
-        return all(_alike(item, sample[0]) for item in value)
-    return type(value) is not int or value >= 0
+    return not isinstance(value, tuple) or all(_alike(item, sample[0]) for item in value)
