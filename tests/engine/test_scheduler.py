@@ -1,66 +1,23 @@
-"""Single rules of the scheduler, each on the smallest scene that shows it."""
+"""Single rules of the scheduler: what becomes of a text, and who is admitted when."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from tests.engine.world import SMALL, Script, World
-from tests.fakes.fake_runner import FakeTranslation
-from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import Failure, SequenceKey, StageReport, StepPlan, StepResult
+from tests.engine.scenes import ONE, ROOMY, SPACE, TWO, finish, run_to, says, together
+from tests.engine.world import World
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
-    RequestFinished,
     SequenceFinished,
     SequenceSpec,
     TextFinished,
-    TokenDecoded,
-    WaveformPiece,
 )
 from translate_svc.engine.sequence import Phase
-from translate_svc.errors import EngineError, InvalidArgument
-
-ONE, TWO = FakeTokenizer().text_ids[:2]
-SPACE = FakeTokenizer().text_ids[4]
-ROOMY = dataclasses.replace(
-    SMALL, max_slots=8, encode_budget_frames=100, text_to_unit_budget_tokens=100, vocode_budget_units=100
-)
-
-
-def says(
-    *token_ids: int, units: int = 0, speech: bool = False, fails_at: str | None = None, frames: int = 1
-) -> Script:
-    return Script(frames, ((speech, FakeTranslation(token_ids, units, fails_at)),))
-
-
-def together(*scripts: Script) -> Script:
-    """The sequences of several scripts as one request."""
-    return Script(scripts[0].frames, tuple(sequence for script in scripts for sequence in script.sequences))
-
-
-def run_to(world: World, request_id: str, phase: Phase) -> None:
-    for _ in range(50):
-        if phase in world.scheduler.phases(request_id):
-            return
-        assert world.step()
-    raise AssertionError(f"{phase} is not reached")
-
-
-def finish(world: World, request_id: str) -> RequestFinished:
-    world.run(200)
-    world.check_result(request_id)
-    last = world.events[request_id][-1]
-    assert isinstance(last, RequestFinished)
-    return last
-
-
-# -------------------------------------------------------------------- texts and how they end
+from translate_svc.errors import InvalidArgument
 
 
 def test_the_prompt_is_fed_and_its_first_prediction_is_not_text() -> None:
@@ -155,81 +112,6 @@ def test_a_poisoned_item_fails_alone(stage: str) -> None:
     assert [each.status for each in fine] == [FinishStatus.FAILED if stage == "encode" else FinishStatus.OK]
 
 
-# -------------------------------------------------------------------- aborts
-
-
-SCENES = (Phase.WAITING, Phase.DECODE, Phase.T2U, Phase.VOCODE)
-
-
-def at(phase: Phase) -> tuple[World, str]:
-    """A request that has just come to ``phase`` (in WAITING all slots are taken by another)."""
-    world = World()
-    if phase is Phase.WAITING:
-        world.submit(together(says(ONE, TWO), says(ONE, TWO), says(ONE, TWO)))
-        world.step()
-    request_id = world.submit(together(says(ONE, units=30, speech=True), says(*(TWO,) * 4)))
-    if phase is not Phase.WAITING:
-        run_to(world, request_id, phase)
-    return world, request_id
-
-
-@pytest.mark.parametrize("phase", SCENES)
-def test_abort_between_steps(phase: Phase) -> None:
-    world, request_id = at(phase)
-    heir = world.submit(together(says(TWO), says(ONE)))
-    world.abort(request_id)
-    assert request_id not in {key.request_id for key in world.scheduler.slot_owners.values()}
-    assert finish(world, heir).status is FinishStatus.OK
-    assert all(key.request_id != request_id for plan in world.runner.plans[-2:] for key in _keys(plan))
-
-
-@pytest.mark.parametrize("phase", SCENES)
-@pytest.mark.parametrize("resubmit", [False, True])
-def test_abort_while_the_result_is_on_its_way(phase: Phase, resubmit: bool) -> None:
-    """``World.step`` sees to it that no event of the aborted request comes out, nor of its namesake too
-    early.
-    """
-    world, request_id = at(phase)
-    world.step(abort_in_flight=request_id, resubmit=resubmit)
-    heir = world.submit(says(TWO))
-    assert finish(world, heir).status is FinishStatus.OK
-    if resubmit:
-        world.grant(request_id, 0, 99)
-        assert finish(world, request_id).status is FinishStatus.OK
-    assert world.scheduler.live_requests == 0
-
-
-def test_abort_while_it_is_encoded() -> None:
-    world = World()
-    request_id = world.submit(says(ONE))
-    world.step(abort_in_flight=request_id)
-    assert not world.scheduler.has_work
-    assert world.scheduler.slot_owners == {}
-
-
-def test_abort_and_grant_of_strangers_are_ignored() -> None:
-    world = World()
-    request_id = world.submit(says(ONE))
-    world.scheduler.abort("stranger")
-    for name, sequence, pieces in (
-        ("stranger", 0, 1),
-        (request_id, 1, 1),
-        (request_id, -1, 1),
-        (request_id, 0, -5),
-    ):
-        world.scheduler.grant(name, sequence, pieces)
-    assert finish(world, request_id).status is FinishStatus.OK
-    world.scheduler.abort(request_id)
-
-
-def _keys(plan: StepPlan) -> list[SequenceKey]:
-    decode = [item.key for item in plan.decode]
-    return decode + [item.key for item in plan.text_to_unit] + [item.key for item in plan.vocode]
-
-
-# -------------------------------------------------------------------- admission and budgets
-
-
 def test_the_first_in_line_is_not_passed_by_a_smaller_one() -> None:
     world = World()
     long = world.submit(says(*(ONE,) * 4))
@@ -290,161 +172,3 @@ def test_an_id_in_use_is_refused() -> None:
     with pytest.raises(InvalidArgument) as caught:
         world.scheduler.add(Request("a", np.zeros(1, np.float32), (SequenceSpec("eng"),)))
     assert caught.value.field == "request_id"
-
-
-# -------------------------------------------------------------------- pieces and credit
-
-
-def pieces_of(world: World, request_id: str) -> list[int]:
-    """Lengths in units of the pieces delivered."""
-    return [len(e.samples) // 320 for e in world.events[request_id] if isinstance(e, WaveformPiece)]
-
-
-@pytest.mark.parametrize(
-    ("units", "pieces"),
-    [
-        (1, [1]),
-        (24, [24]),
-        (49, [49]),
-        (50, [25, 25]),
-        (299, [25, 50, 100, 124]),
-        (300, [25, 50, 100, 100, 25]),
-        (301, [25, 50, 100, 100, 26]),
-    ],
-)
-def test_pieces_start_short_double_and_leave_no_splinter(units: int, pieces: list[int]) -> None:
-    world = World(EngineLimits(initial_credit_pieces=99))
-    request_id = world.submit(says(ONE, units=units, speech=True))
-    finish(world, request_id)
-    assert pieces_of(world, request_id) == pieces
-
-
-def test_pieces_wait_for_credit_and_hold_nobody_up() -> None:
-    world = World(dataclasses.replace(ROOMY, initial_credit_pieces=0))
-    stalled = world.submit(says(ONE, units=30, speech=True))
-    world.run(50)
-    assert pieces_of(world, stalled) == []
-    other = world.submit(says(ONE, units=30, speech=True))
-    world.grant(other, 0, 99)
-    assert finish(world, other).status is FinishStatus.OK
-    world.grant(stalled, 0, 2)
-    world.run(50)
-    assert pieces_of(world, stalled) == [3, 6]
-    world.grant(stalled, 0, 99)
-    assert finish(world, stalled).status is FinishStatus.OK
-
-
-def test_credit_granted_early_is_kept() -> None:
-    world = World(dataclasses.replace(ROOMY, initial_credit_pieces=0))
-    request_id = world.submit(says(ONE, units=30, speech=True))
-    world.grant(request_id, 0, 99)
-    assert finish(world, request_id).status is FinishStatus.OK
-
-
-def test_a_grant_during_the_step_does_not_put_a_speech_in_line_twice() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, units=30, speech=True))
-    run_to(world, request_id, Phase.VOCODE)
-    plan = world.scheduler.schedule()
-    assert plan.vocode
-    world.scheduler.grant(request_id, 0, 1)
-    events = world.scheduler.update(plan, world.runner.execute(plan))
-    assert len(events) == 1
-    assert len(world.scheduler.schedule().vocode) == 1
-
-
-def test_speeches_take_turns() -> None:
-    world = World(dataclasses.replace(SMALL, vocode_budget_units=1, initial_credit_pieces=99))
-    ids = [world.submit(says(ONE, units=30, speech=True)) for _ in range(3)]
-    world.run(100)
-    turns = [item.key.request_id for plan in world.runner.plans for item in plan.vocode]
-    assert turns == ids * 5  # 3, 6, 8, 8 and 5 units each
-
-
-# -------------------------------------------------------------------- the runner's side of the contract
-
-
-def test_timings_add_up_the_steps_shared_and_keep_the_largest_batch() -> None:
-    world = World(ROOMY)
-    first = world.submit(together(says(ONE), says(ONE, TWO)))
-    world.step()
-    second = world.submit(says(ONE))
-    world.run(50)
-    timings = {}
-    for request_id in (first, second):
-        last = world.events[request_id][-1]
-        assert isinstance(last, RequestFinished)
-        timings[request_id] = {each.stage: (each.duration_ms, each.batch_size) for each in last.timings}
-    assert timings[first] == {"encode": (1.0, 1), "decode": (4.0, 3)}  # one millisecond a stage and step
-    assert timings[second] == {"encode": (1.0, 1), "decode": (3.0, 3)}
-
-
-def _drop(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, decoded=())
-
-
-def _twice(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, decoded=result.decoded * 2)
-
-
-def _both(result: StepResult) -> StepResult:
-    key = result.decoded[0].key
-    return dataclasses.replace(result, failures=(Failure(*key, "decode", "poisoned"),))
-
-
-def _foreign(result: StepResult) -> StepResult:
-    stranger = dataclasses.replace(result.decoded[0], key=SequenceKey("stranger", 0))
-    return dataclasses.replace(result, decoded=(*result.decoded, stranger))
-
-
-def _unknown_stage(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, stages=(StageReport("beam", 1.0, 1),))
-
-
-def _foreign_failure(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, failures=(Failure("stranger", None, "encode", "poisoned"),))
-
-
-@pytest.mark.parametrize("break_contract", [_drop, _twice, _both, _foreign, _unknown_stage, _foreign_failure])
-def test_a_runner_that_breaks_the_contract_is_found_out(
-    break_contract: Callable[[StepResult], StepResult],
-) -> None:
-    world = World()
-    world.submit(says(ONE))
-    world.step()
-    plan = world.scheduler.schedule()
-    with pytest.raises(EngineError, match="runner"):
-        world.scheduler.update(plan, break_contract(world.runner.execute(plan)))
-
-
-def test_a_piece_of_the_wrong_length_is_found_out() -> None:
-    world = World()
-    run_to(world, world.submit(says(ONE, units=9, speech=True)), Phase.VOCODE)
-    plan = world.scheduler.schedule()
-    result = world.runner.execute(plan)
-    short = dataclasses.replace(result.vocoded[0], samples=result.vocoded[0].samples[:-1])
-    with pytest.raises(EngineError, match="wrong length"):
-        world.scheduler.update(plan, dataclasses.replace(result, vocoded=(short,)))
-
-
-def test_schedule_and_update_alternate() -> None:
-    world = World()
-    world.submit(says(ONE))
-    plan = world.scheduler.schedule()
-    with pytest.raises(EngineError, match="before the last"):
-        world.scheduler.schedule()
-    result = world.runner.execute(plan)
-    world.scheduler.update(plan, result)
-    with pytest.raises(EngineError, match="not the last"):
-        world.scheduler.update(plan, result)
-
-
-def test_tokens_carry_their_delta_and_probability() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, TWO))
-    finish(world, request_id)
-    tokens = [event for event in world.events[request_id] if isinstance(event, TokenDecoded)]
-    assert [(event.text, event.log_probability, event.source_ms) for event in tokens] == [
-        ("one", -0.5, 160),
-        (" two", -0.5, 320),
-    ]

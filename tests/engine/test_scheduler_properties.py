@@ -15,7 +15,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.engine.world import Script, World
+from tests.engine.expectation import Script
+from tests.engine.world import World
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits

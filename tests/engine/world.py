@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fakes.fake_runner import FakeRunner, FakeTranslation, units_of, waveform_of
+from tests.engine.expectation import LANGUAGES, Expectation, Script
+from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.detokenize import Detokenizer
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
-    FinishStatus,
     Request,
     RequestFinished,
-    SequenceFinished,
     SequenceSpec,
-    TextFinished,
-    TokenDecoded,
-    UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.scheduler import Scheduler
@@ -42,36 +35,7 @@ SMALL = EngineLimits(
 )
 """So tight that every queue fills and every budget is met with a handful of requests."""
 
-LANGUAGES = ("eng", "spa", "fra")
 SLOT_PHASES = frozenset({Phase.ENCODE, Phase.DECODE, Phase.T2U})
-
-_LETTER = {
-    TokenDecoded: "t",
-    TextFinished: "f",
-    UnitsPredicted: "u",
-    WaveformPiece: "w",
-    SequenceFinished: "s",
-}
-_ORDER = {
-    (FinishStatus.EMPTY, True): "t*fs",
-    (FinishStatus.EMPTY, False): "t*fs",
-    (FinishStatus.OK, True): "t+fuw*s",
-    (FinishStatus.OK, False): "t+fs",
-    (FinishStatus.TRUNCATED, True): "t+fuw*s",
-    (FinishStatus.TRUNCATED, False): "t+fs",
-    (FinishStatus.FAILED, True): "t*(fu?w*)?s",
-    (FinishStatus.FAILED, False): "t*s",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A request to be: the frames of its source, and per sequence whether it speaks and what the model
-    says.
-    """
-
-    frames: int
-    sequences: tuple[tuple[bool, FakeTranslation], ...]
 
 
 class World:
@@ -248,87 +212,6 @@ class World:
             )
         assert served or not ready, "speeches wait though the vocoder is idle"
 
-    # ---------------------------------------------------------------- what must have come out
-
     def check_result(self, request_id: str) -> None:
-        """A finished request's events: right in order and in content, whatever its batch mates were."""
-        script = self.scripts[request_id]
-        *body, last = self.events[request_id]
-        assert isinstance(last, RequestFinished)
-        encode_fails = any(translation.fails_at == "encode" for _, translation in script.sequences)
-        statuses = []
-        for index, (speech, translation) in enumerate(script.sequences):
-            own: list[EngineEvent] = [
-                event for event in body if not isinstance(event, RequestFinished) and event.sequence == index
-            ]
-            statuses.append(self._check_sequence(own, speech, translation, encode_fails))
-        if FinishStatus.FAILED in statuses:
-            assert last.status is FinishStatus.FAILED
-            assert "poisoned" in last.error
-        elif FinishStatus.TRUNCATED in statuses:
-            assert last.status is FinishStatus.TRUNCATED
-        else:
-            assert last.status is (FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY)
-        assert {"encode"} <= {timing.stage for timing in last.timings}
-
-    def _check_sequence(
-        self, events: list[EngineEvent], speech: bool, translation: FakeTranslation, encode_fails: bool
-    ) -> FinishStatus:
-        finish = events[-1]
-        assert isinstance(finish, SequenceFinished)
-        letters = "".join(_LETTER[type(event)] for event in events if not isinstance(event, RequestFinished))
-        pattern = _ORDER[finish.status, speech]
-        assert re.fullmatch(pattern, letters), f"{finish.status}: {letters} is not {pattern}"
-        said = translation.token_ids[: self.limits.max_slot_tokens - PROMPT_TOKENS]
-        expected = self._expected_status(speech, translation, encode_fails, said)
-        assert finish.status is expected
-        if expected is not FinishStatus.FAILED:
-            self._check_text(events, said)
-        if speech and expected in (FinishStatus.OK, FinishStatus.TRUNCATED):
-            language = self.tokenizer.language_token(LANGUAGES[finish.sequence])
-            prompt = (self.tokenizer.eos_token_id, language)
-            self._check_speech(events, (*prompt, *said), translation.units)
-        return finish.status
-
-    def _expected_status(
-        self, speech: bool, translation: FakeTranslation, encode_fails: bool, said: tuple[int, ...]
-    ) -> FinishStatus:
-        text = self._text(said)
-        if encode_fails or (translation.fails_at == "decode" and self._decode_failure_is_met(translation)):
-            return FinishStatus.FAILED
-        if not text.strip():
-            return FinishStatus.EMPTY
-        if speech and (
-            translation.fails_at == "text_to_unit" or (translation.fails_at == "vocode" and translation.units)
-        ):
-            return FinishStatus.FAILED
-        return FinishStatus.TRUNCATED if len(said) < len(translation.token_ids) else FinishStatus.OK
-
-    def _decode_failure_is_met(self, translation: FakeTranslation) -> bool:
-        return 1 + len(translation.token_ids) // 2 < self.limits.max_slot_tokens
-
-    def _text(self, token_ids: tuple[int, ...]) -> str:
-        detokenizer = Detokenizer(self.tokenizer)
-        for token_id in token_ids:
-            detokenizer.push(token_id)
-        detokenizer.finish()
-        return detokenizer.text
-
-    def _check_text(self, events: list[EngineEvent], said: tuple[int, ...]) -> None:
-        tokens = [event for event in events if isinstance(event, TokenDecoded)]
-        (text,) = [event for event in events if isinstance(event, TextFinished)]
-        assert tuple(event.token_id for event in tokens) == said
-        assert [event.source_ms for event in tokens] == [160 * (i + 1) for i in range(len(tokens))]
-        assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(said)
-        assert text.tokens == len(said)
-
-    def _check_speech(self, events: list[EngineEvent], fed: tuple[int, ...], count: int) -> None:
-        units = units_of(fed, count)
-        (predicted,) = [event for event in events if isinstance(event, UnitsPredicted)]
-        assert predicted.units == tuple(units.tolist())
-        pieces = [event for event in events if isinstance(event, WaveformPiece)]
-        assert [piece.final for piece in pieces] == [False] * (len(pieces) - 1) + [True] * bool(pieces)
-        samples = [np.empty(0, np.float32), *(piece.samples for piece in pieces)]
-        starts = np.cumsum([len(each) for each in samples])
-        assert [piece.start_samples for piece in pieces] == starts[:-1].tolist()
-        np.testing.assert_array_equal(np.concatenate(samples), waveform_of(units))
+        """A finished request said what it had to."""
+        Expectation(self.scripts[request_id], self.limits, self.tokenizer).check(self.events[request_id])

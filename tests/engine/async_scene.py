@@ -1,0 +1,122 @@
+"""A real engine thread over the fake runner, receivers that remember, and a gate that holds steps up."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from tests.fakes.fake_runner import FakeRunner, FakeTranslation
+from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.async_engine import AsyncEngine
+from translate_svc.engine.core import EngineCore
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import StepPlan
+from translate_svc.engine.request import (
+    EngineEvent,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    TokenDecoded,
+)
+from translate_svc.engine.scheduler import Scheduler
+from translate_svc.types import Samples
+
+TOKENIZER = FakeTokenizer()
+ONE, TWO = TOKENIZER.text_ids[:2]
+LIMITS = EngineLimits(max_slots=4, first_piece_units=3, max_piece_units=8, initial_credit_pieces=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeAbilities:
+    text_languages: tuple[str, ...] = ("eng", "spa")
+    speech_languages: tuple[str, ...] = ("eng", "spa")
+    speaker_count: int = 4
+
+
+def model(samples: Samples, sequence: int) -> FakeTranslation:
+    """As many tokens as the first sample says, and 30 units."""
+    return FakeTranslation((ONE, TWO) * (int(samples[0]) // 2) + (ONE,) * (int(samples[0]) % 2), 30)
+
+
+class Gate:
+    """Holds steps up while it is shut; ``held`` is released for each one held, ``steps`` counts them all."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self._open.set()
+        self._held = threading.Semaphore(0)
+        self.steps = 0
+
+    def __call__(self, plan: StepPlan) -> None:
+        self.steps += 1
+        if not self._open.is_set():
+            self._held.release()
+        assert self._open.wait(60)
+
+    async def holds_a_step(self) -> None:
+        assert await asyncio.to_thread(self._held.acquire, timeout=60)
+
+    def shut(self) -> None:
+        self._open.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class Inbox:
+    """A receiver that remembers what it got and on which thread."""
+
+    def __init__(self) -> None:
+        self.events: list[EngineEvent] = []
+        self.threads: set[int] = set()
+        self._changed = asyncio.Event()
+
+    def __call__(self, event: EngineEvent) -> None:
+        self.events.append(event)
+        self.threads.add(threading.get_ident())
+        self._changed.set()
+
+    async def until(self, kind: type[EngineEvent], count: int = 1) -> None:
+        async with asyncio.timeout(60):
+            while sum(isinstance(event, kind) for event in self.events) < count:
+                self._changed.clear()
+                await self._changed.wait()
+
+    @property
+    def last(self) -> RequestFinished:
+        assert isinstance(self.events[-1], RequestFinished)
+        return self.events[-1]
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, TokenDecoded))
+
+
+def request(request_id: str, tokens: int = 3, speech: bool = False, sequences: int = 1) -> Request:
+    samples = np.full(1_600, tokens, np.float32)
+    return Request(request_id, samples, (SequenceSpec("spa", speech),) * sequences)
+
+
+def build(
+    *,
+    limits: EngineLimits = LIMITS,
+    before_execute: Callable[[StepPlan], None] | None = None,
+    on_fatal: Callable[[BaseException], None] | None = None,
+) -> AsyncEngine:
+    runner = FakeRunner(model, before_execute=before_execute)
+    return AsyncEngine(EngineCore(Scheduler(limits, TOKENIZER), runner), FakeAbilities(), on_fatal=on_fatal)
+
+
+@asynccontextmanager
+async def running(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    engine.start()
+    try:
+        yield engine
+    finally:
+        assert await engine.stop(drain=False, deadline_s=60)
+        assert not [each for each in threading.enumerate() if each.name == "translate-engine"]

@@ -1,0 +1,145 @@
+"""What a finished request must have said, worked out from its script alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.fakes.fake_runner import FakeTranslation, units_of, waveform_of
+from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.detokenize import Detokenizer
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    RequestFinished,
+    SequenceFinished,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+
+LANGUAGES = ("eng", "spa", "fra")
+
+_LETTER = {
+    TokenDecoded: "t",
+    TextFinished: "f",
+    UnitsPredicted: "u",
+    WaveformPiece: "w",
+    SequenceFinished: "s",
+}
+_ORDER = {
+    (FinishStatus.EMPTY, True): "t*fs",
+    (FinishStatus.EMPTY, False): "t*fs",
+    (FinishStatus.OK, True): "t+fuw*s",
+    (FinishStatus.OK, False): "t+fs",
+    (FinishStatus.TRUNCATED, True): "t+fuw*s",
+    (FinishStatus.TRUNCATED, False): "t+fs",
+    (FinishStatus.FAILED, True): "t*(fu?w*)?s",
+    (FinishStatus.FAILED, False): "t*s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A request to be: the frames of its source, and per sequence whether it speaks and what the model
+    says.
+    """
+
+    frames: int
+    sequences: tuple[tuple[bool, FakeTranslation], ...]
+
+
+class Expectation:
+    """Right in order and in content, whatever the batch mates were: nothing but the script goes in."""
+
+    def __init__(self, script: Script, limits: EngineLimits, tokenizer: FakeTokenizer) -> None:
+        self._script = script
+        self._limits = limits
+        self._tokenizer = tokenizer
+
+    def check(self, events: list[EngineEvent]) -> None:
+        """All events of a finished request, its last one included."""
+        script = self._script
+        *body, last = events
+        assert isinstance(last, RequestFinished)
+        encode_fails = any(translation.fails_at == "encode" for _, translation in script.sequences)
+        statuses = []
+        for index, (speech, translation) in enumerate(script.sequences):
+            own: list[EngineEvent] = [
+                event for event in body if not isinstance(event, RequestFinished) and event.sequence == index
+            ]
+            statuses.append(self._check_sequence(own, speech, translation, encode_fails))
+        if FinishStatus.FAILED in statuses:
+            assert last.status is FinishStatus.FAILED
+            assert "poisoned" in last.error
+        elif FinishStatus.TRUNCATED in statuses:
+            assert last.status is FinishStatus.TRUNCATED
+        else:
+            assert last.status is (FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY)
+        assert {"encode"} <= {timing.stage for timing in last.timings}
+
+    def _check_sequence(
+        self, events: list[EngineEvent], speech: bool, translation: FakeTranslation, encode_fails: bool
+    ) -> FinishStatus:
+        finish = events[-1]
+        assert isinstance(finish, SequenceFinished)
+        letters = "".join(_LETTER[type(event)] for event in events if not isinstance(event, RequestFinished))
+        pattern = _ORDER[finish.status, speech]
+        assert re.fullmatch(pattern, letters), f"{finish.status}: {letters} is not {pattern}"
+        said = translation.token_ids[: self._limits.max_slot_tokens - PROMPT_TOKENS]
+        expected = self._expected_status(speech, translation, encode_fails, said)
+        assert finish.status is expected
+        if expected is not FinishStatus.FAILED:
+            self._check_text(events, said)
+        if speech and expected in (FinishStatus.OK, FinishStatus.TRUNCATED):
+            language = self._tokenizer.language_token(LANGUAGES[finish.sequence])
+            prompt = (self._tokenizer.eos_token_id, language)
+            self._check_speech(events, (*prompt, *said), translation.units)
+        return finish.status
+
+    def _expected_status(
+        self, speech: bool, translation: FakeTranslation, encode_fails: bool, said: tuple[int, ...]
+    ) -> FinishStatus:
+        text = self._text(said)
+        if encode_fails or (translation.fails_at == "decode" and self._decode_failure_is_met(translation)):
+            return FinishStatus.FAILED
+        if not text.strip():
+            return FinishStatus.EMPTY
+        if speech and (
+            translation.fails_at == "text_to_unit" or (translation.fails_at == "vocode" and translation.units)
+        ):
+            return FinishStatus.FAILED
+        return FinishStatus.TRUNCATED if len(said) < len(translation.token_ids) else FinishStatus.OK
+
+    def _decode_failure_is_met(self, translation: FakeTranslation) -> bool:
+        return 1 + len(translation.token_ids) // 2 < self._limits.max_slot_tokens
+
+    def _text(self, token_ids: tuple[int, ...]) -> str:
+        detokenizer = Detokenizer(self._tokenizer)
+        for token_id in token_ids:
+            detokenizer.push(token_id)
+        detokenizer.finish()
+        return detokenizer.text
+
+    def _check_text(self, events: list[EngineEvent], said: tuple[int, ...]) -> None:
+        tokens = [event for event in events if isinstance(event, TokenDecoded)]
+        (text,) = [event for event in events if isinstance(event, TextFinished)]
+        assert tuple(event.token_id for event in tokens) == said
+        assert [event.source_ms for event in tokens] == [160 * (i + 1) for i in range(len(tokens))]
+        assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(said)
+        assert text.tokens == len(said)
+
+    def _check_speech(self, events: list[EngineEvent], fed: tuple[int, ...], count: int) -> None:
+        units = units_of(fed, count)
+        (predicted,) = [event for event in events if isinstance(event, UnitsPredicted)]
+        assert predicted.units == tuple(units.tolist())
+        pieces = [event for event in events if isinstance(event, WaveformPiece)]
+        assert [piece.final for piece in pieces] == [False] * (len(pieces) - 1) + [True] * bool(pieces)
+        samples = [np.empty(0, np.float32), *(piece.samples for piece in pieces)]
+        starts = np.cumsum([len(each) for each in samples])
+        assert [piece.start_samples for piece in pieces] == starts[:-1].tolist()
+        np.testing.assert_array_equal(np.concatenate(samples), waveform_of(units))

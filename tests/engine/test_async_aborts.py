@@ -1,0 +1,121 @@
+"""After an abort nothing of a request arrives, whichever thread it comes from."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.engine.async_scene import (
+    Gate,
+    Inbox,
+    build,
+    request,
+    running,
+)
+from translate_svc.engine.plan import StepPlan
+from translate_svc.engine.request import (
+    EngineEvent,
+    RequestFinished,
+    TextFinished,
+    TokenDecoded,
+    WaveformPiece,
+)
+
+
+@pytest.mark.parametrize("kind", [None, TokenDecoded, TextFinished, WaveformPiece], ids=str)
+async def test_nothing_arrives_after_abort(kind: type[EngineEvent] | None) -> None:
+    inbox, other = Inbox(), Inbox()
+    async with running(build()) as engine:
+        engine.submit(request("a", tokens=20, speech=True, sequences=2), inbox)
+        if kind is not None:
+            await inbox.until(kind)
+        engine.abort("a")
+        engine.abort("a")
+        seen = len(inbox.events)
+        assert engine.live_requests == 0
+        engine.submit(request("b", sequences=4), other)
+        await other.until(RequestFinished)
+        assert len(inbox.events) == seen
+
+
+async def test_an_abort_is_applied_before_the_next_step() -> None:
+    """The step that is running goes on; the next one has nothing of the request, and its slots serve
+    another.
+    """
+    gate = Gate()
+    plans: list[StepPlan] = []
+
+    def watch(plan: StepPlan) -> None:
+        plans.append(plan)
+        gate(plan)
+
+    inbox, heir = Inbox(), Inbox()
+    async with running(build(before_execute=watch)) as engine:
+        engine.submit(request("a", tokens=100, sequences=4), inbox)
+        await inbox.until(TokenDecoded)
+        gate.shut()
+        await gate.holds_a_step()
+        engine.abort("a")
+        engine.submit(request("heir", sequences=4), heir)
+        running_plans = len(plans)
+        gate.open()
+        await heir.until(RequestFinished)
+    after = [item.key.request_id for plan in plans[running_plans:] for item in plan.decode]
+    assert set(after) == {"heir"}
+
+
+async def test_an_id_may_be_used_again_at_once() -> None:
+    """Events of the first life that are on their way are not delivered to the second."""
+    gate = Gate()
+    async with running(build(before_execute=gate)) as engine:
+        first, second = Inbox(), Inbox()
+        engine.submit(request("a", tokens=100), first)
+        await first.until(TokenDecoded)
+        time.sleep(0.05)  # noqa: ASYNC251 - holds this loop while what the thread posts piles up
+        engine.abort("a")
+        engine.submit(request("a", tokens=4), second)
+        await second.until(RequestFinished)
+    assert second.text == "one two one two"
+
+
+async def test_abort_from_within_a_receiver() -> None:
+    inbox = Inbox()
+    async with running(build()) as engine:
+
+        def receive(event: EngineEvent) -> None:
+            inbox(event)
+            engine.abort("a")
+
+        engine.submit(request("a", tokens=9), receive)
+        await inbox.until(TokenDecoded)
+        await asyncio.sleep(0.05)
+        assert len(inbox.events) == 1
+
+
+async def test_submit_and_abort_from_other_threads() -> None:
+    inboxes = {f"{thread}-{index}": Inbox() for thread in range(4) for index in range(8)}
+    errors: list[BaseException] = []
+    aborted = {name for name in inboxes if int(name[-1]) % 2}
+
+    async with running(build()) as engine:
+
+        def caller(thread: int) -> None:
+            try:
+                for index in range(8):
+                    name = f"{thread}-{index}"
+                    engine.submit(request(name, tokens=5 + index), inboxes[name])
+                    if name in aborted:
+                        engine.abort(name)
+                        seen = len(inboxes[name].events)
+                        time.sleep(0.002)
+                        assert len(inboxes[name].events) == seen, "delivered after abort"
+            except BaseException as error:
+                errors.append(error)
+
+        await asyncio.gather(*(asyncio.to_thread(caller, thread) for thread in range(4)))
+        for name in inboxes.keys() - aborted:
+            await inboxes[name].until(RequestFinished)
+        assert engine.live_requests == 0
+    assert errors == []

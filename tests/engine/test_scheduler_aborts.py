@@ -1,0 +1,81 @@
+"""An abort is honoured in every phase, between two steps and within one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.scenes import ONE, TWO, finish, run_to, says, together
+from tests.engine.world import World
+from translate_svc.engine.plan import SequenceKey, StepPlan
+from translate_svc.engine.request import (
+    FinishStatus,
+)
+from translate_svc.engine.sequence import Phase
+
+SCENES = (Phase.WAITING, Phase.DECODE, Phase.T2U, Phase.VOCODE)
+
+
+def at(phase: Phase) -> tuple[World, str]:
+    """A request that has just come to ``phase`` (in WAITING all slots are taken by another)."""
+    world = World()
+    if phase is Phase.WAITING:
+        world.submit(together(says(ONE, TWO), says(ONE, TWO), says(ONE, TWO)))
+        world.step()
+    request_id = world.submit(together(says(ONE, units=30, speech=True), says(*(TWO,) * 4)))
+    if phase is not Phase.WAITING:
+        run_to(world, request_id, phase)
+    return world, request_id
+
+
+@pytest.mark.parametrize("phase", SCENES)
+def test_abort_between_steps(phase: Phase) -> None:
+    world, request_id = at(phase)
+    heir = world.submit(together(says(TWO), says(ONE)))
+    world.abort(request_id)
+    assert request_id not in {key.request_id for key in world.scheduler.slot_owners.values()}
+    assert finish(world, heir).status is FinishStatus.OK
+    assert all(key.request_id != request_id for plan in world.runner.plans[-2:] for key in _keys(plan))
+
+
+@pytest.mark.parametrize("phase", SCENES)
+@pytest.mark.parametrize("resubmit", [False, True])
+def test_abort_while_the_result_is_on_its_way(phase: Phase, resubmit: bool) -> None:
+    """``World.step`` sees to it that no event of the aborted request comes out, nor of its namesake too
+    early.
+    """
+    world, request_id = at(phase)
+    world.step(abort_in_flight=request_id, resubmit=resubmit)
+    heir = world.submit(says(TWO))
+    assert finish(world, heir).status is FinishStatus.OK
+    if resubmit:
+        world.grant(request_id, 0, 99)
+        assert finish(world, request_id).status is FinishStatus.OK
+    assert world.scheduler.live_requests == 0
+
+
+def test_abort_while_it_is_encoded() -> None:
+    world = World()
+    request_id = world.submit(says(ONE))
+    world.step(abort_in_flight=request_id)
+    assert not world.scheduler.has_work
+    assert world.scheduler.slot_owners == {}
+
+
+def test_abort_and_grant_of_strangers_are_ignored() -> None:
+    world = World()
+    request_id = world.submit(says(ONE))
+    world.scheduler.abort("stranger")
+    for name, sequence, pieces in (
+        ("stranger", 0, 1),
+        (request_id, 1, 1),
+        (request_id, -1, 1),
+        (request_id, 0, -5),
+    ):
+        world.scheduler.grant(name, sequence, pieces)
+    assert finish(world, request_id).status is FinishStatus.OK
+    world.scheduler.abort(request_id)
+
+
+def _keys(plan: StepPlan) -> list[SequenceKey]:
+    decode = [item.key for item in plan.decode]
+    return decode + [item.key for item in plan.text_to_unit] + [item.key for item in plan.vocode]
