@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="cores to use")
     parser.add_argument("--text-minutes", type=float, default=60.0)
     parser.add_argument("--vocoder-minutes", type=float, default=30.0)
-    parser.add_argument("--t2u-minutes", type=float, default=12.0)
+    parser.add_argument("--t2u-minutes", type=float, default=15.0, help="and of refining the speech encoder")
     arguments = parser.parse_args()
     make_tokenizer(arguments.work)
     work, workers = ("--work", str(arguments.work)), arguments.workers
@@ -57,9 +57,13 @@ def main() -> None:
         wait(*(run_stage("corpus", *work, *options, "--worker", f"{i}/{workers}") for i in range(workers)))
     wait(run_stage("units", "--out", str(arguments.work / "units.npz")))
     parallel = ("--workers", str(workers))
-    wait(run_stage("train_text", *work, *parallel, "--minutes", str(arguments.text_minutes)))
+    easy = ("--easy-minutes", str(arguments.text_minutes / 4))
+    wait(run_stage("train_text", *work, *parallel, *easy, "--minutes", str(arguments.text_minutes)))
+    wait(
+        run_stage("train_t2u", *work, "--minutes", str(arguments.t2u_minutes)),
+        run_stage("train_text", *work, "--refine", "--minutes", str(arguments.t2u_minutes)),
+    )
     wait(run_stage("train_vocoder", *work, "--minutes", str(arguments.vocoder_minutes)))
-    wait(run_stage("train_t2u", *work, *parallel, "--minutes", str(arguments.t2u_minutes)))
     wait(run_stage("assemble", *work))
     curves.plot(arguments.work, Path(__file__).parent / "curves")
 

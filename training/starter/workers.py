@@ -63,4 +63,4 @@ def spawn(target: Callable[[int, argparse.Namespace], None], arguments: argparse
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    multiprocessing.spawn(target, args=(arguments,), nprocs=arguments.workers)  # type: ignore[no-untyped-call]
+    multiprocessing.spawn(target, (arguments,), arguments.workers)  # type: ignore[attr-defined,no-untyped-call]
