@@ -43,10 +43,11 @@ class Worker:
 
 @contextmanager
 def joined(index: int, count: int) -> Iterator[Worker]:
-    """Pins this process to a core and joins the group that `spawn` made. A group waits out an evaluation."""
+    """Pins a worker of several to a core and joins the group, which waits while worker 0 evaluates."""
     torch.set_num_threads(1)
-    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index % len(os.sched_getaffinity(0))]})
     if count > 1:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[index % len(cores)]})
         distributed.init_process_group("gloo", rank=index, world_size=count, timeout=timedelta(minutes=30))
     try:
         yield Worker(index, count)
