@@ -4,18 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import pytest
 
-from tests.cli.process import STARTER, environment, run, serving
+from tests.cli.process import STARTER, environment, serving
+from translate_svc.cli.main import main
 from translate_svc.client import AsyncClient
 from translate_svc.errors import Unavailable
 from translate_svc.types import Closed, GoAway
+
+
+class Command(Protocol):
+    """Runs the command in this process: exit code, standard output, standard error."""
+
+    def __call__(self, *arguments: str, variables: Mapping[str, str] = ...) -> tuple[int, str, str]: ...
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """``main`` itself, for what fails before it serves: a process each would cost seconds each."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*arguments: str, variables: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str, str]:
+        for name in os.environ:
+            if name.startswith("TRANSLATE_SVC_"):
+                monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["translate-svc", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output, error = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, output, error
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 async def _log(process: asyncio.subprocess.Process) -> list[dict[str, str]]:
@@ -82,21 +117,21 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
         (("--host", "0.0.0.0", "--model", STARTER), {}, "address: is not loopback"),
     ],
 )
-async def test_what_is_wrong_is_one_line_and_an_exit_code(
-    flags: tuple[str, ...], variables: Mapping[str, str], said: str
+def test_what_is_wrong_is_one_line_and_an_exit_code(
+    command: Command, flags: tuple[str, ...], variables: Mapping[str, str], said: str
 ) -> None:
-    code, output, error = await run("serve", *flags, variables=variables)
+    code, output, error = command("serve", *flags, variables=variables)
     complaints = [line for line in error.splitlines() if not line.startswith("{")]
     assert (code, output) == (1, "")
     assert len(complaints) == 1
     assert complaints[0].startswith(f"translate-svc: {said}")
 
 
-async def test_a_taken_port_is_named() -> None:
+def test_a_taken_port_is_named(command: Command) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        code, _, error = await run("serve", "--model", STARTER, "--port", str(taken.getsockname()[1]))
+        code, _, error = command("serve", "--model", STARTER, "--port", str(taken.getsockname()[1]))
     assert code == 1
     assert "translate-svc: address: cannot be bound" in error
 
