@@ -370,7 +370,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What a server admits; 0 means not limited, or not served. Message sizes are filled in by the transport."""
+    """What a server admits; 0 means not limited, or not served. The transport fills in its message sizes."""
 
     max_streams: int = 0
     max_targets: int = 0

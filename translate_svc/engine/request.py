@@ -2,7 +2,7 @@
 
 Every answer carries the request's id and, where it concerns one target language, the *sequence* index: the
 position in ``Request.sequences``. Order per sequence: ``TokenDecoded``*, ``TextFinished``, ``UnitsPredicted``
-(when asked for), ``WaveformPiece``*, ``SequenceFinished``; then, once all sequences have finished,
+(where there is speech), ``WaveformPiece``*, ``SequenceFinished``; then, once all sequences have finished,
 ``RequestFinished``, the last event of a request. An aborted request gets no further event.
 """
 
