@@ -198,6 +198,27 @@ def test_segmentation_may_change_on_the_way() -> None:
         runner.run(scenario())
 
 
+def test_updates_cannot_pile_up_behind_an_utterance_that_never_ends() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(config())
+            reader = asyncio.create_task(collect(session))
+
+            async def flood() -> None:
+                for chunk in chunks(speech(10), 160):
+                    await session.receive(chunk)
+                    await session.receive(UpdateInput(_settings(ES)))
+
+            with pytest.raises(OutOfRange) as caught:
+                await flood()
+            assert caught.value.field == "update"
+            with pytest.raises(OutOfRange):
+                await reader
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
 def test_a_refused_update_changes_nothing() -> None:
     async def scenario() -> None:
         async with house() as home:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from translate_svc.errors import OutOfRange
 from translate_svc.session.input_queue import (
     Queued,
     QueuedAudio,
@@ -23,6 +24,9 @@ from translate_svc.session.utterance_source import UtteranceSource
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.types import SpeechEnded, SpeechStarted, StreamConfig, Updated
 from translate_svc.vad.frame_vad import VadFrame
+
+MAX_WAITING_UPDATES = 64
+"""Updates between the start of an utterance and its end: what bounds the memory that they take."""
 
 
 class Listener:
@@ -64,6 +68,7 @@ class Listener:
 
         Raises:
             Unavailable: the engine or the detector is gone.
+            OutOfRange: too many updates wait for the running utterance to end.
         """
         self._push(item)
         while (step := self._source.step()) is not None:
@@ -105,6 +110,9 @@ class Listener:
             case QueuedEnd():
                 self._source.end()
             case QueuedUpdate(settings=settings):
+                if len(self._updates) >= MAX_WAITING_UPDATES:
+                    message = f"is one of more than {MAX_WAITING_UPDATES} in one utterance"
+                    raise OutOfRange(message, field="update")
                 self._updates.append(settings)
                 self._source.update(settings.vad, settings.settings.segmentation)
                 return
