@@ -69,7 +69,7 @@ def tones(count: int = 16) -> list[Samples]:
 def utterances(name: str) -> tuple[Samples, ...]:
     """Utterances that the checkpoint has something to say about, of different lengths."""
     if name == "tiny":
-        return tuple(tones())
+        return tuple(tones(10))
     return tuple(soundfile.read(_CLIPS / f"{clip}.flac", dtype="float32")[0] for clip in _STARTER_CLIPS)
 
 

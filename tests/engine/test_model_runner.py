@@ -1,12 +1,9 @@
-"""The runner on real modules: equal to transformers, unmoved by batch mates, former owners and poison."""
+"""The runner on real modules: equal to transformers, unmoved by batch mates and former owners."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import functools
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,18 +21,14 @@ from tests.checkpoints import (
     oracle,
     utterances,
 )
-from translate_svc.engine.model_runner import ModelRunner
+from tests.engine.model_scene import Scene, answers, healthy_answers, shared_runner, text_languages
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    Failure,
     SequenceKey,
     StepPlan,
-    StepResult,
-    TextToUnitItem,
-    VocodeItem,
 )
-from translate_svc.errors import DeviceLost, InvalidArgument
+from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint import Checkpoint
 
 LANGUAGES = ("eng", "spa")
@@ -118,323 +111,6 @@ def test_one_encoding_serves_several_targets() -> None:
         assert tuple(said[1:-1]) == theirs
 
 
-# ---------------------------------------------------------------- poison
-
-
-@functools.cache
-def shared_runner() -> ModelRunner:
-    """One for all tests that encode anew: an encoding wipes its slots, which is tested below."""
-    return new_runner("tiny")
-
-
-@functools.cache
-def text_languages() -> dict[str, int]:
-    return dict(Checkpoint.open(checkpoint_folder("tiny")).maps.text_languages)
-
-
-class Scene:
-    """Four sequences in slots 0 to 3, all of them fed ``fed`` tokens of their own translations."""
-
-    def __init__(self, fed: int = 6) -> None:
-        self.runner = shared_runner()
-        self.model: Any = self.runner._model
-        self.samples = utterances("tiny")[:4]
-        self.keys = [SequenceKey(f"r{slot}", 0) for slot in range(4)]
-        self.tokens: list[list[int]] = [[EOS, text_languages()["eng"]] for _ in range(4)]
-        self.do(encode=self.encode_items())
-        for position in range(fed):
-            decoded = self.do(decode=self.decode_items(position)).decoded
-            for row, each in zip(self.tokens, decoded, strict=True):
-                if position >= 1:
-                    row.append(each.token_id)
-
-    def do(self, **items: Any) -> StepResult:
-        result = self.runner.execute(StepPlan(**{stage: tuple(each) for stage, each in items.items()}))
-        assert not result.failures
-        return result
-
-    def encode_items(self) -> list[EncodeItem]:
-        return [
-            EncodeItem(key.request_id, samples, (slot,))
-            for slot, (key, samples) in enumerate(zip(self.keys, self.samples, strict=True))
-        ]
-
-    def decode_items(self, position: int) -> list[DecodeItem]:
-        return [
-            DecodeItem(key, slot, position, self.tokens[slot][position]) for slot, key in enumerate(self.keys)
-        ]
-
-    def text_to_unit_items(self, fed: int) -> list[TextToUnitItem]:
-        return [
-            TextToUnitItem(key, slot, tuple(self.tokens[slot][:fed]), "eng", 1.0)
-            for slot, key in enumerate(self.keys)
-        ]
-
-    def vocode_items(self) -> list[VocodeItem]:
-        rng = np.random.default_rng(0)
-        return [
-            VocodeItem(key, rng.integers(0, 60, 12 + slot // 2), 0, 12, "eng", slot)
-            for slot, key in enumerate(self.keys)
-        ]
-
-
-def nan_in_samples(scene: Scene, victim: int) -> None:
-    poisoned = scene.samples[victim].copy()
-    poisoned[5_000] = np.nan
-    scene.samples = tuple(poisoned if i == victim else s for i, s in enumerate(scene.samples))
-
-
-def nan_in_source(scene: Scene, victim: int) -> None:
-    scene.model._cache.layers[1].cross_values[victim, :, 2] = torch.nan
-
-
-def nan_in_history(scene: Scene, victim: int) -> None:
-    scene.model._cache.layers[0].self_keys[victim, :, 1] = torch.inf
-
-
-def nan_in_states(scene: Scene, victim: int) -> None:
-    scene.model._cache.states[victim, 3] = torch.nan
-
-
-def nan_in_voice(scene: Scene, victim: int) -> None:
-    """The embedding is replaced, not changed: the runner is shared."""
-    vocoder = scene.model._vocoder
-    vocoder.speaker_embedding = copy.deepcopy(vocoder.speaker_embedding)
-    vocoder.speaker_embedding.weight[victim] = torch.nan
-
-
-def answers(result: StepResult) -> dict[str, Any]:
-    """Every answer by request, as something that compares."""
-    found: dict[str, Any] = {each.request_id: each.encoder_frames for each in result.encoded}
-    found |= {each.key.request_id: (each.token_id, each.log_probability) for each in result.decoded}
-    found |= {each.key.request_id: each.units for each in result.units}
-    found |= {each.key.request_id: each.samples for each in result.vocoded}
-    return found
-
-
-STAGES: dict[str, Callable[[Scene], dict[str, Any]]] = {
-    "encode": lambda scene: {"encode": scene.encode_items()},
-    "decode": lambda scene: {"decode": scene.decode_items(6)},
-    "text_to_unit": lambda scene: {"text_to_unit": scene.text_to_unit_items(6)},
-    "vocode": lambda scene: {"vocode": scene.vocode_items()},
-}
-
-
-@functools.cache
-def healthy_answers(stage: str) -> dict[str, Any]:
-    scene = Scene()
-    return answers(scene.do(**STAGES[stage](scene)))
-
-
-@functools.cache
-def healthy_first_tokens() -> dict[str, int]:
-    scene = Scene(fed=2)
-    return {key.request_id: row[2] for key, row in zip(scene.keys, scene.tokens, strict=True)}
-
-
-@pytest.mark.parametrize("victim", range(4))
-@pytest.mark.parametrize(
-    ("stage", "poison"),
-    [
-        ("encode", nan_in_samples),
-        ("decode", nan_in_source),
-        ("decode", nan_in_history),
-        ("text_to_unit", nan_in_states),
-        ("vocode", nan_in_voice),
-    ],
-)
-def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], None], victim: int) -> None:
-    expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
-    sick = Scene()
-    healthy_voice = sick.model._vocoder.speaker_embedding
-    with torch.no_grad():
-        poison(sick, victim)
-    try:
-        items = {name: tuple(each) for name, each in STAGES[stage](sick).items()}
-        result = sick.runner.execute(StepPlan(**items))
-    finally:
-        sick.model._vocoder.speaker_embedding = healthy_voice
-
-    sequence = None if stage == "encode" else 0
-    assert result.failures == (Failure(f"r{victim}", sequence, stage, "the result is not finite"),)
-    found = answers(result)
-    assert set(found) == set(expected) - {f"r{victim}"}
-    for request_id, answer in found.items():
-        np.testing.assert_allclose(answer, expected[request_id], atol=1e-5)
-    if stage == "encode":  # what the mates hear is unharmed as well
-        for position in (0, 1):
-            mates = [item for item in sick.decode_items(position) if item.slot != victim]
-            decoded = sick.do(decode=mates).decoded
-        assert {each.key.request_id: each.token_id for each in decoded}.items() <= first_tokens.items()
-
-
-@pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])
-def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[Scene, int], None]) -> None:
-    sick = Scene()
-    with torch.no_grad():
-        poison(sick, 2)
-    sick.runner.execute(StepPlan(decode=tuple(sick.decode_items(6))))
-    newcomer, twin = SequenceKey("new", 0), SequenceKey("twin", 0)
-    sick.do(encode=[EncodeItem("new", sick.samples[0], (2,)), EncodeItem("twin", sick.samples[0], (6,))])
-    fed = tuple(sick.tokens[0][:6])
-    for position, token_id in enumerate(fed):
-        new = sick.do(decode=[DecodeItem(newcomer, 2, position, token_id)]).decoded[0]
-        other = sick.do(decode=[DecodeItem(twin, 6, position, token_id)]).decoded[0]
-        assert (new.token_id, new.log_probability) == (other.token_id, other.log_probability)
-    new_units = sick.do(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]).units[0]
-    other_units = sick.do(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]).units[0]
-    np.testing.assert_array_equal(new_units.units, other_units.units)
-
-
-@pytest.mark.parametrize("stage", list(STAGES))
-def test_an_item_that_raises_fails_alone(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
-    compute = getattr(scene.model, stage)
-    calls = []
-
-    def raising(*args: Any, **kwargs: Any) -> Any:
-        calls.append(len(args[0]))
-        if any(guilty(each) for each in args[0]):
-            raise RuntimeError("a caller's words")
-        return compute(*args, **kwargs)
-
-    def guilty(each: Any) -> bool:
-        if stage == "encode":
-            return each is scene.samples[1]
-        return {"decode": each, "text_to_unit": getattr(each, "slot", None)}.get(stage) == 1 or (
-            stage == "vocode" and each.voice.speaker_id == 1
-        )
-
-    monkeypatch.setattr(scene.model, stage, raising)
-    items = {name: tuple(each) for name, each in STAGES[stage](scene).items()}
-    result = scene.runner.execute(StepPlan(**items))
-    assert [failure.request_id for failure in result.failures] == ["r1"]
-    assert result.failures[0].error == "RuntimeError", "messages may quote a caller"
-    assert set(answers(result)) == {"r0", "r2", "r3"}
-    assert calls == [4, 2, 1, 1, 2]
-
-
-@pytest.mark.parametrize(
-    "error", [torch.AcceleratorError("gone"), RuntimeError("CUDA error: an illegal address")]
-)
-def test_a_lost_device_is_no_items_fault(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
-
-    def lost(*_: Any, **__: Any) -> Any:
-        raise error
-
-    monkeypatch.setattr(scene.model, "decode", lost)
-    with pytest.raises(DeviceLost):
-        scene.runner.execute(StepPlan(decode=tuple(scene.decode_items(6))))
-
-
-def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
-    compute = scene.model.encode
-
-    def small(waveforms: Any, slots: Any) -> Any:
-        if len(waveforms) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return compute(waveforms, slots)
-
-    monkeypatch.setattr(scene.model, "encode", small)
-    assert len(scene.do(encode=scene.encode_items()).encoded) == 4
-
-
-# ---------------------------------------------------------------- what the plan must not ask
-
-
-def decode_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(decode=(dataclasses.replace(scene.decode_items(6)[1], **changes),))
-
-
-def unit_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(text_to_unit=(dataclasses.replace(scene.text_to_unit_items(6)[1], **changes),))
-
-
-def vocode_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(vocode=(dataclasses.replace(scene.vocode_items()[1], **changes),))
-
-
-def encode_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(encode=(dataclasses.replace(scene.encode_items()[1], **changes),))
-
-
-@pytest.mark.parametrize(
-    ("plan", "changes", "said"),
-    [
-        (decode_item, {"key": SequenceKey("r1", 1)}, "slot 1 does not hold this sequence"),
-        (decode_item, {"slot": 2}, "slot 2 does not hold this sequence"),
-        (decode_item, {"slot": 7}, "slot 7 does not hold this sequence"),
-        (decode_item, {"slot": 8}, "slot 8 does not hold this sequence"),
-        (decode_item, {"position": 5}, "position 5 is fed after 6 tokens"),
-        (decode_item, {"position": 7}, "position 7 is fed after 6 tokens"),
-        (decode_item, {"token_id": 100}, "token_id is outside the vocabulary"),
-        (decode_item, {"token_id": -1}, "token_id is outside the vocabulary"),
-        (unit_item, {"key": SequenceKey("r2", 0)}, "slot 1 does not hold this sequence"),
-        (unit_item, {"token_ids": (3, 97, 4, 5, 6, 7)}, "token_ids are not what was fed"),
-        (unit_item, {"token_ids": (3, 97)}, "token_ids are not what was fed"),
-        (unit_item, {"language": "fra"}, "language 'fra' has no speech"),
-        (unit_item, {"duration_factor": 0.0}, "duration_factor must be a positive number"),
-        (unit_item, {"duration_factor": float("nan")}, "duration_factor must be a positive number"),
-        (unit_item, {"duration_factor": 1e4}, "the text has more than 1024 units"),
-        (vocode_item, {"language": "xyz"}, "language 'xyz' has no speech"),
-        (vocode_item, {"speaker_id": 6}, "speaker_id 6 is not in [0, 6)"),
-        (vocode_item, {"speaker_id": -1}, "speaker_id -1 is not in [0, 6)"),
-        (vocode_item, {"end_unit": 13}, "units [0, 13) of 12 do not exist"),
-        (vocode_item, {"start_unit": 12}, "units [12, 12) of 12 do not exist"),
-        (vocode_item, {"units": np.full(12, 60)}, "units must lie in [0, 60)"),
-        (vocode_item, {"units": np.full(12, -3)}, "units must lie in [0, 60)"),
-        (encode_item, {"slots": ()}, "slots () do not all exist"),
-        (encode_item, {"slots": (8,)}, "slots (8,) do not all exist"),
-        (encode_item, {"samples": np.zeros(559, np.float32)}, "samples: shape [559], expected"),
-        (encode_item, {"samples": np.zeros(160_001, np.float32)}, "samples: shape [160001], expected"),
-        (encode_item, {"samples": np.zeros((1, 16_000), np.float32)}, "samples: shape [1, 16000], expected"),
-    ],
-)
-def test_an_impossible_item_is_answered_by_a_failure(
-    plan: Callable[..., StepPlan], changes: dict[str, Any], said: str
-) -> None:
-    scene = Scene()
-    result = scene.runner.execute(plan(scene, **changes))
-    (failure,) = result.failures
-    assert said in failure.error
-    assert not answers(result)
-    if plan is not encode_item:
-        assert not scene.runner.execute(plan(scene)).failures, "the right item still works"
-
-
-def test_two_items_of_one_slot_in_a_step_both_fail() -> None:
-    scene = Scene()
-    item = scene.decode_items(6)[0]
-    result = scene.runner.execute(StepPlan(decode=(item, item, *scene.decode_items(6)[1:])))
-    assert [failure.error for failure in result.failures] == ["slot 0 is fed twice in one step"] * 2
-    assert set(answers(result)) == {"r1", "r2", "r3"}
-
-
-def test_a_failed_encoding_evicts_the_former_owner() -> None:
-    scene = Scene()
-    nan_in_samples(scene, 0)
-    item = EncodeItem("new", scene.samples[0], (1,))
-    assert scene.runner.execute(StepPlan(encode=(item,))).failures
-    result = scene.runner.execute(StepPlan(decode=(scene.decode_items(6)[1],)))
-    assert result.failures[0].error == "slot 1 does not hold this sequence"
-
-
-def test_the_cache_ends_at_max_tokens() -> None:
-    driver = Driver("tiny")
-    longest = max(jobs_of("tiny"), key=lambda job: len(job.samples))
-    (translated,) = driver.translate([longest])
-    assert not translated.finished
-    assert len(translated.token_ids) == MAX_NEW_TOKENS
-    item = DecodeItem(SequenceKey("1-0", 0), 0, MAX_NEW_TOKENS + 2, 5)
-    result = driver.runner.execute(StepPlan(decode=(item,)))
-    assert "is beyond the cache" in result.failures[0].error
-
-
-# ---------------------------------------------------------------- the rest of the contract
-
-
 def test_every_item_is_answered_once_and_every_stage_reported() -> None:
     scene = Scene()
     plan = StepPlan(
@@ -497,6 +173,24 @@ def test_log_probability_is_that_of_the_softmax() -> None:
     assert decoded.log_probability == pytest.approx(float(best.values), abs=1e-4)
 
 
+def test_read_only_samples_are_taken() -> None:
+    """What numpy makes of bytes off the wire cannot be written to; warnings are errors here."""
+    scene = Scene()
+    samples = np.frombuffer(scene.samples[0].tobytes(), dtype=np.float32)
+    assert not samples.flags.writeable
+    encoded = scene.do(encode=[EncodeItem("r0", samples, (0,))]).encoded[0]
+    assert encoded.encoder_frames == healthy_answers("encode")["r0"]
+
+
+def test_bfloat16_computes_every_stage() -> None:
+    """How close it comes to float32 depends on the weights; here only that it runs and stays finite."""
+    driver = Driver("tiny", dtype=torch.bfloat16)
+    jobs = [dataclasses.replace(job, slot=slot) for slot, job in enumerate(jobs_of("tiny")[:3])]
+    for translated in driver.translate(jobs):
+        assert translated.samples.dtype == np.float32
+        assert len(translated.samples) == 320 * len(translated.units) > 0
+
+
 @pytest.mark.parametrize(
     ("options", "field"),
     [
@@ -509,3 +203,14 @@ def test_log_probability_is_that_of_the_softmax() -> None:
 def test_limits_that_the_checkpoint_cannot_hold_are_refused(options: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidArgument, match=field):
         new_runner("tiny", **options)
+
+
+def test_the_cache_ends_at_max_tokens() -> None:
+    driver = Driver("tiny")
+    longest = max(jobs_of("tiny"), key=lambda job: len(job.samples))
+    (translated,) = driver.translate([longest])
+    assert not translated.finished
+    assert len(translated.token_ids) == MAX_NEW_TOKENS
+    item = DecodeItem(SequenceKey("1-0", 0), 0, MAX_NEW_TOKENS + 2, 5)
+    result = driver.runner.execute(StepPlan(decode=(item,)))
+    assert "is beyond the cache" in result.failures[0].error

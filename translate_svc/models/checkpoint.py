@@ -185,7 +185,7 @@ def _verify_manifest(folder: Path) -> None:
     path = folder / MANIFEST_FILE
     if not path.exists():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, file = line.partition(" ")
         file = file.lstrip(" *")
         if len(digest) != 64 or not file or ".." in Path(file).parts or Path(file).is_absolute():

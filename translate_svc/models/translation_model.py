@@ -18,6 +18,7 @@ from torch import Tensor
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.config import ModelConfig
 from translate_svc.models.layers import length_mask
 from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames, frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
@@ -98,11 +99,7 @@ class TranslationModel:
         alignment_layer: int,
     ) -> None:
         config = checkpoint.config
-        if not 2 < limits.max_tokens <= config.max_position_embeddings:
-            message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
-            raise InvalidArgument(message, field="max_tokens")
-        if not 0 <= alignment_layer < config.decoder_layers:
-            raise InvalidArgument(f"must lie in [0, {config.decoder_layers})", field="alignment_layer")
+        _check_limits(config, limits, alignment_layer)
         self.config = config
         self.limits = limits
         self._device = device
@@ -138,7 +135,8 @@ class TranslationModel:
 
     def encode(self, waveforms: Sequence[Samples], slots: Sequence[Sequence[int]]) -> list[int | EngineError]:
         """Encodes waveforms and gives ``slots[i]`` waveform ``i`` to attend to. Outcome: encoder frames."""
-        features, lengths = self._features(waveforms)
+        # torch only takes arrays that may be written to; audio off the wire is read-only
+        features, lengths = self._features([np.require(wave, np.float32, ["C", "W"]) for wave in waveforms])
         stride, hop = self._features.stride, self._features.hop_samples
         # an incomplete stack of mel frames at the end is masked, yet has its place in the adapter
         present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
@@ -263,3 +261,11 @@ def _cut(waveform: npt.NDArray[np.float32], piece: Piece, span: UnitSpan) -> Sam
     first = (piece.start - span.start) * SAMPLES_PER_UNIT
     samples = waveform[first : first + (piece.end - piece.start) * SAMPLES_PER_UNIT]
     return samples.copy() if np.isfinite(samples).all() else EngineError(_NOT_FINITE)
+
+
+def _check_limits(config: ModelConfig, limits: ModelLimits, alignment_layer: int) -> None:
+    if not 2 < limits.max_tokens <= config.max_position_embeddings:
+        message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
+        raise InvalidArgument(message, field="max_tokens")
+    if not 0 <= alignment_layer < config.decoder_layers:
+        raise InvalidArgument(f"must lie in [0, {config.decoder_layers})", field="alignment_layer")

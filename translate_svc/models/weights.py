@@ -66,14 +66,18 @@ class WeightFiles:
             CheckpointError: as ``check``, or a weight that is not a finite number.
         """
         self.check(module, prefix)
-        state: dict[str, Tensor] = {}
+        keys_of: dict[str, list[str]] = {}
         for key in module.state_dict():
-            name = self._stored_name(prefix + key)
-            with self._open(self._file_of[name]) as tensors:
-                tensor = tensors.get_tensor(name)
-            if not torch.isfinite(tensor).all():
-                raise CheckpointError(f"{name} holds values that are not finite", field=self._file_of[name])
-            state[key] = tensor.to(device=device, dtype=dtype)
+            keys_of.setdefault(self._file_of[self._stored_name(prefix + key)], []).append(key)
+        state: dict[str, Tensor] = {}
+        for file, keys in keys_of.items():
+            with self._open(file) as tensors:
+                for key in keys:
+                    name = self._stored_name(prefix + key)
+                    tensor = tensors.get_tensor(name)
+                    if not torch.isfinite(tensor).all():
+                        raise CheckpointError(f"{name} holds values that are not finite", field=file)
+                    state[key] = tensor.to(device=device, dtype=dtype)
         module.load_state_dict(state, assign=True)
         module.to(device=device, dtype=dtype)  # tables that no checkpoint stores
         module.requires_grad_(False)

@@ -1,0 +1,107 @@
+"""Four sequences under way in one runner of the tiny checkpoint, and items for each stage of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.checkpoints import (
+    EOS,
+    checkpoint_folder,
+    new_runner,
+    utterances,
+)
+from translate_svc.engine.model_runner import ModelRunner
+from translate_svc.engine.plan import (
+    DecodeItem,
+    EncodeItem,
+    SequenceKey,
+    StepPlan,
+    StepResult,
+    TextToUnitItem,
+    VocodeItem,
+)
+from translate_svc.models.checkpoint import Checkpoint
+
+
+@functools.cache
+def shared_runner() -> ModelRunner:
+    """One for all tests that encode anew: an encoding wipes its slots, which is tested below."""
+    return new_runner("tiny")
+
+
+@functools.cache
+def text_languages() -> dict[str, int]:
+    return dict(Checkpoint.open(checkpoint_folder("tiny")).maps.text_languages)
+
+
+class Scene:
+    """Four sequences in slots 0 to 3, all of them fed ``fed`` tokens of their own translations."""
+
+    def __init__(self, fed: int = 6) -> None:
+        self.runner = shared_runner()
+        self.model: Any = self.runner._model
+        self.samples = utterances("tiny")[:4]
+        self.keys = [SequenceKey(f"r{slot}", 0) for slot in range(4)]
+        self.tokens: list[list[int]] = [[EOS, text_languages()["eng"]] for _ in range(4)]
+        self.do(encode=self.encode_items())
+        for position in range(fed):
+            decoded = self.do(decode=self.decode_items(position)).decoded
+            for row, each in zip(self.tokens, decoded, strict=True):
+                if position >= 1:
+                    row.append(each.token_id)
+
+    def do(self, **items: Any) -> StepResult:
+        result = self.runner.execute(StepPlan(**{stage: tuple(each) for stage, each in items.items()}))
+        assert not result.failures
+        return result
+
+    def encode_items(self) -> list[EncodeItem]:
+        return [
+            EncodeItem(key.request_id, samples, (slot,))
+            for slot, (key, samples) in enumerate(zip(self.keys, self.samples, strict=True))
+        ]
+
+    def decode_items(self, position: int) -> list[DecodeItem]:
+        return [
+            DecodeItem(key, slot, position, self.tokens[slot][position]) for slot, key in enumerate(self.keys)
+        ]
+
+    def text_to_unit_items(self, fed: int) -> list[TextToUnitItem]:
+        return [
+            TextToUnitItem(key, slot, tuple(self.tokens[slot][:fed]), "eng", 1.0)
+            for slot, key in enumerate(self.keys)
+        ]
+
+    def vocode_items(self) -> list[VocodeItem]:
+        rng = np.random.default_rng(0)
+        return [
+            VocodeItem(key, rng.integers(0, 60, 12 + slot // 2), 0, 12, "eng", slot)
+            for slot, key in enumerate(self.keys)
+        ]
+
+
+def answers(result: StepResult) -> dict[str, Any]:
+    """Every answer by request, as something that compares."""
+    found: dict[str, Any] = {each.request_id: each.encoder_frames for each in result.encoded}
+    found |= {each.key.request_id: (each.token_id, each.log_probability) for each in result.decoded}
+    found |= {each.key.request_id: each.units for each in result.units}
+    found |= {each.key.request_id: each.samples for each in result.vocoded}
+    return found
+
+
+STAGES: dict[str, Callable[[Scene], dict[str, Any]]] = {
+    "encode": lambda scene: {"encode": scene.encode_items()},
+    "decode": lambda scene: {"decode": scene.decode_items(6)},
+    "text_to_unit": lambda scene: {"text_to_unit": scene.text_to_unit_items(6)},
+    "vocode": lambda scene: {"vocode": scene.vocode_items()},
+}
+
+
+@functools.cache
+def healthy_answers(stage: str) -> dict[str, Any]:
+    scene = Scene()
+    return answers(scene.do(**STAGES[stage](scene)))

@@ -1,0 +1,163 @@
+"""A poisoned item fails alone: not-a-number and exceptions, in every stage and place of a batch."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.engine.model_scene import STAGES, Scene, answers, healthy_answers
+from translate_svc.engine.plan import (
+    DecodeItem,
+    EncodeItem,
+    Failure,
+    SequenceKey,
+    StepPlan,
+    TextToUnitItem,
+)
+from translate_svc.errors import DeviceLost
+
+
+def nan_in_samples(scene: Scene, victim: int) -> None:
+    poisoned = scene.samples[victim].copy()
+    poisoned[5_000] = np.nan
+    scene.samples = tuple(poisoned if i == victim else s for i, s in enumerate(scene.samples))
+
+
+def nan_in_source(scene: Scene, victim: int) -> None:
+    scene.model._cache.layers[1].cross_values[victim, :, 2] = torch.nan
+
+
+def nan_in_history(scene: Scene, victim: int) -> None:
+    scene.model._cache.layers[0].self_keys[victim, :, 1] = torch.inf
+
+
+def nan_in_states(scene: Scene, victim: int) -> None:
+    scene.model._cache.states[victim, 3] = torch.nan
+
+
+def nan_in_voice(scene: Scene, victim: int) -> None:
+    """The embedding is replaced, not changed: the runner is shared."""
+    vocoder = scene.model._vocoder
+    vocoder.speaker_embedding = copy.deepcopy(vocoder.speaker_embedding)
+    vocoder.speaker_embedding.weight[victim] = torch.nan
+
+
+@functools.cache
+def healthy_first_tokens() -> dict[str, int]:
+    scene = Scene(fed=2)
+    return {key.request_id: row[2] for key, row in zip(scene.keys, scene.tokens, strict=True)}
+
+
+@pytest.mark.parametrize("victim", range(4))
+@pytest.mark.parametrize(
+    ("stage", "poison"),
+    [
+        ("encode", nan_in_samples),
+        ("decode", nan_in_source),
+        ("decode", nan_in_history),
+        ("text_to_unit", nan_in_states),
+        ("vocode", nan_in_voice),
+    ],
+)
+def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], None], victim: int) -> None:
+    expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
+    sick = Scene()
+    healthy_voice = sick.model._vocoder.speaker_embedding
+    with torch.no_grad():
+        poison(sick, victim)
+    try:
+        items = {name: tuple(each) for name, each in STAGES[stage](sick).items()}
+        result = sick.runner.execute(StepPlan(**items))
+    finally:
+        sick.model._vocoder.speaker_embedding = healthy_voice
+
+    sequence = None if stage == "encode" else 0
+    assert result.failures == (Failure(f"r{victim}", sequence, stage, "the result is not finite"),)
+    found = answers(result)
+    assert set(found) == set(expected) - {f"r{victim}"}
+    for request_id, answer in found.items():
+        np.testing.assert_allclose(answer, expected[request_id], atol=1e-5)
+    if stage == "encode":  # what the mates hear is unharmed as well
+        for position in (0, 1):
+            mates = [item for item in sick.decode_items(position) if item.slot != victim]
+            decoded = sick.do(decode=mates).decoded
+        assert {each.key.request_id: each.token_id for each in decoded}.items() <= first_tokens.items()
+
+
+@pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])
+def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[Scene, int], None]) -> None:
+    sick = Scene()
+    with torch.no_grad():
+        poison(sick, 2)
+    sick.runner.execute(StepPlan(decode=tuple(sick.decode_items(6))))
+    newcomer, twin = SequenceKey("new", 0), SequenceKey("twin", 0)
+    sick.do(encode=[EncodeItem("new", sick.samples[0], (2,)), EncodeItem("twin", sick.samples[0], (6,))])
+    fed = tuple(sick.tokens[0][:6])
+    for position, token_id in enumerate(fed):
+        new = sick.do(decode=[DecodeItem(newcomer, 2, position, token_id)]).decoded[0]
+        other = sick.do(decode=[DecodeItem(twin, 6, position, token_id)]).decoded[0]
+        assert (new.token_id, new.log_probability) == (other.token_id, other.log_probability)
+    new_units = sick.do(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]).units[0]
+    other_units = sick.do(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]).units[0]
+    np.testing.assert_array_equal(new_units.units, other_units.units)
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_an_item_that_raises_fails_alone(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    compute = getattr(scene.model, stage)
+    calls = []
+
+    def raising(*args: Any, **kwargs: Any) -> Any:
+        calls.append(len(args[0]))
+        if any(guilty(each) for each in args[0]):
+            raise RuntimeError("a caller's words")
+        return compute(*args, **kwargs)
+
+    def guilty(each: Any) -> bool:
+        if stage == "encode":
+            return each is scene.samples[1]
+        return {"decode": each, "text_to_unit": getattr(each, "slot", None)}.get(stage) == 1 or (
+            stage == "vocode" and each.voice.speaker_id == 1
+        )
+
+    monkeypatch.setattr(scene.model, stage, raising)
+    items = {name: tuple(each) for name, each in STAGES[stage](scene).items()}
+    result = scene.runner.execute(StepPlan(**items))
+    assert [failure.request_id for failure in result.failures] == ["r1"]
+    assert result.failures[0].error == "RuntimeError", "messages may quote a caller"
+    assert set(answers(result)) == {"r0", "r2", "r3"}
+    assert calls == [4, 2, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.AcceleratorError("gone"), RuntimeError("CUDA error: an illegal address")]
+)
+def test_a_lost_device_is_no_items_fault(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+
+    def lost(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(scene.model, "decode", lost)
+    with pytest.raises(DeviceLost):
+        scene.runner.execute(StepPlan(decode=tuple(scene.decode_items(6))))
+
+
+def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    compute = scene.model.encode
+
+    def small(waveforms: Any, slots: Any) -> Any:
+        if len(waveforms) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(waveforms, slots)
+
+    monkeypatch.setattr(scene.model, "encode", small)
+    assert len(scene.do(encode=scene.encode_items()).encoded) == 4
