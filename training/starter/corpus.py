@@ -23,7 +23,7 @@ from training.starter import noise
 from training.starter.batching import Example, other_language
 from training.starter.grammar import LANGUAGES, Grammar, Language, PairSampler
 from training.starter.synth import SAMPLE_RATE, SynthesisError, synthesize
-from training.starter.voices import Voice, draw_voice
+from training.starter.voices import TARGET_VOICES, Voice, draw_voice
 from translate_svc.models.features import FeatureExtractor
 
 _EXTRACTOR = FeatureExtractor()
@@ -33,6 +33,7 @@ MAX_SPEECH_S = 13.0
 
 _KIND_SHARES = {"one": 0.61, "several": 0.31, "empty": 0.08}
 _FLITE_SHARE = 0.06
+_TARGET_VOICE_SHARE = 0.05
 _PAUSE_S = (0.15, 0.9)
 _HELD_OUT_COUNTS = {"one": 320, "several": 160, "silence": 80, "noise": 160}
 _QUICK_COUNTS = {"one": 100, "several": 40, "silence": 20, "noise": 40}
@@ -156,6 +157,8 @@ def make_example(source: TextSource, kind: str, rng: np.random.Generator) -> Exa
             rng, 1 if kind in ("one", "easy") else int(rng.choice([2, 3], p=[0.65, 0.35])), language
         )
         voice = draw_voice(language, rng, held_out=source.held_out, flite_share=_FLITE_SHARE)
+        if not source.held_out and rng.random() < _TARGET_VOICE_SHARE:
+            voice = TARGET_VOICES[language]  # monotone, unlike the drawn ones
         try:
             samples = speak(text.source_sentences, voice, rng, easy=kind == "easy")
         except SynthesisError:

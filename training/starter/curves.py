@@ -31,6 +31,7 @@ PANELS = (
         "vocoder", "vocoder_log.jsonl", "Vocoder stage: loss, held-out log-mel distance",
         ("loss", "mel_distance_eng", "mel_distance_spa"),
     ),
+    Panel("speech_bleu", "speech_log.jsonl", "Refining: held-out BLEU", ("one_bleu", "several_bleu")),
     Panel("t2u_loss", "t2u_log.jsonl", "T2U stage: training losses", ("units", "durations")),
     Panel("t2u_accuracy", "t2u_log.jsonl", "T2U stage: held-out unit accuracy", ("held_out_unit_accuracy",)),
 )  # fmt: skip

@@ -171,12 +171,12 @@ class Grammar:
 
 @dataclass(slots=True)
 class PairSampler:
-    """Draws pairs: a template by weight (its size to the power 0.4, at least 3), then a pair of it evenly."""
+    """Draws pairs: a template by weight (its size to the power 0.25, at least 3), then any pair of it."""
 
     parts: list[list[Pair]]
 
     def draw(self, rng: np.random.Generator) -> Pair:
-        weights = np.array([max(3.0, len(part) ** 0.4) for part in self.parts])
+        weights = np.array([max(3.0, len(part) ** 0.25) for part in self.parts])
         part = self.parts[int(rng.choice(len(self.parts), p=weights / weights.sum()))]
         return part[int(rng.integers(len(part)))]
 

@@ -18,7 +18,7 @@ from training.starter.units import UnitCodebook
 from training.starter.voices import TARGET_VOICES
 from translate_svc.models.characters import CharacterTable
 
-_SPEECH_SHARE = 0.3
+_SPEECH_SHARE = 0.2
 _SPEECH_SHARDS = 2
 
 
