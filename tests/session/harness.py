@@ -208,8 +208,20 @@ def check_contract(events: Sequence[SessionEvent], *, closed: bool = True) -> No
     assert started == list(range(len(started))), "utterances are numbered from 0 in the order of their place"
     _check_ends(events, started, closed=closed)
     _check_lanes(events)
+    _check_commits(events)
     committed = [event.committed_samples for event in of(events, Progress)]
     assert committed == sorted(set(committed)), "a commit point is reported once, and only forward"
+
+
+def _check_commits(events: Sequence[SessionEvent]) -> None:
+    """Who is told that input is committed has had everything that came of it."""
+    places = {event.utterance_id: event.position for event in of(events, SpeechStarted)}
+    done: set[int] = set()
+    for event in events:
+        if isinstance(event, UtteranceDone):
+            done.add(event.utterance_id)
+        elif isinstance(event, Progress):
+            assert {number for number, place in places.items() if place < event.committed_samples} <= done
 
 
 def _check_ends(events: Sequence[SessionEvent], started: list[int], *, closed: bool) -> None:

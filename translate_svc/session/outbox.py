@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from translate_svc.types import SessionEvent, SpeechChunk, TextDelta, UtteranceDone
+from translate_svc.types import SessionEvent
 
 
 def _nothing() -> None:
@@ -52,16 +52,9 @@ class Outbox:
             self._taken.clear()
             await self._taken.wait()
 
-    def drop_results(self, utterance_ids: Collection[int]) -> None:
-        """Drops what waits of these utterances' texts, speech and ends; that they began and ended stays."""
-        self._line = deque(
-            parcel
-            for parcel in self._line
-            if not (
-                isinstance(parcel.event, TextDelta | SpeechChunk | UtteranceDone)
-                and parcel.event.utterance_id in utterance_ids
-            )
-        )
+    def drop(self, unwanted: Callable[[SessionEvent], bool]) -> None:
+        """Drops the events in line that are ``unwanted``."""
+        self._line = deque(parcel for parcel in self._line if not unwanted(parcel.event))
         self._taken.set()
 
     def close(self) -> None:

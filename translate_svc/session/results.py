@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from translate_svc.engine.request import (
@@ -24,7 +24,16 @@ from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.session.lanes import Lanes
 from translate_svc.session.live_utterance import LiveUtterance, Playout
 from translate_svc.session.outbox import Outbox
-from translate_svc.types import Usage, UtteranceDone, UtteranceStatus, Warning
+from translate_svc.types import (
+    Progress,
+    SessionEvent,
+    SpeechChunk,
+    TextDelta,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+    Warning,
+)
 
 _LaneItem = TokenDecoded | TextFinished | WaveformPiece
 
@@ -161,7 +170,7 @@ class Results:
             self._engine.abort(utterance.request_id)
             self._answering.pop(utterance.request_id, None)
             self._lanes.drop(utterance.utterance_id)
-        self._outbox.drop_results(dropped.keys())
+        unread_commits = self._drop_unread(dropped)
         self._commits.clear()
         self._playouts.clear()
         self._cleared.update(dropped)
@@ -171,6 +180,25 @@ class Results:
                 self.finish(utterance, UtteranceStatus.CLEARED)
             else:  # its end was said and counted, but the reader has not taken it
                 self._put_done(utterance.done(UtteranceStatus.CLEARED))
+        if unread_commits:
+            self._on_commit(unread_commits[-1])
+
+    def _drop_unread(self, dropped: Collection[int]) -> list[int]:
+        """Drops what waits of these utterances' texts, speech and ends; that they began and were cut stays.
+
+        Commit points behind them are to be told after their new ends: returns those that nobody has read.
+        """
+        commits: list[int] = []
+
+        def unwanted(event: SessionEvent) -> bool:
+            if isinstance(event, Progress) and dropped:
+                commits.append(event.committed_samples)
+                return True
+            results = TextDelta | SpeechChunk | UtteranceDone
+            return isinstance(event, results) and event.utterance_id in dropped
+
+        self._outbox.drop(unwanted)
+        return commits
 
     def abandon(self) -> None:
         """Drops everything without a word."""
