@@ -204,6 +204,25 @@ def test_what_was_cleared_is_committed() -> None:
     play(scenario())
 
 
+def test_a_commit_point_that_nobody_has_read_is_told_after_the_new_ends() -> None:
+    """Cut and cleared at the same sample: there is no further commit point that would tell it."""
+
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(config())
+            for message in [*chunks(speech(1)), FinalizeInput()]:
+                await session.receive(message)
+            await asyncio.sleep(60)
+            await session.receive(ClearInput())
+            await session.receive(EndInput(RATE_HZ))
+            events = await collect(session)
+        check_contract(events)
+        assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.CLEARED]
+        assert of(events, Progress) == [Progress(RATE_HZ, RATE_HZ)]
+
+    play(scenario())
+
+
 @given(
     clears_after_s=st.lists(st.floats(0, 9), min_size=1, max_size=3),
     in_flight=st.integers(1, 3),
