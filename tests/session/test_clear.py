@@ -210,8 +210,9 @@ def test_a_commit_point_that_nobody_has_read_is_told_after_the_new_ends() -> Non
     async def scenario() -> None:
         async with house() as home:
             session = home.open(config())
-            for message in [*chunks(speech(1)), FinalizeInput()]:
-                await session.receive(message)
+            for chunk in chunks(speech(1)):
+                await session.receive(chunk)
+            await session.receive(FinalizeInput())
             await asyncio.sleep(60)
             await session.receive(ClearInput())
             await session.receive(EndInput(RATE_HZ))
