@@ -3,6 +3,8 @@
 Nothing here knows a transport, a tensor library or an event loop. Positions are int64 counts of samples:
 those of a stream's *input* are at the declared input rate, those named ``*_samples`` inside the engine are
 at 16 kHz. Ranges are half open.
+
+One file although it is long: it is the wire contract's vocabulary, message by message, and is read beside it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from training.starter.batching import other_language
 from training.starter.corpus import TextSource, speak, without_speech
 from training.starter.grammar import LANGUAGES, Grammar, Language
 from training.starter.voices import FLITE_HELD_OUT_VOICES, Voice, draw_voice
-from translate_svc.types import Samples
 
 _SEED = 2026
 _KINDS = ("one", "several", "noisy", "flite", "silence", "noise")
@@ -52,7 +51,7 @@ def _speech_clip(source: TextSource, kind: str, language: Language, index: int) 
         voice = Voice(language, f"flite:{rng.choice(FLITE_HELD_OUT_VOICES)}", voice.rate_wpm)
     samples = speak(text.source_sentences, voice, rng)
     if kind == "noisy":
-        samples = _with_noise(samples, 10.0, rng)
+        samples = np.clip(noise.add(samples, 10.0, rng), -1.0, 1.0)
     return Clip(
         f"{kind}-{language}-{index}",
         samples,
@@ -61,9 +60,3 @@ def _speech_clip(source: TextSource, kind: str, language: Language, index: int) 
         text.source_text,
         text.target_text,
     )
-
-
-def _with_noise(samples: Samples, signal_to_noise_db: float, rng: np.random.Generator) -> Samples:
-    level = float(np.sqrt(np.mean(samples[np.abs(samples) > 1e-3] ** 2)))
-    sound = noise.draw(len(samples), rng) * np.float32(level * 10 ** (-signal_to_noise_db / 20))
-    return np.clip(samples + sound, -1.0, 1.0).astype(np.float32)

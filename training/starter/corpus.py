@@ -93,9 +93,7 @@ def worsen(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     if rng.random() < 0.25:
         samples = _channel(samples, rng)
     if rng.random() < 0.67:
-        level = float(np.sqrt(np.mean(samples[np.abs(samples) > 1e-3] ** 2)))
-        decibels = float(rng.uniform(5, 35))
-        samples = samples + noise.draw(len(samples), rng) * np.float32(level * 10 ** (-decibels / 20))
+        samples = noise.add(samples, float(rng.uniform(5, 35)), rng)
     elif rng.random() < 0.5:
         samples = samples + noise.white(len(samples), rng) * np.float32(10 ** (-rng.uniform(65, 90) / 20))
     return _quantize(samples * np.float32(10 ** (rng.uniform(-28, 6) / 20)))

@@ -94,6 +94,12 @@ def make(kind: str, count: int, rng: np.random.Generator) -> Samples:
     return sound / np.float32(max(level, 1e-6))
 
 
+def add(samples: Samples, signal_to_noise_db: float, rng: np.random.Generator) -> Samples:
+    """`samples` with noise of a random kind, so far below the level of their part above -60 dBFS."""
+    level = float(np.sqrt(np.mean(samples[np.abs(samples) > 1e-3] ** 2)))
+    return samples + draw(len(samples), rng) * np.float32(level * 10 ** (-signal_to_noise_db / 20))
+
+
 def draw(count: int, rng: np.random.Generator) -> Samples:
     """A random kind, sometimes two at once."""
     names = list(KINDS)

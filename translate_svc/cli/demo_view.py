@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-_STYLES = {"transcript": "cyan", "translation": "bold green", "note": "dim", "bad": "bold red"}
+_STYLES = {"transcript": "cyan", "translation": "bold green", "note": "dim"}
 
 
 class DemoView:

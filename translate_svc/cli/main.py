@@ -11,7 +11,6 @@ from translate_svc.cli.serve import serve
 from translate_svc.errors import TranslateSvcError
 
 EXIT_ERROR = 1
-EXIT_USAGE = 2
 
 app = typer.Typer(
     name="translate-svc",
