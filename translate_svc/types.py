@@ -48,11 +48,12 @@ class Encoding(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """Encoding and rate of one direction of a stream."""
+    """Encoding and rate of one direction. ``channel``, from 1, is the one to hear; 0: not said."""
 
     encoding: Encoding
     sample_rate_hz: int
     channels: int = 1
+    channel: int = 0
 
 
 class Inspect(enum.Enum):
@@ -73,13 +74,28 @@ class Segmentation(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """One language a stream is translated into. ``speaker_id`` None takes the language's default voice."""
+    """One language a stream is translated into. ``speaker_id`` None takes the language's default voice.
+
+    ``catch_up_duration_factor``: how far speech may be hurried while earlier speech is still being played;
+    None: not at all.
+    """
 
     language: str
     text: bool = True
     speech: bool = True
     speaker_id: int | None = None
     duration_factor: float = 1.0
+    catch_up_duration_factor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """Which guards against invented text are on."""
+
+    voice_gate: bool = True
+    repetition_stop: bool = True
+    length_stop: bool = True
+    script_check: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,7 @@ class StreamSettings:
     include: frozenset[Inspect] = frozenset()
     segmentation: Segmentation = Segmentation.VAD
     vad: VadSettings = VadSettings()
+    guards: GuardSettings = GuardSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,27 @@ class StreamConfig:
     output: AudioFormat
     settings: StreamSettings
     resume_token: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioClip:
+    """A short recording: ``data``, or ``packets`` where the encoding is Opus."""
+
+    format: AudioFormat
+    data: bytes = b""
+    packets: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TranslateCall:
+    """One text or one clip to be translated as a single utterance."""
+
+    source: str | AudioClip
+    targets: tuple[TargetSettings, ...]
+    output: AudioFormat
+    source_language: str | None = None
+    include: frozenset[Inspect] = frozenset()
+    guards: GuardSettings = GuardSettings()
 
 
 # ------------------------------------------------------------------ client -> session
@@ -262,10 +300,11 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechChunk:
-    """Translated speech in the negotiated output format.
+    """Translated speech in the negotiated output format: ``data``, or ``packets`` where that is Opus.
 
-    ``start_sample`` counts at the output rate from the start of this utterance's speech in this language.
-    ``units``/``unit_durations`` are set on the chunk where inspection asked for them (the first one).
+    ``start_sample`` counts at the output rate from the start of this utterance's speech in this language;
+    ``sample_count`` is what this chunk holds of it. ``units`` and ``character_durations`` are set on the
+    chunk where inspection asked for them (the first one).
     """
 
     utterance_id: int
@@ -277,6 +316,8 @@ class SpeechChunk:
     units: tuple[int, ...] = ()
     character_durations: tuple[int, ...] = ()
     output_lag_ms: int = 0
+    sample_count: int = 0
+    packets: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,9 +428,30 @@ class ServerLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerLoad:
+    """What a server is doing; ``admitted`` and all below grow only, from its start."""
+
+    uptime_ms: int = 0
+    live_streams: int = 0
+    waiting_requests: int = 0
+    live_requests: int = 0
+    busy_slots: int = 0
+    slots: int = 0
+    admitted: int = 0
+    rejected: int = 0
+    finished_requests: int = 0
+    failed_requests: int = 0
+    steps: int = 0
+    text_tokens: int = 0
+    source_ms: int = 0
+    speech_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Which version of this package serves which model, and within which limits."""
+    """Which version of this package serves which model, within which limits, and what it is doing now."""
 
     version: str
     model: ModelInfo
     limits: ServerLimits
+    load: ServerLoad = ServerLoad()

@@ -26,9 +26,17 @@ class SequenceSpec:
     duration_factor: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text to translate, in its language (a Seamless code)."""
+
+    text: str
+    language: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """One utterance: 16 kHz mono float32 ``samples``, encoded once for all ``sequences``.
+    """One utterance: 16 kHz mono float32 samples, or a text; encoded once for all ``sequences``.
 
     ``source_times`` asks for each token's place in the source (costs one attention read a step).
     """

@@ -71,28 +71,44 @@ UTTERANCE_STATUS_FAILED: UtteranceStatus
 UTTERANCE_STATUS_CLEARED: UtteranceStatus
 
 class AudioFormat(_message.Message):
-    __slots__ = ("encoding", "sample_rate_hz", "channels")
+    __slots__ = ("encoding", "sample_rate_hz", "channels", "channel")
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     encoding: Encoding
     sample_rate_hz: int
     channels: int
-    def __init__(self, encoding: _Optional[_Union[Encoding, str]] = ..., sample_rate_hz: _Optional[int] = ..., channels: _Optional[int] = ...) -> None: ...
+    channel: int
+    def __init__(self, encoding: _Optional[_Union[Encoding, str]] = ..., sample_rate_hz: _Optional[int] = ..., channels: _Optional[int] = ..., channel: _Optional[int] = ...) -> None: ...
 
 class TargetSettings(_message.Message):
-    __slots__ = ("language", "text", "speech", "speaker_id", "duration_factor")
+    __slots__ = ("language", "text", "speech", "speaker_id", "duration_factor", "catch_up_duration_factor")
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SPEECH_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_ID_FIELD_NUMBER: _ClassVar[int]
     DURATION_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_DURATION_FACTOR_FIELD_NUMBER: _ClassVar[int]
     language: str
     text: bool
     speech: bool
     speaker_id: int
     duration_factor: float
-    def __init__(self, language: _Optional[str] = ..., text: _Optional[bool] = ..., speech: _Optional[bool] = ..., speaker_id: _Optional[int] = ..., duration_factor: _Optional[float] = ...) -> None: ...
+    catch_up_duration_factor: float
+    def __init__(self, language: _Optional[str] = ..., text: _Optional[bool] = ..., speech: _Optional[bool] = ..., speaker_id: _Optional[int] = ..., duration_factor: _Optional[float] = ..., catch_up_duration_factor: _Optional[float] = ...) -> None: ...
+
+class GuardSettings(_message.Message):
+    __slots__ = ("voice_gate", "repetition_stop", "length_stop", "script_check")
+    VOICE_GATE_FIELD_NUMBER: _ClassVar[int]
+    REPETITION_STOP_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_STOP_FIELD_NUMBER: _ClassVar[int]
+    SCRIPT_CHECK_FIELD_NUMBER: _ClassVar[int]
+    voice_gate: bool
+    repetition_stop: bool
+    length_stop: bool
+    script_check: bool
+    def __init__(self, voice_gate: _Optional[bool] = ..., repetition_stop: _Optional[bool] = ..., length_stop: _Optional[bool] = ..., script_check: _Optional[bool] = ...) -> None: ...
 
 class VadSettings(_message.Message):
     __slots__ = ("threshold", "min_speech_ms", "min_silence_ms", "prefix_padding_ms", "max_utterance_ms")
@@ -109,18 +125,20 @@ class VadSettings(_message.Message):
     def __init__(self, threshold: _Optional[float] = ..., min_speech_ms: _Optional[int] = ..., min_silence_ms: _Optional[int] = ..., prefix_padding_ms: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ...) -> None: ...
 
 class StreamSettings(_message.Message):
-    __slots__ = ("targets", "source_language", "include", "segmentation", "vad")
+    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards")
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     SEGMENTATION_FIELD_NUMBER: _ClassVar[int]
     VAD_FIELD_NUMBER: _ClassVar[int]
+    GUARDS_FIELD_NUMBER: _ClassVar[int]
     targets: _containers.RepeatedCompositeFieldContainer[TargetSettings]
     source_language: str
     include: _containers.RepeatedScalarFieldContainer[Inspect]
     segmentation: Segmentation
     vad: VadSettings
-    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ...) -> None: ...
+    guards: GuardSettings
+    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("input", "output", "settings", "resume_token")
@@ -287,7 +305,7 @@ class TextDelta(_message.Message):
     def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., delta: _Optional[str] = ..., final: _Optional[bool] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
-    __slots__ = ("utterance_id", "source", "language", "start_sample", "data", "final", "units", "character_durations", "output_lag_ms")
+    __slots__ = ("utterance_id", "source", "language", "start_sample", "data", "final", "units", "character_durations", "output_lag_ms", "sample_count", "packets")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +315,8 @@ class SpeechChunk(_message.Message):
     UNITS_FIELD_NUMBER: _ClassVar[int]
     CHARACTER_DURATIONS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_LAG_MS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_FIELD_NUMBER: _ClassVar[int]
     utterance_id: int
     source: SampleRange
     language: str
@@ -306,7 +326,9 @@ class SpeechChunk(_message.Message):
     units: _containers.RepeatedScalarFieldContainer[int]
     character_durations: _containers.RepeatedScalarFieldContainer[int]
     output_lag_ms: int
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., start_sample: _Optional[int] = ..., data: _Optional[bytes] = ..., final: _Optional[bool] = ..., units: _Optional[_Iterable[int]] = ..., character_durations: _Optional[_Iterable[int]] = ..., output_lag_ms: _Optional[int] = ...) -> None: ...
+    sample_count: int
+    packets: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., start_sample: _Optional[int] = ..., data: _Optional[bytes] = ..., final: _Optional[bool] = ..., units: _Optional[_Iterable[int]] = ..., character_durations: _Optional[_Iterable[int]] = ..., output_lag_ms: _Optional[int] = ..., sample_count: _Optional[int] = ..., packets: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class StageTiming(_message.Message):
     __slots__ = ("stage", "duration_ms", "batch_size")
@@ -397,28 +419,32 @@ class Closed(_message.Message):
     def __init__(self, complete: _Optional[bool] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class AudioClip(_message.Message):
-    __slots__ = ("format", "data")
+    __slots__ = ("format", "data", "packets")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_FIELD_NUMBER: _ClassVar[int]
     format: AudioFormat
     data: bytes
-    def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+    packets: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., data: _Optional[bytes] = ..., packets: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TranslateRequest(_message.Message):
-    __slots__ = ("text", "clip", "source_language", "targets", "include", "output")
+    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLIP_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    GUARDS_FIELD_NUMBER: _ClassVar[int]
     text: str
     clip: AudioClip
     source_language: str
     targets: _containers.RepeatedCompositeFieldContainer[TargetSettings]
     include: _containers.RepeatedScalarFieldContainer[Inspect]
     output: AudioFormat
-    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ...) -> None: ...
+    guards: GuardSettings
+    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
     __slots__ = ("seq", "transcript", "translation", "audio", "utterance_done", "warning")
@@ -469,14 +495,16 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "limits")
+    __slots__ = ("version", "model", "limits", "load")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: ModelInfo
     limits: Limits
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    load: Load
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("name", "revision", "license", "device", "dtype")
@@ -515,3 +543,35 @@ class Limits(_message.Message):
     input_encodings: _containers.RepeatedScalarFieldContainer[Encoding]
     output_encodings: _containers.RepeatedScalarFieldContainer[Encoding]
     def __init__(self, max_streams: _Optional[int] = ..., max_targets: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_audio_chunk_bytes: _Optional[int] = ..., max_clip_bytes: _Optional[int] = ..., max_text_characters: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., input_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., output_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ...) -> None: ...
+
+class Load(_message.Message):
+    __slots__ = ("uptime_ms", "live_streams", "waiting_requests", "live_requests", "busy_slots", "slots", "admitted", "rejected", "finished_requests", "failed_requests", "steps", "text_tokens", "source_ms", "speech_ms")
+    UPTIME_MS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    BUSY_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    ADMITTED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_MS_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_MS_FIELD_NUMBER: _ClassVar[int]
+    uptime_ms: int
+    live_streams: int
+    waiting_requests: int
+    live_requests: int
+    busy_slots: int
+    slots: int
+    admitted: int
+    rejected: int
+    finished_requests: int
+    failed_requests: int
+    steps: int
+    text_tokens: int
+    source_ms: int
+    speech_ms: int
+    def __init__(self, uptime_ms: _Optional[int] = ..., live_streams: _Optional[int] = ..., waiting_requests: _Optional[int] = ..., live_requests: _Optional[int] = ..., busy_slots: _Optional[int] = ..., slots: _Optional[int] = ..., admitted: _Optional[int] = ..., rejected: _Optional[int] = ..., finished_requests: _Optional[int] = ..., failed_requests: _Optional[int] = ..., steps: _Optional[int] = ..., text_tokens: _Optional[int] = ..., source_ms: _Optional[int] = ..., speech_ms: _Optional[int] = ...) -> None: ...

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from translate_svc.languages import Language
-from translate_svc.types import ModelInfo, ServerInfo, ServerLimits
+from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, ServerLoad
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.enums import ENCODINGS
 
@@ -19,6 +20,7 @@ _LIMIT_COUNTS = (
     "max_text_characters",
     "max_unacknowledged",
 )
+_LOAD_COUNTS = tuple(field.name for field in fields(ServerLoad))
 
 
 def encode_languages(languages: Iterable[Language]) -> pb.ListLanguagesResponse:
@@ -56,7 +58,7 @@ def decode_languages(response: pb.ListLanguagesResponse) -> tuple[Language, ...]
 
 
 def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
-    """Version, model and limits."""
+    """Version, model, limits and load."""
     model, limits = info.model, info.limits
     return pb.GetServerInfoResponse(
         version=info.version,
@@ -72,6 +74,7 @@ def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
             input_encodings=[ENCODINGS.encode(encoding) for encoding in limits.input_encodings],
             output_encodings=[ENCODINGS.encode(encoding) for encoding in limits.output_encodings],
         ),
+        load=pb.Load(**{name: getattr(info.load, name) for name in _LOAD_COUNTS}),
     )
 
 
@@ -86,4 +89,5 @@ def decode_info(response: pb.GetServerInfoResponse) -> ServerInfo:
             input_encodings=tuple(ENCODINGS.known(limits.input_encodings)),
             output_encodings=tuple(ENCODINGS.known(limits.output_encodings)),
         ),
+        load=ServerLoad(**{name: getattr(response.load, name) for name in _LOAD_COUNTS}),
     )

@@ -174,6 +174,8 @@ def _encode_speech(event: SpeechChunk) -> pb.SpeechChunk:
         units=event.units,
         character_durations=event.character_durations,
         output_lag_ms=event.output_lag_ms,
+        sample_count=event.sample_count,
+        packets=event.packets,
     )
 
 
@@ -188,6 +190,8 @@ def _decode_speech(speech: pb.SpeechChunk) -> SpeechChunk:
         units=tuple(speech.units),
         character_durations=tuple(speech.character_durations),
         output_lag_ms=speech.output_lag_ms,
+        sample_count=speech.sample_count,
+        packets=tuple(speech.packets),
     )
 
 

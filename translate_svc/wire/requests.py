@@ -15,6 +15,7 @@ from translate_svc.types import (
     Encoding,
     EndInput,
     FinalizeInput,
+    GuardSettings,
     Segmentation,
     SilenceInput,
     StreamConfig,
@@ -28,6 +29,8 @@ from translate_svc.wire.enums import ENCODINGS, INSPECTS, SEGMENTATIONS
 
 DEFAULT_OUTPUT = AudioFormat(Encoding.PCM_S16LE, INTERNAL_SAMPLE_RATE_HZ)
 """What a client gets that does not say what it wants."""
+
+_GUARDS = ("voice_gate", "repetition_stop", "length_stop", "script_check")
 
 
 def decode_request(request: pb.StreamingTranslateRequest) -> StreamConfig | ClientMessage:
@@ -118,6 +121,7 @@ def decode_format(audio_format: pb.AudioFormat, path: str) -> AudioFormat:
         encoding=ENCODINGS.decode(audio_format.encoding, f"{path}.encoding"),
         sample_rate_hz=rate_hz,
         channels=_count(audio_format.channels, f"{path}.channels") or 1,
+        channel=_count(audio_format.channel, f"{path}.channel"),
     )
 
 
@@ -127,6 +131,7 @@ def encode_format(audio_format: AudioFormat) -> pb.AudioFormat:
         encoding=ENCODINGS.encode(audio_format.encoding),
         sample_rate_hz=audio_format.sample_rate_hz,
         channels=audio_format.channels,
+        channel=audio_format.channel,
     )
 
 
@@ -137,8 +142,7 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         segmentation = SEGMENTATIONS.decode(settings.segmentation, f"{path}.segmentation")
     return StreamSettings(
         targets=tuple(
-            _decode_target(target, f"{path}.targets[{index}]")
-            for index, target in enumerate(settings.targets)
+            decode_target(target, f"{path}.targets[{index}]") for index, target in enumerate(settings.targets)
         ),
         source_language=settings.source_language or None,
         include=frozenset(
@@ -147,6 +151,7 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         ),
         segmentation=segmentation,
         vad=_decode_vad(settings.vad, f"{path}.vad"),
+        guards=decode_guards(settings.guards),
     )
 
 
@@ -154,7 +159,7 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
     """The inverse of ``decode_settings``."""
     vad = settings.vad
     return pb.StreamSettings(
-        targets=[_encode_target(target) for target in settings.targets],
+        targets=[encode_target(target) for target in settings.targets],
         source_language=settings.source_language or "",
         include=sorted(INSPECTS.encode(inspect) for inspect in settings.include),
         segmentation=SEGMENTATIONS.encode(settings.segmentation),
@@ -165,27 +170,47 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
             prefix_padding_ms=vad.prefix_padding_ms,
             max_utterance_ms=vad.max_utterance_ms,
         ),
+        guards=encode_guards(settings.guards),
     )
 
 
-def _decode_target(target: pb.TargetSettings, path: str) -> TargetSettings:
+def decode_guards(guards: pb.GuardSettings) -> GuardSettings:
+    """Those that are absent are on."""
+    return GuardSettings(
+        **{name: getattr(guards, name) for name in _GUARDS if guards.HasField(name)},
+    )
+
+
+def encode_guards(guards: GuardSettings) -> pb.GuardSettings:
+    """The inverse of ``decode_guards``."""
+    return pb.GuardSettings(**{name: getattr(guards, name) for name in _GUARDS})
+
+
+def decode_target(target: pb.TargetSettings, path: str) -> TargetSettings:
+    """Raises InvalidArgument: a negative or no number."""
     factor = target.duration_factor if target.HasField("duration_factor") else 1.0
+    catch_up = target.catch_up_duration_factor if target.HasField("catch_up_duration_factor") else None
     return TargetSettings(
         language=target.language,
         text=target.text if target.HasField("text") else True,
         speech=target.speech if target.HasField("speech") else True,
         speaker_id=_optional_count(target, "speaker_id", path),
         duration_factor=_finite(factor, f"{path}.duration_factor"),
+        catch_up_duration_factor=(
+            None if catch_up is None else _finite(catch_up, f"{path}.catch_up_duration_factor")
+        ),
     )
 
 
-def _encode_target(target: TargetSettings) -> pb.TargetSettings:
+def encode_target(target: TargetSettings) -> pb.TargetSettings:
+    """The inverse of ``decode_target``."""
     return pb.TargetSettings(
         language=target.language,
         text=target.text,
         speech=target.speech,
         speaker_id=target.speaker_id,
         duration_factor=target.duration_factor,
+        catch_up_duration_factor=target.catch_up_duration_factor,
     )
 
 
