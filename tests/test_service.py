@@ -16,8 +16,8 @@ from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
-from translate_svc.models.checkpoint import Capabilities
-from translate_svc.service import Service, _language_table, _license
+from translate_svc.models.description import Capabilities
+from translate_svc.service import Service, language_table, _license
 from translate_svc.session.session import Session
 from translate_svc.types import (
     AudioFormat,
@@ -268,7 +268,7 @@ def _capabilities(**changes: object) -> Capabilities:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_voices_are_the_checkpoints_own_or_the_tables_where_it_has_them() -> None:
     def voices(**changes: object) -> dict[str, tuple[int, ...]]:
-        return {each.code: each.speaker_ids for each in _language_table(_capabilities(**changes))}
+        return {each.code: each.speaker_ids for each in language_table(_capabilities(**changes))}
 
     assert voices() == {"eng": (10,), "fra": (15,), "spa": ()}
     assert voices(speaker_ids={"eng": (3, 1)}) == {"eng": (3, 1), "fra": (15,), "spa": ()}

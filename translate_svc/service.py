@@ -28,7 +28,8 @@ from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, StreamConfi
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
-    from translate_svc.models.checkpoint import Capabilities, Checkpoint
+    from translate_svc.models.checkpoint import Checkpoint
+    from translate_svc.models.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
 
 _STOP_DEADLINE_S = 5.0
@@ -57,7 +58,7 @@ class Service:
         self._vad_loop = vad_loop
         self._admission = Admission(settings.admission())
         self._session_options = settings.session()
-        self._languages = _language_table(heavy.capabilities)
+        self._languages = language_table(heavy.capabilities)
         self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
         self._sessions: set[Session] = set()
         self._draining = False
@@ -150,7 +151,7 @@ class Service:
         return ServerInfo(metadata.version("translate-svc"), self._model, limits)
 
 
-def _language_table(capabilities: Capabilities) -> LanguageTable:
+def language_table(capabilities: Capabilities) -> LanguageTable:
     """The packaged table's part that a checkpoint can do, with its own voices where it names them.
 
     A voice of the table that the checkpoint's vocoder lacks is none: that language has no speech.
@@ -197,7 +198,8 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None)
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
-    from translate_svc.models.checkpoint import Checkpoint, find_checkpoint
+    from translate_svc.models.checkpoint import Checkpoint
+    from translate_svc.models.description import find_checkpoint
     from translate_svc.models.placement import resolve_device, resolve_dtype
     from translate_svc.models.tokenizer import Tokenizer
     from translate_svc.vad.silero import SileroVad

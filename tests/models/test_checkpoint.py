@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from tests.checkpoints import checkpoint_folder
 from tests.models.modules import CPU
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint import Checkpoint, find_checkpoint
+from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.description import find_checkpoint
 from translate_svc.models.speech_encoder import SpeechEncoder
 from translate_svc.models.text_decoder import TextDecoder
 from translate_svc.models.vocoder import Vocoder

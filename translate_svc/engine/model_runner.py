@@ -27,7 +27,8 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.errors import EngineError
-from translate_svc.models.checkpoint import Capabilities, Checkpoint
+from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.description import Capabilities
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.translation_model import (
     ModelLimits,
