@@ -15,7 +15,7 @@ from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import StepPlan
+from translate_svc.engine.plan import EncoderSource, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     Request,
@@ -24,7 +24,6 @@ from translate_svc.engine.request import (
     TokenDecoded,
 )
 from translate_svc.engine.scheduler import Scheduler
-from translate_svc.types import Samples
 
 TOKENIZER = FakeTokenizer()
 ONE, TWO = TOKENIZER.text_ids[:2]
@@ -38,9 +37,9 @@ class FakeAbilities:
     speaker_count: int = 4
 
 
-def model(samples: Samples, sequence: int) -> FakeTranslation:
-    """As many tokens as the first sample says, and 30 units."""
-    return FakeTranslation((ONE, TWO) * (int(samples[0]) // 2) + (ONE,) * (int(samples[0]) % 2), 30)
+def model(source: EncoderSource, sequence: int) -> FakeTranslation:
+    """As many tokens as the first number of the source says, and 30 units."""
+    return FakeTranslation((ONE, TWO) * (int(source[0]) // 2) + (ONE,) * (int(source[0]) % 2), 30)
 
 
 class Gate:

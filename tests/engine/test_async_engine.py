@@ -100,8 +100,8 @@ async def test_bad_requests_are_refused_by_the_name_of_the_field() -> None:
             engine.submit(dataclasses.replace(request("a"), sequences=(SequenceSpec("fra"),)), Inbox())
         assert caught.value.field == "sequences[0].language"
         with pytest.raises(OutOfRange) as caught:
-            engine.submit(dataclasses.replace(request("a"), samples=np.zeros(9, np.float32)), Inbox())
-        assert caught.value.field == "samples"
+            engine.submit(dataclasses.replace(request("a"), source=np.zeros(9, np.float32)), Inbox())
+        assert caught.value.field == "source"
         assert engine.live_requests == 0
 
 

@@ -60,9 +60,9 @@ def encode_item(scene: Scene, **changes: Any) -> StepPlan:
         (vocode_item, {"units": np.full(12, -3)}, "units must lie in [0, 60)"),
         (encode_item, {"slots": ()}, "slots () do not all exist"),
         (encode_item, {"slots": (8,)}, "slots (8,) do not all exist"),
-        (encode_item, {"samples": np.zeros(559, np.float32)}, "samples: shape [559], expected"),
-        (encode_item, {"samples": np.zeros(160_001, np.float32)}, "samples: shape [160001], expected"),
-        (encode_item, {"samples": np.zeros((1, 16_000), np.float32)}, "samples: shape [1, 16000], expected"),
+        (encode_item, {"source": np.zeros(559, np.float32)}, "samples: shape [559], expected"),
+        (encode_item, {"source": np.zeros(160_001, np.float32)}, "samples: shape [160001], expected"),
+        (encode_item, {"source": np.zeros((1, 16_000), np.float32)}, "samples: shape [1, 16000], expected"),
     ],
 )
 def test_an_impossible_item_is_answered_by_a_failure(

@@ -4,6 +4,7 @@ import dataclasses
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from translate_svc.engine.options import EngineLimits, source_frames
@@ -42,4 +43,8 @@ def test_every_limit_is_documented_with_its_default() -> None:
 
 @pytest.mark.parametrize(("samples", "frames"), [(1, 1), (512, 1), (513, 2), (480_000, 938)])
 def test_source_frames_counts_a_partial_frame(samples: int, frames: int) -> None:
-    assert source_frames(samples) == frames
+    assert source_frames(np.zeros(samples, np.float32)) == frames
+
+
+def test_a_token_of_text_counts_as_a_frame() -> None:
+    assert source_frames((4, 7, 8, 3)) == 4

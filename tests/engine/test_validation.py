@@ -26,7 +26,7 @@ GOOD = Request(
 
 
 def replace_samples(samples: object) -> Request:
-    return dataclasses.replace(GOOD, samples=samples)  # type: ignore[arg-type]
+    return dataclasses.replace(GOOD, source=samples)  # type: ignore[arg-type]
 
 
 def replace_second(**changes: object) -> Request:
@@ -51,12 +51,12 @@ def test_a_good_request_passes() -> None:
         (dataclasses.replace(GOOD, request_id=""), "request_id", InvalidArgument),
         (dataclasses.replace(GOOD, sequences=()), "sequences", InvalidArgument),
         (dataclasses.replace(GOOD, sequences=GOOD.sequences * 9), "sequences", OutOfRange),
-        (replace_samples(np.zeros((2, 1_600), np.float32)), "samples", InvalidArgument),
-        (replace_samples(np.zeros(1_600, np.float64)), "samples", InvalidArgument),
-        (replace_samples(np.zeros(1_599, np.float32)), "samples", OutOfRange),
-        (replace_samples(np.zeros(480_001, np.float32)), "samples", OutOfRange),
-        (with_sample(np.nan), "samples", InvalidArgument),
-        (with_sample(-np.inf), "samples", InvalidArgument),
+        (replace_samples(np.zeros((2, 1_600), np.float32)), "source", InvalidArgument),
+        (replace_samples(np.zeros(1_600, np.float64)), "source", InvalidArgument),
+        (replace_samples(np.zeros(1_599, np.float32)), "source", OutOfRange),
+        (replace_samples(np.zeros(480_001, np.float32)), "source", OutOfRange),
+        (with_sample(np.nan), "source", InvalidArgument),
+        (with_sample(-np.inf), "source", InvalidArgument),
         (replace_second(language="xxx"), "sequences[1].language", InvalidArgument),
         (replace_second(language="amh"), "sequences[1].language", InvalidArgument),
         (replace_second(speaker_id=4), "sequences[1].speaker_id", OutOfRange),

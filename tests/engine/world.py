@@ -10,7 +10,7 @@ from tests.engine.expectation import LANGUAGES, Expectation, Script
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits, source_frames
-from translate_svc.engine.plan import SequenceKey, StepPlan
+from translate_svc.engine.plan import EncoderSource, SequenceKey, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     Request,
@@ -20,7 +20,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduler import Scheduler
 from translate_svc.engine.sequence import Phase
-from translate_svc.types import FRAME_SAMPLES, Samples
+from translate_svc.types import FRAME_SAMPLES
 
 SMALL = EngineLimits(
     max_slots=3,
@@ -55,8 +55,8 @@ class World:
         self._line: list[str] = []  # waiting requests, in the order they came
         self._overtaken: dict[SequenceKey, Counter[SequenceKey]] = {}
 
-    def _says(self, samples: Samples, sequence: int) -> FakeTranslation:
-        return self._numbers[int(samples[0])].sequences[sequence][1]
+    def _says(self, source: EncoderSource, sequence: int) -> FakeTranslation:
+        return self._numbers[int(source[0])].sequences[sequence][1]
 
     # ---------------------------------------------------------------- the outside
 
@@ -178,7 +178,7 @@ class World:
     def _check_budgets(self, plan: StepPlan) -> None:
         limits = self.limits
         for costs, budget in (
-            ([source_frames(len(item.samples)) for item in plan.encode], limits.encode_budget_frames),
+            ([source_frames(item.source) for item in plan.encode], limits.encode_budget_frames),
             ([len(item.token_ids) for item in plan.text_to_unit], limits.text_to_unit_budget_tokens),
             ([item.end_unit - item.start_unit for item in plan.vocode], limits.vocode_budget_units),
         ):
@@ -192,7 +192,7 @@ class World:
         if self._line:
             first = self.scripts[self._line[0]]
             free = self.limits.max_slots - len(self.scheduler.slot_owners)
-            frames = first.frames + sum(source_frames(len(item.samples)) for item in plan.encode)
+            frames = first.frames + sum(source_frames(item.source) for item in plan.encode)
             too_large = bool(admitted) and frames > self.limits.encode_budget_frames
             assert too_large or len(first.sequences) > free, "the first in line waits though there is room"
 

@@ -1,10 +1,10 @@
 """A runner over ``plan.py`` without torch: a model that is a table, and a referee of the scheduler.
 
-What it "computes" depends on the request's samples and the target language alone, as a real model's result
+What it "computes" depends on the request's source and the target language alone, as a real model's result
 must. Every assumption that a plan makes on what the runner's memory holds is checked, so that a scheduler
 that mixes up slots, skips a position or cuts speech wrongly meets an ``AssertionError``.
 
-    def model(samples: Samples, sequence: int) -> FakeTranslation:
+    def model(source: EncoderSource, sequence: int) -> FakeTranslation:
         return FakeTranslation(token_ids=(7, 8), units=60)
 
     core = EngineCore(Scheduler(EngineLimits(), FakeTokenizer()), FakeRunner(model))
@@ -24,6 +24,7 @@ from translate_svc.engine.plan import (
     DecodeItem,
     Encoded,
     EncodeItem,
+    EncoderSource,
     Failure,
     SequenceKey,
     StageReport,
@@ -49,8 +50,8 @@ class FakeTranslation:
     fails_at: str | None = None
 
 
-Model = Callable[[Samples, int], FakeTranslation]
-"""From a request's samples and the index of one of its sequences to what that sequence says."""
+Model = Callable[[EncoderSource, int], FakeTranslation]
+"""From a request's source and the index of one of its sequences to what that sequence says."""
 
 
 def units_of(token_ids: tuple[int, ...], count: int) -> npt.NDArray[np.int64]:
@@ -66,7 +67,7 @@ def waveform_of(units: npt.NDArray[np.int64]) -> Samples:
 @dataclass(slots=True)
 class _Slot:
     key: SequenceKey
-    samples: Samples
+    source: EncoderSource
     fed: list[int] = field(default_factory=list)
 
 
@@ -135,11 +136,11 @@ class FakeRunner:
     def _encode(self, item: EncodeItem, failures: list[Failure]) -> Encoded | None:
         keys = [SequenceKey(item.request_id, index) for index in range(len(item.slots))]
         for key, slot in zip(keys, item.slots, strict=True):
-            self._slots[slot] = _Slot(key, item.samples)
-        if any(self._model(item.samples, key.sequence).fails_at == "encode" for key in keys):
+            self._slots[slot] = _Slot(key, item.source)
+        if any(self._model(item.source, key.sequence).fails_at == "encode" for key in keys):
             failures.append(Failure(item.request_id, None, "encode", "poisoned"))
             return None
-        return Encoded(item.request_id, -(-len(item.samples) // 2560))
+        return Encoded(item.request_id, -(-len(item.source) // 2560))
 
     def _held(self, key: SequenceKey, slot: int) -> _Slot:
         held = self._slots[slot]
@@ -150,7 +151,7 @@ class FakeRunner:
         held = self._held(item.key, item.slot)
         assert item.position == len(held.fed), "positions of a slot must be fed in order"
         held.fed.append(item.token_id)
-        translation = self._model(held.samples, item.key.sequence)
+        translation = self._model(held.source, item.key.sequence)
         said = (*translation.token_ids, self._eos_token_id)
         assert item.token_id == (self._eos_token_id, item.token_id, *said)[item.position], (
             "not what was predicted"
@@ -165,7 +166,7 @@ class FakeRunner:
     def _to_units(self, item: TextToUnitItem, failures: list[Failure]) -> UnitsMade | None:
         held = self._held(item.key, item.slot)
         assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of all that was fed, no more"
-        translation = self._model(held.samples, item.key.sequence)
+        translation = self._model(held.source, item.key.sequence)
         if translation.fails_at == "text_to_unit":
             failures.append(Failure(*item.key, "text_to_unit", "poisoned"))
             return None

@@ -45,6 +45,12 @@ class FakeTokenizer:
         """See ``Tokenizer``."""
         return 0 <= token_id < self.first_text_id
 
+    def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
+        """See ``Tokenizer``; words are looked up among the pieces, others are ``<unk>``."""
+        words = [f"▁{word}" for word in text.split()]
+        known = {piece: self.first_text_id + index for index, piece in enumerate(self._pieces)}
+        return (self._languages[language], *(known.get(word, 1) for word in words), self.eos_token_id)
+
     def language_token(self, code: str) -> int:
         """See ``Tokenizer``."""
         return self._languages[code]

@@ -31,6 +31,7 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceFinished,
+    SourceText,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
@@ -38,7 +39,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.sequence import combined_status
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
-from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
+from translate_svc.types import SAMPLES_PER_UNIT, Samples, StageTiming
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,23 @@ class ScriptedRequest:
 Script = Callable[[Request], ScriptedRequest]
 
 
+def samples_of(request: Request) -> Samples:
+    """The audio of a request that has some."""
+    assert not isinstance(request.source, SourceText)
+    return request.source
+
+
+def _source_length(request: Request) -> int:
+    """Samples, or characters."""
+    return len(request.source.text if isinstance(request.source, SourceText) else request.source)
+
+
 def echo_script(request: Request) -> ScriptedRequest:
-    """Every target says its language and the number of source samples, in two tokens."""
+    """Every target says its language and the length of the source in two tokens."""
     return ScriptedRequest(
         tuple(
-            ScriptedSequence(deltas=(spec.language, f" {len(request.samples)}")) for spec in request.sequences
+            ScriptedSequence(deltas=(spec.language, f" {_source_length(request)}"))
+            for spec in request.sequences
         )
     )
 

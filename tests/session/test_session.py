@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import (
     RATE_HZ,
     check_contract,
@@ -69,7 +69,7 @@ def test_a_stream_opens_speaks_and_closes() -> None:
         async with house() as home:
             events = await converse(home.open(config()), chunks(utterances(3)))
         check_contract(events)
-        lengths = [len(request.samples) for request in home.engine.submitted]
+        lengths = [len(samples_of(request)) for request in home.engine.submitted]
         assert texts(events) == {(n, "spa"): f"spa {lengths[n]}" for n in range(3)}
         assert [event.status for event in of(events, UtteranceDone)] == [UtteranceStatus.OK] * 3
         closed = of(events, Closed)[0]
@@ -377,7 +377,7 @@ def test_positions_count_at_the_input_rate(input_rate_hz: int) -> None:
         source = of(events, SpeechEnded)[0].source
         assert source.start == 0
         assert source.end / input_rate_hz == pytest.approx(1.184, abs=0.033)
-        assert len(home.engine.submitted[0].samples) / RATE_HZ == pytest.approx(
+        assert len(samples_of(home.engine.submitted[0])) / RATE_HZ == pytest.approx(
             source.end / input_rate_hz, abs=1e-3
         )
 

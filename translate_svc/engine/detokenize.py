@@ -29,6 +29,14 @@ class Tokenizer(Protocol):
         ``<unk>``).
         """
 
+    def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
+        """What the text encoder is fed: the language, the text's tokens, ``</s>``. Nothing in ``text``
+        becomes a control token.
+
+        Raises:
+            KeyError: the checkpoint does not know the language.
+        """
+
     def language_token(self, code: str) -> int:
         """The id that makes the decoder write this language (Seamless code).
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from translate_svc.engine.plan import (
@@ -155,7 +156,8 @@ class ModelRunner:
 
     def _encode(self, items: Sequence[EncodeItem]) -> list[Encoded | EngineError]:
         def run(good: Sequence[EncodeItem]) -> list[Encoded | EngineError]:
-            frames = self._model.encode([item.samples for item in good], [item.slots for item in good])
+            waveforms = [item.source for item in good if isinstance(item.source, np.ndarray)]
+            frames = self._model.encode(waveforms, [item.slots for item in good])
             return [
                 each if isinstance(each, EngineError) else self._move_in(item, each)
                 for item, each in zip(good, frames, strict=True)
@@ -209,7 +211,7 @@ class ModelRunner:
         return _run_valid(items, self._vocode_problem, run)
 
     def _move_in(self, item: EncodeItem, frames: int) -> Encoded:
-        source_ms = len(item.samples) * 1000 // INTERNAL_SAMPLE_RATE_HZ
+        source_ms = len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
         for sequence, slot in enumerate(item.slots):
             self._tenants[slot] = _Tenant(SequenceKey(item.request_id, sequence), source_ms)
         return Encoded(item.request_id, frames)
@@ -231,9 +233,11 @@ class ModelRunner:
             return f"slots {item.slots} do not all exist"
         for slot in item.slots:
             self._tenants[slot] = None  # whatever becomes of this item, the former owner has moved out
+        if isinstance(item.source, tuple):
+            return "text is not served yet"
         low, high = self._model.min_source_samples, self._model.limits.max_source_samples
-        if item.samples.ndim != 1 or not low <= len(item.samples) <= high:
-            return f"samples: shape {list(item.samples.shape)}, expected one dimension of {low} to {high}"
+        if item.source.ndim != 1 or not low <= len(item.source) <= high:
+            return f"samples: shape {list(item.source.shape)}, expected one dimension of {low} to {high}"
         return None
 
     def _decode_problem(self, item: DecodeItem, shared: set[int]) -> str | None:

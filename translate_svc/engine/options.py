@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ
+from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, Samples
 
 PROMPT_TOKENS = 2
 """Every sequence is fed ``</s>`` and its language before the first token of its own."""
@@ -85,6 +88,8 @@ class EngineLimits:
                 raise InvalidArgument(f"must not exceed {high}", field=low)
 
 
-def source_frames(samples: int) -> int:
-    """Frames that ``samples`` 16 kHz samples fill, the last one perhaps in part."""
-    return -(-samples // FRAME_SAMPLES)
+def source_frames(source: Samples | Sequence[int]) -> int:
+    """What encoding costs: frames that 16 kHz samples fill, the last one perhaps in part; for a text one a
+    token, which takes the text encoder about as long as a frame takes the speech encoder.
+    """
+    return -(-len(source) // FRAME_SAMPLES) if isinstance(source, np.ndarray) else len(source)

@@ -95,7 +95,7 @@ class PhaseQueues:
         limits = self._limits
         affordable = _within(
             self._waiting.values(),
-            lambda state: source_frames(len(state.request.samples)),
+            lambda state: source_frames(state.source),
             limits.encode_budget_frames,
         )
         admitted: list[RequestState] = []

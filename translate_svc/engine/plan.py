@@ -22,15 +22,21 @@ class SequenceKey(NamedTuple):
     sequence: int
 
 
+EncoderSource = Samples | tuple[int, ...]
+"""What an encoder is fed: 16 kHz samples to the speech encoder, the tokens of a source text (``__src__``
+tokens ``</s>``) to the text encoder.
+"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeItem:
-    """Encode ``samples`` once and write its cross-attention cache into every slot of ``slots``.
+    """Encode ``source`` once and write its cross-attention cache into every slot of ``slots``.
 
     Slot ``slots[i]`` belongs to sequence ``i`` from here on, whatever it held before.
     """
 
     request_id: str
-    samples: Samples
+    source: EncoderSource
     slots: tuple[int, ...]
 
 
@@ -91,7 +97,9 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """``encoder_frames`` of 160 ms each (published stride) now stand in the request's slots."""
+    """So many encoder states now stand in the request's slots: frames of 160 ms (published stride), or one
+    for each token of a text.
+    """
 
     request_id: str
     encoder_frames: int
@@ -101,7 +109,8 @@ class Encoded:
 class Decoded:
     """The most probable next token and its natural log-probability.
 
-    ``source_ms``: centre of the encoder frame that the named layer's heads look at most, when asked for.
+    ``source_ms``: centre of the encoder frame that the named layer's heads look at most, when asked for; None
+    for a text.
     """
 
     key: SequenceKey

@@ -38,11 +38,12 @@ class SourceText:
 class Request:
     """One utterance: 16 kHz mono float32 samples, or a text; encoded once for all ``sequences``.
 
-    ``source_times`` asks for each token's place in the source (costs one attention read a step).
+    ``source_times`` asks for each token's place in the source (costs one attention read a step). A text has
+    no time: it is ignored there, and every ``source_ms`` is None.
     """
 
     request_id: str
-    samples: Samples
+    source: Samples | SourceText
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
 

@@ -13,7 +13,6 @@ from translate_svc.engine.phase_queues import PhaseQueues
 from translate_svc.engine.plan import (
     Decoded,
     DecodeItem,
-    EncodeItem,
     Failure,
     SequenceKey,
     StepPlan,
@@ -132,7 +131,7 @@ class Scheduler:
         text_to_unit = self._queues.take_text_to_unit()
         vocode = self._queues.take_vocode()
         plan = StepPlan(
-            tuple(_encode_item(state) for state in encode),
+            tuple(state.encode_item() for state in encode),
             tuple(sequence.decode_item() for sequence in decode),
             tuple(sequence.text_to_unit_item() for sequence in text_to_unit),
             tuple(sequence.vocode_item(self.limits) for sequence in vocode),
@@ -260,8 +259,3 @@ class Scheduler:
                     request_id, combined_status(state.statuses), state.stage_timings(), state.error
                 )
             )
-
-
-def _encode_item(state: RequestState) -> EncodeItem:
-    slots = tuple(sequence.held_slot for sequence in state.sequences)
-    return EncodeItem(state.request.request_id, state.request.samples, slots)

@@ -11,8 +11,16 @@ import numpy.typing as npt
 
 from translate_svc.engine.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import DecodeItem, SequenceKey, StageReport, TextToUnitItem, VocodeItem
-from translate_svc.engine.request import FinishStatus, Request, SequenceSpec
+from translate_svc.engine.plan import (
+    DecodeItem,
+    EncodeItem,
+    EncoderSource,
+    SequenceKey,
+    StageReport,
+    TextToUnitItem,
+    VocodeItem,
+)
+from translate_svc.engine.request import FinishStatus, Request, SequenceSpec, SourceText
 from translate_svc.types import StageTiming
 
 
@@ -98,9 +106,12 @@ class SequenceState:
 
 @dataclass(slots=True, eq=False)
 class RequestState:
-    """A request and its sequences. ``timings``: per stage, milliseconds shared and the largest batch."""
+    """A request and its sequences. ``source``: what is encoded. ``timings``: per stage, milliseconds shared
+    and the largest batch.
+    """
 
     request: Request
+    source: EncoderSource
     sequences: tuple[SequenceState, ...]
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
@@ -113,8 +124,10 @@ class RequestState:
         Raises:
             KeyError: the tokenizer does not know a language.
         """
+        is_text = isinstance(request.source, SourceText)
         return cls(
             request,
+            encoder_source(request, tokenizer),
             tuple(
                 SequenceState(
                     SequenceKey(request.request_id, index),
@@ -122,11 +135,16 @@ class RequestState:
                     [tokenizer.eos_token_id, tokenizer.language_token(spec.language)],
                     Detokenizer(tokenizer),
                     limits.initial_credit_pieces,
-                    request.source_times,
+                    request.source_times and not is_text,
                 )
                 for index, spec in enumerate(request.sequences)
             ),
         )
+
+    def encode_item(self) -> EncodeItem:
+        """Encodes the source into the slots of all sequences."""
+        slots = tuple(sequence.held_slot for sequence in self.sequences)
+        return EncodeItem(self.request.request_id, self.source, slots)
 
     def add_timing(self, report: StageReport) -> None:
         """Adds one step's share of a stage."""
@@ -136,6 +154,16 @@ class RequestState:
     def stage_timings(self) -> tuple[StageTiming, ...]:
         """What ``RequestFinished`` tells, in the order the stages were first entered."""
         return tuple(StageTiming(stage, *total) for stage, total in self.timings.items())
+
+
+def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:
+    """What the encoder of a request's modality is fed.
+
+    Raises:
+        KeyError: the tokenizer does not know the source language.
+    """
+    source = request.source
+    return tokenizer.source_tokens(source.text, source.language) if isinstance(source, SourceText) else source
 
 
 def combined_status(statuses: Collection[FinishStatus]) -> FinishStatus:

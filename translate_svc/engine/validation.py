@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import Request, SequenceSpec, SourceText
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import Samples
 
@@ -38,7 +38,9 @@ def validate(request: Request, limits: EngineLimits, abilities: Abilities) -> No
     """
     if not request.request_id:
         raise InvalidArgument("is required", field="request_id")
-    _validate_samples(request.samples, limits)
+    if isinstance(request.source, SourceText):
+        raise InvalidArgument("text is not served yet", field="source")
+    _validate_samples(request.source, limits)
     if not request.sequences:
         raise InvalidArgument("is required", field="sequences")
     if len(request.sequences) > limits.max_slots:
@@ -51,13 +53,13 @@ def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
     if samples.ndim != 1 or samples.dtype != np.float32:
         raise InvalidArgument(
             f"must be one-dimensional float32, not {samples.ndim}-dimensional {samples.dtype}",
-            field="samples",
+            field="source",
         )
     shortest, longest = limits.min_source_samples, limits.max_source_samples
     if not shortest <= len(samples) <= longest:
-        raise OutOfRange(f"must be {shortest} to {longest} samples, not {len(samples)}", field="samples")
+        raise OutOfRange(f"must be {shortest} to {longest} samples, not {len(samples)}", field="source")
     if not np.isfinite(samples).all():
-        raise InvalidArgument("must be finite", field="samples")
+        raise InvalidArgument("must be finite", field="source")
 
 
 def _validate_sequence(spec: SequenceSpec, path: str, limits: EngineLimits, abilities: Abilities) -> None:

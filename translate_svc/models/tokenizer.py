@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
 
 MODEL_FILE = "sentencepiece.bpe.model"
 CONFIG_FILE = "tokenizer_config.json"
@@ -20,12 +24,13 @@ class Tokenizer:
     """Ids and pieces. Immutable, hence safe to share between threads.
 
     Args:
-        pieces: SentencePiece pieces in the model's order, ``<unk>``, ``<s>``, ``</s>`` first.
+        processor: a loaded ``SentencePieceProcessor``; its pieces begin with ``<unk>``, ``<s>``, ``</s>``.
         languages: token id by Seamless code. All ids behind the pieces are special.
     """
 
-    def __init__(self, pieces: tuple[str, ...], languages: Mapping[str, int]) -> None:
-        self._pieces = pieces
+    def __init__(self, processor: SentencePieceProcessor, languages: Mapping[str, int]) -> None:
+        self._processor = processor
+        self._pieces = _pieces(processor)
         self._languages = dict(languages)
 
     @classmethod
@@ -40,7 +45,8 @@ class Tokenizer:
         Raises:
             CheckpointError: a file is missing, torn, or numbers its tokens otherwise than the model.
         """
-        pieces = _read_pieces(folder / MODEL_FILE)
+        processor = _load_processor(folder / MODEL_FILE)
+        pieces = _pieces(processor)
         if pieces[: len(_SPECIAL_PIECES)] != _SPECIAL_PIECES:
             raise CheckpointError(f"does not begin with {', '.join(_SPECIAL_PIECES)}", field=MODEL_FILE)
         if config.eos_token_id != _SPECIAL_PIECES.index("</s>") + _ID_OFFSET:
@@ -53,7 +59,7 @@ class Tokenizer:
             if languages.get(code, named) != named:
                 message = f"__{code}__ is token {named} here and {languages[code]} in generation_config.json"
                 raise CheckpointError(message, field=CONFIG_FILE)
-        return cls(pieces, languages)
+        return cls(processor, languages)
 
     @property
     def eos_token_id(self) -> int:
@@ -76,8 +82,21 @@ class Tokenizer:
         """
         return self._languages[code]
 
+    def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
+        """What the text encoder is fed: ``__language__``, the text's tokens, ``</s>``.
 
-def _read_pieces(path: Path) -> tuple[str, ...]:
+        SentencePiece itself tokenizes, with the normalisation rules that the model file carries, as the
+        weights were trained. It reads control tokens nowhere: ``</s>`` or ``__spa__`` within ``text`` are
+        characters like any others. What the vocabulary does not know becomes ``<unk>``, one for each run.
+
+        Raises:
+            KeyError: the checkpoint does not know the language.
+        """
+        ids = self._processor.encode(text)
+        return (self._languages[language], *(id_ + _ID_OFFSET for id_ in ids), self.eos_token_id)
+
+
+def _load_processor(path: Path) -> SentencePieceProcessor:
     import sentencepiece  # here, so that the models import without it
 
     if not path.is_file():
@@ -87,6 +106,10 @@ def _read_pieces(path: Path) -> tuple[str, ...]:
         processor.LoadFromSerializedProto(path.read_bytes())
     except (OSError, RuntimeError) as error:
         raise CheckpointError("is not a sentencepiece model", field=path.name) from error
+    return processor
+
+
+def _pieces(processor: SentencePieceProcessor) -> tuple[str, ...]:
     return tuple(processor.id_to_piece(list(range(processor.get_piece_size()))))
 
 
