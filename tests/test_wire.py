@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc import types, wire
-from translate_svc.errors import DataLoss, InvalidArgument
+from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
 from translate_svc.languages import Language
 from translate_svc.types import (
     AckInput,
+    AudioClip,
     AudioFormat,
     AudioInput,
     Cleared,
@@ -26,6 +27,7 @@ from translate_svc.types import (
     EndReason,
     FinalizeInput,
     GoAway,
+    GuardSettings,
     Inspect,
     ModelInfo,
     Opened,
@@ -44,6 +46,7 @@ from translate_svc.types import (
     TargetSettings,
     TextDelta,
     TokenInfo,
+    TranslateCall,
     Updated,
     UpdateInput,
     Usage,
@@ -60,17 +63,31 @@ small_counts = st.integers(0, 2**31 - 1)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=12)
 names = st.text(min_size=1, max_size=12)
-formats = st.builds(AudioFormat, st.sampled_from(Encoding), st.integers(1, 2**31 - 1), st.integers(1, 8))
+formats = st.builds(
+    AudioFormat, st.sampled_from(Encoding), st.integers(1, 2**31 - 1), st.integers(1, 8), small_counts
+)
+targets = st.lists(
+    st.builds(
+        TargetSettings,
+        texts,
+        st.booleans(),
+        st.booleans(),
+        st.none() | small_counts,
+        numbers,
+        st.none() | numbers,
+    ),
+    max_size=3,
+).map(tuple)
+includes = st.frozensets(st.sampled_from(Inspect))
+guards = st.builds(GuardSettings, *[st.booleans()] * 4)
 settings = st.builds(
     StreamSettings,
-    targets=st.lists(
-        st.builds(TargetSettings, texts, st.booleans(), st.booleans(), st.none() | small_counts, numbers),
-        max_size=3,
-    ).map(tuple),
+    targets=targets,
     source_language=st.none() | names,
-    include=st.frozensets(st.sampled_from(Inspect)),
+    include=includes,
     segmentation=st.sampled_from(Segmentation),
     vad=st.builds(VadSettings, st.none() | numbers, *(st.none() | small_counts for _ in range(4))),
+    guards=guards,
 )
 configs = st.builds(StreamConfig, formats, formats, settings, st.binary(max_size=8))
 requests = st.one_of(
@@ -83,6 +100,11 @@ requests = st.one_of(
     st.builds(AckInput, counts),
     st.builds(EndInput, counts),
 )
+
+clips = st.builds(
+    AudioClip, formats, st.binary(max_size=16), st.lists(st.binary(max_size=8), max_size=3).map(tuple)
+)
+calls = st.builds(TranslateCall, texts | clips, targets, formats, st.none() | names, includes, guards)
 
 ranges = st.builds(SampleRange, counts, counts)
 usages = st.builds(Usage, counts, counts, counts, counts)
@@ -142,16 +164,44 @@ def test_a_request_comes_back_as_it_went(message: StreamConfig | types.ClientMes
 
 
 @no_deadline
+@given(calls)
+def test_a_call_comes_back_as_it_went(call: TranslateCall) -> None:
+    sent = wire.encode_translate_request(call).SerializeToString()
+    assert wire.decode_translate_request(pb.TranslateRequest.FromString(sent)) == call
+
+
+@no_deadline
 @given(counts, events)
 def test_an_event_comes_back_as_it_went(seq: int, event: types.SessionEvent) -> None:
     sent = wire.encode_response(seq, event).SerializeToString()
     received_seq, received = wire.decode_response(pb.StreamingTranslateResponse.FromString(sent))
     assert received_seq == seq
     assert type(received) is type(event)
-    # SpeechChunk has identity as its equality, hence field by field
     assert received is not None
-    for part in dataclasses.fields(event):
-        assert getattr(received, part.name) == getattr(event, part.name), part.name
+    check_same(received, event)
+
+
+@no_deadline
+@given(counts, events.filter(lambda event: isinstance(event, types.ResultEvent)))
+def test_a_result_comes_back_as_it_went_in_either_methods_response(
+    seq: int, event: types.ResultEvent
+) -> None:
+    response = wire.encode_translate_response(seq, event)
+    received_seq, received = wire.decode_translate_response(
+        pb.TranslateResponse.FromString(response.SerializeToString())
+    )
+    assert received_seq == seq
+    assert received is not None
+    check_same(received, event)
+    # fields of one name have one number: what reads a stream can read a call
+    assert response.SerializeToString() == wire.encode_response(seq, event).SerializeToString()
+
+
+def check_same(one: types.SessionEvent, other: types.SessionEvent) -> None:
+    """SpeechChunk has identity as its equality, hence field by field."""
+    assert type(one) is type(other)
+    for part in dataclasses.fields(other):
+        assert getattr(one, part.name) == getattr(other, part.name), part.name
 
 
 def test_every_kind_of_message_and_event_has_a_place_in_the_contract() -> None:
@@ -160,6 +210,10 @@ def test_every_kind_of_message_and_event_has_a_place_in_the_contract() -> None:
     event_names = {kind.name for kind in pb.StreamingTranslateResponse.DESCRIPTOR.oneofs[0].fields}
     # TextDelta has two places, transcript and translation
     assert len(event_names) == len(get_args(types.SessionEvent)) + 1
+    result_names = {kind.name for kind in pb.TranslateResponse.DESCRIPTOR.oneofs[0].fields}
+    assert len(result_names) == len(get_args(types.ResultEvent)) + 1
+    assert result_names < event_names
+    assert set(get_args(types.ResultEvent)) < set(get_args(types.SessionEvent))
 
 
 def valid_config() -> pb.StreamConfig:
@@ -251,16 +305,84 @@ def test_a_broken_request_is_refused_by_the_name_of_its_field(field: str) -> Non
     assert refusal.value.field == field
 
 
+def valid_call() -> pb.TranslateRequest:
+    return pb.TranslateRequest(
+        clip=pb.AudioClip(
+            format=pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000), data=bytes(2)
+        ),
+        targets=[pb.TargetSettings(language="spa")],
+    )
+
+
+def test_what_a_call_leaves_out_takes_the_documented_defaults() -> None:
+    assert wire.decode_translate_request(valid_call()) == TranslateCall(
+        source=AudioClip(AudioFormat(Encoding.PCM_S16LE, 16_000, 1), bytes(2)),
+        targets=(TargetSettings("spa"),),
+        output=AudioFormat(Encoding.PCM_S16LE, 16_000, 1),
+        guards=GuardSettings(True, True, True, True),
+    )
+
+
+def test_an_empty_text_is_a_text_and_a_guard_may_be_off() -> None:
+    call = pb.TranslateRequest(text="", guards=pb.GuardSettings(length_stop=False))
+    decoded = wire.decode_translate_request(call)
+    assert (decoded.source, decoded.guards) == ("", GuardSettings(length_stop=False))
+
+
+BROKEN_CALLS: dict[str, Callable[[pb.TranslateRequest], None]] = {
+    "input": lambda call: call.ClearField("clip"),
+    "clip.format": lambda call: call.clip.ClearField("format"),
+    "clip.format.encoding": lambda call: setattr(call.clip.format, "encoding", 77),
+    "clip.format.sample_rate_hz": lambda call: call.clip.format.ClearField("sample_rate_hz"),
+    "clip.format.channels": lambda call: setattr(call.clip.format, "channels", -2),
+    "clip.format.channel": lambda call: setattr(call.clip.format, "channel", -1),
+    "clip.packets": lambda call: call.clip.packets.extend([b""] * 16_385),
+    "targets": lambda call: call.targets.extend([pb.TargetSettings()] * 1_024),
+    "targets[0].speaker_id": lambda call: setattr(call.targets[0], "speaker_id", -1),
+    "targets[0].duration_factor": lambda call: setattr(call.targets[0], "duration_factor", float("nan")),
+    "targets[0].catch_up_duration_factor": lambda call: setattr(
+        call.targets[0], "catch_up_duration_factor", float("-inf")
+    ),
+    "include": lambda call: call.include.extend([pb.INSPECT_TOKENS] * 1_025),
+    "include[1]": lambda call: call.include.extend([pb.INSPECT_TOKENS, pb.INSPECT_UNSPECIFIED]),
+    "output.encoding": lambda call: setattr(call.output, "sample_rate_hz", 16_000),
+    "output.sample_rate_hz": lambda call: setattr(call.output, "encoding", 1),
+}
+
+
+@pytest.mark.parametrize("field", BROKEN_CALLS)
+def test_a_broken_call_is_refused_by_the_name_of_its_field(field: str) -> None:
+    call = valid_call()
+    BROKEN_CALLS[field](call)
+    with pytest.raises(InvalidArgument) as refusal:
+        wire.decode_translate_request(call)
+    assert refusal.value.field == field
+    too_many = field in ("clip.packets", "targets", "include")
+    assert isinstance(refusal.value, OutOfRange) == too_many
+
+
+def test_a_text_that_is_no_unicode_cannot_be_sent() -> None:
+    call = TranslateCall("\ud83d", (TargetSettings("spa"),), AudioFormat(Encoding.PCM_S16LE, 16_000))
+    with pytest.raises(InvalidArgument) as refusal:
+        wire.encode_translate_request(call)
+    assert refusal.value.field == "text"
+
+
 def test_an_event_of_a_later_contract_is_none_and_keeps_its_number() -> None:
     # field 99, length-delimited, empty: what a later server's event looks like to this client
     later = pb.StreamingTranslateResponse(seq=7).SerializeToString() + bytes([0x9A, 0x06, 0x00])
     assert wire.decode_response(pb.StreamingTranslateResponse.FromString(later)) == (7, None)
+    assert wire.decode_translate_response(pb.TranslateResponse.FromString(later)) == (7, None)
 
 
 def test_a_response_that_cannot_be_understood_is_the_servers_fault() -> None:
     response = pb.StreamingTranslateResponse(seq=1, utterance_done=pb.UtteranceDone(status=9))  # type: ignore[arg-type]
     with pytest.raises(DataLoss) as refusal:
         wire.decode_response(response)
+    assert refusal.value.field == "utterance_done.status"
+    answer = pb.TranslateResponse(seq=1, utterance_done=pb.UtteranceDone(status=9))  # type: ignore[arg-type]
+    with pytest.raises(DataLoss) as refusal:
+        wire.decode_translate_response(answer)
     assert refusal.value.field == "utterance_done.status"
 
 

@@ -381,6 +381,9 @@ class Closed:
     usage: Usage = field(default_factory=Usage)
 
 
+ResultEvent = TextDelta | SpeechChunk | UtteranceDone | Warning
+"""What one utterance, text or clip comes to; all that a call of Translate answers."""
+
 SessionEvent = (
     Opened
     | SpeechStarted

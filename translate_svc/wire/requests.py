@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence, Sized
 
-from translate_svc.errors import InvalidArgument
+from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AckInput,
@@ -16,6 +17,7 @@ from translate_svc.types import (
     EndInput,
     FinalizeInput,
     GuardSettings,
+    Inspect,
     Segmentation,
     SilenceInput,
     StreamConfig,
@@ -29,6 +31,9 @@ from translate_svc.wire.enums import ENCODINGS, INSPECTS, SEGMENTATIONS
 
 DEFAULT_OUTPUT = AudioFormat(Encoding.PCM_S16LE, INTERNAL_SAMPLE_RATE_HZ)
 """What a client gets that does not say what it wants."""
+
+MAX_ENTRIES = 1024
+"""Of a list in a request: more than there are languages. Nobody is to wait while a million are decoded."""
 
 _GUARDS = ("voice_gate", "repetition_stop", "length_stop", "script_check")
 
@@ -141,14 +146,9 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
     if settings.segmentation != pb.SEGMENTATION_UNSPECIFIED:
         segmentation = SEGMENTATIONS.decode(settings.segmentation, f"{path}.segmentation")
     return StreamSettings(
-        targets=tuple(
-            decode_target(target, f"{path}.targets[{index}]") for index, target in enumerate(settings.targets)
-        ),
+        targets=decode_targets(settings.targets, f"{path}.targets"),
         source_language=settings.source_language or None,
-        include=frozenset(
-            INSPECTS.decode(number, f"{path}.include[{index}]")
-            for index, number in enumerate(settings.include)
-        ),
+        include=decode_include(settings.include, f"{path}.include"),
         segmentation=segmentation,
         vad=_decode_vad(settings.vad, f"{path}.vad"),
         guards=decode_guards(settings.guards),
@@ -161,7 +161,7 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
     return pb.StreamSettings(
         targets=[encode_target(target) for target in settings.targets],
         source_language=settings.source_language or "",
-        include=sorted(INSPECTS.encode(inspect) for inspect in settings.include),
+        include=encode_include(settings.include),
         segmentation=SEGMENTATIONS.encode(settings.segmentation),
         vad=pb.VadSettings(
             threshold=vad.threshold,
@@ -172,6 +172,23 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
         ),
         guards=encode_guards(settings.guards),
     )
+
+
+def decode_include(numbers: Sequence[int], path: str) -> frozenset[Inspect]:
+    """Raises InvalidArgument: an unspecified or unknown inspection; OutOfRange: more than ``MAX_ENTRIES``."""
+    _bounded(numbers, path)
+    return frozenset(INSPECTS.decode(number, f"{path}[{index}]") for index, number in enumerate(numbers))
+
+
+def encode_include(include: Iterable[Inspect]) -> list[pb.Inspect]:
+    """The inverse of ``decode_include``, in the order of the contract."""
+    return sorted(INSPECTS.encode(inspect) for inspect in include)
+
+
+def decode_targets(targets: Sequence[pb.TargetSettings], path: str) -> tuple[TargetSettings, ...]:
+    """Raises InvalidArgument: as ``decode_target``; OutOfRange: more than ``MAX_ENTRIES``."""
+    _bounded(targets, path)
+    return tuple(decode_target(target, f"{path}[{index}]") for index, target in enumerate(targets))
 
 
 def decode_guards(guards: pb.GuardSettings) -> GuardSettings:
@@ -226,6 +243,11 @@ def _decode_vad(vad: pb.VadSettings, path: str) -> VadSettings:
 
 def _optional_count(message: pb.TargetSettings | pb.VadSettings, name: str, path: str) -> int | None:
     return _count(getattr(message, name), f"{path}.{name}") if message.HasField(name) else None
+
+
+def _bounded(entries: Sized, field: str) -> None:
+    if len(entries) > MAX_ENTRIES:
+        raise OutOfRange(f"has more than {MAX_ENTRIES} entries", field=field)
 
 
 def _count(number: int, field: str) -> int:
