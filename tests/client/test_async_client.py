@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+import warnings
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -220,6 +221,21 @@ async def test_leaving_early_cancels_the_call(
     await until(lambda: server.live_streams == 0)
     gc.collect()
     assert all(task.done() for task in before)
+
+
+async def test_leaving_while_another_task_begins_to_send(client: AsyncClient) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
+            sending = asyncio.create_task(stream.send(QUIET))
+            await asyncio.sleep(0)  # the task that writes exists, and has not run yet
+            assert stream._writing is not None
+        with pytest.raises(errors.TranslateSvcError, match="cancelled"):
+            await sending
+        del stream, sending
+        await asyncio.sleep(0)  # lets go of the exceptions that hold its frames
+        gc.collect()
+    assert not warned  # of a coroutine that nobody awaited
 
 
 async def test_a_cancelled_task_leaves_no_stream(

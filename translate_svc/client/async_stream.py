@@ -169,14 +169,14 @@ class AsyncStream:
         if self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(self._read())
         try:
-            return await asyncio.shield(self._reading)
+            return await _unharmed(self._reading)
         finally:
             if self._reading.done():
                 self._reading = None
 
     async def _read(self) -> SessionEvent | None:
         while True:
-            response = await self._translated(self._call.read())
+            response = await self._translated(self._call.read)
             if not isinstance(response, pb.StreamingTranslateResponse):
                 return None
             event = self._order.accept(response)
@@ -188,16 +188,20 @@ class AsyncStream:
         await self._kept(lambda: self._call.write(request))
 
     async def _kept(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Runs a write to its end even if the caller is cancelled; the next one waits for it."""
-        if self._writing is not None and not self._writing.done():
-            await asyncio.shield(self._writing)
-        self._writing = asyncio.get_running_loop().create_task(self._translated(start()))
-        await asyncio.shield(self._writing)
+        """Runs a write to its end whoever is cancelled; the next waits for it and fails with it."""
+        if self._writing is not None:
+            await _unharmed(self._writing)
+        self._writing = asyncio.get_running_loop().create_task(self._translated(start))
+        await _unharmed(self._writing)
 
-    async def _translated(self, operation: Coroutine[Any, Any, T]) -> T:
-        """Runs one operation of the call; its failures become the package's."""
+    async def _translated(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Runs one operation of the call; its failures become the package's.
+
+        The operation is made here and not by the caller: a task that is cancelled before its first step never
+        awaits what it was given, and Python warns of every coroutine that nobody awaits.
+        """
         try:
-            return await operation
+            return await start()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             # the latter is what gRPC says of any operation on a call that is over
             raise self._outcome.error() or TranslateSvcError("the stream has ended") from error
@@ -215,3 +219,18 @@ class AsyncStream:
             # a write that waits for the connection does not notice that its call is cancelled
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _unharmed(operation: asyncio.Task[T]) -> T:
+    """Waits for an operation, which goes on when the waiting task is cancelled.
+
+    Raises:
+        TranslateSvcError: the stream was left meanwhile, by another task, and took the operation with it.
+    """
+    try:
+        return await asyncio.shield(operation)
+    except asyncio.CancelledError:
+        waiting = asyncio.current_task()
+        if not operation.cancelled() or (waiting is not None and waiting.cancelling()):
+            raise
+        raise TranslateSvcError("the stream was cancelled") from None
