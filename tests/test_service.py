@@ -17,7 +17,7 @@ from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.models.description import Capabilities
-from translate_svc.service import Service, language_table, _license
+from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
 from translate_svc.types import (
     AudioFormat,
@@ -275,23 +275,6 @@ async def test_voices_are_the_checkpoints_own_or_the_tables_where_it_has_them() 
     assert voices(speaker_count=12) == {"eng": (10,), "fra": (), "spa": ()}, (
         "no voice beyond the vocoder's table"
     )
-
-
-@pytest.mark.parametrize(
-    ("card", "license"),
-    [
-        ("---\nlicense: cc-by-nc-4.0\ntags: x\n---\n# M\nlicense: not-this\n", "cc-by-nc-4.0"),
-        ("# M\nlicense: no\n", ""),
-        ("---\nlicense: torn", ""),
-        ("", ""),
-        (None, ""),
-    ],
-)
-async def test_the_licence_is_the_model_cards(tmp_path: Path, card: str | None, license: str) -> None:
-    path = tmp_path / "README.md"
-    if card is not None:
-        path.write_text(card, encoding="utf-8")
-    assert _license(path) == license
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:

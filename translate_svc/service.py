@@ -6,7 +6,6 @@ Importing this file is cheap; the heavy half is imported when a service is built
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from translate_svc.audio.codecs import SERVED_ENCODINGS
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.models.identity import find_checkpoint, read_identity
 from translate_svc.session.admission import Admission
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.session import Session, SessionParts
@@ -28,7 +28,6 @@ from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, StreamConfi
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
-    from translate_svc.models.checkpoint import Checkpoint
     from translate_svc.models.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -169,28 +168,9 @@ def language_table(capabilities: Capabilities) -> LanguageTable:
     )
 
 
-def _model_info(checkpoint: Checkpoint, device: str, dtype: str) -> ModelInfo:
-    """``revision`` is the digest of the manifest, hence of every file; empty where there is none."""
-    from translate_svc.models.checkpoint import MANIFEST_FILE
-
-    manifest = checkpoint.path / MANIFEST_FILE
-    return ModelInfo(
-        name=checkpoint.path.name,
-        revision=hashlib.sha256(manifest.read_bytes()).hexdigest()[:16] if manifest.is_file() else "",
-        license=_license(checkpoint.path / "README.md"),
-        device=device,
-        dtype=dtype,
-    )
-
-
-def _license(card: Path) -> str:
-    """The ``license`` in the front matter of a model card; empty where there is none."""
-    lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
-    if lines[:1] != ["---"]:
-        return ""
-    front = lines[1 : lines.index("---", 1)] if "---" in lines[1:] else []
-    entries = dict(line.split(":", 1) for line in front if ":" in line)
-    return entries.get("license", "").strip()
+def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:
+    identity = read_identity(folder)
+    return ModelInfo(identity.name, identity.revision, identity.license, device, dtype)
 
 
 def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None) -> _Heavy:
@@ -199,7 +179,6 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None)
     from translate_svc.engine.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
     from translate_svc.models.checkpoint import Checkpoint
-    from translate_svc.models.description import find_checkpoint
     from translate_svc.models.placement import resolve_device, resolve_dtype
     from translate_svc.models.tokenizer import Tokenizer
     from translate_svc.vad.silero import SileroVad
@@ -221,5 +200,5 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None)
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
     core = EngineCore(Scheduler(limits, tokenizer), runner)
-    model = _model_info(checkpoint, device, str(dtype).removeprefix("torch."))
+    model = _model_info(checkpoint.path, device, str(dtype).removeprefix("torch."))
     return _Heavy(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)

@@ -17,7 +17,6 @@ from tests.checkpoints import checkpoint_folder
 from tests.models.modules import CPU
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.description import find_checkpoint
 from translate_svc.models.speech_encoder import SpeechEncoder
 from translate_svc.models.text_decoder import TextDecoder
 from translate_svc.models.vocoder import Vocoder
@@ -257,12 +256,3 @@ def test_a_strange_manifest_is_refused(folder: Path, line: str, said: str) -> No
     with pytest.raises(CheckpointError) as caught:
         Checkpoint.open(folder)
     assert str(caught.value).startswith(said)
-
-
-def test_a_checkpoint_is_found_by_name_and_by_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find_checkpoint("model", folder.parent) == folder
-    assert find_checkpoint(str(folder), Path("nowhere")) == folder
-    monkeypatch.chdir(folder)
-    assert find_checkpoint(".", Path("nowhere")) == folder
-    with pytest.raises(CheckpointError, match="model: no model directory at"):
-        find_checkpoint("absent", folder.parent)

@@ -1,14 +1,13 @@
-"""A SeamlessM4T v2 checkpoint directory: find it, verify it, load parts of it.
+"""A SeamlessM4T v2 checkpoint directory: verify it, load parts of it.
 
 Expected files, as ``save_pretrained`` writes them: ``config.json``, ``generation_config.json``,
 ``preprocessor_config.json``, the tokenizer's, and ``model.safetensors`` or its sharded form. Optional:
 ``speakers.json`` (``{"eng": [3, 5], ...}``: the vocoder's speaker ids by language, the default one first) and
-``MANIFEST.sha256`` (lines as ``sha256sum`` writes them), which is verified when it is there.
+``MANIFEST.sha256`` (lines as ``sha256sum`` writes them), which is verified by the rule in ``manifest``.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,8 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.characters import CharacterTable
 from translate_svc.models.description import Description
 from translate_svc.models.features import FeatureExtractor
+from translate_svc.models.manifest import check_manifest
 from translate_svc.models.weights import WeightFiles
-
-MANIFEST_FILE = "MANIFEST.sha256"
-_HASH_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +37,7 @@ class Checkpoint(Description):
         """
         if not path.is_dir():
             raise CheckpointError("no such directory", field=path.name)
-        _verify_manifest(path)
+        check_manifest(path)
         described = Description.read(path)
         return cls(path, described.config, described.maps, described.speakers, WeightFiles(path))
 
@@ -76,26 +73,3 @@ class Checkpoint(Description):
             CheckpointError: weights are missing, torn, or do not fit ``config.json``.
         """
         self.weights.load(module, prefix, device=device, dtype=dtype)
-
-
-def _verify_manifest(folder: Path) -> None:
-    path = folder / MANIFEST_FILE
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        digest, _, file = line.partition(" ")
-        file = file.lstrip(" *")
-        if len(digest) != 64 or not file or ".." in Path(file).parts or Path(file).is_absolute():
-            raise CheckpointError("is not a list of sha256 sums of files beside it", field=MANIFEST_FILE)
-        if not (folder / file).is_file():
-            raise CheckpointError(f"is missing, {MANIFEST_FILE} names it", field=file)
-        if _sha256(folder / file) != digest.lower():
-            raise CheckpointError(f"differs from its sha256 in {MANIFEST_FILE}", field=file)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -90,20 +90,6 @@ class Description:
                 raise CheckpointError(f"{name} has ids beyond {limit - 1}", field="generation_config.json")
 
 
-def find_checkpoint(name: str, cache: Path) -> Path:
-    """The directory that ``name`` means: a path (it contains a separator, or starts with a dot), else
-    ``cache/name``.
-
-    Raises:
-        CheckpointError: it is not there.
-    """
-    given = Path(name).expanduser()
-    path = given if len(given.parts) > 1 or name.startswith(".") else cache / name
-    if not path.is_dir():
-        raise CheckpointError(f"no model directory at {path}", field="model")
-    return path.resolve()
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

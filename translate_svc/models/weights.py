@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from translate_svc.errors import CheckpointError
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+
+_HOST = torch.device("cpu")
+_MAPPED_ELEMENTS = 8 << 20
+"""Mapped pages stay resident until their file is closed; it is opened anew after as many elements."""
 
 _ALIASES: tuple[tuple[str, ...], ...] = (
     (
@@ -62,6 +67,10 @@ class WeightFiles:
     def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
         """Fills ``module``, which may have been built on the meta device, and readies it for inference.
 
+        Each tensor goes to ``device`` and is cast there, one after the other: beside the weights themselves
+        there is never more than one tensor, or ``_MAPPED_ELEMENTS``, in host memory. The weights own their
+        memory: nobody who replaces the files can pull it away under them.
+
         Raises:
             CheckpointError: as ``check``, or a weight that is not a finite number.
         """
@@ -71,22 +80,38 @@ class WeightFiles:
             keys_of.setdefault(self._file_of[self._stored_name(prefix + key)], []).append(key)
         state: dict[str, Tensor] = {}
         for file, keys in keys_of.items():
-            with self._open(file) as tensors:
-                for key in keys:
-                    name = self._stored_name(prefix + key)
-                    tensor = tensors.get_tensor(name)
-                    if not torch.isfinite(tensor).all():
-                        raise CheckpointError(f"{name} holds values that are not finite", field=file)
-                    state[key] = tensor.to(device=device, dtype=dtype)
+            for part in self._parts(prefix, keys):
+                with self._open(file, device) as tensors:
+                    for key in part:
+                        state[key] = _take(tensors, self._stored_name(prefix + key), file, device, dtype)
         module.load_state_dict(state, assign=True)
         module.to(device=device, dtype=dtype)  # tables that no checkpoint stores
         module.requires_grad_(False)
         module.eval()
 
+    def _parts(self, prefix: str, keys: list[str]) -> Iterator[list[str]]:
+        """``keys`` in runs that are read through one mapping of their file."""
+        part: list[str] = []
+        elements = 0
+        for key in keys:
+            size = math.prod(self._shapes[self._stored_name(prefix + key)])
+            if part and elements + size > _MAPPED_ELEMENTS:
+                yield part
+                part, elements = [], 0
+            part.append(key)
+            elements += size
+        if part:
+            yield part
+
     def _stored_name(self, name: str) -> str:
         for candidate in _same_tensor(name):
             if candidate in self._shapes:
                 return candidate
+        owner = name.removesuffix("weight")
+        if {owner + "weight_v", owner + "parametrizations.weight.original1"} & self._shapes.keys():
+            # transformers does not read these either: the published weights have the norm folded in
+            message = f"{name} is stored under weight normalisation; fold it in with remove_weight_norm()"
+            raise CheckpointError(message, field=self._index_or_single())
         raise CheckpointError(f"{name} is missing", field=self._index_or_single())
 
     def _index_or_single(self) -> str:
@@ -109,11 +134,20 @@ class WeightFiles:
                 raise CheckpointError(f"is missing, {INDEX_FILE} names it", field=file)
         return files
 
-    def _open(self, file: str) -> safe_open:
+    def _open(self, file: str, device: torch.device = _HOST) -> safe_open:
         try:
-            return safe_open(self._folder / file, framework="pt", device="cpu")
+            return safe_open(self._folder / file, framework="pt", device=str(device))
         except (SafetensorError, OSError) as error:
             raise CheckpointError("is not a whole safetensors file", field=file) from error
+
+
+def _take(tensors: safe_open, name: str, file: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A copy of one tensor that shares nothing with the mapped file."""
+    stored: Tensor = tensors.get_tensor(name)
+    # not isfinite().all(), which needs as much memory again
+    if stored.numel() and not all(torch.isfinite(bound) for bound in torch.aminmax(stored)):
+        raise CheckpointError(f"{name} holds values that are not finite", field=file)
+    return torch.empty(stored.shape, dtype=dtype, device=device).copy_(stored)
 
 
 def _same_tensor(name: str) -> Iterator[str]:
