@@ -45,6 +45,7 @@ class Ours:
             checkpoint,
             max_slots=limits.max_slots,
             max_source_samples=limits.max_source_samples,
+            max_source_tokens=limits.max_source_tokens,
             max_tokens=limits.max_slot_tokens,
         )
         tokenizer = Tokenizer.from_pretrained(

@@ -124,7 +124,12 @@ def oracle(name: str) -> Oracle:
 
 def new_runner(name: str, *, slots: int = 8, **options: Any) -> ModelRunner:
     """A runner for utterances of up to ten seconds."""
-    sizes = {"max_slots": slots, "max_source_samples": 160_000, "max_tokens": MAX_NEW_TOKENS + 2}
+    sizes = {
+        "max_slots": slots,
+        "max_source_samples": 160_000,
+        "max_source_tokens": 64,
+        "max_tokens": MAX_NEW_TOKENS + 2,
+    }
     return ModelRunner(Checkpoint.open(checkpoint_folder(name)), **(sizes | options))
 
 

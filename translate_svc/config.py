@@ -38,7 +38,7 @@ class Settings:
             computes in float32.
         max_streams: live streams at once; the next one is refused with RESOURCE_EXHAUSTED.
         max_slots: sequences (utterances times targets) that decode at once.
-        max_slot_tokens: longest text of one utterance, in tokens, its prompt included.
+        max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
         max_utterance_ms: longest utterance; a longer one is cut at its quietest frame.
         min_silence_ms: silence that ends an utterance, unless a client says otherwise.
@@ -133,6 +133,7 @@ class Settings:
         return EngineLimits(
             max_slots=self.max_slots,
             max_slot_tokens=min(self.max_slot_tokens, model_tokens),
+            max_source_tokens=min(self.max_slot_tokens, model_tokens),
             max_source_samples=self.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
             max_waiting_requests=self.max_waiting_requests,
         )

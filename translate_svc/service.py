@@ -192,6 +192,7 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None)
         checkpoint,
         max_slots=limits.max_slots,
         max_source_samples=limits.max_source_samples,
+        max_source_tokens=limits.max_source_tokens,
         max_tokens=limits.max_slot_tokens,
         device=device,
         dtype=dtype,

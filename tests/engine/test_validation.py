@@ -5,10 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import Request, SequenceSpec, SourceText
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument, OutOfRange
+
+LIMITS = EngineLimits(max_source_tokens=5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +43,19 @@ def with_sample(value: float) -> Request:
     return replace_samples(samples)
 
 
+def replace_text(text: str, language: str = "eng") -> Request:
+    return dataclasses.replace(GOOD, source=SourceText(text, language))
+
+
+def check(request: Request) -> None:
+    validate(request, LIMITS, FakeAbilities(), FakeTokenizer())
+
+
 def test_a_good_request_passes() -> None:
-    validate(GOOD, EngineLimits(), FakeAbilities())
-    validate(replace_samples(np.zeros(480_000, np.float32)), EngineLimits(), FakeAbilities())
+    check(GOOD)
+    check(replace_samples(np.zeros(480_000, np.float32)))
+    check(replace_text("one two two"))
+    check(replace_text("one" + " " * 77))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +70,13 @@ def test_a_good_request_passes() -> None:
         (replace_samples(np.zeros(480_001, np.float32)), "source", OutOfRange),
         (with_sample(np.nan), "source", InvalidArgument),
         (with_sample(-np.inf), "source", InvalidArgument),
+        (replace_text("one two two two"), "source", OutOfRange),
+        (replace_text("one" + " " * 78), "source", OutOfRange),
+        (replace_text(""), "source", InvalidArgument),
+        (replace_text(" \n\t"), "source", InvalidArgument),
+        (replace_text("one \udc80"), "source", InvalidArgument),
+        (replace_text("one", "xxx"), "source.language", InvalidArgument),
+        (replace_text("one", ""), "source.language", InvalidArgument),
         (replace_second(language="xxx"), "sequences[1].language", InvalidArgument),
         (replace_second(language="amh"), "sequences[1].language", InvalidArgument),
         (replace_second(speaker_id=4), "sequences[1].speaker_id", OutOfRange),
@@ -69,6 +89,13 @@ def test_a_bad_one_is_refused_by_the_name_of_its_field(
     request_: Request, field: str, error: type[InvalidArgument]
 ) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        validate(request_, EngineLimits(), FakeAbilities())
+        check(request_)
     assert caught.value.field == field
     assert type(caught.value) is error
+
+
+def test_what_a_caller_said_is_in_no_message() -> None:
+    for text in ("tres" * 30, "tres tres tres tres", "tres \udc80"):
+        with pytest.raises(InvalidArgument) as caught:
+            check(replace_text(text))
+        assert "tres" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"

@@ -118,7 +118,7 @@ class AsyncEngine:
 
     def submit(self, request: Request, deliver: Deliver) -> None:
         """See ``Engine.submit``. ``samples`` must not be changed any more."""
-        validate(request, self._limits, self._abilities)
+        validate(request, self._limits, self._abilities, self._scheduler.tokenizer)
         ticket = self._delivery.open(request, deliver)
         if ticket is None:
             raise self._exhausted("the engine holds all the requests it can")

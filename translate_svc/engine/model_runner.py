@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import numpy as np
 import torch
 
+from translate_svc.engine.item_checks import ItemChecks
 from translate_svc.engine.plan import (
     Decoded,
     DecodeItem,
     Encoded,
     EncodeItem,
     Failure,
-    SequenceKey,
     StageReport,
     StepPlan,
     StepResult,
@@ -27,6 +25,7 @@ from translate_svc.engine.plan import (
     Vocoded,
     VocodeItem,
 )
+from translate_svc.engine.tenants import Tenants
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.description import Capabilities
@@ -39,20 +38,10 @@ from translate_svc.models.translation_model import (
     TranslationModel,
 )
 from translate_svc.models.vocoder import Voice
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
 _Result = TypeVar("_Result", Encoded, Decoded, UnitsMade, Vocoded)
 _Outcome = TypeVar("_Outcome")
-
-
-@dataclass(slots=True)
-class _Tenant:
-    """Who a slot belongs to and what it was fed: the runner's own check on the plan."""
-
-    key: SequenceKey
-    source_ms: int
-    fed_token_ids: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -73,9 +62,10 @@ class ModelRunner:
         checkpoint: a verified checkpoint; its weights are loaded here.
         max_slots: rows of the decoder's caches.
         max_source_samples: longest utterance (16 kHz); sizes the cross-attention caches.
+        max_source_tokens: longest source text, language and ``</s>`` included; sizes them likewise.
         max_tokens: most tokens fed to one sequence, prompt included; sizes the self-attention caches.
         device: where to compute.
-        dtype: of encoder, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
+        dtype: of encoders, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``; by default the one at two
             thirds of the stack.
 
@@ -90,6 +80,7 @@ class ModelRunner:
         *,
         max_slots: int,
         max_source_samples: int,
+        max_source_tokens: int,
         max_tokens: int,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -99,12 +90,15 @@ class ModelRunner:
         self._checkpoint = checkpoint
         self._model = TranslationModel(
             checkpoint,
-            ModelLimits(max_slots, max_tokens, max_source_samples),
+            ModelLimits(max_slots, max_tokens, max_source_samples, max_source_tokens),
             device=torch.device(device),
             dtype=dtype,
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
         )
-        self._tenants: list[_Tenant | None] = [None] * max_slots
+        self._tenants = Tenants(max_slots)
+        self._checks = ItemChecks(
+            checkpoint, self._model.limits, self._model.min_source_samples, self._tenants
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -156,14 +150,13 @@ class ModelRunner:
 
     def _encode(self, items: Sequence[EncodeItem]) -> list[Encoded | EngineError]:
         def run(good: Sequence[EncodeItem]) -> list[Encoded | EngineError]:
-            waveforms = [item.source for item in good if isinstance(item.source, np.ndarray)]
-            frames = self._model.encode(waveforms, [item.slots for item in good])
+            frames = self._model.encode([item.source for item in good], [item.slots for item in good])
             return [
-                each if isinstance(each, EngineError) else self._move_in(item, each)
+                each if isinstance(each, EngineError) else self._moved_in(item, each)
                 for item, each in zip(good, frames, strict=True)
             ]
 
-        return _run_valid(items, self._encode_problem, run)
+        return _run_valid(items, self._checks.encode, run)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[Decoded | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
@@ -180,7 +173,7 @@ class ModelRunner:
                 for item, each in zip(good, predictions, strict=True)
             ]
 
-        return _run_valid(items, lambda item: self._decode_problem(item, shared), run)
+        return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[UnitsMade | EngineError]:
         def run(good: Sequence[TextToUnitItem]) -> list[UnitsMade | EngineError]:
@@ -192,7 +185,7 @@ class ModelRunner:
                 for item, each in zip(good, self._model.text_to_unit(texts), strict=True)
             ]
 
-        return _run_valid(items, self._text_to_unit_problem, run)
+        return _run_valid(items, self._checks.text_to_unit, run)
 
     def _vocode(self, items: Sequence[VocodeItem]) -> list[Vocoded | EngineError]:
         languages = self._checkpoint.maps.vocoder_languages
@@ -208,75 +201,15 @@ class ModelRunner:
                 for item, each in zip(good, self._model.vocode(pieces), strict=True)
             ]
 
-        return _run_valid(items, self._vocode_problem, run)
+        return _run_valid(items, self._checks.vocode, run)
 
-    def _move_in(self, item: EncodeItem, frames: int) -> Encoded:
-        source_ms = len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
-        for sequence, slot in enumerate(item.slots):
-            self._tenants[slot] = _Tenant(SequenceKey(item.request_id, sequence), source_ms)
-        return Encoded(item.request_id, frames)
+    def _moved_in(self, item: EncodeItem, states: int) -> Encoded:
+        self._tenants.move_in(item)
+        return Encoded(item.request_id, states)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> Decoded:
-        tenant = self._tenants[item.slot]
-        assert tenant is not None, "only a slot's owner gets here"
-        tenant.fed_token_ids.append(item.token_id)
-        source_ms = None if prediction.source_ms is None else min(prediction.source_ms, tenant.source_ms)
+        source_ms = self._tenants.feed(item, prediction.source_ms)
         return Decoded(item.key, prediction.token_id, prediction.log_probability, source_ms)
-
-    def _tenant(self, key: SequenceKey, slot: int) -> _Tenant | None:
-        """What ``slot`` holds, if it is ``key``'s."""
-        tenant = self._tenants[slot] if 0 <= slot < len(self._tenants) else None
-        return tenant if tenant is not None and tenant.key == key else None
-
-    def _encode_problem(self, item: EncodeItem) -> str | None:
-        if not item.slots or not all(0 <= slot < len(self._tenants) for slot in item.slots):
-            return f"slots {item.slots} do not all exist"
-        for slot in item.slots:
-            self._tenants[slot] = None  # whatever becomes of this item, the former owner has moved out
-        if isinstance(item.source, tuple):
-            return "text is not served yet"
-        low, high = self._model.min_source_samples, self._model.limits.max_source_samples
-        if item.source.ndim != 1 or not low <= len(item.source) <= high:
-            return f"samples: shape {list(item.source.shape)}, expected one dimension of {low} to {high}"
-        return None
-
-    def _decode_problem(self, item: DecodeItem, shared: set[int]) -> str | None:
-        tenant = self._tenant(item.key, item.slot)
-        if tenant is None:
-            return f"slot {item.slot} does not hold this sequence"
-        if item.slot in shared:
-            return f"slot {item.slot} is fed twice in one step"
-        if item.position != len(tenant.fed_token_ids):
-            return f"position {item.position} is fed after {len(tenant.fed_token_ids)} tokens"
-        if item.position >= self._model.limits.max_tokens:
-            return f"position {item.position} is beyond the cache"
-        if not 0 <= item.token_id < self._checkpoint.config.vocab_size:
-            return "token_id is outside the vocabulary"
-        return None
-
-    def _text_to_unit_problem(self, item: TextToUnitItem) -> str | None:
-        tenant = self._tenant(item.key, item.slot)
-        if tenant is None:
-            return f"slot {item.slot} does not hold this sequence"
-        if len(item.token_ids) < 2 or item.token_ids != tuple(tenant.fed_token_ids):
-            return "token_ids are not what was fed"
-        if item.language not in self._checkpoint.maps.vocoder_languages:
-            return f"language {item.language!r} has no speech"
-        if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):
-            return "duration_factor must be a positive number"
-        return None
-
-    def _vocode_problem(self, item: VocodeItem) -> str | None:
-        config = self._checkpoint.config
-        if item.language not in self._checkpoint.maps.vocoder_languages:
-            return f"language {item.language!r} has no speech"
-        if not 0 <= item.speaker_id < config.vocoder_num_spkrs:
-            return f"speaker_id {item.speaker_id} is not in [0, {config.vocoder_num_spkrs})"
-        if not 0 <= item.start_unit < item.end_unit <= len(item.units):
-            return f"units [{item.start_unit}, {item.end_unit}) of {len(item.units)} do not exist"
-        if item.units.min() < 0 or item.units.max() >= config.unit_hifi_gan_vocab_size:
-            return f"units must lie in [0, {config.unit_hifi_gan_vocab_size})"
-        return None
 
 
 def _run_valid(

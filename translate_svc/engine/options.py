@@ -11,7 +11,12 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, Samples
 
 PROMPT_TOKENS = 2
-"""Every sequence is fed ``</s>`` and its language before the first token of its own."""
+"""Every sequence is fed ``</s>`` and its language before the first token of its own. A source text stands
+between its language and ``</s>``: as many.
+"""
+
+_CHARACTERS_PER_TOKEN = 16
+"""SentencePiece's longest piece, unless its trainer was told otherwise."""
 
 _FLOORS = {"initial_credit_pieces": 0, "min_duration_factor": 0.01, "max_duration_factor": 0.01}
 
@@ -34,6 +39,9 @@ class EngineLimits:
         max_source_samples: Longest utterance taken, 16 kHz samples; default 480,000 (30 s, past which the
             model's quality degrades). It sizes a slot's cross-attention cache; lower it with the segmenter's
             maximum.
+        max_source_tokens: Longest source text taken, its language and ``</s>`` included; default 256: what
+            ``max_slot_tokens`` has room to translate. It sizes the cross-attention cache where it exceeds the
+            encoder frames of the longest utterance (30 s: 188). Never above the checkpoint's position table.
         max_waiting_requests: Requests that wait for slots; default 64. A full line refuses with
             ``ResourceExhausted``. Raise it when bursts are short, lower it to fail fast behind a load
             balancer.
@@ -62,6 +70,7 @@ class EngineLimits:
     max_slot_tokens: int = 256
     min_source_samples: int = INTERNAL_SAMPLE_RATE_HZ // 10
     max_source_samples: int = 30 * INTERNAL_SAMPLE_RATE_HZ
+    max_source_tokens: int = 256
     max_waiting_requests: int = 64
     max_live_requests: int = 1_024
     encode_budget_frames: int = 960
@@ -77,8 +86,9 @@ class EngineLimits:
         for name in (each.name for each in fields(self)):
             if not getattr(self, name) >= _FLOORS.get(name, 1):
                 raise InvalidArgument(f"must be at least {_FLOORS.get(name, 1)}", field=name)
-        if self.max_slot_tokens <= PROMPT_TOKENS:
-            raise InvalidArgument("must leave room for text after the prompt", field="max_slot_tokens")
+        for name in ("max_slot_tokens", "max_source_tokens"):
+            if getattr(self, name) <= PROMPT_TOKENS:
+                raise InvalidArgument("must leave room for text beside the prompt", field=name)
         for low, high in (
             ("min_source_samples", "max_source_samples"),
             ("first_piece_units", "max_piece_units"),
@@ -86,6 +96,11 @@ class EngineLimits:
         ):
             if getattr(self, low) > getattr(self, high):
                 raise InvalidArgument(f"must not exceed {high}", field=low)
+
+    @property
+    def max_source_characters(self) -> int:
+        """A source text longer than this is refused before it is tokenized, which bounds what that costs."""
+        return self.max_source_tokens * _CHARACTERS_PER_TOKEN
 
 
 def source_frames(source: Samples | Sequence[int]) -> int:

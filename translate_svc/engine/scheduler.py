@@ -47,7 +47,7 @@ class Scheduler:
 
     def __init__(self, limits: EngineLimits, tokenizer: Tokenizer) -> None:
         self.limits = limits
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._queues = PhaseQueues(limits)
         self._requests: dict[str, RequestState] = {}
         self._in_flight: InFlight | None = None
@@ -92,7 +92,7 @@ class Scheduler:
             raise InvalidArgument("is in use", field="request_id")
         if not 0 < len(request.sequences) <= self.limits.max_slots:
             raise InvalidArgument(f"must be 1 to {self.limits.max_slots}", field="sequences")
-        state = RequestState.create(request, self._tokenizer, self.limits)
+        state = RequestState.create(request, self.tokenizer, self.limits)
         self._requests[request.request_id] = state
         self._queues.wait(state)
 
@@ -185,7 +185,7 @@ class Scheduler:
         sequence.fed_tokens += 1
         if sequence.fed_tokens < len(sequence.token_ids):
             return  # the prompt is still being fed: its predictions are not text
-        ended = decoded.token_id == self._tokenizer.eos_token_id
+        ended = decoded.token_id == self.tokenizer.eos_token_id
         if ended or sequence.fed_tokens == self.limits.max_slot_tokens:
             # At the limit the prediction is dropped: T2U speaks only what was fed, and text equals speech.
             self._finish_text(sequence, truncated=not ended)

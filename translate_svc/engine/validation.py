@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.detokenize import Tokenizer
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec, SourceText
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import Samples
@@ -19,7 +20,7 @@ class Abilities(Protocol):
 
     @property
     def text_languages(self) -> Collection[str]:
-        """Into these it writes."""
+        """These it reads and writes."""
 
     @property
     def speech_languages(self) -> Collection[str]:
@@ -30,8 +31,10 @@ class Abilities(Protocol):
         """The vocoder knows the speaker ids below this."""
 
 
-def validate(request: Request, limits: EngineLimits, abilities: Abilities) -> None:
+def validate(request: Request, limits: EngineLimits, abilities: Abilities, tokenizer: Tokenizer) -> None:
     """Checks a request before it enters the line.
+
+    A text is tokenized to know its length: a few milliseconds at most, for ``max_source_characters``.
 
     Raises:
         InvalidArgument: it can never run; ``field`` is the path within ``Request``.
@@ -39,8 +42,9 @@ def validate(request: Request, limits: EngineLimits, abilities: Abilities) -> No
     if not request.request_id:
         raise InvalidArgument("is required", field="request_id")
     if isinstance(request.source, SourceText):
-        raise InvalidArgument("text is not served yet", field="source")
-    _validate_samples(request.source, limits)
+        _validate_text(request.source, limits, abilities, tokenizer)
+    else:
+        _validate_samples(request.source, limits)
     if not request.sequences:
         raise InvalidArgument("is required", field="sequences")
     if len(request.sequences) > limits.max_slots:
@@ -60,6 +64,23 @@ def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
         raise OutOfRange(f"must be {shortest} to {longest} samples, not {len(samples)}", field="source")
     if not np.isfinite(samples).all():
         raise InvalidArgument("must be finite", field="source")
+
+
+def _validate_text(
+    source: SourceText, limits: EngineLimits, abilities: Abilities, tokenizer: Tokenizer
+) -> None:
+    if source.language not in abilities.text_languages:
+        raise InvalidArgument("is not a language of the loaded model", field="source.language")
+    if len(source.text) > limits.max_source_characters:
+        message = f"must be at most {limits.max_source_characters} characters, not {len(source.text)}"
+        raise OutOfRange(message, field="source")
+    if any("\ud800" <= character <= "\udfff" for character in source.text):
+        raise InvalidArgument("must be Unicode text, without surrogates", field="source")
+    tokens = len(tokenizer.source_tokens(source.text, source.language))
+    if tokens == PROMPT_TOKENS:
+        raise InvalidArgument("holds no text", field="source")
+    if tokens > limits.max_source_tokens:
+        raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
 
 
 def _validate_sequence(spec: SequenceSpec, path: str, limits: EngineLimits, abilities: Abilities) -> None:

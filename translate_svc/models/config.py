@@ -59,6 +59,10 @@ class ModelConfig:
     adaptor_kernel_size: int = 8
     adaptor_stride: int = 8
 
+    encoder_layers: int = 24
+    encoder_ffn_dim: int = 8192
+    encoder_attention_heads: int = 16
+
     decoder_layers: int = 24
     decoder_ffn_dim: int = 8192
     decoder_attention_heads: int = 16
@@ -118,6 +122,7 @@ class ModelConfig:
         """What this implementation cannot compute about the architecture, or None."""
         heads = {
             "speech_encoder_attention_heads": self.speech_encoder_attention_heads,
+            "encoder_attention_heads": self.encoder_attention_heads,
             "decoder_attention_heads": self.decoder_attention_heads,
             "t2u_encoder_attention_heads": self.t2u_encoder_attention_heads,
             "t2u_decoder_attention_heads": self.t2u_decoder_attention_heads,

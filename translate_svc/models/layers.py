@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +82,14 @@ def upsample(states: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     return repeated.masked_fill(~length_mask(lengths, size)[:, :, None], 0.0), lengths
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedSource:
+    """``states[b, :lengths[b]]`` (``[B, S, hidden]``, ``[B]``) is what a text decoder may attend to."""
+
+    states: Tensor
+    lengths: Tensor
+
+
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention of the text and unit stacks (``SeamlessM4Tv2Attention``)."""
 
@@ -126,3 +135,36 @@ class FeedForward(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         return self.fc2(self.act(self.fc1(states)))
+
+
+class TransformerEncoderLayer(nn.Module):
+    """Pre-norm self-attention, feed-forward (``SeamlessM4Tv2EncoderLayer``)."""
+
+    def __init__(self, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
+        super().__init__()
+        self.self_attn = MultiHeadAttention(hidden_size, heads)
+        self.self_attn_layer_norm = nn.LayerNorm(hidden_size)
+        self.ffn = FeedForward(hidden_size, ffn_dim, act)
+        self.ffn_layer_norm = nn.LayerNorm(hidden_size)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        states = states + self.self_attn(self.self_attn_layer_norm(states), mask)
+        return states + self.ffn(self.ffn_layer_norm(states))
+
+
+class TransformerEncoder(nn.Module):
+    """A stack of layers and its closing norm (``SeamlessM4Tv2Encoder`` behind its embedding)."""
+
+    def __init__(self, layers: int, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TransformerEncoderLayer(hidden_size, heads, ffn_dim, act) for _ in range(layers)
+        )
+        self.layer_norm = nn.LayerNorm(hidden_size)
+
+    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
+        """``[B, T, hidden]``; ``valid`` (``[B, T]``) is False at padding, which nobody attends to."""
+        mask = valid[:, None, None, :]
+        for layer in self.layers:
+            states = layer(states, mask)
+        return self.layer_norm(states)

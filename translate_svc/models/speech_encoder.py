@@ -9,7 +9,6 @@ reference lets padding leak through the adapter's convolutions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import Embedding, activation, length_mask
+from translate_svc.models.layers import Embedding, EncodedSource, activation, length_mask
 
 Length = TypeVar("Length", int, Tensor)
 
@@ -41,14 +40,6 @@ def frame_centre_ms(frame: int, config: ModelConfig) -> int:
     The adapter pads half a stride on the left, so frame 0 is centred on the very start.
     """
     return frame * config.encoder_frame_ms
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedSpeech:
-    """``states[b, :lengths[b]]`` (``[B, S, hidden]``, ``[B]``) is what a text decoder may attend to."""
-
-    states: Tensor
-    lengths: Tensor
 
 
 class ConformerFeedForward(nn.Module):
@@ -237,7 +228,7 @@ class SpeechEncoder(nn.Module):
         self.adapter = Adapter(config)
         self.inner_layer_norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, features: Tensor, lengths: Tensor, present: Tensor) -> EncodedSpeech:
+    def forward(self, features: Tensor, lengths: Tensor, present: Tensor) -> EncodedSource:
         """Encodes a ragged batch; a row's result does not depend on the others.
 
         Args:
@@ -254,4 +245,4 @@ class SpeechEncoder(nn.Module):
             pooled_lengths = pooled_length(lengths, self.config)
             states = layer(states, length_mask(present, states.shape[1]), pooled_lengths)
             lengths, present = pooled_lengths, pooled_length(present, self.config)
-        return EncodedSpeech(self.inner_layer_norm(states), lengths)
+        return EncodedSource(self.inner_layer_norm(states), lengths)

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.layers import (
     Embedding,
-    FeedForward,
     MultiHeadAttention,
+    TransformerEncoder,
     activation,
     length_mask,
     sinusoidal_positions,
@@ -79,36 +79,6 @@ class UnitBatch:
     units: Tensor
     lengths: Tensor
     finite: Tensor
-
-
-class UnitEncoderLayer(nn.Module):
-    """Pre-norm transformer layer (``SeamlessM4Tv2EncoderLayer``)."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        size = config.hidden_size
-        self.self_attn = MultiHeadAttention(size, config.t2u_encoder_attention_heads)
-        self.self_attn_layer_norm = nn.LayerNorm(size)
-        self.ffn = FeedForward(size, config.t2u_encoder_ffn_dim, config.activation_function)
-        self.ffn_layer_norm = nn.LayerNorm(size)
-
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        states = states + self.self_attn(self.self_attn_layer_norm(states), mask)
-        return states + self.ffn(self.ffn_layer_norm(states))
-
-
-class UnitEncoder(nn.Module):
-    """Encoder over the text decoder's states; no embedding of its own."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(UnitEncoderLayer(config) for _ in range(config.t2u_encoder_layers))
-        self.layer_norm = nn.LayerNorm(config.hidden_size)
-
-    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
-        for layer in self.layers:
-            states = layer(states, valid[:, None, None, :])
-        return self.layer_norm(states)
 
 
 class DurationPredictor(nn.Module):
@@ -201,7 +171,13 @@ class TextToUnitStack(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.encoder = UnitEncoder(config)
+        self.encoder = TransformerEncoder(
+            config.t2u_encoder_layers,
+            config.hidden_size,
+            config.t2u_encoder_attention_heads,
+            config.t2u_encoder_ffn_dim,
+            config.activation_function,
+        )
         self.decoder = UnitDecoder(config)
 
 

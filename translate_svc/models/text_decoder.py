@@ -42,7 +42,7 @@ class DecoderCache:
 
     Attributes:
         layers: keys and values, ``max_tokens`` and ``max_encoder_frames`` places long.
-        encoder_lengths: ``[slots]``, frames of the source that count.
+        encoder_lengths: ``[slots]``, states of the source that count: frames of speech, or tokens of text.
         states: ``[slots, max_tokens, hidden]``, the last hidden state of every token fed.
 
     Places that hold nothing hold finite numbers: attention multiplies masked values by zero, and zero times
@@ -173,8 +173,12 @@ class TextDecoder(nn.Module):
         table = sinusoidal_positions(max_tokens, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Scaled embeddings, ``[..., hidden]``; the text encoder's are the same."""
+        return self.embed_tokens(token_ids) * self.embed_scale
+
     def write_source(self, cache: DecoderCache, slots: Tensor, states: Tensor) -> None:
-        """Gives ``slots`` (``[n]``) one utterance's encoder states (``[length, hidden]``) to attend to.
+        """Gives ``slots`` (``[n]``) one source's encoder states (``[length, hidden]``) to attend to.
 
         The rows are wiped first: nothing of a former owner can reach the new one.
         """
@@ -192,7 +196,7 @@ class TextDecoder(nn.Module):
         same token at the same position again changes nothing.
         """
         places = _Places(cache, slots, positions)
-        states = (self.embed_tokens(token_ids) * self.embed_scale + self.positions[positions])[:, None]
+        states = (self.embed(token_ids) + self.positions[positions])[:, None]
         source_frames = None
         for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
             states, frames = layer(states, layer_cache, places, align and index == self.alignment_layer)

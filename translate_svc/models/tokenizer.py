@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MODEL_FILE = "sentencepiece.bpe.model"
 CONFIG_FILE = "tokenizer_config.json"
 _SPECIAL_PIECES = ("<unk>", "<s>", "</s>")
+_SPACE = "\u2581"
 _ID_OFFSET = 1
 """fairseq's convention: token id = piece id + 1, so that ``<pad>`` is 0, ``<unk>`` 1, ``</s>`` 3."""
 
@@ -87,12 +88,13 @@ class Tokenizer:
 
         SentencePiece itself tokenizes, with the normalisation rules that the model file carries, as the
         weights were trained. It reads control tokens nowhere: ``</s>`` or ``__spa__`` within ``text`` are
-        characters like any others. What the vocabulary does not know becomes ``<unk>``, one for each run.
+        characters like any others. White space of any kind is one space, also where those rules do not say
+        so. What the vocabulary does not know becomes ``<unk>``, one for each run.
 
         Raises:
             KeyError: the checkpoint does not know the language.
         """
-        ids = self._processor.encode(text)
+        ids = self._processor.encode(" ".join(text.replace(_SPACE, " ").split()))
         return (self._languages[language], *(id_ + _ID_OFFSET for id_ in ids), self.eos_token_id)
 
 

@@ -1,4 +1,4 @@
-"""The four stages over one checkpoint: features, tensors and batches in one place, plain data at its edges.
+"""The four stages over one checkpoint: tensors and batches in one place, plain data at its edges.
 
 Every method takes a batch and gives one outcome per item, in order: what was computed, or an ``EngineError``
 for an item that is not finite or exceeds a limit. Items of one batch never change each other's results.
@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import length_mask
-from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames, frame_centre_ms
+from translate_svc.models.source_encoder import Source, SourceEncoder
+from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
 from translate_svc.models.text_decoder import DecoderCache, TextDecoder
 from translate_svc.models.vocoder import UnitSpan, Vocoder, Voice, units_heard
@@ -31,11 +30,14 @@ _NOT_FINITE = "the result is not finite"
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """Sizes of the decoder's caches: rows, tokens fed to a row, 16 kHz samples of an utterance."""
+    """Sizes of the decoder's caches: rows, tokens fed to a row, 16 kHz samples of an utterance, tokens of a
+    source text (language and ``</s>`` included).
+    """
 
     slots: int
     max_tokens: int
     max_source_samples: int
+    max_source_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class TranslationModel:
         checkpoint: a verified checkpoint; its weights are loaded here.
         limits: sizes of the caches.
         device: where to compute.
-        dtype: of encoder, decoder and text-to-unit; the vocoder always computes in float32.
+        dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``.
 
     Raises:
@@ -103,52 +105,47 @@ class TranslationModel:
         self.config = config
         self.limits = limits
         self._device = device
-        self._dtype = dtype
-        self._features = checkpoint.feature_extractor().to(device)
         self._characters = checkpoint.character_table()
         with torch.device("meta"):
-            self._encoder = SpeechEncoder(config)
             self._decoder = TextDecoder(config, max_tokens=limits.max_tokens, alignment_layer=alignment_layer)
             self._text_to_unit = TextToUnit(config)
             self._vocoder = Vocoder(config)
         for module, prefix, kind in (
-            (self._encoder, "speech_encoder.", dtype),
             (self._decoder, "text_decoder.", dtype),
             (self._text_to_unit, "t2u_model.", dtype),
             (self._vocoder, "vocoder.", torch.float32),
         ):
             checkpoint.load(module, prefix, device=device, dtype=kind)
-        longest = self._features.stacked_frames(limits.max_source_samples)
+        self._encoder = SourceEncoder(
+            checkpoint,
+            self._decoder.embed,
+            max_source_tokens=limits.max_source_tokens,
+            device=device,
+            dtype=dtype,
+        )
         self._cache = DecoderCache(
             config,
             slots=limits.slots,
             max_tokens=limits.max_tokens,
-            max_encoder_frames=encoder_frames(longest, config),
+            max_encoder_frames=self._encoder.max_states(limits.max_source_samples),
             device=device,
             dtype=dtype,
         )
 
     @property
     def min_source_samples(self) -> int:
-        """The shortest waveform that has a frame."""
-        return self._features.minimum_samples
+        """The shortest waveform that can be encoded."""
+        return self._encoder.min_source_samples
 
-    def encode(self, waveforms: Sequence[Samples], slots: Sequence[Sequence[int]]) -> list[int | EngineError]:
-        """Encodes waveforms and gives ``slots[i]`` waveform ``i`` to attend to. Outcome: encoder frames."""
-        # torch only takes arrays that may be written to; audio off the wire is read-only
-        features, lengths = self._features([np.require(wave, np.float32, ["C", "W"]) for wave in waveforms])
-        stride, hop = self._features.stride, self._features.hop_samples
-        # an incomplete stack of mel frames at the end is masked, yet has its place in the adapter
-        present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
-        features = F.pad(features, (0, 0, 0, max(present) - features.shape[1])).to(self._dtype)
-        encoded = self._encoder(features, lengths, torch.tensor(present, device=self._device))
-        outside = ~length_mask(encoded.lengths, encoded.states.shape[1])[:, :, None]
-        finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
+    def encode(self, sources: Sequence[Source], slots: Sequence[Sequence[int]]) -> list[int | EngineError]:
+        """Encodes sources and gives ``slots[i]`` source ``i`` to attend to. Outcome: encoder states."""
         outcomes: list[int | EngineError] = []
-        for row, length in enumerate(encoded.lengths.tolist()):
-            if finite[row]:
-                self._decoder.write_source(self._cache, self._index(slots[row]), encoded.states[row, :length])
-            outcomes.append(length if finite[row] else EngineError(_NOT_FINITE))
+        for states, owned in zip(self._encoder.encode(sources), slots, strict=True):
+            if isinstance(states, EngineError):
+                outcomes.append(states)
+            else:
+                self._decoder.write_source(self._cache, self._index(owned), states)
+                outcomes.append(states.shape[0])
         return outcomes
 
     def decode(
@@ -267,5 +264,8 @@ def _check_limits(config: ModelConfig, limits: ModelLimits, alignment_layer: int
     if not 2 < limits.max_tokens <= config.max_position_embeddings:
         message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
         raise InvalidArgument(message, field="max_tokens")
+    if not 2 < limits.max_source_tokens <= config.max_position_embeddings:
+        message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
+        raise InvalidArgument(message, field="max_source_tokens")
     if not 0 <= alignment_layer < config.decoder_layers:
         raise InvalidArgument(f"must lie in [0, {config.decoder_layers})", field="alignment_layer")
