@@ -9,12 +9,12 @@ from types import TracebackType
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Service
+from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -68,8 +68,7 @@ class RpcServer:
         add_servicer: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
         add_servicer(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        add_reflection(self._server, (SERVICE_NAME, health.SERVICE_NAME))
         self._port = 0
 
     @property
