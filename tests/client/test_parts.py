@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc import errors, wire
-from translate_svc.client.event_order import EventOrder
+from translate_svc.client.event_order import stream_order
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.client.outbound import Outbound
@@ -80,14 +80,14 @@ class TestEventOrder:
     OPENED = Opened("id", StreamConfig(S16, S16, StreamSettings(())))
 
     def test_numbers_without_gaps_are_accepted_and_unknown_events_counted(self) -> None:
-        order = EventOrder()
+        order = stream_order()
         assert order.accept(wire.encode_response(1, self.OPENED)) == self.OPENED
         assert order.accept(pb.StreamingTranslateResponse(seq=2)) is None
         assert order.accept(wire.encode_response(3, GoAway(1))) == GoAway(1)
 
     @pytest.mark.parametrize("seq", [0, 1, 3])
     def test_a_gap_or_a_repetition_is_data_loss(self, seq: int) -> None:
-        order = EventOrder()
+        order = stream_order()
         order.accept(wire.encode_response(1, self.OPENED))
         with pytest.raises(errors.DataLoss) as caught:
             order.accept(wire.encode_response(seq, GoAway(1)))
@@ -95,7 +95,7 @@ class TestEventOrder:
 
     def test_the_first_must_be_opened(self) -> None:
         with pytest.raises(errors.DataLoss) as caught:
-            EventOrder().accept(wire.encode_response(1, GoAway(1)))
+            stream_order().accept(wire.encode_response(1, GoAway(1)))
         assert caught.value.field == "opened"
 
 

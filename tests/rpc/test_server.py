@@ -51,15 +51,7 @@ async def test_languages_and_info_are_served(stub: Any) -> None:
     assert languages.languages[1].speaker_ids[0] == 45
     info = await stub.GetServerInfo(pb.GetServerInfoRequest())
     assert (info.version, info.model.name, info.limits.max_streams) == ("1.2.3", "scripted", 4)
-    assert info.limits.max_message_bytes == 256 * 1024
-
-
-async def test_translate_is_not_served_yet(stub: Any) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as failure:
-        async for _ in stub.Translate(pb.TranslateRequest(text="hola")):
-            pass
-    assert failure.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert "Translate" in (failure.value.details() or "")
+    assert info.limits.max_message_bytes == RpcOptions().max_message_bytes
 
 
 class TestDrain:

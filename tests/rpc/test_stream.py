@@ -341,7 +341,7 @@ async def test_an_oversized_message_is_refused_by_the_transport(
     stub: Any, service: ScriptedService, server: RpcServer
 ) -> None:
     call, session = await open_stream(stub, service)
-    await call.write(request(audio=pb.AudioInput(data=bytes(300 * 1024))))
+    await call.write(request(audio=pb.AudioInput(data=bytes(RpcOptions().max_message_bytes))))
     code, _ = await outcome(call)
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
     await asyncio.wait_for(session.cancelled.wait(), 2)

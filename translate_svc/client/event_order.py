@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
 from translate_svc import wire
 from translate_svc.errors import DataLoss
-from translate_svc.types import Opened, SessionEvent
+from translate_svc.types import Opened, ResultEvent, SessionEvent
 from translate_svc.v1 import speech_translation_pb2 as pb
 
+ResponseT = TypeVar("ResponseT")
+EventT = TypeVar("EventT")
 
-class EventOrder:
-    """Checks the numbers of one stream's responses."""
 
-    def __init__(self) -> None:
+class EventOrder(Generic[ResponseT, EventT]):
+    """Checks the numbers of one call's responses, which count from 1.
+
+    Args:
+        decode: number and event of a response; None for an event of a later contract.
+        first: the event that the call has to begin with, by its class and its name in the contract.
+    """
+
+    def __init__(
+        self,
+        decode: Callable[[ResponseT], tuple[int, EventT | None]],
+        first: tuple[type[Any], str] | None = None,
+    ) -> None:
+        self._decode = decode
+        self._first = first
         self._seq = 0
 
-    def accept(self, response: pb.StreamingTranslateResponse) -> SessionEvent | None:
+    def accept(self, response: ResponseT) -> EventT | None:
         """The response's event; None for one of a later contract, which is to be ignored.
 
         Raises:
-            DataLoss: a response is missing or cannot be understood, or the first is not ``opened``.
+            DataLoss: a response is missing or cannot be understood, or the first is another one.
         """
-        seq, event = wire.decode_response(response)
+        seq, event = self._decode(response)
         self._seq += 1
         if seq != self._seq:
             raise DataLoss(f"response {seq} came where {self._seq} was due", field="seq")
-        if seq == 1 and not isinstance(event, Opened):
-            raise DataLoss("must be the first response", field="opened")
+        if seq == 1 and self._first is not None and not isinstance(event, self._first[0]):
+            raise DataLoss("must be the first response", field=self._first[1])
         return event
+
+
+def stream_order() -> EventOrder[pb.StreamingTranslateResponse, SessionEvent]:
+    """For one stream."""
+    return EventOrder(wire.decode_response, first=(Opened, "opened"))
+
+
+def answer_order() -> EventOrder[pb.TranslateResponse, ResultEvent]:
+    """For one call of Translate."""
+    return EventOrder(wire.decode_translate_response)

@@ -37,12 +37,14 @@ class ClientOptions:
     Attributes:
         credentials: of the channel; None speaks plaintext.
         open_timeout_s: until a stream is answered ``opened``.
+        translate_timeout_s: for all of a call of ``translate``.
         call_timeout_s: for the other calls.
         max_chunk_bytes: longer audio is sent in pieces of at most this.
     """
 
     credentials: grpc.ChannelCredentials | None = None
     open_timeout_s: float = 10.0
+    translate_timeout_s: float = 60.0
     call_timeout_s: float = 10.0
     max_chunk_bytes: int = 16 * 1024
 

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import fail
 
@@ -17,6 +19,8 @@ Behaviour: TypeAlias = "Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awai
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Turns whatever a method raises into a status. Methods are coroutines; they write with the context.
 
+    Bytes that are no message become an exception, which is raised here where the request is an argument, and
+    otherwise is what ``context.read`` returns: gRPC itself would answer UNKNOWN.
     Calls of other services (health, reflection) pass untouched.
     """
 
@@ -38,13 +42,15 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         make_handler = getattr(grpc, f"{kind}_rpc_method_handler")
         return make_handler(
             self._guarded(getattr(handler, kind)),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_deserializer(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
     def _guarded(self, behaviour: Behaviour) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
+                if isinstance(request, TranslateSvcError):
+                    raise request
                 return await behaviour(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 # a swallowed cancellation leaks the call's memory (grpc#43360)
@@ -53,3 +59,15 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
                 await fail(context, error, self._options.abort_timeout_s)
 
         return guarded
+
+
+def _deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """``deserialize``, which returns an ``InvalidArgument`` where it would raise."""
+
+    def deserializer(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return InvalidArgument("the bytes are no message of the contract")
+
+    return deserializer

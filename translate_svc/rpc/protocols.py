@@ -6,11 +6,21 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from translate_svc.languages import Language
-from translate_svc.types import ClientMessage, ServerInfo, SessionEvent, StreamConfig
+from translate_svc.types import ClientMessage, ServerInfo, SessionEvent, StreamConfig, TranslateCall
 
 
-class Session(Protocol):
-    """One live stream, free of any transport."""
+class Answer(Protocol):
+    """What answers a call, free of any transport."""
+
+    def events(self) -> AsyncIterator[SessionEvent]:
+        """All events in order; raises what ends the call early."""
+
+    async def cancel(self) -> None:
+        """Drops everything now and gives everything back. To be called after the end, too."""
+
+
+class Session(Answer, Protocol):
+    """What answers a stream; its last event is ``Closed``."""
 
     async def receive(self, message: ClientMessage) -> None:
         """Takes one message; waits while the session's queue is full.
@@ -23,14 +33,8 @@ class Session(Protocol):
     async def half_close(self) -> None:
         """The client will send no more. Nothing happens when it has said ``end``."""
 
-    def events(self) -> AsyncIterator[SessionEvent]:
-        """All events in order; ends after ``Closed``."""
-
     def go_away(self, deadline_ms: int) -> None:
         """Sends ``GoAway``."""
-
-    async def cancel(self) -> None:
-        """Drops everything now and gives everything back. To be called after the end, too."""
 
 
 class Service(Protocol):
@@ -38,6 +42,13 @@ class Service(Protocol):
 
     def open_session(self, config: StreamConfig, tenant: str) -> Session:
         """Admits a stream.
+
+        Raises:
+            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable: it is not admitted.
+        """
+
+    def translate(self, call: TranslateCall, tenant: str) -> Answer:
+        """Admits one text or one clip; the last event is ``UtteranceDone``, and all are ``ResultEvent``.
 
         Raises:
             InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable: it is not admitted.

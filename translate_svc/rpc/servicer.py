@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument, Unavailable, Unsupported
+from translate_svc.errors import InvalidArgument, Unavailable
+from translate_svc.rpc.live_call import Context, LiveCall
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Service
-from translate_svc.rpc.stream import Context, LiveStream, read_request
-from translate_svc.types import StreamConfig
+from translate_svc.rpc.stream import LiveStream, read_request
+from translate_svc.types import StreamConfig, UtteranceDone
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
@@ -27,15 +28,15 @@ class SpeechTranslationServicer:
     def __init__(self, service: Service, options: RpcOptions) -> None:
         self._service = service
         self._options = options
-        self._streams: set[LiveStream] = set()
+        self._calls: set[LiveCall] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
 
     @property
     def live_streams(self) -> int:
-        """Streams that are open now."""
-        return len(self._streams)
+        """Streams and calls of Translate that are open now."""
+        return len(self._calls)
 
     async def StreamingTranslate(self, request_iterator: AsyncIterator[Any], context: Context) -> None:  # noqa: N802
         """Opens a session with the first message and carries the stream until it ends."""
@@ -45,21 +46,16 @@ class SpeechTranslationServicer:
         config = wire.decode_request(request)
         if not isinstance(config, StreamConfig):
             raise InvalidArgument("must be the first message", field="config")
-        if self._draining:
-            raise Unavailable("the server is draining")
-        stream = LiveStream(context, self._service.open_session(config, TENANT), self._options)
-        self._streams.add(stream)
-        self._empty.clear()
-        try:
-            await stream.run()
-        finally:
-            self._streams.discard(stream)
-            if not self._streams:
-                self._empty.set()
+        self._refuse_when_draining()
+        await self._run(LiveStream(context, self._service.open_session(config, TENANT), self._options))
 
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> None:  # noqa: N802
-        """Not served yet."""
-        raise Unsupported("is not served yet", field="Translate")
+        """Translates one text or one clip."""
+        call = wire.decode_translate_request(request)
+        self._refuse_when_draining()
+        answer = self._service.translate(call, TENANT)
+        encode = wire.encode_translate_response
+        await self._run(LiveCall(context, answer, self._options, encode=encode, last=UtteranceDone))
 
     async def ListLanguages(  # noqa: N802
         self, request: pb.ListLanguagesRequest, context: Context
@@ -76,11 +72,26 @@ class SpeechTranslationServicer:
         return wire.encode_info(replace(info, limits=limits))
 
     async def drain(self, grace_s: float) -> None:
-        """Refuses new streams, sends ``go_away`` on the open ones, and returns when they are gone.
+        """Refuses new streams and calls, sends ``go_away`` on open streams, and returns when all are gone.
 
-        Streams that are still open after ``grace_s`` fail with UNAVAILABLE.
+        What is still open after ``grace_s`` fails with UNAVAILABLE.
         """
         self._draining = True
-        for stream in tuple(self._streams):
-            stream.go_away(grace_s)
+        for call in tuple(self._calls):
+            call.go_away(grace_s)
         await self._empty.wait()
+
+    def _refuse_when_draining(self) -> None:
+        if self._draining:
+            raise Unavailable("the server is draining")
+
+    async def _run(self, call: LiveCall) -> None:
+        """Carries an admitted call to its end. Nothing may be awaited between its admission and here."""
+        self._calls.add(call)
+        self._empty.clear()
+        try:
+            await call.run()
+        finally:
+            self._calls.discard(call)
+            if not self._calls:
+                self._empty.set()

@@ -1,0 +1,66 @@
+"""The answer to one call of Translate, of the asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from translate_svc import wire
+from translate_svc.client.event_order import answer_order
+from translate_svc.client.options import ClientOptions
+from translate_svc.client.outcome import CallOutcome
+from translate_svc.client.translation import Translation, TranslationBuilder
+from translate_svc.errors import TranslateSvcError
+from translate_svc.types import ResultEvent, TranslateCall
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+
+class AsyncAnswer:
+    """Made by ``AsyncClient.translate``. Iterate over it for the events as they come, or ``await result()``.
+
+    Each of the two makes a call of its own, which starts with it. Leaving an iteration early, or cancelling
+    the task, cancels the call: the server drops it at once. Both raise the package's exceptions:
+    ``InvalidArgument`` and its kin name the field.
+    """
+
+    def __init__(self, stub: Any, call: TranslateCall, options: ClientOptions) -> None:
+        self._stub = stub
+        self._call = call
+        self._options = options
+
+    async def result(self) -> Translation:
+        """The whole of it.
+
+        Raises:
+            EngineError: the server could not finish it.
+        """
+        builder = TranslationBuilder(self._call.output)
+        async with aclosing(aiter(self)) as events:
+            async for event in events:
+                builder.add(event)
+        return builder.build()
+
+    async def __aiter__(self) -> AsyncGenerator[ResultEvent, None]:
+        request = wire.encode_translate_request(self._call)
+        order = answer_order()
+        call = self._stub.Translate(request, timeout=self._options.translate_timeout_s)
+        outcome = CallOutcome(call)
+        try:
+            while isinstance(response := await call.read(), pb.TranslateResponse):
+                event = order.accept(response)
+                if event is not None:
+                    yield event
+        except grpc.aio.AioRpcError as error:
+            raise outcome.error() or TranslateSvcError("the call has ended") from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # the call was cancelled (its channel was closed), not this task
+            raise TranslateSvcError("the call was cancelled") from None
+        finally:
+            call.cancel()  # gRPC would never do that by itself

@@ -1,0 +1,59 @@
+"""The answer to one call of Translate, of the blocking client."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from typing import Any
+
+import grpc
+
+from translate_svc import wire
+from translate_svc.client.event_order import answer_order
+from translate_svc.client.failures import error_of
+from translate_svc.client.options import ClientOptions
+from translate_svc.client.translation import Translation, TranslationBuilder
+from translate_svc.errors import TranslateSvcError
+from translate_svc.types import ResultEvent, TranslateCall
+
+
+class Answer:
+    """Made by ``Client.translate``. Iterate over it for the events as they come, or take its ``result()``.
+
+    Each of the two makes a call of its own, which starts with it. Leaving an iteration early cancels the
+    call: the server drops it at once. Both raise the package's exceptions: ``InvalidArgument`` and its kin
+    name the field.
+    """
+
+    def __init__(self, stub: Any, call: TranslateCall, options: ClientOptions) -> None:
+        self._stub = stub
+        self._call = call
+        self._options = options
+
+    def result(self) -> Translation:
+        """The whole of it.
+
+        Raises:
+            EngineError: the server could not finish it.
+        """
+        builder = TranslationBuilder(self._call.output)
+        with closing(iter(self)) as events:
+            for event in events:
+                builder.add(event)
+        return builder.build()
+
+    def __iter__(self) -> Generator[ResultEvent, None, None]:
+        request = wire.encode_translate_request(self._call)
+        order = answer_order()
+        call = self._stub.Translate(request, timeout=self._options.translate_timeout_s)
+        try:
+            for response in call:
+                event = order.accept(response)
+                if event is not None:
+                    yield event
+        except grpc.RpcError as error:
+            if call.cancelled():
+                raise TranslateSvcError("the call was cancelled") from None
+            raise error_of(call.code(), call.details(), call.trailing_metadata()) from error
+        finally:
+            call.cancel()  # gRPC would never do that by itself

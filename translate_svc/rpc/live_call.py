@@ -1,0 +1,111 @@
+"""One live call: the events of whatever answers it, on their way to one client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import Message
+
+from translate_svc.errors import StreamTimeout, Unavailable
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.protocols import Answer
+from translate_svc.types import SessionEvent
+
+_log = logging.getLogger(__name__)
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+Encode: TypeAlias = Callable[[int, Any], Message]
+"""The ``seq``-th response of a call, of an event."""
+
+
+class LiveCall:
+    """Carries the events of an ``Answer`` out, until either side is done.
+
+    The output is bounded: one event at a time is taken, and the next one when that has left.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        answer: Answer,
+        options: RpcOptions,
+        *,
+        encode: Encode,
+        last: type[SessionEvent],
+    ) -> None:
+        """``last`` is the event without which the answer is not whole."""
+        self._context = context
+        self._answer = answer
+        self._options = options
+        self._encode = encode
+        self._last = last
+        self._go_away_deadline_s: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Returns after the last event has left.
+
+        Raises:
+            TranslateSvcError: the call is to be failed with it.
+            asyncio.CancelledError: the client is gone.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(helper) for helper in self._helpers()]
+                await self._write()
+                for helper in helpers:
+                    helper.cancel()
+        except BaseExceptionGroup as failures:
+            # the first is the cause; what the others say comes of being cancelled
+            raise failures.exceptions[0] from None
+        finally:
+            await self._give_back()
+
+    def go_away(self, deadline_s: float) -> None:
+        """The server is draining; after ``deadline_s`` the call fails."""
+        if not self._go_away_deadline_s.done():
+            self._go_away_deadline_s.set_result(deadline_s)
+
+    def _helpers(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the writing and is cancelled after it."""
+        return [self._leave_after_go_away()]
+
+    def _announce_leave(self, deadline_s: float) -> None:
+        """Tells the client, where the contract has words for it."""
+
+    async def _write(self) -> None:
+        seq = 0
+        event: SessionEvent | None = None
+        async for event in self._answer.events():
+            seq += 1
+            try:
+                async with asyncio.timeout(self._options.write_timeout_s):
+                    await self._context.write(self._encode(seq, event))
+            except TimeoutError:
+                waited_s = self._options.write_timeout_s
+                raise StreamTimeout(
+                    f"no response could be written for {waited_s:g} s: keep reading"
+                ) from None
+
+        if not isinstance(event, self._last):
+            # the service dropped it; OK would tell the client that it had got everything
+            raise Unavailable("the server ended the call")
+
+    async def _leave_after_go_away(self) -> None:
+        deadline_s = await self._go_away_deadline_s
+        self._announce_leave(deadline_s)
+        await asyncio.sleep(deadline_s)
+        raise Unavailable("the server is draining")
+
+    async def _give_back(self) -> None:
+        """Ends the answer, whether or not this task is cancelled once more meanwhile."""
+        cancelling = asyncio.ensure_future(self._answer.cancel())
+        try:
+            async with asyncio.timeout(self._options.cancel_timeout_s):
+                await asyncio.shield(cancelling)
+        except TimeoutError:
+            _log.error("a call did not drop its work within %g s", self._options.cancel_timeout_s)

@@ -1,0 +1,81 @@
+"""From what a call of Translate asks for to what it gets; paths are those of ``TranslateRequest``."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+from translate_svc.audio.formats import check_input_format, check_output_format
+from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.session.negotiation import Negotiated, Negotiator
+from translate_svc.session.options import SessionOptions
+from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateCall
+
+_SPACES = "\t\n\v\f\r\x85"
+"""Control characters that stand for white space, as the tokenizer takes them."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Unicode categories of controls, formats and separators."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallNegotiator:
+    """Checks a call of Translate against what a stream could have, and against the limits of one message."""
+
+    streams: Negotiator
+    options: SessionOptions
+
+    def negotiate(self, call: TranslateCall) -> tuple[TranslateCall, Negotiated]:
+        """The call with every default filled in, and the sequences it means.
+
+        Of a clip, the format and the size are looked at: what is in it is for ``read_clip`` to judge.
+
+        Raises:
+            InvalidArgument: as ``Negotiator.settle``; a text without its language, into its own language,
+                with a transcript, with control characters, or without a visible one. Names the field.
+            OutOfRange: as ``Negotiator.settle``; a text or a clip past the limits. Names the field.
+            Unsupported: a format that is not served. Names the field.
+        """
+        check_output_format(call.output, field="output")
+        if isinstance(call.source, AudioClip):
+            self._check_clip(call.source)
+            wanted = StreamSettings(call.targets, call.source_language, call.include, guards=call.guards)
+            settled = self.streams.settle(wanted, "")
+        else:
+            self._check_text(call.source)
+            settled = self._settle_text(call)
+        settings = settled.settings
+        return replace(call, targets=settings.targets, source_language=settings.source_language), settled
+
+    def _check_clip(self, clip: AudioClip) -> None:
+        check_input_format(clip.format, field="clip.format")
+        limit_bytes = self.options.max_clip_bytes
+        for name, size_bytes in (("data", len(clip.data)), ("packets", sum(map(len, clip.packets)))):
+            if size_bytes > limit_bytes:
+                raise OutOfRange(f"holds more than {limit_bytes} bytes", field=f"clip.{name}")
+
+    def _check_text(self, text: str) -> None:
+        limit = self.options.max_text_characters
+        if len(text) > limit:
+            raise OutOfRange(f"has more than {limit} characters", field="text")
+        for index, character in enumerate(text):
+            if unicodedata.category(character) == "Cc" and character not in _SPACES:
+                raise InvalidArgument(f"holds a control character at position {index}", field="text")
+        if all(unicodedata.category(character) in _INVISIBLE for character in text):
+            raise InvalidArgument("says nothing", field="text")
+
+    def _settle_text(self, call: TranslateCall) -> Negotiated:
+        if Inspect.TRANSCRIPT in call.include:
+            raise InvalidArgument("a text is its own transcript", field="include")
+        if not call.source_language:
+            raise InvalidArgument("is required for a text", field="source_language")
+        source = self.streams.languages.resolve(call.source_language, "source_language")
+        if not source.text:
+            raise InvalidArgument("can be spoken to this model, not written", field="source_language")
+        settled = self.streams.settle(
+            StreamSettings(call.targets, include=call.include, guards=call.guards), ""
+        )
+        for index, target in enumerate(settled.settings.targets):
+            if target.language == source.code:
+                raise InvalidArgument("is the text's own", field=f"targets[{index}].language")
+        return replace(settled, settings=replace(settled.settings, source_language=source.code))
