@@ -7,7 +7,9 @@
   * ``ResourceExhausted`` - no room now; says when to try again
   * ``Unavailable`` - the server is draining or not ready
   * ``DataLoss`` - what arrived is not what was sent
+  * ``StreamTimeout`` - the peer kept the server waiting for too long
   * ``CheckpointError`` - a model directory is missing, torn or foreign
+  * ``DownloadError`` - a model could not be downloaded
   * ``EngineError`` - the engine could not finish a request
     * ``DeviceLost`` - nor will it finish any other: the process must be restarted
 
@@ -54,8 +56,16 @@ class DataLoss(TranslateSvcError):
     """What arrived is not what was sent."""
 
 
+class StreamTimeout(TranslateSvcError):
+    """The peer kept the server waiting for longer than it waits for anyone."""
+
+
 class CheckpointError(TranslateSvcError):
     """A model directory is missing, torn or foreign. ``field`` names the file."""
+
+
+class DownloadError(TranslateSvcError):
+    """A model could not be downloaded. ``field`` is its name on the hub, or the file."""
 
 
 class EngineError(TranslateSvcError):

@@ -19,7 +19,7 @@ from translate_svc import errors
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.rpc.status import StreamTimeout, fail, status_of
+from translate_svc.rpc.status import fail, status_of
 
 SECRET = "what the caller said"
 
@@ -43,7 +43,7 @@ def unpacked(status: status_pb2.Status, kind: type[Message]) -> list[Any]:
         (errors.Unavailable("no"), "UNAVAILABLE", "UNAVAILABLE"),
         (errors.DeviceLost("no"), "UNAVAILABLE", "DEVICE_LOST"),
         (errors.DataLoss("no", field="end.total_samples"), "DATA_LOSS", "DATA_LOSS"),
-        (StreamTimeout("no"), "DEADLINE_EXCEEDED", "STREAM_TIMEOUT"),
+        (errors.StreamTimeout("no"), "DEADLINE_EXCEEDED", "STREAM_TIMEOUT"),
         (errors.EngineError("no"), "INTERNAL", "INTERNAL"),
         (errors.CheckpointError("no", field="model.safetensors"), "INTERNAL", "INTERNAL"),
         (RuntimeError("no"), "INTERNAL", "INTERNAL"),

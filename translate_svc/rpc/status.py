@@ -20,6 +20,7 @@ from translate_svc.errors import (
     InvalidArgument,
     OutOfRange,
     ResourceExhausted,
+    StreamTimeout,
     TranslateSvcError,
     Unavailable,
     Unsupported,
@@ -29,10 +30,6 @@ DOMAIN = "translate_svc"
 """``google.rpc.ErrorInfo.domain`` of every status that this package makes."""
 
 _log = logging.getLogger(__name__)
-
-
-class StreamTimeout(TranslateSvcError):
-    """The peer kept the server waiting for longer than it waits for anyone."""
 
 
 # The first class that matches counts: subclasses before their bases.
