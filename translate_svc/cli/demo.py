@@ -13,19 +13,23 @@ import typer
 from rich.console import Console
 
 from translate_svc.audio.files import read_audio
-from translate_svc.cli.demo_view import DemoView
+from translate_svc.cli.backend import Translator
+from translate_svc.cli.event_view import EventView
+from translate_svc.cli.output_file import output_file
 from translate_svc.cli.recording import Recording
+from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.server_process import server_process
-from translate_svc.client import AsyncClient, pace
+from translate_svc.cli.speech_track import SpeechTrack
+from translate_svc.cli.text_view import TextView
+from translate_svc.client import pace
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import (
     Inspect,
+    Opened,
     Samples,
-    SessionEvent,
     SpeechChunk,
-    SpeechEnded,
-    SpeechStarted,
-    TextDelta,
+    StreamSettings,
+    TargetSettings,
     UtteranceDone,
 )
 
@@ -66,64 +70,13 @@ class _Clip:
             tuple(sentence["end_ms"] for sentence in entry["sentences"]),
         )
 
-
-class _Show:
-    """One clip's events, shown and kept."""
-
-    def __init__(self, clip: _Clip, view: DemoView) -> None:
-        self._clip = clip
-        self._view = view
-        self.recording = Recording()
-        self._first_ms: dict[tuple[str, int], float] = {}
-
-    def take(self, event: SessionEvent, at_ms: float) -> None:
-        """Shows an event that came ``at_ms`` after the clip began to play."""
-        self.recording.add(event, at_ms)
-        match event:
-            case SpeechStarted():
-                self._view.line(at_ms, f"speech started at {self._seconds(event.position)}")
-            case SpeechEnded():
-                self._view.line(at_ms, f"speech ended at {self._seconds(event.source.end)}")
-            case TextDelta():
-                self._show_text(event, at_ms)
-            case SpeechChunk() if event.data:
-                self._first_ms.setdefault(("speech", event.utterance_id), at_ms)
-            case UtteranceDone():
-                self._view.settle()
-                self._view.line(at_ms, self._summary(event))
-            case _:
-                pass
-
-    def _show_text(self, event: TextDelta, at_ms: float) -> None:
-        if not event.delta:
-            return
-        kind = "transcript" if event.transcript else "translation"
-        if not event.transcript:
-            self._first_ms.setdefault(("text", event.utterance_id), at_ms)
-        text = self.recording.text(event.language, event.utterance_id, transcript=event.transcript)
-        self._view.grow(f"{kind}-{event.utterance_id}", at_ms, f"{event.language}  {text}", kind)
-
-    def _summary(self, done: UtteranceDone) -> str:
-        """Latencies as the listener has them: from the end of the last word to the arrival here."""
-        end_ms = self._speech_end_ms(done)
-        parts = [
-            f"first {kind} {came_ms - end_ms:.0f} ms"
-            for kind in ("text", "speech")
-            if (came_ms := self._first_ms.get((kind, done.utterance_id))) is not None
-        ]
-        latency = " and ".join(parts) + " after the last word; " if parts else ""
-        speech = f"{done.usage.speech_ms / 1000:.2f} s of speech"
-        return f"utterance {done.utterance_id} {done.status.value}: {latency}{speech}"
-
-    def _speech_end_ms(self, done: UtteranceDone) -> float:
+    def last_word_end_ms(self, done: UtteranceDone) -> float:
+        """Where the last sentence inside an utterance ends; the utterance's own end if none does."""
         start_ms, end_ms = (
-            position * 1000 / self._clip.rate_hz for position in (done.source.start, done.source.end)
+            position * 1000 / self.rate_hz for position in (done.source.start, done.source.end)
         )
-        inside = [ms for ms in self._clip.sentence_ends_ms if start_ms < ms <= end_ms]
+        inside = [ms for ms in self.sentence_ends_ms if start_ms < ms <= end_ms]
         return max(inside, default=end_ms)
-
-    def _seconds(self, position: int) -> str:
-        return f"{position / self._clip.rate_hz:.2f} s"
 
 
 def demo(
@@ -147,34 +100,41 @@ def demo(
 async def _run(console: Console, model: str, clips: list[_Clip], output: Path) -> bool:
     console.print(f"Starting a server with {model} ...")
     as_expected = True
-    async with server_process(["--model", model]) as address, AsyncClient(address) as client:
+    async with server_process(["--model", model]) as address, RemoteBackend(address).open() as translator:
         console.print(f"Listening on {address}.")
         for clip, stem in zip(clips, _OUTPUTS, strict=True):
-            console.print(f"\n[bold]{clip.name}: {clip.source} -> {clip.target}[/bold], in real time")
-            with DemoView(console) as view:
-                recording = await _play(client, clip, view)
             wav, events = output / f"{stem}.wav", output / f"{stem}.json"
-            recording.save(clip.target, wav, events)
+            console.print(f"\n[bold]{clip.name}: {clip.source} -> {clip.target}[/bold], in real time")
+            with TextView(console) as view, output_file(wav) as part:
+                recording = await _play(translator, clip, view, part)
+            recording.save(events)
             console.print(f"Wrote {wav} and {events}.")
             as_expected &= _verdict(console, clip, recording)
     return as_expected
 
 
-async def _play(client: AsyncClient, clip: _Clip, view: DemoView) -> Recording:
+async def _play(translator: Translator, clip: _Clip, view: TextView, wav: Path) -> Recording:
     loop = asyncio.get_running_loop()
-    stream = client.stream(
-        source=clip.source,
-        targets=[clip.target],
-        sample_rate_hz=clip.rate_hz,
-        include=[Inspect.TRANSCRIPT, Inspect.TOKENS, Inspect.UNITS, Inspect.TIMINGS],
+    settings = StreamSettings(
+        targets=(TargetSettings(clip.target),), source_language=clip.source, include=frozenset(Inspect)
     )
-    show = _Show(clip, view)
-    async with stream:
+    recording = Recording()
+    shown = EventView(view, clip.rate_hz, clip.last_word_end_ms, "the last word")
+    async with translator.stream(settings, clip.rate_hz) as stream:
         began_s = loop.time()
         stream.feed(pace(clip.samples, clip.rate_hz))
+        track: SpeechTrack | None = None
         async for event in stream:
-            show.take(event, (loop.time() - began_s) * 1000)
-    return show.recording
+            at_ms = (loop.time() - began_s) * 1000
+            recording.add(event, at_ms)
+            shown.take(event, at_ms)
+            if isinstance(event, Opened):
+                track = SpeechTrack(wav, clip.rate_hz, event.config.output)
+            elif isinstance(event, SpeechChunk) and track is not None:
+                track.add(event)
+        if track is not None:
+            track.finish(len(clip.samples))
+    return recording
 
 
 def _verdict(console: Console, clip: _Clip, recording: Recording) -> bool:

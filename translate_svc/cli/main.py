@@ -3,40 +3,74 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
 from translate_svc.cli.demo import demo
+from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, WrongUsage
+from translate_svc.cli.languages import languages
 from translate_svc.cli.serve import serve
+from translate_svc.cli.top import top
+from translate_svc.cli.translate import translate
 from translate_svc.errors import TranslateSvcError
 
-EXIT_ERROR = 1
+_NAME = "translate-svc"
+_EXTRAS = {"av": "media", "sounddevice": "live"}
 
 app = typer.Typer(
-    name="translate-svc",
+    name=_NAME,
     help="Self-hosted speech translation: audio in, translated speech and every intermediate text out.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(translate)
+app.command()(languages)
+app.command()(top)
 app.command()(demo)
 
 
-@app.callback()
-def _commands() -> None:
-    """Keeps the commands' names, whatever their number."""
+@app.callback(invoke_without_command=True)
+def _commands(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        print(metadata.version(_NAME))
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(EXIT_USAGE)
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
+        # what a command returns, or the code of the typer.Exit that ended it
+        code = app(prog_name=_NAME, standalone_mode=False)
+        return _complain("interrupted", code) if code == EXIT_INTERRUPTED else code or 0
+    except typer.TyperException as error:
+        context: typer.Context | None = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else _NAME
+        return _complain(f"{error.format_message()} See {command} --help", error.exit_code)
+    except WrongUsage as error:
+        return _complain(str(error), EXIT_USAGE)
     except TranslateSvcError as error:
-        sys.exit(_complain(str(error)))
+        return _complain(str(error), EXIT_ERROR)
+    except OSError as error:
+        return _complain(
+            ": ".join(str(part) for part in (error.filename, error.strerror) if part), EXIT_ERROR
+        )
     except ModuleNotFoundError as error:
-        sys.exit(_complain(f"{error.name} is missing: pip install 'translate-svc[server]'"))
+        extra = _EXTRAS.get(error.name or "", "server")
+        return _complain(f"{error.name} is missing: pip install '{_NAME}[{extra}]'", EXIT_ERROR)
 
 
-def _complain(message: str) -> int:
-    print(f"translate-svc: {message}", file=sys.stderr)
-    return EXIT_ERROR
+def _complain(message: str, code: int) -> int:
+    print(f"{_NAME}: {message}", file=sys.stderr)
+    return code

@@ -6,6 +6,7 @@ Errors name the field by its path in the public contract.
 """
 
 from translate_svc.wire.catalog import decode_info, decode_languages, encode_info, encode_languages
+from translate_svc.wire.event_json import event_json
 from translate_svc.wire.events import decode_response, encode_response
 from translate_svc.wire.one_shot import (
     decode_translate_request,
@@ -28,4 +29,5 @@ __all__ = [
     "encode_response",
     "encode_translate_request",
     "encode_translate_response",
+    "event_json",
 ]

@@ -1,0 +1,163 @@
+"""Any audio or video container -> mono samples, by FFmpeg's libraries (PyAV, extra ``media``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import Samples
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+_MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
+_BLOCK_MS = 100
+_TOLERATED_GAP_S = 0.1
+_MAX_GAP_S = 3_600.0
+_MICROSECONDS_PER_S = 1_000_000
+
+
+@contextmanager
+def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
+    """Opens the first audio stream of a file, or of a byte stream that need not be seekable.
+
+    Playlists cannot pull in anything but local files. ``name`` is what errors call the source.
+
+    Raises:
+        InvalidArgument: missing, not a container that FFmpeg reads, without audio, or in an unknown codec.
+            Names the source.
+    """
+    import av
+
+    name = name or str(source)
+    if isinstance(source, Path) and (source.is_dir() or not source.exists()):
+        raise InvalidArgument("is a directory" if source.is_dir() else "no such file", field=name)
+    # the prefix keeps a colon in a file's name from being read as a protocol
+    target = f"file:{source}" if isinstance(source, Path) else source
+    try:
+        container = av.open(target, mode="r", options={"protocol_whitelist": "file"})
+    except PermissionError:
+        raise InvalidArgument("may not be read", field=name) from None
+    except (av.FFmpegError, ValueError):
+        raise InvalidArgument("is not an audio or video file that FFmpeg can read", field=name) from None
+    with container:
+        if not container.streams.audio:
+            raise InvalidArgument("has no audio stream", field=name)
+        stream = container.streams.audio[0]
+        # PyAV leaves it None for a codec that this FFmpeg lacks
+        if stream.codec_context is None or not stream.rate:
+            raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
+        yield MediaAudio(container, stream)
+
+
+class MediaAudio:
+    """One audio stream: channels mixed to one, at the source's own rate, or the nearer end of 8 to 48 kHz.
+
+    Sample 0 is the container's time zero: audio that begins later, or pauses in between (by its timestamps,
+    up to an hour), is preceded by silence, so that positions are those of the picture. A packet that cannot
+    be decoded is skipped and counted.
+    """
+
+    def __init__(self, container: InputContainer, stream: AudioStream) -> None:
+        self._container = container
+        self._stream = stream
+        self._zero_s = (container.start_time or 0) / _MICROSECONDS_PER_S
+        self._produced_samples = 0
+        self._damaged_packets = 0
+        self._first_damage_ms = 0
+        self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
+        duration = container.duration
+        self.duration_ms = None if duration is None else max(duration * 1000 // _MICROSECONDS_PER_S, 0)
+        """What the container says; None where it does not."""
+
+    @property
+    def damage(self) -> str | None:
+        """What could not be decoded so far, said in words; None where all was well."""
+        if not self._damaged_packets:
+            return None
+        place = f"{self._first_damage_ms / 1000:.1f} s"
+        return f"is damaged: {self._damaged_packets} packets could not be decoded, the first at {place}"
+
+    def blocks(self) -> Iterator[Samples]:
+        """All of it, once: blocks ``[n]`` of about 100 ms; never holds more than a few of them."""
+        waiting: list[Samples] = []
+        count = 0
+        for piece in self._pieces():
+            waiting.append(piece)
+            count += len(piece)
+            if count * 1000 >= self.sample_rate_hz * _BLOCK_MS:
+                yield np.concatenate(waiting)
+                waiting, count = [], 0
+        if waiting:
+            yield np.concatenate(waiting)
+
+    def _pieces(self) -> Iterator[Samples]:
+        mixer: AudioResampler | None = None
+        layout: tuple[str, str, int] | None = None
+        for frame in self._frames():
+            yield from self._silence_before(frame)
+            # a stream may change its layout midway, as broadcasts do; a mixer cannot
+            found = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if mixer is None or found != layout:
+                yield from self._mixed(mixer, None)
+                mixer, layout = self._mixer(), found
+            yield from self._mixed(mixer, frame)
+        yield from self._mixed(mixer, None)
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        from av import FFmpegError
+
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except FFmpegError:
+                # what follows cannot be found any more
+                self._note_damage()
+                return
+            try:
+                yield from packet.decode()
+            except FFmpegError:
+                self._note_damage()
+
+    def _mixer(self) -> AudioResampler:
+        from av import AudioResampler
+
+        return AudioResampler(format="flt", layout="mono", rate=self.sample_rate_hz)
+
+    def _mixed(self, mixer: AudioResampler | None, frame: AudioFrame | None) -> Iterator[Samples]:
+        """``frame`` as mono samples; None flushes what the mixer holds back."""
+        for mono in mixer.resample(frame) if mixer is not None else ():
+            samples: Samples = np.array(mono.to_ndarray()[0], dtype=np.float32)
+            self._produced_samples += len(samples)
+            yield samples
+
+    def _silence_before(self, frame: AudioFrame) -> Iterator[Samples]:
+        if frame.time is None:
+            return
+        gap_s = frame.time - self._zero_s - self._produced_samples / self.sample_rate_hz
+        if not -_TOLERATED_GAP_S <= gap_s <= _MAX_GAP_S:
+            # the clock jumped, as where recordings were joined: it goes on from here
+            self._zero_s += gap_s
+        elif gap_s > _TOLERATED_GAP_S:
+            missing = round(gap_s * self.sample_rate_hz)
+            self._produced_samples += missing
+            while missing > 0:
+                piece = min(missing, self.sample_rate_hz)
+                yield np.zeros(piece, np.float32)
+                missing -= piece
+
+    def _note_damage(self) -> None:
+        if not self._damaged_packets:
+            self._first_damage_ms = self._produced_samples * 1000 // self.sample_rate_hz
+        self._damaged_packets += 1

@@ -1,0 +1,54 @@
+"""``translate-svc languages``: what a model can do, language by language."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_format
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from translate_svc.cli.backend import choose_backend
+from translate_svc.cli.completion import complete_model
+from translate_svc.languages import Language
+
+
+def languages(
+    server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Ask there. Default: read the model's directory.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a language and line.")] = False,
+) -> None:
+    """List the languages of a model: which it understands, writes and speaks, and its voices.
+
+    Without --server the model's directory is read, not its weights. A checkpoint does not tell which
+    languages it understands: that column is of the published model.
+    """
+    backend = choose_backend(server, {"model": model, "model_cache": model_cache})
+    listed = sorted(asyncio.run(backend.languages()), key=lambda language: language.code)
+    if json:
+        for language in listed:
+            print(json_format.dumps(asdict(language), ensure_ascii=False))
+    else:
+        Console(highlight=False).print(_table(listed))
+
+
+def _table(listed: list[Language]) -> Table:
+    table = Table(
+        "code", "BCP-47", "name", "speech in", "text", "speech out", "voices", box=None, pad_edge=False
+    )
+    for language in listed:
+        abilities = (
+            "yes" if able else "-" for able in (language.speech_in, language.text, language.speech_out)
+        )
+        voices = " ".join(map(str, language.speaker_ids))
+        table.add_row(language.code, language.bcp47, language.name, *abilities, voices)
+    return table

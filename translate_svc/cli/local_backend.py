@@ -1,0 +1,116 @@
+"""Translation in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+
+from translate_svc.cli.logs import configure_logs
+from translate_svc.client.input_encoder import InputEncoder
+from translate_svc.client.stream_config import stream_config
+from translate_svc.config import Settings
+from translate_svc.errors import Unavailable
+from translate_svc.languages import LanguageTable
+from translate_svc.models.description import Description
+from translate_svc.models.identity import find_checkpoint
+from translate_svc.service import Service, language_table
+from translate_svc.session.session import Session
+from translate_svc.types import AudioInput, EndInput, Samples, SessionEvent, StreamConfig, StreamSettings
+
+_CHUNK_BYTES = 16 * 1024
+_TENANT = "cli"
+
+
+class LocalBackend:
+    """The model that ``settings`` name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def languages(self) -> LanguageTable:
+        """Those of the checkpoint, read from its directory.
+
+        Raises:
+            CheckpointError: the directory is missing, torn or foreign. Names the file.
+        """
+        path = find_checkpoint(self._settings.model, Path(self._settings.model_cache))
+        return language_table(Description.read(path).capabilities())
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[LocalTranslator]:
+        """Loads the model. Of its logs only errors are shown."""
+        configure_logs("error")
+        async with Service.start(self._settings) as service:
+            yield LocalTranslator(service)
+
+
+class LocalTranslator:
+    """Streams over one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def stream(self, settings: StreamSettings, sample_rate_hz: int) -> LocalStream:
+        """See ``Translator``."""
+        return LocalStream(self._service, stream_config(settings, sample_rate_hz=sample_rate_hz))
+
+
+class LocalStream:
+    """One session, used as ``client.AsyncStream`` is."""
+
+    def __init__(self, service: Service, config: StreamConfig) -> None:
+        self._service = service
+        self._config = config
+        self._encoder = InputEncoder(config.input, _CHUNK_BYTES)
+        self._session: Session | None = None
+        self._feeding: asyncio.Task[None] | None = None
+        self._feed_error: Exception | None = None
+
+    async def __aenter__(self) -> LocalStream:
+        self._session = self._service.open_session(self._config, _TENANT)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.wait({self._feeding})
+        await self._live().cancel()
+
+    def feed(self, source: AsyncIterable[Samples] | Iterable[Samples], *, end: bool = True) -> None:
+        """See ``TranslationStream``."""
+        self._feeding = asyncio.get_running_loop().create_task(self._feed(source, end=end))
+
+    async def __aiter__(self) -> AsyncIterator[SessionEvent]:
+        async for event in self._live().events():
+            yield event
+        if self._feed_error is not None:
+            raise self._feed_error
+
+    async def _feed(self, source: AsyncIterable[Samples] | Iterable[Samples], *, end: bool) -> None:
+        try:
+            if isinstance(source, AsyncIterable):
+                async for samples in source:
+                    await self._send(samples)
+            else:
+                for samples in source:
+                    await self._send(samples)
+            if end:
+                await self._live().receive(EndInput(self._encoder.total_samples))
+        except Exception as error:
+            # the iteration ends with it
+            self._feed_error = error
+            await self._live().cancel()
+
+    async def _send(self, samples: Samples) -> None:
+        for piece in self._encoder.chunks(samples):
+            await self._live().receive(AudioInput(piece))
+
+    def _live(self) -> Session:
+        if self._session is None:
+            raise Unavailable("the stream is not open: use it as `async with`")
+        return self._session

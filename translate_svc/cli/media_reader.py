@@ -1,0 +1,105 @@
+"""A media file or standard input, decoded by a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from translate_svc.audio.containers import MediaAudio, open_media
+from translate_svc.types import Samples
+
+STDIN = Path("-")
+_MAX_WAITING_BLOCKS = 16
+
+_Item = MediaAudio | Samples | Exception | None
+"""What the thread says, in order: what it opened, blocks, and at last None; or what went wrong."""
+
+
+class MediaReader:
+    """Opened by ``async with``; then ``media`` tells rate and length, and ``blocks`` gives the audio.
+
+    The thread decodes at most 16 blocks (1.6 s) ahead of the reader and then waits. It is a daemon, for
+    nothing interrupts a read from standard input.
+    """
+
+    def __init__(self, source: Path) -> None:
+        """``-`` is standard input."""
+        self._source = source
+        self.name = "standard input" if source == STDIN else source.name
+        self._items = asyncio.Queue[_Item]()
+        self._room = threading.Semaphore(_MAX_WAITING_BLOCKS)
+        self._stopped = threading.Event()
+        self._media: MediaAudio | None = None
+
+    @property
+    def media(self) -> MediaAudio:
+        """What was opened. Its ``blocks`` are the thread's to read."""
+        if self._media is None:
+            raise RuntimeError("not open: use it as `async with`")
+        return self._media
+
+    async def __aenter__(self) -> MediaReader:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._work, args=(loop,), name="media-reader", daemon=True).start()
+        try:
+            first = await self._items.get()
+        except BaseException:
+            self._stop()
+            raise
+        if isinstance(first, Exception):
+            raise first
+        assert isinstance(first, MediaAudio)
+        self._media = first
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    async def blocks(self) -> AsyncIterator[Samples]:
+        """All of it, once.
+
+        Raises:
+            Exception: whatever reading failed with.
+        """
+        while (item := await self._items.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            self._room.release()
+            assert not isinstance(item, MediaAudio)
+            yield item
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._room.release()
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        def tell(item: _Item) -> None:
+            loop.call_soon_threadsafe(self._items.put_nowait, item)
+
+        try:
+            try:
+                self._read(tell)
+            except Exception as error:
+                tell(error)
+        except RuntimeError:
+            # the loop is closed: nobody listens any more
+            return
+
+    def _read(self, tell: Callable[[_Item], None]) -> None:
+        # unbuffered: a buffer's lock, held by a daemon that waits, would crash the interpreter as it ends
+        source: Path | BinaryIO = io.FileIO(0, closefd=False) if self._source == STDIN else self._source
+        with open_media(source, self.name if self._source == STDIN else "") as media:
+            tell(media)
+            for block in media.blocks():
+                self._room.acquire()
+                if self._stopped.is_set():
+                    return
+                tell(block)
+            tell(None)

@@ -1,0 +1,70 @@
+"""How far the translation of a file has come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from translate_svc.types import Samples, SessionEvent, SpeechStarted, UtteranceDone
+
+
+class SourceProgress:
+    """Source samples that are done with: all before the first utterance that is not, or before the audio that
+    was not sent yet. ``bar`` shows it, on standard error unless it is embedded elsewhere; it pulses where the
+    length is not known.
+    """
+
+    def __init__(self, name: str, duration_ms: int | None, rate_hz: int, clock: Callable[[], float]) -> None:
+        console = Console(stderr=True)
+        self._rate_hz = rate_hz
+        self._clock = clock
+        self._began_s = clock()
+        self._open: dict[int, int] = {}
+        self.sent_samples = 0
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[position]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+        )
+        total = None if duration_ms is None else duration_ms * rate_hz // 1000
+        self._end = "" if duration_ms is None else f" / {_minutes(duration_ms / 1000)}"
+        self._task = self.bar.add_task(name, total=total, position="")
+
+    @property
+    def done_samples(self) -> int:
+        """At the source's rate."""
+        return min(self._open.values(), default=self.sent_samples)
+
+    async def counted(self, blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
+        """``blocks``, counted as they are sent."""
+        async for block in blocks:
+            self.sent_samples += len(block)
+            self._show()
+            yield block
+
+    def take(self, event: SessionEvent) -> None:
+        """See ``Sink``."""
+        if isinstance(event, SpeechStarted):
+            self._open[event.utterance_id] = event.position
+        elif isinstance(event, UtteranceDone):
+            self._open.pop(event.utterance_id, None)
+            self._show()
+
+    def finish(self, source_samples: int) -> None:
+        """See ``Sink``."""
+        self.bar.update(self._task, total=source_samples, completed=source_samples)
+
+    def _show(self) -> None:
+        done_s = self.done_samples / self._rate_hz
+        pace = done_s / max(self._clock() - self._began_s, 1e-3)
+        position = f"{_minutes(done_s)}{self._end}  {pace:.1f}x"
+        self.bar.update(self._task, completed=self.done_samples, position=position)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,63 @@
+"""Translation at a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from translate_svc.client import AsyncClient, AsyncStream
+from translate_svc.errors import Unavailable
+from translate_svc.languages import LanguageTable
+from translate_svc.types import StreamSettings
+
+
+class RemoteBackend:
+    """The server at ``address``."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def languages(self) -> LanguageTable:
+        """Those of its checkpoint.
+
+        Raises:
+            Unavailable: it is not reachable.
+        """
+        async with AsyncClient(self._address) as client, self._reached():
+            return LanguageTable(await client.languages())
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[RemoteTranslator]:
+        """A connection."""
+        async with AsyncClient(self._address) as client, self._reached():
+            yield RemoteTranslator(client)
+
+    @asynccontextmanager
+    async def _reached(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except Unavailable as error:
+            raise Unavailable(f"{self._address}: {_cause(error)}") from None
+
+
+class RemoteTranslator:
+    """Streams over one connection."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    def stream(self, settings: StreamSettings, sample_rate_hz: int) -> AsyncStream:
+        """See ``Translator``."""
+        return self._client.stream(
+            targets=settings.targets,
+            source=settings.source_language,
+            include=settings.include,
+            segmentation=settings.segmentation,
+            vad=settings.vad,
+            sample_rate_hz=sample_rate_hz,
+        )
+
+
+def _cause(error: Unavailable) -> str:
+    """In one short line; gRPC's own goes through every address that it tried."""
+    return "not reachable" if "failed to connect" in error.description.lower() else error.description

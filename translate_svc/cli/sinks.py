@@ -1,0 +1,164 @@
+"""Where the events of a translated file go: speech, subtitles, JSON, lines of text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from translate_svc import wire
+from translate_svc.cli import subtitles
+from translate_svc.cli.output_file import output_file, path_for
+from translate_svc.cli.speech_track import SpeechTrack
+from translate_svc.cli.subtitles import Cue
+from translate_svc.cli.text_view import TextView
+from translate_svc.types import (
+    Opened,
+    SessionEvent,
+    SpeechChunk,
+    TextDelta,
+    TokenInfo,
+    UtteranceDone,
+    Warning,
+)
+
+STDOUT = Path("-")
+SUBTITLE_FORMATS = {".srt": subtitles.srt, ".vtt": subtitles.webvtt}
+
+
+class Sink(Protocol):
+    """Takes the events of one stream in their order."""
+
+    def take(self, event: SessionEvent) -> None:
+        """The next event, ``Opened`` first."""
+
+    def finish(self, source_samples: int) -> None:
+        """All events were taken; so long was the source, in samples at its own rate."""
+
+
+class SpeechSink:
+    """One WAV file a target language. See ``SpeechTrack`` for where the speech lies."""
+
+    def __init__(self, files: ExitStack, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
+        self._files = files
+        self._input_rate_hz = input_rate_hz
+        self._paths = {
+            code: files.enter_context(output_file(path_for(path, code, several=len(codes) > 1)))
+            for code in codes
+        }
+        self._tracks: dict[str, SpeechTrack] = {}
+
+    def take(self, event: SessionEvent) -> None:
+        """See ``Sink``."""
+        if isinstance(event, Opened):
+            for code, path in self._paths.items():
+                track = SpeechTrack(path, self._input_rate_hz, event.config.output)
+                self._files.callback(track.close)
+                self._tracks[code] = track
+        elif isinstance(event, SpeechChunk):
+            self._tracks[event.language].add(event)
+
+    def finish(self, source_samples: int) -> None:
+        """See ``Sink``."""
+        for track in self._tracks.values():
+            track.finish(source_samples)
+
+
+class SubtitleSink:
+    """One SRT or WebVTT file a target language, and one for the transcript: ``out.spa.srt``.
+
+    A single target's file has the plain name. It holds the cues until the end, since how long one may be
+    shown depends on the next.
+    """
+
+    def __init__(
+        self, files: ExitStack, path: Path, codes: Sequence[str], transcript: str | None, input_rate_hz: int
+    ) -> None:
+        """``transcript``: the source language if its text is wanted too."""
+        self._input_rate_hz = input_rate_hz
+        self._render = SUBTITLE_FORMATS[path.suffix]
+        self._paths: dict[tuple[bool, str], Path] = {}
+        for code in codes:
+            self._paths[False, code] = path_for(path, code, several=len(codes) > 1)
+        if transcript is not None:
+            self._paths[True, transcript] = path_for(path, transcript, several=bool(codes))
+        self._paths = {key: files.enter_context(output_file(each)) for key, each in self._paths.items()}
+        self._cues: defaultdict[tuple[bool, str], list[Cue]] = defaultdict(list)
+        self._texts: defaultdict[int, dict[tuple[bool, str], list[TextDelta]]] = defaultdict(dict)
+
+    def take(self, event: SessionEvent) -> None:
+        """See ``Sink``."""
+        if isinstance(event, TextDelta):
+            key = (event.transcript, event.language)
+            self._texts[event.utterance_id].setdefault(key, []).append(event)
+        elif isinstance(event, UtteranceDone):
+            start_ms, end_ms = (
+                position * 1000 // self._input_rate_hz for position in (event.source.start, event.source.end)
+            )
+            for key, deltas in self._texts.pop(event.utterance_id, {}).items():
+                text = "".join(delta.delta for delta in deltas)
+                tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
+                self._cues[key] += subtitles.cues_of(text, start_ms, end_ms, tokens)
+
+    def finish(self, source_samples: int) -> None:
+        """See ``Sink``."""
+        for key, path in self._paths.items():
+            path.write_text(self._render(self._cues[key]), encoding="utf-8")
+
+
+class JsonSink:
+    """One JSON object an event and line; ``-`` is standard output."""
+
+    def __init__(self, files: ExitStack, path: Path, *, audio: bool) -> None:
+        self._audio = audio
+        self._count = 0
+        self._file: TextIO = sys.stdout
+        if path != STDOUT:
+            part = files.enter_context(output_file(path))
+            self._file = files.enter_context(part.open("w", encoding="utf-8"))
+
+    def take(self, event: SessionEvent) -> None:
+        """See ``Sink``."""
+        self._count += 1
+        row = wire.event_json(self._count, event, audio=self._audio)
+        print(json.dumps(row, ensure_ascii=False), file=self._file, flush=True)
+
+    def finish(self, source_samples: int) -> None:
+        """See ``Sink``."""
+
+
+class TextSink:
+    """Texts on the screen, each with the time at which it was said; warnings on standard error."""
+
+    def __init__(self, view: TextView, codes: Sequence[str], input_rate_hz: int) -> None:
+        self._view = view
+        self._order = {code: f"{number:03d}" for number, code in enumerate(codes, 1)}
+        self._input_rate_hz = input_rate_hz
+        self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
+
+    def take(self, event: SessionEvent) -> None:
+        """See ``Sink``."""
+        if isinstance(event, TextDelta) and event.delta:
+            order = "" if event.transcript else self._order[event.language]
+            self._texts[event.utterance_id, order] += event.delta
+            text = f"{event.language}  {self._texts[event.utterance_id, order].strip()}"
+            kind = "transcript" if event.transcript else "translation"
+            self._view.grow(event.utterance_id, order, self._clock(event.source.start), text, kind)
+        elif isinstance(event, UtteranceDone):
+            self._view.settle(event.utterance_id)
+            for key in [key for key in self._texts if key[0] == event.utterance_id]:
+                del self._texts[key]
+        elif isinstance(event, Warning):
+            language = f"{event.language}: " if event.language else ""
+            print(f"{language}{event.code}: {event.message}", file=sys.stderr)
+
+    def finish(self, source_samples: int) -> None:
+        """See ``Sink``."""
+
+    def _clock(self, position: int) -> str:
+        seconds, hundredths = divmod(position * 100 // self._input_rate_hz, 100)
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{hundredths:02d}"

@@ -1,0 +1,79 @@
+"""Texts as they come: growing in place where there is a terminal, line by line where there is none."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+_STYLES = {"transcript": "cyan", "translation": "bold green", "note": "dim", "problem": "yellow"}
+_REFRESHES_PER_S = 20
+
+
+class TextView:
+    """Rows that grow (one per text of an utterance) above which finished lines scroll away.
+
+    Without a terminal a row is printed when it is settled; with ``show_growth`` every change of it is a line
+    of its own instead, so that the growth shows there as well. ``footer`` stands below the rows, on a
+    terminal only.
+    """
+
+    def __init__(
+        self, console: Console, *, show_growth: bool = True, footer: RenderableType | None = None
+    ) -> None:
+        self._console = console
+        self._show_growth = show_growth
+        self._footer = footer
+        self._rows: dict[tuple[int, str], Text] = {}
+        self._live = (
+            Live(
+                get_renderable=self._content,
+                console=console,
+                refresh_per_second=_REFRESHES_PER_S,
+                transient=True,
+            )
+            if console.is_terminal and not console.quiet
+            else None
+        )
+
+    def __enter__(self) -> TextView:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for utterance_id in sorted({utterance_id for utterance_id, _ in self._rows}):
+            self.settle(utterance_id)
+        if self._live is not None:
+            self._live.stop()
+
+    def line(self, stamp: str, text: str, style: str = "note") -> None:
+        """A line that stays as it is."""
+        self._console.print(_row(stamp, text, style), soft_wrap=True)
+
+    def grow(self, utterance_id: int, key: str, stamp: str, text: str, style: str) -> None:
+        """Replaces the row ``key`` of an utterance by a longer one. Rows stand in the order of their keys."""
+        row = self._rows[utterance_id, key] = _row(stamp, text, style)
+        if self._live is None and self._show_growth:
+            self._console.print(row, soft_wrap=True)
+
+    def settle(self, utterance_id: int) -> None:
+        """The rows of this utterance will not grow any more: they become lines."""
+        shown = self._live is None and self._show_growth
+        for key in sorted(key for key in self._rows if key[0] == utterance_id):
+            row = self._rows.pop(key)
+            if not shown:
+                self._console.print(row, soft_wrap=True)
+
+    def _content(self) -> RenderableType:
+        rows: list[RenderableType] = [self._rows[key] for key in sorted(self._rows)]
+        return Group(*rows, *([self._footer] if self._footer is not None else []))
+
+
+def seconds_stamp(at_ms: float) -> str:
+    """``   3.31 s``: when something came."""
+    return f"{at_ms / 1000:7.2f} s"
+
+
+def _row(stamp: str, text: str, style: str) -> Text:
+    return Text.assemble((f"{stamp}  ", "dim"), (text, _STYLES[style]))

@@ -1,0 +1,162 @@
+"""``translate-svc top``: live numbers of a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_format
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from translate_svc.cli.backend import check_address
+from translate_svc.cli.load_rates import LoadRates, rates_between
+from translate_svc.client import AsyncClient, ClientOptions
+from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.types import ServerInfo
+
+_MIN_INTERVAL_S = 0.1
+_ANSWER_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One answer; ``info`` None: the server did not answer. ``rates`` None: no earlier answer to compare."""
+
+    server: str
+    info: ServerInfo | None
+    rates: LoadRates | None
+
+    def line(self) -> str:
+        """For where there is no terminal."""
+        if self.info is None:
+            return f"{self.server} is not reachable"
+        load = self.info.load
+        counts = (
+            f"streams {load.live_streams}  waiting {load.waiting_requests}  "
+            f"slots {load.busy_slots}/{load.slots}  rejected {load.rejected}  failed {load.failed_requests}"
+        )
+        if self.rates is None:
+            return counts
+        return (
+            f"{counts}  tokens/s {self.rates.text_tokens:.1f}  "
+            f"real-time factor {self.rates.real_time_factor:.2f}  speech s/s {self.rates.speech_s:.2f}"
+        )
+
+    def json(self) -> str:
+        """One object; ``load`` and ``rates`` are null where there are none."""
+        return json_format.dumps(
+            {
+                "server": self.server,
+                "reachable": self.info is not None,
+                "version": self.info and self.info.version,
+                "model": self.info and asdict(self.info.model),
+                "load": self.info and asdict(self.info.load),
+                "rates": self.rates and asdict(self.rates),
+            }
+        )
+
+    def table(self) -> Table:
+        """For a terminal."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="dim")
+        table.add_column(justify="right")
+        table.add_column(style="dim")
+        if self.info is None:
+            table.add_row(self.server, "not reachable", "trying again")
+            return table
+        load, model, rates = self.info.load, self.info.model, self.rates
+        hours, seconds = divmod(load.uptime_ms // 1000, 3600)
+        table.add_row(self.server, model.name, f"{self.info.version}, {model.device} {model.dtype}")
+        table.add_row("up", f"{hours}:{seconds // 60:02d}:{seconds % 60:02d}")
+        table.add_row("streams", str(load.live_streams), f"of {self.info.limits.max_streams}")
+        table.add_row(
+            "waiting", str(load.waiting_requests), f"of {load.live_requests} requests in the engine"
+        )
+        table.add_row("slots", str(load.busy_slots), f"of {load.slots}")
+        table.add_row("steps/s", _rate(rates, "steps"))
+        table.add_row("text tokens/s", _rate(rates, "text_tokens"))
+        table.add_row(
+            "real-time factor", _rate(rates, "real_time_factor"), "source seconds a second"
+        )
+        table.add_row("speech", _rate(rates, "speech_s"), "seconds a second")
+        table.add_row("finished", str(load.finished_requests), f"failed {load.failed_requests}")
+        table.add_row("admitted", str(load.admitted), f"rejected {load.rejected}")
+        return table
+
+
+def top(
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Whom to ask.")],
+    interval: Annotated[
+        float, typer.Option(min=_MIN_INTERVAL_S, metavar="SECONDS", help="Between two answers.")
+    ] = 1.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="Two answers, one reading of them, and the end.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a reading and line.")] = False,
+) -> None:
+    """Show what a server is doing: streams, slots, and what it gets done in a second.
+
+    A server that does not answer is asked again, so this may outlive it. Ctrl-C ends it.
+    """
+    readings = _readings(check_address(server), interval)
+    if once:
+        asyncio.run(_show_once(readings, server, json=json))
+        return
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_show(readings, json=json))
+
+
+async def _readings(server: str, interval_s: float) -> AsyncIterator[_Reading]:
+    """A reading every ``interval_s``, for ever."""
+    loop = asyncio.get_running_loop()
+    before: ServerInfo | None = None
+    client = AsyncClient(server, ClientOptions(call_timeout_s=_ANSWER_TIMEOUT_S))
+    try:
+        while True:
+            asked_s = loop.time()
+            try:
+                info = await client.info()
+            except TranslateSvcError:
+                yield _Reading(server, None, None)
+                before = None
+                # a connection that failed would wait longer and longer before it is tried again
+                await client.close()
+            else:
+                rates = rates_between(before.load, info.load) if before is not None else None
+                before = info
+                yield _Reading(server, info, rates)
+            await asyncio.sleep(max(asked_s + interval_s - loop.time(), 0))
+    finally:
+        await client.close()
+
+
+async def _show(readings: AsyncIterator[_Reading], *, json: bool) -> None:
+    console = Console(highlight=False)
+    if json or not console.is_terminal:
+        async for reading in readings:
+            print(reading.json() if json else reading.line(), flush=True)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        async for reading in readings:
+            live.update(reading.table(), refresh=True)
+
+
+async def _show_once(readings: AsyncIterator[_Reading], server: str, *, json: bool) -> None:
+    await anext(readings)
+    reading = await anext(readings)
+    if reading.info is None:
+        raise Unavailable("not reachable", field=server)
+    if json:
+        print(reading.json())
+    else:
+        Console(highlight=False).print(reading.table())
+
+
+def _rate(rates: LoadRates | None, name: str) -> str:
+    return "-" if rates is None else f"{getattr(rates, name):.2f}"

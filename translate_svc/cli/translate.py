@@ -1,0 +1,239 @@
+"""``translate-svc translate``: a file in, its translation out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.completion import complete_language, complete_model
+from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.language_argument import label, match_language, match_languages
+from translate_svc.cli.media_reader import MediaReader
+from translate_svc.cli.progress import SourceProgress
+from translate_svc.cli.sinks import (
+    STDOUT,
+    SUBTITLE_FORMATS,
+    JsonSink,
+    Sink,
+    SpeechSink,
+    SubtitleSink,
+    TextSink,
+)
+from translate_svc.cli.text_view import TextView
+from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.languages import Language, LanguageTable
+from translate_svc.types import (
+    Closed,
+    Inspect,
+    SessionEvent,
+    StreamSettings,
+    TargetSettings,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+_PROGRAM = "translate-svc"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The command line, as far as it can be checked without a model."""
+
+    source: Path
+    to: tuple[str, ...]
+    from_: str | None
+    text: bool
+    transcript: bool
+    output: Path | None
+    subtitles: Path | None
+    json: Path | None
+    json_audio: bool
+
+    def __post_init__(self) -> None:
+        if not self.to and not self.transcript:
+            raise WrongUsage("is needed, unless --transcript is all that is wanted", field="--to")
+        if self.transcript and self.from_ is None:
+            raise WrongUsage("needs --from", field="--transcript")
+        if self.output is not None:
+            if self.text or not self.to:
+                raise WrongUsage("is for speech, of which there is none to write", field="--output")
+            if self.output.suffix != ".wav":
+                raise WrongUsage("must end in .wav", field="--output")
+        if self.subtitles is not None and self.subtitles.suffix not in SUBTITLE_FORMATS:
+            raise WrongUsage("must end in .srt or .vtt", field="--subtitles")
+        if self.json_audio and self.json is None:
+            raise WrongUsage("needs --json", field="--json-audio")
+
+    def settings(self, table: LanguageTable) -> StreamSettings:
+        """What to ask of the stream. Speech is made only for those who take it."""
+        source = None if self.from_ is None else match_language(self.from_, table, "--from")
+        targets = match_languages(self.to, table, "--to")
+        for language in targets:
+            _check_target(language, speech=self.output is not None)
+        if source is not None and not source.speech_in:
+            raise WrongUsage(f"the model does not understand spoken {label(source)}", field="--from")
+        speech = (self.output is not None or self.json is not None) and not self.text
+        wanted = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: bool(self.subtitles or self.json)}
+        return StreamSettings(
+            targets=tuple(
+                TargetSettings(language.code, speech=speech and language.speech_out) for language in targets
+            ),
+            source_language=None if source is None else source.code,
+            include=frozenset(inspect for inspect, is_wanted in wanted.items() if is_wanted),
+        )
+
+
+def translate(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Any audio or video file; - for standard input.")
+    ],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="LANGUAGE[,...]",
+            help="Target languages: es, spa or Spanish.",
+            autocompletion=complete_language,
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="LANGUAGE",
+            help="What is spoken. Default: not known.",
+            autocompletion=complete_language,
+        ),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="The source's own text too; needs --from.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
+    ] = None,
+    subtitles: Annotated[
+        Path | None,
+        typer.Option(metavar="SRT|VTT", help="Write subtitles, SubRip or WebVTT by the name's ending."),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="JSONL",
+            help="Write every event, one JSON object a line; - for standard output.",
+        ),
+    ] = None,
+    json_audio: Annotated[
+        bool, typer.Option("--json-audio", help="With the speech in it, as base64.")
+    ] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Translate there. Default: in this process.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+) -> None:
+    """Translate an audio or video file of any length; show its texts with the times at which they were said.
+
+    The WAV file is as long as the source: every utterance lies where it was said, or later where the one
+    before is still being spoken. With several targets out.wav becomes out.spa.wav and out.fra.wav, and so do
+    subtitles; those of the transcript are out.eng.srt. Files appear when they are complete: a run that fails
+    leaves none.
+    """
+    job = _Job(source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio)
+    backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
+    asyncio.run(_translate(job, backend))
+
+
+class _Tally:
+    """A sink that counts what is to be told in the end."""
+
+    def __init__(self) -> None:
+        self.utterances = 0
+        self._failed = 0
+        self.closed = False
+
+    def take(self, event: SessionEvent) -> None:
+        if isinstance(event, UtteranceDone):
+            self.utterances += 1
+            self._failed += event.status is UtteranceStatus.FAILED
+        elif isinstance(event, Closed):
+            self.closed = True
+
+    def finish(self, source_samples: int) -> None:
+        if not self.closed:
+            raise Unavailable("the stream ended early")
+
+    def tell(self, reader: MediaReader) -> None:
+        """Raises what was not as it should be although the run came to its end."""
+        if not self.utterances:
+            print(f"{_PROGRAM}: no speech was found", file=sys.stderr)
+        if reader.media.damage is not None:
+            raise TranslateSvcError(reader.media.damage, field=reader.name)
+        if self._failed:
+            raise TranslateSvcError(f"{self._failed} of {self.utterances} utterances could not be translated")
+
+
+async def _translate(job: _Job, backend: Backend) -> None:
+    """Files are in their places before anything is said about damage or failed utterances."""
+    tally = _Tally()
+    async with MediaReader(job.source) as reader:
+        settings = job.settings(await backend.languages())
+        with ExitStack() as files:
+            sinks = [tally, *_file_sinks(job, settings, files, reader.media.sample_rate_hz)]
+            await _run(backend, settings, reader, sinks, quiet=job.json == STDOUT)
+        tally.tell(reader)
+
+
+async def _run(
+    backend: Backend, settings: StreamSettings, reader: MediaReader, sinks: list[Sink], *, quiet: bool
+) -> None:
+    """The whole file through one stream, and its events into ``sinks`` and onto the screen."""
+    rate_hz, clock = reader.media.sample_rate_hz, asyncio.get_running_loop().time
+    out = Console(highlight=False, quiet=quiet)
+    progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock)
+    codes = [target.language for target in settings.targets]
+    with ExitStack() as screen:
+        if quiet or not out.is_terminal:
+            # standard error has a terminal to itself, if it has one
+            screen.enter_context(progress.bar)
+        view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
+        sinks = [*sinks, progress, TextSink(view, codes, rate_hz)]
+        async with backend.open() as translator, translator.stream(settings, rate_hz) as stream:
+            stream.feed(progress.counted(reader.blocks()))
+            async for event in stream:
+                for sink in sinks:
+                    sink.take(event)
+    for sink in sinks:
+        sink.finish(progress.sent_samples)
+
+
+def _file_sinks(job: _Job, settings: StreamSettings, files: ExitStack, rate_hz: int) -> Iterator[Sink]:
+    codes = [target.language for target in settings.targets]
+    if job.output is not None:
+        yield SpeechSink(files, job.output, codes, rate_hz)
+    if job.subtitles is not None:
+        transcript = settings.source_language if job.transcript else None
+        yield SubtitleSink(files, job.subtitles, codes, transcript, rate_hz)
+    if job.json is not None:
+        yield JsonSink(files, job.json, audio=job.json_audio)
+
+
+def _check_target(language: Language, *, speech: bool) -> None:
+    if not language.text:
+        raise WrongUsage(f"the model does not translate into {label(language)}", field="--to")
+    if speech and not language.speech_out:
+        raise WrongUsage(f"the model has no voice for {label(language)}; leave out --output", field="--to")
