@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
+    EncoderSource,
     SequenceKey,
     StepPlan,
     StepResult,
@@ -29,12 +31,21 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import Samples
 
 EOS = 3
 MAX_NEW_TOKENS = 24
 _STARTER = Path(__file__).parents[1] / "model_cache" / "starter"
 _CLIPS = Path(__file__).parent / "data"
+_TEXTS = (
+    "The train to Madrid leaves at seven o'clock.",
+    "¿Dónde está la estación?",
+    "Good morning.",
+    "El tren sale a las nueve y el museo está cerca del río. ¿Cuánto cuesta?",
+    "where is the river? it is near the station 😀",
+    "gracias",
+)
 _STARTER_CLIPS = ("eng_1", "spa_1", "eng_two", "eng_2", "spa_two", "silence")
 
 
@@ -73,9 +84,22 @@ def utterances(name: str) -> tuple[Samples, ...]:
     return tuple(soundfile.read(_CLIPS / f"{clip}.flac", dtype="float32")[0] for clip in _STARTER_CLIPS)
 
 
+@functools.cache
+def source_texts(name: str) -> tuple[tuple[int, ...], ...]:
+    """Texts of both languages, as the text encoder is fed them, English first and then in turns."""
+    whole = Checkpoint.open(checkpoint_folder(name))
+    tokenizer = Tokenizer.from_pretrained(
+        whole.path, config=whole.config, languages=whole.maps.text_languages
+    )
+    return tuple(
+        tokenizer.source_tokens(text, language)
+        for text, language in zip(_TEXTS, itertools.cycle(("eng", "spa")), strict=False)
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Translated:
-    """Everything that is made of one utterance. ``token_ids`` without prompt and end."""
+    """Everything that is made of one source. ``token_ids`` without prompt and end."""
 
     token_ids: tuple[int, ...]
     finished: bool
@@ -84,7 +108,7 @@ class Translated:
 
 
 class Oracle:
-    """transformers' own greedy ``generate`` for one utterance, its vocoder durations forced to 1."""
+    """transformers' own greedy ``generate`` for one utterance or text, its vocoder durations forced to 1."""
 
     def __init__(self, folder: Path) -> None:
         self.model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=torch.float32).eval()
@@ -99,11 +123,15 @@ class Oracle:
         return self.features(list(utterances), sampling_rate=16_000, return_tensors="pt")
 
     @torch.no_grad()
-    def translate(self, samples: Samples, language: str, speaker_id: int) -> Translated:
+    def translate(self, source: EncoderSource, language: str, speaker_id: int) -> Translated:
         """Units and samples are empty where transformers fails: without text it crashes, at the token limit
         it drops the last token from the speech."""
         settings = {"tgt_lang": language, "max_new_tokens": MAX_NEW_TOKENS}
-        inputs = self.inputs(samples)
+        inputs = (
+            {"input_ids": torch.tensor([source]), "attention_mask": torch.ones(1, len(source))}
+            if isinstance(source, tuple)
+            else self.inputs(source)
+        )
         text = self.model.generate(**inputs, generate_speech=False, **settings).sequences[0].tolist()
         finished = text[-1] == EOS
         tokens = tuple(text[2:-1] if finished else text[2:])
@@ -135,9 +163,9 @@ def new_runner(name: str, *, slots: int = 8, **options: Any) -> ModelRunner:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One utterance into one language, in ``slot``, joining at step ``start``."""
+    """One utterance or text into one language, in ``slot``, joining at step ``start``."""
 
-    samples: Samples
+    source: EncoderSource
     language: str
     speaker_id: int
     slot: int
@@ -177,7 +205,7 @@ class Driver:
             if joining:
                 self.execute(
                     encode=[
-                        EncodeItem(key.request_id, job.samples, (job.slot,)) for key, job in joining.items()
+                        EncodeItem(key.request_id, job.source, (job.slot,)) for key, job in joining.items()
                     ]
                 )
             running = {key: job for key, job in live.items() if job.start <= step}

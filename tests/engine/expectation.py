@@ -45,12 +45,18 @@ _ORDER = {
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A request to be: the frames of its source, and per sequence whether it speaks and what the model
-    says.
+    """A request to be: the frames of its source, or the words where that is a text, and per sequence whether
+    it speaks and what the model says.
     """
 
     frames: int
     sequences: tuple[tuple[bool, FakeTranslation], ...]
+    is_text: bool = False
+
+    @property
+    def encode_cost_frames(self) -> int:
+        """A text's language and end are encoded too."""
+        return self.frames + PROMPT_TOKENS if self.is_text else self.frames
 
 
 class Expectation:
@@ -129,7 +135,8 @@ class Expectation:
         tokens = [event for event in events if isinstance(event, TokenDecoded)]
         (text,) = [event for event in events if isinstance(event, TextFinished)]
         assert tuple(event.token_id for event in tokens) == said
-        assert [event.source_ms for event in tokens] == [160 * (i + 1) for i in range(len(tokens))]
+        times = [None if self._script.is_text else 160 * (i + 1) for i in range(len(tokens))]
+        assert [event.source_ms for event in tokens] == times
         assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(said)
         assert text.tokens == len(said)
 

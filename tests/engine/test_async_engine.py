@@ -23,7 +23,9 @@ from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
     SequenceSpec,
+    SourceText,
     TextFinished,
+    TokenDecoded,
     WaveformPiece,
 )
 from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted, Unavailable
@@ -40,6 +42,20 @@ async def test_events_arrive_on_the_loop_in_order() -> None:
     assert inbox.last.status is FinishStatus.OK
     (text,) = [event for event in inbox.events if isinstance(event, TextFinished)]
     assert inbox.text + text.tail == text.text == "one two one two"
+    assert sum(len(e.samples) for e in inbox.events if isinstance(e, WaveformPiece)) == 30 * 320
+
+
+async def test_a_text_is_translated_like_speech_and_has_no_times() -> None:
+    inbox, text = Inbox(), SourceText("one two", "eng")
+    async with running(build()) as engine:
+        spoken = dataclasses.replace(request("a", speech=True), source=text, source_times=True)
+        engine.submit(spoken, inbox)
+        engine.grant("a", 0, 9)
+        await inbox.until(RequestFinished)
+    assert inbox.last.status is FinishStatus.OK
+    tokens = [event for event in inbox.events if isinstance(event, TokenDecoded)]
+    assert tokens
+    assert {event.source_ms for event in tokens} == {None}
     assert sum(len(e.samples) for e in inbox.events if isinstance(e, WaveformPiece)) == 30 * 320
 
 
@@ -101,6 +117,10 @@ async def test_bad_requests_are_refused_by_the_name_of_the_field() -> None:
         assert caught.value.field == "sequences[0].language"
         with pytest.raises(OutOfRange) as caught:
             engine.submit(dataclasses.replace(request("a"), source=np.zeros(9, np.float32)), Inbox())
+        assert caught.value.field == "source"
+        with pytest.raises(OutOfRange) as caught:
+            long = SourceText("one " * LIMITS.max_source_tokens, "eng")
+            engine.submit(dataclasses.replace(request("a"), source=long), Inbox())
         assert caught.value.field == "source"
         assert engine.live_requests == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from tests.checkpoints import (
     checkpoint_folder,
     new_runner,
     oracle,
+    source_texts,
     utterances,
 )
 from tests.engine.model_scene import Scene, answers, healthy_answers, shared_runner, text_languages
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
+    EncoderSource,
     SequenceKey,
     StepPlan,
 )
@@ -36,11 +39,19 @@ LANGUAGES = ("eng", "spa")
 
 def jobs_of(name: str) -> list[Job]:
     """Every utterance, the first one into English, the second into Spanish, and so on; all in slot 0."""
+    return _jobs(name, utterances(name), LANGUAGES)
+
+
+def text_jobs_of(name: str) -> list[Job]:
+    """Every text: from English into Spanish, from Spanish into English, and so on; all in slot 0."""
+    return _jobs(name, source_texts(name), LANGUAGES[::-1])
+
+
+def _jobs(name: str, sources: Sequence[EncoderSource], languages: Sequence[str]) -> list[Job]:
     speakers = Checkpoint.open(checkpoint_folder(name)).speakers
-    languages = itertools.cycle(LANGUAGES)
     return [
-        Job(samples, language, speakers[language][0], slot=0)
-        for samples, language in zip(utterances(name), languages, strict=False)
+        Job(source, language, speakers[language][0], slot=0)
+        for source, language in zip(sources, itertools.cycle(languages), strict=False)
     ]
 
 
@@ -52,31 +63,42 @@ def assert_same(ours: Translated, theirs: Translated) -> None:
     np.testing.assert_allclose(ours.samples, theirs.samples, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "enough"), [("tiny", 5), ("starter", 4)])
-def test_one_utterance_gives_what_transformers_gives(name: str, enough: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "jobs", "enough"),
+    [
+        ("tiny", jobs_of, 5),
+        ("starter", jobs_of, 4),
+        ("tiny", text_jobs_of, 4),
+        ("starter", text_jobs_of, 4),
+    ],
+)
+def test_one_source_gives_what_transformers_gives(
+    name: str, jobs: Callable[[str], list[Job]], enough: int
+) -> None:
     driver = Driver(name)
     spoken = 0
-    for job in jobs_of(name):
-        theirs = oracle(name).translate(job.samples, job.language, job.speaker_id)
+    for job in jobs(name):
+        theirs = oracle(name).translate(job.source, job.language, job.speaker_id)
         (ours,) = driver.translate([job])
         assert ours.token_ids == theirs.token_ids
         assert ours.finished == theirs.finished
         if theirs.finished:
             assert_same(ours, theirs)
         spoken += len(theirs.units) > 0
-    assert spoken >= enough, "too few utterances whose speech can be compared"
+    assert spoken >= enough, "too few sources whose speech can be compared"
 
 
 @pytest.mark.parametrize("name", ["tiny", "starter"])
 def test_a_result_does_not_depend_on_its_batch_mates(name: str) -> None:
+    """Speech and text mixed in every stage."""
     alone = Driver(name)
-    expected = [alone.translate([job])[0] for job in jobs_of(name)]
+    expected = [alone.translate([job])[0] for job in (*jobs_of(name), *text_jobs_of(name))]
     rng = np.random.default_rng(3)
     together = Driver(name)
-    for _ in range(3):
-        chosen = rng.choice(len(expected), size=min(8, len(expected)), replace=False)
+    for _ in range(4):
+        chosen = rng.choice(len(expected), size=8, replace=False)
         slots = rng.permutation(8)
-        fresh = jobs_of(name)
+        fresh = [*jobs_of(name), *text_jobs_of(name)]
         jobs = [
             dataclasses.replace(fresh[each], slot=int(slot), start=int(rng.integers(0, 12)))
             for each, slot in zip(chosen, slots, strict=False)
@@ -88,8 +110,8 @@ def test_a_result_does_not_depend_on_its_batch_mates(name: str) -> None:
 def test_a_slot_tells_nothing_of_its_former_owner() -> None:
     jobs = jobs_of("tiny")
     lived_in, fresh = Driver("tiny", slots=1), Driver("tiny", slots=1)
-    longest = max(jobs, key=lambda job: len(job.samples))
-    shortest = min(jobs, key=lambda job: len(job.samples))
+    longest = max(jobs, key=lambda job: len(job.source))
+    shortest = min(jobs, key=lambda job: len(job.source))
     lived_in.translate([longest])
     (after,) = lived_in.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
     (alone,) = fresh.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
@@ -97,12 +119,14 @@ def test_a_slot_tells_nothing_of_its_former_owner() -> None:
     np.testing.assert_array_equal(after.samples, alone.samples)
 
 
-def test_one_encoding_serves_several_targets() -> None:
-    runner = shared_runner()
-    samples = utterances("tiny")[0]
-    runner.execute(StepPlan(encode=(EncodeItem("r", samples, (5, 2)),)))
+@pytest.mark.parametrize("sources", [utterances, source_texts])
+def test_one_encoding_serves_several_targets(
+    sources: Callable[[str], tuple[EncoderSource, ...]],
+) -> None:
+    runner, source = shared_runner(), sources("tiny")[0]
+    runner.execute(StepPlan(encode=(EncodeItem("r", source, (5, 2)),)))
     for sequence, (language, slot) in enumerate((("eng", 5), ("spa", 2))):
-        theirs = oracle("tiny").translate(samples, language, 0).token_ids[:4]
+        theirs = oracle("tiny").translate(source, language, 0).token_ids[:4]
         fed = [EOS, text_languages()[language], *theirs]
         said = []
         for position, token_id in enumerate(fed):
@@ -153,6 +177,22 @@ def test_source_time_only_where_asked_and_within_the_source() -> None:
         assert each.source_ms is None or 0 <= each.source_ms <= len(samples) / 16
 
 
+def test_a_text_has_no_source_times() -> None:
+    scene = Scene()
+    scene.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,))])
+    scene.do(decode=[DecodeItem(scene.keys[1], 1, 0, EOS)])
+    text = DecodeItem(scene.keys[1], 1, 1, scene.tokens[1][1], attention=True)
+    speech = dataclasses.replace(scene.decode_items(6)[0], attention=True)
+    decoded = scene.do(decode=[text, speech]).decoded
+    assert [each.source_ms is None for each in decoded] == [True, False]
+
+
+def test_an_encoded_text_has_a_state_a_token() -> None:
+    texts = source_texts("tiny")[:2]
+    items = [EncodeItem("a", texts[0], (4,)), EncodeItem("b", texts[1], (5,))]
+    assert [each.encoder_frames for each in Scene().do(encode=items).encoded] == [len(each) for each in texts]
+
+
 def test_attention_for_one_changes_nobodys_result() -> None:
     expected = healthy_answers("decode")
     asking = Scene()
@@ -196,6 +236,8 @@ def test_bfloat16_computes_every_stage() -> None:
     [
         ({"max_tokens": 2}, "max_tokens"),
         ({"max_tokens": 257}, "max_tokens"),
+        ({"max_source_tokens": 2}, "max_source_tokens"),
+        ({"max_source_tokens": 257}, "max_source_tokens"),
         ({"alignment_layer": 3}, "alignment_layer"),
         ({"alignment_layer": -1}, "alignment_layer"),
     ],
@@ -207,7 +249,7 @@ def test_limits_that_the_checkpoint_cannot_hold_are_refused(options: dict[str, A
 
 def test_the_cache_ends_at_max_tokens() -> None:
     driver = Driver("tiny")
-    longest = max(jobs_of("tiny"), key=lambda job: len(job.samples))
+    longest = max(jobs_of("tiny"), key=lambda job: len(job.source))
     (translated,) = driver.translate([longest])
     assert not translated.finished
     assert len(translated.token_ids) == MAX_NEW_TOKENS

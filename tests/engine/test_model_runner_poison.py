@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.checkpoints import EOS
 from tests.engine.model_scene import STAGES, Scene, answers, healthy_answers
+from tests.tiny_checkpoint import PIECE_COUNT
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -88,6 +90,61 @@ def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], Non
             mates = [item for item in sick.decode_items(position) if item.slot != victim]
             decoded = sick.do(decode=mates).decoded
         assert {each.key.request_id: each.token_id for each in decoded}.items() <= first_tokens.items()
+
+
+class Texts:
+    """An utterance and two texts; the second one holds a token whose embedding can be poisoned."""
+
+    def __init__(self) -> None:
+        self.scene = Scene()
+        self.poisonous = PIECE_COUNT - 1
+        self.items = [
+            EncodeItem("speech", self.scene.samples[0], (4,)),
+            EncodeItem("healthy", (97, 30, 40, 50, 3), (5,)),
+            EncodeItem("sick", (97, 30, self.poisonous, 3), (6,)),
+        ]
+
+    def first_token(self, request_id: str, slot: int) -> int:
+        for position, token_id in enumerate((EOS, 98)):
+            item = DecodeItem(SequenceKey(request_id, 0), slot, position, token_id)
+            (decoded,) = self.scene.do(decode=[item]).decoded
+        return decoded.token_id
+
+
+def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = Texts()
+    texts.scene.do(encode=texts.items)
+    expected = texts.first_token("speech", 4), texts.first_token("healthy", 5)
+    encoder = texts.scene.model._encoder
+    embed = encoder._embed
+
+    def poisoned(token_ids: torch.Tensor) -> torch.Tensor:
+        embedded: torch.Tensor = embed(token_ids)
+        return embedded.masked_fill((token_ids == texts.poisonous)[:, :, None], torch.nan)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder, "_embed", poisoned)
+        result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
+    assert result.failures == (Failure("sick", None, "encode", "the result is not finite"),)
+    assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
+    assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
+
+
+def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = Texts()
+    encoder = texts.scene.model._encoder
+    embed = encoder._embed
+
+    def raising(token_ids: torch.Tensor) -> torch.Tensor:
+        if (token_ids == texts.poisonous).any():
+            raise RuntimeError("a caller's words")
+        embedded: torch.Tensor = embed(token_ids)
+        return embedded
+
+    monkeypatch.setattr(encoder, "_embed", raising)
+    result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
+    assert result.failures == (Failure("sick", None, "encode", "RuntimeError"),)
+    assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
 
 
 @pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])

@@ -63,6 +63,10 @@ def encode_item(scene: Scene, **changes: Any) -> StepPlan:
         (encode_item, {"source": np.zeros(559, np.float32)}, "samples: shape [559], expected"),
         (encode_item, {"source": np.zeros(160_001, np.float32)}, "samples: shape [160001], expected"),
         (encode_item, {"source": np.zeros((1, 16_000), np.float32)}, "samples: shape [1, 16000], expected"),
+        (encode_item, {"source": (97, 3)}, "text of 2 tokens, expected 3 to 64"),
+        (encode_item, {"source": (97, *(9,) * 63, 3)}, "text of 65 tokens, expected 3 to 64"),
+        (encode_item, {"source": (97, 100, 3)}, "text with tokens outside the vocabulary"),
+        (encode_item, {"source": (97, -1, 3)}, "text with tokens outside the vocabulary"),
     ],
 )
 def test_an_impossible_item_is_answered_by_a_failure(

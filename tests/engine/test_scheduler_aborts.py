@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.engine.scenes import ONE, TWO, finish, run_to, says, together
@@ -15,21 +17,23 @@ from translate_svc.engine.sequence import Phase
 SCENES = (Phase.WAITING, Phase.DECODE, Phase.T2U, Phase.VOCODE)
 
 
-def at(phase: Phase) -> tuple[World, str]:
+def at(phase: Phase, is_text: bool) -> tuple[World, str]:
     """A request that has just come to ``phase`` (in WAITING all slots are taken by another)."""
     world = World()
     if phase is Phase.WAITING:
         world.submit(together(says(ONE, TWO), says(ONE, TWO), says(ONE, TWO)))
         world.step()
-    request_id = world.submit(together(says(ONE, units=30, speech=True), says(*(TWO,) * 4)))
+    script = together(says(ONE, units=30, speech=True), says(*(TWO,) * 4))
+    request_id = world.submit(dataclasses.replace(script, is_text=is_text))
     if phase is not Phase.WAITING:
         run_to(world, request_id, phase)
     return world, request_id
 
 
+@pytest.mark.parametrize("is_text", [False, True])
 @pytest.mark.parametrize("phase", SCENES)
-def test_abort_between_steps(phase: Phase) -> None:
-    world, request_id = at(phase)
+def test_abort_between_steps(phase: Phase, is_text: bool) -> None:
+    world, request_id = at(phase, is_text)
     heir = world.submit(together(says(TWO), says(ONE)))
     world.abort(request_id)
     assert request_id not in {key.request_id for key in world.scheduler.slot_owners.values()}
@@ -37,13 +41,14 @@ def test_abort_between_steps(phase: Phase) -> None:
     assert all(key.request_id != request_id for plan in world.runner.plans[-2:] for key in _keys(plan))
 
 
+@pytest.mark.parametrize("is_text", [False, True])
 @pytest.mark.parametrize("phase", SCENES)
 @pytest.mark.parametrize("resubmit", [False, True])
-def test_abort_while_the_result_is_on_its_way(phase: Phase, resubmit: bool) -> None:
+def test_abort_while_the_result_is_on_its_way(phase: Phase, resubmit: bool, is_text: bool) -> None:
     """``World.step`` sees to it that no event of the aborted request comes out, nor of its namesake too
     early.
     """
-    world, request_id = at(phase)
+    world, request_id = at(phase, is_text)
     world.step(abort_in_flight=request_id, resubmit=resubmit)
     heir = world.submit(says(TWO))
     assert finish(world, heir).status is FinishStatus.OK
@@ -53,9 +58,10 @@ def test_abort_while_the_result_is_on_its_way(phase: Phase, resubmit: bool) -> N
     assert world.scheduler.live_requests == 0
 
 
-def test_abort_while_it_is_encoded() -> None:
+@pytest.mark.parametrize("is_text", [False, True])
+def test_abort_while_it_is_encoded(is_text: bool) -> None:
     world = World()
-    request_id = world.submit(says(ONE))
+    request_id = world.submit(dataclasses.replace(says(ONE), is_text=is_text))
     world.step(abort_in_flight=request_id)
     assert not world.scheduler.has_work
     assert world.scheduler.slot_owners == {}

@@ -1,4 +1,6 @@
-"""Random arrivals, texts, failures, aborts and credits: what must hold after every step, and in the end."""
+"""Random arrivals of speech and text, failures, aborts and credits: what must hold after every step, and in
+the end.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +50,7 @@ scripts = st.builds(
     Script,
     frames=st.integers(1, 6),
     sequences=st.lists(st.tuples(st.booleans(), translations), min_size=1, max_size=3).map(tuple),
+    is_text=st.booleans(),
 )
 
 

@@ -16,11 +16,12 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceSpec,
+    SourceText,
     WaveformPiece,
 )
 from translate_svc.engine.scheduler import Scheduler
 from translate_svc.engine.sequence import Phase
-from translate_svc.types import FRAME_SAMPLES
+from translate_svc.types import FRAME_SAMPLES, Samples
 
 SMALL = EngineLimits(
     max_slots=3,
@@ -56,20 +57,28 @@ class World:
         self._overtaken: dict[SequenceKey, Counter[SequenceKey]] = {}
 
     def _says(self, source: EncoderSource, sequence: int) -> FakeTranslation:
-        return self._numbers[int(source[0])].sequences[sequence][1]
+        number = source[1] if isinstance(source, tuple) else source[0]
+        return self._numbers[int(number)].sequences[sequence][1]
 
     # ---------------------------------------------------------------- the outside
 
     def submit(self, script: Script, request_id: str | None = None) -> str:
         request_id = request_id or f"request-{len(self._numbers)}"
-        samples = np.full(script.frames * FRAME_SAMPLES, len(self._numbers), np.float32)
+        source = self._source(script, len(self._numbers))
         self._numbers.append(script)
         specs = tuple(SequenceSpec(LANGUAGES[i], speech) for i, (speech, _) in enumerate(script.sequences))
-        self.scheduler.add(Request(request_id, samples, specs, source_times=True))
+        self.scheduler.add(Request(request_id, source, specs, source_times=True))
         self.scripts[request_id] = script
         self._forget(request_id)
         self._line.append(request_id)
         return request_id
+
+    @staticmethod
+    def _source(script: Script, number: int) -> Samples | SourceText:
+        """Begins with ``number``, by which the model knows it."""
+        if script.is_text:
+            return SourceText(" ".join([str(number)] * script.frames), "eng")
+        return np.full(script.frames * FRAME_SAMPLES, number, np.float32)
 
     def _forget(self, request_id: str) -> None:
         """The id is used anew."""
@@ -192,7 +201,7 @@ class World:
         if self._line:
             first = self.scripts[self._line[0]]
             free = self.limits.max_slots - len(self.scheduler.slot_owners)
-            frames = first.frames + sum(source_frames(item.source) for item in plan.encode)
+            frames = first.encode_cost_frames + sum(source_frames(item.source) for item in plan.encode)
             too_large = bool(admitted) and frames > self.limits.encode_budget_frames
             assert too_large or len(first.sequences) > free, "the first in line waits though there is room"
 

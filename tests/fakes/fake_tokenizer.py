@@ -46,10 +46,10 @@ class FakeTokenizer:
         return 0 <= token_id < self.first_text_id
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """See ``Tokenizer``; words are looked up among the pieces, others are ``<unk>``."""
-        words = [f"▁{word}" for word in text.split()]
+        """See ``Tokenizer``. A word is a piece or ``<unk>``; a number is the token of that id."""
         known = {piece: self.first_text_id + index for index, piece in enumerate(self._pieces)}
-        return (self._languages[language], *(known.get(word, 1) for word in words), self.eos_token_id)
+        ids = (int(word) if word.isdecimal() else known.get(f"▁{word}", 1) for word in text.split())
+        return (self._languages[language], *ids, self.eos_token_id)
 
     def language_token(self, code: str) -> int:
         """See ``Tokenizer``."""

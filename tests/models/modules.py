@@ -13,6 +13,7 @@ from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.speech_encoder import SpeechEncoder
 from translate_svc.models.t2u import TextToUnit
 from translate_svc.models.text_decoder import DecoderCache, TextDecoder
+from translate_svc.models.text_encoder import TextEncoder
 from translate_svc.models.vocoder import Vocoder
 from translate_svc.types import Samples
 
@@ -34,6 +35,11 @@ def _filled(name: str, module: Stage, prefix: str) -> Stage:
 @functools.cache
 def speech_encoder(name: str) -> SpeechEncoder:
     return _filled(name, SpeechEncoder(checkpoint(name).config), "speech_encoder.")
+
+
+@functools.cache
+def text_encoder(name: str) -> TextEncoder:
+    return _filled(name, TextEncoder(checkpoint(name).config, max_tokens=MAX_TOKENS), "text_encoder.")
 
 
 @functools.cache
