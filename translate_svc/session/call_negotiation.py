@@ -9,7 +9,7 @@ from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.negotiation import Negotiated, Negotiator
 from translate_svc.session.options import SessionOptions
-from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateCall
+from translate_svc.types import AudioClip, Encoding, Inspect, StreamSettings, TranslateCall
 
 _SPACES = "\t\n\v\f\r\x85"
 """Control characters that stand for white space, as the tokenizer takes them."""
@@ -32,7 +32,8 @@ class CallNegotiator:
 
         Raises:
             InvalidArgument: as ``Negotiator.settle``; a text without its language, into its own language,
-                with a transcript, with control characters, or without a visible one. Names the field.
+                with a transcript, with control characters, or without a visible one; a clip without audio,
+                or with audio in the wrong field. Names the field.
             OutOfRange: as ``Negotiator.settle``; a text or a clip past the limits. Names the field.
             Unsupported: a format that is not served. Names the field.
         """
@@ -49,10 +50,14 @@ class CallNegotiator:
 
     def _check_clip(self, clip: AudioClip) -> None:
         check_input_format(clip.format, field="clip.format")
-        limit_bytes = self.options.max_clip_bytes
-        for name, size_bytes in (("data", len(clip.data)), ("packets", sum(map(len, clip.packets)))):
-            if size_bytes > limit_bytes:
-                raise OutOfRange(f"holds more than {limit_bytes} bytes", field=f"clip.{name}")
+        sizes_bytes = {"data": len(clip.data), "packets": sum(map(len, clip.packets))}
+        used, unused = ("packets", "data") if clip.format.encoding is Encoding.OPUS else ("data", "packets")
+        if sizes_bytes[unused]:
+            raise InvalidArgument(f"must be empty: this encoding takes {used}", field=f"clip.{unused}")
+        if not sizes_bytes[used]:
+            raise InvalidArgument("holds no audio", field=f"clip.{used}")
+        if sizes_bytes[used] > self.options.max_clip_bytes:
+            raise OutOfRange(f"holds more than {self.options.max_clip_bytes} bytes", field=f"clip.{used}")
 
     def _check_text(self, text: str) -> None:
         limit = self.options.max_text_characters

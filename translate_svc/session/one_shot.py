@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from translate_svc.engine.request import Engine, SourceText
+from translate_svc.engine.request import Engine, Request, SourceText
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.clip import read_clip
@@ -15,6 +15,8 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbox import Outbox
 from translate_svc.session.results import Results
+from translate_svc.session.vad_loop import VadStream
+from translate_svc.session.voice_gate import clip_holds_voice, no_speech
 from translate_svc.types import (
     AudioClip,
     SampleRange,
@@ -26,11 +28,15 @@ from translate_svc.types import (
 
 @dataclass(frozen=True, slots=True)
 class OneShotParts:
-    """What a call is built from; it owns ``slot`` and gives it back."""
+    """What a call is built from; it owns ``slot`` and ``vad_stream`` and gives both back.
+
+    ``vad_stream`` judges whether a clip holds speech; None: it is not to be judged.
+    """
 
     engine: Engine
     options: SessionOptions
     slot: AdmissionSlot
+    vad_stream: VadStream | None = None
 
 
 class OneShot:
@@ -41,6 +47,7 @@ class OneShot:
 
     Rules:
 
+    * **Guards** are a stream's. A clip that is too short, or in which nobody speaks, is EMPTY.
     * **Events** are those of a stream's utterance, by the same ``Results``: text at once, speech as long as
       the reader takes it, a credit a piece. Its zero of times is the moment at which the source is ready.
     * **Failure**: what one sequence suffers is a warning and ``FAILED``. What keeps the whole from being
@@ -74,7 +81,7 @@ class OneShot:
     async def cancel(self) -> None:
         """Drops everything now and gives everything back. Idempotent; also to be called after the end."""
         self._outbox.discard()
-        self._results.abandon()
+        self._give_back()
         self._parts.slot.release()
         self._task.cancel()
         await asyncio.wait({self._task})
@@ -84,13 +91,12 @@ class OneShot:
         try:
             source = self._call.source
             if isinstance(source, AudioClip):
-                # off the loop: seconds of audio take milliseconds, which every other stream would wait for
-                clip = await asyncio.to_thread(read_clip, source, self._settings.vad.max_utterance_ms)
-                self._translate(SampleRange(0, clip.source_samples), clip.samples)
+                await self._translate_clip(source)
             else:
                 language = self._settings.settings.source_language
                 assert language is not None, "a text without its language has not been let in"
-                self._translate(SampleRange(0, 0), SourceText(source, language))
+                utterance, request = self._cut(SampleRange(0, 0), SourceText(source, language))
+                self._hand_over(utterance, request, field="text")
             while self._results.in_flight:
                 await self._results.change()
             self._parts.slot.release()
@@ -98,32 +104,56 @@ class OneShot:
         except Exception as error:
             self._fail(error)
 
-    def _translate(self, source: SampleRange, content: Samples | SourceText) -> None:
-        """Hands the source over to the engine.
-
-        Raises:
-            InvalidArgument, OutOfRange, ResourceExhausted, Unavailable: the engine does not take it.
-        """
-        utterance = LiveUtterance(0, 0, self._settings, self._call.output, self._call_id)
-        self._results.begin(utterance)
-        request = utterance.cut(source, content, self._clock())
-        if isinstance(content, SourceText) or len(content) >= self._parts.options.min_utterance_samples:
-            try:
-                self._results.hand_over(utterance, request)
-            except InvalidArgument as error:
-                if error.field != "source":
-                    raise
-                field = "text" if isinstance(content, SourceText) else "clip.data"
-                raise type(error)(error.description, field=field) from None
+    async def _translate_clip(self, clip: AudioClip) -> None:
+        """Raises InvalidArgument, OutOfRange, Unsupported: as ``read_clip``; and as ``_hand_over``."""
+        # off the loop: seconds of audio take milliseconds, which every other stream would wait for
+        audio = await asyncio.to_thread(read_clip, clip, self._settings.vad.max_utterance_ms)
+        samples, long_enough = audio.samples, len(audio.samples) >= self._parts.options.min_utterance_samples
+        has_voice = not long_enough or await self._has_voice(samples)
+        utterance, request = self._cut(SampleRange(0, audio.source_samples), samples)
+        if not has_voice:
+            self._outbox.put(no_speech(utterance.utterance_id))
+        if long_enough and has_voice:
+            self._hand_over(utterance, request, field="clip.data")
         else:
             self._results.answer_nothing(utterance, request)
+
+    async def _has_voice(self, samples: Samples) -> bool:
+        """Whether somebody speaks; True where nobody asks. Gives the detector's place back."""
+        vad_stream = self._parts.vad_stream
+        if vad_stream is None:
+            return True
+        try:
+            return await clip_holds_voice(samples, self._settings.vad.threshold, vad_stream.probability)
+        finally:
+            vad_stream.close()
+
+    def _cut(self, source: SampleRange, content: Samples | SourceText) -> tuple[LiveUtterance, Request]:
+        """The call's utterance and its request; times count from here."""
+        utterance = LiveUtterance(0, 0, self._settings, self._call.output, self._call_id)
+        self._results.begin(utterance)
+        return utterance, utterance.cut(source, content, self._clock())
+
+    def _hand_over(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
+        """Raises as ``Results.hand_over``; ``field`` is the source's path in the contract."""
+        try:
+            self._results.hand_over(utterance, request)
+        except InvalidArgument as error:
+            if error.field != "source":
+                raise
+            raise type(error)(error.description, field=field) from None
 
     def _fail(self, error: Exception) -> None:
         """Ends the call for a reason that is not one sequence's."""
         self._outbox.fail(error)
-        self._results.abandon()
+        self._give_back()
         if self._task is not asyncio.current_task():
             self._task.cancel()
+
+    def _give_back(self) -> None:
+        self._results.abandon()
+        if self._parts.vad_stream is not None:
+            self._parts.vad_stream.close()
 
 
 def _nothing_to_commit(position: int) -> None:
