@@ -17,7 +17,9 @@ from translate_svc.errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language. ``speaker_ids`` are the vocoder's voices for it, the default one first."""
+    """One language. ``speaker_ids`` are the vocoder's voices for it, the default one first; ``scripts`` (ISO
+    15924) those it is written in today, none where that is not known.
+    """
 
     code: str
     bcp47: str
@@ -26,6 +28,10 @@ class Language:
     text: bool = True
     speech_out: bool = False
     speaker_ids: tuple[int, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+_MAX_TAG_CHARACTERS = 64
+"""More than any language tag has (RFC 5646, 4.4.1: 35 will do); what follows costs its square."""
 
 
 class LanguageTable:
@@ -52,6 +58,8 @@ class LanguageTable:
 
     def find(self, tag: str) -> Language | None:
         """The language that a tag means, or None."""
+        if len(tag) > _MAX_TAG_CHARACTERS:
+            return None
         subtags = _normal(tag).split("-")
         for length in range(len(subtags), 0, -1):
             if found := self._by_tag.get("-".join(subtags[:length])):
@@ -108,7 +116,11 @@ def _normal(tag: str) -> str:
 
 @functools.cache
 def packaged() -> LanguageTable:
-    """The languages of the published SeamlessM4T v2 (code, tag, name, abilities, voices)."""
+    """The languages of the published SeamlessM4T v2 (code, tag, name, abilities, voices, scripts).
+
+    The first script is the one that the paper's table of languages names; further ones are those that CLDR
+    lists as in everyday use (Serbian in Latin, Uzbek in Cyrillic).
+    """
     text = resources.files("translate_svc").joinpath("data/seamless_m4t_v2_languages.csv").read_text("utf-8")
     return LanguageTable(
         Language(
@@ -119,6 +131,7 @@ def packaged() -> LanguageTable:
             text=row["text"] == "1",
             speech_out=row["speech_out"] == "1",
             speaker_ids=tuple(int(speaker) for speaker in row["vocoder_speaker_ids"].split()),
+            scripts=tuple(row["scripts"].split()),
         )
         for row in csv.DictReader(text.splitlines())
     )

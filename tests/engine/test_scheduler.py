@@ -14,6 +14,7 @@ from translate_svc.engine.request import (
     Request,
     SequenceFinished,
     SequenceSpec,
+    StopReason,
     TextFinished,
 )
 from translate_svc.engine.sequence import Phase
@@ -56,7 +57,7 @@ def test_at_the_limit_text_and_speech_are_what_was_fed() -> None:
     (item,) = [item for plan in world.runner.plans for item in plan.text_to_unit]
     assert len(item.token_ids) == world.limits.max_slot_tokens
     (text,) = [event for event in world.events[request_id] if isinstance(event, TextFinished)]
-    assert (text.tokens, text.truncated) == (4, True)
+    assert (text.tokens, text.stop) == (4, StopReason.TOKEN_LIMIT)
 
 
 def test_a_text_that_just_fits_is_not_truncated() -> None:

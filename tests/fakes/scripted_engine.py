@@ -32,6 +32,7 @@ from translate_svc.engine.request import (
     RequestFinished,
     SequenceFinished,
     SourceText,
+    StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
@@ -56,7 +57,8 @@ class ScriptedSequence:
     deltas: tuple[str, ...] = ("hello", " world")
     piece_units: tuple[int, ...] = (25, 50)
     amplitude: float = 0.25
-    truncated: bool = False
+    stop: StopReason = StopReason.END_OF_TEXT
+    unexpected_script: bool = False
     token_interval_s: float = 0.02
     text_to_unit_s: float = 0.05
     piece_interval_s: float = 0.05
@@ -255,12 +257,14 @@ class ScriptedEngine:
         script = live.script.sequences[sequence]
         try:
             await self._say_text(live, sequence, script)
-            if live.request.sequences[sequence].speech and script.deltas:
+            speech = live.request.sequences[sequence].speech and not script.unexpected_script
+            if speech and script.deltas:
                 await self._say_speech(live, sequence, script)
         except _Failed as failure:
             live.finish_sequence(sequence, FinishStatus.FAILED, str(failure))
             return
-        status = FinishStatus.TRUNCATED if script.truncated else FinishStatus.OK
+        ended = script.stop is StopReason.END_OF_TEXT
+        status = FinishStatus.OK if ended else FinishStatus.TRUNCATED
         live.finish_sequence(sequence, status if script.deltas else FinishStatus.EMPTY)
 
     async def _say_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
@@ -275,7 +279,10 @@ class ScriptedEngine:
             raise _Failed("decoding failed")
         await asyncio.sleep(script.token_interval_s)
         text = "".join(script.deltas)
-        live.emit(TextFinished(request_id, sequence, text, "", len(script.deltas), script.truncated))
+        tokens = len(script.deltas)
+        live.emit(
+            TextFinished(request_id, sequence, text, "", tokens, script.stop, script.unexpected_script)
+        )
 
     async def _say_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id

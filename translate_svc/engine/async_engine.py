@@ -16,6 +16,7 @@ from translate_svc.engine.delivery import Delivery, Ticket
 from translate_svc.engine.mailbox import Mail, Mailbox
 from translate_svc.engine.request import Deliver, EngineEvent, Request, RequestFinished
 from translate_svc.engine.retry_estimate import RetryEstimate
+from translate_svc.engine.totals import Totals
 from translate_svc.engine.validation import Abilities, validate
 from translate_svc.errors import ResourceExhausted
 
@@ -86,6 +87,21 @@ class AsyncEngine:
     def waiting_requests(self) -> int:
         """Requests that have no slots yet."""
         return self._mailbox.line
+
+    @property
+    def totals(self) -> Totals:
+        """What has been done so far; see there for how it may be read."""
+        return self._scheduler.totals
+
+    @property
+    def busy_slots(self) -> int:
+        """Rows of the text decoder in use, as of now."""
+        return len(self._scheduler.slot_owners)
+
+    @property
+    def slots(self) -> int:
+        """All rows of the text decoder."""
+        return self._limits.max_slots
 
     async def stop(self, *, drain: bool, deadline_s: float) -> bool:
         """Takes no more requests and ends the thread; with ``drain``, once those taken are done. Idempotent.

@@ -17,6 +17,17 @@ from translate_svc.types import Samples, StageTiming
 
 
 @dataclass(frozen=True, slots=True)
+class TextGuards:
+    """Which guards watch over a text; see ``engine.guards``. None unless asked for: then the text is what the
+    model decodes greedily, to its end or to the token limit.
+    """
+
+    repetition_stop: bool = False
+    length_stop: bool = False
+    script_check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SequenceSpec:
     """One target language of a request (the transcript is the source language as a target)."""
 
@@ -24,6 +35,7 @@ class SequenceSpec:
     speech: bool = False
     speaker_id: int = 0
     duration_factor: float = 1.0
+    guards: TextGuards = TextGuards()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,17 @@ class FinishStatus(enum.Enum):
 
     OK = "ok"
     EMPTY = "empty"  # the model said nothing: no text, hence no speech
-    TRUNCATED = "truncated"  # stopped at the token limit; what was said is delivered
+    TRUNCATED = "truncated"  # ended before the model ended it (see StopReason); what was said is delivered
     FAILED = "failed"
+
+
+class StopReason(enum.Enum):
+    """Why a text ended."""
+
+    END_OF_TEXT = "end_of_text"  # the model said so
+    TOKEN_LIMIT = "token_limit"  # nothing more fits a slot
+    REPETITION = "repetition"  # TextGuards.repetition_stop
+    LENGTH = "length"  # TextGuards.length_stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +92,18 @@ class TokenDecoded:
 
 @dataclass(frozen=True, slots=True)
 class TextFinished:
-    """The whole text; equals the concatenation of the deltas plus ``tail``, the last delta."""
+    """The whole text; equals the concatenation of the deltas plus ``tail``, the last delta.
+
+    ``unexpected_script``: ``TextGuards.script_check`` found it foreign; no speech follows.
+    """
 
     request_id: str
     sequence: int
     text: str
     tail: str
     tokens: int
-    truncated: bool
+    stop: StopReason = StopReason.END_OF_TEXT
+    unexpected_script: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from translate_svc.engine.detokenize import Tokenizer
 from translate_svc.engine.in_flight import InFlight
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.phase_queues import PhaseQueues
 from translate_svc.engine.plan import (
     Decoded,
@@ -28,12 +28,15 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceFinished,
+    StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.scripts import written_in_foreign_script
 from translate_svc.engine.sequence import Phase, RequestState, SequenceState, combined_status
+from translate_svc.engine.totals import Totals
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.types import SAMPLES_PER_UNIT
 
@@ -53,6 +56,7 @@ class Scheduler:
         self._in_flight: InFlight | None = None
         self._events: list[EngineEvent] = []
         self.admitted_requests = 0
+        self.totals = Totals()
 
     @property
     def has_work(self) -> bool:
@@ -170,6 +174,7 @@ class Scheduler:
         for failure in result.failures:
             self._take_failure(flight, failure)
         flight.check_settled()
+        self.totals.steps += 1
         events, self._events = self._events, []
         return events
 
@@ -185,10 +190,12 @@ class Scheduler:
         sequence.fed_tokens += 1
         if sequence.fed_tokens < len(sequence.token_ids):
             return  # the prompt is still being fed: its predictions are not text
-        ended = decoded.token_id == self.tokenizer.eos_token_id
-        if ended or sequence.fed_tokens == self.limits.max_slot_tokens:
-            # At the limit the prediction is dropped: T2U speaks only what was fed, and text equals speech.
-            self._finish_text(sequence, truncated=not ended)
+        stop = sequence.stop_before(
+            decoded.token_id, self.tokenizer.eos_token_id, self.limits.max_slot_tokens
+        )
+        if stop is not None:
+            # The prediction is dropped: T2U speaks only what was fed, and text equals speech.
+            self._finish_text(sequence, stop)
             return
         try:
             text = sequence.detokenizer.push(decoded.token_id)
@@ -200,15 +207,16 @@ class Scheduler:
             TokenDecoded(*sequence.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
         )
 
-    def _finish_text(self, sequence: SequenceState, truncated: bool) -> None:
-        sequence.truncated = truncated
+    def _finish_text(self, sequence: SequenceState, stop: StopReason) -> None:
+        sequence.stop = stop
+        spec = sequence.spec
         tail = sequence.detokenizer.finish()
         text = sequence.detokenizer.text
-        tokens = len(sequence.token_ids) - PROMPT_TOKENS
-        self._events.append(TextFinished(*sequence.key, text, tail, tokens, truncated))
+        foreign = spec.guards.script_check and written_in_foreign_script(text, spec.language)
+        self._events.append(TextFinished(*sequence.key, text, tail, sequence.text_tokens, stop, foreign))
         if not text.strip():
             self._finish(sequence, FinishStatus.EMPTY)
-        elif sequence.spec.speech:
+        elif spec.speech and not foreign:
             self._queues.start_text_to_unit(sequence)
         else:
             self._finish(sequence, sequence.spoken_status)
@@ -254,8 +262,6 @@ class Scheduler:
         if len(state.statuses) == len(state.sequences):
             request_id = state.request.request_id
             del self._requests[request_id]
-            self._events.append(
-                RequestFinished(
-                    request_id, combined_status(state.statuses), state.stage_timings(), state.error
-                )
-            )
+            combined = combined_status(state.statuses)
+            self.totals.count(state, combined)
+            self._events.append(RequestFinished(request_id, combined, state.stage_timings(), state.error))

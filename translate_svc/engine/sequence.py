@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from translate_svc.engine.detokenize import Detokenizer, Tokenizer
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.guards import is_loop, max_text_tokens
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -20,7 +21,7 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import FinishStatus, Request, SequenceSpec, SourceText
+from translate_svc.engine.request import FinishStatus, Request, SequenceSpec, SourceText, StopReason
 from translate_svc.types import StageTiming
 
 
@@ -45,7 +46,8 @@ class SequenceState:
     """One target language of a request.
 
     ``token_ids``: all that is to be fed, in order: ``</s>``, language, then every token decoded.
-    ``fed_tokens``: how many of them were. ``piece_start_unit``: where the next waveform piece begins.
+    ``fed_tokens``: how many of them were. ``length_stop_tokens``: text that the length guard lets through.
+    ``piece_start_unit``: where the next waveform piece begins.
     """
 
     key: SequenceKey
@@ -54,10 +56,11 @@ class SequenceState:
     detokenizer: Detokenizer
     credit_pieces: int
     attention: bool
+    length_stop_tokens: int
     phase: Phase = Phase.WAITING
     slot: int | None = None
     fed_tokens: int = 0
-    truncated: bool = False
+    stop: StopReason = StopReason.END_OF_TEXT
     units: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     piece_start_unit: int = 0
     pieces_made: int = 0
@@ -68,9 +71,27 @@ class SequenceState:
         return self.phase in TERMINAL_PHASES
 
     @property
+    def text_tokens(self) -> int:
+        """Tokens of the text so far."""
+        return len(self.token_ids) - PROMPT_TOKENS
+
+    @property
     def spoken_status(self) -> FinishStatus:
         """How a sequence that has text ends when nothing fails."""
-        return FinishStatus.TRUNCATED if self.truncated else FinishStatus.OK
+        return FinishStatus.OK if self.stop is StopReason.END_OF_TEXT else FinishStatus.TRUNCATED
+
+    def stop_before(self, token_id: int, eos_token_id: int, max_slot_tokens: int) -> StopReason | None:
+        """Why the text ends before ``token_id``, which was predicted to follow; None when it goes on."""
+        if token_id == eos_token_id:
+            return StopReason.END_OF_TEXT
+        if self.fed_tokens == max_slot_tokens:
+            return StopReason.TOKEN_LIMIT
+        guards = self.spec.guards
+        if guards.length_stop and self.text_tokens >= self.length_stop_tokens:
+            return StopReason.LENGTH
+        if guards.repetition_stop and is_loop(self.token_ids, token_id):
+            return StopReason.REPETITION
+        return None
 
     @property
     def held_slot(self) -> int:
@@ -125,9 +146,10 @@ class RequestState:
             KeyError: the tokenizer does not know a language.
         """
         is_text = isinstance(request.source, SourceText)
+        source = encoder_source(request, tokenizer)
         return cls(
             request,
-            encoder_source(request, tokenizer),
+            source,
             tuple(
                 SequenceState(
                     SequenceKey(request.request_id, index),
@@ -136,6 +158,7 @@ class RequestState:
                     Detokenizer(tokenizer),
                     limits.initial_credit_pieces,
                     request.source_times and not is_text,
+                    max_text_tokens(source),
                 )
                 for index, spec in enumerate(request.sequences)
             ),
