@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc import languages
-from translate_svc.audio.codecs import SERVED_ENCODINGS
+from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
@@ -144,8 +144,8 @@ class Service:
             max_targets=self._session_options.max_targets,
             max_utterance_ms=self._settings.max_utterance_ms,
             max_audio_chunk_bytes=self._session_options.max_audio_chunk_bytes,
-            input_encodings=SERVED_ENCODINGS,
-            output_encodings=SERVED_ENCODINGS,
+            input_encodings=served_encodings(),
+            output_encodings=served_encodings(),
         )
         return ServerInfo(metadata.version("translate-svc"), self._model, limits)
 

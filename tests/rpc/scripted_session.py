@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from translate_svc.audio import codecs
+from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, packaged
 from translate_svc.types import (
@@ -48,6 +48,7 @@ class ScriptedSession:
 
     def __init__(self, config: StreamConfig) -> None:
         self.config = config
+        self._decoder = chunk_decoder(config.input)
         self.gate = asyncio.Event()
         self.gate.set()
         self.received: list[ClientMessage] = []
@@ -74,7 +75,7 @@ class ScriptedSession:
             case AudioInput(data):
                 if len(data) > self.MAX_CHUNK_BYTES:
                     raise OutOfRange("is too large", field="audio.data")
-                self.samples += len(codecs.decode(data, self.config.input.encoding, field="audio.data"))
+                self.samples += len(self._decoder.decode(data, field="audio.data"))
             case SilenceInput(samples):
                 self.samples += samples
             case FinalizeInput():

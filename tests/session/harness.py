@@ -257,4 +257,4 @@ def _check_lanes(events: Sequence[SessionEvent]) -> None:
             final.add(place)
         if isinstance(event, SpeechChunk):
             assert event.start_sample == next_sample.get(place, 0)
-            next_sample[place] = event.start_sample + len(event.data) // 2
+            next_sample[place] = event.start_sample + event.sample_count

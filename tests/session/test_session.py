@@ -341,32 +341,6 @@ def test_an_utterance_that_means_nothing_is_empty() -> None:
     play(scenario())
 
 
-@pytest.mark.parametrize("output_rate_hz", [8_000, 16_000, 24_000, 44_100, 48_000])
-@pytest.mark.parametrize("encoding", [Encoding.PCM_S16LE, Encoding.PCM_F32LE])
-def test_speech_comes_in_the_negotiated_format(output_rate_hz: int, encoding: Encoding) -> None:
-    async def scenario() -> None:
-        stream = config()
-        stream = StreamConfig(stream.input, AudioFormat(encoding, output_rate_hz), stream.settings)
-        async with house() as home:
-            events = await converse(home.open(stream), chunks(utterances(2)))
-        width, scale = (2, 32_768) if encoding is Encoding.PCM_S16LE else (4, 1)
-        for number in range(2):
-            of_one = [chunk for chunk in of(events, SpeechChunk) if chunk.utterance_id == number]
-            place = 0
-            for chunk in of_one:
-                assert chunk.start_sample == place
-                place += len(chunk.data) // width
-            assert place == round(1.5 * output_rate_hz)
-            data = b"".join(chunk.data for chunk in of_one)
-            samples = np.frombuffer(data, "<i2" if width == 2 else "<f4").astype(float) / scale
-            middle = samples[output_rate_hz // 10 : -output_rate_hz // 10]
-            assert np.abs(middle - 0.25).max() < 1e-3, "no click where two pieces meet"
-            assert [chunk.final for chunk in of_one] == [False] * (len(of_one) - 1) + [True]
-        assert of(events, UtteranceDone)[0].usage.speech_ms == 1_500
-
-    play(scenario())
-
-
 @pytest.mark.parametrize("input_rate_hz", [8_000, 44_100, 48_000])
 def test_positions_count_at_the_input_rate(input_rate_hz: int) -> None:
     async def scenario() -> None:

@@ -95,10 +95,10 @@ def test_the_impossible_is_refused_by_its_field(
     ("changes", "error", "field"),
     [
         ({"input": AudioFormat(Encoding.PCM_S16LE, 7_999)}, OutOfRange, "config.input.sample_rate_hz"),
-        ({"input": AudioFormat(Encoding.OPUS, 48_000)}, Unsupported, "config.input.encoding"),
-        ({"input": AudioFormat(Encoding.PCM_S16LE, 16_000, 2)}, InvalidArgument, "config.input.channels"),
+        ({"input": AudioFormat(Encoding.OPUS, 16_000)}, InvalidArgument, "config.input.sample_rate_hz"),
+        ({"input": AudioFormat(Encoding.PCM_S16LE, 16_000, 2)}, InvalidArgument, "config.input.channel"),
         ({"output": AudioFormat(Encoding.PCM_S16LE, 48_001)}, OutOfRange, "config.output.sample_rate_hz"),
-        ({"output": AudioFormat(Encoding.MULAW, 8_000)}, Unsupported, "config.output.encoding"),
+        ({"output": AudioFormat(Encoding.MULAW, 8_000, 2)}, InvalidArgument, "config.output.channels"),
         ({"resume_token": b"x"}, Unsupported, "config.resume_token"),
     ],
 )

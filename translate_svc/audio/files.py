@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from translate_svc.audio.codecs import to_s16
+from translate_svc.audio.pcm import to_s16
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
@@ -33,5 +33,5 @@ def read_audio(path: Path) -> tuple[Samples, int]:
 
 
 def write_wav(path: Path, samples: Samples, sample_rate_hz: int) -> None:
-    """Write samples ``[n]`` as 16-bit mono WAV, clipped as ``codecs.encode`` does."""
+    """Write samples ``[n]`` as 16-bit mono WAV, clipped as ``pcm.to_s16`` does."""
     soundfile.write(path, to_s16(samples), sample_rate_hz, subtype="PCM_16", format="WAV")

@@ -97,16 +97,17 @@ class AsyncStream:
 
     async def send(self, audio: Audio) -> None:
         """Sends audio of any length; waits while the server takes none."""
-        for piece in self._audio.chunks(audio):
-            await self._write(AudioInput(piece))
+        await self._send(self._audio.chunks(audio))
 
     async def silence(self, samples: int) -> None:
         """Sends silence without its bytes."""
+        await self._send(self._audio.flush())
         self._audio.silence(samples)
         await self._write(SilenceInput(samples))
 
     async def finalize(self) -> None:
         """Ends the running utterance here."""
+        await self._send(self._audio.flush())
         await self._write(FinalizeInput())
 
     async def update(self, settings: StreamSettings) -> None:
@@ -119,6 +120,7 @@ class AsyncStream:
 
     async def end(self) -> None:
         """No more input. Go on iterating: what is in flight is still to come."""
+        await self._send(self._audio.flush())
         await self._write(EndInput(self._audio.total_samples))
         await self._kept(self._call.done_writing)
 
@@ -163,6 +165,10 @@ class AsyncStream:
             if not self._call.done():
                 self._feed_error = error
                 self._call.cancel()
+
+    async def _send(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            await self._write(AudioInput(piece))
 
     async def _next_event(self) -> SessionEvent | None:
         """The next event that is understood, or None at the end."""

@@ -104,16 +104,17 @@ class Stream:
 
     def send(self, audio: Audio) -> None:
         """Sends audio of any length; waits while the server takes none."""
-        for piece in self._audio.chunks(audio):
-            self._put(AudioInput(piece))
+        self._send(self._audio.chunks(audio))
 
     def silence(self, samples: int) -> None:
         """Sends silence without its bytes."""
+        self._send(self._audio.flush())
         self._audio.silence(samples)
         self._put(SilenceInput(samples))
 
     def finalize(self) -> None:
         """Ends the running utterance here."""
+        self._send(self._audio.flush())
         self._put(FinalizeInput())
 
     def update(self, settings: StreamSettings) -> None:
@@ -126,6 +127,7 @@ class Stream:
 
     def end(self) -> None:
         """No more input. Go on iterating: what is in flight is still to come."""
+        self._send(self._audio.flush())
         self._put(EndInput(self._audio.total_samples))
         self._outbound.finish()
 
@@ -167,6 +169,10 @@ class Stream:
             if self._call.is_active():
                 self._feed_error = error
                 self._call.cancel()
+
+    def _send(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self._put(AudioInput(piece))
 
     def _next_event(self) -> SessionEvent | None:
         """The next event that is understood, or None at the end."""

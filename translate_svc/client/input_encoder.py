@@ -2,60 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.audio import codecs
+from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.audio.encoded_chunk import EncodedChunk
+from translate_svc.audio.opus_packet import opus_packet_samples
+from translate_svc.audio.pcm import from_s16
+from translate_svc.audio.sample_codec import bytes_per_frame
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import AudioFormat, Encoding
+from translate_svc.types import AudioFormat, Encoding, Samples
 
 Audio = bytes | bytearray | memoryview | npt.NDArray[Any]
-"""Bytes in the declared input format, or samples ``[n]``: floats within [-1, 1], or 16-bit integers."""
+"""Bytes in the declared input format (Opus: one packet), or samples ``[n]``, of several channels
+``[n, channels]``: floats within [-1, 1], or 16-bit integers."""
 
 
 class InputEncoder:
-    """Encodes for one stream and counts the samples that it handed out."""
+    """Encodes for one stream and counts the samples that it handed out.
+
+    Opus goes in whole packets of 20 ms: what does not fill one is kept until more comes, or until ``flush``.
+    """
 
     def __init__(self, audio_format: AudioFormat, max_chunk_bytes: int) -> None:
-        self._encoding = audio_format.encoding
-        self._sample_bytes = codecs.bytes_per_sample(audio_format.encoding, field="config.input.encoding")
-        self._piece_bytes = max(max_chunk_bytes // self._sample_bytes, 1) * self._sample_bytes
+        self._channels = audio_format.channels
+        self._opus = audio_format.encoding is Encoding.OPUS
+        self._frame_bytes = 1 if self._opus else bytes_per_frame(audio_format)
+        self._piece_bytes = max(max_chunk_bytes // self._frame_bytes, 1) * self._frame_bytes
+        self._encoder = chunk_encoder(audio_format)
         self.total_samples = 0
 
     def chunks(self, audio: Audio) -> Iterator[bytes]:
-        """The bytes of ``audio``, cut at whole samples.
+        """The bytes of ``audio``, cut at whole samples of all channels, or at packets.
 
         Raises:
-            InvalidArgument: torn samples, more than one channel, NaN or infinity, an unsuitable dtype. Raised
-                before the first chunk.
+            InvalidArgument: torn samples, what is no Opus packet, another number of channels, NaN or
+                infinity, an unsuitable dtype. Raised before the first chunk.
+            Unsupported: samples are to be sent as Opus, and PyAV is not installed.
         """
-        data = self._encode(audio) if isinstance(audio, np.ndarray) else bytes(audio)
-        if len(data) % self._sample_bytes:
-            raise InvalidArgument(
-                f"{len(data)} bytes are no whole number of {self._sample_bytes}-byte samples",
-                field="audio.data",
-            )
-        for start in range(0, len(data), self._piece_bytes):
-            piece = data[start : start + self._piece_bytes]
-            self.total_samples += len(piece) // self._sample_bytes
-            yield piece
+        if isinstance(audio, np.ndarray):
+            yield from self._pieces(self._encoder.encode(self._samples(audio)))
+        elif self._opus:
+            yield from self._counted([bytes(audio)])
+        else:
+            yield from self._pieces(EncodedChunk(bytes(audio)))
+
+    def flush(self) -> Iterator[bytes]:
+        """What was kept back, filled up with silence; to be sent before what takes effect at its place."""
+        yield from self._pieces(self._encoder.flush())
 
     def silence(self, samples: int) -> None:
         """Counts samples that are sent without their bytes."""
         self.total_samples += samples
 
-    def _encode(self, samples: npt.NDArray[Any]) -> bytes:
-        if samples.ndim != 1:
-            raise InvalidArgument(f"must be mono, shape [n], not {samples.shape}", field="audio.data")
-        if samples.dtype == np.int16:
-            if self._encoding is Encoding.PCM_S16LE:
-                return samples.astype("<i2").tobytes()
-            return codecs.encode(samples.astype(np.float32) / np.float32(32768), self._encoding)
-        if samples.dtype.kind != "f":
-            raise InvalidArgument(f"must be floats or int16, not {samples.dtype}", field="audio.data")
-        if not np.isfinite(samples).all():
+    def _pieces(self, chunk: EncodedChunk) -> Iterator[bytes]:
+        if self._opus:
+            return self._counted(chunk.packets)
+        data = chunk.data
+        if len(data) % self._frame_bytes:
+            raise InvalidArgument(
+                f"{len(data)} bytes are no whole number of {self._frame_bytes}-byte samples",
+                field="audio.data",
+            )
+        return self._counted(
+            data[start : start + self._piece_bytes] for start in range(0, len(data), self._piece_bytes)
+        )
+
+    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self._opus:
+                self.total_samples += opus_packet_samples(piece, field="audio.data")
+            else:
+                self.total_samples += len(piece) // self._frame_bytes
+            yield piece
+
+    def _samples(self, audio: npt.NDArray[Any]) -> Samples:
+        if audio.shape[1:] != (() if self._channels == 1 else (self._channels,)) or audio.ndim == 0:
+            wanted = "[n]" if self._channels == 1 else f"[n, {self._channels}]"
+            raise InvalidArgument(f"must have the shape {wanted}, not {audio.shape}", field="audio.data")
+        if audio.dtype == np.int16:
+            return from_s16(audio)
+        if audio.dtype.kind != "f":
+            raise InvalidArgument(f"must be floats or int16, not {audio.dtype}", field="audio.data")
+        if not np.isfinite(audio).all():
             raise InvalidArgument("holds NaN or infinity", field="audio.data")
-        return codecs.encode(samples.astype(np.float32), self._encoding)
+        return audio.astype(np.float32)

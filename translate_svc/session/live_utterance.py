@@ -131,25 +131,27 @@ class LiveUtterance:
         )
 
     def speech(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
-        """The chunk that a piece makes; None while the output resampler keeps all of it."""
+        """The chunk that a piece makes; None while resampler and codec keep all of it."""
         sequence = self._sequences[piece.sequence]
         assert sequence.writer is not None, "pieces come only where speech was asked for"
         start_sample = sequence.writer.written_samples
-        data = sequence.writer.write(piece.samples, final=piece.final)
-        if not data and not piece.final:
+        chunk = sequence.writer.write(piece.samples, final=piece.final)
+        if not chunk.sample_count and not piece.final:
             return None
         if self._first_audio_ms is None:
             self._first_audio_ms = self._since_cut_ms(now_s)
         units, sequence.units = sequence.units, None
         rate = sequence.writer.sample_rate_hz
-        heard_s = playout.hear(now_s, (sequence.writer.written_samples - start_sample) / rate)
+        heard_s = playout.hear(now_s, chunk.sample_count / rate)
         lag_ms = self._since_cut_ms(heard_s) - start_sample * 1000 / rate
         return SpeechChunk(
             utterance_id=self.utterance_id,
             source=self.source,
             language=sequence.plan.spec.language,
             start_sample=start_sample,
-            data=data,
+            data=chunk.data,
+            packets=chunk.packets,
+            sample_count=chunk.sample_count,
             final=piece.final,
             units=units.units if units else (),
             character_durations=units.character_durations if units else (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from translate_svc.audio.codecs import check_format
+from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
@@ -54,13 +54,13 @@ class Negotiator:
         """A stream's configuration with every default filled in, and its first settings.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported: as ``settle`` and ``check_format``; a resume token is
-                not served yet. Names the field.
+            InvalidArgument, OutOfRange, Unsupported: as ``settle`` and the checks of formats; a resume
+                token is not served yet. Names the field.
         """
         if config.resume_token:
             raise Unsupported("is not served yet", field="config.resume_token")
-        check_format(config.input, field="config.input")
-        check_format(config.output, field="config.output")
+        check_input_format(config.input, field="config.input")
+        check_output_format(config.output, field="config.output")
         settled = self.settle(config.settings, "config.settings")
         return replace(config, settings=settled.settings), settled
 

@@ -57,7 +57,7 @@ class Results:
     * An utterance is *in flight* until the reader has taken its ``UtteranceDone``. That bounds what lies in
       the outbox, since the engine bounds what it delivers for one request.
     * A piece of speech costs a credit, which the engine gets back when the reader takes the chunk. Where the
-      output resampler keeps the whole piece, there is no chunk and the credit goes back at once.
+      output resampler and codec keep the whole piece, there is no chunk and the credit goes back at once.
     * A commit point is passed once all utterances before it are done: what a client learns of it comes after
       their last events.
 

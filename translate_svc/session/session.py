@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from translate_svc.audio.codecs import decode
+from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.engine.request import Engine
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable, Unsupported
 from translate_svc.session.admission import AdmissionSlot
@@ -100,6 +100,7 @@ class Session:
         self._parts = parts
         self._options = parts.options
         self._rate_hz = config.input.sample_rate_hz
+        self._decoder = chunk_decoder(config.input)
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._input = InputQueue(self._rate_hz * parts.options.max_queued_input_ms // 1000)
@@ -194,18 +195,24 @@ class Session:
         if self._ended:
             raise InvalidArgument("came after the end", field=field)
 
-    async def _enqueue(self, item: Queued) -> None:
+    async def _room(self) -> None:
         await self._input.room()
         if self._over is not None:
             raise self._over
+
+    async def _enqueue(self, item: Queued) -> None:
+        await self._room()
         self._input.put(item)
 
     async def _receive_audio(self, data: bytes) -> None:
         limit = self._options.max_audio_chunk_bytes
         if len(data) > limit:
             raise OutOfRange(f"holds more than {limit} bytes", field="audio.data")
-        samples = decode(data, self._config.input.encoding, field="audio.data")
-        await self._enqueue(QueuedAudio(samples, self._clock()))
+        arrived_s = self._clock()
+        # first, since a decoder may not hear what a caller that is cancelled here has not sent
+        await self._room()
+        samples = self._decoder.decode(data, field="audio.data")
+        self._input.put(QueuedAudio(samples, arrived_s))
         self._received_samples += len(samples)
 
     async def _receive_silence(self, samples: int) -> None:

@@ -1,0 +1,152 @@
+"""Opus by libopus: nothing lost, every position exact, what is broken contained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.audio.opus_signals import decoded, lag_samples, noise, packets_of, snr_db, spoken
+from translate_svc.audio.opus_decoder import OpusDecoder
+from translate_svc.audio.opus_encoder import OPUS_LOOKAHEAD_SAMPLES, PACKET_SAMPLES, OpusEncoder
+from translate_svc.audio.opus_packet import opus_packet_samples
+from translate_svc.errors import InvalidArgument
+
+WITHOUT_PAYLOAD = bytes([15 << 3])
+"""20 ms of full band that was lost, or not sent."""
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_comes_out_is_late_by_the_look_ahead(channels: int) -> None:
+    """Within a third of a sample of the 16 kHz that the codec works at: one of 48 kHz."""
+    mono = noise(48_000)
+    out = decoded(packets_of(np.stack([mono] * channels, axis=1)), channels, channels)
+    assert lag_samples(out, mono) == pytest.approx(OPUS_LOOKAHEAD_SAMPLES, abs=1)
+
+
+def test_the_encoder_says_the_same() -> None:
+    """Pre-skip, bytes 10 and 11 of the identification header (RFC 7845, section 5.1)."""
+    encoder = OpusEncoder()
+    encoder.encode(noise(PACKET_SAMPLES))
+    assert encoder._context is not None
+    header = encoder._context.extradata
+    assert header is not None
+    assert OPUS_LOOKAHEAD_SAMPLES == 312
+    assert int.from_bytes(header[10:12], "little") == OPUS_LOOKAHEAD_SAMPLES
+
+
+def test_speech_is_coded_as_speech() -> None:
+    """In the wideband mode of SILK (configuration 9: 20 ms), at about 24 kbit/s."""
+    speech = spoken()
+    packets = packets_of(speech)
+    assert {packet[0] >> 3 for packet in packets} == {9}
+    assert 18 < sum(map(len, packets)) * 8 * 48 / len(speech) < 28
+    assert snr_db(decoded(packets)[OPUS_LOOKAHEAD_SAMPLES:][: len(speech)], speech) > 5
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 2_500), max_size=8))
+def test_sample_counts_add_up_to_the_signal_however_it_is_chunked(sizes: list[int]) -> None:
+    """And each chunk's packets decode to what it says, look-ahead and padding not counted."""
+    signal = noise(sum(sizes))
+    encoder, decoder = OpusEncoder(), OpusDecoder()
+    start = told = came = 0
+    for size in [*sizes, None]:
+        chunk = encoder.flush() if size is None else encoder.encode(signal[start : start + size])
+        start += size or 0
+        came += sum(len(decoder.decode(packet, field="")) for packet in chunk.packets)
+        told += chunk.sample_count
+        assert all(opus_packet_samples(packet, field="") == PACKET_SAMPLES for packet in chunk.packets)
+        if size is not None:
+            assert told == max(came - OPUS_LOOKAHEAD_SAMPLES, 0)
+    assert told == len(signal)
+    assert (came == 0) == (told == 0)
+    assert told == 0 or told <= came - OPUS_LOOKAHEAD_SAMPLES < told + PACKET_SAMPLES
+
+
+def test_packets_do_not_depend_on_chunking() -> None:
+    signal = spoken()[:20_000]
+    encoder = OpusEncoder()
+    pieces = [encoder.encode(signal[start : start + 777]) for start in range(0, len(signal), 777)]
+    assert sum((piece.packets for piece in pieces), ()) + encoder.flush().packets == packets_of(signal)
+
+
+def test_the_last_sample_is_not_lost() -> None:
+    click = np.zeros(PACKET_SAMPLES * 3, np.float32)
+    click[-48:] = 0.8
+    out = decoded(packets_of(click))[OPUS_LOOKAHEAD_SAMPLES:][: len(click)]
+    assert np.square(out[-48:]).sum() > 0.5 * np.square(click).sum()
+
+
+def test_after_a_flush_the_next_signal_begins() -> None:
+    """With its own count and look-ahead, while one decoder hears both."""
+    encoder, decoder = OpusEncoder(), OpusDecoder()
+    for seed in range(2):
+        signal = noise(10_000, seed)
+        chunk = encoder.encode(signal) + encoder.flush()
+        assert chunk.sample_count == len(signal)
+        out = np.concatenate([decoder.decode(packet, field="") for packet in chunk.packets])
+        assert lag_samples(out, signal) == pytest.approx(OPUS_LOOKAHEAD_SAMPLES, abs=1)
+
+
+def test_each_channel_is_heard_by_itself() -> None:
+    left, right = spoken(), spoken()[::-1]
+    packets = packets_of(np.stack([left, right], axis=1))
+    for channel, own, other in ((1, left, right), (2, right, left)):
+        out = decoded(packets, 2, channel)[OPUS_LOOKAHEAD_SAMPLES:][: len(own)]
+        assert np.corrcoef(out, own)[0, 1] > 0.7
+        assert abs(np.corrcoef(out, other)[0, 1]) < 0.3
+
+
+def test_packets_of_another_number_of_channels_are_mixed_or_doubled() -> None:
+    """Stereo and mono alternate as the encoder likes; the declared format says what comes out."""
+    speech = spoken()
+    mono = packets_of(speech)
+    np.testing.assert_array_equal(decoded(mono, 2, 1), decoded(mono, 2, 2))
+    opposite = packets_of(np.stack([speech, -speech], axis=1))
+    assert np.square(decoded(opposite)).sum() < 0.1 * np.square(decoded(opposite, 2, 1)).sum()
+
+
+def test_a_frame_without_payload_is_concealed() -> None:
+    """What was lost is filled from what came before, and fades when nothing else comes."""
+    packets = packets_of(spoken())
+    decoder = OpusDecoder()
+    for packet in packets[:60]:
+        heard = decoder.decode(packet, field="")
+    filled = [decoder.decode(WITHOUT_PAYLOAD, field="") for _ in range(6)]
+    assert [len(each) for each in filled] == [PACKET_SAMPLES] * 6
+    loudness = [float(np.abs(each).max()) for each in (heard, *filled)]
+    assert loudness[1] > 0.1 * loudness[0]
+    assert loudness[-1] < 0.3 * loudness[1]
+    assert len(decoder.decode(packets[66], field="")) == PACKET_SAMPLES
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_damage_inside_of_a_packet_is_heard_not_refused(data: st.DataObject) -> None:
+    """Positions stay exact, and what comes after recovers."""
+    packets = list(packets_of(spoken()[:40_000]))
+    at = data.draw(st.integers(0, 10))
+    damaged = packets[at][:1] + data.draw(st.binary(min_size=1, max_size=200))
+    sound = decoded(tuple(packets))
+    out = decoded((*packets[:at], damaged, *packets[at + 1 :]))
+    assert len(out) == len(sound)
+    assert np.isfinite(out).all()
+    assert np.abs(out).max() <= 1
+    np.testing.assert_array_equal(out[: at * PACKET_SAMPLES], sound[: at * PACKET_SAMPLES])
+    recovered = slice((at + 25) * PACKET_SAMPLES, None)
+    assert np.abs(out[recovered] - sound[recovered]).max() < 0.1
+
+
+def test_what_is_no_packet_is_refused_and_changes_nothing() -> None:
+    packets = packets_of(spoken()[:10_000])
+    decoder = OpusDecoder()
+    out = []
+    for packet in packets:
+        for bad in (b"", b"\x03", b"\xff\xff\xff", bytes(1_277)):
+            with pytest.raises(InvalidArgument) as caught:
+                decoder.decode(bad, field="audio.data")
+            assert caught.value.field == "audio.data"
+        out.append(decoder.decode(packet, field="audio.data"))
+    np.testing.assert_array_equal(np.concatenate(out), decoded(packets))

@@ -1,0 +1,133 @@
+"""Linear PCM and G.711 as a stream's chunks: full scale, channels, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translate_svc.audio.chunk_decoder import chunk_decoder
+from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import AudioFormat, Encoding, Samples
+
+STATELESS = [Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW]
+
+
+def decode(data: bytes, encoding: Encoding, channels: int = 1, channel: int = 0) -> Samples:
+    return chunk_decoder(AudioFormat(encoding, 16_000, channels, channel)).decode(data, field="audio.data")
+
+
+def encode(samples: Samples, encoding: Encoding) -> bytes:
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    return chunk_encoder(AudioFormat(encoding, 16_000, channels)).encode(samples).data
+
+
+@given(st.binary(max_size=400).filter(lambda data: len(data) % 2 == 0))
+def test_s16_survives_the_round_trip(data: bytes) -> None:
+    assert encode(decode(data, Encoding.PCM_S16LE), Encoding.PCM_S16LE) == data
+
+
+def test_s16_is_little_endian_with_full_scale_at_32768() -> None:
+    samples = decode(b"\x00\x80\x00\x40\xff\x7f\x01\x00", Encoding.PCM_S16LE)
+    assert samples.dtype == np.float32
+    np.testing.assert_array_equal(samples, np.array([-32768, 16384, 32767, 1], dtype=np.float32) / 32768)
+
+
+@given(st.lists(st.floats(-1, 1, width=32), max_size=50))
+def test_f32_survives_the_round_trip(values: list[float]) -> None:
+    data = np.array(values, dtype="<f4").tobytes()
+    assert encode(decode(data, Encoding.PCM_F32LE), Encoding.PCM_F32LE) == data
+
+
+def test_f32_overshoot_is_clipped() -> None:
+    data = np.array([1.5, -1.25, 0.5], dtype="<f4").tobytes()
+    np.testing.assert_array_equal(
+        decode(data, Encoding.PCM_F32LE), np.array([1.0, -1.0, 0.5], dtype=np.float32)
+    )
+
+
+def test_s16_output_is_rounded_and_clipped() -> None:
+    samples = np.array([1.5, 1.0, -1.0, -7.0, 0.6 / 32768, -0.6 / 32768, 0.4 / 32768], dtype=np.float32)
+    written = np.frombuffer(encode(samples, Encoding.PCM_S16LE), dtype="<i2")
+    assert written.tolist() == [32767, 32767, -32768, -32768, 1, -1, 0]
+
+
+@pytest.mark.parametrize("encoding", STATELESS)
+def test_an_empty_chunk_is_no_samples(encoding: Encoding) -> None:
+    assert decode(b"", encoding).shape == (0,)
+    assert decode(b"", encoding, 3, 2).shape == (0,)
+    assert encode(np.zeros(0, dtype=np.float32), encoding) == b""
+
+
+@pytest.mark.parametrize("encoding", STATELESS)
+def test_decoded_samples_do_not_alias_the_bytes(encoding: Encoding) -> None:
+    decode(bytes(8), encoding)[0] = 1.0  # a read-only view would raise
+    assert decode(bytes(8), encoding)[0] != 1.0
+
+
+@pytest.mark.parametrize("encoding", STATELESS)
+@pytest.mark.parametrize("channels", [2, 8])
+def test_one_channel_of_several_is_heard(encoding: Encoding, channels: int) -> None:
+    """Interleaved, a sample of every channel in turn; positions count samples of one channel."""
+    spoken = np.linspace(-0.9, 0.9, 40 * channels, dtype=np.float32).reshape(40, channels)
+    data = encode(spoken, encoding)
+    for channel in range(1, channels + 1):
+        heard = decode(data, encoding, channels, channel)
+        alone = decode(encode(spoken[:, channel - 1], encoding), encoding)
+        np.testing.assert_array_equal(heard, alone)
+        assert np.abs(heard - spoken[:, channel - 1]).max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        pytest.param(b"\x00", Encoding.PCM_S16LE, id="odd s16"),
+        pytest.param(b"\x00" * 7, Encoding.PCM_F32LE, id="torn f32"),
+        pytest.param(np.array([0, np.nan], dtype="<f4").tobytes(), Encoding.PCM_F32LE, id="NaN"),
+        pytest.param(np.array([0, np.inf], dtype="<f4").tobytes(), Encoding.PCM_F32LE, id="infinity"),
+        pytest.param(np.array([0, 12_000], dtype="<f4").tobytes(), Encoding.PCM_F32LE, id="16-bit scale"),
+    ],
+)
+def test_bad_bytes_name_the_field(data: bytes, encoding: Encoding) -> None:
+    for field in ("audio.data", "clip.data"):
+        with pytest.raises(InvalidArgument) as caught:
+            chunk_decoder(AudioFormat(encoding, 16_000)).decode(data, field=field)
+        assert caught.value.field == field
+
+
+@pytest.mark.parametrize("encoding", STATELESS)
+def test_a_chunk_holds_whole_samples_of_all_channels(encoding: Encoding) -> None:
+    data = encode(np.zeros((2, 3), np.float32), encoding)
+    with pytest.raises(InvalidArgument, match=r"audio\.data"):
+        decode(data[: len(data) * 5 // 6], encoding, 3, 1)
+
+
+@pytest.mark.parametrize("encoding", STATELESS)
+@given(data=st.binary(max_size=200), sizes=st.lists(st.integers(1, 9), min_size=1))
+def test_chunking_never_shows(encoding: Encoding, data: bytes, sizes: list[int]) -> None:
+    sample_bytes = len(encode(np.zeros((1, 2), np.float32), encoding))
+    data = data[: len(data) // sample_bytes * sample_bytes]
+    if encoding is Encoding.PCM_F32LE:
+        values = np.nan_to_num(np.frombuffer(data, "<f4"), nan=0.5, posinf=0.5, neginf=-0.5)
+        data = np.clip(values, -2, 2).astype("<f4").tobytes()
+    decoder, start = chunk_decoder(AudioFormat(encoding, 16_000, 2, 2)), 0
+    pieces: list[Samples] = []
+    while start < len(data):
+        size = sizes[len(pieces) % len(sizes)] * sample_bytes
+        pieces.append(decoder.decode(data[start : start + size], field="audio.data"))
+        start += size
+    np.testing.assert_array_equal(
+        np.concatenate((np.zeros(0, np.float32), *pieces)), decode(data, encoding, 2, 2)
+    )
+
+
+@pytest.mark.parametrize("encoding", STATELESS)
+def test_an_encoder_keeps_nothing(encoding: Encoding) -> None:
+    encoder = chunk_encoder(AudioFormat(encoding, 8_000))
+    chunk = encoder.encode(np.zeros(7, np.float32))
+    assert (chunk.sample_count, chunk.packets) == (7, ())
+    assert encoder.flush().sample_count == 0
+    assert (chunk + chunk).sample_count == 14
+    assert (chunk + chunk).data == encode(np.zeros(14, np.float32), encoding)

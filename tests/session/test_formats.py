@@ -1,0 +1,185 @@
+"""A stream in every format, in and out: the same speech is found, and it comes back whole."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.session.harness import check_contract, clip, config, house, of, silence
+from tests.virtual_time import virtual_time
+from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.audio.speech_decoder import SpeechDecoder
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import (
+    AudioFormat,
+    AudioInput,
+    ClientMessage,
+    Closed,
+    Encoding,
+    EndInput,
+    Samples,
+    SessionEvent,
+    SilenceInput,
+    SpeechChunk,
+    SpeechEnded,
+    UtteranceDone,
+)
+
+S16, F32, MULAW, ALAW, OPUS = Encoding
+
+
+def _buzz(seconds: float, rate_hz: int) -> Samples:
+    """What ``AmplitudeVad`` takes for speech and a codec does not take away: a square wave of 200 Hz."""
+    time = np.arange(round(seconds * rate_hz))
+    return np.where(time * 400 // rate_hz % 2, 0.9, -0.9).astype(np.float32)
+
+
+def _recording(rate_hz: int) -> Samples:
+    """Two utterances of 1 s."""
+    return clip(*[_buzz(1, rate_hz), silence(1, rate_hz)] * 2)
+
+
+def _messages(samples: Samples, audio_format: AudioFormat) -> list[AudioInput]:
+    """``[n]`` or ``[n, channels]`` in chunks of 20 ms."""
+    encoder = chunk_encoder(audio_format)
+    step = audio_format.sample_rate_hz // 50
+    encoded = [encoder.encode(samples[start : start + step]) for start in range(0, len(samples), step)]
+    return [
+        AudioInput(part) for chunk in [*encoded, encoder.flush()] for part in (chunk.packets or (chunk.data,))
+    ]
+
+
+def _hear(
+    samples: Samples, audio_format: AudioFormat, output: AudioFormat | None = None
+) -> list[SessionEvent]:
+    """All events of a stream of ``samples``, which ends with the right count."""
+    stream = dataclasses.replace(config(), input=audio_format, output=output or config().output)
+    messages = [message for message in _messages(samples, audio_format) if message.data]
+    total = len(messages) * 960 if audio_format.encoding is OPUS else len(samples)
+
+    async def scenario() -> list[SessionEvent]:
+        async with house() as home:
+            session = home.open(stream)
+            for message in messages:
+                await session.receive(message)
+            await session.receive(EndInput(total))
+            return [event async for event in session.events()]
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    return events
+
+
+OUTPUTS = [
+    *(AudioFormat(S16, rate_hz) for rate_hz in (8_000, 16_000, 24_000, 44_100, 48_000)),
+    *(AudioFormat(F32, rate_hz) for rate_hz in (8_000, 16_000, 44_100)),
+    AudioFormat(MULAW, 8_000),
+    AudioFormat(ALAW, 8_000),
+    AudioFormat(MULAW, 16_000),
+    AudioFormat(OPUS, 48_000),
+]
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=lambda each: f"{each.encoding.value}-{each.sample_rate_hz}")
+def test_speech_comes_in_the_negotiated_format(output: AudioFormat) -> None:
+    """The scripted engine says 1.5 s of 0.25 an utterance; Opus takes off what does not swing."""
+    events = _hear(_recording(16_000), AudioFormat(S16, 16_000), output)
+    rate_hz = output.sample_rate_hz
+    for number in range(2):
+        of_one = [chunk for chunk in of(events, SpeechChunk) if chunk.utterance_id == number]
+        assert [chunk.final for chunk in of_one] == [False] * (len(of_one) - 1) + [True]
+        assert all(bool(chunk.packets) == (output.encoding is OPUS) for chunk in of_one)
+        decoder = SpeechDecoder(output)
+        samples = np.concatenate([decoder.decode(chunk) for chunk in of_one])
+        assert len(samples) == sum(chunk.sample_count for chunk in of_one) == round(1.5 * rate_hz)
+        if output.encoding is not OPUS:
+            middle = samples[rate_hz // 10 : -rate_hz // 10]
+            tolerance = 1e-3 if output.encoding in (S16, F32) else 0.01
+            assert np.abs(middle - 0.25).max() < tolerance, "no click where two pieces meet"
+    assert [done.usage.speech_ms for done in of(events, UtteranceDone)] == [1_500] * 2
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "tolerance_s"),
+    [
+        (AudioFormat(S16, 16_000), 0.0),
+        (AudioFormat(F32, 16_000), 0.0),
+        (AudioFormat(MULAW, 8_000), 0.0),
+        (AudioFormat(ALAW, 8_000), 0.0),
+        (AudioFormat(OPUS, 48_000), 0.04),
+    ],
+    ids=["s16", "f32", "mulaw", "alaw", "opus"],
+)
+def test_the_same_utterances_are_found_in_every_encoding(
+    audio_format: AudioFormat, tolerance_s: float
+) -> None:
+    """As in 16-bit samples at the same rate; what Opus adds is its look-ahead and a frame of the grid."""
+    recording = _recording(audio_format.sample_rate_hz)
+    expected = of(_hear(recording, AudioFormat(S16, audio_format.sample_rate_hz)), SpeechEnded)
+    found = of(_hear(recording, audio_format), SpeechEnded)
+    assert len(found) == len(expected) == 2
+    for one, other in zip(found, expected, strict=True):
+        for mine, theirs in (
+            (one.source.start, other.source.start),
+            (one.source.end, other.source.end),
+        ):
+            assert abs(mine - theirs) <= tolerance_s * audio_format.sample_rate_hz
+
+
+@pytest.mark.parametrize(("encoding", "channels"), [(S16, 2), (F32, 8), (MULAW, 3), (ALAW, 2), (OPUS, 2)])
+def test_the_channel_that_was_chosen_is_heard_and_no_other(encoding: Encoding, channels: int) -> None:
+    """One party speaks on the last channel, all others are silent; ``end`` counts samples of one channel."""
+    rate_hz = 48_000 if encoding is OPUS else 8_000
+    spoken = np.zeros((4 * rate_hz, channels), np.float32)
+    spoken[:, -1] = _recording(rate_hz)
+    for channel, utterances in ((channels, 2), (1, 0)):
+        events = _hear(spoken, AudioFormat(encoding, rate_hz, channels, channel))
+        assert len(of(events, SpeechEnded)) == utterances
+        assert of(events, Closed)[0].complete
+
+
+def test_a_packet_stands_for_what_its_framing_says() -> None:
+    """Lost or not sent, long or short: positions go on, beside silence that is sent as such."""
+    opus = AudioFormat(OPUS, 48_000)
+    lost_20_ms, lost_120_ms, lost_2_5_ms = bytes([9 << 3]), bytes([(9 << 3) | 3, 6]), bytes([16 << 3])
+    messages: list[ClientMessage] = [
+        *(AudioInput(packet) for packet in (lost_20_ms, lost_120_ms, lost_2_5_ms)),
+        SilenceInput(1_000),
+        AudioInput(lost_2_5_ms),
+        EndInput(960 + 5_760 + 120 + 1_000 + 120),
+    ]
+
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(dataclasses.replace(config(), input=opus))
+            for message in messages:
+                await session.receive(message)
+            assert of([event async for event in session.events()], Closed)[0].complete
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+@pytest.mark.parametrize("packet", [b"", b"\x03", bytes([9 << 3]) + bytes(1_276), bytes([(9 << 3) | 3, 7])])
+def test_what_is_no_packet_names_the_field_and_counts_for_nothing(packet: bytes) -> None:
+    opus = AudioFormat(OPUS, 48_000)
+    messages = _messages(_recording(48_000), opus)
+
+    async def scenario() -> None:
+        async with house() as home:
+            session = home.open(dataclasses.replace(config(), input=opus))
+            await session.receive(messages[0])
+            with pytest.raises(InvalidArgument) as caught:
+                await session.receive(AudioInput(packet))
+            assert caught.value.field == "audio.data"
+            for message in messages[1:]:
+                await session.receive(message)
+            await session.receive(EndInput(960 * len(messages)))
+            events = [event async for event in session.events()]
+        assert len(of(events, SpeechEnded)) == 2
+
+    with virtual_time() as runner:
+        runner.run(scenario())

@@ -1,0 +1,46 @@
+"""Linear PCM: wire values <-> float32 samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import Samples
+
+_S16_FULL_SCALE = 32_768.0
+_MAX_FLOAT_PEAK = 8.0
+"""18 dB above full scale: no overshoot of a filter, but a float stream in another scale."""
+
+
+def from_s16(values: npt.NDArray[np.integer]) -> Samples:
+    """16-bit values divided by 32768: within [-1, 1)."""
+    return values.astype(np.float32) / np.float32(_S16_FULL_SCALE)
+
+
+def to_s16(samples: Samples) -> npt.NDArray[np.int16]:
+    """Little-endian 16-bit values, rounded to nearest and clipped. The inverse of ``from_s16``."""
+    scaled = np.rint(samples * np.float32(_S16_FULL_SCALE))
+    clipped: npt.NDArray[np.int16] = np.clip(scaled, -_S16_FULL_SCALE, _S16_FULL_SCALE - 1).astype("<i2")
+    return clipped
+
+
+def from_f32(values: npt.NDArray[np.float32], *, field: str) -> Samples:
+    """Floats of a caller, clipped to [-1, 1].
+
+    Raises ``InvalidArgument`` that names ``field``: NaN, infinity, or floats so large that they are in
+    another scale.
+    """
+    samples = values.astype(np.float32)
+    if not np.isfinite(samples).all():
+        raise InvalidArgument("holds NaN or infinity", field=field)
+    if len(samples) and float(np.abs(samples).max()) > _MAX_FLOAT_PEAK:
+        raise InvalidArgument("is not in the scale of pcm_f32le, where full scale is 1.0", field=field)
+    return np.clip(samples, -1.0, 1.0)
+
+
+def to_f32(samples: Samples) -> npt.NDArray[Any]:
+    """Little-endian floats, as they are."""
+    return samples.astype("<f4")
