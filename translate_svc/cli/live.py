@@ -1,0 +1,199 @@
+"""``translate-svc live``: the microphone in, the translation out of the loudspeaker."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from translate_svc.audio.resampler import Resampler
+from translate_svc.cli.audio_device import AudioDevice
+from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.completion import complete_language, complete_model
+from translate_svc.cli.event_view import EventView
+from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.language_argument import label, match_language, match_languages
+from translate_svc.cli.sound_device import SoundDevice, list_devices
+from translate_svc.cli.text_view import TextView
+from translate_svc.languages import LanguageTable
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    Inspect,
+    Samples,
+    SpeechChunk,
+    StreamSettings,
+    TargetSettings,
+    UtteranceDone,
+)
+
+open_device: Callable[..., AbstractContextManager[AudioDevice]] = SoundDevice
+"""The audio device; whoever has no sound card may put another here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """What is to be translated."""
+
+    to: tuple[str, ...]
+    from_: str | None
+    transcript: bool
+    play: bool
+
+    def settings(self, table: LanguageTable) -> StreamSettings:
+        """Texts of all targets, speech of the first."""
+        targets = match_languages(self.to, table, "--to")
+        source = None if self.from_ is None else match_language(self.from_, table, "--from")
+        if self.play and not targets[0].speech_out:
+            raise WrongUsage(f"the model has no voice for {label(targets[0])}; use --no-play", field="--to")
+        return StreamSettings(
+            targets=tuple(
+                TargetSettings(target.code, speech=self.play and target is targets[0]) for target in targets
+            ),
+            source_language=None if source is None else source.code,
+            include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
+        )
+
+
+def live(
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="LANGUAGE[,...]",
+            help="Target languages: es, spa or Spanish. The first is spoken.",
+            autocompletion=complete_language,
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="LANGUAGE",
+            help="What is spoken. Default: not known.",
+            autocompletion=complete_language,
+        ),
+    ] = None,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="Show what was said too; needs --from.")
+    ] = False,
+    play: Annotated[bool, typer.Option(help="Play the translated speech.")] = True,
+    microphone: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
+    loudspeaker: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
+    devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Translate there. Default: in this process.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+) -> None:
+    """Translate what the microphone hears, as it is said.
+
+    Wear headphones, or use --no-play: a microphone that hears the loudspeaker translates the translation.
+    Ctrl-C ends the recording; what was said until then is still translated, unless there is a second one.
+    """
+    if devices:
+        Console(highlight=False).print(_device_table())
+        return
+    if not to:
+        raise WrongUsage("is needed", field="--to")
+    if transcript and from_ is None:
+        raise WrongUsage("needs --from", field="--transcript")
+    backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
+    talk = _Talk(tuple(to), from_, transcript, play)
+    try:
+        asyncio.run(_live(talk, backend, microphone, loudspeaker))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+async def _live(talk: _Talk, backend: Backend, microphone: str | None, loudspeaker: str | None) -> None:
+    console = Console(highlight=False)
+    settings = talk.settings(await backend.languages())
+    with open_device(microphone, loudspeaker, play=talk.play) as device:
+        rate_hz = device.input_rate_hz
+        async with backend.open() as translator, translator.stream(settings, rate_hz) as stream:
+            recording, speaker = _Recording(device), _Speaker(device)
+            console.print("Listening; Ctrl-C ends." + (" Wear headphones." if talk.play else ""))
+            with TextView(console) as view, _ended_by_interrupt(device):
+                shown = EventView(view, rate_hz, recording.end_ms, "it was said")
+                stream.feed(recording.blocks())
+                async for event in stream:
+                    shown.take(event, recording.now_ms())
+                    if isinstance(event, SpeechChunk):
+                        speaker.take(event)
+                await device.played()
+
+
+class _Recording:
+    """What the microphone hears, and when it was heard."""
+
+    def __init__(self, device: AudioDevice) -> None:
+        self._device = device
+        self._clock = asyncio.get_running_loop().time
+        self._began_s: float | None = None
+
+    async def blocks(self) -> AsyncIterator[Samples]:
+        """Until the device is told to stop."""
+        async for block in self._device.record():
+            if self._began_s is None:
+                self._began_s = self._clock() - len(block) / self._device.input_rate_hz
+            yield block
+
+    def now_ms(self) -> float:
+        """Since the recording began."""
+        return 0.0 if self._began_s is None else (self._clock() - self._began_s) * 1000
+
+    def end_ms(self, done: UtteranceDone) -> float:
+        """When an utterance had been said."""
+        return done.source.end * 1000 / self._device.input_rate_hz
+
+
+class _Speaker:
+    """Speech to the loudspeaker, at its rate."""
+
+    def __init__(self, device: AudioDevice) -> None:
+        self._device = device
+        self._resampler: Resampler | None = None
+
+    def take(self, chunk: SpeechChunk) -> None:
+        """The next chunk; utterances come one after the other."""
+        if self._resampler is None:
+            self._resampler = Resampler(INTERNAL_SAMPLE_RATE_HZ, self._device.output_rate_hz)
+        samples = np.frombuffer(chunk.data, "<i2").astype(np.float32) / np.float32(1 << 15)
+        self._device.play(self._resampler.push(samples))
+        if chunk.final:
+            self._device.play(self._resampler.flush())
+            self._resampler = None
+
+
+@contextmanager
+def _ended_by_interrupt(device: AudioDevice) -> Iterator[None]:
+    """The first Ctrl-C ends the recording, the second one everything."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    answers = iter((device.stop,))
+    loop.add_signal_handler(signal.SIGINT, lambda: next(answers, task.cancel)())
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _device_table() -> Table:
+    table = Table("number", "name", "microphone", "loudspeaker", "rate", box=None, pad_edge=False)
+    for device in list_devices():
+        able = ("yes" if device[f"max_{way}_channels"] else "-" for way in ("input", "output"))
+        table.add_row(str(device["index"]), device["name"], *able, f"{device['default_samplerate']:.0f} Hz")
+    return table
