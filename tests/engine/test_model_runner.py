@@ -193,6 +193,12 @@ def test_an_encoded_text_has_a_state_a_token() -> None:
     assert [each.encoder_frames for each in Scene().do(encode=items).encoded] == [len(each) for each in texts]
 
 
+def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
+    runner = new_runner("tiny", max_source_samples=16_000)
+    result = runner.execute(StepPlan(encode=(EncodeItem("a", (97, *(30,) * 62, 3), (0,)),)))
+    assert [each.encoder_frames for each in result.encoded] == [64]
+
+
 def test_attention_for_one_changes_nobodys_result() -> None:
     expected = healthy_answers("decode")
     asking = Scene()
