@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unsupported
@@ -29,6 +29,7 @@ from translate_svc.types import (
     SpeechStarted,
     StreamConfig,
     TextDelta,
+    TranslateCall,
     Usage,
     UtteranceDone,
     UtteranceStatus,
@@ -123,11 +124,51 @@ class ScriptedSession:
         self.say(UtteranceDone(number, source, UtteranceStatus.OK, Usage(utterances=1)))
 
 
+class ScriptedAnswer:
+    """Answers one call with two words and a chunk of speech a target, and ``UtteranceDone``.
+
+    Attributes:
+        script: what it says; exceptions are raised.
+        stop_before: waits before this index of the script until ``gate`` is set.
+        cancelled: set by ``cancel``.
+    """
+
+    def __init__(self, call: TranslateCall) -> None:
+        self.call = call
+        self.gate = asyncio.Event()
+        self.stop_before: int | None = None
+        self.cancelled = asyncio.Event()
+        self.script: list[SessionEvent | Exception] = []
+        source = SampleRange(0, 0)
+        for target in call.targets:
+            for index, word in enumerate(("uno", " dos")):
+                self.script.append(TextDelta(0, source, target.language, word, index == 1, transcript=False))
+            chunk = SpeechChunk(0, source, target.language, 0, b"\x01\x02" * 320, True, sample_count=320)
+            self.script.append(chunk)
+        self.script.append(UtteranceDone(0, source, UtteranceStatus.OK, Usage(utterances=1)))
+
+    async def events(self) -> AsyncIterator[SessionEvent]:
+        for index, event in enumerate(self.script):
+            if index == self.stop_before:
+                await self.gate.wait()
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    async def cancel(self) -> None:
+        self.cancelled.set()
+
+
 class ScriptedService:
-    """Opens scripted sessions, or refuses with ``refusal``."""
+    """Opens scripted sessions and answers, or refuses with ``refusal``.
+
+    ``on_answer`` is shown every answer before it begins.
+    """
 
     def __init__(self) -> None:
         self.sessions: list[ScriptedSession] = []
+        self.answers: list[ScriptedAnswer] = []
+        self.on_answer: Callable[[ScriptedAnswer], None] = lambda answer: None
         self.refusal: Exception | None = None
         self._opened = asyncio.Condition()
 
@@ -136,6 +177,14 @@ class ScriptedService:
             raise self.refusal
         self.sessions.append(ScriptedSession(config))
         return self.sessions[-1]
+
+    def translate(self, call: TranslateCall, tenant: str) -> ScriptedAnswer:
+        if self.refusal is not None:
+            raise self.refusal
+        answer = ScriptedAnswer(call)
+        self.on_answer(answer)
+        self.answers.append(answer)
+        return answer
 
     def languages(self) -> Iterable[Language]:
         return [language for language in packaged() if language.code in ("spa", "eng")]
