@@ -23,6 +23,7 @@ _BLOCK_MS = 100
 _TOLERATED_GAP_S = 0.1
 _MAX_GAP_S = 3_600.0
 _MICROSECONDS_PER_S = 1_000_000
+_FOREIGN = "is not an audio or video file that FFmpeg can read"
 
 
 @contextmanager
@@ -47,10 +48,12 @@ def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
     except PermissionError:
         raise InvalidArgument("may not be read", field=name) from None
     except (av.FFmpegError, ValueError):
-        raise InvalidArgument("is not an audio or video file that FFmpeg can read", field=name) from None
+        raise InvalidArgument(_FOREIGN, field=name) from None
     with container:
         if not container.streams.audio:
-            raise InvalidArgument("has no audio stream", field=name)
+            # FFmpeg takes some files without any stream for one of its raw formats
+            problem = "has no audio stream" if container.streams.video else _FOREIGN
+            raise InvalidArgument(problem, field=name)
         stream = container.streams.audio[0]
         # PyAV leaves it None for a codec that this FFmpeg lacks
         if stream.codec_context is None or not stream.rate:

@@ -1,0 +1,177 @@
+"""Any container in: rate, length, place in time, damage, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.media import write_media
+from translate_svc.audio.containers import open_media
+from translate_svc.audio.files import read_audio
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import Samples
+
+CLIP = Path(__file__).parents[1] / "data" / "eng_1.flac"
+
+
+@pytest.fixture(scope="module")
+def clip() -> tuple[Samples, int]:
+    return read_audio(CLIP)
+
+
+def _read(path: Path) -> tuple[Samples, int]:
+    with open_media(path) as media:
+        return np.concatenate(list(media.blocks())), media.sample_rate_hz
+
+
+def _best_shift_ms(found: Samples, rate_hz: int, clip: tuple[Samples, int]) -> float:
+    """How much later than the clip ``found`` is, by the loudness of 10 ms pieces."""
+
+    def loudness(samples: Samples, rate: int) -> Samples:
+        piece = rate // 100
+        count = len(samples) // piece
+        means: Samples = np.abs(samples[: count * piece]).reshape(count, piece).mean(axis=1)
+        return means
+
+    ours, theirs = loudness(found, rate_hz), loudness(*clip)
+    return float(10 * (np.argmax(np.correlate(ours, theirs, "full")) - len(theirs) + 1))
+
+
+def test_lossless_audio_comes_out_bit_for_bit_in_blocks_of_about_100_ms(clip: tuple[Samples, int]) -> None:
+    with open_media(CLIP) as media:
+        blocks = list(media.blocks())
+        assert media.sample_rate_hz == clip[1]
+        assert media.duration_ms == len(clip[0]) * 1000 // clip[1]
+        assert media.damage is None
+    np.testing.assert_array_equal(np.concatenate(blocks), clip[0])
+    assert max(map(len, blocks)) < 0.4 * clip[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "codec_rate_hz", "heard_rate_hz"),
+    [
+        ("a.mp3", "libmp3lame", 44_100, 44_100),
+        ("a.m4a", "aac", 44_100, 44_100),
+        ("a.ogg", "libopus", 48_000, 48_000),
+        ("a.wav", "pcm_s24le", 96_000, 48_000),
+    ],
+)
+def test_stereo_of_any_codec_is_mixed_to_one_channel_in_its_place(
+    tmp_path: Path,
+    clip: tuple[Samples, int],
+    name: str,
+    codec: str,
+    codec_rate_hz: int,
+    heard_rate_hz: int,
+) -> None:
+    path = write_media(tmp_path / name, *clip, codec=codec, codec_rate_hz=codec_rate_hz)
+    samples, rate_hz = _read(path)
+    assert rate_hz == heard_rate_hz
+    assert len(samples) / rate_hz == pytest.approx(len(clip[0]) / clip[1], abs=0.06)
+    assert _best_shift_ms(samples, rate_hz, clip) == 0
+    assert np.abs(samples).max() == pytest.approx(np.abs(clip[0]).max(), rel=0.2), "mixed, not added up"
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "libopus"), ("a.ts", "aac")])
+def test_sound_that_begins_later_than_the_picture_keeps_its_place(
+    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str
+) -> None:
+    path = write_media(tmp_path / name, *clip, codec=codec, codec_rate_hz=48_000, picture=True, starts_s=1.5)
+    samples, rate_hz = _read(path)
+    assert _best_shift_ms(samples, rate_hz, clip) == pytest.approx(1_500, abs=10)
+    assert np.abs(samples[: int(1.4 * rate_hz)]).max() < 1e-3
+
+
+def test_a_stream_that_cannot_seek_is_read_too(clip: tuple[Samples, int]) -> None:
+    class Pipe(io.RawIOBase):
+        data = io.BytesIO(CLIP.read_bytes())
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            return self.data.read(size)
+
+        def seekable(self) -> bool:
+            return False
+
+    with open_media(Pipe(), "a pipe") as media:  # type: ignore[arg-type]
+        samples = np.concatenate(list(media.blocks()))
+    np.testing.assert_array_equal(samples, clip[0])
+
+
+def test_what_cannot_be_decoded_is_counted_and_silent_and_the_rest_stays_in_place(
+    tmp_path: Path, clip: tuple[Samples, int]
+) -> None:
+    path = write_media(tmp_path / "a.mp4", *clip, codec="aac", codec_rate_hz=44_100)
+    whole, rate_hz = _read(path)
+    data = bytearray(path.read_bytes())
+    middle = data.index(b"mdat") + 4 + len(data) // 3
+    data[middle : middle + len(data) // 10] = np.random.default_rng(0).bytes(len(data) // 10)
+    path.write_bytes(data)
+    with open_media(path) as media:
+        samples = np.concatenate(list(media.blocks()))
+        assert media.damage is not None
+        assert "packets could not be decoded, the first at" in media.damage
+    assert len(samples) == len(whole)
+    tail = slice(-rate_hz // 2, None)
+    np.testing.assert_allclose(samples[tail], whole[tail], atol=1e-3)
+
+
+def test_a_stream_whose_format_changes_midway_goes_on(tmp_path: Path, clip: tuple[Samples, int]) -> None:
+    first = write_media(tmp_path / "1.mp3", *clip, codec="libmp3lame", codec_rate_hz=44_100)
+    second = write_media(tmp_path / "2.mp3", *clip, codec="libmp3lame", codec_rate_hz=22_050, layout="mono")
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    samples, rate_hz = _read(joined)
+    assert rate_hz == 44_100
+    assert len(samples) / rate_hz == pytest.approx(2 * len(clip[0]) / clip[1], abs=0.3)
+
+
+def test_ten_minutes_are_read_without_holding_them(tmp_path: Path) -> None:
+    path = tmp_path / "long.flac"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=8_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        for minute in range(10):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 480_000), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 8_000, minute * 480_000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    tracemalloc.start()
+    with open_media(path) as media:
+        total = sum(map(len, media.blocks()))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total == 600 * 8_000
+    assert peak_bytes < 2_000_000, "whole, it would take 19 MB"
+
+
+def test_what_holds_no_audio_is_refused_by_name(tmp_path: Path) -> None:
+    silent_film = tmp_path / "film.mp4"
+    with av.open(str(silent_film), "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        assert isinstance(video, av.VideoStream)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
+        container.mux(video.encode(None))
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Sir or Madam,\n" * 100)
+    # a playlist may not reach out of this machine
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
+    for path, said in (
+        (silent_film, "has no audio stream"),
+        (letter, "is not an audio or video file that FFmpeg can read"),
+        (playlist, "is not an audio or video file that FFmpeg can read"),
+        (tmp_path, "is a directory"),
+        (tmp_path / "absent.wav", "no such file"),
+    ):
+        with pytest.raises(InvalidArgument, match=said) as refused, open_media(path):
+            pass
+        assert refused.value.field == str(path)
