@@ -79,11 +79,11 @@ def tiny_config(**overrides: Any) -> Any:
     return transformers.SeamlessM4Tv2Config(**(fields | overrides))
 
 
-def build_tiny_checkpoint(folder: Path, *, max_shard_size: str = "1GB") -> Path:
-    """Writes the checkpoint into ``folder``, which is created, and returns it."""
+def build_tiny_checkpoint(folder: Path, *, max_shard_size: str = "1GB", **overrides: Any) -> Path:
+    """Writes the checkpoint into ``folder``, which is created, and returns it; ``overrides`` as above."""
     folder.mkdir(parents=True, exist_ok=True)
     pieces = _write_tokenizer(folder)
-    model = _model(tiny_config())
+    model = _model(tiny_config(**overrides))
     model.generation_config = _generation_config(pieces)
     model.save_pretrained(folder, max_shard_size=max_shard_size)
     transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)

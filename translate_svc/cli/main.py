@@ -11,6 +11,8 @@ import typer
 from translate_svc.cli.demo import demo
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, WrongUsage
 from translate_svc.cli.languages import languages
+from translate_svc.cli.models import app as models_app
+from translate_svc.cli.pull import pull
 from translate_svc.cli.serve import serve
 from translate_svc.cli.top import top
 from translate_svc.cli.translate import translate
@@ -28,6 +30,8 @@ app.command()(serve)
 app.command()(translate)
 app.command()(languages)
 app.command()(top)
+app.command()(pull)
+app.add_typer(models_app, name="models")
 app.command()(demo)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
-
-SINGLE_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
+from translate_svc.models.weight_index import INDEX_FILE, SINGLE_FILE, weight_files
 
 _HOST = torch.device("cpu")
 _MAPPED_ELEMENTS = 8 << 20
@@ -43,7 +40,7 @@ class WeightFiles:
         self._folder = folder
         self._file_of: dict[str, str] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
-        for file in self._files():
+        for file in weight_files(folder):
             with self._open(file) as tensors:
                 for name in tensors.keys():  # noqa: SIM118 - not a mapping
                     self._file_of[name] = file
@@ -117,23 +114,6 @@ class WeightFiles:
     def _index_or_single(self) -> str:
         return INDEX_FILE if (self._folder / INDEX_FILE).is_file() else SINGLE_FILE
 
-    def _files(self) -> list[str]:
-        if not (self._folder / INDEX_FILE).is_file():
-            if not (self._folder / SINGLE_FILE).is_file():
-                raise CheckpointError("is missing (weights must be safetensors)", field=SINGLE_FILE)
-            return [SINGLE_FILE]
-        try:
-            weight_map = json.loads((self._folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
-            files = sorted(set(weight_map.values()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError("is not an index of safetensors files", field=INDEX_FILE) from error
-        for file in files:
-            if not isinstance(file, str) or Path(file).name != file:
-                raise CheckpointError("names a file outside the directory", field=INDEX_FILE)
-            if not (self._folder / file).is_file():
-                raise CheckpointError(f"is missing, {INDEX_FILE} names it", field=file)
-        return files
-
     def _open(self, file: str, device: torch.device = _HOST) -> safe_open:
         try:
             return safe_open(self._folder / file, framework="pt", device=str(device))
@@ -143,7 +123,7 @@ class WeightFiles:
 
 def _take(tensors: safe_open, name: str, file: str, device: torch.device, dtype: torch.dtype) -> Tensor:
     """A copy of one tensor that shares nothing with the mapped file."""
-    stored: Tensor = tensors.get_tensor(name)
+    stored: Tensor = tensors.get_tensor(name)  # type: ignore[no-untyped-call]
     # not isfinite().all(), which needs as much memory again
     if stored.numel() and not all(torch.isfinite(bound) for bound in torch.aminmax(stored)):
         raise CheckpointError(f"{name} holds values that are not finite", field=file)

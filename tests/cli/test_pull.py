@@ -1,0 +1,106 @@
+"""``translate-svc pull`` and ``models`` as a person meets them: the command, a hub, a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import ROOT, environment
+from tests.fake_hub import COMMIT, FakeHub
+from tests.published_layout import HUB_ID, build_published_layout
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+    folder = build_published_layout(tmp_path_factory.mktemp("hub") / "published")
+    with FakeHub(folder, HUB_ID).serve() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Filled by the first test that pulls; the others look at it."""
+    return tmp_path_factory.mktemp("cache") / "models"
+
+
+def run(hub: FakeHub, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+    """``typed`` is what a person types at a terminal; None: there is none."""
+    command = [sys.executable, "-m", "translate_svc", *arguments]
+    variables = environment({"HF_ENDPOINT": hub.endpoint})
+    terminal, standard_input = pty.openpty()
+    try:
+        os.write(terminal, (typed or "").encode())
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL if typed is None else standard_input,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=variables,
+            check=False,
+        )
+    finally:
+        os.close(standard_input)
+        os.close(terminal)
+
+
+def test_without_a_terminal_and_without_the_flag_nothing_is_downloaded(hub: FakeHub, cache: Path) -> None:
+    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache))
+    assert done.returncode == 1
+    assert "cc-by-nc-4.0; not for commercial use" in done.stdout
+    assert done.stderr == "translate-svc: to accept it without a terminal: --accept-license\n"
+    assert not cache.exists()
+
+
+def test_at_a_terminal_no_is_the_answer_that_is_taken_for_granted(hub: FakeHub, cache: Path) -> None:
+    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache), typed="\n")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "Do you accept it? [y/N]" in done.stdout
+    assert "Nothing was downloaded." in done.stdout
+    assert not cache.exists()
+
+
+def test_what_the_hub_refuses_is_one_line(hub: FakeHub, cache: Path) -> None:
+    done = run(hub, "pull", "facebook/absent", "--model-cache", str(cache), "--accept-license")
+    assert done.returncode == 1
+    assert done.stderr.startswith("translate-svc: facebook/absent: is not on http://127.0.0.1")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_model_is_pulled_listed_and_verified(hub: FakeHub, cache: Path) -> None:
+    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache), typed="y\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"translate-svc serve --model {HUB_ID}" in done.stdout
+    again = run(hub, "pull", HUB_ID, "--model-cache", str(cache), "--accept-license")
+    assert again.returncode == 0
+    assert "Already in" in again.stdout
+
+    (listed,) = json.loads(run(hub, "models", "--model-cache", str(cache), "--json").stdout)
+    assert (listed["name"], listed["revision"], listed["license"]) == (HUB_ID, COMMIT, "cc-by-nc-4.0")
+    assert (listed["speech_languages"], listed["verified"]) == (["eng", "spa"], "verified")
+
+    folder = cache / "facebook--seamless-m4t-v2-large"
+    verified = run(hub, "models", "verify", HUB_ID, "--model-cache", str(cache))
+    assert (verified.returncode, verified.stderr) == (0, "")
+    weights = folder / "model-00002-of-00002.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    damaged = run(hub, "models", "verify", HUB_ID, "--model-cache", str(cache))
+    assert damaged.returncode == 1
+    assert damaged.stderr.startswith(f"translate-svc: {weights.name}: differs from its sha256")
+    table = run(hub, "models", "--model-cache", str(cache)).stdout
+    assert "differs from its sha256" in " ".join(table.split())
+
+
+def test_a_model_that_was_not_pulled_is_told_with_the_command(hub: FakeHub, tmp_path: Path) -> None:
+    done = run(hub, "serve", "--model", HUB_ID, "--model-cache", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"to download it: translate-svc pull {HUB_ID}\n")
+    nothing = run(hub, "models", "--model-cache", str(tmp_path))
+    assert (nothing.returncode, "translate-svc pull" in nothing.stdout) == (0, True)

@@ -1,0 +1,87 @@
+"""``translate-svc pull``: a published checkpoint into the model cache, once its licence is accepted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from translate_svc.cli.exit_codes import EXIT_ERROR
+from translate_svc.config import Settings
+
+if TYPE_CHECKING:
+    from translate_svc.models.hub import PullPlan
+
+
+def pull(
+    hub_id: Annotated[str, typer.Argument(help="For example facebook/seamless-m4t-v2-large.")],
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+    accept_license: Annotated[
+        bool, typer.Option("--accept-license", help="Accept the model's licence without being asked.")
+    ] = False,
+) -> None:
+    """Download a model from a Hugging Face hub, verify it and keep it for --model.
+
+    Only safetensors, JSON, the SentencePiece model and the card are downloaded, never a pickle. A pull that
+    was cut short goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN a token of yours.
+    """
+    # here, for they need the extra "server"
+    from translate_svc.models.hub import Hub
+    from translate_svc.models.pull import pull as download
+    from translate_svc.models.pull import pulled
+
+    console = Console(highlight=False)
+    cache = Path(Settings.load({"model_cache": model_cache}).model_cache)
+    hub = Hub()
+    plan = hub.plan(hub_id, revision)
+    console.print(f"{hub_id} at {plan.revision[:12]}: {len(plan.files)} files, {plan.size / 1e9:.2f} GB")
+    _say_license(console, plan)
+    if not accept_license and not _accepted():
+        console.print("Nothing was downloaded.")
+        raise typer.Exit(EXIT_ERROR)
+
+    if pulled(plan, cache):
+        console.print(f"Already in {cache}, verified.")
+    else:
+        with _progress(console) as progress:
+            task = progress.add_task("downloading", total=plan.size)
+            path = download(hub, plan, cache, lambda count: progress.advance(task, count))
+        console.print(f"Verified, in {path}.", soft_wrap=True)
+    console.print(f"Serve it: translate-svc serve --model {hub_id}", soft_wrap=True)
+
+
+def _say_license(console: Console, plan: PullPlan) -> None:
+    page = f"{plan.endpoint}/{plan.hub_id}"
+    if not plan.license:
+        console.print(f"[bold]Its card states no licence.[/bold] Read {page} first.", soft_wrap=True)
+        return
+    use = "; [bold]not for commercial use[/bold]" if _is_non_commercial(plan.license) else ""
+    console.print(f"Licence: [bold]{plan.license}[/bold]{use}. It is its publisher's: {page}", soft_wrap=True)
+
+
+def _is_non_commercial(license: str) -> bool:
+    return "nc" in license.lower().split("-")
+
+
+def _accepted() -> bool:
+    if not sys.stdin.isatty():
+        print("translate-svc: to accept it without a terminal: --accept-license", file=sys.stderr)
+        return False
+    return typer.confirm("Do you accept it?", default=False)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    return Progress(TextColumn("{task.description}"), *columns, console=console)
