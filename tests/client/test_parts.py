@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc import errors, wire
+from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.client.event_order import stream_order
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import InputEncoder
@@ -28,7 +29,7 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 S16 = AudioFormat(Encoding.PCM_S16LE, 16_000)
 F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
 
-HEAVY = ("torch", "transformers", "onnxruntime", "sentencepiece", "soxr")
+HEAVY = ("torch", "transformers", "onnxruntime", "sentencepiece", "soxr", "soundfile", "av")
 
 
 def test_importing_the_client_loads_no_model_library() -> None:
@@ -74,6 +75,44 @@ class TestInputEncoder:
             list(encoder.chunks(audio))
         assert caught.value.field == "audio.data"
         assert encoder.total_samples == 0
+
+    @pytest.mark.parametrize("encoding", [Encoding.PCM_S16LE, Encoding.MULAW, Encoding.ALAW])
+    def test_samples_of_several_channels_are_interleaved_and_counted_once(self, encoding: Encoding) -> None:
+        audio_format = AudioFormat(encoding, 8_000, channels=2, channel=2)
+        samples = np.linspace(-0.5, 0.5, 80, dtype=np.float32).reshape(40, 2)
+        encoder = InputEncoder(audio_format, 16)
+        pieces = list(encoder.chunks(samples))
+        assert max(map(len, pieces)) <= 16
+        assert encoder.total_samples == 40
+        decoder = chunk_decoder(audio_format)
+        heard = np.concatenate([decoder.decode(piece, field="") for piece in pieces])
+        np.testing.assert_allclose(heard, samples[:, 1], atol=0.02)
+        for wrong in (samples[:, 0], samples[:, :1], np.zeros((3, 3)), np.zeros((2, 2, 2)), np.float32(0.5)):
+            with pytest.raises(errors.InvalidArgument):
+                list(encoder.chunks(np.asarray(wrong)))
+        assert encoder.total_samples == 40
+
+    @pytest.mark.parametrize("channels", [1, 2])
+    def test_opus_goes_in_packets_of_20_ms_and_flush_lets_nothing_back(self, channels: int) -> None:
+        encoder = InputEncoder(AudioFormat(Encoding.OPUS, 48_000, channels, channels), 16)
+        shape = (500,) if channels == 1 else (500, channels)
+        sent = [list(encoder.chunks(np.full(shape, 0.1))) for _ in range(4)]
+        assert [len(pieces) for pieces in sent] == [0, 1, 0, 1]
+        assert encoder.total_samples == 1_920
+        assert len(list(encoder.flush())) == 1  # 80 samples and the look-ahead
+        assert encoder.total_samples == 2_880
+        assert list(encoder.flush()) == []
+
+    def test_bytes_of_opus_are_one_packet(self) -> None:
+        encoder = InputEncoder(AudioFormat(Encoding.OPUS, 48_000), 16)
+        long = bytes([(9 << 3) | 3, 6]) + bytes(60)
+        assert list(encoder.chunks(memoryview(long))) == [long]
+        assert encoder.total_samples == 5_760
+        for wrong in (b"", b"\x03"):
+            with pytest.raises(errors.InvalidArgument) as caught:
+                list(encoder.chunks(wrong))
+            assert caught.value.field == "audio.data"
+        assert encoder.total_samples == 5_760
 
 
 class TestEventOrder:

@@ -15,7 +15,8 @@ import pytest_asyncio
 
 from translate_svc import errors
 from translate_svc.audio.files import read_audio
-from translate_svc.client import AsyncClient, AsyncStream
+from translate_svc.audio.resampler import resample
+from translate_svc.client import AsyncClient, AsyncStream, SpeechDecoder
 from translate_svc.config import Settings
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
@@ -167,14 +168,38 @@ async def test_what_cannot_be_had_is_refused_by_the_name_of_its_field(
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("encoding", [Encoding.MULAW, Encoding.ALAW, Encoding.OPUS])
-async def test_an_output_that_is_not_served_is_unsupported(client: AsyncClient, encoding: Encoding) -> None:
-    with pytest.raises(errors.Unsupported) as caught:
-        async with client.stream(
-            targets=["spa"], sample_rate_hz=16_000, output=AudioFormat(encoding, 16_000)
-        ):
-            pytest.fail("opened")
-    assert caught.value.field == "config.output.encoding"
+async def test_samples_are_sent_and_heard_as_opus(client: AsyncClient) -> None:
+    """Two channels, of which one is spoken on; cut by ``finalize`` in the middle of a packet."""
+    opus = AudioFormat(Encoding.OPUS, 48_000)
+    spoken = resample(clip("eng_1"), 16_000, 48_000)
+    both = np.stack([np.zeros_like(spoken), spoken], axis=1)
+    async with client.stream(
+        source="eng",
+        targets=["spa"],
+        sample_rate_hz=48_000,
+        encoding="opus",
+        channels=2,
+        channel=2,
+        output=opus,
+        segmentation="manual",
+    ) as stream:
+        for start in range(0, len(both), 7_000):
+            await stream.send(both[start : start + 7_000])
+        await stream.finalize()
+        await stream.silence(1_000)
+        await stream.end()
+        sent_samples = stream.total_samples
+        events = [event async for event in stream]
+    assert 0 < sent_samples - len(spoken) - 1_000 < 960 + 312
+    assert text_of(events) == "El aeropuerto está frente al parque."
+    decoder = SpeechDecoder(opus)
+    speech = [decoder.decode(event) for event in events if isinstance(event, SpeechChunk)]
+    done, of_silence = (event for event in events if isinstance(event, UtteranceDone))
+    assert (done.status, of_silence.status) == (UtteranceStatus.OK, UtteranceStatus.EMPTY)
+    assert done.usage.speech_ms == round(sum(map(len, speech)) / 48) > 1_000
+    assert np.abs(np.concatenate(speech)).max() > 0.05
+    assert isinstance(events[-1], Closed)
+    assert events[-1].complete
 
 
 async def test_no_room_is_told_with_a_time(client: AsyncClient) -> None:
@@ -226,4 +251,4 @@ async def test_languages_and_model_are_the_checkpoints(client: AsyncClient) -> N
     info = await client.info()
     assert info.model.name
     assert info.model.revision
-    assert info.limits.input_encodings == (Encoding.PCM_S16LE, Encoding.PCM_F32LE)
+    assert info.limits.input_encodings == info.limits.output_encodings == tuple(Encoding)
