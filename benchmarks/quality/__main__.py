@@ -24,8 +24,8 @@ async def measure_all(model: str, count: int) -> tuple[list[SpeechFigures], list
     some = max(1, count // 3)
     async with Service.start(Settings(model=model)) as service:
         speech = [
-            *await measure_speech(service, "one sentence", speech_set("one", count), speech=True),
-            *await measure_speech(service, "two or three sentences", speech_set("several", some)),
+            *await measure_speech(service, "one sentence", speech_set("one", count), speech=True, text=True),
+            *await measure_speech(service, "two or three sentences", speech_set("several", some), text=True),
             *await measure_speech(
                 service, "two or three sentences, cut by the VAD", speech_set("several", some), manual=False
             ),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from benchmarks.quality.clip import Clip, by_direction
-from benchmarks.quality.pipeline import Heard, settings_for, translate_all
+from benchmarks.quality.pipeline import Heard, settings_for, translate_all, translate_texts
 from benchmarks.quality.scores import TextScores, text_scores, word_error_rate
 from translate_svc.service import Service
 from translate_svc.types import Samples
@@ -21,6 +21,7 @@ _FLOOR = 1e-4
 class SpeechFigures:
     """One set in one direction. ``transcript_wer`` and ``round_trip_wer`` in per cent; None: not measured.
 
+    ``from_text``: the same sentences in writing, text to text: what is lost beyond it is lost in hearing.
     The round trip: the service's own speech, put back into it and transcribed, against the text it was
     made of.
     """
@@ -30,6 +31,7 @@ class SpeechFigures:
     scores: TextScores
     transcript_wer: float | None = None
     round_trip_wer: float | None = None
+    from_text: TextScores | None = None
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -48,9 +50,17 @@ class EmptyFigures:
 
 
 async def measure_speech(
-    service: Service, name: str, clips: Sequence[Clip], *, speech: bool = False, manual: bool = True
+    service: Service,
+    name: str,
+    clips: Sequence[Clip],
+    *,
+    speech: bool = False,
+    text: bool = False,
+    manual: bool = True,
 ) -> list[SpeechFigures]:
-    """Figures of a set of spoken clips, one row a direction; ``speech`` adds the round trip."""
+    """Figures of a set of spoken clips, one row a direction; ``speech`` adds the round trip, ``text`` the
+    same sentences in writing.
+    """
     rows = []
     for (source, target), group in sorted(by_direction(clips).items()):
         settings = settings_for(source, target, transcript=True, speech=speech, manual=manual)
@@ -62,9 +72,17 @@ async def measure_speech(
                 text_scores([clip.translation for clip in group], [result.translation for result in heard]),
                 word_error_rate([clip.transcript for clip in group], [result.transcript for result in heard]),
                 await _round_trip(service, target, heard) if speech else None,
+                await measure_text(service, group) if text else None,
             )
         )
     return rows
+
+
+async def measure_text(service: Service, clips: Sequence[Clip]) -> TextScores:
+    """From text to text: the transcripts of clips of one direction against their translations."""
+    ((source, target),) = by_direction(clips)
+    translations = await translate_texts(service, [clip.transcript for clip in clips], source, target)
+    return text_scores([clip.translation for clip in clips], translations)
 
 
 async def measure_empty(service: Service, name: str, clips: Sequence[Clip], *, manual: bool) -> EmptyFigures:

@@ -1,9 +1,9 @@
-"""Clips through the service's own sessions, in this process: the same way that audio takes from the wire."""
+"""Clips and texts through the service, in this process: the same way that they take from the wire."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,11 +19,13 @@ from translate_svc.types import (
     Inspect,
     Samples,
     Segmentation,
+    SessionEvent,
     SpeechChunk,
     StreamConfig,
     StreamSettings,
     TargetSettings,
     TextDelta,
+    TranslateCall,
     UtteranceDone,
     UtteranceStatus,
 )
@@ -61,7 +63,7 @@ async def translate(service: Service, samples: Samples, settings: StreamSettings
     session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), "quality")
     sender = asyncio.create_task(_send(session, samples))
     try:
-        return await _collect(session)
+        return await _collect(session.events())
     finally:
         sender.cancel()
         await asyncio.gather(sender, return_exceptions=True)
@@ -79,18 +81,34 @@ async def translate_all(service: Service, jobs: Sequence[tuple[Samples, StreamSe
     return list(await asyncio.gather(*(one(*job) for job in jobs)))
 
 
+async def translate_texts(service: Service, texts: Sequence[str], source: str, target: str) -> list[str]:
+    """Written texts by ``Translate``, ``CONCURRENT_STREAMS`` at a time, results in their order."""
+    gate = asyncio.Semaphore(CONCURRENT_STREAMS)
+
+    async def one(text: str) -> str:
+        async with gate:
+            call = TranslateCall(text, (TargetSettings(target, speech=False),), _FORMAT, source)
+            one_shot = service.translate(call, "quality")
+            try:
+                return (await _collect(one_shot.events())).translation
+            finally:
+                await one_shot.cancel()
+
+    return list(await asyncio.gather(*(one(text) for text in texts)))
+
+
 async def _send(session: Session, samples: Samples) -> None:
     for start in range(0, len(samples), _CHUNK_SAMPLES):
         await session.receive(AudioInput(samples[start : start + _CHUNK_SAMPLES].astype("<f4").tobytes()))
     await session.receive(EndInput(len(samples)))
 
 
-async def _collect(session: Session) -> Heard:
+async def _collect(events: AsyncIterator[SessionEvent]) -> Heard:
     heard = Heard()
     transcripts: dict[int, str] = {}
     translations: dict[int, str] = {}
     speech: dict[int, list[Samples]] = {}
-    async for event in session.events():
+    async for event in events:
         match event:
             case TextDelta(transcript=True):
                 transcripts[event.utterance_id] = transcripts.get(event.utterance_id, "") + event.delta

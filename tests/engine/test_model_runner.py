@@ -231,7 +231,8 @@ def test_read_only_samples_are_taken() -> None:
 def test_bfloat16_computes_every_stage() -> None:
     """How close it comes to float32 depends on the weights; here only that it runs and stays finite."""
     driver = Driver("tiny", dtype=torch.bfloat16)
-    jobs = [dataclasses.replace(job, slot=slot) for slot, job in enumerate(jobs_of("tiny")[:3])]
+    sources = [*jobs_of("tiny")[:3], *text_jobs_of("tiny")[:2]]
+    jobs = [dataclasses.replace(job, slot=slot) for slot, job in enumerate(sources)]
     for translated in driver.translate(jobs):
         assert translated.samples.dtype == np.float32
         assert len(translated.samples) == 320 * len(translated.units) > 0

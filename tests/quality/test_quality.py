@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality.clip import Clip, by_direction, load_clips
-from benchmarks.quality.measure import SpeechFigures, measure_empty, measure_speech
+from benchmarks.quality.measure import SpeechFigures, measure_empty, measure_speech, measure_text
 from benchmarks.quality.scores import text_scores
 from translate_svc.config import Settings
 from translate_svc.service import Service
@@ -48,6 +48,13 @@ async def test_several_sentences_with_pauses(service: Service) -> None:
     clips = load_clips(DATA, "several")
     assert_good(await measure_speech(service, "several", clips), bleu=82.0, transcript_wer=12.0)
     assert_good(await measure_speech(service, "cut", clips, manual=False), bleu=80.0, transcript_wer=12.0)
+
+
+@pytest.mark.parametrize(("stem", "bleu"), [("one", 97.0), ("several", 88.0)])
+async def test_written_sentences(service: Service, stem: str, bleu: float) -> None:
+    for direction, clips in by_direction(load_clips(DATA, stem)).items():
+        scores = await measure_text(service, clips)
+        assert scores.bleu >= bleu, (direction, scores)
 
 
 async def test_nothing_is_said_about_silence_and_noise(service: Service) -> None:
