@@ -9,14 +9,18 @@ from typing import Any, TypeVar
 import grpc
 
 from translate_svc import wire
+from translate_svc.client.async_answer import AsyncAnswer
 from translate_svc.client.async_stream import AsyncStream
 from translate_svc.client.failures import error_of
+from translate_svc.client.input_encoder import Audio
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import stream_config, stream_settings
+from translate_svc.client.translate_call import translate_call
 from translate_svc.languages import Language
 from translate_svc.types import (
     AudioFormat,
     Encoding,
+    GuardSettings,
     Inspect,
     Segmentation,
     ServerInfo,
@@ -38,6 +42,8 @@ class AsyncClient:
             stream.feed(pace(samples, 16_000))
             async for event in stream:
                 ...
+        translation = await client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
+        print(translation.text["spa"])
     """
 
     def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
@@ -53,20 +59,76 @@ class AsyncClient:
         source: str | None = None,
         include: Iterable[str | Inspect] = (),
         encoding: str | Encoding = Encoding.PCM_S16LE,
+        channels: int = 1,
+        channel: int = 0,
         output: AudioFormat = DEFAULT_OUTPUT,
         segmentation: str | Segmentation = Segmentation.VAD,
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
+        guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     ) -> AsyncStream:
         """A stream, to be opened by ``async with``. Languages are Seamless codes or BCP-47 tags.
+
+        Samples may be sent in any encoding (Opus: at 48 kHz, and PyAV has to be there); ``channel``, from 1,
+        is the one of several ``channels`` to hear.
 
         Raises:
             InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
         """
         settings = stream_settings(
-            targets=targets, source=source, include=include, segmentation=segmentation, vad=vad
+            targets=targets,
+            source=source,
+            include=include,
+            segmentation=segmentation,
+            vad=vad,
+            guards=guards,
         )
-        config = stream_config(settings, sample_rate_hz=sample_rate_hz, encoding=encoding, output=output)
+        config = stream_config(
+            settings,
+            sample_rate_hz=sample_rate_hz,
+            encoding=encoding,
+            channels=channels,
+            channel=channel,
+            output=output,
+        )
         return AsyncStream(self._stub(), config, self._options)
+
+    def translate(
+        self,
+        *,
+        targets: Iterable[str | TargetSettings],
+        text: str | None = None,
+        samples: Audio | None = None,
+        sample_rate_hz: int | None = None,
+        source: str | None = None,
+        include: Iterable[str | Inspect] = (),
+        encoding: str | Encoding = Encoding.PCM_S16LE,
+        channels: int = 1,
+        channel: int = 0,
+        output: AudioFormat = DEFAULT_OUTPUT,
+        guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+    ) -> AsyncAnswer:
+        """One text, or one short clip, as a single utterance. Nothing is sent before the answer is used.
+
+        A text needs its ``source`` language. ``samples`` are as those of ``stream``, ``sample_rate_hz``
+        theirs. No targets, with ``include=["transcript"]``, is a transcription.
+
+        Raises:
+            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
+        """
+        call = translate_call(
+            text=text,
+            samples=samples,
+            sample_rate_hz=sample_rate_hz,
+            encoding=encoding,
+            channels=channels,
+            channel=channel,
+            source=source,
+            targets=targets,
+            include=include,
+            output=output,
+            guards=guards,
+        )
+        return AsyncAnswer(self._stub(), call, self._options)
 
     async def languages(self) -> tuple[Language, ...]:
         """What the server's checkpoint can do, sorted by code."""

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.event_order import EventOrder
+from translate_svc.client.event_order import stream_order
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.client.options import ClientOptions
@@ -44,7 +44,7 @@ class Stream:
         self._config = config
         self._options = options
         self._audio = InputEncoder(config.input, options.max_chunk_bytes)
-        self._order = EventOrder()
+        self._order = stream_order()
         self._outbound = Outbound()
         self._call: Any = None
         self._opened: Opened | None = None

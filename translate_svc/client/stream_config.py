@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
-from typing import TypeVar
 
-from translate_svc.errors import InvalidArgument
+from translate_svc.client.arguments import audio_format, enum_member, inspections, target_settings
 from translate_svc.types import (
     AudioFormat,
     Encoding,
+    GuardSettings,
     Inspect,
     Segmentation,
     StreamConfig,
@@ -19,8 +18,6 @@ from translate_svc.types import (
 )
 from translate_svc.wire.requests import DEFAULT_OUTPUT
 
-E = TypeVar("E", bound=enum.Enum)
-
 
 def stream_settings(
     *,
@@ -29,6 +26,7 @@ def stream_settings(
     include: Iterable[str | Inspect] = (),
     segmentation: str | Segmentation = Segmentation.VAD,
     vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
+    guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
 ) -> StreamSettings:
     """The part of a stream's configuration that may change; languages as Seamless codes or BCP-47 tags.
 
@@ -38,15 +36,12 @@ def stream_settings(
         InvalidArgument: a value that no enum has; names the field.
     """
     return StreamSettings(
-        targets=tuple(
-            target if isinstance(target, TargetSettings) else TargetSettings(target) for target in targets
-        ),
+        targets=target_settings(targets),
         source_language=source,
-        include=frozenset(
-            _member(Inspect, value, f"settings.include[{index}]") for index, value in enumerate(include)
-        ),
-        segmentation=_member(Segmentation, segmentation, "settings.segmentation"),
+        include=inspections(include, "config.settings.include"),
+        segmentation=enum_member(Segmentation, segmentation, "config.settings.segmentation"),
         vad=vad,
+        guards=guards,
     )
 
 
@@ -55,20 +50,14 @@ def stream_config(
     *,
     sample_rate_hz: int,
     encoding: str | Encoding = Encoding.PCM_S16LE,
+    channels: int = 1,
+    channel: int = 0,
     output: AudioFormat = DEFAULT_OUTPUT,
 ) -> StreamConfig:
-    """The first message of a stream.
+    """The first message of a stream. ``channel``, from 1, is the one of several ``channels`` to hear.
 
     Raises:
-        InvalidArgument: an encoding that does not exist; names the field.
+        InvalidArgument: an encoding that does not exist, less than one channel; names the field.
     """
-    input_format = AudioFormat(_member(Encoding, encoding, "input.encoding"), sample_rate_hz)
+    input_format = audio_format(encoding, sample_rate_hz, channels, channel, "config.input")
     return StreamConfig(input=input_format, output=output, settings=settings)
-
-
-def _member(kind: type[E], value: str | E, field: str) -> E:
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(str(member.value) for member in kind)
-        raise InvalidArgument(f"must be one of {known}", field=f"config.{field}") from None

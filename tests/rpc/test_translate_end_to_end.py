@@ -1,0 +1,322 @@
+"""Translate on the starter checkpoint, nothing replaced: all five tasks, and what it refuses.
+
+Sentences are those of tests/data that the starter knows; how well it does in general is the business of
+tests/quality.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.rpc.bad_calls import BAD_CALLS, MAX_CLIP_BYTES
+from tests.rpc.conftest import until
+from tests.rpc.test_stream import outcome
+from translate_svc import errors
+from translate_svc.audio.files import read_audio
+from translate_svc.audio.resampler import resample
+from translate_svc.client import AsyncClient, Client
+from translate_svc.config import Settings
+from translate_svc.rpc.server import RpcServer
+from translate_svc.service import Service
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Samples,
+    SpeechChunk,
+    TextDelta,
+    UtteranceDone,
+    UtteranceStatus,
+)
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+
+# the timeout counts the loading of the model, which takes its time on a busy machine
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+CLIPS = {clip["file"]: clip for clip in json.loads((DATA / "clips.json").read_text("utf-8"))["clips"]}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service() -> AsyncIterator[Service]:
+    async with Service.start(Settings(max_streams=4, max_utterance_ms=30_000)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(service: Service) -> AsyncIterator[RpcServer]:
+    async with RpcServer(service) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: RpcServer, service: Service) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(server.target) as opened:
+        yield opened
+    # whatever a test did, nothing of it is left
+    await until(
+        lambda: not (server.live_streams or service.live_sessions or service.info().load.live_requests)
+    )
+
+
+def read(name: str) -> tuple[Samples, dict[str, Any]]:
+    samples, rate_hz = read_audio(DATA / name)
+    assert rate_hz == 16_000
+    return samples, CLIPS[name]
+
+
+@pytest.mark.parametrize("name", ["eng_1.flac", "eng_2.flac", "spa_1.flac", "spa_2.flac"])
+async def test_text_to_text(client: AsyncClient, name: str) -> None:
+    known = CLIPS[name]
+    translation = await client.translate(
+        text=known["transcript"], source=known["source_language"], targets=[known["target_language"]]
+    ).result()
+    assert translation.text == {known["target_language"]: known["translation"]}
+    assert translation.done.usage.source_ms == 0
+
+
+@pytest.mark.parametrize("name", ["eng_1.flac", "eng_3.flac", "spa_two.flac"])
+async def test_text_to_speech_and_the_speech_heard_again(client: AsyncClient, name: str) -> None:
+    known = CLIPS[name]
+    source, target = known["source_language"], known["target_language"]
+    spoken = await client.translate(text=known["transcript"], source=source, targets=[target]).result()
+    assert spoken.done.usage.speech_ms == len(spoken.speech[target]) // 16
+    heard = await client.translate(
+        samples=spoken.speech[target],
+        sample_rate_hz=spoken.sample_rate_hz,
+        source=target,
+        targets=[],
+        include=["transcript"],
+    ).result()
+    assert heard.transcript == known["translation"]
+    assert (heard.text, heard.speech) == ({}, {})
+
+
+@pytest.mark.parametrize("name", ["eng_1.flac", "spa_1.flac"])
+async def test_speech_to_speech_to_text_and_transcription(client: AsyncClient, name: str) -> None:
+    samples, known = read(name)
+    target = known["target_language"]
+    translation = await client.translate(
+        samples=samples,
+        sample_rate_hz=16_000,
+        source=known["source_language"],
+        targets=[target],
+        include=["transcript"],
+    ).result()
+    assert translation.transcript == known["transcript"]
+    assert translation.text == {target: known["translation"]}
+    assert np.abs(translation.speech[target]).max() > 0.05
+    assert translation.done.usage.source_ms == len(samples) // 16
+
+
+async def test_a_clip_gives_what_a_stream_of_it_gives(client: AsyncClient) -> None:
+    samples, _ = read("eng_2.flac")
+    wanted: dict[str, Any] = {
+        "source": "eng",
+        "targets": ["spa"],
+        "sample_rate_hz": 16_000,
+        "include": ["transcript", "tokens", "units", "timings"],
+    }
+    async with client.stream(segmentation="manual", **wanted) as stream:
+        stream.feed([samples])
+        streamed = [event async for event in stream]
+    called = [event async for event in client.translate(samples=samples, **wanted)]
+
+    def tokens(events: list[Any]) -> list[tuple[Any, ...]]:
+        deltas = sorted((each for each in events if isinstance(each, TextDelta)), key=lambda d: d.transcript)
+        return [
+            (each.transcript, each.delta, [(t.token_id, t.source_ms) for t in each.tokens]) for each in deltas
+        ]
+
+    def units(events: list[Any]) -> list[int]:
+        return [unit for each in events if isinstance(each, SpeechChunk) for unit in each.units]
+
+    assert tokens(called) == tokens(streamed)
+    assert any(source_ms for _, _, known_tokens in tokens(called) for _, source_ms in known_tokens)
+    assert units(called) == units(streamed)
+    (end,) = (event for event in streamed if isinstance(event, UtteranceDone))
+    assert isinstance(called[-1], UtteranceDone)
+    assert (called[-1].source, called[-1].usage) == (end.source, end.usage)
+    stages = [timing.stage for timing in called[-1].timings]
+    assert stages == [timing.stage for timing in end.timings if timing.stage != "endpointing"]
+
+
+async def test_a_text_is_inspected_but_has_no_times(client: AsyncClient) -> None:
+    events = [
+        event
+        async for event in client.translate(
+            text=CLIPS["eng_1.flac"]["transcript"],
+            source="en-US",
+            targets=["es-MX"],
+            include=["tokens", "units", "timings"],
+        )
+    ]
+    tokens = [token for event in events if isinstance(event, TextDelta) for token in event.tokens]
+    assert "".join(token.text for token in tokens).strip() == CLIPS["eng_1.flac"]["translation"]
+    assert {token.source_ms for token in tokens} == {None}
+    (first, *_) = (event for event in events if isinstance(event, SpeechChunk))
+    assert sum(first.character_durations) == len(first.units)
+    assert isinstance(events[-1], UtteranceDone)
+    assert {timing.stage for timing in events[-1].timings} >= {"encode", "decode", "text_to_unit", "vocode"}
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+async def test_every_encoding_goes_in_and_comes_out(client: AsyncClient, encoding: Encoding) -> None:
+    """In at one rate and a chosen channel, out at another; the words survive both."""
+    samples, known = read("eng_1.flac")
+    opus = encoding is Encoding.OPUS
+    rate_hz, out_rate_hz = (48_000, 48_000) if opus else (24_000, 8_000)
+    right = resample(samples, 16_000, rate_hz)
+    left = np.zeros_like(right) if opus else resample(read("spa_1.flac")[0], 16_000, rate_hz)
+    both = np.stack([np.resize(left, len(right)), right], axis=1)
+    spoken = await client.translate(
+        samples=both,
+        sample_rate_hz=rate_hz,
+        encoding=encoding,
+        channels=2,
+        channel=2,
+        source="eng",
+        targets=["spa"],
+        output=AudioFormat(encoding, out_rate_hz),
+    ).result()
+    assert spoken.text == {"spa": known["translation"]}
+    assert spoken.sample_rate_hz == out_rate_hz
+    heard = await client.translate(
+        samples=spoken.speech["spa"],
+        sample_rate_hz=out_rate_hz,
+        source="spa",
+        targets=[],
+        include=["transcript"],
+    ).result()
+    assert heard.transcript == known["translation"]
+
+
+async def test_silence_and_noise_come_to_nothing(client: AsyncClient) -> None:
+    for name in ("silence.flac", "noise.flac"):
+        heard = await client.translate(
+            samples=read(name)[0][: 10 * 16_000], sample_rate_hz=16_000, targets=["spa"]
+        ).result()
+        assert (heard.text, heard.speech) == ({"spa": ""}, {})
+        assert heard.done.status is UtteranceStatus.EMPTY
+        assert [warning.code for warning in heard.warnings] == ["no_speech"]
+
+
+async def test_a_clip_of_exactly_the_limit_passes_and_one_sample_more_is_named(client: AsyncClient) -> None:
+    limits = (await client.info()).limits
+    assert limits.max_clip_bytes == MAX_CLIP_BYTES < limits.max_message_bytes
+    quiet = bytes(MAX_CLIP_BYTES)  # 21.8 s: the detector hears all of it, the engine nothing
+    wanted: dict[str, Any] = {"sample_rate_hz": 48_000, "encoding": "pcm_f32le", "targets": ["spa"]}
+    heard = await client.translate(samples=quiet, **wanted).result()
+    assert heard.done.status is UtteranceStatus.EMPTY
+    assert heard.done.source.end == MAX_CLIP_BYTES // 4
+    with pytest.raises(errors.OutOfRange) as caught:
+        await client.translate(samples=quiet + bytes(4), **wanted).result()
+    assert caught.value.field == "clip.data"
+
+
+async def test_a_clip_that_lasts_too_long_is_for_a_stream(client: AsyncClient) -> None:
+    with pytest.raises(errors.OutOfRange, match="StreamingTranslate") as caught:
+        await client.translate(samples=bytes(30 * 16_000 + 2), sample_rate_hz=8_000, targets=["spa"]).result()
+    assert caught.value.field == "clip.data"
+
+
+async def test_the_longest_text_is_bounded_in_characters_and_in_tokens(client: AsyncClient) -> None:
+    limit = (await client.info()).limits.max_text_characters
+    assert limit == 1_000
+    sentence = CLIPS["eng_1.flac"]["transcript"] + " "
+    for text in ("a" * (limit + 1), (sentence * 99)[:limit]):
+        with pytest.raises(errors.OutOfRange) as caught:
+            await client.translate(text=text, source="eng", targets=["spa"]).result()
+        assert caught.value.field == "text"
+        assert "airport" not in str(caught.value), "what a caller said is in no message"
+
+
+async def test_what_is_wrong_is_named_and_harms_no_stream_beside_it(
+    client: AsyncClient, server: RpcServer
+) -> None:
+    samples, known = read("eng_1.flac")
+    async with (
+        client.stream(source="eng", targets=["spa"], sample_rate_hz=16_000) as stream,
+        grpc.aio.insecure_channel(server.target) as channel,
+    ):
+        await stream.send(samples[:20_000])
+        stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
+        for call, code, field in BAD_CALLS:
+            assert await outcome(stub.Translate(call)) == (code, field)
+        await stream.send(samples[20_000:])
+        await stream.end()
+        text = "".join([event.delta async for event in stream if isinstance(event, TextDelta)])
+    assert text.strip() == known["translation"]
+
+
+async def test_many_calls_beside_a_stream_are_what_each_is_alone(client: AsyncClient) -> None:
+    samples, known = read("eng_2.flac")
+
+    async def stream() -> str:
+        async with client.stream(source="eng", targets=["spa"], sample_rate_hz=16_000) as opened:
+            opened.feed([samples])
+            return "".join([event.delta async for event in opened if isinstance(event, TextDelta)])
+
+    names = ["eng_1.flac", "eng_3.flac", "spa_1.flac"]
+
+    async def call(name: str) -> str:
+        clip = CLIPS[name]
+        target = clip["target_language"]
+        answer = client.translate(text=clip["transcript"], source=clip["source_language"], targets=[target])
+        return (await answer.result()).text[target]
+
+    streamed, *called = await asyncio.gather(stream(), *map(call, names))
+    assert streamed.strip() == known["translation"]
+    assert called == [CLIPS[name]["translation"] for name in names]
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+async def test_leaving_in_the_middle_gives_everything_back(
+    client: AsyncClient, service: Service, server: RpcServer, count: int
+) -> None:
+    taken = 0
+    async for _ in client.translate(samples=read("eng_2.flac")[0], sample_rate_hz=16_000, targets=["spa"]):
+        taken += 1
+        if taken == count:
+            break
+    await until(lambda: server.live_streams == 0)
+    assert (service.live_sessions, service.info().load.live_requests) == (0, 0)
+    assert service._vad_loop.open_streams == 0
+
+
+async def test_no_room_is_told_with_a_time(client: AsyncClient) -> None:
+    streams = [client.stream(targets=["spa"], sample_rate_hz=16_000) for _ in range(4)]
+    for stream in streams:
+        await stream.__aenter__()
+    with pytest.raises(errors.ResourceExhausted) as caught:
+        await client.translate(text="Hello.", source="eng", targets=["spa"]).result()
+    assert caught.value.retry_after_s == 2.0
+    for stream in streams:
+        await stream.__aexit__(None, None, None)
+
+
+async def test_the_blocking_client_does_the_same(server: RpcServer) -> None:
+    def translate() -> str:
+        with Client(server.target) as client:
+            translation = client.translate(
+                text=CLIPS["spa_1.flac"]["transcript"], source="spa", targets=["eng"]
+            )
+            return translation.result().text["eng"]
+
+    assert await asyncio.to_thread(translate) == CLIPS["spa_1.flac"]["translation"]
+
+
+async def test_a_draining_service_takes_no_call() -> None:
+    async with Service.start(Settings(max_streams=1)) as service, RpcServer(service) as server:
+        service.drain()
+        async with AsyncClient(server.target) as client:
+            with pytest.raises(errors.Unavailable):
+                await client.translate(text="Hello.", source="eng", targets=["spa"]).result()
