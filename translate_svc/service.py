@@ -6,9 +6,10 @@ Importing this file is cheap; the heavy half is imported when a service is built
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,11 +21,23 @@ from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.models.identity import find_checkpoint, read_identity
-from translate_svc.session.admission import Admission
+from translate_svc.session.admission import Admission, AdmissionSlot
+from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.negotiation import Negotiator
+from translate_svc.session.one_shot import OneShot, OneShotParts
 from translate_svc.session.session import Session, SessionParts
 from translate_svc.session.vad_loop import VadLoop
-from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, StreamConfig
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    SAMPLES_PER_UNIT,
+    AudioClip,
+    ModelInfo,
+    ServerInfo,
+    ServerLimits,
+    ServerLoad,
+    StreamConfig,
+    TranslateCall,
+)
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
@@ -59,8 +72,10 @@ class Service:
         self._session_options = settings.session()
         self._languages = language_table(heavy.capabilities)
         self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
-        self._sessions: set[Session] = set()
+        self._calls = CallNegotiator(self._negotiator, self._session_options)
+        self._sessions: set[Session | OneShot] = set()
         self._draining = False
+        self._started_s = time.monotonic()
 
     @classmethod
     @asynccontextmanager
@@ -96,11 +111,11 @@ class Service:
 
     @property
     def live_sessions(self) -> int:
-        """Streams that hold an admission slot."""
+        """Streams and calls that hold an admission slot."""
         return self._admission.live
 
     def drain(self) -> None:
-        """Takes no new stream from now on; those that live go on."""
+        """Takes no new stream and no new call from now on; those that live go on."""
         self._draining = True
 
     async def _drop_sessions(self) -> None:
@@ -118,36 +133,92 @@ class Service:
             Unavailable: draining, or the engine is lost.
         """
         del tenant  # one class of callers so far
-        if not self.healthy:
-            raise Unavailable("the server is draining" if self._draining else "the engine is lost")
+        self._check_open()
         config, negotiated = self._negotiator.negotiate(config)
-        slot = self._admission.admit()
-        try:
+        with self._admitted() as slot:
             parts = SessionParts(
                 self._engine, self._vad_loop.open_stream(), self._negotiator, self._session_options, slot
             )
             session = Session(uuid.uuid4().hex, config, negotiated, parts)
+        self._remember(session)
+        return session
+
+    def translate(self, call: TranslateCall, tenant: str) -> OneShot:
+        """Admits one text or one clip, as a stream is admitted, and starts it.
+
+        Raises:
+            InvalidArgument: something is wrong with what is asked for. Names the field.
+            OutOfRange: past a limit. Names the field.
+            Unsupported: a format that is not served. Names the field.
+            ResourceExhausted: all streams are taken.
+            Unavailable: draining, or the engine is lost.
+        """
+        del tenant
+        self._check_open()
+        call, negotiated = self._calls.negotiate(call)
+        with self._admitted() as slot:
+            judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
+            vad_stream = self._vad_loop.open_stream() if judged else None
+            parts = OneShotParts(self._engine, self._session_options, slot, vad_stream)
+            one_shot = OneShot(uuid.uuid4().hex, call, negotiated, parts)
+        self._remember(one_shot)
+        return one_shot
+
+    def _check_open(self) -> None:
+        if not self.healthy:
+            raise Unavailable("the server is draining" if self._draining else "the engine is lost")
+
+    @contextmanager
+    def _admitted(self) -> Iterator[AdmissionSlot]:
+        """A slot; it is given back when what is to own it cannot be made."""
+        slot = self._admission.admit()
+        try:
+            yield slot
         except BaseException:
             slot.release()
             raise
+
+    def _remember(self, session: Session | OneShot) -> None:
+        """What is to be dropped when the service ends; what has ended by itself is forgotten."""
         self._sessions = {each for each in self._sessions if each.live} | {session}
-        return session
 
     def languages(self) -> Iterable[Language]:
         """What the loaded checkpoint can do."""
         return self._languages
 
     def info(self) -> ServerInfo:
-        """Version, model and limits; those of messages are the transport's to fill in."""
+        """Version, model, load and limits; those of messages are the transport's to fill in."""
         limits = ServerLimits(
             max_streams=self._settings.max_streams,
             max_targets=self._session_options.max_targets,
             max_utterance_ms=self._settings.max_utterance_ms,
             max_audio_chunk_bytes=self._session_options.max_audio_chunk_bytes,
+            max_clip_bytes=self._session_options.max_clip_bytes,
+            max_text_characters=self._session_options.max_text_characters,
+            max_unacknowledged=self._session_options.max_unacknowledged,
             input_encodings=served_encodings(),
             output_encodings=served_encodings(),
         )
-        return ServerInfo(metadata.version("translate-svc"), self._model, limits)
+        return ServerInfo(metadata.version("translate-svc"), self._model, limits, self._load())
+
+    def _load(self) -> ServerLoad:
+        totals = self._engine.totals
+        return ServerLoad(
+            uptime_ms=round((time.monotonic() - self._started_s) * 1000),
+            live_streams=sum(isinstance(each, Session) and each.live for each in self._sessions),
+            waiting_requests=self._engine.waiting_requests,
+            live_requests=self._engine.live_requests,
+            busy_slots=self._engine.busy_slots,
+            slots=self._engine.slots,
+            admitted=self._admission.admitted,
+            rejected=self._admission.rejected,
+            finished_requests=totals.finished_requests,
+            failed_requests=totals.failed_requests,
+            steps=totals.steps,
+            text_tokens=totals.text_tokens,
+            source_ms=totals.source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+            speech_ms=totals.speech_units * SAMPLES_PER_UNIT * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+        )
 
 
 def language_table(capabilities: Capabilities) -> LanguageTable:

@@ -6,7 +6,7 @@ import sys
 import unicodedata
 
 import pytest
-import regex
+import regex  # type: ignore[import-untyped]
 from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
 
 from translate_svc.engine.scripts import _SCRIPTS, letter_script, written_in_foreign_script

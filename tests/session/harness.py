@@ -14,11 +14,14 @@ from tests.fakes.fake_vad import AmplitudeVad
 from tests.fakes.scripted_engine import Script, ScriptedEngine, echo_script
 from translate_svc.languages import packaged
 from translate_svc.session.admission import Admission, AdmissionOptions
+from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.negotiation import Negotiator
+from translate_svc.session.one_shot import OneShot, OneShotParts
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.session import Session, SessionParts
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
+    AudioClip,
     AudioFormat,
     AudioInput,
     ClientMessage,
@@ -36,6 +39,7 @@ from translate_svc.types import (
     StreamSettings,
     TargetSettings,
     TextDelta,
+    TranslateCall,
     UtteranceDone,
 )
 from translate_svc.vad.options import VadOptions
@@ -93,7 +97,7 @@ class House:
     vad_loop: VadLoop
     negotiator: Negotiator
     options: SessionOptions
-    sessions: list[Session] = field(default_factory=list)
+    sessions: list[Session | OneShot] = field(default_factory=list)
 
     def open(self, stream: StreamConfig) -> Session:
         """A session, as the service opens it."""
@@ -109,13 +113,27 @@ class House:
         self.sessions.append(session)
         return session
 
+    def translate(self, call: TranslateCall) -> OneShot:
+        """A call of Translate, as the service starts it."""
+        call, settings = CallNegotiator(self.negotiator, self.options).negotiate(call)
+        judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
+        parts = OneShotParts(
+            engine=self.engine,
+            options=self.options,
+            slot=self.admission.admit(),
+            vad_stream=self.vad_loop.open_stream() if judged else None,
+        )
+        one_shot = OneShot(f"t{len(self.sessions)}", call, settings, parts)
+        self.sessions.append(one_shot)
+        return one_shot
+
     def assert_nothing_left(self) -> None:
         """No engine request, no slot, no place of the detector, no task of a session."""
         assert not self.engine.live_request_ids
         assert self.admission.live == 0
         assert self.vad_loop.open_streams == 0
         names = {task.get_name() for task in asyncio.all_tasks() if not task.done()}
-        assert not [name for name in names if name.startswith("session-")]
+        assert not [name for name in names if name.startswith(("session-", "translate-"))]
 
 
 @asynccontextmanager
@@ -155,7 +173,7 @@ def count_samples(messages: Sequence[ClientMessage]) -> int:
     return count
 
 
-async def collect(session: Session) -> list[SessionEvent]:
+async def collect(session: Session | OneShot) -> list[SessionEvent]:
     """All events until the stream ends."""
     return [event async for event in session.events()]
 

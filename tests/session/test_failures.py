@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, echo_script
+from tests.fakes.scripted_engine import Script, ScriptedRequest, ScriptedSequence, echo_script
 from tests.session.harness import (
+    CHUNK_SAMPLES,
+    RATE_HZ,
     House,
     check_contract,
     chunks,
+    collect,
     config,
     converse,
     house,
@@ -17,9 +22,10 @@ from tests.session.harness import (
     utterances,
 )
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request
-from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
+from translate_svc.engine.request import Request, StopReason
+from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.types import (
+    ClearInput,
     Closed,
     SessionEvent,
     SpeechChunk,
@@ -30,7 +36,7 @@ from translate_svc.types import (
     Warning,
 )
 
-OK, FAILED = UtteranceStatus.OK, UtteranceStatus.FAILED
+OK, FAILED, CLEARED = UtteranceStatus.OK, UtteranceStatus.FAILED, UtteranceStatus.CLEARED
 TWO = (TargetSettings("es"), TargetSettings("fr"))
 
 
@@ -89,7 +95,7 @@ def test_a_target_that_fails_leaves_the_others_whole(broken: ScriptedSequence) -
 
 
 def test_a_text_that_is_cut_off_is_delivered_with_a_warning() -> None:
-    long = ScriptedSequence(deltas=("all", " of", " it"), truncated=True)
+    long = ScriptedSequence(deltas=("all", " of", " it"), stop=StopReason.TOKEN_LIMIT)
     fine = ScriptedSequence()
     events = _converse({0: ScriptedRequest((long, fine))}, count=1)
     assert [(each.code, each.language) for each in of(events, Warning)] == [("text_truncated", "spa")]
@@ -98,13 +104,9 @@ def test_a_text_that_is_cut_off_is_delivered_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ResourceExhausted("the waiting line is full"), "engine_busy"),
-        (InvalidArgument("is too long", field="samples"), "utterance_refused"),
-    ],
+    "error", [InvalidArgument("is foreign", field="sequences"), OutOfRange("is too long", field="source")]
 )
-def test_an_utterance_that_the_engine_refuses_fails_alone(error: TranslateSvcError, code: str) -> None:
+def test_an_utterance_that_the_engine_refuses_fails_alone(error: TranslateSvcError) -> None:
     async def scenario() -> tuple[list[SessionEvent], House]:
         async with house() as home:
             home.engine.refuse_next(error)
@@ -114,16 +116,60 @@ def test_an_utterance_that_the_engine_refuses_fails_alone(error: TranslateSvcErr
         events, home = runner.run(scenario())
     check_contract(events)
     assert _statuses(events) == {0: FAILED, 1: OK}
-    assert [(each.code, each.utterance_id) for each in of(events, Warning)] == [(code, 0)]
+    assert [(each.code, each.utterance_id) for each in of(events, Warning)] == [("utterance_refused", 0)]
     assert len(home.engine.submitted) == 1
 
 
-def test_a_full_engine_refuses_what_it_cannot_hold() -> None:
-    async def scenario() -> list[SessionEvent]:
-        def slow(request: Request) -> ScriptedRequest:
-            return ScriptedRequest(tuple(ScriptedSequence() for _ in request.sequences), encode_s=60.0)
+def _slow(encode_s: float) -> Script:
+    def script(request: Request) -> ScriptedRequest:
+        return ScriptedRequest(tuple(ScriptedSequence() for _ in request.sequences), encode_s=encode_s)
 
-        async with house(slow) as home:
+    return script
+
+
+def test_a_burst_waits_for_a_full_engine() -> None:
+    """Three streams of four utterances each at an engine with room for two: nobody fails."""
+
+    async def scenario() -> list[list[SessionEvent]]:
+        async with house(_slow(2.0)) as home:
+            home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
+            streams = [converse(home.open(config(*TWO)), chunks(utterances(4))) for _ in range(3)]
+            return await asyncio.gather(*streams)
+
+    with virtual_time() as runner:
+        for events in runner.run(scenario()):
+            check_contract(events)
+            assert _statuses(events) == dict.fromkeys(range(4), OK)
+            assert of(events, Warning) == []
+
+
+def test_the_input_waits_with_it() -> None:
+    async def scenario() -> None:
+        async with house(_slow(20.0)) as home:
+            home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
+            session = home.open(config(*TWO))
+            reader = asyncio.create_task(collect(session))
+            sent = [asyncio.create_task(session.receive(each)) for each in chunks(utterances(20))]
+            await asyncio.sleep(10)
+            sent_samples = sum(each.done() for each in sent) * CHUNK_SAMPLES
+            assert len(home.engine.submitted) == 2
+            limit_samples = home.options.max_queued_input_ms * RATE_HZ // 1000
+            assert sent_samples <= 3 * 2 * RATE_HZ + limit_samples + CHUNK_SAMPLES
+            await session.receive(ClearInput())
+            await asyncio.sleep(1)
+            for each in sent:
+                each.cancel()
+            await session.half_close()
+            statuses = _statuses(await reader)
+        assert set(list(statuses.values())[:3]) == {CLEARED}
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_an_engine_that_stays_full_fails_an_utterance_in_the_end() -> None:
+    async def scenario() -> list[SessionEvent]:
+        async with house(_slow(100.0)) as home:
             home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
             return await converse(home.open(config(*TWO)), chunks(utterances(4)))
 
@@ -131,3 +177,7 @@ def test_a_full_engine_refuses_what_it_cannot_hold() -> None:
         events = runner.run(scenario())
     check_contract(events)
     assert _statuses(events) == {0: OK, 1: OK, 2: FAILED, 3: FAILED}
+    assert [(each.code, each.utterance_id) for each in of(events, Warning)] == [
+        ("engine_busy", 2),
+        ("engine_busy", 3),
+    ]

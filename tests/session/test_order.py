@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
 from tests.session.harness import check_contract, chunks, config, converse, house, of, texts, utterances
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request
+from translate_svc.engine.request import Request, StopReason
 from translate_svc.types import (
     Inspect,
     SessionEvent,
@@ -96,7 +96,8 @@ sequence = st.builds(
     ScriptedSequence,
     deltas=st.lists(st.sampled_from(["a", " b", ""]), max_size=4).map(tuple),
     piece_units=st.lists(st.integers(1, 60), min_size=1, max_size=4).map(tuple),
-    truncated=st.booleans(),
+    stop=st.sampled_from(StopReason),
+    unexpected_script=st.booleans(),
     token_interval_s=st.sampled_from([0.0, 0.02, 0.7]),
     text_to_unit_s=st.sampled_from([0.0, 0.3]),
     piece_interval_s=st.sampled_from([0.0, 0.05, 2.0]),

@@ -28,7 +28,7 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable, Unsupported
+from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
 from translate_svc.types import (
     AckInput,
     AudioFormat,
@@ -163,7 +163,7 @@ _WRONG: list[tuple[ClientMessage, type[Exception], str]] = [
     (SilenceInput(-5), InvalidArgument, "silence.samples"),
     (SilenceInput(RATE_HZ * 3_600 + 1), OutOfRange, "silence.samples"),
     (SilenceInput(2**63 - 1), OutOfRange, "silence.samples"),
-    (AckInput(1), Unsupported, "ack"),
+    (AckInput(1), InvalidArgument, "ack.seq"),
     (UpdateInput(StreamSettings(())), InvalidArgument, "update.settings.targets"),
     (
         UpdateInput(StreamSettings((TargetSettings("es"), TargetSettings("xx")))),

@@ -40,6 +40,10 @@ class Admission:
     def __init__(self, options: AdmissionOptions) -> None:
         self._options = options
         self._live = 0
+        self.admitted = 0
+        """Slots given out so far."""
+        self.rejected = 0
+        """Those who were turned away so far."""
         self._nobody = asyncio.Event()
         self._nobody.set()
 
@@ -55,11 +59,13 @@ class Admission:
             ResourceExhausted: all are taken; says when to try again.
         """
         if self._live >= self._options.max_streams:
+            self.rejected += 1
             raise ResourceExhausted(
                 f"all {self._options.max_streams} streams are taken",
                 retry_after_s=self._options.retry_after_s,
             )
         self._live += 1
+        self.admitted += 1
         self._nobody.clear()
         return AdmissionSlot(self)
 

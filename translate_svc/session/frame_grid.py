@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 
 from translate_svc.audio.resampler import Resampler, resampled_length
 from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, Samples
+
+_SILENCE_FLOOR_DBFS = -120.0
 
 
 class FrameGrid:
@@ -108,3 +111,9 @@ class FrameGrid:
 def frames_to_input(frames: int, input_rate_hz: int) -> int:
     """Input samples that ``frames`` frames span: the nearest whole number, halves rounded up."""
     return resampled_length(frames * FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, input_rate_hz)
+
+
+def level_dbfs(frame: Samples) -> float:
+    """The level of one frame."""
+    mean_square = float(np.mean(np.square(frame, dtype=np.float64)))
+    return 10.0 * math.log10(mean_square) if mean_square > 1e-12 else _SILENCE_FLOOR_DBFS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from translate_svc.errors import OutOfRange
+from translate_svc.engine.request import Request
+from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted
 from translate_svc.session.input_queue import (
     Queued,
     QueuedAudio,
@@ -22,11 +23,16 @@ from translate_svc.session.results import Results
 from translate_svc.session.source_events import Committed, SettingsApplied, SpeechStart, Utterance
 from translate_svc.session.utterance_source import UtteranceSource
 from translate_svc.session.vad_loop import VadStream
+from translate_svc.session.voice_gate import holds_voice, no_speech
 from translate_svc.types import SpeechEnded, SpeechStarted, StreamConfig, Updated
 from translate_svc.vad.frame_vad import VadFrame
 
 MAX_WAITING_UPDATES = 64
 """Updates between the start of an utterance and its end: what bounds the memory that they take."""
+
+
+_MAX_RETRY_S = 1.0
+"""Between two attempts at the engine's line: a place is given to whoever asks first, so one asks often."""
 
 
 class Listener:
@@ -56,7 +62,12 @@ class Listener:
         self._outbox = outbox
         self._options = options
         self._clock = asyncio.get_running_loop().time
-        self._source = UtteranceSource(self._rate_hz, settings.vad, settings.settings.segmentation)
+        self._source = UtteranceSource(
+            self._rate_hz,
+            settings.vad,
+            settings.settings.segmentation,
+            voice_gate=settings.settings.guards.voice_gate,
+        )
         self._running: LiveUtterance | None = None
         self._arrived_s = 0.0
         self._restarts = 0
@@ -114,7 +125,8 @@ class Listener:
                     message = f"is one of more than {MAX_WAITING_UPDATES} in one utterance"
                     raise OutOfRange(message, field="update")
                 self._updates.append(settings)
-                self._source.update(settings.vad, settings.settings.segmentation)
+                asked = settings.settings
+                self._source.update(settings.vad, asked.segmentation, voice_gate=asked.guards.voice_gate)
                 return
         self._arrived_s = item.arrived_s
 
@@ -138,7 +150,7 @@ class Listener:
         now_s = self._clock()
         heard_s = (self._source.received_position - cut.source.end) / self._rate_hz
         endpointing_ms = (heard_s + now_s - self._arrived_s) * 1000
-        request = utterance.cut(cut.source, cut.samples, now_s, endpointing_ms)
+        request = utterance.cut(cut.source, cut.samples, now_s, endpointing_ms, self._results.playouts)
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         restarts = self._restarts
         while self._results.in_flight > self._options.max_utterances_in_flight:
@@ -147,6 +159,38 @@ class Listener:
             return
         if len(cut.samples) < self._options.min_utterance_samples:
             self._results.answer_nothing(utterance, request)
+        elif utterance.settings.settings.guards.voice_gate and not _holds_voice(cut):
+            self._outbox.put(no_speech(utterance.utterance_id))
+            self._results.answer_nothing(utterance, request)
         else:
-            self._results.submit(utterance, request)
-        self._results.commit(cut.commit_position)
+            await self._submit(utterance, request)
+        if restarts == self._restarts:
+            self._results.commit(cut.commit_position)
+
+    async def _submit(self, utterance: LiveUtterance, request: Request) -> None:
+        """Hands an utterance to the engine. What only this utterance suffers becomes a warning.
+
+        Where the engine's line is full it waits for a place, and with it the stream's input, for
+        ``max_engine_wait_ms`` at most.
+
+        Raises:
+            Unavailable: the engine takes nothing any more.
+        """
+        give_up_s = self._clock() + self._options.max_engine_wait_ms / 1000
+        restarts = self._restarts
+        while restarts == self._restarts:
+            try:
+                self._results.hand_over(utterance, request)
+            except ResourceExhausted as error:
+                left_s = give_up_s - self._clock()
+                if left_s > 0:
+                    await asyncio.sleep(min(error.retry_after_s, _MAX_RETRY_S, left_s))
+                    continue
+                self._results.refuse(utterance, "engine_busy", error)
+            except InvalidArgument as error:
+                self._results.refuse(utterance, "utterance_refused", error)
+            return
+
+
+def _holds_voice(cut: Utterance) -> bool:
+    return cut.voiced_frames is None or holds_voice(cut.voiced_frames)

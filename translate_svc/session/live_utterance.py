@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
     RequestFinished,
     SequenceFinished,
+    SequenceSpec,
+    SourceText,
+    StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
@@ -16,6 +21,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.session.lanes import LaneKind
 from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.playout import Playout, catch_up_factor
 from translate_svc.session.speech_writer import SpeechWriter
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -33,6 +39,16 @@ from translate_svc.types import (
     Warning,
 )
 
+_STOPS = {
+    StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
+    StopReason.REPETITION: ("repetition_stopped", "the text repeated itself in a loop and was ended there"),
+    StopReason.LENGTH: ("length_stopped", "the text outgrew what its source can have said and was ended"),
+}
+_UNEXPECTED_SCRIPT = (
+    "unexpected_script",
+    "the text is in another script than its language is written in and is not spoken",
+)
+
 ENDPOINTING = "endpointing"
 """Name of the stage between the last sample of speech and the cut; see ``LiveUtterance.cut``."""
 
@@ -44,7 +60,7 @@ class _Sequence:
     plan: PlannedSequence
     writer: SpeechWriter | None
     status: FinishStatus | None = None
-    tokens: int = 0
+    text: TextFinished | None = None
     units: UnitsPredicted | None = None
 
 
@@ -70,7 +86,7 @@ class LiveUtterance:
         ]
         self._cut_s: float | None = None
         self._source_samples = 0
-        self._endpointing_ms = 0.0
+        self._endpointing_ms: float | None = None
         self._first_text_ms: float | None = None
         self._first_audio_ms: float | None = None
         self._result: RequestFinished | None = None
@@ -90,16 +106,27 @@ class LiveUtterance:
         """Whether the engine has said its last."""
         return self._result is not None
 
-    def cut(self, source: SampleRange, samples: Samples, now_s: float, endpointing_ms: float) -> Request:
-        """The utterance is over: ``source`` of the input, ``samples`` at 16 kHz. Returns its request."""
+    def cut(
+        self,
+        source: SampleRange,
+        content: Samples | SourceText,
+        now_s: float,
+        endpointing_ms: float | None = None,
+        playouts: Mapping[str, Playout] = MappingProxyType({}),
+    ) -> Request:
+        """The utterance is over: ``source`` of the input, ``content`` at 16 kHz. Returns its request.
+
+        Where nobody had to find its end, there is no ``endpointing_ms``; a text has an empty ``source``.
+        ``playouts``: by language, the speech that this utterance's may have to catch up with.
+        """
         self.source = source
         self._cut_s = now_s
-        self._source_samples = len(samples)
+        self._source_samples = 0 if isinstance(content, SourceText) else len(content)
         self._endpointing_ms = endpointing_ms
         return Request(
             self.request_id,
-            samples,
-            tuple(plan.spec for plan in self.plans),
+            content,
+            tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans),
             source_times=Inspect.TOKENS in self._include,
         )
 
@@ -162,7 +189,7 @@ class LiveUtterance:
         """Keeps what later events or the end will need."""
         match event:
             case TextFinished():
-                self._sequences[event.sequence].tokens = event.tokens
+                self._sequences[event.sequence].text = event
             case UnitsPredicted():
                 if Inspect.UNITS in self._include:
                     self._sequences[event.sequence].units = event
@@ -171,22 +198,27 @@ class LiveUtterance:
             case RequestFinished():
                 self._result = event
 
-    def warning(self, event: SequenceFinished) -> Warning | None:
+    def warnings(self, event: SequenceFinished) -> list[Warning]:
         """What a client should know of how a sequence ended."""
-        language = self._sequences[event.sequence].plan.spec.language
+        sequence = self._sequences[event.sequence]
+        told: list[tuple[str, str]] = []
+        if sequence.text is not None and sequence.text.stop in _STOPS:
+            told.append(_STOPS[sequence.text.stop])
+        if sequence.text is not None and sequence.text.unexpected_script:
+            told.append(_UNEXPECTED_SCRIPT)
         if event.status is FinishStatus.FAILED:
-            return Warning("sequence_failed", event.error or "the engine failed", self.utterance_id, language)
-        if event.status is FinishStatus.TRUNCATED:
-            message = "the text reached its maximum length and was cut off"
-            return Warning("text_truncated", message, self.utterance_id, language)
-        return None
+            told.append(("sequence_failed", event.error or "the engine failed"))
+        language = sequence.plan.spec.language
+        return [Warning(code, message, self.utterance_id, language) for code, message in told]
 
     def done(self, status: UtteranceStatus | None = None) -> UtteranceDone:
         """Its last event, with the status that follows from its sequences unless one is given."""
         result = self._result
         timings: tuple[StageTiming, ...] = ()
         if result is not None and Inspect.TIMINGS in self._include:
-            timings = (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *result.timings)
+            timings = result.timings
+            if self._endpointing_ms is not None:
+                timings = (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
         return UtteranceDone(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -196,6 +228,18 @@ class LiveUtterance:
             end_to_first_text_ms=self._first_text_ms,
             end_to_first_audio_ms=self._first_audio_ms,
         )
+
+    def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
+        """The sequence to ask for, hurried where earlier speech is still being played."""
+        if plan.catch_up_duration_factor is None or playout is None:
+            return plan.spec
+        factor = catch_up_factor(
+            playout.backlog_s(now_s),
+            self._source_samples / INTERNAL_SAMPLE_RATE_HZ,
+            duration_factor=plan.spec.duration_factor,
+            catch_up_duration_factor=plan.catch_up_duration_factor,
+        )
+        return replace(plan.spec, duration_factor=factor)
 
     def _since_cut_ms(self, at_s: float) -> float:
         assert self._cut_s is not None, "nothing is said of an utterance before it is cut"
@@ -213,20 +257,7 @@ class LiveUtterance:
         speech_s = sum(each.writer.written_s for each in self._sequences if each.writer is not None)
         return Usage(
             source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
-            text_tokens=sum(sequence.tokens for sequence in self._sequences),
+            text_tokens=sum(each.text.tokens for each in self._sequences if each.text is not None),
             speech_ms=round(speech_s * 1000),
             utterances=1,
         )
-
-
-class Playout:
-    """A listener who plays one language's speech as it comes, without a gap and without skipping any."""
-
-    def __init__(self) -> None:
-        self._busy_until_s = 0.0
-
-    def hear(self, now_s: float, duration_s: float) -> float:
-        """Takes speech that arrives now; returns when its first sample is heard."""
-        start_s = max(now_s, self._busy_until_s)
-        self._busy_until_s = start_s + duration_s
-        return start_s

@@ -28,6 +28,7 @@ class SettingsUpdate:
 
     options: VadOptions
     segmentation: Segmentation
+    voice_gate: bool
 
 
 Marker = Boundary | SettingsUpdate

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from translate_svc.audio.formats import check_input_format, check_output_format
-from translate_svc.engine.request import SequenceSpec
+from translate_svc.engine.request import SequenceSpec, TextGuards
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.lanes import LaneKey, LaneKind
-from translate_svc.types import Inspect, StreamConfig, StreamSettings, TargetSettings, VadSettings
+from translate_svc.types import (
+    GuardSettings,
+    Inspect,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    VadSettings,
+)
 from translate_svc.vad.options import VadOptions
 
 MIN_DURATION_FACTOR = 0.5
@@ -18,11 +25,15 @@ MAX_DURATION_FACTOR = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PlannedSequence:
-    """One sequence of every request, and the lanes its text and its speech travel in (None: not sent)."""
+    """One sequence of every request, and the lanes its text and its speech travel in (None: not sent).
+
+    ``catch_up_duration_factor``: how far its speech may be hurried; None: not at all.
+    """
 
     spec: SequenceSpec
     text: LaneKey | None
     audio: LaneKey | None
+    catch_up_duration_factor: float | None = None
 
     @property
     def lanes(self) -> tuple[LaneKey, ...]:
@@ -65,32 +76,34 @@ class Negotiator:
         return replace(config, settings=settled.settings), settled
 
     def settle(self, settings: StreamSettings, path: str) -> Negotiated:
-        """Fills in and checks ``settings``, which stand under ``path`` in the wire contract.
+        """Fills in and checks ``settings``, which stand under ``path`` (may be empty) in the wire contract.
 
         Raises:
             InvalidArgument: unknown language or speaker, speech in a language without it, a language twice, a
                 transcript without its language, nothing asked for. Names the field.
-            OutOfRange: too many targets, a duration factor outside 0.5 to 2, a setting of the segmentation
-                past its limits. Names the field.
+            OutOfRange: too many targets, a duration factor outside 0.5 to 2, one for catching up outside 0.5
+                to that, a setting of the segmentation past its limits. Names the field.
         """
         if len(settings.targets) > self.max_targets:
-            raise OutOfRange(f"has more than {self.max_targets} entries", field=f"{path}.targets")
+            raise OutOfRange(f"has more than {self.max_targets} entries", field=_under(path, "targets"))
         targets: list[TargetSettings] = []
         for index, wanted in enumerate(settings.targets):
-            target = self._target(wanted, f"{path}.targets[{index}]")
+            target = self._target(wanted, _under(path, f"targets[{index}]"))
             if any(target.language == other.language for other in targets):
-                raise InvalidArgument("is a target already", field=f"{path}.targets[{index}].language")
+                raise InvalidArgument("is a target already", field=_under(path, f"targets[{index}].language"))
             targets.append(target)
         transcript = Inspect.TRANSCRIPT in settings.include
         if not targets and not transcript:
             raise InvalidArgument(
-                "must name a language, unless a transcript is asked for", field=f"{path}.targets"
+                "must name a language, unless a transcript is asked for", field=_under(path, "targets")
             )
-        vad = self._vad(settings.vad, f"{path}.vad")
+        vad = self._vad(settings.vad, _under(path, "vad"))
         settled = replace(
             settings,
             targets=tuple(targets),
-            source_language=self._source(settings.source_language, transcript, f"{path}.source_language"),
+            source_language=self._source(
+                settings.source_language, transcript, _under(path, "source_language")
+            ),
             vad=VadSettings(
                 threshold=vad.threshold,
                 min_speech_ms=vad.min_speech_ms,
@@ -119,6 +132,12 @@ class Negotiator:
                 f"must be within {MIN_DURATION_FACTOR} and {MAX_DURATION_FACTOR}",
                 field=f"{path}.duration_factor",
             )
+        catch_up = target.catch_up_duration_factor
+        if catch_up is not None and not MIN_DURATION_FACTOR <= catch_up <= target.duration_factor:
+            raise OutOfRange(
+                f"must be within {MIN_DURATION_FACTOR} and duration_factor",
+                field=f"{path}.catch_up_duration_factor",
+            )
         return replace(target, language=language.code, speaker_id=_speaker(target, language, path))
 
     def _source(self, tag: str | None, transcript: bool, field: str) -> str | None:
@@ -134,6 +153,11 @@ class Negotiator:
         return language.code
 
 
+def _under(path: str, name: str) -> str:
+    """The path of a field of a message that stands at ``path``; empty: of the request itself."""
+    return f"{path}.{name}" if path else name
+
+
 def _speaker(target: TargetSettings, language: Language, path: str) -> int | None:
     """The voice to use; None where there is no speech."""
     if not target.speech:
@@ -147,7 +171,13 @@ def _speaker(target: TargetSettings, language: Language, path: str) -> int | Non
     return target.speaker_id
 
 
+def text_guards(settings: GuardSettings) -> TextGuards:
+    """The part of the guards that the engine keeps."""
+    return TextGuards(settings.repetition_stop, settings.length_stop, settings.script_check)
+
+
 def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
+    guards = text_guards(settings.guards)
     planned = [
         PlannedSequence(
             SequenceSpec(
@@ -155,13 +185,16 @@ def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
                 speech=target.speech,
                 speaker_id=target.speaker_id or 0,
                 duration_factor=target.duration_factor,
+                guards=guards,
             ),
             text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
             audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
+            catch_up_duration_factor=target.catch_up_duration_factor if target.speech else None,
         )
         for target in settings.targets
     ]
     if Inspect.TRANSCRIPT in settings.include and settings.source_language is not None:
         lane = LaneKey(LaneKind.TRANSCRIPT, settings.source_language)
-        planned.append(PlannedSequence(SequenceSpec(settings.source_language), text=lane, audio=None))
+        spec = SequenceSpec(settings.source_language, guards=guards)
+        planned.append(PlannedSequence(spec, text=lane, audio=None))
     return tuple(planned)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from translate_svc.session.ack_window import AckWindow
 from translate_svc.types import SessionEvent
 
 
@@ -27,9 +28,12 @@ class Outbox:
     either look at ``len`` before they make more (the input) or need what ``taken`` gives back (an utterance's
     place in flight, a sequence's credit for speech). ``taken`` is called when the reader takes the event, not
     before, and never for an event that is dropped.
+
+    With ``acks`` the reader waits while that window is full; once nothing is put any more it is lifted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, acks: AckWindow | None = None) -> None:
+        self._acks = acks
         self._line: deque[_Parcel] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
@@ -61,6 +65,8 @@ class Outbox:
         """The reader gets what is in line, and then the end."""
         self._closed = True
         self._arrived.set()
+        if self._acks is not None:
+            self._acks.lift()
 
     def fail(self, failure: BaseException) -> None:
         """The reader gets what is in line, and then ``failure``. The first failure counts."""
@@ -83,8 +89,12 @@ class Outbox:
 
         Raises:
             StopAsyncIteration: after ``close``, once the line is empty.
+            StreamTimeout: the client does not acknowledge any more.
         """
-        while not self._line:
+        while not self._line or (self._acks is not None and self._acks.full):
+            if self._line and self._acks is not None:
+                await self._acks.room()
+                continue
             if self._failure is not None:
                 raise self._failure
             if self._closed:
@@ -92,6 +102,8 @@ class Outbox:
             self._arrived.clear()
             await self._arrived.wait()
         parcel = self._line.popleft()
+        if self._acks is not None:
+            self._acks.take()
         parcel.taken()
         self._taken.set()
         return parcel.event

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from translate_svc.engine.request import (
     Engine,
@@ -20,10 +19,12 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.errors import TranslateSvcError
+from translate_svc.session.commit_points import CommitPoints
 from translate_svc.session.lanes import Lanes
-from translate_svc.session.live_utterance import LiveUtterance, Playout
+from translate_svc.session.live_utterance import LiveUtterance
 from translate_svc.session.outbox import Outbox
+from translate_svc.session.playout import Playout
 from translate_svc.types import (
     Progress,
     SessionEvent,
@@ -36,14 +37,6 @@ from translate_svc.types import (
 )
 
 _LaneItem = TokenDecoded | TextFinished | WaveformPiece
-
-
-@dataclass(frozen=True, slots=True)
-class _Commit:
-    """Nothing before ``position`` is needed once the utterances up to ``through_utterance`` are done."""
-
-    position: int
-    through_utterance: int
 
 
 class Results:
@@ -83,8 +76,8 @@ class Results:
         self._undone: set[int] = set()
         self._cleared: set[int] = set()
         self._answering: dict[str, LiveUtterance] = {}
-        self._commits: deque[_Commit] = deque()
-        self._playouts: defaultdict[str, Playout] = defaultdict(Playout)
+        self._commits = CommitPoints(on_commit)
+        self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
         self._begun = 0
         self.usage = Usage()
@@ -115,22 +108,25 @@ class Results:
         self._in_flight[utterance.utterance_id] = utterance
         self._undone.add(utterance.utterance_id)
 
-    def submit(self, utterance: LiveUtterance, request: Request) -> None:
-        """Hands a cut utterance to the engine. What only this utterance suffers becomes a warning.
+    def hand_over(self, utterance: LiveUtterance, request: Request) -> None:
+        """Hands a cut utterance to the engine; where that refuses it, its end is still owed.
 
         Raises:
-            Unavailable: the engine takes nothing any more.
+            InvalidArgument, ResourceExhausted, Unavailable: as ``Engine.submit``.
         """
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
         self._answering[request.request_id] = utterance
         try:
             self._engine.submit(request, self._deliver)
-        except (InvalidArgument, ResourceExhausted) as error:
-            code = "engine_busy" if isinstance(error, ResourceExhausted) else "utterance_refused"
+        except TranslateSvcError:
             del self._answering[request.request_id]
             self._lanes.drop(utterance.utterance_id)
-            self._outbox.put(Warning(code, error.description, utterance.utterance_id))
-            self.finish(utterance, UtteranceStatus.FAILED)
+            raise
+
+    def refuse(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
+        """Ends an utterance that the engine does not take, with a warning."""
+        self._outbox.put(Warning(code, error.description, utterance.utterance_id))
+        self.finish(utterance, UtteranceStatus.FAILED)
 
     def answer_nothing(self, utterance: LiveUtterance, request: Request) -> None:
         """Answers in the engine's place that nothing was said."""
@@ -138,7 +134,7 @@ class Results:
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
         self._answering[name] = utterance
         for sequence in range(len(request.sequences)):
-            self._deliver(TextFinished(name, sequence, text="", tail="", tokens=0, truncated=False))
+            self._deliver(TextFinished(name, sequence, text="", tail="", tokens=0))
             self._deliver(SequenceFinished(name, sequence, FinishStatus.EMPTY))
         self._deliver(RequestFinished(name, FinishStatus.EMPTY))
 
@@ -157,7 +153,7 @@ class Results:
 
     def commit(self, position: int) -> None:
         """The input restarted at ``position``: a commit point behind all utterances begun so far."""
-        self._commits.append(_Commit(position, self._begun - 1))
+        self._commits.add(position, self._begun - 1)
         self._pass_commits()
 
     def clear(self, through_sample: int) -> None:
@@ -172,7 +168,7 @@ class Results:
             self._lanes.drop(utterance.utterance_id)
         unread_commits = self._drop_unread(dropped)
         self._commits.clear()
-        self._playouts.clear()
+        self.playouts.clear()
         self._cleared.update(dropped)
         for utterance in dropped.values():
             utterance.stop(through_sample)
@@ -221,12 +217,7 @@ class Results:
         self._changed.set()
 
     def _pass_commits(self) -> None:
-        earliest = min(self._undone, default=self._begun)
-        position: int | None = None
-        while self._commits and self._commits[0].through_utterance < earliest:
-            position = self._commits.popleft().position
-        if position is not None:
-            self._on_commit(position)
+        self._commits.pass_before(min(self._undone, default=self._begun))
 
     def _deliver(self, event: EngineEvent) -> None:
         """The engine's callback: must not raise."""
@@ -263,7 +254,7 @@ class Results:
                     self._lanes.put(number, plan.audio, event)
             case SequenceFinished():
                 utterance.note(event)
-                if warning := utterance.warning(event):
+                for warning in utterance.warnings(event):
                     self._outbox.put(warning)
                 for key in plan.lanes:
                     self._lanes.finish(number, key)
@@ -284,7 +275,7 @@ class Results:
                 self._outbox.put(delta)
             return
         language = utterance.plans[item.sequence].spec.language
-        chunk = utterance.speech(item, self._clock(), self._playouts[language])
+        chunk = utterance.speech(item, self._clock(), self.playouts[language])
         grant = functools.partial(self._engine.grant, item.request_id, item.sequence)
         if chunk is None:
             grant()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.engine.request import Engine
-from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable, Unsupported
+from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
+from translate_svc.session.ack_window import AckWindow
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.input_queue import (
     InputQueue,
@@ -83,6 +84,9 @@ class Session:
     * **Settings** apply at their place in the stream, from the next utterance on; ``Updated`` tells which.
     * **Clear** acts at once, without waiting for what was received before it: that is dropped, and so is
       every result that the reader has not taken. ``Cleared`` follows the ``CLEARED`` ends of its utterances.
+    * **Ack** acts at once: from the first one on the reader of ``events`` waits while
+      ``SessionOptions.max_unacknowledged`` of them are ahead of the last one; see ``AckWindow``. No ``ack``
+      may follow the end, so from there on nobody waits for one.
     * **End**: ``EndInput`` with the right count, or half-close, cuts the running utterance; ``Closed`` comes
       after the last ``UtteranceDone``. A wrong count raises ``DataLoss`` and changes nothing; the caller will
       want to ``cancel``.
@@ -104,7 +108,8 @@ class Session:
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._input = InputQueue(self._rate_hz * parts.options.max_queued_input_ms // 1000)
-        self._outbox = Outbox()
+        self._acks = AckWindow(parts.options.max_unacknowledged, parts.options.ack_timeout_ms / 1000)
+        self._outbox = Outbox(self._acks)
         self._results = Results(
             parts.engine, self._outbox, self._clock, on_commit=self._report, on_failure=self._fail
         )
@@ -128,7 +133,6 @@ class Session:
         Raises:
             InvalidArgument: a wrong value or a wrong order. Names the field.
             OutOfRange: past a limit. Names the field.
-            Unsupported: ``ack`` is not served yet.
             DataLoss: ``end.total_samples`` is not what arrived.
             Exception: whatever ended the stream before.
         """
@@ -144,8 +148,8 @@ class Session:
                 await self._enqueue(QueuedUpdate(self._parts.negotiator.settle(settings, "update.settings")))
             case ClearInput():
                 self._clear()
-            case AckInput():
-                raise Unsupported("is not served yet", field="ack")
+            case AckInput(seq=seq):
+                self._acks.acknowledge(seq)
             case EndInput(total_samples=total):
                 await self._receive_end(total)
 
@@ -153,6 +157,7 @@ class Session:
         """The client will send nothing more: an ``end`` that nobody verifies. Idempotent."""
         if self._ended or self._over is not None:
             return
+        self._acks.lift()
         await self._enqueue(QueuedEnd(complete=False, arrived_s=self._clock()))
         self._ended = True
 
@@ -229,6 +234,7 @@ class Session:
             raise DataLoss(
                 f"says {total_samples}, but {self._received_samples} arrived", field="end.total_samples"
             )
+        self._acks.lift()
         await self._enqueue(QueuedEnd(complete=True, arrived_s=self._clock()))
         self._ended = True
 

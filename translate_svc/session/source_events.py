@@ -18,13 +18,15 @@ class SpeechStart:
 class Utterance:
     """One utterance: ``samples`` (16 kHz mono, at least one), its ``source`` range in input samples.
 
-    ``commit_position`` is the commit point behind it, ``source.end <= commit_position``.
+    ``commit_position`` is the commit point behind it, ``source.end <= commit_position``. ``voiced_frames``:
+    how many of its frames the detector gave at least the threshold; None where it was not asked.
     """
 
     samples: Samples
     source: SampleRange
     reason: EndReason
     commit_position: int
+    voiced_frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

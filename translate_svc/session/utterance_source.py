@@ -21,13 +21,10 @@ it dry after every push keeps its memory bounded by ``max_utterance_ms`` and the
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import replace
 
-import numpy as np
-
-from translate_svc.session.frame_grid import FrameGrid, frames_to_input
+from translate_svc.session.frame_grid import FrameGrid, frames_to_input, level_dbfs
 from translate_svc.session.marked_input import Boundary, MarkedInput, SettingsUpdate
 from translate_svc.session.source_events import (
     Committed,
@@ -36,6 +33,7 @@ from translate_svc.session.source_events import (
     SpeechStart,
     Utterance,
 )
+from translate_svc.session.voice_gate import VoicedFrames
 from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.options import VadOptions
@@ -44,7 +42,6 @@ from translate_svc.vad.segmenter import Idle, Segmenter, SegmentEvent, SpeechBeg
 _MAX_STORED_S = 90
 """Raw input in memory: the longest utterance and its paddings, and a minute that waits to be pulled."""
 
-_SILENCE_FLOOR_DBFS = -120.0
 _SKIP_MARGIN_MS = 500
 """Silence that must follow a skipped stretch: more than the resampler ever looks ahead (120 ms at 8 kHz)."""
 
@@ -59,7 +56,10 @@ class UtteranceSource:
         input_rate_hz: Rate of what ``push`` takes, 8000 to 48000 (checked where the stream's format is).
         options: The segmenter's options.
         segmentation: ``VAD``, or ``MANUAL``: everything between two ``finalize`` is one utterance, cut at its
-            quietest frame only where it grows longer than ``max_utterance_ms``; no frame is ever judged.
+            quietest frame only where it grows longer than ``max_utterance_ms``.
+        voice_gate: Whether frames are judged with ``MANUAL`` too, so that ``Utterance.voiced_frames`` is
+            known; cuts and commit points are the same either way. Frames of zeros are not: they hold no
+            voice.
         start_position: Position of the first sample pushed; a commit point when a stream is resumed.
     """
 
@@ -69,11 +69,13 @@ class UtteranceSource:
         options: VadOptions,
         segmentation: Segmentation = Segmentation.VAD,
         *,
+        voice_gate: bool = False,
         start_position: int = 0,
     ) -> None:
         self._rate_hz = input_rate_hz
         self._options = options
         self._segmentation = segmentation
+        self._voice_gate = voice_gate
         self._input = MarkedInput(start_position, input_rate_hz * _MAX_STORED_S)
         self._due_updates: list[SettingsUpdate] = []
         self._ready: deque[SourceEvent] = deque()
@@ -104,13 +106,13 @@ class UtteranceSource:
         """End the running utterance at this exact input sample; a commit point either way."""
         self._input.mark(Boundary.FINALIZE)
 
-    def update(self, options: VadOptions, segmentation: Segmentation) -> None:
+    def update(self, options: VadOptions, segmentation: Segmentation, *, voice_gate: bool = False) -> None:
         """Replace the settings from the next utterance on.
 
         An utterance that runs here (or whose first frames are being heard) keeps the old ones. Answered, in
         order, by one ``SettingsApplied`` each.
         """
-        self._input.mark(SettingsUpdate(options, segmentation))
+        self._input.mark(SettingsUpdate(options, segmentation, voice_gate))
 
     def end(self) -> None:
         """No more input: end the running utterance at the last sample."""
@@ -165,8 +167,8 @@ class UtteranceSource:
             if frame is None:
                 if not self._feed() and not self._pass_marker():
                     return None
-            elif self._segmentation is Segmentation.MANUAL:
-                self._advance(frame, probability=1.0)
+            elif self._segmentation is Segmentation.MANUAL and not (self._voice_gate and frame.any()):
+                self._advance(frame, probability=0.0)
             else:
                 self._judged = VadFrame(frame, restart=self._grid.frames_taken == 1)
                 return self._judged
@@ -190,6 +192,7 @@ class UtteranceSource:
         if self._segmentation is Segmentation.MANUAL:
             options = replace(options, min_speech_ms=0)
         self._segmenter = Segmenter(options)
+        self._voiced = VoicedFrames(options.threshold)
 
     def _feed(self) -> bool:
         """Move one frame's worth of input into the grid, up to the next marker; False if there is none."""
@@ -228,7 +231,10 @@ class UtteranceSource:
             self._handle(ended)
 
     def _advance(self, frame: Samples, probability: float) -> None:
-        event = self._segmenter.advance(probability, _level_dbfs(frame))
+        self._voiced.hear(probability)
+        if self._segmentation is Segmentation.MANUAL:
+            probability = 1.0  # whoever finalizes decides what an utterance is
+        event = self._segmenter.advance(probability, level_dbfs(frame))
         if event is not None:
             self._handle(event)
         else:
@@ -246,7 +252,9 @@ class UtteranceSource:
             source = SampleRange(grid.position_of(event.start_frame), grid.position_of(event.end_frame))
             samples = grid.samples_between(event.start_frame, event.end_frame)
             commit = grid.position_of(event.commit_frame)
-            self._ready.append(Utterance(samples, source, event.reason, commit))
+            judged = self._segmentation is Segmentation.VAD or self._voice_gate
+            voiced = self._voiced.count(event.start_frame, event.end_frame) if judged else None
+            self._ready.append(Utterance(samples, source, event.reason, commit, voiced))
             self._committed = commit
             self._commit(commit)
 
@@ -257,6 +265,7 @@ class UtteranceSource:
             self._ready.append(Committed(position))
         for update in self._due_updates:
             self._options, self._segmentation = update.options, update.segmentation
+            self._voice_gate = update.voice_gate
             self._ready.append(SettingsApplied())
         self._due_updates.clear()
         self._input.buffer.discard_before(position)
@@ -280,8 +289,3 @@ class UtteranceSource:
             return False
         self._commit(origin + count * stride)
         return True
-
-
-def _level_dbfs(frame: Samples) -> float:
-    mean_square = float(np.mean(np.square(frame, dtype=np.float64)))
-    return 10.0 * math.log10(mean_square) if mean_square > 1e-12 else _SILENCE_FLOOR_DBFS

@@ -1,0 +1,76 @@
+"""The guard before the engine: audio in which nobody speaks is not translated.
+
+Speech models invent text on silence and noise. Where the voice activity detector cuts the stream it lets
+little else through; where the client cuts it, or sends a clip, nothing but this gate does.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Awaitable, Callable, Iterator
+
+import numpy as np
+
+from translate_svc.types import FRAME_SAMPLES, Samples, Warning
+from translate_svc.vad.frame_vad import VadFrame
+
+MIN_VOICED_FRAMES = 3
+"""Frames (32 ms) at or above the detector's threshold that an utterance must hold: about one short vowel.
+
+All of them count, wherever they stand: a long recording with one short answer in it is speech. Less than a
+hundred milliseconds is no word, but what a click or a stretch of noise may reach.
+"""
+
+
+def holds_voice(voiced_frames: int) -> bool:
+    """Whether an utterance with so many frames at or above the threshold is to be translated."""
+    return voiced_frames >= MIN_VOICED_FRAMES
+
+
+def no_speech(utterance_id: int) -> Warning:
+    """What a client is told of an utterance that the gate has kept back."""
+    return Warning("no_speech", "nobody speaks in it", utterance_id)
+
+
+class VoicedFrames:
+    """The frames of one frame grid that the detector gave at least ``threshold``, in their order."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._heard = 0
+        self._voiced: list[int] = []
+
+    def hear(self, probability: float) -> None:
+        """The next frame's."""
+        if probability >= self._threshold:
+            self._voiced.append(self._heard)
+        self._heard += 1
+
+    def count(self, start_frame: int, end_frame: int) -> int:
+        """How many lie within ``[start_frame, end_frame)``."""
+        return bisect.bisect_left(self._voiced, end_frame) - bisect.bisect_left(self._voiced, start_frame)
+
+
+def clip_frames(samples: Samples) -> Iterator[VadFrame]:
+    """A whole clip (16 kHz mono) as frames for the detector, the last one padded with zeros."""
+    for start in range(0, len(samples), FRAME_SAMPLES):
+        frame = np.zeros(FRAME_SAMPLES, dtype=np.float32)
+        piece = samples[start : start + FRAME_SAMPLES]
+        frame[: len(piece)] = piece
+        yield VadFrame(frame, restart=start == 0)
+
+
+async def clip_holds_voice(
+    samples: Samples, threshold: float, probability: Callable[[VadFrame], Awaitable[float]]
+) -> bool:
+    """``holds_voice`` of a clip; ``probability`` is ``VadStream.probability``. Hears no more than it must.
+
+    Raises:
+        Unavailable, EngineError: as ``probability``.
+    """
+    voiced_frames = 0
+    for frame in clip_frames(samples):
+        voiced_frames += await probability(frame) >= threshold
+        if holds_voice(voiced_frames):
+            return True
+    return False
