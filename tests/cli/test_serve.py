@@ -4,53 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
+from tests.cli.conftest import Command
 from tests.cli.process import STARTER, environment, serving
-from translate_svc.cli.main import main
 from translate_svc.client import AsyncClient
 from translate_svc.errors import Unavailable
 from translate_svc.types import Closed, GoAway
-
-
-class Command(Protocol):
-    """Runs the command in this process: exit code, standard output, standard error."""
-
-    def __call__(self, *arguments: str, variables: Mapping[str, str] = ...) -> tuple[int, str, str]: ...
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """``main`` itself, for what fails before it serves: a process each would cost seconds each."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run(*arguments: str, variables: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str, str]:
-        for name in os.environ:
-            if name.startswith("TRANSLATE_SVC_"):
-                monkeypatch.delenv(name)
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["translate-svc", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        output, error = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, output, error
-
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 async def _log(process: asyncio.subprocess.Process) -> list[dict[str, str]]:
@@ -144,7 +110,6 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 sys.argv = ["translate-svc", *sys.argv[1:]]
-from translate_svc.cli.main import main
 main()
 """
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from translate_svc.cli.exit_codes import WrongUsage
 from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
-from translate_svc.types import Samples, SessionEvent, StreamSettings
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Samples,
+    SessionEvent,
+    StreamSettings,
+    TargetSettings,
+)
 
 _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
+
+
+SPEECH_FORMAT = AudioFormat(Encoding.PCM_S16LE, 16_000)
+"""Of the speech that the command line asks for."""
 
 
 class TranslationStream(Protocol):
@@ -29,12 +40,17 @@ class TranslationStream(Protocol):
 
 
 class Translator(Protocol):
-    """Opens streams."""
+    """Opens streams, and translates texts."""
 
     def stream(
         self, settings: StreamSettings, sample_rate_hz: int
     ) -> AbstractAsyncContextManager[TranslationStream]:
-        """A stream that hears mono audio of ``sample_rate_hz`` and answers with 16-bit PCM at 16 kHz."""
+        """A stream that hears mono audio of ``sample_rate_hz``."""
+
+    def translate_text(
+        self, text: str, source_language: str, targets: Sequence[TargetSettings]
+    ) -> AsyncIterable[SessionEvent]:
+        """One text as one utterance; its events end with ``UtteranceDone``."""
 
 
 class Backend(Protocol):

@@ -25,7 +25,6 @@ from translate_svc.client import pace
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import (
     Inspect,
-    Opened,
     Samples,
     SpeechChunk,
     StreamSettings,
@@ -123,17 +122,14 @@ async def _play(translator: Translator, clip: _Clip, view: TextView, wav: Path) 
     async with translator.stream(settings, clip.rate_hz) as stream:
         began_s = loop.time()
         stream.feed(pace(clip.samples, clip.rate_hz))
-        track: SpeechTrack | None = None
+        track = SpeechTrack(wav, clip.rate_hz)
         async for event in stream:
             at_ms = (loop.time() - began_s) * 1000
             recording.add(event, at_ms)
             shown.take(event, at_ms)
-            if isinstance(event, Opened):
-                track = SpeechTrack(wav, clip.rate_hz, event.config.output)
-            elif isinstance(event, SpeechChunk) and track is not None:
+            if isinstance(event, SpeechChunk):
                 track.add(event)
-        if track is not None:
-            track.finish(len(clip.samples))
+        track.finish(len(clip.samples))
     return recording
 
 

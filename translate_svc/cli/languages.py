@@ -11,20 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from translate_svc.cli import options
 from translate_svc.cli.backend import choose_backend
-from translate_svc.cli.completion import complete_model
 from translate_svc.languages import Language
 
 
 def languages(
-    server: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Ask there. Default: read the model's directory.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model),
-    ] = None,
-    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    server: options.Server = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a language and line.")] = False,
 ) -> None:
     """List the languages of a model: which it understands, writes and speaks, and its voices.

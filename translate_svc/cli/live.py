@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from translate_svc.audio.resampler import Resampler
+from translate_svc.cli import options
 from translate_svc.cli.audio_device import AudioDevice
 from translate_svc.cli.backend import Backend, choose_backend
-from translate_svc.cli.completion import complete_language, complete_model
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.exit_codes import WrongUsage
-from translate_svc.cli.language_argument import label, match_language, match_languages
+from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.sound_device import SoundDevice, list_devices
+from translate_svc.cli.targets import target_settings
 from translate_svc.cli.text_view import TextView
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
@@ -30,7 +31,6 @@ from translate_svc.types import (
     Samples,
     SpeechChunk,
     StreamSettings,
-    TargetSettings,
     UtteranceDone,
 )
 
@@ -49,56 +49,31 @@ class _Talk:
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """Texts of all targets, speech of the first."""
-        targets = match_languages(self.to, table, "--to")
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
-        if self.play and not targets[0].speech_out:
-            raise WrongUsage(f"the model has no voice for {label(targets[0])}; use --no-play", field="--to")
+        first, *others = target_settings(self.to, table, speech=self.play, must_speak=False)
+        if self.play and not first.speech:
+            raise WrongUsage(f"the model has no voice for {first.language}; use --no-play", field="--to")
         return StreamSettings(
-            targets=tuple(
-                TargetSettings(target.code, speech=self.play and target is targets[0]) for target in targets
-            ),
+            targets=(first, *(replace(other, speech=False) for other in others)),
             source_language=None if source is None else source.code,
             include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
         )
 
 
 def live(
-    to: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--to",
-            metavar="LANGUAGE[,...]",
-            help="Target languages: es, spa or Spanish. The first is spoken.",
-            autocompletion=complete_language,
-        ),
-    ] = None,
-    from_: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="LANGUAGE",
-            help="What is spoken. Default: not known.",
-            autocompletion=complete_language,
-        ),
-    ] = None,
-    transcript: Annotated[
-        bool, typer.Option("--transcript", help="Show what was said too; needs --from.")
-    ] = False,
+    to: options.To = None,
+    from_: options.From = None,
+    transcript: options.Transcript = False,
     play: Annotated[bool, typer.Option(help="Play the translated speech.")] = True,
     microphone: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
     loudspeaker: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
     devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
-    server: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Translate there. Default: in this process.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model),
-    ] = None,
-    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    server: options.Server = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    device: options.Device = None,
 ) -> None:
-    """Translate what the microphone hears, as it is said.
+    """Translate what the microphone hears, as it is said; play it in the first target language.
 
     Wear headphones, or use --no-play: a microphone that hears the loudspeaker translates the translation.
     Ctrl-C ends the recording; what was said until then is still translated, unless there is a second one.

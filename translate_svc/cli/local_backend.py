@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 
+from translate_svc.cli.backend import SPEECH_FORMAT
 from translate_svc.cli.logs import configure_logs
 from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.client.stream_config import stream_config
@@ -18,7 +19,16 @@ from translate_svc.models.description import Description
 from translate_svc.models.identity import find_checkpoint
 from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
-from translate_svc.types import AudioInput, EndInput, Samples, SessionEvent, StreamConfig, StreamSettings
+from translate_svc.types import (
+    AudioInput,
+    EndInput,
+    Samples,
+    SessionEvent,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TranslateCall,
+)
 
 _CHUNK_BYTES = 16 * 1024
 _TENANT = "cli"
@@ -48,14 +58,27 @@ class LocalBackend:
 
 
 class LocalTranslator:
-    """Streams over one service."""
+    """Calls of one service."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def stream(self, settings: StreamSettings, sample_rate_hz: int) -> LocalStream:
         """See ``Translator``."""
-        return LocalStream(self._service, stream_config(settings, sample_rate_hz=sample_rate_hz))
+        config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
+        return LocalStream(self._service, config)
+
+    async def translate_text(
+        self, text: str, source_language: str, targets: Sequence[TargetSettings]
+    ) -> AsyncIterator[SessionEvent]:
+        """See ``Translator``."""
+        call = TranslateCall(text, tuple(targets), SPEECH_FORMAT, source_language)
+        one_shot = self._service.translate(call, _TENANT)
+        try:
+            async for event in one_shot.events():
+                yield event
+        finally:
+            await one_shot.cancel()
 
 
 class LocalStream:

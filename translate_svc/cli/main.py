@@ -11,8 +11,10 @@ import typer
 from translate_svc.cli.demo import demo
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, WrongUsage
 from translate_svc.cli.languages import languages
+from translate_svc.cli.live import live
 from translate_svc.cli.models import app as models_app
 from translate_svc.cli.pull import pull
+from translate_svc.cli.say import say
 from translate_svc.cli.serve import serve
 from translate_svc.cli.top import top
 from translate_svc.cli.translate import translate
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(translate)
+app.command()(live)
+app.command()(say)
 app.command()(languages)
 app.command()(top)
 app.command()(pull)

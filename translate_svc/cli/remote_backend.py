@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from translate_svc.client import AsyncClient, AsyncStream
+from translate_svc.cli.backend import SPEECH_FORMAT
+from translate_svc.client import AsyncAnswer, AsyncClient, AsyncStream
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.types import StreamSettings
+from translate_svc.types import StreamSettings, TargetSettings
 
 
 class RemoteBackend:
@@ -41,7 +42,7 @@ class RemoteBackend:
 
 
 class RemoteTranslator:
-    """Streams over one connection."""
+    """Calls over one connection."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
@@ -55,6 +56,15 @@ class RemoteTranslator:
             segmentation=settings.segmentation,
             vad=settings.vad,
             sample_rate_hz=sample_rate_hz,
+            output=SPEECH_FORMAT,
+        )
+
+    def translate_text(
+        self, text: str, source_language: str, targets: Sequence[TargetSettings]
+    ) -> AsyncAnswer:
+        """See ``Translator``."""
+        return self._client.translate(
+            text=text, source=source_language, targets=targets, output=SPEECH_FORMAT
         )
 
 

@@ -17,7 +17,6 @@ from translate_svc.cli.speech_track import SpeechTrack
 from translate_svc.cli.subtitles import Cue
 from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
-    Opened,
     SessionEvent,
     SpeechChunk,
     TextDelta,
@@ -34,7 +33,7 @@ class Sink(Protocol):
     """Takes the events of one stream in their order."""
 
     def take(self, event: SessionEvent) -> None:
-        """The next event, ``Opened`` first."""
+        """The next event."""
 
     def finish(self, source_samples: int) -> None:
         """All events were taken; so long was the source, in samples at its own rate."""
@@ -44,22 +43,15 @@ class SpeechSink:
     """One WAV file a target language. See ``SpeechTrack`` for where the speech lies."""
 
     def __init__(self, files: ExitStack, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
-        self._files = files
-        self._input_rate_hz = input_rate_hz
-        self._paths = {
-            code: files.enter_context(output_file(path_for(path, code, several=len(codes) > 1)))
-            for code in codes
-        }
         self._tracks: dict[str, SpeechTrack] = {}
+        for code in codes:
+            part = files.enter_context(output_file(path_for(path, code, several=len(codes) > 1)))
+            self._tracks[code] = SpeechTrack(part, input_rate_hz)
+            files.callback(self._tracks[code].close)
 
     def take(self, event: SessionEvent) -> None:
         """See ``Sink``."""
-        if isinstance(event, Opened):
-            for code, path in self._paths.items():
-                track = SpeechTrack(path, self._input_rate_hz, event.config.output)
-                self._files.callback(track.close)
-                self._tracks[code] = track
-        elif isinstance(event, SpeechChunk):
+        if isinstance(event, SpeechChunk):
             self._tracks[event.language].add(event)
 
     def finish(self, source_samples: int) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from translate_svc.types import AudioFormat, Encoding, SpeechChunk
+from translate_svc.cli.backend import SPEECH_FORMAT
+from translate_svc.types import SpeechChunk
 
 
 class SpeechTrack:
@@ -18,13 +19,12 @@ class SpeechTrack:
     16-bit mono, written as it comes: it holds one chunk at a time.
     """
 
-    def __init__(self, path: Path, input_rate_hz: int, output: AudioFormat) -> None:
-        """``output`` is what was negotiated, PCM_S16LE."""
-        assert output.encoding is Encoding.PCM_S16LE
+    def __init__(self, path: Path, input_rate_hz: int) -> None:
+        """``input_rate_hz``: of the source, whose samples the events count. Speech is in SPEECH_FORMAT."""
         self._input_rate_hz = input_rate_hz
-        self._output_rate_hz = output.sample_rate_hz
+        self._output_rate_hz = SPEECH_FORMAT.sample_rate_hz
         self._file = soundfile.SoundFile(
-            path, "w", samplerate=output.sample_rate_hz, channels=1, subtype="PCM_16", format="WAV"
+            path, "w", samplerate=self._output_rate_hz, channels=1, subtype="PCM_16", format="WAV"
         )
         self._written_samples = 0
 

@@ -81,9 +81,7 @@ class _Reading:
         table.add_row("slots", str(load.busy_slots), f"of {load.slots}")
         table.add_row("steps/s", _rate(rates, "steps"))
         table.add_row("text tokens/s", _rate(rates, "text_tokens"))
-        table.add_row(
-            "real-time factor", _rate(rates, "real_time_factor"), "source seconds a second"
-        )
+        table.add_row("real-time factor", _rate(rates, "real_time_factor"), "source seconds a second")
         table.add_row("speech", _rate(rates, "speech_s"), "seconds a second")
         table.add_row("finished", str(load.finished_requests), f"failed {load.failed_requests}")
         table.add_row("admitted", str(load.admitted), f"rejected {load.rejected}")

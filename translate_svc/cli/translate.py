@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from translate_svc.cli import options
 from translate_svc.cli.backend import Backend, choose_backend
-from translate_svc.cli.completion import complete_language, complete_model
 from translate_svc.cli.exit_codes import WrongUsage
-from translate_svc.cli.language_argument import label, match_language, match_languages
+from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media_reader import MediaReader
 from translate_svc.cli.progress import SourceProgress
 from translate_svc.cli.sinks import (
@@ -28,15 +28,15 @@ from translate_svc.cli.sinks import (
     SubtitleSink,
     TextSink,
 )
+from translate_svc.cli.targets import check_output, target_settings
 from translate_svc.cli.text_view import TextView
 from translate_svc.errors import TranslateSvcError, Unavailable
-from translate_svc.languages import Language, LanguageTable
+from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     Closed,
     Inspect,
     SessionEvent,
     StreamSettings,
-    TargetSettings,
     UtteranceDone,
     UtteranceStatus,
 )
@@ -63,11 +63,9 @@ class _Job:
             raise WrongUsage("is needed, unless --transcript is all that is wanted", field="--to")
         if self.transcript and self.from_ is None:
             raise WrongUsage("needs --from", field="--transcript")
-        if self.output is not None:
-            if self.text or not self.to:
-                raise WrongUsage("is for speech, of which there is none to write", field="--output")
-            if self.output.suffix != ".wav":
-                raise WrongUsage("must end in .wav", field="--output")
+        if self.output is not None and (self.text or not self.to):
+            raise WrongUsage("is for speech, of which there is none to write", field="--output")
+        check_output(self.output)
         if self.subtitles is not None and self.subtitles.suffix not in SUBTITLE_FORMATS:
             raise WrongUsage("must end in .srt or .vtt", field="--subtitles")
         if self.json_audio and self.json is None:
@@ -76,16 +74,15 @@ class _Job:
     def settings(self, table: LanguageTable) -> StreamSettings:
         """What to ask of the stream. Speech is made only for those who take it."""
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
-        targets = match_languages(self.to, table, "--to")
-        for language in targets:
-            _check_target(language, speech=self.output is not None)
         if source is not None and not source.speech_in:
             raise WrongUsage(f"the model does not understand spoken {label(source)}", field="--from")
-        speech = (self.output is not None or self.json is not None) and not self.text
         wanted = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: bool(self.subtitles or self.json)}
         return StreamSettings(
-            targets=tuple(
-                TargetSettings(language.code, speech=speech and language.speech_out) for language in targets
+            targets=target_settings(
+                self.to,
+                table,
+                speech=(self.output is not None or self.json is not None) and not self.text,
+                must_speak=self.output is not None,
             ),
             source_language=None if source is None else source.code,
             include=frozenset(inspect for inspect, is_wanted in wanted.items() if is_wanted),
@@ -96,31 +93,11 @@ def translate(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="Any audio or video file; - for standard input.")
     ],
-    to: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--to",
-            metavar="LANGUAGE[,...]",
-            help="Target languages: es, spa or Spanish.",
-            autocompletion=complete_language,
-        ),
-    ] = None,
-    from_: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="LANGUAGE",
-            help="What is spoken. Default: not known.",
-            autocompletion=complete_language,
-        ),
-    ] = None,
+    to: options.To = None,
+    from_: options.From = None,
     text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False,
-    transcript: Annotated[
-        bool, typer.Option("--transcript", help="The source's own text too; needs --from.")
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
-    ] = None,
+    transcript: options.Transcript = False,
+    output: options.Output = None,
     subtitles: Annotated[
         Path | None,
         typer.Option(metavar="SRT|VTT", help="Write subtitles, SubRip or WebVTT by the name's ending."),
@@ -136,15 +113,10 @@ def translate(
     json_audio: Annotated[
         bool, typer.Option("--json-audio", help="With the speech in it, as base64.")
     ] = False,
-    server: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Translate there. Default: in this process.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model),
-    ] = None,
-    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    server: options.Server = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    device: options.Device = None,
 ) -> None:
     """Translate an audio or video file of any length; show its texts with the times at which they were said.
 
@@ -230,10 +202,3 @@ def _file_sinks(job: _Job, settings: StreamSettings, files: ExitStack, rate_hz: 
         yield SubtitleSink(files, job.subtitles, codes, transcript, rate_hz)
     if job.json is not None:
         yield JsonSink(files, job.json, audio=job.json_audio)
-
-
-def _check_target(language: Language, *, speech: bool) -> None:
-    if not language.text:
-        raise WrongUsage(f"the model does not translate into {label(language)}", field="--to")
-    if speech and not language.speech_out:
-        raise WrongUsage(f"the model has no voice for {label(language)}; leave out --output", field="--to")

@@ -1,0 +1,67 @@
+"""The command as its tests run it: in this process where that will do, for a process costs seconds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import pytest
+
+from tests.cli.process import ROOT, STARTER, environment
+from translate_svc.cli.main import main
+from translate_svc.cli.serve import READY_PREFIX
+
+
+class Command(Protocol):
+    """Runs the command in this process: exit code, standard output, standard error."""
+
+    def __call__(self, *arguments: str, variables: Mapping[str, str] = ...) -> tuple[int, str, str]: ...
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """``main`` itself, in the root of the checkout."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.chdir(ROOT)
+
+    def run(*arguments: str, variables: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str, str]:
+        for name in os.environ:
+            if name.startswith("TRANSLATE_SVC_"):
+                monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["translate-svc", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output, error = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, output, error
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A server with the starter checkpoint, for all tests of this worker: its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "translate_svc", "serve", "--model", STARTER, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith(READY_PREFIX), line
+        yield line.removeprefix(READY_PREFIX).strip()
+        process.kill()

@@ -1,0 +1,74 @@
+"""``translate-svc say``: a text in, its translation and its speech out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translate_svc.cli import options
+from translate_svc.cli.backend import SPEECH_FORMAT, Backend, choose_backend
+from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.language_argument import label, match_language
+from translate_svc.cli.sinks import SpeechSink
+from translate_svc.cli.targets import check_output, target_settings
+from translate_svc.errors import TranslateSvcError
+from translate_svc.types import TextDelta, UtteranceDone, UtteranceStatus, Warning
+
+
+def say(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to translate; - for standard input.")],
+    to: options.To = None,
+    from_: options.From = None,
+    output: options.Output = None,
+    server: options.Server = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    device: options.Device = None,
+) -> None:
+    """Translate a text; print it, and with -o write how it is spoken.
+
+    With one target its text alone is printed, with several a line each, the code first, and out.wav becomes
+    out.spa.wav, out.fra.wav.
+    """
+    for name, value in (("--to", to), ("--from", from_)):
+        if not value:
+            raise WrongUsage("is needed", field=name)
+    check_output(output)
+    text = sys.stdin.read() if text == "-" else text
+    backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
+    asyncio.run(_say(text.strip(), from_ or "", to or (), output, backend))
+
+
+async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, backend: Backend) -> None:
+    table = await backend.languages()
+    source = match_language(from_, table, "--from")
+    if not source.text:
+        raise WrongUsage(f"the model does not read {label(source)}", field="--from")
+    targets = target_settings(to, table, speech=output is not None, must_speak=output is not None)
+    codes = [target.language for target in targets]
+    texts: defaultdict[str, str] = defaultdict(str)
+    with ExitStack() as files:
+        speech = None
+        if output is not None:
+            speech = SpeechSink(files, output, codes, SPEECH_FORMAT.sample_rate_hz)
+        async with backend.open() as translator:
+            async for event in translator.translate_text(text, source.code, targets):
+                if speech is not None:
+                    speech.take(event)
+                if isinstance(event, TextDelta):
+                    texts[event.language] += event.delta
+                elif isinstance(event, Warning):
+                    print(f"{event.code}: {event.message}", file=sys.stderr)
+                elif isinstance(event, UtteranceDone) and event.status is UtteranceStatus.FAILED:
+                    raise TranslateSvcError("the text could not be translated")
+        if speech is not None:
+            speech.finish(0)
+    for code in codes:
+        print(texts[code] if len(codes) == 1 else f"{code}  {texts[code]}")
