@@ -229,6 +229,9 @@ def check_contract(events: Sequence[SessionEvent], *, closed: bool = True) -> No
     _check_commits(events)
     committed = [event.committed_samples for event in of(events, Progress)]
     assert committed == sorted(set(committed)), "a commit point is reported once, and only forward"
+    received = [event.received_samples for event in of(events, Progress)]
+    assert received == sorted(received), "what was received never shrinks"
+    assert all(event.committed_samples <= event.received_samples for event in of(events, Progress))
 
 
 def _check_commits(events: Sequence[SessionEvent]) -> None:

@@ -1,0 +1,173 @@
+"""``progress``: what arrived and what is committed, told after the last events of what it commits.
+
+That much ``check_contract`` asks of every stream; here it meets everything a client may send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.session.harness import (
+    RATE_HZ,
+    check_contract,
+    chunks,
+    clip,
+    collect,
+    config,
+    converse,
+    count_samples,
+    house,
+    of,
+    silence,
+    speak,
+    speech,
+    utterances,
+)
+from tests.virtual_time import virtual_time
+from translate_svc.engine.request import Request
+from translate_svc.types import (
+    Cleared,
+    ClearInput,
+    ClientMessage,
+    EndInput,
+    FinalizeInput,
+    GuardSettings,
+    Progress,
+    Segmentation,
+    SessionEvent,
+    SilenceInput,
+    SpeechEnded,
+    StreamSettings,
+    TargetSettings,
+    Updated,
+    UpdateInput,
+    UtteranceDone,
+)
+
+MANUAL, VAD = Segmentation.MANUAL, Segmentation.VAD
+
+
+def _slow(request: Request) -> ScriptedRequest:
+    says = ScriptedSequence(deltas=("slow", " talk"), token_interval_s=0.5)
+    return ScriptedRequest((says,) * len(request.sequences), encode_s=1.0)
+
+
+def _update(segmentation: Segmentation, gate: bool) -> UpdateInput:
+    targets = (TargetSettings("es"), TargetSettings("fr"))
+    return UpdateInput(
+        StreamSettings(targets, segmentation=segmentation, guards=GuardSettings(voice_gate=gate))
+    )
+
+
+updates = st.builds(_update, st.sampled_from(Segmentation), st.booleans())
+pieces = st.sampled_from(
+    [chunks(speech(0.8)), chunks(silence(0.9)), chunks(speech(0.05)), [SilenceInput(9_000)]]
+)
+moves: st.SearchStrategy[list[ClientMessage]] = st.one_of(
+    pieces, pieces, updates.map(lambda update: [update]), st.just([FinalizeInput()]), st.just([ClearInput()])
+)
+
+
+@given(st.lists(moves, max_size=12), st.sampled_from(Segmentation), st.sampled_from([0.0, 0.1]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_sent_all_of_it_is_committed_in_the_end(
+    script: list[list[ClientMessage]], segmentation: Segmentation, pace_s: float
+) -> None:
+    messages = [message for move in script for message in move]
+    total = count_samples(messages)
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(_slow) as home:
+            session = home.open(config(segmentation=segmentation))
+            reader = asyncio.create_task(collect(session))
+            for message in messages:
+                await asyncio.sleep(pace_s)
+                await session.receive(message)
+            await session.receive(EndInput(total))
+            return await reader
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    assert len(of(events, Updated)) == sum(isinstance(each, UpdateInput) for each in messages)
+    assert len(of(events, Cleared)) == sum(isinstance(each, ClearInput) for each in messages)
+    if total:
+        assert of(events, Progress)[-1] == Progress(total, total)
+
+
+def _progress(messages: Sequence[ClientMessage], segmentation: Segmentation = VAD) -> list[SessionEvent]:
+    async def scenario() -> list[SessionEvent]:
+        async with house() as home:
+            return await converse(home.open(config(segmentation=segmentation)), messages)
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    return events
+
+
+def test_each_utterance_moves_it_to_its_commit_point() -> None:
+    """Spoken in real time: once an utterance behind its end, and once more at the end of the stream."""
+
+    async def scenario() -> list[SessionEvent]:
+        async with house() as home:
+            session = home.open(config())
+            reader = asyncio.create_task(collect(session))
+            await speak(session, utterances(3))
+            await session.receive(EndInput(6 * RATE_HZ))
+            return await reader
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    ends = [event.source.end for event in of(events, SpeechEnded)]
+    *told, last = of(events, Progress)
+    starts = [2 * RATE_HZ, 4 * RATE_HZ, 6 * RATE_HZ]  # of the next speech
+    for event, end, start in zip(told, ends, starts, strict=True):
+        assert end <= event.committed_samples <= event.received_samples <= start
+    assert last == Progress(6 * RATE_HZ, 6 * RATE_HZ)
+
+
+def test_with_manual_segmentation_a_cut_commits_exactly_there() -> None:
+    cut = [*chunks(clip(silence(1), speech(1))), FinalizeInput()]
+    events = _progress([*cut, *cut, *chunks(speech(0.5))], MANUAL)
+    committed = [event.committed_samples for event in of(events, Progress)]
+    assert committed == [2 * RATE_HZ, 4 * RATE_HZ, round(4.5 * RATE_HZ)]
+
+
+@pytest.mark.parametrize("segmentation", [VAD, MANUAL])
+def test_an_utterance_in_which_nobody_speaks_is_committed_like_any_other(segmentation: Segmentation) -> None:
+    events = _progress([*chunks(silence(2)), FinalizeInput(), *chunks(silence(1))], segmentation)
+    assert 2 * RATE_HZ in [event.committed_samples for event in of(events, Progress)]
+    assert of(events, Progress)[-1] == Progress(3 * RATE_HZ, 3 * RATE_HZ)
+
+
+def test_silence_commits_though_nobody_ever_speaks() -> None:
+    events = _progress([SilenceInput(60 * RATE_HZ)])
+    assert len(of(events, Progress)) >= 2
+    assert of(events, Progress)[0].committed_samples > 40 * RATE_HZ
+
+
+def test_what_an_utterance_still_owes_holds_it_back() -> None:
+    """The second utterance is through long before the first one; nothing is committed until both are."""
+
+    def first_is_slow(request: Request) -> ScriptedRequest:
+        slow = 20.0 if request.request_id.endswith("/0") else 0.0
+        return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=slow)
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(first_is_slow) as home:
+            return await converse(home.open(config()), chunks(utterances(2)))
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    kinds = [type(event) for event in events]
+    assert kinds.index(Progress) > kinds.index(UtteranceDone)
+    assert of(events, Progress)[0].committed_samples > RATE_HZ
