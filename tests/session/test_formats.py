@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import numpy as np
 import pytest
 
-from tests.session.harness import check_contract, clip, config, house, of, silence
+from tests.session.harness import check_contract, clip, collect, config, house, of, silence
 from tests.virtual_time import virtual_time
 from translate_svc.audio.chunk_encoder import chunk_encoder
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import InvalidArgument
+from translate_svc.session.options import SessionOptions
 from translate_svc.types import (
     AudioFormat,
     AudioInput,
@@ -183,3 +185,37 @@ def test_what_is_no_packet_names_the_field_and_counts_for_nothing(packet: bytes)
 
     with virtual_time() as runner:
         runner.run(scenario())
+
+
+def test_a_packet_that_waits_in_vain_has_not_been_heard() -> None:
+    """A caller cancelled before there was room has sent nothing; the decoder must not have moved on."""
+    opus = AudioFormat(OPUS, 48_000)
+    messages = _messages(_recording(48_000), opus)
+
+    async def heard(*, cancel: bool) -> list[SpeechEnded]:
+        options = SessionOptions(max_queued_events=1, max_queued_input_ms=1_200)
+        async with house(options=options) as home:
+            session = home.open(dataclasses.replace(config(), input=opus))
+            decoded: list[bytes] = []
+            decode = session._decoder.decode
+
+            def spy(data: bytes, *, field: str) -> Samples:
+                decoded.append(data)
+                return decode(data, field=field)
+
+            session._decoder.decode = spy  # type: ignore[method-assign]
+            for message in messages[:60]:
+                await session.receive(message)
+            if cancel:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(session.receive(messages[60]), timeout=1)
+            reader = asyncio.create_task(collect(session))
+            for message in messages[60:]:
+                await session.receive(message)
+            await session.half_close()
+            events = await reader
+        assert decoded == [message.data for message in messages]
+        return of(events, SpeechEnded)
+
+    with virtual_time() as runner:
+        assert runner.run(heard(cancel=True)) == runner.run(heard(cancel=False))
