@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from translate_svc.audio.chunk_decoder import chunk_decoder
-from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unsupported
+from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
 from translate_svc.languages import Language, packaged
 from translate_svc.types import (
     AckInput,
@@ -57,12 +57,14 @@ class ScriptedSession:
         self.cancelled = asyncio.Event()
         self.samples = 0
         self._utterances = 0
+        self.said = 0
         self._cut_at = 0
         self._line: asyncio.Queue[SessionEvent | Exception | None] = asyncio.Queue()
         self.say(Opened("scripted", config))
 
     def say(self, event: SessionEvent | Exception | None) -> None:
         """Sends an event, fails with an exception, or just ends (None), after what was said before."""
+        self.said += 1
         self._line.put_nowait(event)
 
     async def receive(self, message: ClientMessage) -> None:
@@ -71,8 +73,9 @@ class ScriptedSession:
             raise InvalidArgument("came after the end", field="end")
         self.received.append(message)
         match message:
-            case AckInput():
-                raise Unsupported("is not served yet", field="ack")
+            case AckInput(seq):
+                if seq > self.said:
+                    raise InvalidArgument("was not sent yet", field="ack.seq")
             case AudioInput(data):
                 if len(data) > self.MAX_CHUNK_BYTES:
                     raise OutOfRange("is too large", field="audio.data")

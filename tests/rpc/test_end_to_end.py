@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -22,25 +24,34 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
 from translate_svc.types import (
+    AckInput,
     AudioFormat,
+    AudioInput,
     Closed,
     Encoding,
+    EndInput,
+    FinalizeInput,
     Opened,
     Samples,
     SessionEvent,
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
+    StreamConfig,
+    StreamSettings,
     TargetSettings,
     TextDelta,
     UtteranceDone,
     UtteranceStatus,
     VadSettings,
 )
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+from translate_svc.wire import encode_request
 
 # the timeout counts the loading of the model, which takes its time on a busy machine
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
+PCM = AudioFormat(Encoding.PCM_S16LE, 16_000)
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
@@ -252,3 +263,33 @@ async def test_languages_and_model_are_the_checkpoints(client: AsyncClient) -> N
     assert info.model.name
     assert info.model.revision
     assert info.limits.input_encodings == info.limits.output_encodings == tuple(Encoding)
+
+
+async def test_acks_go_with_the_numbers_of_the_responses(server: RpcServer) -> None:
+    samples = clip("eng_1")
+    opening = encode_request(StreamConfig(PCM, PCM, StreamSettings((TargetSettings("spa"),))))
+    async with grpc.aio.insecure_channel(server.target) as channel:
+        stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]
+        call = stub.StreamingTranslate()
+        await call.write(opening)
+        for start in range(0, len(samples), 1_600):
+            chunk = AudioInput(np.rint(samples[start : start + 1_600] * 32_767).astype("<i2").tobytes())
+            await call.write(encode_request(chunk))
+        await call.write(encode_request(FinalizeInput()))
+        seq = 0
+        while (response := await call.read()).WhichOneof("event") != "utterance_done":
+            seq += 1
+            assert response.seq == seq
+            await call.write(encode_request(AckInput(seq)))
+        await call.write(encode_request(EndInput(len(samples))))
+        while (response := await call.read()).WhichOneof("event") != "closed":
+            pass
+        assert await call.code() == grpc.StatusCode.OK
+        false = stub.StreamingTranslate()
+        await false.write(opening)
+        await false.read()
+        await false.write(encode_request(AckInput(99)))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await false.read()
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "ack.seq" in str(caught.value.details())

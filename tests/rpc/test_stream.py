@@ -19,7 +19,7 @@ from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import Closed, SampleRange, SpeechChunk
+from translate_svc.types import AckInput, Closed, SampleRange, SpeechChunk
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -364,8 +364,12 @@ async def test_two_streams_do_not_meet(stub: Any, service: ScriptedService) -> N
     assert [response.WhichOneof("event") for response in await responses(first)] == ["closed"]
 
 
-async def test_what_the_session_does_not_serve_is_named(stub: Any, service: ScriptedService) -> None:
+async def test_an_ack_of_what_was_never_sent_is_refused_by_its_field(
+    stub: Any, service: ScriptedService
+) -> None:
     call, session = await open_stream(stub, service)
     await call.write(request(ack=pb.AckInput(seq=1)))
-    assert await outcome(call) == (grpc.StatusCode.UNIMPLEMENTED, "ack")
+    await call.write(request(ack=pb.AckInput(seq=2)))
+    assert await outcome(call) == (grpc.StatusCode.INVALID_ARGUMENT, "ack.seq")
+    assert session.received == [AckInput(1), AckInput(2)]
     assert session.cancelled.is_set()

@@ -135,7 +135,7 @@ def test_each_utterance_moves_it_to_its_commit_point() -> None:
 
 
 def test_with_manual_segmentation_a_cut_commits_exactly_there() -> None:
-    cut = [*chunks(clip(silence(1), speech(1))), FinalizeInput()]
+    cut: list[ClientMessage] = [*chunks(clip(silence(1), speech(1))), FinalizeInput()]
     events = _progress([*cut, *cut, *chunks(speech(0.5))], MANUAL)
     committed = [event.committed_samples for event in of(events, Progress)]
     assert committed == [2 * RATE_HZ, 4 * RATE_HZ, round(4.5 * RATE_HZ)]

@@ -43,8 +43,8 @@ class EngineLimits:
             ``max_slot_tokens`` has room to translate. It sizes the cross-attention cache where it exceeds the
             encoder frames of the longest utterance (30 s: 188). Never above the checkpoint's position table.
         max_waiting_requests: Requests that wait for slots; default 64. A full line refuses with
-            ``ResourceExhausted``. Raise it when bursts are short, lower it to fail fast behind a load
-            balancer.
+            ``ResourceExhausted``: a stream then waits and takes no further input, a call of Translate fails.
+            It bounds memory (a waiting utterance of 15 s is 1 MB), so raise it for short bursts only.
         max_live_requests: Requests inside the engine, whatever their phase; default 1,024. Bounds those that
             hold no slot any more but wait for their reader's credit. At the bound the engine refuses
             likewise.
