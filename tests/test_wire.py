@@ -6,154 +6,37 @@ import dataclasses
 from collections.abc import Callable
 from typing import get_args
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wire_strategies import (
+    calls,
+    counts,
+    events,
+    names,
+    no_deadline,
+    requests,
+    small_counts,
+    texts,
+    units,
+)
 from translate_svc import types, wire
-from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
+from translate_svc.errors import DataLoss, InvalidArgument
 from translate_svc.languages import Language
 from translate_svc.types import (
-    AckInput,
-    AudioClip,
     AudioFormat,
-    AudioInput,
-    Cleared,
-    ClearInput,
-    Closed,
     Encoding,
-    EndInput,
-    EndReason,
-    FinalizeInput,
-    GoAway,
-    GuardSettings,
-    Inspect,
     ModelInfo,
-    Opened,
-    Progress,
-    SampleRange,
-    Segmentation,
     ServerInfo,
     ServerLimits,
-    SilenceInput,
-    SpeechChunk,
-    SpeechEnded,
-    SpeechStarted,
-    StageTiming,
     StreamConfig,
     StreamSettings,
     TargetSettings,
-    TextDelta,
-    TokenInfo,
     TranslateCall,
-    Updated,
-    UpdateInput,
-    Usage,
-    UtteranceDone,
-    UtteranceStatus,
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
-
-no_deadline = hypothesis.settings(deadline=None)  # a busy machine is no error
-
-counts = st.integers(0, 2**63 - 1)
-small_counts = st.integers(0, 2**31 - 1)
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-texts = st.text(max_size=12)
-names = st.text(min_size=1, max_size=12)
-formats = st.builds(
-    AudioFormat, st.sampled_from(Encoding), st.integers(1, 2**31 - 1), st.integers(1, 8), small_counts
-)
-targets = st.lists(
-    st.builds(
-        TargetSettings,
-        texts,
-        st.booleans(),
-        st.booleans(),
-        st.none() | small_counts,
-        numbers,
-        st.none() | numbers,
-    ),
-    max_size=3,
-).map(tuple)
-includes = st.frozensets(st.sampled_from(Inspect))
-guards = st.builds(GuardSettings, *[st.booleans()] * 4)
-settings = st.builds(
-    StreamSettings,
-    targets=targets,
-    source_language=st.none() | names,
-    include=includes,
-    segmentation=st.sampled_from(Segmentation),
-    vad=st.builds(VadSettings, st.none() | numbers, *(st.none() | small_counts for _ in range(4))),
-    guards=guards,
-)
-configs = st.builds(StreamConfig, formats, formats, settings, st.binary(max_size=8))
-requests = st.one_of(
-    configs,
-    st.builds(AudioInput, st.binary(max_size=16)),
-    st.builds(SilenceInput, counts),
-    st.builds(FinalizeInput),
-    st.builds(UpdateInput, settings),
-    st.builds(ClearInput),
-    st.builds(AckInput, counts),
-    st.builds(EndInput, counts),
-)
-
-clips = st.builds(
-    AudioClip, formats, st.binary(max_size=16), st.lists(st.binary(max_size=8), max_size=3).map(tuple)
-)
-calls = st.builds(TranslateCall, texts | clips, targets, formats, st.none() | names, includes, guards)
-
-ranges = st.builds(SampleRange, counts, counts)
-usages = st.builds(Usage, counts, counts, counts, counts)
-tokens = st.builds(TokenInfo, texts, small_counts, numbers, st.none() | counts)
-timings = st.builds(StageTiming, texts, numbers, small_counts)
-units = st.lists(small_counts, max_size=4).map(tuple)
-events = st.one_of(
-    st.builds(Opened, texts, configs),
-    st.builds(SpeechStarted, counts, counts),
-    st.builds(SpeechEnded, counts, ranges, st.sampled_from(EndReason)),
-    st.builds(
-        TextDelta,
-        counts,
-        ranges,
-        texts,
-        texts,
-        st.booleans(),
-        st.booleans(),
-        st.lists(tokens, max_size=3).map(tuple),
-    ),
-    st.builds(
-        SpeechChunk,
-        counts,
-        ranges,
-        texts,
-        counts,
-        st.binary(max_size=8),
-        st.booleans(),
-        units,
-        units,
-        st.integers(-(2**31), 2**31 - 1),
-    ),
-    st.builds(
-        UtteranceDone,
-        counts,
-        ranges,
-        st.sampled_from(UtteranceStatus),
-        usages,
-        st.lists(timings, max_size=3).map(tuple),
-        st.none() | numbers,
-        st.none() | numbers,
-    ),
-    st.builds(Updated, counts),
-    st.builds(Cleared, counts),
-    st.builds(Progress, counts, counts, st.binary(max_size=8)),
-    st.builds(types.Warning, texts, texts, st.none() | counts, st.none() | names),
-    st.builds(GoAway, counts),
-    st.builds(Closed, st.booleans(), usages),
-)
 
 
 @no_deadline
@@ -303,69 +186,6 @@ def test_a_broken_request_is_refused_by_the_name_of_its_field(field: str) -> Non
     with pytest.raises(InvalidArgument) as refusal:
         wire.decode_request(BROKEN_REQUESTS[field])
     assert refusal.value.field == field
-
-
-def valid_call() -> pb.TranslateRequest:
-    return pb.TranslateRequest(
-        clip=pb.AudioClip(
-            format=pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000), data=bytes(2)
-        ),
-        targets=[pb.TargetSettings(language="spa")],
-    )
-
-
-def test_what_a_call_leaves_out_takes_the_documented_defaults() -> None:
-    assert wire.decode_translate_request(valid_call()) == TranslateCall(
-        source=AudioClip(AudioFormat(Encoding.PCM_S16LE, 16_000, 1), bytes(2)),
-        targets=(TargetSettings("spa"),),
-        output=AudioFormat(Encoding.PCM_S16LE, 16_000, 1),
-        guards=GuardSettings(True, True, True, True),
-    )
-
-
-def test_an_empty_text_is_a_text_and_a_guard_may_be_off() -> None:
-    call = pb.TranslateRequest(text="", guards=pb.GuardSettings(length_stop=False))
-    decoded = wire.decode_translate_request(call)
-    assert (decoded.source, decoded.guards) == ("", GuardSettings(length_stop=False))
-
-
-BROKEN_CALLS: dict[str, Callable[[pb.TranslateRequest], None]] = {
-    "input": lambda call: call.ClearField("clip"),
-    "clip.format": lambda call: call.clip.ClearField("format"),
-    "clip.format.encoding": lambda call: setattr(call.clip.format, "encoding", 77),
-    "clip.format.sample_rate_hz": lambda call: call.clip.format.ClearField("sample_rate_hz"),
-    "clip.format.channels": lambda call: setattr(call.clip.format, "channels", -2),
-    "clip.format.channel": lambda call: setattr(call.clip.format, "channel", -1),
-    "clip.packets": lambda call: call.clip.packets.extend([b""] * 16_385),
-    "targets": lambda call: call.targets.extend([pb.TargetSettings()] * 1_024),
-    "targets[0].speaker_id": lambda call: setattr(call.targets[0], "speaker_id", -1),
-    "targets[0].duration_factor": lambda call: setattr(call.targets[0], "duration_factor", float("nan")),
-    "targets[0].catch_up_duration_factor": lambda call: setattr(
-        call.targets[0], "catch_up_duration_factor", float("-inf")
-    ),
-    "include": lambda call: call.include.extend([pb.INSPECT_TOKENS] * 1_025),
-    "include[1]": lambda call: call.include.extend([pb.INSPECT_TOKENS, pb.INSPECT_UNSPECIFIED]),
-    "output.encoding": lambda call: setattr(call.output, "sample_rate_hz", 16_000),
-    "output.sample_rate_hz": lambda call: setattr(call.output, "encoding", 1),
-}
-
-
-@pytest.mark.parametrize("field", BROKEN_CALLS)
-def test_a_broken_call_is_refused_by_the_name_of_its_field(field: str) -> None:
-    call = valid_call()
-    BROKEN_CALLS[field](call)
-    with pytest.raises(InvalidArgument) as refusal:
-        wire.decode_translate_request(call)
-    assert refusal.value.field == field
-    too_many = field in ("clip.packets", "targets", "include")
-    assert isinstance(refusal.value, OutOfRange) == too_many
-
-
-def test_a_text_that_is_no_unicode_cannot_be_sent() -> None:
-    call = TranslateCall("\ud83d", (TargetSettings("spa"),), AudioFormat(Encoding.PCM_S16LE, 16_000))
-    with pytest.raises(InvalidArgument) as refusal:
-        wire.encode_translate_request(call)
-    assert refusal.value.field == "text"
 
 
 def test_an_event_of_a_later_contract_is_none_and_keeps_its_number() -> None:

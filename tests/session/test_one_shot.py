@@ -187,9 +187,34 @@ def test_a_reader_who_does_not_read_stops_the_engines_pieces() -> None:
             assert home.engine.granted == [], "no piece was taken, so none is paid for"
             assert home.admission.live == 1
             events = await collect(call)
-            assert home.admission.live == 0, "the slot is free once the reader has the last event"
         assert len(of(events, SpeechChunk)) == 30
         assert done(events).usage.speech_ms == 15_000
+
+    play(scenario())
+
+
+def test_the_slot_comes_back_when_the_reader_has_the_last_event() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            call = home.translate(text_call())
+            await asyncio.sleep(600)
+            assert not home.engine.live_request_ids
+            assert home.admission.live == 1
+            await collect(call)
+            assert home.admission.live == 0
+
+    play(scenario())
+
+
+def test_the_detector_is_free_again_while_the_engine_works() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            call = home.translate(clip_call(speech(1)))
+            assert home.vad_loop.open_streams == 1
+            await asyncio.sleep(0.05)
+            assert home.engine.live_request_ids
+            assert home.vad_loop.open_streams == 0
+            await collect(call)
 
     play(scenario())
 
