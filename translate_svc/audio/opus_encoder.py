@@ -23,8 +23,8 @@ PACKET_SAMPLES = 960
 
 _BITS_PER_S = 24_000
 _OPTIONS = {"application": "voip", "frame_duration": "20", "compression_level": "5", "cutoff": "8000"}
-"""Wideband: there is nothing above 8 kHz in what the service hears and says. One core encodes a second of speech
-in 7 ms; level 10 takes twice that for the same bytes.
+"""Wideband: there is nothing above 8 kHz in what the service hears and says. One core encodes a second of
+speech in 7 ms; level 10 takes twice that for the same bytes.
 """
 
 
