@@ -124,6 +124,19 @@ async def test_wrong_order_and_wrong_format_name_the_field(
     assert all(session.cancelled.is_set() for session in service.sessions)
 
 
+async def test_an_error_is_told_although_the_first_response_has_not_left(server: RpcServer) -> None:
+    large = pb.StreamConfig(resume_token=bytes(3 * 1024 * 1024))
+    large.MergeFrom(CONFIG)
+    window = [("grpc.http2.lookahead_bytes", 64 * 1024), ("grpc.http2.bdp_probe", 0)]
+    async with grpc.aio.insecure_channel(server.target, options=window) as channel:
+        call: Any = pb_grpc.SpeechTranslationStub(channel).StreamingTranslate()  # type: ignore[no-untyped-call]
+        await call.write(request(config=large))
+        await call.write(request(config=CONFIG))
+        await asyncio.sleep(0.3)  # `opened` repeats the token, which is more than the window holds
+        assert (await call.read()).WhichOneof("event") == "opened"
+        assert await outcome(call) == (grpc.StatusCode.INVALID_ARGUMENT, "config")
+
+
 async def test_a_wrong_total_is_data_loss(stub: Any, service: ScriptedService) -> None:
     call, session = await open_stream(stub, service)
     await call.write(audio(320))

@@ -44,6 +44,7 @@ class LiveCall:
         self._options = options
         self._encode = encode
         self._last = last
+        self._writing: asyncio.Future[None] | None = None
         self._go_away_deadline_s: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -64,6 +65,7 @@ class LiveCall:
             raise failures.exceptions[0] from None
         finally:
             await self._give_back()
+            await self._finish_writing()
 
     def go_away(self, deadline_s: float) -> None:
         """The server is draining; after ``deadline_s`` the call fails."""
@@ -82,9 +84,10 @@ class LiveCall:
         event: SessionEvent | None = None
         async for event in self._answer.events():
             seq += 1
+            self._writing = asyncio.ensure_future(self._context.write(self._encode(seq, event)))
             try:
                 async with asyncio.timeout(self._options.write_timeout_s):
-                    await self._context.write(self._encode(seq, event))
+                    await asyncio.shield(self._writing)
             except TimeoutError:
                 waited_s = self._options.write_timeout_s
                 raise StreamTimeout(
@@ -94,6 +97,16 @@ class LiveCall:
         if not isinstance(event, self._last):
             # the service dropped it; OK would tell the client that it had got everything
             raise Unavailable("the server ended the call")
+
+    async def _finish_writing(self) -> None:
+        """Lets the response that is on its way leave, which a status cannot overtake.
+
+        gRPC goes on with a write whose coroutine was cancelled, and refuses a status beside the first one.
+        """
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=self._options.abort_timeout_s)
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _leave_after_go_away(self) -> None:
         deadline_s = await self._go_away_deadline_s

@@ -79,7 +79,8 @@ async def fail(
         async with asyncio.timeout(timeout_s):
             # grpc-stubs lacks abort_with_status
             await context.abort_with_status(rpc_status.to_status(status))  # type: ignore[attr-defined]
-    except TimeoutError:
+    except (TimeoutError, grpc.aio.InternalError):
+        # the latter when the call's first response has not left yet
         raise asyncio.CancelledError from None
     raise AssertionError("abort_with_status returned")
 
