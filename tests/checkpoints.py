@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import torch
-import transformers
 
+from tests.published_layout import build_published_layout
 from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.plan import (
@@ -31,6 +31,8 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.placement import Placement
+from translate_svc.models.reference import Reference
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import Samples
 
@@ -51,12 +53,12 @@ _STARTER_CLIPS = ("eng_1", "spa_1", "eng_two", "eng_2", "spa_two", "silence")
 
 @functools.cache
 def checkpoint_folder(name: str) -> Path:
-    """``tiny`` is built once a process; ``starter`` is the committed one."""
+    """``tiny`` and ``published`` are built once a process; ``starter`` is the committed one."""
     if name == "starter":
         return _STARTER
     folder = Path(tempfile.mkdtemp(prefix="tiny-checkpoint-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return build_tiny_checkpoint(folder / name)
+    return (build_published_layout if name == "published" else build_tiny_checkpoint)(folder / name)
 
 
 def wandering_tone(samples: int, seed: int) -> Samples:
@@ -108,40 +110,20 @@ class Translated:
 
 
 class Oracle:
-    """transformers' own greedy ``generate`` for one utterance or text, its vocoder durations forced to 1."""
+    """``Reference`` in float32 on the CPU, with the tests' token limit."""
 
     def __init__(self, folder: Path) -> None:
-        self.model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=torch.float32).eval()
-        self.features: Any = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
-        predictor = self.model.vocoder.dur_predictor
-        with torch.no_grad():
-            predictor.proj.weight.zero_()
-            predictor.proj.bias.fill_(float(np.log(2)))
+        self._reference = Reference(folder, Placement("cpu", torch.float32))
+        self.model: Any = self._reference.model
 
-    def inputs(self, *utterances: Samples) -> Any:
-        """``input_features`` and ``attention_mask``."""
-        return self.features(list(utterances), sampling_rate=16_000, return_tensors="pt")
+    def inputs(self, source: EncoderSource) -> dict[str, Any]:
+        """What ``generate`` takes of one source."""
+        return self._reference.inputs(source)
 
-    @torch.no_grad()
     def translate(self, source: EncoderSource, language: str, speaker_id: int) -> Translated:
-        """Units and samples are empty where transformers fails: without text it crashes, at the token limit
-        it drops the last token from the speech."""
-        settings = {"tgt_lang": language, "max_new_tokens": MAX_NEW_TOKENS}
-        inputs = (
-            {"input_ids": torch.tensor([source]), "attention_mask": torch.ones(1, len(source))}
-            if isinstance(source, tuple)
-            else self.inputs(source)
-        )
-        text = self.model.generate(**inputs, generate_speech=False, **settings).sequences[0].tolist()
-        finished = text[-1] == EOS
-        tokens = tuple(text[2:-1] if finished else text[2:])
-        if not tokens or not finished:
-            return Translated(tokens, finished, np.empty(0, np.int64), np.empty(0, np.float32))
-        spoken = self.model.generate(
-            **inputs, speaker_id=speaker_id, return_intermediate_token_ids=True, **settings
-        )
-        units = spoken.unit_sequences[0].numpy() - self.model.config.vocoder_offset
-        return Translated(tokens, True, units, spoken.waveform[0].numpy())
+        """Units and samples are empty where transformers fails: see ``Reference.translate``."""
+        made = self._reference.translate(source, language, speaker_id, max_new_tokens=MAX_NEW_TOKENS)
+        return Translated(made.token_ids, made.finished, made.units, made.samples)
 
 
 @functools.cache

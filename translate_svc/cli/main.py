@@ -15,6 +15,7 @@ from translate_svc.cli.live import live
 from translate_svc.cli.models import app as models_app
 from translate_svc.cli.pull import pull
 from translate_svc.cli.say import say
+from translate_svc.cli.selftest import selftest
 from translate_svc.cli.serve import serve
 from translate_svc.cli.top import top
 from translate_svc.cli.translate import translate
@@ -35,6 +36,7 @@ app.command()(say)
 app.command()(languages)
 app.command()(top)
 app.command()(pull)
+app.command()(selftest)
 app.add_typer(models_app, name="models")
 app.command()(demo)
 

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from translate_svc.errors import InvalidArgument
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where to compute, and in what precision."""
+
+    device: str
+    dtype: torch.dtype
+
+    def __str__(self) -> str:
+        return f"{str(self.dtype).removeprefix('torch.')} on {self.device}"
+
+
+def resolve_placement(device: str, dtype: str) -> Placement:
+    """Both by name; see ``resolve_device`` and ``resolve_dtype``.
+
+    Raises:
+        InvalidArgument: names ``device`` or ``dtype``.
+    """
+    place = resolve_device(device)
+    return Placement(place, resolve_dtype(dtype, place))
 
 
 def resolve_device(name: str) -> str:

@@ -1,0 +1,118 @@
+"""transformers' own SeamlessM4T v2, asked for what this package computes: oracle of tests and self-test."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+
+from translate_svc.models.placement import Placement
+from translate_svc.models.source_encoder import Source
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+
+_CANDIDATES = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceTranslation:
+    """What transformers makes of one source.
+
+    Attributes:
+        token_ids: the text, without prompt and ``</s>``.
+        finished: whether ``</s>`` came before the token limit.
+        candidates: at each step, ``</s>`` included, natural log-probabilities of the likeliest tokens by id.
+        units: vocoder units; empty where transformers cannot speak, see ``Reference.translate``.
+        samples: 320 a unit.
+        duration_s: time that it took, text and speech together.
+    """
+
+    token_ids: tuple[int, ...]
+    finished: bool
+    candidates: tuple[Mapping[int, float], ...]
+    units: npt.NDArray[np.int64]
+    samples: Samples
+    duration_s: float
+
+
+class Reference:
+    """``SeamlessM4Tv2Model.generate``, greedy, one source at a time.
+
+    Its vocoder predicts durations of its own, which it must not for UnitY2 (Meta's code has
+    ``dur_prediction=False``): here they are forced to one frame a unit. It computes in float32 whatever
+    ``placement`` says, as this package's does, though with weights that were rounded to it.
+
+    Args:
+        folder: a checkpoint directory.
+        placement: where to compute, and in what precision; weights are loaded straight to their device.
+    """
+
+    def __init__(self, folder: Path, placement: Placement) -> None:
+        self.model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(
+            folder, dtype=placement.dtype, device_map=placement.device
+        ).eval()
+        self._features: Any = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
+        self.model.vocoder.float()
+        predictor = self.model.vocoder.dur_predictor
+        with torch.no_grad():
+            predictor.proj.weight.zero_()
+            predictor.proj.bias.fill_(math.log(2))  # round(exp(log 2) - 1) = 1
+
+    def inputs(self, source: Source) -> dict[str, Any]:
+        """What ``generate`` takes of one source: samples ``[n]`` at 16 kHz, or the tokens of a text."""
+        if isinstance(source, tuple):
+            tokens = torch.tensor([source], device=self.model.device)
+            return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+        made = self._features([source], sampling_rate=INTERNAL_SAMPLE_RATE_HZ, return_tensors="pt")
+        made = {name: tensor.to(self.model.device) for name, tensor in made.items()}
+        return made | {"input_features": made["input_features"].to(self.model.dtype)}
+
+    @torch.inference_mode()
+    def translate(
+        self, source: Source, language: str, speaker_id: int | None, *, max_new_tokens: int
+    ) -> ReferenceTranslation:
+        """Text and, with a ``speaker_id``, speech.
+
+        No speech where transformers has none to compare: of a text without tokens it crashes, of one that was
+        cut at the token limit it drops the last token.
+        """
+        began_s = time.perf_counter()
+        settings = {
+            "tgt_lang": language,
+            "max_new_tokens": max_new_tokens,
+            "num_beams": 1,
+            "do_sample": False,
+        }
+        inputs = self.inputs(source)
+        said = self.model.generate(**inputs, **settings, generate_speech=False, text_output_logits=True)
+        sequence = said.sequences[0].tolist()
+        finished = sequence[-1] == self.model.config.eos_token_id
+        tokens = tuple(sequence[2:-1] if finished else sequence[2:])
+        units, samples = np.empty(0, np.int64), np.empty(0, np.float32)
+        if tokens and finished and speaker_id is not None:
+            spoken = self.model.generate(
+                **inputs, **settings, speaker_id=speaker_id, return_intermediate_token_ids=True
+            )
+            units = spoken.unit_sequences[0].cpu().numpy() - self.model.config.vocoder_offset
+            samples = spoken.waveform[0].float().cpu().numpy()
+        candidates = tuple(_best(logits[0]) for logits in said.logits)
+        duration_s = time.perf_counter() - began_s
+        return ReferenceTranslation(tokens, finished, candidates, units, samples, duration_s)
+
+
+def quiet() -> None:
+    """Silences transformers' progress bars and its remarks on how it is called, for the whole process."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def _best(logits: torch.Tensor) -> dict[int, float]:
+    values, ids = logits.float().log_softmax(dim=0).topk(min(_CANDIDATES, len(logits)))
+    return dict(zip(ids.tolist(), values.tolist(), strict=True))

@@ -1,0 +1,284 @@
+"""This package's stages against transformers', one source at a time and each stage on the same input.
+
+The text decoder is fed the tokens that transformers chose, and every next token is compared; text-to-unit
+gets transformers' text, the vocoder transformers' units. So a difference is told where it arises, not where
+it is heard. Where every next token is equal, so are the greedy texts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from translate_svc.errors import EngineError
+from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.placement import Placement
+from translate_svc.models.reference import Reference, ReferenceTranslation
+from translate_svc.models.source_encoder import Source
+from translate_svc.models.translation_model import (
+    ModelLimits,
+    Piece,
+    Text,
+    TokenPrediction,
+    TranslationModel,
+)
+from translate_svc.models.vocoder import Voice
+
+MAX_NEW_TOKENS = 64
+_SLOT = 0
+_Outcome = TypeVar("_Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What counts as equal.
+
+    Attributes:
+        log_probability: greatest difference of a next token's natural log-probability. Another token is a
+            tie, not a difference, where transformers' own log-probabilities of the two lie within it.
+        unit_similarity: ``difflib`` ratio of two unit sequences that are equal enough; 1: the same units.
+        waveform: greatest difference of two samples, of waveforms within [-1, 1].
+    """
+
+    log_probability: float
+    unit_similarity: float
+    waveform: float
+
+
+def tolerance(placement: Placement) -> Tolerance:
+    """float32 on a CPU is exact up to the order of sums. A GPU's convolutions compute in TF32 (10 bits), and
+    bfloat16 (8 bits) moves logits by as much as near ties differ, and durations across their roundings.
+    """
+    if placement.dtype is not torch.float32:
+        return Tolerance(log_probability=0.5, unit_similarity=0.9, waveform=2e-2)
+    if placement.device != "cpu":
+        return Tolerance(log_probability=2e-2, unit_similarity=0.99, waveform=2e-2)
+    return Tolerance(log_probability=1e-3, unit_similarity=1.0, waveform=1e-4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One source into one language. ``speaker_id`` None: text alone."""
+
+    name: str
+    source: Source
+    language: str
+    speaker_id: int | None
+
+
+@dataclass(slots=True, eq=False)
+class Comparison:
+    """How one case came out.
+
+    Attributes:
+        case: what was compared.
+        token_ids: the text, as transformers has it.
+        finished: whether the text ended before the token limit; if not, no speech is compared.
+        difference: what differs and where, empty where nothing does.
+        ties: next tokens that differ within the tolerance.
+        steps: next tokens that were compared.
+        log_probability_difference: the greatest of a next token.
+        units: how many were compared; 0: no speech was.
+        unit_similarity: 1 where they are the same.
+        samples: how many were compared.
+        waveform_difference: the greatest.
+        stage_ms: time of ours, by stage.
+        reference_ms: transformers' time for all of it.
+    """
+
+    case: Case
+    token_ids: tuple[int, ...]
+    finished: bool
+    difference: str = ""
+    ties: int = 0
+    steps: int = 0
+    log_probability_difference: float = 0.0
+    units: int = 0
+    unit_similarity: float = 1.0
+    samples: int = 0
+    waveform_difference: float = 0.0
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    reference_ms: float = 0.0
+
+
+def expectations(
+    checkpoint: Checkpoint,
+    cases: Sequence[Case],
+    placement: Placement,
+    report: Callable[[], None] = lambda: None,
+) -> list[ReferenceTranslation]:
+    """transformers' translations. Its weights are freed again: they need not fit beside ours."""
+    reference = Reference(checkpoint.path, placement)
+    made = []
+    for case in cases:
+        made.append(
+            reference.translate(case.source, case.language, case.speaker_id, max_new_tokens=MAX_NEW_TOKENS)
+        )
+        report()
+    del reference
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return made
+
+
+def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placement) -> TranslationModel:
+    """Ours, as large as the cases need it.
+
+    Raises:
+        CheckpointError: the weights are torn or do not fit the configuration.
+    """
+    sources = [case.source for case in cases]
+    limits = ModelLimits(
+        slots=1,
+        max_tokens=MAX_NEW_TOKENS + 2,
+        max_source_samples=max(
+            (len(each) for each in sources if isinstance(each, np.ndarray)), default=16_000
+        ),
+        max_source_tokens=max((len(each) for each in sources if isinstance(each, tuple)), default=3),
+    )
+    device = torch.device(placement.device)
+    return TranslationModel(checkpoint, limits, device=device, dtype=placement.dtype, alignment_layer=0)
+
+
+def compare(
+    checkpoint: Checkpoint,
+    model: TranslationModel,
+    case: Case,
+    expected: ReferenceTranslation,
+    tolerance: Tolerance,
+) -> Comparison:
+    """Ours against ``expected``, stage by stage, up to the first one that differs."""
+    found = Comparison(case, expected.token_ids, expected.finished, reference_ms=expected.duration_s * 1000)
+    stages = _Stages(checkpoint, model, expected, tolerance, found)
+    try:
+        stages.encode()
+        fed = stages.decode()
+        if len(expected.units):
+            stages.text_to_unit(fed)
+            stages.vocode()
+    except (_Difference, EngineError) as error:
+        found.difference = str(error)
+    return found
+
+
+class _Difference(Exception):
+    """A stage differs."""
+
+
+class _Stages:
+    """Each stage on transformers' input; writes into ``found`` what comes of it."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        model: TranslationModel,
+        expected: ReferenceTranslation,
+        tolerance: Tolerance,
+        found: Comparison,
+    ) -> None:
+        self._maps = checkpoint.maps
+        self._eos = checkpoint.config.eos_token_id
+        self._unit_count = checkpoint.config.unit_hifi_gan_vocab_size
+        self._model = model
+        self._expected = expected
+        self._tolerance = tolerance
+        self._found = found
+
+    def encode(self) -> None:
+        """The source into the decoder's slot."""
+        with self._timed("encode"):
+            _result(self._model.encode([self._found.case.source], [[_SLOT]]))
+
+    def decode(self) -> list[int]:
+        """Compares every next token; returns what the slot was fed."""
+        language = self._maps.text_languages[self._found.case.language]
+        wanted = [*self._expected.token_ids, *([self._eos] if self._expected.finished else [])]
+        fed = [self._eos, language, *self._expected.token_ids]
+        with self._timed("decode"):
+            for position, token in enumerate(fed):
+                said = _result(self._model.decode([_SLOT], [position], [token], align=[False]))
+                step = position - 1  # the first token fed is answered by the language, which is given
+                if 0 <= step < len(wanted):
+                    self._check_token(step, said, wanted[step])
+        return fed
+
+    def text_to_unit(self, fed: Sequence[int]) -> None:
+        """Compares the units of the whole text."""
+        with self._timed("text_to_unit"):
+            ours = _result(self._model.text_to_unit([Text(_SLOT, tuple(fed), 1.0)])).units
+        theirs = self._expected.units
+        self._found.units = len(theirs)
+        self._found.unit_similarity = _similarity(ours, theirs)
+        if self._found.unit_similarity < self._tolerance.unit_similarity:
+            raise _Difference(_first_unit(ours, theirs))
+
+    def vocode(self) -> None:
+        """Compares the waveform of transformers' units."""
+        case, theirs = self._found.case, self._expected
+        if theirs.units.min() < 0 or theirs.units.max() >= self._unit_count:
+            raise _Difference("text-to-unit: transformers chose ids that are no units")
+        assert case.speaker_id is not None, "without a speaker there are no units"
+        voice = Voice(self._maps.vocoder_languages[case.language], case.speaker_id)
+        with self._timed("vocode"):
+            ours = _result(self._model.vocode([Piece(theirs.units, 0, len(theirs.units), voice)]))
+        if len(ours) != len(theirs.samples):
+            raise _Difference(f"vocoder: {len(ours)} samples, transformers makes {len(theirs.samples)}")
+        apart = np.abs(ours - theirs.samples)
+        self._found.samples = len(ours)
+        self._found.waveform_difference = float(apart.max())
+        if not apart.max() <= self._tolerance.waveform:
+            where = int(apart.argmax())
+            raise _Difference(f"vocoder: sample {where} of {len(ours)} differs by {apart.max():.2g}")
+
+    def _check_token(self, step: int, said: TokenPrediction, wanted: int) -> None:
+        theirs, found = self._expected.candidates[step], self._found
+        found.steps += 1
+        where = f"text decoder: token {step + 1}"
+        if said.token_id != wanted:
+            margin = theirs[wanted] - theirs.get(said.token_id, -np.inf)
+            if margin > self._tolerance.log_probability:
+                raise _Difference(f"{where} is {said.token_id}, transformers has {wanted}")
+            found.ties += 1
+        apart = abs(said.log_probability - theirs[said.token_id])
+        found.log_probability_difference = max(found.log_probability_difference, apart)
+        if not apart <= self._tolerance.log_probability:
+            raise _Difference(
+                f"{where} is as transformers has it, its log-probability differs by {apart:.2g}"
+            )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began_s = time.perf_counter()
+        yield
+        self._found.stage_ms[stage] = (time.perf_counter() - began_s) * 1000
+
+
+def _result(outcomes: Sequence[_Outcome | EngineError]) -> _Outcome:
+    """The outcome of a batch of one."""
+    (outcome,) = outcomes
+    if isinstance(outcome, EngineError):
+        raise outcome
+    return outcome
+
+
+def _similarity(ours: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> float:
+    if np.array_equal(ours, theirs):
+        return 1.0
+    return difflib.SequenceMatcher(None, ours.tolist(), theirs.tolist(), autojunk=False).ratio()
+
+
+def _first_unit(ours: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> str:
+    if len(ours) != len(theirs):
+        return f"text-to-unit: {len(ours)} units, transformers has {len(theirs)}"
+    where = int((ours != theirs).argmax())
+    return f"text-to-unit: unit {where + 1} is {ours[where]}, transformers has {theirs[where]}"
