@@ -178,9 +178,12 @@ def test_one_short_word_in_a_long_recording_is_speech() -> None:
 
 
 def test_a_click_that_starts_an_utterance_is_no_speech() -> None:
-    """With the detector cutting, too: one frame above the threshold and a hesitant tail."""
-    click = clip(silence(1.024), speech(0.032), np.full(2_048, 0.4, np.float32), silence(1.024))
-    events, home = stream(chunks(click))
+    """With the detector cutting, too: one frame above the threshold and a hesitant tail. Clicks before it,
+    which start nothing, are not counted in.
+    """
+    clicks = [silence(0.512), speech(0.032)] * 4
+    tail = np.full(2_048, 0.4, np.float32)
+    events, home = stream(chunks(clip(*clicks, silence(1.024), speech(0.032), tail, silence(1.024))))
     assert home.engine.submitted == []
     assert codes(events) == [("no_speech", 0, None)]
 

@@ -75,7 +75,8 @@ class Listener:
     async def hear(self, item: Queued) -> None:
         """Takes one piece of input and does all that follows from it.
 
-        Waits for the detector, and before an utterance goes to the engine while too many are in flight.
+        Waits for the detector, and before an utterance goes to the engine while too many are in flight or the
+        engine's line is full.
 
         Raises:
             Unavailable: the engine or the detector is gone.
@@ -92,6 +93,7 @@ class Listener:
                 self._begin(step.position)
             elif isinstance(step, Utterance):
                 await self._cut(step)
+                await asyncio.sleep(0)  # one message may stand for an hour of silence: others get their turn
             else:
                 self._note(step)
 
