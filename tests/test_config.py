@@ -51,6 +51,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
         min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug",
+        admin=False, admin_host="::1", admin_port=8,
     )  # fmt: skip
     assert all(
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)

@@ -44,6 +44,9 @@ class Settings:
         min_silence_ms: silence that ends an utterance, unless a client says otherwise.
         vad_threshold: probability from which a frame counts as speech, unless a client says otherwise.
         drain_grace_s: what live streams are given after SIGTERM.
+        admin: serve metrics and probes over HTTP.
+        admin_host: address that the admin port listens on.
+        admin_port: 0 takes a free one.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
     """
 
@@ -62,6 +65,9 @@ class Settings:
     min_silence_ms: int = 500
     vad_threshold: float = 0.5
     drain_grace_s: float = 20.0
+    admin: bool = True
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 9090
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -69,6 +75,7 @@ class Settings:
             raise InvalidArgument("must name a model", field="model")
         for name, low, high in (
             ("port", 0, 65_535),
+            ("admin_port", 0, 65_535),
             ("max_streams", 1, 100_000),
             ("max_slots", 1, 4_096),
             ("max_slot_tokens", PROMPT_TOKENS + 1, 4_096),

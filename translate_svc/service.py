@@ -20,6 +20,7 @@ from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.metrics import Metrics, Snapshot
 from translate_svc.models.identity import find_checkpoint, read_identity
 from translate_svc.session.admission import Admission, AdmissionSlot
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -41,6 +42,7 @@ from translate_svc.types import (
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
+    from translate_svc.engine.plan import StepReport
     from translate_svc.models.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -63,8 +65,9 @@ class Service:
     ``healthy`` turns False for good when the engine is lost; the process is then to be restarted.
     """
 
-    def __init__(self, settings: Settings, heavy: _Heavy, vad_loop: VadLoop) -> None:
+    def __init__(self, settings: Settings, heavy: _Heavy, vad_loop: VadLoop, metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._engine = heavy.engine
         self._model = heavy.model
         self._vad_loop = vad_loop
@@ -80,23 +83,30 @@ class Service:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, settings: Settings, *, on_fatal: Callable[[BaseException], None] | None = None
+        cls,
+        settings: Settings,
+        *,
+        on_fatal: Callable[[BaseException], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> AsyncIterator[Service]:
         """Builds everything, and takes it down again on leaving; sessions still open are dropped.
 
         Args:
             settings: the operator's.
             on_fatal: called on this event loop when the engine is lost.
+            metrics: where to count; by default nobody asks.
 
         Raises:
             CheckpointError: the model directory is missing, torn or foreign. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
-        heavy = await asyncio.to_thread(_build, settings, on_fatal)
+        metrics = metrics or Metrics()
+        heavy = await asyncio.to_thread(_build, settings, on_fatal, metrics)
         async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
             heavy.engine.start()
             try:
-                service = cls(settings, heavy, vad_loop)
+                service = cls(settings, heavy, vad_loop, metrics)
+                metrics.watch(service.snapshot)
                 try:
                     yield service
                 finally:
@@ -107,7 +117,19 @@ class Service:
     @property
     def healthy(self) -> bool:
         """The engine lives and new streams are taken."""
-        return self._engine.healthy and not self._draining
+        return not self.closed_because
+
+    @property
+    def engine_lost(self) -> bool:
+        """The engine is gone for good; the process is to be restarted."""
+        return self._engine.lost
+
+    @property
+    def closed_because(self) -> str:
+        """Why new streams are refused; empty while they are taken."""
+        if self._engine.lost:
+            return "the engine is lost"
+        return "the server is draining" if self._draining or not self._engine.healthy else ""
 
     @property
     def live_sessions(self) -> int:
@@ -165,8 +187,8 @@ class Service:
         return one_shot
 
     def _check_open(self) -> None:
-        if not self.healthy:
-            raise Unavailable("the server is draining" if self._draining else "the engine is lost")
+        if reason := self.closed_because:
+            raise Unavailable(reason)
 
     @contextmanager
     def _admitted(self) -> Iterator[AdmissionSlot]:
@@ -200,6 +222,25 @@ class Service:
             output_encodings=served_encodings(),
         )
         return ServerInfo(metadata.version("translate-svc"), self._model, limits, self._load())
+
+    def snapshot(self) -> Snapshot:
+        """What a scrape reads."""
+        engine, totals = self._engine, self._engine.totals
+        return Snapshot(
+            ready=self.healthy,
+            streams_active=self._admission.live,
+            streams_capacity=self._settings.max_streams,
+            requests_waiting=engine.waiting_requests,
+            requests_live=engine.live_requests,
+            slots_busy=engine.busy_slots,
+            slots=engine.slots,
+            queued_audio_s=sum(each.queued_s for each in self._sessions if isinstance(each, Session)),
+            streams_admitted=self._admission.admitted,
+            engine_steps=totals.steps,
+            text_tokens=totals.text_tokens,
+            source_s=totals.source_samples / INTERNAL_SAMPLE_RATE_HZ,
+            speech_s=totals.speech_units * SAMPLES_PER_UNIT / INTERNAL_SAMPLE_RATE_HZ,
+        )
 
     def _load(self) -> ServerLoad:
         totals = self._engine.totals
@@ -244,7 +285,7 @@ def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:
     return ModelInfo(identity.name, identity.revision, identity.license, device, dtype)
 
 
-def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None) -> _Heavy:
+def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None, metrics: Metrics) -> _Heavy:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.model_runner import ModelRunner
@@ -271,6 +312,11 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None)
     tokenizer = Tokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
-    core = EngineCore(Scheduler(limits, tokenizer), runner)
+
+    def on_step(report: StepReport) -> None:
+        batch_sizes = ((each.stage, each.batch_size) for each in report.stages)
+        metrics.take_step(report.duration_s, batch_sizes)
+
+    core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)
     model = _model_info(checkpoint.path, device, str(dtype).removeprefix("torch."))
     return _Heavy(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)

@@ -34,7 +34,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         for name in os.environ:
             if name.startswith("TRANSLATE_SVC_"):
                 monkeypatch.delenv(name)
-        for name, value in variables.items():
+        for name, value in environment(variables).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["translate-svc", *arguments])
         with pytest.raises(SystemExit) as ended:

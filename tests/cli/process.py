@@ -18,7 +18,8 @@ STARTER = str(ROOT / "model_cache" / "starter")
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's, without any settings but those given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}
-    return kept | {"OMP_NUM_THREADS": "1"} | dict(variables or {})
+    # no admin port unless a test wants one: servers of several tests would meet on it
+    return kept | {"OMP_NUM_THREADS": "1", "TRANSLATE_SVC_ADMIN": "false"} | dict(variables or {})
 
 
 async def start(*arguments: str, variables: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:

@@ -106,10 +106,12 @@ _WITHOUT_THE_EXTRA = """
 import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "onnxruntime", "grpc_health", "grpc_reflection"}:
+        heavy = {"torch", "onnxruntime", "grpc_health", "grpc_reflection", "prometheus_client", "aiohttp"}
+        if name.partition(".")[0] in heavy:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 sys.argv = ["translate-svc", *sys.argv[1:]]
+from translate_svc.cli.main import main
 main()
 """
 

@@ -7,14 +7,19 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from translate_svc.cli import options
 from translate_svc.cli.logs import configure_logs
 from translate_svc.config import Settings
 
 if TYPE_CHECKING:
+    from translate_svc.admin.probes import Probes
+    from translate_svc.metrics import Metrics
     from translate_svc.rpc.server import RpcServer
 
 READY_PREFIX = "translate-svc is ready on "
@@ -25,14 +30,14 @@ _log = logging.getLogger(__name__)
 
 
 def serve(
-    model: Annotated[str | None, typer.Option(help="Directory, or a name inside --model-cache.")] = None,
-    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on, or unix:PATH.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Plaintext on an address that is not loopback.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    device: options.Device = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
     max_streams: Annotated[int | None, typer.Option(help="Live streams at once.")] = None,
     max_slots: Annotated[int | None, typer.Option(help="Sequences that decode at once.")] = None,
@@ -40,6 +45,11 @@ def serve(
     min_silence_ms: Annotated[int | None, typer.Option(help="Silence that ends an utterance.")] = None,
     vad_threshold: Annotated[float | None, typer.Option(help="Probability that counts as speech.")] = None,
     drain_grace_s: Annotated[float | None, typer.Option(help="What streams get after SIGTERM.")] = None,
+    admin: Annotated[
+        bool | None, typer.Option("--admin/--no-admin", help="Metrics and probes over HTTP. Default: on.")
+    ] = None,
+    admin_host: Annotated[str | None, typer.Option(help="Address of the admin port.")] = None,
+    admin_port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Serve speech translation over gRPC.
@@ -55,6 +65,8 @@ def serve(
 async def _run(settings: Settings) -> int:
     """Serves until a signal or the loss of the engine; returns the exit code."""
     # here, for it needs the extra "server", and the other commands do not
+    from translate_svc.admin.probes import Probes
+    from translate_svc.metrics import Metrics
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer
     from translate_svc.service import Service
@@ -69,10 +81,14 @@ async def _run(settings: Settings) -> int:
         lost.set()
         signals.put_nowait(None)
 
-    started = time.monotonic()
-    async with Service.start(settings, on_fatal=on_fatal) as service:
+    started, metrics, probes = time.monotonic(), Metrics(), Probes()
+    async with (
+        _admin_port(settings, metrics, probes),
+        Service.start(settings, on_fatal=on_fatal, metrics=metrics) as service,
+    ):
         server = RpcServer(service, RpcOptions(address=settings.address, insecure=settings.insecure))
         await server.start()
+        probes.attach(service)
         print(f"{READY_PREFIX}{server.target}", flush=True)
         _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
         await signals.get()
@@ -82,6 +98,20 @@ async def _run(settings: Settings) -> int:
         await _drain(server, grace_s, signals)
     _log.info("stopped")
     return _EXIT_ENGINE_LOST if lost.is_set() else 0
+
+
+@asynccontextmanager
+async def _admin_port(settings: Settings, metrics: Metrics, probes: Probes) -> AsyncIterator[None]:
+    """Answers probes and scrapers, before the model is loaded and until all is taken down."""
+    from translate_svc.admin.options import AdminOptions
+    from translate_svc.admin.server import AdminServer
+
+    if not settings.admin:
+        yield
+        return
+    async with AdminServer(AdminOptions(settings.admin_host, settings.admin_port), metrics, probes) as admin:
+        _log.info("metrics and probes on %s", admin.address)
+        yield
 
 
 async def _drain(server: RpcServer, grace_s: float, signals: asyncio.Queue[None]) -> None:

@@ -28,7 +28,7 @@ async def server_process(flags: Sequence[str]) -> AsyncIterator[str]:
     """
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "translate_svc", "serve", "--port", "0", *flags),
+            *(sys.executable, "-m", "translate_svc", "serve", "--port", "0", "--no-admin", *flags),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             # a thread a process is best beside a client on the same few cores

@@ -79,6 +79,11 @@ class AsyncEngine:
         return self._thread is not None and self._thread.is_alive() and not self._fatal
 
     @property
+    def lost(self) -> bool:
+        """A fatal error has happened: only a new process helps."""
+        return self._fatal
+
+    @property
     def live_requests(self) -> int:
         """Requests taken whose last event has not been delivered."""
         return len(self._delivery)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
-from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.plan import StepPlan, StepReport, StepResult
 from translate_svc.engine.request import EngineEvent
 from translate_svc.engine.scheduler import Scheduler
 
@@ -24,16 +26,26 @@ class Runner(Protocol):
 
 
 class EngineCore:
-    """Scheduler and runner put together; the thread that calls ``step`` owns the device."""
+    """Scheduler and runner put together; the thread that calls ``step`` owns the device.
 
-    def __init__(self, scheduler: Scheduler, runner: Runner) -> None:
+    ``on_step`` is called on that thread after every step; it must be quick and must not raise.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, runner: Runner, *, on_step: Callable[[StepReport], None] | None = None
+    ) -> None:
         self.scheduler = scheduler
         self._runner = runner
+        self._on_step = on_step
 
     def step(self) -> list[EngineEvent]:
         """Runs what is due and gives its events, in order; none when nothing is due."""
+        started_s = time.monotonic()
         plan = self.scheduler.schedule()
         if not plan:
             return []
         result = self._runner.execute(plan)
-        return self.scheduler.update(plan, result)
+        events = self.scheduler.update(plan, result)
+        if self._on_step is not None:
+            self._on_step(StepReport(time.monotonic() - started_s, result.stages))
+        return events

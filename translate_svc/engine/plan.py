@@ -156,6 +156,14 @@ class StageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StepReport:
+    """How a step went, for whoever watches: its wall time, scheduling included, and its stages."""
+
+    duration_s: float
+    stages: tuple[StageReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What a step made: every item of the plan is either in one of these or in ``failures``, exactly once."""
 

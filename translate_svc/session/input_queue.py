@@ -77,6 +77,11 @@ class InputQueue:
         """Items that wait."""
         return len(self._line)
 
+    @property
+    def samples(self) -> int:
+        """Input samples that wait, silence included."""
+        return sum(length_samples(item) for item in self._line)
+
     async def room(self) -> None:
         """Waits until the line is below its bound."""
         while self._cost_samples >= self._max_samples:

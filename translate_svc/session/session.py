@@ -166,6 +166,11 @@ class Session:
         """Whether it still holds its admission slot."""
         return self._parts.slot.held
 
+    @property
+    def queued_s(self) -> float:
+        """Seconds of input that wait for the segmenter."""
+        return self._input.samples / self._rate_hz
+
     def events(self) -> AsyncIterator[SessionEvent]:
         """The stream's events: ``Opened`` first, none after ``Closed``. There is one reader.
 

@@ -1,0 +1,119 @@
+"""The admin port over real HTTP: what probes and scrapers are told, and when."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from translate_svc.admin.options import AdminOptions
+from translate_svc.admin.probes import Probes
+from translate_svc.admin.server import AdminServer
+from translate_svc.errors import InvalidArgument
+from translate_svc.metrics import Metrics, Snapshot
+
+
+@dataclass
+class FakeService:
+    engine_lost: bool = False
+    closed_because: str = ""
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def probes() -> Probes:
+    return Probes()
+
+
+@pytest.fixture
+async def http(metrics: Metrics, probes: Probes) -> AsyncIterator[aiohttp.ClientSession]:
+    async with (
+        AdminServer(AdminOptions(port=0), metrics, probes) as server,
+        aiohttp.ClientSession(f"http://{server.address}") as session,
+    ):
+        yield session
+
+
+async def _get(http: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with http.get(path) as response:
+        return response.status, await response.text()
+
+
+async def test_while_the_model_loads_it_is_alive_and_not_ready(http: aiohttp.ClientSession) -> None:
+    assert await _get(http, "/healthz") == (200, "ok\n")
+    assert await _get(http, "/readyz") == (503, "the model is being loaded\n")
+
+
+async def test_a_service_that_takes_streams_is_ready(http: aiohttp.ClientSession, probes: Probes) -> None:
+    probes.attach(FakeService())
+    assert await _get(http, "/healthz") == (200, "ok\n")
+    assert await _get(http, "/readyz") == (200, "ok\n")
+
+
+async def test_draining_is_alive_and_not_ready(http: aiohttp.ClientSession, probes: Probes) -> None:
+    probes.attach(FakeService(closed_because="the server is draining"))
+    assert await _get(http, "/healthz") == (200, "ok\n")
+    assert await _get(http, "/readyz") == (503, "the server is draining\n")
+
+
+async def test_without_its_engine_the_process_is_to_be_restarted(
+    http: aiohttp.ClientSession, probes: Probes
+) -> None:
+    probes.attach(FakeService(engine_lost=True, closed_because="the engine is lost"))
+    assert await _get(http, "/healthz") == (503, "the engine is lost\n")
+    assert await _get(http, "/readyz") == (503, "the engine is lost\n")
+
+
+async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metrics: Metrics) -> None:
+    metrics.watch(lambda: Snapshot(ready=True, streams_active=3, queued_audio_s=1.5, text_tokens=7))
+    status, text = await _get(http, "/metrics")
+    samples = {
+        sample.name: sample.value for f in text_string_to_metric_families(text) for sample in f.samples
+    }
+    assert status == 200
+    assert samples["translate_svc_ready"] == 1
+    assert samples["translate_svc_streams_active"] == 3
+    assert samples["translate_svc_queued_audio_seconds"] == 1.5
+    assert samples["translate_svc_text_tokens_total"] == 7
+    assert samples["process_resident_memory_bytes"] > 0
+
+
+async def test_openmetrics_is_served_to_whoever_asks_for_it(http: aiohttp.ClientSession) -> None:
+    wanted = "application/openmetrics-text; version=1.0.0"
+    async with http.get("/metrics", headers={"Accept": wanted}) as response:
+        assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert (await response.text()).endswith("# EOF\n")
+    async with http.get("/metrics") as response:
+        assert response.headers["Content-Type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/healthz", 405)])
+async def test_nothing_else_is_served(
+    http: aiohttp.ClientSession, method: str, path: str, status: int
+) -> None:
+    async with http.request(method, path) as response:
+        assert response.status == status
+
+
+async def test_a_port_in_use_is_said_in_one_line(metrics: Metrics, probes: Probes) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidArgument, match=rf"^admin_port: 127.0.0.1:{port} is in use: .*--no-admin$"):
+            async with AdminServer(AdminOptions(port=port), metrics, probes):
+                pass
+
+
+async def test_a_foreign_address_is_said_in_one_line(metrics: Metrics, probes: Probes) -> None:
+    with pytest.raises(InvalidArgument, match="^admin_port: 192.0.2.1:0 cannot be bound$"):
+        async with AdminServer(AdminOptions("192.0.2.1", 0), metrics, probes):
+            pass

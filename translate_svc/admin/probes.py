@@ -1,0 +1,39 @@
+"""What a probe is told of the process."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Probed(Protocol):
+    """What answers once the model is loaded; ``translate_svc.service.Service`` does."""
+
+    @property
+    def engine_lost(self) -> bool:
+        """The engine is gone for good: only a new process helps."""
+
+    @property
+    def closed_because(self) -> str:
+        """Why no new stream is taken; empty while they are."""
+
+
+class Probes:
+    """Answers before there is a service to ask: alive, and not ready."""
+
+    def __init__(self) -> None:
+        self._service: Probed | None = None
+
+    def attach(self, service: Probed) -> None:
+        """The model is loaded and the transport listens: from now on ``service`` is asked."""
+        self._service = service
+
+    @property
+    def dead_because(self) -> str:
+        """Why the process is to be restarted; empty while it is not."""
+        lost = self._service is not None and self._service.engine_lost
+        return "the engine is lost" if lost else ""
+
+    @property
+    def closed_because(self) -> str:
+        """Why the process should not be sent new streams; empty while it should."""
+        return "the model is being loaded" if self._service is None else self._service.closed_because

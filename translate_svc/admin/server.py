@@ -1,0 +1,93 @@
+"""The admin port: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for probes."""
+
+from __future__ import annotations
+
+import errno
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from translate_svc.admin.options import AdminOptions
+from translate_svc.admin.probes import Probes
+from translate_svc.errors import InvalidArgument
+from translate_svc.metrics import Metrics
+
+_MAX_HEADER_BYTES = 4 * 1024
+
+
+class AdminServer:
+    """HTTP on the event loop that serves the streams, so that a loop that hangs fails its probes.
+
+    * ``/healthz``: 200 while the process is worth keeping, also while it loads; else 503.
+    * ``/readyz``: 200 while new streams are taken; else 503 and the reason as text.
+    * ``/metrics``: the text format of Prometheus, or OpenMetrics where that is asked for.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, options: AdminOptions, metrics: Metrics, probes: Probes) -> None:
+        self._options = options
+        self._metrics = metrics
+        self._probes = probes
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._scrape)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
+            shutdown_timeout=1.0,
+        )
+        self._address = ""
+
+    @property
+    def address(self) -> str:
+        """``host:port`` as bound; empty before."""
+        return self._address
+
+    async def __aenter__(self) -> Self:
+        """Binds and serves.
+
+        Raises:
+            InvalidArgument: the address cannot be bound; says why.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._options.host, self._options.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise InvalidArgument(_why(self._options, error), field="admin_port") from None
+        host, port = self._runner.addresses[0][:2]
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return _verdict(self._probes.dead_because)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _verdict(self._probes.closed_because)
+
+    async def _scrape(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": content_type})
+
+
+def _verdict(problem: str) -> web.Response:
+    return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
+
+
+def _why(options: AdminOptions, error: OSError) -> str:
+    place = f"{options.host}:{options.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{place} is in use: choose another (0 takes a free one), or none with --no-admin"
+    return f"{place} cannot be bound"

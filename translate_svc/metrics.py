@@ -1,0 +1,245 @@
+"""Every number that Prometheus is told, declared here and nowhere else.
+
+Nothing a caller said is in a name or a label: labels take their values from the tables below, and whatever is
+not in its table is counted as ``other``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from translate_svc import errors
+
+PREFIX = "translate_svc_"
+OTHER = "other"
+
+ENGINE_STAGES = ("encode", "decode", "text_to_unit", "vocode")
+UTTERANCE_STAGES = ("endpointing", *ENGINE_STAGES)
+UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
+"""Those of the contract, and ``dropped``: its stream ended before it did."""
+WARNING_CODES = (
+    "engine_busy",
+    "length_stopped",
+    "no_speech",
+    "repetition_stopped",
+    "sequence_failed",
+    "text_truncated",
+    "unexpected_script",
+    "utterance_refused",
+)
+ERROR_CAUSES = (
+    "data_loss",
+    "device_lost",
+    "engine_error",
+    "internal",
+    "invalid_argument",
+    "out_of_range",
+    "resource_exhausted",
+    "stream_timeout",
+    "unavailable",
+    "unsupported",
+)
+"""The package's errors, as ``error_cause`` names them."""
+CLOSE_CAUSES = ("complete", "half_closed", "cancelled", *ERROR_CAUSES)
+"""Complete: the client said ``end``; half_closed: it never did; cancelled: it left. Else: what failed it."""
+
+_SECONDS_TO_FIRST = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
+"""Fine between 0.1 and 1 s, where a listener notices every step; up to what a full engine is waited for."""
+_STAGE_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 15)
+"""From one encoder call on a GPU to the decoding of a long utterance on a CPU."""
+_STEP_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 5, 30)
+"""Around the 20 to 50 ms in which everybody's next token is waited for; up to the watchdog's limit."""
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Powers of two, as kernels are padded."""
+
+
+_CUT = (
+    "the cut of an utterance (the segmenter's decision, after the silence that ends it; of a text or a clip: "
+    "the moment it is ready for the engine)"
+)
+_Child = TypeVar("_Child", Counter, Histogram)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is read at every scrape. The last five only grow, from the start of the process."""
+
+    ready: bool = False
+    streams_active: int = 0
+    streams_capacity: int = 0
+    requests_waiting: int = 0
+    requests_live: int = 0
+    slots_busy: int = 0
+    slots: int = 0
+    queued_audio_s: float = 0.0
+    streams_admitted: int = 0
+    engine_steps: int = 0
+    text_tokens: int = 0
+    source_s: float = 0.0
+    speech_s: float = 0.0
+
+
+class Metrics:
+    """One process's registry. Counting is safe from any thread and takes about a microsecond.
+
+    Until ``watch`` is called the server is not ready and everything read at a scrape is 0.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._scrape = _Scrape()
+        self.registry.register(self._scrape)
+        self._rejected = self._counters(
+            "rejected", "Streams and calls that were not admitted, by cause.", "cause", ERROR_CAUSES
+        )
+        self._closed = self._counters(
+            "streams_closed",
+            "Admitted streams and calls of Translate that have ended, by how.",
+            "cause",
+            CLOSE_CAUSES,
+        )
+        self._utterances = self._counters(
+            "utterances",
+            "Utterances that have ended; dropped: their stream ended before they did.",
+            "status",
+            UTTERANCE_STATUSES,
+        )
+        self._warnings = self._counters("warnings", "Warnings told to clients.", "code", WARNING_CODES)
+        self.end_to_first_text = self._histogram(
+            "end_to_first_text_seconds",
+            f"From {_CUT} until its first text was ready to be sent.",
+            _SECONDS_TO_FIRST,
+        )
+        self.end_to_first_audio = self._histogram(
+            "end_to_first_audio_seconds",
+            f"From {_CUT} until its first speech was ready to be sent.",
+            _SECONDS_TO_FIRST,
+        )
+        self._steps = self._histogram("step_seconds", "Wall time of one step of the engine.", _STEP_SECONDS)
+        self._stages = self._histograms(
+            "stage_seconds",
+            "Time of one stage for one utterance, summed over the engine's steps and shared with the batch; "
+            "endpointing: from the arrival of the last sample of its audio to the cut.",
+            _STAGE_SECONDS,
+            UTTERANCE_STAGES,
+        )
+        self._batches = self._histograms(
+            "batch_size", "Items that shared one stage of one step.", _BATCH_SIZES, ENGINE_STAGES
+        )
+
+    def watch(self, read: Callable[[], Snapshot]) -> None:
+        """From now on every scrape calls ``read``, on the scraper's thread."""
+        self._scrape.read = read
+
+    def reject(self, error: BaseException) -> None:
+        """A stream or call was not admitted."""
+        _pick(self._rejected, error_cause(error)).inc()
+
+    def close(self, cause: str) -> None:
+        """An admitted stream or call has ended; ``cause`` is one of ``CLOSE_CAUSES``."""
+        _pick(self._closed, cause).inc()
+
+    def utterance(self, status: str, count: int = 1) -> None:
+        """Utterances have ended; ``status`` is one of ``UTTERANCE_STATUSES``."""
+        _pick(self._utterances, status).inc(count)
+
+    def warn(self, code: str) -> None:
+        """A client was warned; ``code`` is one of ``WARNING_CODES``."""
+        _pick(self._warnings, code).inc()
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """One utterance's share of a stage, one of ``UTTERANCE_STAGES``."""
+        _pick(self._stages, stage).observe(seconds)
+
+    def take_step(self, duration_s: float, batch_sizes: Iterable[tuple[str, int]]) -> None:
+        """A step of the engine; ``batch_sizes``: for each stage of it how many items shared it."""
+        self._steps.observe(duration_s)
+        for stage, items in batch_sizes:
+            _pick(self._batches, stage).observe(items)
+
+    def names(self) -> frozenset[str]:
+        """Every name that a query may use: ``..._total``, ``..._bucket``, ``..._sum``, ``..._count``."""
+        families: Iterable[Metric] = self.registry.collect()
+        return frozenset(sample.name for family in families for sample in family.samples)
+
+    def _counters(self, name: str, help_text: str, label: str, values: tuple[str, ...]) -> dict[str, Counter]:
+        """One for each value: a series exists from 0 on, or its first increase would be lost to ``rate``."""
+        counter = Counter(PREFIX + name, help_text, (label,), registry=self.registry)
+        return {value: counter.labels(value) for value in (*values, OTHER)}
+
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(PREFIX + name, help_text, buckets=buckets, registry=self.registry)
+
+    def _histograms(
+        self, name: str, help_text: str, buckets: tuple[float, ...], stages: tuple[str, ...]
+    ) -> dict[str, Histogram]:
+        histogram = Histogram(PREFIX + name, help_text, ("stage",), buckets=buckets, registry=self.registry)
+        return {stage: histogram.labels(stage) for stage in (*stages, OTHER)}
+
+
+class _Scrape(Collector):
+    """Reads one ``Snapshot`` a scrape, so that its numbers are of the same moment."""
+
+    def __init__(self) -> None:
+        self.read: Callable[[], Snapshot] = Snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        now = self.read()
+        gauges: tuple[tuple[str, str, float], ...] = (
+            ("ready", "1 while new streams are taken: the model is loaded, and nothing drains.", now.ready),
+            ("streams_active", "Streams and calls of Translate that are served now.", now.streams_active),
+            ("streams_capacity", "Streams and calls that are admitted at once.", now.streams_capacity),
+            ("requests_waiting", "Utterances that wait for slots.", now.requests_waiting),
+            (
+                "requests_live",
+                "Utterances in the engine, those that wait included.",
+                now.requests_live,
+            ),
+            ("slots_busy", "Rows of the text decoder in use.", now.slots_busy),
+            ("slots", "Rows of the text decoder.", now.slots),
+            ("queued_audio_seconds", "Audio received that waits to be segmented.", now.queued_audio_s),
+        )
+        counters: tuple[tuple[str, str, float], ...] = (
+            ("streams_admitted", "Streams and calls of Translate admitted.", now.streams_admitted),
+            ("engine_steps", "Steps of the engine.", now.engine_steps),
+            ("text_tokens", "Text tokens of finished utterances, all targets.", now.text_tokens),
+            ("source_seconds", "Speech translated: the audio of finished utterances.", now.source_s),
+            ("speech_seconds", "Speech made for finished utterances, all targets.", now.speech_s),
+        )
+        for name, help_text, value in gauges:
+            yield GaugeMetricFamily(PREFIX + name, help_text, value)
+        for name, help_text, value in counters:
+            yield CounterMetricFamily(PREFIX + name, help_text, value)
+
+
+def error_cause(error: BaseException) -> str:
+    """An error's name among ``ERROR_CAUSES``: that of its class, ``internal`` for any but the package's."""
+    for kind in type(error).__mro__:
+        if kind in _CAUSES:
+            return _CAUSES[kind]
+    return "internal"
+
+
+_CAUSES: dict[type, str] = {
+    errors.DataLoss: "data_loss",
+    errors.DeviceLost: "device_lost",
+    errors.EngineError: "engine_error",
+    errors.InvalidArgument: "invalid_argument",
+    errors.OutOfRange: "out_of_range",
+    errors.ResourceExhausted: "resource_exhausted",
+    errors.StreamTimeout: "stream_timeout",
+    errors.Unavailable: "unavailable",
+    errors.Unsupported: "unsupported",
+}
+
+
+def _pick(children: dict[str, _Child], value: str) -> _Child:
+    return children[value if value in children else OTHER]
