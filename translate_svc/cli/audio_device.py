@@ -25,6 +25,10 @@ class AudioDevice(Protocol):
     def output_rate_hz(self) -> int:
         """Of the loudspeaker."""
 
+    @property
+    def dropped_samples(self) -> int:
+        """Heard and not recorded, because nobody took it in time."""
+
     def record(self) -> AsyncIterator[Samples]:
         """What is heard from now on, mono blocks ``[n]``, until ``stop``."""
 

@@ -11,12 +11,16 @@ from translate_svc.config import ENVIRONMENT_PREFIX, Settings
 
 
 def complete_language(incomplete: str) -> Iterator[tuple[str, str]]:
-    """Codes with their names; what is typed may begin either, and may follow a comma."""
-    done, comma, typed = incomplete.rpartition(",")
+    """A language each, with its name: the code, else the tag, else the name that begins with what is typed,
+    which may follow a comma. Names of several words are left out: shells would take them apart.
+    """
+    typed = incomplete.rpartition(",")[2]
     for language in languages.packaged():
-        spellings = (language.code, language.bcp47, language.name)
-        if any(spelling.casefold().startswith(typed.casefold()) for spelling in spellings):
-            yield f"{done}{comma}{language.code}", language.name
+        for spelling in (language.code, language.bcp47, language.name):
+            if spelling.casefold().startswith(typed.casefold()) and " " not in spelling:
+                # a shell keeps only what begins with exactly what was typed
+                yield incomplete + spelling[len(typed) :], language.name
+                break
 
 
 def complete_model(incomplete: str) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json as json_format
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,6 +13,8 @@ from rich.table import Table
 from translate_svc.cli import options
 from translate_svc.cli.backend import choose_backend
 from translate_svc.languages import Language
+
+_FIELDS = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids")
 
 
 def languages(
@@ -31,7 +32,8 @@ def languages(
     listed = sorted(asyncio.run(backend.languages()), key=lambda language: language.code)
     if json:
         for language in listed:
-            print(json_format.dumps(asdict(language), ensure_ascii=False))
+            shown = {name: getattr(language, name) for name in _FIELDS}
+            print(json_format.dumps(shown, ensure_ascii=False))
     else:
         Console(highlight=False).print(_table(listed))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -109,6 +110,12 @@ async def _live(talk: _Talk, backend: Backend, microphone: str | None, loudspeak
                     if isinstance(event, SpeechChunk):
                         speaker.take(event)
                 await device.played()
+        if device.dropped_samples:
+            missed_s = device.dropped_samples / rate_hz
+            print(
+                f"translate-svc: {missed_s:.1f} s were not heard: the translation did not keep up",
+                file=sys.stderr,
+            )
 
 
 class _Recording:

@@ -131,6 +131,8 @@ class TextSink:
         self._order = {code: f"{number:03d}" for number, code in enumerate(codes, 1)}
         self._input_rate_hz = input_rate_hz
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
+        self._done: set[int] = set()
+        self._next = 0
 
     def take(self, event: SessionEvent) -> None:
         """See ``Sink``."""
@@ -141,15 +143,23 @@ class TextSink:
             kind = "transcript" if event.transcript else "translation"
             self._view.grow(event.utterance_id, order, self._clock(event.source.start), text, kind)
         elif isinstance(event, UtteranceDone):
-            self._view.settle(event.utterance_id)
-            for key in [key for key in self._texts if key[0] == event.utterance_id]:
-                del self._texts[key]
+            self._done.add(event.utterance_id)
+            while self._next in self._done:
+                self._settle(self._next)
+                self._next += 1
         elif isinstance(event, Warning):
             language = f"{event.language}: " if event.language else ""
             print(f"{language}{event.code}: {event.message}", file=sys.stderr)
 
     def finish(self, source_samples: int) -> None:
         """See ``Sink``."""
+
+    def _settle(self, utterance_id: int) -> None:
+        """Utterances end in any order and are printed in that of the source."""
+        self._done.remove(utterance_id)
+        self._view.settle(utterance_id)
+        for key in [key for key in self._texts if key[0] == utterance_id]:
+            del self._texts[key]
 
     def _clock(self, position: int) -> str:
         seconds, hundredths = divmod(position * 100 // self._input_rate_hz, 100)

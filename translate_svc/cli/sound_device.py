@@ -77,6 +77,11 @@ class SoundDevice:
     ) -> None:
         self._streams.close()
 
+    @property
+    def dropped_samples(self) -> int:
+        """See ``AudioDevice``."""
+        return self._heard.dropped_samples
+
     async def record(self) -> AsyncIterator[Samples]:
         """See ``AudioDevice``."""
         self._microphone.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from rich.cells import cell_len
 
@@ -85,9 +85,8 @@ def wrapped(text: str, width: int = LINE_CELLS) -> list[str]:
 def _readable(cues: Iterable[Cue]) -> list[Cue]:
     """In order of time, each shown a second at least, unless the next one begins before."""
     ordered = sorted(cues, key=lambda cue: cue.start_ms)
-    limits = [*(cue.start_ms for cue in ordered[1:]), None]
     result = []
-    for cue, limit in zip(ordered, limits, strict=True):
+    for cue, limit in zip_longest(ordered, (cue.start_ms for cue in ordered[1:])):
         end_ms = max(cue.end_ms, cue.start_ms + _MIN_CUE_MS)
         if limit is not None:
             end_ms = max(min(end_ms, limit), cue.start_ms + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as json_format
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -25,7 +25,7 @@ _ANSWER_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
     """One answer; ``info`` None: the server did not answer. ``rates`` None: no earlier answer to compare."""
 
     server: str
@@ -102,15 +102,15 @@ def top(
 
     A server that does not answer is asked again, so this may outlive it. Ctrl-C ends it.
     """
-    readings = _readings(check_address(server), interval)
+    shown = readings(check_address(server), interval)
     if once:
-        asyncio.run(_show_once(readings, server, json=json))
+        asyncio.run(_show_once(shown, server, json=json))
         return
     with suppress(KeyboardInterrupt):
-        asyncio.run(_show(readings, json=json))
+        asyncio.run(_show(shown, json=json))
 
 
-async def _readings(server: str, interval_s: float) -> AsyncIterator[_Reading]:
+async def readings(server: str, interval_s: float) -> AsyncGenerator[Reading, None]:
     """A reading every ``interval_s``, for ever."""
     loop = asyncio.get_running_loop()
     before: ServerInfo | None = None
@@ -121,33 +121,33 @@ async def _readings(server: str, interval_s: float) -> AsyncIterator[_Reading]:
             try:
                 info = await client.info()
             except TranslateSvcError:
-                yield _Reading(server, None, None)
+                yield Reading(server, None, None)
                 before = None
                 # a connection that failed would wait longer and longer before it is tried again
                 await client.close()
             else:
                 rates = rates_between(before.load, info.load) if before is not None else None
                 before = info
-                yield _Reading(server, info, rates)
+                yield Reading(server, info, rates)
             await asyncio.sleep(max(asked_s + interval_s - loop.time(), 0))
     finally:
         await client.close()
 
 
-async def _show(readings: AsyncIterator[_Reading], *, json: bool) -> None:
+async def _show(shown: AsyncIterator[Reading], *, json: bool) -> None:
     console = Console(highlight=False)
     if json or not console.is_terminal:
-        async for reading in readings:
+        async for reading in shown:
             print(reading.json() if json else reading.line(), flush=True)
         return
     with Live(console=console, auto_refresh=False) as live:
-        async for reading in readings:
+        async for reading in shown:
             live.update(reading.table(), refresh=True)
 
 
-async def _show_once(readings: AsyncIterator[_Reading], server: str, *, json: bool) -> None:
-    await anext(readings)
-    reading = await anext(readings)
+async def _show_once(shown: AsyncIterator[Reading], server: str, *, json: bool) -> None:
+    await anext(shown)
+    reading = await anext(shown)
     if reading.info is None:
         raise Unavailable("not reachable", field=server)
     if json:

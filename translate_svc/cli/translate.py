@@ -179,8 +179,7 @@ async def _run(
     progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock)
     codes = [target.language for target in settings.targets]
     with ExitStack() as screen:
-        if quiet or not out.is_terminal:
-            # standard error has a terminal to itself, if it has one
+        if progress.bar.console.is_terminal and (quiet or not out.is_terminal):
             screen.enter_context(progress.bar)
         view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
         sinks = [*sinks, progress, TextSink(view, codes, rate_hz)]

@@ -1,0 +1,136 @@
+"""``languages``, ``top``, ``--version`` and shell completion."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import aclosing
+from dataclasses import replace
+from importlib import metadata
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.process import STARTER, environment, start
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.cli.load_rates import rates_between
+from translate_svc.cli.top import readings
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.types import ServerLoad
+
+
+def test_the_version_and_the_commands(command: Command) -> None:
+    assert command("--version") == (0, metadata.version("translate-svc") + "\n", "")
+    code, output, _ = command()
+    assert code == 2
+    for name in ("serve", "translate", "say", "live", "languages", "top", "demo"):
+        assert f" {name} " in output
+
+
+def test_languages_are_those_of_the_checkpoint_here_and_at_a_server(command: Command, server: str) -> None:
+    code, output, _ = command("languages", "--model", STARTER)
+    assert code == 0
+    head, *rows = (line.split() for line in output.splitlines())
+    assert head == ["code", "BCP-47", "name", "speech", "in", "text", "speech", "out", "voices"]
+    assert rows == [
+        ["eng", "en", "English", "yes", "yes", "yes", "0"],
+        ["spa", "es", "Spanish", "yes", "yes", "yes", "1"],
+    ]
+    assert command("languages", "--server", server)[1] == output
+    listed = [json.loads(line) for line in command("languages", "--model", STARTER, "--json")[1].splitlines()]
+    assert [language["code"] for language in listed] == ["eng", "spa"]
+    assert listed[1]["speaker_ids"] == [1]
+    assert json.loads(command("languages", "--server", server, "--json")[1].splitlines()[1]) == listed[1]
+
+
+async def test_languages_are_read_without_the_model_s_libraries() -> None:
+    blocked = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'transformers', 'onnxruntime', 'av')));"
+        "sys.argv[0] = 'translate-svc'; from translate_svc.cli.main import main; main()"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", blocked, "languages", "--model", STARTER, "--json"),
+        stdout=asyncio.subprocess.PIPE,
+        env=environment(),
+    )
+    output, _ = await process.communicate()
+    assert (process.returncode, len(output.splitlines())) == (0, 2)
+
+
+def test_rates_are_what_happened_in_a_second_of_the_server_s_clock() -> None:
+    before = ServerLoad(uptime_ms=10_000, steps=100, text_tokens=50, source_ms=1_000, speech_ms=500)
+    now = ServerLoad(uptime_ms=12_000, steps=300, text_tokens=51, source_ms=8_000, speech_ms=3_500)
+    rates = rates_between(before, now)
+    assert rates is not None
+    assert (rates.steps, rates.text_tokens, rates.real_time_factor, rates.speech_s) == (100, 0.5, 3.5, 1.5)
+    assert rates_between(now, now) is None
+    assert rates_between(now, before) is None, "restarted"
+    assert rates_between(now, replace(before, uptime_ms=20_000)) is None, "restarted a while ago"
+
+
+async def test_top_outlives_its_server() -> None:
+    async with RpcServer(ScriptedService(), RpcOptions(address="127.0.0.1:0")) as first:
+        address = first.target
+        states = readings(address, interval_s=0.05)
+        async with aclosing(states):
+            assert (await anext(states)).info is not None
+            await first.stop(0)
+            async with asyncio.timeout(20):
+                while (await anext(states)).info is not None:
+                    pass
+                async with RpcServer(ScriptedService(), RpcOptions(address=address)):
+                    while (reading := await anext(states)).info is None:
+                        assert reading.rates is None
+                        assert reading.line() == f"{address} is not reachable"
+                    assert reading.info.version == "1.2.3"
+
+
+def test_top_shows_one_reading_for_people_and_for_programs(command: Command, server: str) -> None:
+    arguments = ("top", "--server", server, "--once", "--interval", "0.2")
+    code, output, error = command(*arguments)
+    assert (code, error) == (0, "")
+    labels = [line.split("  ")[0] for line in output.splitlines()]
+    assert labels[1:5] == ["up", "streams", "waiting", "slots"]
+    row = json.loads(command(*arguments, "--json")[1])
+    assert row["reachable"] is True
+    assert row["model"]["name"] == "starter"
+    assert row["load"]["slots"] == 16
+    assert set(row["rates"]) == {"steps", "text_tokens", "real_time_factor", "speech_s"}
+    code, _, error = command("top", "--server", "127.0.0.1:1", "--once", "--interval", "0.1")
+    assert (code, error) == (1, "translate-svc: 127.0.0.1:1: not reachable\n")
+
+
+async def test_ctrl_c_is_how_top_ends(server: str) -> None:
+    process = await start("top", "--server", server, "--interval", "0.1")
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"streams ")
+    process.send_signal(signal.SIGINT)
+    _, error = await process.communicate()
+    assert (process.returncode, error) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("translate-svc tra", ["translate"]),
+        ("translate-svc translate a.wav --subt", ["--subtitles"]),
+        ("translate-svc translate a.wav --to span", ["spanish"]),
+        ("translate-svc translate a.wav --to eng,ger", ["eng,german"]),
+        ("translate-svc live --from en", ["eng"]),
+        ("translate-svc serve --model star", ["starter"]),
+        ("translate-svc languages --model model_cache/st", ["model_cache/starter"]),
+    ],
+)
+def test_the_shell_completes_commands_options_languages_and_models(
+    command: Command, typed: str, offered: list[str]
+) -> None:
+    variables = {
+        "_TRANSLATE_SVC_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    code, output, _ = command(variables=variables)
+    assert (code, output.split()) == (0, offered)
