@@ -20,7 +20,6 @@ from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.metrics import Metrics, Snapshot
 from translate_svc.models.identity import find_checkpoint, read_identity
 from translate_svc.session.admission import Admission, AdmissionSlot
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -43,6 +42,7 @@ from translate_svc.types import (
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.plan import StepReport
+    from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.models.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -100,6 +100,9 @@ class Service:
             CheckpointError: the model directory is missing, torn or foreign. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
+        # here, for it needs the extra "server", as the heavy half does
+        from translate_svc.metrics import Metrics
+
         metrics = metrics or Metrics()
         heavy = await asyncio.to_thread(_build, settings, on_fatal, metrics)
         async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
@@ -225,6 +228,8 @@ class Service:
 
     def snapshot(self) -> Snapshot:
         """What a scrape reads."""
+        from translate_svc.metrics import Snapshot
+
         engine, totals = self._engine, self._engine.totals
         return Snapshot(
             ready=self.healthy,
@@ -291,12 +296,11 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None,
     from translate_svc.engine.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
     from translate_svc.models.checkpoint import Checkpoint
-    from translate_svc.models.placement import resolve_device, resolve_dtype
+    from translate_svc.models.placement import resolve_placement
     from translate_svc.models.tokenizer import Tokenizer
     from translate_svc.vad.silero import SileroVad
 
-    device = resolve_device(settings.device)
-    dtype = resolve_dtype(settings.dtype, device)
+    placement = resolve_placement(settings.device, settings.dtype)
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
     capabilities = checkpoint.capabilities()
     limits = settings.engine(model_tokens=capabilities.max_text_positions)
@@ -306,8 +310,8 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None,
         max_source_samples=limits.max_source_samples,
         max_source_tokens=limits.max_source_tokens,
         max_tokens=limits.max_slot_tokens,
-        device=device,
-        dtype=dtype,
+        device=placement.device,
+        dtype=placement.dtype,
     )
     tokenizer = Tokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
@@ -318,5 +322,5 @@ def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None,
         metrics.take_step(report.duration_s, batch_sizes)
 
     core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)
-    model = _model_info(checkpoint.path, device, str(dtype).removeprefix("torch."))
+    model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
     return _Heavy(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)
