@@ -24,6 +24,9 @@ NEEDLESS_FILES = (
     "vocoder_v2.pt",
 )
 _SPECIAL_TOKENS = ("<pad>", "<unk>", "<s>", "</s>")
+_DATA_TOKENS = ("<MINED_DATA>", "<MMT_BT_DATA>", "<SMT_BT_DATA>")
+"""Behind the languages: what kind of training data a text came from. Never written, yet in the vocabulary."""
+_VOCABULARY = PIECE_COUNT + 1 + len(LANGUAGES) + len(_DATA_TOKENS)
 _CARD = """---
 license: cc-by-nc-4.0
 language:
@@ -47,6 +50,7 @@ def build_published_layout(folder: Path, *, max_shard_size: str = "700KB", **ove
     """Writes the repository into ``folder``, which is created, and returns it."""
     fields = {
         "vocoder_num_spkrs": 200,  # the language table's voices, English 10 and Spanish 45, exist
+        "vocab_size": _VOCABULARY,
         "encoder_layers": 3,  # as many as the decoder has: `num_hidden_layers` stands for both
     }
     build_tiny_checkpoint(folder, max_shard_size=max_shard_size, **(fields | overrides))
@@ -75,13 +79,11 @@ def _as_written_in_2023(config: dict[str, Any]) -> dict[str, Any]:
 
 def _map_every_id(config: dict[str, Any]) -> dict[str, Any]:
     """Meta's tokenizer was asked for the text of every id: control symbols and languages have one too."""
-    specials = dict(enumerate(_SPECIAL_TOKENS)) | {
-        PIECE_COUNT + 1 + index: f"__{code}__" for index, code in enumerate(LANGUAGES)
-    }
+    behind_pieces = [*(f"__{code}__" for code in LANGUAGES), *_DATA_TOKENS]
+    specials = dict(enumerate(_SPECIAL_TOKENS)) | dict(enumerate(behind_pieces, PIECE_COUNT + 1))
     texts = {int(id_): text for id_, text in config["id_to_text"].items()} | specials
-    vocabulary = PIECE_COUNT + 1 + len(LANGUAGES)
     return config | {
-        "id_to_text": {str(id_): texts.get(id_, "▁") for id_ in range(vocabulary)},
+        "id_to_text": {str(id_): texts.get(id_, "▁") for id_ in range(_VOCABULARY)},
         "char_to_id": {"<pad>": 0, "<unk>": 1, "<s>": 2, "</s>": 3} | config["char_to_id"],
         "transformers_version": "4.36.0.dev0",
     }

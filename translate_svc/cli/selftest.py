@@ -153,7 +153,8 @@ def _say_found(
     console.print(
         f"{identity.name} {identity.revision[:12]}, licence {identity.license or 'not stated'}: "
         f"{parameters:.1f} M parameters; {len(checkpoint.maps.text_languages)} languages in text, "
-        f"{len(speaking)} in speech, {voices} voices. Computing in {placement}.",
+        f"{len(speaking)} in speech, {voices} voices. "
+        f"Computing in {placement.dtype_name} on {placement.device}.",
         soft_wrap=True,
     )
 

@@ -18,26 +18,23 @@ class Placement:
     device: str
     dtype: torch.dtype
 
-    def __str__(self) -> str:
-        return f"{str(self.dtype).removeprefix('torch.')} on {self.device}"
+    @property
+    def dtype_name(self) -> str:
+        """``float32`` or ``bfloat16``."""
+        return str(self.dtype).removeprefix("torch.")
 
 
 def resolve_placement(device: str, dtype: str) -> Placement:
-    """Both by name; see ``resolve_device`` and ``resolve_dtype``.
+    """Both by name; ``auto`` is ``cuda`` where there is one, and there bfloat16, else float32 on the CPU.
 
     Raises:
-        InvalidArgument: names ``device`` or ``dtype``.
+        InvalidArgument: no such device on this machine, or another precision; names ``device`` or ``dtype``.
     """
-    place = resolve_device(device)
-    return Placement(place, resolve_dtype(dtype, place))
+    place = _resolve_device(device)
+    return Placement(place, _resolve_dtype(dtype, place))
 
 
-def resolve_device(name: str) -> str:
-    """``auto`` is ``cuda`` where there is one, else ``cpu``.
-
-    Raises:
-        InvalidArgument: no such device on this machine; names ``device``.
-    """
+def _resolve_device(name: str) -> str:
     available = torch.cuda.is_available()
     if name == "auto":
         return "cuda" if available else "cpu"
@@ -46,12 +43,7 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def resolve_dtype(name: str, device: str) -> torch.dtype:
-    """``auto`` is bfloat16 on a GPU and float32 on a CPU.
-
-    Raises:
-        InvalidArgument: neither ``auto``, ``float32`` nor ``bfloat16``; names ``dtype``.
-    """
+def _resolve_dtype(name: str, device: str) -> torch.dtype:
     if name == "auto":
         return torch.float32 if device == "cpu" else torch.bfloat16
     if name not in _DTYPES:
