@@ -20,7 +20,6 @@ from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.metrics import Metrics, Snapshot
 from translate_svc.models.identity import find_checkpoint, read_identity
 from translate_svc.session.admission import Admission, AdmissionSlot
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -43,6 +42,7 @@ from translate_svc.types import (
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.plan import StepReport
+    from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.models.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -100,6 +100,9 @@ class Service:
             CheckpointError: the model directory is missing, torn or foreign. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
+        # here, for it needs the extra "server", as the heavy half does
+        from translate_svc.metrics import Metrics
+
         metrics = metrics or Metrics()
         heavy = await asyncio.to_thread(_build, settings, on_fatal, metrics)
         async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
@@ -225,6 +228,8 @@ class Service:
 
     def snapshot(self) -> Snapshot:
         """What a scrape reads."""
+        from translate_svc.metrics import Snapshot
+
         engine, totals = self._engine, self._engine.totals
         return Snapshot(
             ready=self.healthy,
