@@ -1,0 +1,55 @@
+"""What schemas cannot see: each rule is one way in which valid objects do not work together.
+
+A rule yields what is wrong, in words, with the object's name; nothing when all is well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tests.k8s.manifests import Manifests
+from tests.k8s.rules.availability import budgets_allow_drains, rolls_keep_every_server
+from tests.k8s.rules.images import images_are_pinned
+from tests.k8s.rules.network import network_is_shut_but_for_what_is_needed
+from tests.k8s.rules.pod_security import pods_are_restricted
+from tests.k8s.rules.ports import listeners_are_declared, ports_are_found
+from tests.k8s.rules.probes import probes_ask_what_is_served, startup_has_a_budget
+from tests.k8s.rules.references import names_are_found, namespaces_agree, volumes_are_mounted
+from tests.k8s.rules.resources import gpus_are_whole, resources_are_bounded
+from tests.k8s.rules.scaling import replicas_have_one_owner, scaling_reads_metrics_that_exist
+from tests.k8s.rules.selectors import selectors_take_something
+from tests.k8s.rules.settings import paths_are_mounted, servers_accept_their_settings, traffic_is_protected
+from tests.k8s.rules.shutdown import grace_covers_the_drain
+from tests.k8s.rules.sidecar import sidecars_frame_their_callers
+
+Rule = Callable[[Manifests], Iterator[str]]
+
+RULES: tuple[Rule, ...] = (
+    names_are_found,
+    namespaces_agree,
+    volumes_are_mounted,
+    selectors_take_something,
+    servers_accept_their_settings,
+    traffic_is_protected,
+    paths_are_mounted,
+    listeners_are_declared,
+    ports_are_found,
+    probes_ask_what_is_served,
+    startup_has_a_budget,
+    grace_covers_the_drain,
+    rolls_keep_every_server,
+    budgets_allow_drains,
+    gpus_are_whole,
+    resources_are_bounded,
+    pods_are_restricted,
+    images_are_pinned,
+    network_is_shut_but_for_what_is_needed,
+    replicas_have_one_owner,
+    scaling_reads_metrics_that_exist,
+    sidecars_frame_their_callers,
+)
+
+
+def findings(manifests: Manifests) -> list[str]:
+    """Everything that any rule finds."""
+    return [f"{rule.__name__}: {finding}" for rule in RULES for finding in rule(manifests)]

@@ -1,0 +1,44 @@
+"""Rolls and node drains without a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.k8s.manifests import Manifests, Workload, matches, title
+
+
+def rolls_keep_every_server(manifests: Manifests) -> Iterator[str]:
+    """A roll takes no server away before another is ready."""
+    for workload in manifests.deployments:
+        roll = workload.object["spec"].get("strategy", {})
+        limits = roll.get("rollingUpdate", {})
+        if roll.get("type") != "RollingUpdate" or limits.get("maxUnavailable") != 0:
+            yield f"{workload.name}: a roll may take a server away before its successor is ready"
+        if not limits.get("maxSurge"):
+            yield f"{workload.name}: a roll that may neither add nor take away a pod never moves"
+
+
+def budgets_allow_drains(manifests: Manifests) -> Iterator[str]:
+    """Whoever stands behind a Service has a budget, and it lets a node drain proceed."""
+    for workload in manifests.deployments:
+        services = [item["spec"]["selector"] for item in manifests.of_kind("Service")]
+        budgets = [
+            item
+            for item in manifests.of_kind("PodDisruptionBudget")
+            if matches(item["spec"]["selector"], workload.labels)
+        ]
+        if not budgets and any(matches({"matchLabels": each}, workload.labels) for each in services):
+            yield f"{workload.name}: no PodDisruptionBudget"
+        for item in budgets:
+            spec = item["spec"]
+            if spec.get("maxUnavailable") in (0, "0%") or spec.get("minAvailable", 0) in _all_of(
+                manifests, workload
+            ):
+                yield f"{title(item)}: no pod may ever go, so a node drain never ends"
+
+
+def _all_of(manifests: Manifests, workload: Workload) -> tuple[object, ...]:
+    replicas = workload.object["spec"].get("replicas")
+    scaled = [item["spec"]["minReplicaCount"] for item in manifests.of_kind("ScaledObject")]
+    least = replicas if replicas is not None else min(scaled, default=1)
+    return ("100%", *range(least, 1000))

@@ -1,0 +1,115 @@
+"""Network policies, evaluated as the API defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.k8s.manifests import Manifests, Object, Workload, matches
+from tests.k8s.rules.settings import servers_that_load
+
+_NAMESPACE = "kubernetes.io/metadata.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A pod elsewhere: its labels, and its namespace's. None: in the namespace of the policy."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    namespace: dict[str, str] | None = None
+
+
+STRANGER = Peer(namespace={_NAMESPACE: "elsewhere"})
+NEIGHBOUR = Peer()
+SCRAPER = Peer(namespace={_NAMESPACE: "monitoring"})
+CALLER = Peer(labels={"translate-svc/client": "true"})
+FOREIGN_CALLER = Peer(namespace={_NAMESPACE: "calls", "translate-svc/client": "true"})
+PROXY = Peer(
+    labels={"gateway.envoyproxy.io/owning-gateway-name": "translate-svc"},
+    namespace={_NAMESPACE: "envoy-gateway-system"},
+)
+
+
+def network_is_shut_but_for_what_is_needed(manifests: Manifests) -> Iterator[str]:
+    """Default deny; callers reach gRPC, the scraper the admin port, the gateway's proxy gRPC; none more.
+
+    The kubelet's probes come from the pod's own node and are always let in where a plugin keeps to the API;
+    where it does not, node ranges are added to the rule for the admin port, so that rule has to be there.
+    """
+    for direction in ("Ingress", "Egress"):
+        if not any(_denies_all(item, direction) for item in manifests.of_kind("NetworkPolicy")):
+            yield f"no policy denies {direction} by default"
+    for workload, container, serving in servers_that_load(manifests):
+        wanted = {(who, "admin"): who == "the scraper" for who in _peers(manifests)}
+        if not serving.settings.host.startswith("unix:"):
+            wanted |= {
+                (who, "grpc"): who in ("a caller", "a foreign caller", "the gateway")
+                for who in _peers(manifests)
+            }
+        for (who, port), expected in wanted.items():
+            if (
+                port in container.port_names
+                and admits(manifests, workload, port, _peers(manifests)[who]) != expected
+            ):
+                yield f"{workload.name}: {who} {'does not reach' if expected else 'reaches'} {port}"
+        if any(item["spec"].get("egress") for item in _policies_of(manifests, workload)):
+            yield f"{workload.name}: audio has a way out"
+
+
+def admits(manifests: Manifests, workload: Workload, port: str, peer: Peer) -> bool:
+    """Whether the policies let ``peer`` reach the named port of the workload's pods."""
+    policies = [
+        item
+        for item in _policies_of(manifests, workload)
+        if "Ingress" in item["spec"].get("policyTypes", ["Ingress"])
+    ]
+    if not policies:
+        return True
+    number = {name: at for container in workload.containers for name, at in container.port_names.items()}[
+        port
+    ]
+    return any(
+        _covers(rule.get("ports"), port, number) and _lets_in(rule.get("from"), peer)
+        for item in policies
+        for rule in item["spec"].get("ingress", [])
+    )
+
+
+def _peers(manifests: Manifests) -> dict[str, Peer]:
+    peers = {
+        "a stranger": STRANGER,
+        "a neighbour": NEIGHBOUR,
+        "the scraper": SCRAPER,
+        "a caller": CALLER,
+        "a foreign caller": FOREIGN_CALLER,
+    }
+    return peers | ({"the gateway": PROXY} if manifests.of_kind("Gateway") else {})
+
+
+def _policies_of(manifests: Manifests, workload: Workload) -> list[Object]:
+    return [
+        item
+        for item in manifests.of_kind("NetworkPolicy")
+        if matches(item["spec"]["podSelector"], workload.labels)
+    ]
+
+
+def _denies_all(policy: Object, direction: str) -> bool:
+    spec = policy["spec"]
+    return spec["podSelector"] == {} and direction in spec["policyTypes"] and not spec.get(direction.lower())
+
+
+def _covers(ports: list[Object] | None, name: str, number: int) -> bool:
+    return not ports or any(each["port"] in (name, number) and each["protocol"] == "TCP" for each in ports)
+
+
+def _lets_in(sources: list[Object] | None, peer: Peer) -> bool:
+    return not sources or any(_is_from(source, peer) for source in sources)
+
+
+def _is_from(source: Object, peer: Peer) -> bool:
+    """Both selectors of one source must take the peer; without a namespaceSelector it must be a neighbour."""
+    pod_fits = "podSelector" not in source or matches(source["podSelector"], peer.labels)
+    if "namespaceSelector" in source:
+        return pod_fits and matches(source["namespaceSelector"], peer.namespace or {})
+    return pod_fits and peer.namespace is None

@@ -1,0 +1,62 @@
+"""The restricted Pod Security Standard, and what goes beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.k8s.manifests import Container, Manifests, Workload
+
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+_RESTRICTED_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+
+
+def pods_are_restricted(manifests: Manifests) -> Iterator[str]:
+    """The standard of https://kubernetes.io/docs/concepts/security/pod-security-standards/; no token, no writing."""
+    for item in manifests.of_kind("Namespace"):
+        if item["metadata"].get("labels", {}).get(_ENFORCE) != "restricted":
+            yield f"Namespace/{item['metadata']['name']}: does not enforce the restricted standard"
+    for item in manifests.of_kind("ServiceAccount"):
+        if item.get("automountServiceAccountToken", True):
+            yield f"ServiceAccount/{item['metadata']['name']}: mounts a token"
+    for workload in manifests.workloads:
+        yield from _of_pod(workload)
+        for container in workload.containers:
+            for complaint in _of_container(container):
+                yield f"{workload.name}: {container.name} {complaint}"
+
+
+def _of_pod(workload: Workload) -> Iterator[str]:
+    pod, context = workload.pod, workload.pod.get("securityContext", {})
+    if not context.get("runAsNonRoot") or not context.get("runAsUser"):
+        yield f"{workload.name}: may run as root"
+    if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        yield f"{workload.name}: has no seccomp profile"
+    if pod.get("automountServiceAccountToken", True):
+        yield f"{workload.name}: mounts a token"
+    for key in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.get(key):
+            yield f"{workload.name}: {key}"
+    for volume in pod.get("volumes", []):
+        if not set(volume) - {"name"} <= _RESTRICTED_VOLUMES:
+            yield f"{workload.name}: the volume {volume['name']} is of a kind that is not allowed"
+
+
+def _of_container(container: Container) -> Iterator[str]:
+    context = container.spec.get("securityContext", {})
+    if context.get("allowPrivilegeEscalation", True):
+        yield "may gain privileges"
+    if "ALL" not in context.get("capabilities", {}).get("drop", []) or context["capabilities"].get("add"):
+        yield "keeps capabilities"
+    if not context.get("readOnlyRootFilesystem"):
+        yield "may write to its root filesystem"
+    if context.get("privileged") or context.get("runAsUser") == 0 or context.get("runAsNonRoot") is False:
+        yield "undoes what its pod says"

@@ -1,0 +1,42 @@
+"""KEDA: who owns the number of replicas, and what it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.k8s.manifests import Manifests, title
+from tests.k8s.promql import PromqlError, complaints
+
+_LEAST_COOL_DOWN_S = 300
+
+
+def replicas_have_one_owner(manifests: Manifests) -> Iterator[str]:
+    """A Deployment that is scaled names no replicas: every apply would undo the scaling."""
+    for item in manifests.of_kind("ScaledObject"):
+        target = manifests.find("Deployment", item["spec"]["scaleTargetRef"]["name"])
+        if target is not None and "replicas" in target["spec"]:
+            yield f"{title(target)}: names its replicas, and {title(item)} scales it"
+        if not 1 <= item["spec"]["minReplicaCount"] <= item["spec"]["maxReplicaCount"]:
+            yield f"{title(item)}: at least {item['spec']['minReplicaCount']} replicas, at most fewer"
+        down = item["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+        if down.get("stabilizationWindowSeconds", 300) <= _LEAST_COOL_DOWN_S:
+            yield f"{title(item)}: scales down on a lull; every pod that goes moves its streams"
+
+
+def scaling_reads_metrics_that_exist(manifests: Manifests) -> Iterator[str]:
+    """The query is well formed, over metrics of the server, in the namespace of the target."""
+    for item in manifests.of_kind("ScaledObject"):
+        for trigger in item["spec"]["triggers"]:
+            query = trigger["metadata"]["query"]
+            try:
+                wrong = list(complaints(query))
+            except PromqlError as error:
+                wrong = [str(error)]
+            yield from (f"{title(item)}: {each}" for each in wrong)
+            if f'namespace="{item["metadata"]["namespace"]}"' not in query:
+                yield f"{title(item)}: counts the streams of other namespaces too"
+            threshold = float(trigger["metadata"]["threshold"])
+            if not 0 < threshold < 1:
+                yield f"{title(item)}: a threshold of {threshold} leaves no room to grow into"
+            if "fallback" in item["spec"] and trigger.get("metricType", "AverageValue") != "AverageValue":
+                yield f"{title(item)}: a fallback needs AverageValue"
