@@ -149,7 +149,7 @@ def parses(root: Any, data: bytes) -> bool:
 
 
 def check_stream(outcome: Outcome) -> None:
-    """However it ended: numbered without gaps, ``opened`` first, ``closed`` last and only with OK."""
+    """However it ended: numbered without gaps, ``opened`` first, ``closed`` last."""
     kinds = [response.WhichOneof("event") for response in outcome.events]
     assert [response.seq for response in outcome.events] == list(range(1, len(kinds) + 1))
     assert kinds[:1] in ([], ["opened"])
@@ -157,8 +157,8 @@ def check_stream(outcome: Outcome) -> None:
     if outcome.code is grpc.StatusCode.OK:
         assert kinds[-1] == "closed"
         assert kinds.count("speech_started") == kinds.count("utterance_done")
-    else:
-        assert "closed" not in kinds
+    else:  # what comes after ``end`` may be found when ``closed`` is on its way
+        assert "closed" not in kinds[:-1]
 
 
 # ------------------------------------------------------------------------------------------ what clients send
