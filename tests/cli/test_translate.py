@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import sys
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ DATA = ROOT / "tests" / "data"
 CLIP = DATA / "demo_eng.flac"
 FIRST, SECOND = "Me llamo Carlos y soy de Roma.", "El tren a Barcelona sale a las seis y cuarto."
 _SENTENCES_BEGIN_MS = (400, 3_862)
+COMMAND = f"{sys.executable} -m translate_svc"
 TEXTS = f"00:00:00.12  spa  {FIRST}\n00:00:03.58  spa  {SECOND}\n"
 
 
@@ -75,7 +77,8 @@ def test_everything_at_once_from_a_video_at_a_server(
     assert len(samples) / rate_hz == pytest.approx(8.95, abs=0.05), "as long as the film"
     assert np.abs(samples[: int(1.5 * rate_hz)]).max() == 0, "nobody speaks before the source does"
 
-    responses = [json_format.Parse(line, pb.StreamingTranslateResponse()) for line in events.open()]
+    rows = events.read_text(encoding="utf-8").splitlines()
+    responses = [json_format.Parse(row, pb.StreamingTranslateResponse()) for row in rows]
     kinds = [response.WhichOneof("event") for response in responses]
     assert (kinds[0], kinds[-1]) == ("opened", "closed")
     assert [response.seq for response in responses] == list(range(1, len(kinds) + 1))
@@ -243,9 +246,9 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(
     assert error.count("\n") == 1
 
 
-async def test_standard_input_is_read_to_its_end() -> None:
+async def test_standard_input_is_read_to_its_end(server: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", f"cat {CLIP} | {ROOT}/.venv/bin/translate-svc translate - --from en --to es"),
+        *("/bin/sh", "-c", f"cat {CLIP} | {COMMAND} translate - --from en --to es --server {server}"),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )
@@ -277,7 +280,7 @@ async def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
 
 async def test_a_reader_that_leaves_is_no_error() -> None:
     process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", f"{ROOT}/.venv/bin/translate-svc languages | head -1"),
+        *("/bin/sh", "-c", f"{COMMAND} languages | head -1"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,

@@ -20,7 +20,7 @@ class SourceProgress:
         console = Console(stderr=True)
         self._rate_hz = rate_hz
         self._clock = clock
-        self._began_s = clock()
+        self._began_s: float | None = None
         self._open: dict[int, int] = {}
         self.sent_samples = 0
         self.bar = Progress(
@@ -33,7 +33,7 @@ class SourceProgress:
         )
         total = None if duration_ms is None else duration_ms * rate_hz // 1000
         self._end = "" if duration_ms is None else f" / {_minutes(duration_ms / 1000)}"
-        self._task = self.bar.add_task(name, total=total, position="")
+        self._task = self.bar.add_task(name, total=total, position="starting")
 
     @property
     def done_samples(self) -> int:
@@ -43,6 +43,8 @@ class SourceProgress:
     async def counted(self, blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
         """``blocks``, counted as they are sent."""
         async for block in blocks:
+            if self._began_s is None:
+                self._began_s = self._clock()
             self.sent_samples += len(block)
             self._show()
             yield block
@@ -61,7 +63,8 @@ class SourceProgress:
 
     def _show(self) -> None:
         done_s = self.done_samples / self._rate_hz
-        pace = done_s / max(self._clock() - self._began_s, 1e-3)
+        elapsed_s = 0.0 if self._began_s is None else self._clock() - self._began_s
+        pace = done_s / max(elapsed_s, 1e-3)
         position = f"{_minutes(done_s)}{self._end}  {pace:.1f}x"
         self.bar.update(self._task, completed=self.done_samples, position=position)
 

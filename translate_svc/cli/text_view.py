@@ -59,11 +59,14 @@ class TextView:
 
     def settle(self, utterance_id: int) -> None:
         """The rows of this utterance will not grow any more: they become lines."""
-        shown = self._live is None and self._show_growth
-        for key in sorted(key for key in self._rows if key[0] == utterance_id):
-            row = self._rows.pop(key)
-            if not shown:
-                self._console.print(row, soft_wrap=True)
+        keys = sorted(key for key in self._rows if key[0] == utterance_id)
+        rows = [self._rows.pop(key) for key in keys]
+        if self._live is not None:
+            self._live.refresh()
+        elif self._show_growth:
+            return
+        for row in rows:
+            self._console.print(row, soft_wrap=True)
 
     def _content(self) -> RenderableType:
         rows: list[RenderableType] = [self._rows[key] for key in sorted(self._rows)]
