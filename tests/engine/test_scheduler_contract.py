@@ -52,7 +52,7 @@ def _foreign(result: StepResult) -> StepResult:
 
 
 def _unknown_stage(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, stages=(StageReport("beam", 1.0, 1),))
+    return dataclasses.replace(result, stages=(StageReport("beam", 1.0, 1, 0.0),))
 
 
 def _foreign_failure(result: StepResult) -> StepResult:

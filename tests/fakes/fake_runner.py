@@ -112,8 +112,9 @@ class FakeRunner:
         for stage in ("encode", "decode", "text_to_unit", "vocode"):
             items = getattr(plan, stage)
             if items:
+                started_s = time.monotonic()
                 time.sleep(self._stage_s)
-                stages.append(StageReport(stage, 1.0, len(items)))
+                stages.append(StageReport(stage, 1.0, len(items), started_s))
         encoded = [self._encode(item, failures) for item in plan.encode]
         decoded = [self._decode(item, failures) for item in plan.decode]
         units = [self._to_units(item, failures) for item in plan.text_to_unit]

@@ -135,10 +135,10 @@ class ModelRunner:
     ) -> list[_Result]:
         if not items:
             return []
-        started = time.perf_counter()
+        started_s = time.monotonic()
         outcomes = run_isolated(items, batch)
-        duration_ms = (time.perf_counter() - started) * 1000
-        report.stages.append(StageReport(name, duration_ms, len(items)))
+        duration_ms = (time.monotonic() - started_s) * 1000
+        report.stages.append(StageReport(name, duration_ms, len(items), started_s))
         results: list[_Result] = []
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, EngineError):

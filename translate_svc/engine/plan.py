@@ -148,11 +148,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Wall time of one stage in this step and how many items shared it."""
+    """Wall time of one stage in this step, from ``started_s`` (``time.monotonic``) on, and how many items
+    shared it.
+    """
 
     stage: str
     duration_ms: float
     batch_size: int
+    started_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,13 +138,26 @@ class SequenceFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSpan:
+    """From when a stage first had a share for a request until it last had one (``time.monotonic``).
+
+    Other work may lie between: ``RequestFinished.timings`` tells how much of it was the stage's.
+    """
+
+    stage: str
+    started_s: float
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """Last event of a request."""
+    """Last event of a request. ``timings`` and ``spans`` are in the order the stages were first entered."""
 
     request_id: str
     status: FinishStatus
     timings: tuple[StageTiming, ...] = ()
     error: str = ""
+    spans: tuple[StageSpan, ...] = ()
 
 
 EngineEvent = (

@@ -26,7 +26,6 @@ from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
     Request,
-    RequestFinished,
     SequenceFinished,
     StopReason,
     TextFinished,
@@ -260,8 +259,7 @@ class Scheduler:
         state.statuses.append(status)
         state.error = state.error or error
         if len(state.statuses) == len(state.sequences):
-            request_id = state.request.request_id
-            del self._requests[request_id]
+            del self._requests[state.request.request_id]
             combined = combined_status(state.statuses)
             self.totals.count(state, combined)
-            self._events.append(RequestFinished(request_id, combined, state.stage_timings(), state.error))
+            self._events.append(state.finished(combined))

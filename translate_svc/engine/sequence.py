@@ -21,7 +21,15 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import FinishStatus, Request, SequenceSpec, SourceText, StopReason
+from translate_svc.engine.request import (
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    SourceText,
+    StageSpan,
+    StopReason,
+)
 from translate_svc.types import StageTiming
 
 
@@ -128,7 +136,7 @@ class SequenceState:
 @dataclass(slots=True, eq=False)
 class RequestState:
     """A request and its sequences. ``source``: what is encoded. ``timings``: per stage, milliseconds shared
-    and the largest batch.
+    and the largest batch; ``spans``: its first start and its last end, in seconds.
     """
 
     request: Request
@@ -137,6 +145,7 @@ class RequestState:
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
     timings: dict[str, tuple[float, int]] = field(default_factory=dict)
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def create(cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits) -> RequestState:
@@ -173,10 +182,18 @@ class RequestState:
         """Adds one step's share of a stage."""
         duration_ms, batch_size = self.timings.get(report.stage, (0.0, 0))
         self.timings[report.stage] = duration_ms + report.duration_ms, max(batch_size, report.batch_size)
+        first_s, _ = self.spans.get(report.stage, (report.started_s, 0.0))
+        self.spans[report.stage] = first_s, report.started_s + report.duration_ms / 1000
 
-    def stage_timings(self) -> tuple[StageTiming, ...]:
-        """What ``RequestFinished`` tells, in the order the stages were first entered."""
-        return tuple(StageTiming(stage, *total) for stage, total in self.timings.items())
+    def finished(self, status: FinishStatus) -> RequestFinished:
+        """Its last event."""
+        return RequestFinished(
+            self.request.request_id,
+            status,
+            tuple(StageTiming(stage, *total) for stage, total in self.timings.items()),
+            self.error,
+            tuple(StageSpan(stage, *span) for stage, span in self.spans.items()),
+        )
 
 
 def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:
