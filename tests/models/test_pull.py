@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from huggingface_hub import constants
 
 from tests.fake_hub import COMMIT, FakeHub
 from tests.published_layout import HUB_ID, NEEDLESS_FILES, build_published_layout
@@ -224,11 +225,15 @@ def test_what_cannot_be_pulled_is_told_in_a_line_before_anything_is_downloaded(
     assert not hub.downloads(SHARD)
 
 
-def test_no_hub_and_a_forbidden_network_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_hub_and_a_forbidden_network_are_told(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(DownloadError, match=f"no answer from http://127.0.0.1:{port}"):
         Hub(f"http://127.0.0.1:{port}").plan(HUB_ID)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match="cannot be pulled while HF_HUB_OFFLINE is set"):
+        Hub(hub.endpoint).plan(HUB_ID)
+    assert hub.seen == []
 
 
 def test_a_full_disk_is_told_and_keeps_what_is_there(hub: FakeHub, cache: Path) -> None:
@@ -272,6 +277,15 @@ def test_another_commit_takes_the_place_of_the_first(hub: FakeHub, cache: Path) 
     pull_all(hub, cache)
     assert read_identity(path) == Identity(HUB_ID, hub.commit, "mit")
     assert [each.name for each in cache.iterdir()] == [DIRECTORY]
+
+
+@pytest.mark.parametrize("lost", ["MANIFEST.sha256", SHARD])
+def test_a_damaged_directory_is_mended_by_pulling_again(hub: FakeHub, cache: Path, lost: str) -> None:
+    path, _ = pull_all(hub, cache)
+    (path / lost).unlink()
+    assert not pulled(Hub(hub.endpoint).plan(HUB_ID), cache)
+    pull_all(hub, cache)
+    assert pulled(Hub(hub.endpoint).plan(HUB_ID), cache)
 
 
 def test_a_directory_of_ones_own_is_not_replaced(hub: FakeHub, cache: Path) -> None:

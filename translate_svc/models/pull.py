@@ -14,21 +14,26 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from translate_svc.errors import DownloadError
+from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.download import download
 from translate_svc.models.hub import Hub, PullPlan
 from translate_svc.models.identity import HubOrigin, directory_name, read_origin
-from translate_svc.models.manifest import Progress, Verification, verification, write_manifest
+from translate_svc.models.manifest import (
+    Progress,
+    Verification,
+    check_manifest,
+    verification,
+    write_manifest,
+)
 
 STAGING_FOLDER = ".pulling"
 
 
 def pulled(plan: PullPlan, cache: Path) -> bool:
-    """Whether the directory of ``plan`` is there already, at its commit and verified.
+    """Whether the directory of ``plan`` is there already, at its commit and whole; hashes it where need be.
 
     Raises:
         DownloadError: a directory of that name is there that was not pulled.
-        CheckpointError: it is damaged; deleting it and pulling again mends it.
     """
     target = cache / directory_name(plan.hub_id)
     if not target.exists():
@@ -36,7 +41,13 @@ def pulled(plan: PullPlan, cache: Path) -> bool:
     origin = read_origin(target)
     if origin is None:
         raise DownloadError(f"{target} is there and was not pulled; move it away", field=plan.hub_id)
-    return origin.revision == plan.revision and verification(target) is Verification.VERIFIED
+    if origin.revision != plan.revision:
+        return False
+    try:
+        check_manifest(target)
+    except CheckpointError:
+        return False  # damaged: a pull mends it
+    return verification(target) is not Verification.NO_MANIFEST
 
 
 def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
