@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import signal
 import sys
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import metadata
 
 import pytest
@@ -16,7 +17,9 @@ from tests.cli.conftest import Command
 from tests.cli.process import STARTER, environment, start
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.cli.load_rates import rates_between
+from translate_svc.cli.serve import serve
 from translate_svc.cli.top import readings
+from translate_svc.config import Settings
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import ServerLoad
@@ -28,6 +31,10 @@ def test_the_version_and_the_commands(command: Command) -> None:
     assert code == 2
     for name in ("serve", "translate", "say", "live", "languages", "top", "demo"):
         assert f" {name} " in output
+
+
+def test_every_setting_has_its_flag() -> None:
+    assert set(inspect.signature(serve).parameters) == {field.name for field in fields(Settings)}
 
 
 def test_languages_are_those_of_the_checkpoint_here_and_at_a_server(command: Command, server: str) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from translate_svc.cli.completion import complete_language, complete_model
+from translate_svc.config import Settings
+
+_DEFAULTS = Settings()
+
+
+def setting(name: str, text: str) -> Any:
+    """An option for one of ``Settings``; where it is not given the environment decides, then its default."""
+    return typer.Option(help=f"{text} Default: {getattr(_DEFAULTS, name)}.")
+
 
 To = Annotated[
     list[str] | None,
@@ -35,7 +44,11 @@ Server = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Ask this server. Default: work in this process.")
 ]
 Model = Annotated[
-    str | None, typer.Option(help="Directory, or a name inside --model-cache.", autocompletion=complete_model)
+    str | None,
+    typer.Option(
+        help=f"Directory, or a name inside --model-cache. Default: {_DEFAULTS.model}.",
+        autocompletion=complete_model,
+    ),
 ]
-ModelCache = Annotated[str | None, typer.Option(help="Where named models lie.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+ModelCache = Annotated[str | None, setting("model_cache", "Where named models lie.")]
+Device = Annotated[str | None, setting("device", "auto, cpu, cuda, cuda:1, ...")]

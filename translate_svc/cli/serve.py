@@ -15,6 +15,7 @@ import typer
 
 from translate_svc.cli import options
 from translate_svc.cli.logs import configure_logs
+from translate_svc.cli.options import setting
 from translate_svc.config import Settings
 
 if TYPE_CHECKING:
@@ -32,25 +33,37 @@ _log = logging.getLogger(__name__)
 def serve(
     model: options.Model = None,
     model_cache: options.ModelCache = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on, or unix:PATH.")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    host: Annotated[str | None, setting("host", "Address to listen on, or unix:PATH.")] = None,
+    port: Annotated[int | None, setting("port", "0 takes a free one.")] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Plaintext on an address that is not loopback.")
     ] = None,
     device: options.Device = None,
-    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
-    max_streams: Annotated[int | None, typer.Option(help="Live streams at once.")] = None,
-    max_slots: Annotated[int | None, typer.Option(help="Sequences that decode at once.")] = None,
-    max_utterance_ms: Annotated[int | None, typer.Option(help="Longest utterance.")] = None,
-    min_silence_ms: Annotated[int | None, typer.Option(help="Silence that ends an utterance.")] = None,
-    vad_threshold: Annotated[float | None, typer.Option(help="Probability that counts as speech.")] = None,
-    drain_grace_s: Annotated[float | None, typer.Option(help="What streams get after SIGTERM.")] = None,
+    dtype: Annotated[str | None, setting("dtype", "auto, float32 or bfloat16.")] = None,
+    max_streams: Annotated[int | None, setting("max_streams", "Live streams at once.")] = None,
+    max_slots: Annotated[int | None, setting("max_slots", "Sequences that decode at once.")] = None,
+    max_slot_tokens: Annotated[
+        int | None, setting("max_slot_tokens", "Longest text of one utterance, in tokens.")
+    ] = None,
+    max_waiting_requests: Annotated[
+        int | None, setting("max_waiting_requests", "Utterances that wait for slots.")
+    ] = None,
+    max_utterance_ms: Annotated[int | None, setting("max_utterance_ms", "Longest utterance.")] = None,
+    min_silence_ms: Annotated[
+        int | None, setting("min_silence_ms", "Silence that ends an utterance.")
+    ] = None,
+    vad_threshold: Annotated[
+        float | None, setting("vad_threshold", "Probability that counts as speech.")
+    ] = None,
+    drain_grace_s: Annotated[
+        float | None, setting("drain_grace_s", "What streams get after SIGTERM.")
+    ] = None,
     admin: Annotated[
         bool | None, typer.Option("--admin/--no-admin", help="Metrics and probes over HTTP. Default: on.")
     ] = None,
-    admin_host: Annotated[str | None, typer.Option(help="Address of the admin port.")] = None,
-    admin_port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    admin_host: Annotated[str | None, setting("admin_host", "Address of the admin port.")] = None,
+    admin_port: Annotated[int | None, setting("admin_port", "0 takes a free one.")] = None,
+    log_level: Annotated[str | None, setting("log_level", "debug, info, warning or error.")] = None,
 ) -> None:
     """Serve speech translation over gRPC.
 
