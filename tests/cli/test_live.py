@@ -7,6 +7,7 @@ import signal
 import sys
 import types
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,15 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.cli.process import ROOT
+from translate_svc import languages
 from translate_svc.audio.files import read_audio
 from translate_svc.cli import live, sound_device
 from translate_svc.cli.audio_device import Heard, Playback
+from translate_svc.cli.exit_codes import WrongUsage
 from translate_svc.cli.sound_device import SoundDevice
 from translate_svc.client import pace
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import Samples
+from translate_svc.types import Samples, TargetSettings
 
 CLIP = ROOT / "tests" / "data" / "eng_1.flac"
 SAID, TRANSLATED = "The airport is across from the park.", "El aeropuerto está frente al parque."
@@ -98,6 +101,16 @@ def test_what_is_said_is_shown_and_played_until_ctrl_c(
     said = np.concatenate(device.said)
     assert 1 < len(said) / device.output_rate_hz < 6
     assert np.abs(said).max() > 0.05
+
+
+def test_the_first_target_is_spoken_and_catches_up_and_the_others_are_text() -> None:
+    talk = live._Talk(("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7)
+    first, *others = talk.settings(languages.packaged()).targets
+    assert first == TargetSettings("fra", catch_up_duration_factor=0.7)
+    assert others == [TargetSettings("spa", speech=False), TargetSettings("eng", speech=False)]
+    with pytest.raises(WrongUsage, match="no voice for afr; use --no-play"):
+        replace(talk, to=("afr",)).settings(languages.packaged())
+    assert not replace(talk, to=("afr",), play=False).settings(languages.packaged()).targets[0].speech
 
 
 def test_a_missing_portaudio_or_device_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,15 +47,19 @@ class _Talk:
     from_: str | None
     transcript: bool
     play: bool
+    catch_up: float
 
     def settings(self, table: LanguageTable) -> StreamSettings:
-        """Texts of all targets, speech of the first."""
+        """Texts of all targets, speech of the first, which catches up when it falls behind."""
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
         first, *others = target_settings(self.to, table, speech=self.play, must_speak=False)
         if self.play and not first.speech:
             raise WrongUsage(f"the model has no voice for {first.language}; use --no-play", field="--to")
         return StreamSettings(
-            targets=(first, *(replace(other, speech=False) for other in others)),
+            targets=(
+                replace(first, catch_up_duration_factor=self.catch_up),
+                *(replace(other, speech=False) for other in others),
+            ),
             source_language=None if source is None else source.code,
             include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
         )
@@ -66,6 +70,12 @@ def live(
     from_: options.From = None,
     transcript: options.Transcript = False,
     play: Annotated[bool, typer.Option(help="Play the translated speech.")] = True,
+    catch_up: Annotated[
+        float,
+        typer.Option(
+            min=0.5, max=1, help="Speech that falls behind is hurried, to this part of its length at most."
+        ),
+    ] = 0.8,
     microphone: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
     loudspeaker: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
     devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
@@ -87,7 +97,7 @@ def live(
     if transcript and from_ is None:
         raise WrongUsage("needs --from", field="--transcript")
     backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
-    talk = _Talk(tuple(to), from_, transcript, play)
+    talk = _Talk(tuple(to), from_, transcript, play, catch_up)
     try:
         asyncio.run(_live(talk, backend, microphone, loudspeaker))
     except asyncio.CancelledError:

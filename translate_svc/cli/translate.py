@@ -162,8 +162,8 @@ class _Tally:
 async def _translate(job: _Job, backend: Backend) -> None:
     """Files are in their places before anything is said about damage or failed utterances."""
     tally = _Tally()
+    settings = job.settings(await backend.languages())
     async with MediaReader(job.source) as reader:
-        settings = job.settings(await backend.languages())
         with ExitStack() as files:
             sinks = [tally, *_file_sinks(job, settings, files, reader.media.sample_rate_hz)]
             await _run(backend, settings, reader, sinks, quiet=job.json == STDOUT)
