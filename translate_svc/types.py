@@ -400,6 +400,17 @@ SessionEvent = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CallEnd:
+    """How a transport ended a call: ``status`` is what its client was told, by the name that the transport has
+    for it. ``error`` None: as the contract says. ``bytes_out``: all responses together.
+    """
+
+    status: str = ""
+    error: BaseException | None = None
+    bytes_out: int = 0
+
+
 # ------------------------------------------------------------------ what a server is
 
 

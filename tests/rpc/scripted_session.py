@@ -11,6 +11,7 @@ from translate_svc.languages import Language, packaged
 from translate_svc.types import (
     AckInput,
     AudioInput,
+    CallEnd,
     ClientMessage,
     Closed,
     EndInput,
@@ -43,6 +44,7 @@ class ScriptedSession:
         gate: ``receive`` waits until it is set (it is).
         received: the messages in order.
         cancelled: set by ``cancel``.
+        end: what ``cancel`` was told first.
     """
 
     MAX_CHUNK_BYTES = 128 * 1024
@@ -55,6 +57,7 @@ class ScriptedSession:
         self.received: list[ClientMessage] = []
         self.half_closed = asyncio.Event()
         self.cancelled = asyncio.Event()
+        self.end: CallEnd | None = None
         self.samples = 0
         self._utterances = 0
         self.said = 0
@@ -109,7 +112,8 @@ class ScriptedSession:
     def go_away(self, deadline_ms: int) -> None:
         self.say(GoAway(deadline_ms))
 
-    async def cancel(self) -> None:
+    async def cancel(self, end: CallEnd | None = None) -> None:
+        self.end = self.end or end
         self.cancelled.set()
 
     def _close(self, *, complete: bool) -> None:
@@ -134,6 +138,7 @@ class ScriptedAnswer:
         script: what it says; exceptions are raised.
         stop_before: waits before this index of the script until ``gate`` is set.
         cancelled: set by ``cancel``.
+        end: what ``cancel`` was told first.
     """
 
     def __init__(self, call: TranslateCall) -> None:
@@ -141,6 +146,7 @@ class ScriptedAnswer:
         self.gate = asyncio.Event()
         self.stop_before: int | None = None
         self.cancelled = asyncio.Event()
+        self.end: CallEnd | None = None
         self.script: list[SessionEvent | Exception] = []
         source = SampleRange(0, 0)
         for target in call.targets:
@@ -158,7 +164,8 @@ class ScriptedAnswer:
                 raise event
             yield event
 
-    async def cancel(self) -> None:
+    async def cancel(self, end: CallEnd | None = None) -> None:
+        self.end = self.end or end
         self.cancelled.set()
 
 

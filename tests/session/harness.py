@@ -18,7 +18,8 @@ from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotParts
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.session import Session, SessionParts
+from translate_svc.session.parts import SessionParts
+from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
     AudioClip,

@@ -13,7 +13,8 @@ from google.protobuf.message import Message
 from translate_svc.errors import StreamTimeout, Unavailable
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Answer
-from translate_svc.types import SessionEvent
+from translate_svc.rpc.status import code_of
+from translate_svc.types import CallEnd, SessionEvent
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class LiveCall:
         self._encode = encode
         self._last = last
         self._writing: asyncio.Future[None] | None = None
+        self._bytes_out = 0
         self._go_away_deadline_s: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -54,6 +56,7 @@ class LiveCall:
             TranslateSvcError: the call is to be failed with it.
             asyncio.CancelledError: the client is gone.
         """
+        error: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(helper) for helper in self._helpers()]
@@ -62,9 +65,13 @@ class LiveCall:
                     helper.cancel()
         except BaseExceptionGroup as failures:
             # the first is the cause; what the others say comes of being cancelled
-            raise failures.exceptions[0] from None
+            error = failures.exceptions[0]
+            raise error from None
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+            raise
         finally:
-            await self._give_back()
+            await self._give_back(CallEnd(code_of(error).name, error, self._bytes_out))
             await self._finish_writing()
 
     def go_away(self, deadline_s: float) -> None:
@@ -84,7 +91,9 @@ class LiveCall:
         event: SessionEvent | None = None
         async for event in self._answer.events():
             seq += 1
-            self._writing = asyncio.ensure_future(self._context.write(self._encode(seq, event)))
+            response = self._encode(seq, event)
+            self._bytes_out += response.ByteSize()
+            self._writing = asyncio.ensure_future(self._context.write(response))
             try:
                 async with asyncio.timeout(self._options.write_timeout_s):
                     await asyncio.shield(self._writing)
@@ -114,9 +123,9 @@ class LiveCall:
         await asyncio.sleep(deadline_s)
         raise Unavailable("the server is draining")
 
-    async def _give_back(self) -> None:
+    async def _give_back(self, end: CallEnd) -> None:
         """Ends the answer, whether or not this task is cancelled once more meanwhile."""
-        cancelling = asyncio.ensure_future(self._answer.cancel())
+        cancelling = asyncio.ensure_future(self._answer.cancel(end))
         try:
             async with asyncio.timeout(self._options.cancel_timeout_s):
                 await asyncio.shield(cancelling)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from translate_svc.languages import Language
-from translate_svc.types import ClientMessage, ServerInfo, SessionEvent, StreamConfig, TranslateCall
+from translate_svc.types import CallEnd, ClientMessage, ServerInfo, SessionEvent, StreamConfig, TranslateCall
 
 
 class Answer(Protocol):
@@ -15,8 +15,11 @@ class Answer(Protocol):
     def events(self) -> AsyncIterator[SessionEvent]:
         """All events in order; raises what ends the call early."""
 
-    async def cancel(self) -> None:
-        """Drops everything now and gives everything back. To be called after the end, too."""
+    async def cancel(self, end: CallEnd | None = None) -> None:
+        """Drops everything now and gives everything back. To be called after the end, too.
+
+        ``end``: how the transport ended the call, for the books; that of the first time counts.
+        """
 
 
 class Session(Answer, Protocol):

@@ -45,6 +45,15 @@ _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
 )
 
 
+def code_of(error: BaseException | None) -> grpc.StatusCode:
+    """The code that a caller gets of ``error``; OK for none, CANCELLED for his own leaving."""
+    if error is None:
+        return grpc.StatusCode.OK
+    if isinstance(error, asyncio.CancelledError):
+        return grpc.StatusCode.CANCELLED
+    return next((code for kind, code, _ in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
 def status_of(error: BaseException) -> status_pb2.Status:
     """The status that tells a caller of ``error``.
 

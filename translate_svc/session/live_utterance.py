@@ -13,6 +13,7 @@ from translate_svc.engine.request import (
     SequenceFinished,
     SequenceSpec,
     SourceText,
+    StageSpan,
     StopReason,
     TextFinished,
     TokenDecoded,
@@ -21,6 +22,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.session.lanes import LaneKind
 from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.observer import ENDPOINTING, UtteranceReport
 from translate_svc.session.playout import Playout, catch_up_factor
 from translate_svc.session.speech_writer import SpeechWriter
 from translate_svc.types import (
@@ -48,9 +50,6 @@ _UNEXPECTED_SCRIPT = (
     "unexpected_script",
     "the text is in another script than its language is written in and is not spoken",
 )
-
-ENDPOINTING = "endpointing"
-"""Name of the stage between the last sample of speech and the cut; see ``LiveUtterance.cut``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -213,21 +212,40 @@ class LiveUtterance:
 
     def done(self, status: UtteranceStatus | None = None) -> UtteranceDone:
         """Its last event, with the status that follows from its sequences unless one is given."""
-        result = self._result
-        timings: tuple[StageTiming, ...] = ()
-        if result is not None and Inspect.TIMINGS in self._include:
-            timings = result.timings
-            if self._endpointing_ms is not None:
-                timings = (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
         return UtteranceDone(
             utterance_id=self.utterance_id,
             source=self.source,
             status=status or self._status(),
             usage=self._usage(),
-            timings=timings,
+            timings=self._timings() if Inspect.TIMINGS in self._include else (),
             end_to_first_text_ms=self._first_text_ms,
             end_to_first_audio_ms=self._first_audio_ms,
         )
+
+    def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
+        """What is told of its end beside the stream."""
+        cut_s = now_s if self._cut_s is None else self._cut_s
+        began_s = cut_s - (self._endpointing_ms or 0.0) / 1000
+        spans = () if self._result is None else self._result.spans
+        if self._endpointing_ms is not None:
+            spans = (StageSpan(ENDPOINTING, began_s, cut_s), *spans)
+        return UtteranceReport(
+            done=done,
+            source_language=self.settings.settings.source_language,
+            target_languages=tuple(plan.spec.language for plan in self.plans),
+            timings=self._timings(),
+            spans=spans,
+            began_s=began_s,
+            ended_s=now_s,
+        )
+
+    def _timings(self) -> tuple[StageTiming, ...]:
+        """Of its stages, once the engine has answered."""
+        if self._result is None:
+            return ()
+        if self._endpointing_ms is None:
+            return self._result.timings
+        return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *self._result.timings)
 
     def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
         """The sequence to ask for, hurried where earlier speech is still being played."""

@@ -12,13 +12,16 @@ from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.clip import read_clip
 from translate_svc.session.live_utterance import LiveUtterance
 from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.observer import UNOBSERVED, StreamObserver
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbox import Outbox
 from translate_svc.session.results import Results
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import clip_holds_voice, no_speech
 from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
     AudioClip,
+    CallEnd,
     SampleRange,
     Samples,
     SessionEvent,
@@ -37,6 +40,7 @@ class OneShotParts:
     options: SessionOptions
     slot: AdmissionSlot
     vad_stream: VadStream | None = None
+    observer: StreamObserver = UNOBSERVED
 
 
 class OneShot:
@@ -63,10 +67,17 @@ class OneShot:
         self._parts = parts
         loop = asyncio.get_running_loop()
         self._clock = loop.time
-        self._outbox = Outbox()
+        self._outbox = Outbox(parts.observer)
         self._results = Results(
-            parts.engine, self._outbox, self._clock, on_commit=_nothing_to_commit, on_failure=self._fail
+            parts.engine,
+            self._outbox,
+            parts.observer,
+            self._clock,
+            on_commit=_nothing_to_commit,
+            on_failure=self._fail,
         )
+        self._input_s = 0.0
+        self._complete: bool | None = None
         self._task = loop.create_task(self._run(), name=f"translate-{call_id}")
 
     @property
@@ -78,11 +89,15 @@ class OneShot:
         """The call's events, in order; after ``cancel`` they end. What ended the call is raised behind."""
         return self._outbox
 
-    async def cancel(self) -> None:
-        """Drops everything now and gives everything back. Idempotent; also to be called after the end."""
+    async def cancel(self, end: CallEnd | None = None) -> None:
+        """Drops everything now and gives everything back. Idempotent; also to be called after the end.
+
+        ``end`` tells the observer how the call ended where a transport carried it.
+        """
         self._outbox.discard()
         self._give_back()
         self._parts.slot.release()
+        self._parts.observer.ended(end or CallEnd(), complete=self._complete, input_s=self._input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -100,6 +115,7 @@ class OneShot:
             while self._results.in_flight:
                 await self._results.change()
             self._parts.slot.release()
+            self._complete = True
             self._outbox.close()
         except Exception as error:
             self._fail(error)
@@ -108,6 +124,7 @@ class OneShot:
         """Raises InvalidArgument, OutOfRange, Unsupported: as ``read_clip``; and as ``_hand_over``."""
         # off the loop: seconds of audio take milliseconds, which every other stream would wait for
         audio = await asyncio.to_thread(read_clip, clip, self._settings.vad.max_utterance_ms)
+        self._input_s = len(audio.samples) / INTERNAL_SAMPLE_RATE_HZ
         samples, long_enough = audio.samples, len(audio.samples) >= self._parts.options.min_utterance_samples
         has_voice = not long_enough or await self._has_voice(samples)
         utterance, request = self._cut(SampleRange(0, audio.source_samples), samples)

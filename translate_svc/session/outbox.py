@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from translate_svc.session.ack_window import AckWindow
-from translate_svc.types import SessionEvent
+from translate_svc.session.observer import StreamObserver
+from translate_svc.types import SessionEvent, Warning
 
 
 def _nothing() -> None:
@@ -30,9 +31,11 @@ class Outbox:
     before, and never for an event that is dropped.
 
     With ``acks`` the reader waits while that window is full; once nothing is put any more it is lifted.
+    ``observer`` is told of the warnings among the events.
     """
 
-    def __init__(self, acks: AckWindow | None = None) -> None:
+    def __init__(self, observer: StreamObserver, acks: AckWindow | None = None) -> None:
+        self._observer = observer
         self._acks = acks
         self._line: deque[_Parcel] = deque()
         self._arrived = asyncio.Event()
@@ -48,6 +51,8 @@ class Outbox:
         """Appends an event. After ``close``, ``fail`` or ``discard`` it is dropped silently."""
         if not self._closed:
             self._line.append(_Parcel(event, taken))
+            if isinstance(event, Warning):
+                self._observer.warned(event.code)
             self._arrived.set()
 
     async def below(self, events: int) -> None:

@@ -23,6 +23,7 @@ from translate_svc.errors import TranslateSvcError
 from translate_svc.session.commit_points import CommitPoints
 from translate_svc.session.lanes import Lanes
 from translate_svc.session.live_utterance import LiveUtterance
+from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbox import Outbox
 from translate_svc.session.playout import Playout
 from translate_svc.types import (
@@ -61,6 +62,7 @@ class Results:
         self,
         engine: Engine,
         outbox: Outbox,
+        observer: StreamObserver,
         clock: Callable[[], float],
         *,
         on_commit: Callable[[int], None],
@@ -68,6 +70,7 @@ class Results:
     ) -> None:
         self._engine = engine
         self._outbox = outbox
+        self._observer = observer
         self._clock = clock
         self._on_commit = on_commit
         self._on_failure = on_failure
@@ -148,6 +151,7 @@ class Results:
             utterances=self.usage.utterances + 1,
         )
         self._undone.discard(utterance.utterance_id)
+        self._observer.utterance_done(utterance.report(done, self._clock()))
         self._put_done(done)
         self._pass_commits()
 
@@ -202,6 +206,7 @@ class Results:
             self._engine.abort(request_id)
         self._answering.clear()
         self._in_flight.clear()
+        self._observer.utterances_dropped(len(self._undone))
         self._undone.clear()
         self._commits.clear()
         self._lanes = Lanes(self._leave)

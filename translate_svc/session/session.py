@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from translate_svc.audio.chunk_decoder import chunk_decoder
-from translate_svc.engine.request import Engine
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
 from translate_svc.session.ack_window import AckWindow
-from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.input_queue import (
     InputQueue,
     Queued,
@@ -21,14 +18,14 @@ from translate_svc.session.input_queue import (
     QueuedUpdate,
 )
 from translate_svc.session.listener import Listener
-from translate_svc.session.negotiation import Negotiated, Negotiator
-from translate_svc.session.options import SessionOptions
+from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbox import Outbox
+from translate_svc.session.parts import SessionParts
 from translate_svc.session.results import Results
-from translate_svc.session.vad_loop import VadStream
 from translate_svc.types import (
     AckInput,
     AudioInput,
+    CallEnd,
     Cleared,
     ClearInput,
     ClientMessage,
@@ -54,17 +51,6 @@ _FIELDS: dict[type[ClientMessage], str] = {
     EndInput: "end",
 }
 _MAX_POSITION = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class SessionParts:
-    """What a session is built from; it owns ``vad_stream`` and ``slot`` and gives both back."""
-
-    engine: Engine
-    vad_stream: VadStream
-    negotiator: Negotiator
-    options: SessionOptions
-    slot: AdmissionSlot
 
 
 class Session:
@@ -109,9 +95,14 @@ class Session:
         self._clock = loop.time
         self._input = InputQueue(self._rate_hz * parts.options.max_queued_input_ms // 1000)
         self._acks = AckWindow(parts.options.max_unacknowledged, parts.options.ack_timeout_ms / 1000)
-        self._outbox = Outbox(self._acks)
+        self._outbox = Outbox(parts.observer, self._acks)
         self._results = Results(
-            parts.engine, self._outbox, self._clock, on_commit=self._report, on_failure=self._fail
+            parts.engine,
+            self._outbox,
+            parts.observer,
+            self._clock,
+            on_commit=self._report,
+            on_failure=self._fail,
         )
         self._listener = Listener(
             session_id, config, settings, parts.vad_stream, self._results, self._outbox, parts.options
@@ -120,6 +111,7 @@ class Session:
         self._ended = False
         self._told_to_leave = False
         self._over: Exception | None = None
+        self._complete: bool | None = None
         self._outbox.put(Opened(session_id, config))
         self._task = loop.create_task(self._run(), name=f"session-{session_id}")
 
@@ -184,16 +176,19 @@ class Session:
             self._told_to_leave = True
             self._outbox.put(GoAway(deadline_ms))
 
-    async def cancel(self) -> None:
+    async def cancel(self, end: CallEnd | None = None) -> None:
         """Drops everything now and gives everything back. Idempotent; also to be called after the end.
 
         The engine's requests, the admission slot and the detector's place are given back before it waits.
+        ``end`` tells the observer how the stream ended where a transport carried it.
         """
         if self._over is None:
             self._over = Unavailable("the stream is over")
         self._outbox.discard()
         self._give_back()
         self._parts.slot.release()
+        input_s = self._received_samples / self._rate_hz
+        self._parts.observer.ended(end or CallEnd(), complete=self._complete, input_s=input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -256,6 +251,7 @@ class Session:
             complete = await self._listen()
             while self._results.undone:
                 await self._results.change()
+            self._complete = complete
             self._outbox.put(Closed(complete, self._results.usage), taken=self._parts.slot.release)
             self._outbox.close()
         except Exception as error:

@@ -1,0 +1,24 @@
+"""What a session is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.engine.request import Engine
+from translate_svc.session.admission import AdmissionSlot
+from translate_svc.session.negotiation import Negotiator
+from translate_svc.session.observer import UNOBSERVED, StreamObserver
+from translate_svc.session.options import SessionOptions
+from translate_svc.session.vad_loop import VadStream
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """A session owns ``vad_stream`` and ``slot`` and gives both back."""
+
+    engine: Engine
+    vad_stream: VadStream
+    negotiator: Negotiator
+    options: SessionOptions
+    slot: AdmissionSlot
+    observer: StreamObserver = UNOBSERVED
