@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.checkpoints import oracle, tones
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
 from translate_svc.models.layers import sinusoidal_positions
-from translate_svc.models.text_decoder import DecoderCache
+from translate_svc.models.text_decoder import MIN_CONTRIBUTION, NO_FRAME, CrossAttention, DecoderCache
 
 TOKENS = [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55]
 
@@ -92,7 +92,8 @@ def test_a_slot_is_wiped_for_its_next_owner(poison: float) -> None:
     assert torch.isfinite(cache.states[1]).all()
 
 
-def test_the_alignment_layers_attention_tells_the_source_frame() -> None:
+def test_the_alignment_layer_tells_the_frame_that_a_token_draws_most_from() -> None:
+    """Attention weight times norm of the value, mean over heads, in parts of the largest mean norm."""
     model = oracle("tiny").model
     encoded = model.speech_encoder(**oracle("tiny").inputs(tones()[12])).last_hidden_state
     model.set_attn_implementation("eager")
@@ -103,7 +104,11 @@ def test_the_alignment_layers_attention_tells_the_source_frame() -> None:
             ).cross_attentions
     finally:
         model.set_attn_implementation("sdpa")
-    expected = attentions[1][0].mean(dim=0).argmax(dim=1).tolist()
+    attention = model.text_decoder.layers[1].cross_attention
+    heads = attentions[1].shape[1]
+    norms = attention.v_proj(encoded[0]).detach().unflatten(-1, (heads, -1)).norm(dim=-1)
+    drawn = torch.einsum("hts,sh->ts", attentions[1][0], norms) / norms.sum(dim=1).max()
+    expected = torch.where(drawn.amax(dim=1) < MIN_CONTRIBUTION, NO_FRAME, drawn.argmax(dim=1)).tolist()
     cache = new_cache("tiny", slots=2)
     write(cache, 1, encoded[0].detach())
     write(cache, 0, source(3))
@@ -120,7 +125,16 @@ def test_the_alignment_layers_attention_tells_the_source_frame() -> None:
             assert step.source_frames is not None
             frames.append(int(step.source_frames[1]))
     assert frames == expected
-    assert len(set(frames)) > 1, "a constant would prove nothing"
+    assert len(set(frames) - {NO_FRAME}) > 1, "a constant would prove nothing"
+
+
+def test_a_head_that_rests_on_a_silent_frame_comes_of_no_frame() -> None:
+    attention = CrossAttention(8, 2)
+    key, value = torch.zeros(2, 2, 4, 4), torch.ones(2, 2, 4, 4)
+    key[:, :, 3] = 9.0  # both heads of both rows look at the last frame alone
+    value[0, :, 3] = 0.01  # which in the first row says nothing
+    frames = attention.frames(torch.ones(2, 2, 1, 4), key, value, torch.ones(2, 1, 1, 4, dtype=torch.bool))
+    assert frames.tolist() == [NO_FRAME, 3]
 
 
 @pytest.mark.parametrize("padding_idx", [0, 1])

@@ -94,13 +94,30 @@ class _Places:
         self.source_seen = length_mask(frames, self.source_reach)[:, None, None, :]
 
 
+NO_FRAME = -1
+"""The place of a token that comes of no frame more than of others: of the text so far, as a rule."""
+
+MIN_CONTRIBUTION = 0.15
+"""Least contribution of the frame that a token is said to come of; docs/inspection.md has what it trades."""
+
+
 class CrossAttention(MultiHeadAttention):
     """Attention to the encoder's frames, whose keys and values are computed once per utterance."""
 
-    def weights(self, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
-        """Attention probabilities, mean over heads: ``[B, S]`` for one query each. For inspection only."""
+    def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """The frame that each query draws most from, ``[B]``, or ``NO_FRAME``. For inspection only.
+
+        What a query draws from a frame is the attention weight times the norm of the value, mean over heads,
+        in parts of the utterance's largest mean norm (Kobayashi et al. 2020, "Attention is Not Only a Weight:
+        Analyzing Transformers with Vector Norms"). The weights alone mislead: a head that needs nothing of
+        the source rests on some silent frame whose value is next to nothing.
+        """
         scores = (query @ key.transpose(2, 3)) * self.head_dim**-0.5
-        return scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).mean(dim=1).squeeze(1)
+        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).squeeze(2)
+        norms = value.norm(dim=-1).masked_fill(~mask.squeeze(2), 0.0)
+        largest = norms.mean(dim=1).amax(dim=-1, keepdim=True)
+        contributions, frames = ((weights * norms).mean(dim=1) / largest).max(dim=-1)
+        return frames.masked_fill(contributions < MIN_CONTRIBUTION, NO_FRAME)
 
 
 class DecoderLayer(nn.Module):
@@ -125,7 +142,7 @@ class DecoderLayer(nn.Module):
     def forward(
         self, states: Tensor, cache: LayerCache, places: _Places, align: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """One token a row, ``[B, 1, hidden]``; with ``align`` also the frames looked at most, ``[B]``."""
+        """One token a row, ``[B, 1, hidden]``; with ``align`` also ``CrossAttention.frames``, ``[B]``."""
         slots, reach, source_reach = places.slots, places.reach, places.source_reach
         query, key, value = self.self_attn.project(self.self_attn_layer_norm(states))
         cache.self_keys[slots, :, places.positions] = key.squeeze(2)
@@ -136,7 +153,7 @@ class DecoderLayer(nn.Module):
         cross = self.cross_attention
         query = cross.split_heads(cross.q_proj(self.cross_attention_layer_norm(states)))
         keys, values = cache.cross_keys[slots, :, :source_reach], cache.cross_values[slots, :, :source_reach]
-        frames = cross.weights(query, keys, places.source_seen).argmax(dim=-1) if align else None
+        frames = cross.frames(query, keys, values, places.source_seen) if align else None
         states = states + cross.attend(query, keys, values, places.source_seen)
         return states + self.ffn(self.ffn_layer_norm(states)), frames
 
@@ -144,7 +161,7 @@ class DecoderLayer(nn.Module):
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedStep:
     """Per row: the most probable next token, its log-probability, whether the row is finite, and, when asked,
-    the encoder frame that the alignment layer looks at most."""
+    the encoder frame that the alignment layer draws most from (``NO_FRAME``: none stands out)."""
 
     token_ids: Tensor
     log_probabilities: Tensor

@@ -21,7 +21,7 @@ from translate_svc.models.config import ModelConfig
 from translate_svc.models.source_encoder import Source, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
-from translate_svc.models.text_decoder import DecoderCache, TextDecoder
+from translate_svc.models.text_decoder import NO_FRAME, DecoderCache, TextDecoder
 from translate_svc.models.vocoder import UnitSpan, Vocoder, Voice, units_heard
 from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
@@ -174,7 +174,8 @@ class TranslationModel:
             align,
             strict=True,
         ):
-            source_ms = frame_centre_ms(frame, self.config) if asked and frame is not None else None
+            placed = asked and frame is not None and frame != NO_FRAME
+            source_ms = frame_centre_ms(frame, self.config) if placed else None
             prediction = TokenPrediction(token_id, log_probability, source_ms)
             outcomes.append(prediction if finite else EngineError(_NOT_FINITE))
         return outcomes
