@@ -20,7 +20,7 @@ _RESTRICTED_VOLUMES = {
 
 
 def pods_are_restricted(manifests: Manifests) -> Iterator[str]:
-    """The standard of https://kubernetes.io/docs/concepts/security/pod-security-standards/; no token, no writing."""
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/, and no token, no writing."""
     for item in manifests.of_kind("Namespace"):
         if item["metadata"].get("labels", {}).get(_ENFORCE) != "restricted":
             yield f"Namespace/{item['metadata']['name']}: does not enforce the restricted standard"
