@@ -1,32 +1,73 @@
-"""Structured logs: one JSON object a line, on stderr. Nothing that a caller said is ever in them."""
+"""Structured logs, one record a line, on stderr. Nothing that a caller said is ever in them.
+
+A record's own fields come as ``extra={"fields": {...}}`` and follow ``time``, ``level``, ``logger`` and
+``message``. Of an exception its type and its stack are told, and not its message.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+from translate_svc.tracebacks import anonymous_traceback
+
+FORMATS = ("json", "logfmt")
+_BARE = re.compile(r"[^\s\"=\\]+")
 
 
 class JsonFormatter(logging.Formatter):
-    """``time`` (UTC), ``level``, ``logger``, ``message``, and ``error`` with a stack where there is one."""
+    """A JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["error"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json.dumps(_entry(record), ensure_ascii=False)
 
 
-def configure_logs(level: str) -> None:
+class LogfmtFormatter(logging.Formatter):
+    """``key=value`` pairs; values that hold blanks, quotes or ``=`` are JSON strings."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return " ".join(f"{key}={_bare(value)}" for key, value in _entry(record).items())
+
+
+def configure_logs(level: str, log_format: str = "json") -> None:
     """Sends this package's logs from ``level`` on, and others' warnings, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(LogfmtFormatter() if log_format == "logfmt" else JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("translate_svc").setLevel(level.upper())
+
+
+def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's exception handler: says what happened and where.
+
+    asyncio's own quotes the callback with its arguments, and the exception with its message.
+    """
+    del loop
+    what = re.split(r"[<(\n]", context["message"], maxsplit=1)[0].strip()
+    error = context.get("exception")
+    logging.getLogger("asyncio").error("%s", what, exc_info=error)
+
+
+def _entry(record: logging.LogRecord) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": record.getMessage(),
+    }
+    entry |= getattr(record, "fields", {})
+    if record.exc_info and record.exc_info[1] is not None:
+        entry["error"] = anonymous_traceback(record.exc_info[1])
+    return entry
+
+
+def _bare(value: object) -> str:
+    text = str(value)
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
