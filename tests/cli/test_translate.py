@@ -26,7 +26,17 @@ from tests.media import write_media
 from translate_svc.audio.files import read_audio, write_wav
 from translate_svc.cli.sinks import TextSink
 from translate_svc.cli.text_view import TextView
-from translate_svc.types import SampleRange, Samples, TextDelta, Usage, UtteranceDone, UtteranceStatus
+from translate_svc.cli.translate import _Tally
+from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.types import (
+    Closed,
+    SampleRange,
+    Samples,
+    TextDelta,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 DATA = ROOT / "tests" / "data"
@@ -296,6 +306,18 @@ async def test_without_pyav_it_says_which_extra_is_missing(tmp_path: Path) -> No
     code, output, error = await run(*TRANSLATE, variables=variables)
     assert (code, output) == (1, "")
     assert error == "translate-svc: av is missing: pip install 'translate-svc[media]'\n"
+
+
+def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None:
+    tally = _Tally()
+    for number, status in enumerate((UtteranceStatus.OK, UtteranceStatus.FAILED, UtteranceStatus.EMPTY)):
+        tally.take(UtteranceDone(number, SampleRange(0, 1), status, Usage()))
+    with pytest.raises(Unavailable, match="ended early"):
+        tally.finish(1)
+    tally.take(Closed(complete=True))
+    tally.finish(1)
+    with pytest.raises(TranslateSvcError, match="1 of 3 utterances could not be translated"):
+        tally.tell("a.wav", None)
 
 
 def test_texts_come_in_the_order_of_the_source_whichever_is_done_first() -> None:

@@ -149,12 +149,12 @@ class _Tally:
         if not self.closed:
             raise Unavailable("the stream ended early")
 
-    def tell(self, reader: MediaReader) -> None:
+    def tell(self, name: str, damage: str | None) -> None:
         """Raises what was not as it should be although the run came to its end."""
         if not self.utterances:
             print(f"{_PROGRAM}: no speech was found", file=sys.stderr)
-        if reader.media.damage is not None:
-            raise TranslateSvcError(reader.media.damage, field=reader.name)
+        if damage is not None:
+            raise TranslateSvcError(damage, field=name)
         if self._failed:
             raise TranslateSvcError(f"{self._failed} of {self.utterances} utterances could not be translated")
 
@@ -167,7 +167,7 @@ async def _translate(job: _Job, backend: Backend) -> None:
         with ExitStack() as files:
             sinks = [tally, *_file_sinks(job, settings, files, reader.media.sample_rate_hz)]
             await _run(backend, settings, reader, sinks, quiet=job.json == STDOUT)
-        tally.tell(reader)
+        tally.tell(reader.name, reader.media.damage)
 
 
 async def _run(
