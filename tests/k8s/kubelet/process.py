@@ -116,8 +116,10 @@ class ContainerProcess:
             await self.exited.wait()
 
     async def _probe(self) -> None:
-        """Startup first; readiness and liveness once it has succeeded."""
+        """Startup first; readiness and liveness once it has succeeded. An init container is never asked."""
         spec = self.container.spec
+        if self.container.kind == "init":
+            return
         if "startupProbe" in spec:
             succeeded = asyncio.Event()
 
