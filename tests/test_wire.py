@@ -214,7 +214,7 @@ def test_a_response_that_cannot_be_understood_is_the_servers_fault() -> None:
         st.builds(ModelInfo, texts, texts, texts, texts, texts),
         st.builds(
             ServerLimits,
-            *[small_counts] * 8,
+            *[small_counts] * 13,
             st.lists(st.sampled_from(Encoding)).map(tuple),
             st.lists(st.sampled_from(Encoding)).map(tuple),
         ),

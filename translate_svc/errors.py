@@ -4,6 +4,7 @@
   * ``InvalidArgument`` - what the caller sent is wrong; names the field
     * ``OutOfRange`` - right in kind, past a limit
   * ``Unsupported`` - part of the contract that this server does not serve
+  * ``Unauthenticated`` - the caller has no valid key
   * ``ResourceExhausted`` - no room now; says when to try again
   * ``Unavailable`` - the server is draining or not ready
   * ``DataLoss`` - what arrived is not what was sent
@@ -38,6 +39,10 @@ class OutOfRange(InvalidArgument):
 
 class Unsupported(TranslateSvcError):
     """Part of the contract that this server does not serve."""
+
+
+class Unauthenticated(TranslateSvcError):
+    """The caller has no valid key."""
 
 
 class ResourceExhausted(TranslateSvcError):

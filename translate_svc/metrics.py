@@ -43,6 +43,7 @@ ERROR_CAUSES = (
     "out_of_range",
     "resource_exhausted",
     "stream_timeout",
+    "unauthenticated",
     "unavailable",
     "unsupported",
 )
@@ -236,6 +237,7 @@ _CAUSES: dict[type, str] = {
     errors.OutOfRange: "out_of_range",
     errors.ResourceExhausted: "resource_exhausted",
     errors.StreamTimeout: "stream_timeout",
+    errors.Unauthenticated: "unauthenticated",
     errors.Unavailable: "unavailable",
     errors.Unsupported: "unsupported",
 }

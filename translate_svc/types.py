@@ -402,8 +402,8 @@ SessionEvent = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CallEnd:
-    """How a transport ended a call: ``status`` is what its client was told, by the name that the transport has
-    for it. ``error`` None: as the contract says. ``bytes_out``: all responses together.
+    """How a transport ended a call: ``status`` is what its client was told, in the transport's words;
+    ``error`` None: as the contract says; ``bytes_out``: all responses together.
     """
 
     status: str = ""
@@ -437,6 +437,11 @@ class ServerLimits:
     max_clip_bytes: int = 0
     max_text_characters: int = 0
     max_unacknowledged: int = 0
+    max_queued_input_ms: int = 0
+    max_queued_input_total_ms: int = 0
+    max_waiting_requests: int = 0
+    max_live_requests: int = 0
+    max_buffered_bytes: int = 0
     input_encodings: tuple[Encoding, ...] = ()
     output_encodings: tuple[Encoding, ...] = ()
 

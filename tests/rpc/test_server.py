@@ -77,6 +77,7 @@ class TestDrain:
         self, server: RpcServer, stub: Any, service: ScriptedService
     ) -> None:
         call, session = await open_stream(stub, service)
+        session._close = lambda *, complete: None  # type: ignore[method-assign]
         began_s = time.monotonic()
         stopping = asyncio.create_task(server.stop(0.3))
         assert (await call.read()).WhichOneof("event") == "go_away"

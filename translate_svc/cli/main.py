@@ -10,6 +10,7 @@ import typer
 
 from translate_svc.cli.demo import demo
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, WrongUsage
+from translate_svc.cli.keys import app as keys_app
 from translate_svc.cli.languages import languages
 from translate_svc.cli.live import live
 from translate_svc.cli.models import app as models_app
@@ -38,6 +39,7 @@ app.command()(top)
 app.command()(pull)
 app.command()(selftest)
 app.add_typer(models_app, name="models")
+app.add_typer(keys_app, name="keys")
 app.command()(demo)
 
 

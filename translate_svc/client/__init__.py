@@ -10,6 +10,7 @@ from translate_svc.client.blocking_stream import Stream
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.pacing import pace
 from translate_svc.client.stream_config import stream_settings
+from translate_svc.client.tls import tls_credentials
 from translate_svc.client.translation import Translation
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Translation",
     "pace",
     "stream_settings",
+    "tls_credentials",
 ]

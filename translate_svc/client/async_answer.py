@@ -47,7 +47,9 @@ class AsyncAnswer:
     async def __aiter__(self) -> AsyncGenerator[ResultEvent, None]:
         request = wire.encode_translate_request(self._call)
         order = answer_order()
-        call = self._stub.Translate(request, timeout=self._options.translate_timeout_s)
+        call = self._stub.Translate(
+            request, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
+        )
         outcome = CallOutcome(call)
         try:
             while isinstance(response := await call.read(), pb.TranslateResponse):

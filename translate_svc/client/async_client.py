@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ class AsyncClient:
     """
 
     def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
+        options.check_target(target)
         self._target = target
         self._options = options
         self._channel: grpc.aio.Channel | None = None
@@ -132,13 +133,11 @@ class AsyncClient:
 
     async def languages(self) -> tuple[Language, ...]:
         """What the server's checkpoint can do, sorted by code."""
-        call = self._stub().ListLanguages(pb.ListLanguagesRequest(), timeout=self._options.call_timeout_s)
-        return wire.decode_languages(await _answer(call))
+        return wire.decode_languages(await self._ask(self._stub().ListLanguages, pb.ListLanguagesRequest()))
 
     async def info(self) -> ServerInfo:
         """Version, model and limits of the server."""
-        call = self._stub().GetServerInfo(pb.GetServerInfoRequest(), timeout=self._options.call_timeout_s)
-        return wire.decode_info(await _answer(call))
+        return wire.decode_info(await self._ask(self._stub().GetServerInfo, pb.GetServerInfoRequest()))
 
     async def close(self) -> None:
         """Ends the connection and every stream over it."""
@@ -166,9 +165,10 @@ class AsyncClient:
                 )
         return pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
-
-async def _answer(call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise error_of(error.code(), error.details(), error.trailing_metadata()) from error
+    async def _ask(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
+        try:
+            return await method(
+                request, timeout=self._options.call_timeout_s, metadata=self._options.metadata()
+            )
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error.code(), error.details(), error.trailing_metadata()) from error

@@ -71,7 +71,7 @@ class AsyncStream:
         return self._audio.total_samples
 
     async def __aenter__(self) -> AsyncStream:
-        self._call = self._stub.StreamingTranslate()
+        self._call = self._stub.StreamingTranslate(metadata=self._options.metadata())
         self._outcome = CallOutcome(self._call)
         try:
             async with asyncio.timeout(self._options.open_timeout_s):

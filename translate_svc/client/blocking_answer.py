@@ -45,7 +45,9 @@ class Answer:
     def __iter__(self) -> Generator[ResultEvent, None, None]:
         request = wire.encode_translate_request(self._call)
         order = answer_order()
-        call = self._stub.Translate(request, timeout=self._options.translate_timeout_s)
+        call = self._stub.Translate(
+            request, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
+        )
         try:
             for response in call:
                 event = order.accept(response)

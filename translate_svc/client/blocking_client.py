@@ -47,6 +47,7 @@ class Client:
     """
 
     def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
+        options.check_target(target)
         self._options = options
         arguments = options.channel_arguments()
         if options.credentials is None:
@@ -156,7 +157,7 @@ class Client:
 
     def _answer(self, method: Callable[..., T], request: Any) -> T:
         try:
-            return method(request, timeout=self._options.call_timeout_s)
+            return method(request, timeout=self._options.call_timeout_s, metadata=self._options.metadata())
         except grpc.RpcError as error:
             # a failed unary call is its own error
             failed: Any = error

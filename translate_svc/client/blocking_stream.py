@@ -65,7 +65,7 @@ class Stream:
         return self._audio.total_samples
 
     def __enter__(self) -> Stream:
-        self._call = self._stub.StreamingTranslate(self._outbound)
+        self._call = self._stub.StreamingTranslate(self._outbound, metadata=self._options.metadata())
         if not self._call.add_callback(self._outbound.close):
             self._outbound.close()
         overdue = threading.Event()

@@ -15,6 +15,7 @@ from translate_svc.errors import (
     OutOfRange,
     ResourceExhausted,
     TranslateSvcError,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
@@ -27,6 +28,7 @@ _KINDS: dict[grpc.StatusCode, type[TranslateSvcError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DATA_LOSS: DataLoss,
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 
+from translate_svc.addresses import is_local
+from translate_svc.errors import InvalidArgument
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
@@ -32,21 +34,48 @@ _SERVICE_CONFIG = {
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """Deadlines and sizes.
+    """Credentials, deadlines and sizes.
 
     Attributes:
-        credentials: of the channel; None speaks plaintext.
+        credentials: of the channel, see ``tls_credentials``; None speaks plaintext.
+        api_key: for a server that asks for one.
+        insecure: send the key in plaintext to a server that is not on this machine.
         open_timeout_s: until a stream is answered ``opened``.
         translate_timeout_s: for all of a call of ``translate``.
         call_timeout_s: for the other calls.
         max_chunk_bytes: longer audio is sent in pieces of at most this.
+        keepalive_time_ms: a server from which nothing comes for so long is pinged. Ours takes no less than
+            half of its own ``keepalive_time_ms``.
+        keepalive_timeout_ms: then, how long TCP may leave what we sent unacknowledged.
+        ping_timeout_ms: how long the server may leave a ping unanswered. A server that is frozen is noticed
+            by this alone: its kernel goes on to acknowledge.
     """
 
     credentials: grpc.ChannelCredentials | None = None
+    api_key: str = field(default="", repr=False)
+    insecure: bool = False
     open_timeout_s: float = 10.0
     translate_timeout_s: float = 60.0
     call_timeout_s: float = 10.0
     max_chunk_bytes: int = 16 * 1024
+    keepalive_time_ms: int = 20_000
+    keepalive_timeout_ms: int = 10_000
+    ping_timeout_ms: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not self.api_key.isascii() or any(each.isspace() for each in self.api_key):
+            raise InvalidArgument("holds characters that no key has", field="api_key")
+
+    def check_target(self, target: str) -> None:
+        """Raises InvalidArgument where the key would leave this machine in plaintext, unasked for."""
+        if self.api_key and self.credentials is None and not self.insecure and not is_local(target):
+            raise InvalidArgument(
+                "would travel in plaintext: give credentials, or insecure=True", field="api_key"
+            )
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What every call is sent with."""
+        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
 
     def channel_arguments(self) -> list[tuple[str, int | str]]:
         """What the channel is opened with."""
@@ -55,9 +84,10 @@ class ClientOptions:
             # A small fixed window: what is not read stays at the server, which may then slow down.
             ("grpc.http2.lookahead_bytes", 64 * 1024),
             ("grpc.http2.bdp_probe", 0),
-            # A frozen server is found in 20 + 10 s; keepalive_timeout alone does not find it.
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.http2.ping_timeout_ms", 10_000),
+            ("grpc.keepalive_time_ms", self.keepalive_time_ms),
+            ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
+            ("grpc.http2.ping_timeout_ms", self.ping_timeout_ms),
+            # else a stream that is silent for long is pinged twice and then no more
+            ("grpc.http2.max_pings_without_data", 0),
             ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ]

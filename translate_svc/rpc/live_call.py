@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
@@ -15,6 +17,8 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Answer
 from translate_svc.rpc.status import code_of
 from translate_svc.types import CallEnd, SessionEvent
+
+DRAINING = "the server is draining"
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +51,10 @@ class LiveCall:
         self._last = last
         self._writing: asyncio.Future[None] | None = None
         self._bytes_out = 0
-        self._go_away_deadline_s: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._clock = asyncio.get_running_loop().time
+        self._grace_s = math.inf
+        self._leave_at_s = math.inf
+        self._told_to_leave = asyncio.Event()
 
     async def run(self) -> None:
         """Returns after the last event has left.
@@ -75,9 +82,10 @@ class LiveCall:
             await self._finish_writing()
 
     def go_away(self, deadline_s: float) -> None:
-        """The server is draining; after ``deadline_s`` the call fails."""
-        if not self._go_away_deadline_s.done():
-            self._go_away_deadline_s.set_result(deadline_s)
+        """The server is draining; after ``deadline_s`` the call fails. Said again, the earlier end counts."""
+        if self._clock() + deadline_s < self._leave_at_s:
+            self._grace_s, self._leave_at_s = deadline_s, self._clock() + deadline_s
+            self._told_to_leave.set()
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the writing and is cancelled after it."""
@@ -86,10 +94,17 @@ class LiveCall:
     def _announce_leave(self, deadline_s: float) -> None:
         """Tells the client, where the contract has words for it."""
 
+    def _end_input(self) -> None:
+        """Nothing more is taken from the client: what was begun is to be finished before the call fails."""
+
+    def _check(self, event: SessionEvent) -> None:
+        """Raises instead of an event that must not be told."""
+
     async def _write(self) -> None:
         seq = 0
         event: SessionEvent | None = None
         async for event in self._answer.events():
+            self._check(event)
             seq += 1
             response = self._encode(seq, event)
             self._bytes_out += response.ByteSize()
@@ -118,10 +133,20 @@ class LiveCall:
             await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _leave_after_go_away(self) -> None:
-        deadline_s = await self._go_away_deadline_s
-        self._announce_leave(deadline_s)
-        await asyncio.sleep(deadline_s)
-        raise Unavailable("the server is draining")
+        await self._told_to_leave.wait()
+        self._announce_leave(self._grace_s)
+        await self._sleep_until_leaving(min(self._options.drain_finish_s, self._grace_s / 2))
+        self._end_input()
+        await self._sleep_until_leaving(0)
+        raise Unavailable(DRAINING)
+
+    async def _sleep_until_leaving(self, earlier_s: float) -> None:
+        """Returns ``earlier_s`` before the call fails, which may come to be sooner."""
+        while (left_s := self._leave_at_s - earlier_s - self._clock()) > 0:
+            self._told_to_leave.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._told_to_leave.wait()
 
     async def _give_back(self, end: CallEnd) -> None:
         """Ends the answer, whether or not this task is cancelled once more meanwhile."""

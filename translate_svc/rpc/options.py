@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from translate_svc.errors import OutOfRange
 
 KIB = 1024
 MIB = 1024 * KIB
+
+MIN_KEEPALIVE_MS = 1_000
+"""Below this gRPC does as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,17 @@ class RpcOptions:
         abort_timeout_s: for a status to leave. It never does when the client's window is shut; the call is
             then dropped without one.
         cancel_timeout_s: for a session to drop everything.
+        drain_finish_s: how long before the deadline of a drain the input of streams ends, so that what was
+            begun can be finished; at most half of the grace.
+        max_unopened_streams: streams at a time whose first message has not come. Admission sees a stream only
+            then; this bounds those that it has not seen yet.
+        stream_buffer_bytes: what the transport takes of a stream, or of a request, that nobody reads; then
+            the sender waits. It is the window of HTTP/2, which else grows until it holds minutes of speech.
+        keepalive_time_ms: a peer from which nothing comes for so long is pinged. Clients may ping us twice as
+            often; those that ping more are disconnected.
+        keepalive_timeout_ms: then, how long TCP may leave what we sent unacknowledged.
+        ping_timeout_ms: how long a peer may leave a ping unanswered. A process that is frozen is noticed by
+            this alone: its kernel goes on to acknowledge.
     """
 
     address: str = "127.0.0.1:0"
@@ -34,3 +50,18 @@ class RpcOptions:
     write_timeout_s: float = 10.0
     abort_timeout_s: float = 1.0
     cancel_timeout_s: float = 5.0
+    drain_finish_s: float = 10.0
+    max_unopened_streams: int = 1_024
+    stream_buffer_bytes: int = 64 * KIB
+    keepalive_time_ms: int = 20_000
+    keepalive_timeout_ms: int = 10_000
+    ping_timeout_ms: int = 10_000
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, str) and not value >= 0:
+                raise OutOfRange("must not be negative", field=field.name)
+        for name in ("keepalive_time_ms", "keepalive_timeout_ms", "ping_timeout_ms"):
+            if getattr(self, name) < MIN_KEEPALIVE_MS:
+                raise OutOfRange(f"must be at least {MIN_KEEPALIVE_MS}", field=name)

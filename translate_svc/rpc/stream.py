@@ -7,11 +7,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument, StreamTimeout, TranslateSvcError
-from translate_svc.rpc.live_call import Context, LiveCall
+from translate_svc.errors import InvalidArgument, StreamTimeout, TranslateSvcError, Unavailable
+from translate_svc.rpc.live_call import DRAINING, Context, LiveCall
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Session
-from translate_svc.types import Closed, EndInput, StreamConfig
+from translate_svc.types import Closed, EndInput, SessionEvent, StreamConfig
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 
@@ -26,6 +26,9 @@ class LiveStream(LiveCall):
         super().__init__(context, session, options, encode=wire.encode_response, last=Closed)
         self._session = session
         self._ended = False
+        self._listening = False
+        self._cut_off = False
+        self._input = asyncio.timeout(None)
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
         return [self._read(), *super()._helpers()]
@@ -33,13 +36,33 @@ class LiveStream(LiveCall):
     def _announce_leave(self, deadline_s: float) -> None:
         self._session.go_away(round(deadline_s * 1000))
 
+    def _end_input(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._input.reschedule(self._clock())
+
+    def _check(self, event: SessionEvent) -> None:
+        # OK would tell the client that all it said was heard
+        if isinstance(event, Closed) and not event.complete and self._cut_off:
+            raise Unavailable(DRAINING)
+
     async def _read(self) -> None:
+        """Takes what the client sends; ends the input at its end, or where the server has to leave."""
+        try:
+            async with self._input:
+                self._listening = True
+                await self._read_messages()
+                self._listening = False
+        except TimeoutError:
+            self._cut_off = True
+        await self._session.half_close()
+
+    async def _read_messages(self) -> None:
         while True:
             idle_timeout_s = None if self._ended else self._options.idle_timeout_s
             request = await read_request(self._context, idle_timeout_s)
             if request is None:
                 # A client that vanished looks the same from here: its cancellation comes at a later await
-                await self._session.half_close()
                 return
             message = wire.decode_request(request)
             if isinstance(message, StreamConfig):

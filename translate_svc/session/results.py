@@ -20,6 +20,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.errors import TranslateSvcError
+from translate_svc.session.chunk_pieces import pieces
 from translate_svc.session.commit_points import CommitPoints
 from translate_svc.session.lanes import Lanes
 from translate_svc.session.live_utterance import LiveUtterance
@@ -50,8 +51,9 @@ class Results:
     * ``UtteranceDone`` comes exactly once for each utterance that ``begin`` announced, after all else of it.
     * An utterance is *in flight* until the reader has taken its ``UtteranceDone``. That bounds what lies in
       the outbox, since the engine bounds what it delivers for one request.
-    * A piece of speech costs a credit, which the engine gets back when the reader takes the chunk. Where the
-      output resampler and codec keep the whole piece, there is no chunk and the credit goes back at once.
+    * A piece of speech costs a credit, which the engine gets back when the reader takes the last chunk of it.
+      Where the output resampler and codec keep the whole piece, there is no chunk and the credit goes back at
+      once.
     * A commit point is passed once all utterances before it are done: what a client learns of it comes after
       their last events.
 
@@ -284,5 +286,8 @@ class Results:
         grant = functools.partial(self._engine.grant, item.request_id, item.sequence)
         if chunk is None:
             grant()
-        else:
-            self._outbox.put(chunk, taken=grant)
+            return
+        *earlier, last = pieces(chunk)
+        for each in earlier:
+            self._outbox.put(each)
+        self._outbox.put(last, taken=grant)

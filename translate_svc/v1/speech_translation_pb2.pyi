@@ -521,7 +521,7 @@ class ModelInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_streams", "max_targets", "max_utterance_ms", "max_message_bytes", "max_audio_chunk_bytes", "max_clip_bytes", "max_text_characters", "max_unacknowledged", "input_encodings", "output_encodings")
+    __slots__ = ("max_streams", "max_targets", "max_utterance_ms", "max_message_bytes", "max_audio_chunk_bytes", "max_clip_bytes", "max_text_characters", "max_unacknowledged", "input_encodings", "output_encodings", "max_queued_input_ms", "max_queued_input_total_ms", "max_waiting_requests", "max_live_requests", "max_buffered_bytes")
     MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
     MAX_TARGETS_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCE_MS_FIELD_NUMBER: _ClassVar[int]
@@ -532,6 +532,11 @@ class Limits(_message.Message):
     MAX_UNACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     INPUT_ENCODINGS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_ENCODINGS_FIELD_NUMBER: _ClassVar[int]
+    MAX_QUEUED_INPUT_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_QUEUED_INPUT_TOTAL_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_WAITING_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_LIVE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BUFFERED_BYTES_FIELD_NUMBER: _ClassVar[int]
     max_streams: int
     max_targets: int
     max_utterance_ms: int
@@ -542,7 +547,12 @@ class Limits(_message.Message):
     max_unacknowledged: int
     input_encodings: _containers.RepeatedScalarFieldContainer[Encoding]
     output_encodings: _containers.RepeatedScalarFieldContainer[Encoding]
-    def __init__(self, max_streams: _Optional[int] = ..., max_targets: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_audio_chunk_bytes: _Optional[int] = ..., max_clip_bytes: _Optional[int] = ..., max_text_characters: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., input_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., output_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ...) -> None: ...
+    max_queued_input_ms: int
+    max_queued_input_total_ms: int
+    max_waiting_requests: int
+    max_live_requests: int
+    max_buffered_bytes: int
+    def __init__(self, max_streams: _Optional[int] = ..., max_targets: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_audio_chunk_bytes: _Optional[int] = ..., max_clip_bytes: _Optional[int] = ..., max_text_characters: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., input_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., output_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., max_queued_input_ms: _Optional[int] = ..., max_queued_input_total_ms: _Optional[int] = ..., max_waiting_requests: _Optional[int] = ..., max_live_requests: _Optional[int] = ..., max_buffered_bytes: _Optional[int] = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("uptime_ms", "live_streams", "waiting_requests", "live_requests", "busy_slots", "slots", "admitted", "rejected", "finished_requests", "failed_requests", "steps", "text_tokens", "source_ms", "speech_ms")

@@ -19,6 +19,11 @@ _LIMIT_COUNTS = (
     "max_clip_bytes",
     "max_text_characters",
     "max_unacknowledged",
+    "max_queued_input_ms",
+    "max_queued_input_total_ms",
+    "max_waiting_requests",
+    "max_live_requests",
+    "max_buffered_bytes",
 )
 _LOAD_COUNTS = tuple(field.name for field in fields(ServerLoad))
 

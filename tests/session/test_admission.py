@@ -1,0 +1,61 @@
+"""Who is refused, and that nobody is who need not be."""
+
+from __future__ import annotations
+
+import pytest
+
+from translate_svc.errors import ResourceExhausted
+from translate_svc.session.admission import Admission, AdmissionOptions, Backlog
+
+OPTIONS = AdmissionOptions(
+    max_streams=2, max_waiting_requests=3, max_queued_input_ms=1_000, retry_after_s=7.0
+)
+
+
+def refusal(admission: Admission) -> str:
+    with pytest.raises(ResourceExhausted) as refused:
+        admission.admit()
+    assert refused.value.retry_after_s == 7.0
+    return refused.value.description
+
+
+def test_a_slot_is_given_back_once() -> None:
+    admission = Admission(OPTIONS)
+    first, second = admission.admit(), admission.admit()
+    assert refusal(admission) == "all 2 streams are taken"
+    first.release()
+    first.release()
+    assert (admission.live, first.held, second.held) == (1, False, True)
+    admission.admit()
+    refusal(admission)
+    assert (admission.live, admission.admitted, admission.rejected) == (2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("backlog", "said"),
+    [
+        (Backlog(2, 999), ""),
+        (Backlog(3, 0), "3 requests wait for the engine"),
+        (Backlog(0, 1_000), "1000 ms of audio wait to be heard"),
+    ],
+)
+def test_a_backlog_refuses_who_would_only_wait(backlog: Backlog, said: str) -> None:
+    admission = Admission(OPTIONS, lambda: backlog)
+    if said:
+        assert refusal(admission) == said
+    else:
+        admission.admit()
+
+
+def test_a_full_server_does_not_even_look_at_its_backlog() -> None:
+    asked = []
+
+    def backlog() -> Backlog:
+        asked.append(1)
+        return Backlog()
+
+    admission = Admission(OPTIONS, backlog)
+    for _ in range(2):
+        admission.admit()
+    refusal(admission)
+    assert len(asked) == 2

@@ -1,0 +1,127 @@
+"""Keys: made, admitted, revoked while the server runs, and never shown."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from translate_svc.errors import InvalidArgument, Unauthenticated
+from translate_svc.session.auth import ApiKeys, key_line, new_key
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+def test_a_key_is_its_holders_name(file: Path) -> None:
+    alice, bob, spare = new_key(), new_key(), new_key()
+    lines = [key_line("alice", alice), "# nobody", "", f"  {key_line('bob', bob)}  # on the bus"]
+    file.write_text("\n".join([*lines, key_line("alice", spare)]))
+    keys = ApiKeys(file)
+    assert [keys.authenticate(key) for key in (alice, bob, spare)] == ["alice", "bob", "alice"]
+    for wrong in ("", alice[:-1], alice + "x", alice.upper(), lines[0].partition(":")[2]):
+        with pytest.raises(Unauthenticated):
+            keys.authenticate(wrong)
+
+
+def test_keys_cannot_be_guessed_and_files_do_not_hold_them() -> None:
+    made = {new_key() for _ in range(100)}
+    assert len(made) == 100
+    key = made.pop()
+    assert len(key) >= 43, "256 bits in base64"
+    assert key not in key_line("alice", key)
+
+
+def test_every_entry_is_compared_whichever_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [new_key() for _ in range(5)]
+    file.write_text("\n".join(key_line(f"k{i}", key) for i, key in enumerate(made)))
+    keys = ApiKeys(file)
+    compared: list[str] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append(other)
+        return original(one, other)
+
+    original = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    for key in (made[0], made[4]):
+        compared.clear()
+        keys.authenticate(key)
+        assert len(compared) == 5
+    compared.clear()
+    with pytest.raises(Unauthenticated):
+        keys.authenticate("wrong")
+    assert len(compared) == 5
+
+
+@pytest.mark.parametrize("name", ["", "A", "a:b", "a b", "a\n", "-a", "a-", "a" * 65, "é"])
+def test_a_name_that_would_break_its_line_is_none(name: str) -> None:
+    with pytest.raises(InvalidArgument) as refusal:
+        key_line(name, "key")
+    assert refusal.value.field == "name"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "holds no key"),
+        (b"# alice:\n", "holds no key"),
+        (b"\xff", "is no text"),
+        (b"# ok\nalice tsvc_secret", "line 2 is not NAME:SHA256"),
+        (b"alice:tsvc_secret", "line 1 is not NAME:SHA256"),
+        (b"alice:" + b"A" * 64, "line 1 is not NAME:SHA256"),
+        (b":" + b"a" * 64, "line 1 is not NAME:SHA256"),
+    ],
+)
+def test_a_file_that_admits_nobody_is_refused_without_quoting_it(
+    file: Path, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InvalidArgument) as refusal:
+        ApiKeys(file)
+    assert (refusal.value.field, refusal.value.description) == ("api_keys", said)
+
+
+def test_a_key_is_revoked_and_another_admitted_while_the_server_runs(file: Path) -> None:
+    old, new = new_key(), new_key()
+    file.write_text(key_line("alice", old))
+    keys = ApiKeys(file)
+    assert keys.authenticate(old) == "alice"
+    swap(file, key_line("alice", new))
+    assert keys.authenticate(new) == "alice"
+    with pytest.raises(Unauthenticated):
+        keys.authenticate(old)
+
+
+def test_a_file_that_breaks_leaves_the_keys_as_they_were(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = new_key()
+    file.write_text(key_line("alice", key))
+    keys = ApiKeys(file)
+    for broken in (f"alice:{key}", None):
+        caplog.clear()
+        if broken is None:
+            file.unlink()
+        else:
+            swap(file, broken)
+        with caplog.at_level(logging.DEBUG):
+            assert keys.authenticate(key) == "alice"
+            assert keys.authenticate(key) == "alice"
+        (record,) = caplog.records
+        assert "the keys read before stay valid" in record.getMessage()
+        assert key not in caplog.text, "a key that got into the file by mistake does not get into the log"
+
+
+def swap(file: Path, content: str) -> None:
+    """As Kubernetes does: one whole file put in place of another."""
+    other = file.with_suffix(".new")
+    other.write_text(content)
+    os.replace(other, file)

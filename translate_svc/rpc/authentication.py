@@ -1,0 +1,77 @@
+"""Nobody gets in without a key, where keys are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from typing import Any
+
+import grpc
+
+from translate_svc.errors import Unauthenticated
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.status import fail
+from translate_svc.session.auth import ApiKeys
+
+ANONYMOUS = "anonymous"
+"""Whose call it is where nobody has to say who he is."""
+
+_HEALTH_PREFIX = "/grpc.health.v1.Health/"
+_SCHEME = "bearer"
+
+_tenant: ContextVar[str] = ContextVar("tenant", default=ANONYMOUS)
+
+
+def tenant() -> str:
+    """Whose call this is: the name of its key. Known in whatever a method of the server runs."""
+    return _tenant.get()
+
+
+class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+    """Asks every call for ``authorization: Bearer KEY``, reflection and unknown methods included.
+
+    Health checks alone go without: kubelets and load balancers have no keys, and learn nothing else.
+    """
+
+    def __init__(self, keys: ApiKeys, options: RpcOptions, rejected: Callable[[BaseException], None]) -> None:
+        """``rejected`` is told of every call that is kept out."""
+        self._keys = keys
+        self._options = options
+        self._rejected = rejected
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        if not handler_call_details.method.startswith(_HEALTH_PREFIX):
+            try:
+                # gRPC runs the method in the context of its interceptors
+                _tenant.set(self._keys.authenticate(_bearer(handler_call_details.invocation_metadata)))
+            except Unauthenticated as error:
+                self._rejected(error)
+                return self._refusal(error)
+        return await continuation(handler_call_details)
+
+    def _refusal(self, error: Unauthenticated) -> Any:
+        async def refuse(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            del requests
+            await fail(context, error, self._options.abort_timeout_s)
+
+        # fits calls of every kind, for it neither reads nor writes
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The key of a call's metadata (RFC 6750, section 2.1).
+
+    Raises:
+        Unauthenticated: there is none, or more than one.
+    """
+    values = [value for name, value in metadata if name == "authorization"]
+    if len(values) != 1 or not isinstance(values[0], str):
+        raise Unauthenticated("send one API key, as metadata `authorization: Bearer KEY`")
+    scheme, _, key = values[0].partition(" ")
+    if scheme.lower() != _SCHEME or not key.strip():
+        raise Unauthenticated("send the API key as metadata `authorization: Bearer KEY`")
+    return key.strip()

@@ -1,0 +1,121 @@
+"""Who may call: API keys, of which the server knows only hashes.
+
+A key is 32 random bytes, so there is nothing to guess: SHA-256 does, at a microsecond a call. Slow hashes
+(scrypt, Argon2) exist for what people choose, where guesses succeed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from pathlib import Path
+
+from translate_svc.errors import InvalidArgument, Unauthenticated
+
+_PREFIX = "tsvc_"
+"""Tells people and secret scanners what they have found."""
+_KEY_BYTES = 32
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_Stamp = tuple[int, int, int]
+
+_log = logging.getLogger(__name__)
+
+
+def new_key() -> str:
+    """A fresh key of 256 random bits. Only its caller ever sees it."""
+    return _PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+
+
+def key_line(name: str, key: str) -> str:
+    """The line that admits ``key`` as ``name``, for the file of an ``ApiKeys``.
+
+    Raises:
+        InvalidArgument: the name is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidArgument("must be 1 to 64 of a-z, 0-9, '.', '_' and '-', and begin and end with neither "
+                              "'.', '_' nor '-'", field="name")  # fmt: skip
+    return f"{name}:{_hash(key)}"
+
+
+class ApiKeys:
+    """The keys of one file: a line each, ``NAME:SHA256``, the hash in hexadecimal; ``#`` begins a comment.
+
+    A name may have several keys, so that one can be replaced while the other is still in use. The file is
+    read again when it has changed: a key whose line is gone is refused from its next call on, while streams
+    that are open go on. What cannot be read then is logged, and the keys read before stay valid.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file.
+
+        Raises:
+            InvalidArgument: it cannot be read, or a line is wrong. The field is ``api_keys``; the message has
+                the number of the line and nothing else of it.
+        """
+        self._path = path
+        self._stamp = self._look()
+        self._entries = self._read()
+
+    def authenticate(self, key: str) -> str:
+        """The name that ``key`` belongs to. Takes as long whichever entry it is, or none.
+
+        Raises:
+            Unauthenticated: it is no key.
+        """
+        self._refresh()
+        digest = _hash(key)
+        found = ""
+        for name, known in self._entries:
+            if hmac.compare_digest(digest, known):
+                found = name
+        if not found:
+            raise Unauthenticated("the API key is not valid")
+        return found
+
+    def _refresh(self) -> None:
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._entries = self._read()
+        except InvalidArgument as error:
+            _log.error("%s; the keys read before stay valid", error)
+        else:
+            _log.info("api_keys: %d keys were read again", len(self._entries))
+
+    def _look(self) -> _Stamp | None:
+        """Changes when the file does, also where a link to it is put elsewhere; None: it is not there."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _read(self) -> tuple[tuple[str, str], ...]:
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise InvalidArgument(f"cannot be read: {error.strerror}", field="api_keys") from None
+        except UnicodeDecodeError:
+            raise InvalidArgument("is no text", field="api_keys") from None
+        entries = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not (entry := line.partition("#")[0].strip()):
+                continue
+            name, _, digest = entry.partition(":")
+            if not _NAME.fullmatch(name) or not _HASH.fullmatch(digest):
+                raise InvalidArgument(f"line {number} is not NAME:SHA256", field="api_keys")
+            entries.append((name, digest))
+        if not entries:
+            raise InvalidArgument("holds no key", field="api_keys")
+        return tuple(entries)
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
