@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.k8s.coming import Serving, load_serving
+from translate_svc.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
@@ -153,12 +153,12 @@ class Manifests:
     def deployments(self) -> list[Workload]:
         return [workload for workload in self.workloads if workload.object["kind"] == "Deployment"]
 
-    def servers(self) -> Iterator[tuple[Workload, Container, Serving]]:
+    def servers(self) -> Iterator[tuple[Workload, Container, Settings]]:
         """Every server, with what it makes of its environment. Raises what the server would raise."""
         for workload in self.workloads:
             if workload.server is not None:
                 environment = self.environment(workload.server)
-                yield workload, workload.server, load_serving(environment)
+                yield workload, workload.server, Settings.load({}, environment)
 
     def environment(self, container: Container) -> dict[str, str]:
         """The variables of a container: ConfigMaps first, its own over them."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.k8s.coming import load_serving
 from tests.k8s.manifests import ROOT
 from tests.k8s.rules.shutdown import drain_slack_s
+from translate_svc.config import Settings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -21,6 +21,10 @@ _DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 _ENVIRONMENT = {key: _DEFAULT.sub(r"\1", value) for key, value in SERVER["environment"].items()}
 
 
+def _settings() -> Settings:
+    return Settings.load({}, _ENVIRONMENT)
+
+
 def _mounts(service: str) -> dict[str, Path]:
     """Bind mounts by their path inside."""
     volumes = (volume.split(":") for volume in SERVICES[service]["volumes"])
@@ -28,19 +32,19 @@ def _mounts(service: str) -> dict[str, Path]:
 
 
 def test_the_server_takes_its_settings_and_its_model_is_there() -> None:
-    settings = load_serving(_ENVIRONMENT).settings
+    settings = _settings()
     assert (_mounts("translate-svc")[settings.model_cache] / settings.model).is_dir()
     assert f"127.0.0.1:{settings.port}:{settings.port}" in SERVER["ports"]
 
 
 def test_it_has_the_time_to_drain() -> None:
-    settings = load_serving(_ENVIRONMENT).settings
+    settings = _settings()
     assert int(SERVER["stop_grace_period"].removesuffix("s")) > settings.drain_grace_s + drain_slack_s()
 
 
 def test_its_health_is_asked_at_the_admin_port() -> None:
     (call,) = (word for word in SERVER["healthcheck"]["test"] if "urlopen" in word)
-    assert f"http://127.0.0.1:{load_serving(_ENVIRONMENT).admin_port}/readyz" in call
+    assert f"http://127.0.0.1:{_settings().admin_port}/readyz" in call
 
 
 def test_it_is_as_locked_down_as_in_a_cluster() -> None:
@@ -60,7 +64,7 @@ def test_prometheus_scrapes_the_admin_port() -> None:
     (scrape,) = PROMETHEUS["scrape_configs"]
     assert scrape["metrics_path"] == "/metrics"
     targets = [target for static in scrape["static_configs"] for target in static["targets"]]
-    assert targets == [f"translate-svc:{load_serving(_ENVIRONMENT).admin_port}"]
+    assert targets == [f"translate-svc:{_settings().admin_port}"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -47,7 +47,7 @@ def test_rows_come_in_the_order_of_questions() -> None:
 
 
 def test_panels_do_not_overlap_and_have_what_a_reader_needs() -> None:
-    cells = set()
+    cells = set[tuple[int, int]]()
     for panel in DASHBOARD["panels"]:
         at = panel["gridPos"]
         own = set(itertools.product(range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])))

@@ -117,7 +117,7 @@ async def test_a_sidecar_gates_what_follows_and_outlives_it(node: Node) -> None:
 
 
 async def test_the_hook_of_a_sidecar_runs_at_once(node: Node) -> None:
-    """Hence no preStop in a sidecar that has to go on serving."""
+    """Hence no preStop in a sidecar that has to go on settings."""
     touch = {"preStop": {"exec": {"command": ["touch", "/shared/hook"]}}}
     helper = _ends_well("helper", restartPolicy="Always", lifecycle=touch)
     wait = "while not os.path.exists('/shared/hook'): time.sleep(0.01)"

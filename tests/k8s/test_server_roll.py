@@ -21,7 +21,7 @@ _RESOLVER_DELAY_S = 1.0
 @pytest.mark.timeout(400)
 async def test_every_sentence_that_was_begun_is_delivered() -> None:
     manifests = Manifests.of("cpu-dev")
-    ((workload, _, serving),) = manifests.servers()
+    ((workload, _, settings),) = manifests.servers()
     async with Node(IMAGES) as node:
         rolled = Deployment(node, manifests, workload, replicas=3, endpoint_delay_s=_RESOLVER_DELAY_S)
         await rolled.start(_READY_S)
@@ -29,7 +29,7 @@ async def test_every_sentence_that_was_begun_is_delivered() -> None:
 
         def resolve() -> str:
             """What a client's resolver makes of the headless Service."""
-            return "ipv4:" + ",".join(f"{address}:{serving.settings.port}" for address in rolled.resolve())
+            return "ipv4:" + ",".join(f"{address}:{settings.port}" for address in rolled.resolve())
 
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:

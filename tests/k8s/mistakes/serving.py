@@ -48,7 +48,16 @@ MISTAKES = (
         "has a certificate and allows plaintext",
     ),
     Mistake(
-        rules.traffic_is_protected, "gpu", lambda m: settings(m).pop("TRANSLATE_SVC_TLS_KEY"), "needs its key"
+        rules.servers_accept_their_settings,
+        "gpu",
+        lambda m: settings(m).pop("TRANSLATE_SVC_TLS_KEY"),
+        "needs tls_key",
+    ),
+    Mistake(
+        rules.traffic_is_protected,
+        "everything",
+        lambda m: [settings(m).pop(f"TRANSLATE_SVC_TLS_{name}") for name in ("CERTIFICATE", "KEY")],
+        "BackendTLSPolicy/translate-svc: Deployment/translate-svc serves plaintext",
     ),
     Mistake(
         rules.paths_are_mounted,
@@ -91,6 +100,12 @@ MISTAKES = (
         "gpu",
         lambda m: probe(m, "startupProbe", port="grpc"),
         "startupProbe asks port grpc",
+    ),
+    Mistake(
+        rules.probes_ask_what_is_served,
+        "gpu",
+        lambda m: settings(m).update(TRANSLATE_SVC_ADMIN="false"),
+        "no admin port",
     ),
     Mistake(
         rules.probes_ask_what_is_served,

@@ -22,6 +22,34 @@ from tests.k8s.rules.settings import paths_are_mounted, servers_accept_their_set
 from tests.k8s.rules.shutdown import grace_covers_the_drain
 from tests.k8s.rules.sidecar import sidecars_frame_their_callers
 
+__all__ = [
+    "RULES",
+    "Rule",
+    "budgets_allow_drains",
+    "findings",
+    "gpus_are_whole",
+    "grace_covers_the_drain",
+    "images_are_pinned",
+    "listeners_are_declared",
+    "names_are_found",
+    "namespaces_agree",
+    "network_is_shut_but_for_what_is_needed",
+    "paths_are_mounted",
+    "pods_are_restricted",
+    "ports_are_found",
+    "probes_ask_what_is_served",
+    "replicas_have_one_owner",
+    "resources_are_bounded",
+    "rolls_keep_every_server",
+    "scaling_reads_metrics_that_exist",
+    "selectors_take_something",
+    "servers_accept_their_settings",
+    "sidecars_frame_their_callers",
+    "startup_has_a_budget",
+    "traffic_is_protected",
+    "volumes_are_mounted",
+]
+
 Rule = Callable[[Manifests], Iterator[str]]
 
 RULES: tuple[Rule, ...] = (

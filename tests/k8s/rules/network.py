@@ -39,9 +39,9 @@ def network_is_shut_but_for_what_is_needed(manifests: Manifests) -> Iterator[str
     for direction in ("Ingress", "Egress"):
         if not any(_denies_all(item, direction) for item in manifests.of_kind("NetworkPolicy")):
             yield f"no policy denies {direction} by default"
-    for workload, container, serving in servers_that_load(manifests):
+    for workload, container, settings in servers_that_load(manifests):
         wanted = {(who, "admin"): who == "the scraper" for who in _peers(manifests)}
-        if not serving.settings.host.startswith("unix:"):
+        if not settings.host.startswith("unix:"):
             wanted |= {
                 (who, "grpc"): who in ("a caller", "a foreign caller", "the gateway")
                 for who in _peers(manifests)

@@ -10,10 +10,10 @@ from tests.k8s.rules.settings import servers_that_load
 
 def listeners_are_declared(manifests: Manifests) -> Iterator[str]:
     """A server's container declares exactly the ports that its settings open."""
-    for workload, container, serving in servers_that_load(manifests):
-        opened = {"admin": serving.admin_port}
-        if not serving.settings.host.startswith("unix:"):
-            opened["grpc"] = serving.settings.port
+    for workload, container, settings in servers_that_load(manifests):
+        opened = {"admin": settings.admin_port}
+        if not settings.host.startswith("unix:"):
+            opened["grpc"] = settings.port
         if container.port_names != opened:
             yield f"{workload.name}: declares {container.port_names}, listens on {opened}"
     for workload in manifests.workloads:

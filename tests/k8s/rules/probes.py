@@ -15,8 +15,10 @@ _LEAST_STARTUP_S = 60
 
 def probes_ask_what_is_served(manifests: Manifests) -> Iterator[str]:
     """Each probe asks the admin port, at an address that the kubelet reaches, for the path that is meant."""
-    for workload, container, serving in servers_that_load(manifests):
-        if is_loopback(serving.admin_host):
+    for workload, container, settings in servers_that_load(manifests):
+        if not settings.admin:
+            yield f"{workload.name}: no admin port to probe"
+        if is_loopback(settings.admin_host):
             yield f"{workload.name}: the admin port is on loopback, where the kubelet does not reach it"
         for kind, path in _PATHS.items():
             probe = container.spec.get(kind)
@@ -27,7 +29,7 @@ def probes_ask_what_is_served(manifests: Manifests) -> Iterator[str]:
                 continue
             asked = probe.get("httpGet", {})
             port = container.port_names.get(asked.get("port"), asked.get("port"))
-            if port != serving.admin_port:
+            if port != settings.admin_port:
                 yield f"{workload.name}: {kind} asks port {asked.get('port')}, not the admin port"
             if asked.get("path") != path:
                 yield f"{workload.name}: {kind} asks {asked.get('path')}, not {path}"

@@ -18,11 +18,11 @@ def gpus_are_whole(manifests: Manifests) -> Iterator[str]:
             asked, limit = (resources.get(kind, {}).get(GPU) for kind in ("requests", "limits"))
             if asked != limit:
                 yield f"{workload.name}: {container.name} asks for {asked} GPUs and is limited to {limit}"
-    for workload, container, serving in servers_that_load(manifests):
-        wanted = 1 if serving.settings.device.startswith("cuda") else None
+    for workload, container, settings in servers_that_load(manifests):
+        wanted = 1 if settings.device.startswith("cuda") else None
         given = container.spec["resources"].get("limits", {}).get(GPU)
         if given != wanted:
-            yield f"{workload.name}: device {serving.settings.device} with {given} GPUs"
+            yield f"{workload.name}: device {settings.device} with {given} GPUs"
 
 
 def resources_are_bounded(manifests: Manifests) -> Iterator[str]:

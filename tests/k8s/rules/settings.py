@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from tests.k8s.coming import Serving, load_serving
 from tests.k8s.manifests import Container, Manifests, Workload
+from translate_svc.config import Settings
 from translate_svc.errors import TranslateSvcError
 
 
@@ -16,8 +16,8 @@ def servers_accept_their_settings(manifests: Manifests) -> Iterator[str]:
         if workload.server is None:
             continue
         try:
-            load_serving(manifests.environment(workload.server))
-        except (TranslateSvcError, ValueError) as error:
+            Settings.load({}, manifests.environment(workload.server))
+        except TranslateSvcError as error:
             yield f"{workload.name}: {error}"
         # a Service translate-svc injects TRANSLATE_SVC_PORT=tcp://...
         if workload.pod.get("enableServiceLinks", True):
@@ -26,33 +26,31 @@ def servers_accept_their_settings(manifests: Manifests) -> Iterator[str]:
 
 def traffic_is_protected(manifests: Manifests) -> Iterator[str]:
     """Off loopback a server has a certificate or says that it is insecure, and never both."""
-    for workload, _, serving in servers_that_load(manifests):
-        local = serving.settings.host.startswith("unix:") or is_loopback(serving.settings.host)
-        if not local and not serving.tls_certificate and not serving.settings.insecure:
+    for workload, _, settings in servers_that_load(manifests):
+        local = settings.host.startswith("unix:") or is_loopback(settings.host)
+        if not local and not settings.tls_certificate and not settings.insecure:
             yield f"{workload.name}: plaintext off loopback; it would refuse to start"
-        if serving.settings.insecure and serving.tls_certificate:
+        if settings.insecure and settings.tls_certificate:
             yield f"{workload.name}: has a certificate and allows plaintext"
-        if bool(serving.tls_certificate) != bool(serving.tls_key):
-            yield f"{workload.name}: a certificate needs its key, and the other way round"
         for policy in manifests.of_kind("BackendTLSPolicy"):
-            if not serving.tls_certificate:
+            if not settings.tls_certificate:
                 yield f"BackendTLSPolicy/{policy['metadata']['name']}: {workload.name} serves plaintext"
 
 
 def paths_are_mounted(manifests: Manifests) -> Iterator[str]:
     """Every path in the settings lies in a mount: the root filesystem holds none of them."""
-    for workload, container, serving in servers_that_load(manifests):
+    for workload, container, settings in servers_that_load(manifests):
         for name in ("tls_certificate", "tls_key", "tls_client_ca", "api_keys"):
-            path = getattr(serving, name)
+            path = getattr(settings, name)
             if path and container.mount_of(path) is None:
                 yield f"{workload.name}: {name} {path} is in no mount"
-        mount = container.mount_of(serving.settings.model_cache)
+        mount = container.mount_of(settings.model_cache)
         if mount is None:
-            yield f"{workload.name}: model_cache {serving.settings.model_cache} is in no mount"
+            yield f"{workload.name}: model_cache {settings.model_cache} is in no mount"
         elif not mount.get("readOnly"):
             yield f"{workload.name}: the model cache can be written by the server"
-        if serving.settings.host.startswith("unix:"):
-            yield from _socket(workload, container, serving.settings.host.removeprefix("unix:"))
+        if settings.host.startswith("unix:"):
+            yield from _socket(workload, container, settings.host.removeprefix("unix:"))
         if container.mount_of("/tmp") is None:
             yield f"{workload.name}: no /tmp to write to"
 
@@ -65,15 +63,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def servers_that_load(manifests: Manifests) -> Iterator[tuple[Workload, Container, Serving]]:
+def servers_that_load(manifests: Manifests) -> Iterator[tuple[Workload, Container, Settings]]:
     """The servers; those whose settings are refused are another rule's."""
     for workload in manifests.workloads:
         if workload.server is not None:
             try:
-                serving = load_serving(manifests.environment(workload.server))
-            except (TranslateSvcError, ValueError):
+                settings = Settings.load({}, manifests.environment(workload.server))
+            except TranslateSvcError:
                 continue
-            yield workload, workload.server, serving
+            yield workload, workload.server, settings
 
 
 def _socket(workload: Workload, container: Container, path: str) -> Iterator[str]:

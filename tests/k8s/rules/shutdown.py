@@ -20,9 +20,9 @@ def drain_slack_s() -> float:
 
 def grace_covers_the_drain(manifests: Manifests) -> Iterator[str]:
     """preStop, then the drain, then its slack, all before SIGKILL."""
-    for workload, container, serving in servers_that_load(manifests):
+    for workload, container, settings in servers_that_load(manifests):
         grace_s = workload.pod.get("terminationGracePeriodSeconds", 30)
-        needed_s = pre_stop_s(container) + serving.settings.drain_grace_s + drain_slack_s()
+        needed_s = pre_stop_s(container) + settings.drain_grace_s + drain_slack_s()
         if needed_s >= grace_s:
             yield f"{workload.name}: may take {needed_s:g} s to end, is killed after {grace_s} s"
         served = any(

@@ -10,8 +10,8 @@ from tests.k8s.rules.settings import servers_that_load
 
 def sidecars_frame_their_callers(manifests: Manifests) -> Iterator[str]:
     """A server on a socket is a native sidecar that gates its callers and shares the socket with them."""
-    for workload, container, serving in servers_that_load(manifests):
-        host = serving.settings.host
+    for workload, container, settings in servers_that_load(manifests):
+        host = settings.host
         if not host.startswith("unix:"):
             continue
         if container.kind != "sidecar":
