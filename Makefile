@@ -61,7 +61,7 @@ starter: $(READY) ## train model_cache/starter anew (two hours on two cores; res
 
 .PHONY: clean
 clean: ## remove what the other targets made, except trained weights
-	rm -rf $(VENV) dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info examples/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help
 help: ## this list
