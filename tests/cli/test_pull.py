@@ -59,8 +59,11 @@ def test_without_a_terminal_and_without_the_flag_nothing_is_downloaded(hub: Fake
     assert not cache.exists()
 
 
-def test_at_a_terminal_no_is_the_answer_that_is_taken_for_granted(hub: FakeHub, cache: Path) -> None:
-    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache), typed="\n")
+@pytest.mark.parametrize("typed", ["\n", "\x04"], ids=["return", "end of input"])
+def test_at_a_terminal_no_is_the_answer_that_is_taken_for_granted(
+    hub: FakeHub, cache: Path, typed: str
+) -> None:
+    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache), typed=typed)
     assert (done.returncode, done.stderr) == (1, "")
     assert "Do you accept it? [y/N]" in done.stdout
     assert "Nothing was downloaded." in done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import Progress
 from rich.table import Table
 
@@ -72,7 +72,8 @@ def verify(
 def _table(entries: list[CatalogEntry]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "size", "params", "text", "speech", "licence", "revision", "verified"):
-        table.add_column(heading, justify="right" if heading in ("size", "params") else "left")
+        justify: JustifyMethod = "right" if heading in ("size", "params") else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
     for entry in entries:
         size = f"{entry.size / 1e9:.2f} GB" if entry.size >= 1e8 else f"{entry.size / 1e6:.1f} MB"
         if entry.error:

@@ -79,7 +79,11 @@ def _accepted() -> bool:
     if not sys.stdin.isatty():
         print("translate-svc: to accept it without a terminal: --accept-license", file=sys.stderr)
         return False
-    return typer.confirm("Do you accept it?", default=False)
+    try:
+        return typer.confirm("Do you accept it?", default=False)
+    except typer.Abort:  # the terminal was closed, or Ctrl-C
+        print()
+        return False
 
 
 def _progress(console: Console) -> Progress:
