@@ -56,15 +56,11 @@ def selftest(
     # here, for they load torch and transformers
     from translate_svc.models.checkpoint import Checkpoint
     from translate_svc.models.identity import find_checkpoint
-    from translate_svc.models.placement import resolve_placement
     from translate_svc.models.reference import quiet
     from translate_svc.models.selftest import tolerance
     from translate_svc.models.tokenizer import Tokenizer
 
-    try:
-        placement = resolve_placement(settings.device, settings.dtype)
-    except InvalidArgument as error:
-        raise WrongUsage(error.description, field=f"--{error.field}") from error
+    placement = _placement(settings)
     quiet()
     console = Console(highlight=False)
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
@@ -79,6 +75,15 @@ def selftest(
     _say_verdict(console, found, allowed)
     if any(each.difference for each in found):
         raise typer.Exit(EXIT_ERROR)
+
+
+def _placement(settings: Settings) -> Placement:
+    from translate_svc.models.placement import resolve_placement
+
+    try:
+        return resolve_placement(settings.device, settings.dtype)
+    except InvalidArgument as error:
+        raise WrongUsage(error.description, field=f"--{error.field}") from error
 
 
 def _compare(
