@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import soundfile
 
 from tests.k8s.manifests import ROOT
-from translate_svc.client import AsyncClient, pace
+from translate_svc.client import AsyncClient, ClientOptions, pace
 from translate_svc.client.async_stream import AsyncStream
 from translate_svc.types import Closed, GoAway, TextDelta, UtteranceDone, UtteranceStatus
 
@@ -39,15 +39,19 @@ class Caller:
 
     Args:
         resolve: the target to connect to, asked anew for every stream.
+        options: credentials and the like.
 
     ``speaking`` is set once its first sentence has begun.
     """
 
-    def __init__(self, resolve: Callable[[], str], stop: asyncio.Event) -> None:
+    def __init__(
+        self, resolve: Callable[[], str], stop: asyncio.Event, options: ClientOptions | None = None
+    ) -> None:
         self.report = Report()
         self.speaking = asyncio.Event()
         self._resolve = resolve
         self._stop = stop
+        self._options = options or ClientOptions()
         self._samples, self._rate = soundfile.read(_DATA / _CLIP["file"], dtype="float32")
 
     async def run(self) -> Report:
@@ -59,7 +63,7 @@ class Caller:
     async def _one_stream(self) -> None:
         going = asyncio.Event()
         async with (
-            AsyncClient(self._resolve()) as client,
+            AsyncClient(self._resolve(), self._options) as client,
             client.stream(
                 source="eng", targets=["spa"], sample_rate_hz=self._rate, segmentation="manual"
             ) as stream,

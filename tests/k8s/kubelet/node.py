@@ -45,12 +45,14 @@ class Node:
     Attributes:
         images: by repository, without tag.
         claims: directories behind PersistentVolumeClaims.
+        secrets: directories with the keys of Secrets as files.
         second_s: how long a second of a manifest lasts. Programs of the tests can be quicker than a real one.
         variables: what every container gets below its own environment.
     """
 
     images: Mapping[str, Image]
     claims: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, Path] = field(default_factory=dict)
     second_s: float = 1.0
     variables: Mapping[str, str] = field(default_factory=dict)
     diary: list[Entry] = field(default_factory=list)

@@ -69,4 +69,6 @@ class Sandbox:
     def _volume(self, volume: Object, pod_name: str) -> Path:
         if "emptyDir" in volume:
             return self._node.directory(pod_name, volume["name"])
-        return Path(self._node.claims[volume["persistentVolumeClaim"]["claimName"]])
+        if "secret" in volume:
+            return self._node.secrets[volume["secret"]["secretName"]]
+        return self._node.claims[volume["persistentVolumeClaim"]["claimName"]]

@@ -96,16 +96,9 @@ MISTAKES = (
     Mistake(
         rules.network_is_shut_but_for_what_is_needed,
         "gpu",
-        # one source with both selectors: their "and", where their "or" was meant
+        # a pod's label, where its namespace's was meant
         lambda m: policy(m, "translate-svc")["ingress"][0].update(
-            {
-                "from": [
-                    {
-                        "podSelector": {"matchLabels": {"translate-svc/client": "true"}},
-                        "namespaceSelector": {"matchLabels": {"translate-svc/client": "true"}},
-                    }
-                ]
-            }
+            {"from": [{"podSelector": {"matchLabels": {"translate-svc/client": "true"}}}]}
         ),
         "a caller does not reach grpc",
     ),

@@ -22,8 +22,7 @@ class Peer:
 STRANGER = Peer(namespace={_NAMESPACE: "elsewhere"})
 NEIGHBOUR = Peer()
 SCRAPER = Peer(namespace={_NAMESPACE: "monitoring"})
-CALLER = Peer(labels={"translate-svc/client": "true"})
-FOREIGN_CALLER = Peer(namespace={_NAMESPACE: "calls", "translate-svc/client": "true"})
+CALLER = Peer(namespace={_NAMESPACE: "calls", "translate-svc/client": "true"})
 PROXY = Peer(
     labels={"gateway.envoyproxy.io/owning-gateway-name": "translate-svc"},
     namespace={_NAMESPACE: "envoy-gateway-system"},
@@ -42,10 +41,7 @@ def network_is_shut_but_for_what_is_needed(manifests: Manifests) -> Iterator[str
     for workload, container, settings in servers_that_load(manifests):
         wanted = {(who, "admin"): who == "the scraper" for who in _peers(manifests)}
         if not settings.host.startswith("unix:"):
-            wanted |= {
-                (who, "grpc"): who in ("a caller", "a foreign caller", "the gateway")
-                for who in _peers(manifests)
-            }
+            wanted |= {(who, "grpc"): who in ("a caller", "the gateway") for who in _peers(manifests)}
         for (who, port), expected in wanted.items():
             if (
                 port in container.port_names
@@ -81,7 +77,6 @@ def _peers(manifests: Manifests) -> dict[str, Peer]:
         "a neighbour": NEIGHBOUR,
         "the scraper": SCRAPER,
         "a caller": CALLER,
-        "a foreign caller": FOREIGN_CALLER,
     }
     return peers | ({"the gateway": PROXY} if manifests.of_kind("Gateway") else {})
 
