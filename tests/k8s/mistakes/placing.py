@@ -39,8 +39,8 @@ MISTAKES = (
     Mistake(
         rules.names_are_found,
         "gpu",
-        lambda m: volume(m, "tls")["secret"].update(secretName="tls"),
-        "no Secret tls",
+        lambda m: volume(m, "tls")["secret"].update(secretName="certificate"),
+        "no Secret certificate",
     ),
     Mistake(
         rules.names_are_found,
