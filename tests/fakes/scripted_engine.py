@@ -159,6 +159,11 @@ class ScriptedEngine:
         """Requests that are waiting or running."""
         return frozenset(self._live)
 
+    @property
+    def waiting_requests(self) -> int:
+        """Requests in line."""
+        return len(self._waiting)
+
     def refuse_next(self, error: TranslateSvcError) -> None:
         """Makes the next ``submit`` raise ``error``."""
         self._refusal = error
@@ -280,9 +285,7 @@ class ScriptedEngine:
         await asyncio.sleep(script.token_interval_s)
         text = "".join(script.deltas)
         tokens = len(script.deltas)
-        live.emit(
-            TextFinished(request_id, sequence, text, "", tokens, script.stop, script.unexpected_script)
-        )
+        live.emit(TextFinished(request_id, sequence, text, "", tokens, script.stop, script.unexpected_script))
 
     async def _say_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id

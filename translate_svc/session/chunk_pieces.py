@@ -8,8 +8,8 @@ from dataclasses import replace
 from translate_svc.types import SpeechChunk
 
 MAX_SPEECH_BYTES = 32 * 1024
-"""One second at 16 kHz. A message must leave within the patience of the transport with a reader to whom nothing
-goes out: with this one who takes 3.3 KB a second is slow, not gone. Opus never comes near it.
+"""One second at 16 kHz. A message must leave within the patience of the transport with a reader to whom
+nothing goes out: with this one who takes 3.3 KB a second is slow, not gone. Opus never comes near it.
 """
 
 

@@ -1,0 +1,118 @@
+"""A server without its model: sessions, detector loop and admission are real, the engine follows a script.
+
+For what is sensitive to the wall clock or to load: a stream costs what it costs, but no translation is
+computed. The detector is ``EnergyVad``: loud is speech.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from tests.fakes.fake_vad import EnergyVad
+from tests.fakes.scripted_engine import Script, ScriptedEngine, echo_script
+from translate_svc.engine.request import Deliver, Request
+from translate_svc.languages import Language, packaged
+from translate_svc.session.admission import Admission, AdmissionOptions, Backlog
+from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.negotiation import Negotiator
+from translate_svc.session.one_shot import OneShot, OneShotParts
+from translate_svc.session.options import SessionOptions
+from translate_svc.session.parts import SessionParts
+from translate_svc.session.session import Session
+from translate_svc.session.vad_loop import VadLoop
+from translate_svc.types import AudioClip, ModelInfo, ServerInfo, ServerLimits, StreamConfig, TranslateCall
+from translate_svc.vad.options import VadOptions
+
+
+class ForgetfulEngine(ScriptedEngine):
+    """Keeps no record of what it was asked, so that hours of it cost no memory."""
+
+    def submit(self, request: Request, deliver: Deliver) -> None:
+        """See ``Engine.submit``."""
+        super().submit(request, deliver)
+        self.submitted.clear()
+
+    def abort(self, request_id: str) -> None:
+        """See ``Engine.abort``."""
+        super().abort(request_id)
+        self.aborted.clear()
+
+    def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
+        """See ``Engine.grant``."""
+        super().grant(request_id, sequence, pieces)
+        self.granted.clear()
+
+
+class ModelFreeService:
+    """Implements ``rpc.protocols.Service``."""
+
+    def __init__(
+        self,
+        engine: ScriptedEngine,
+        vad_loop: VadLoop,
+        admission: AdmissionOptions,
+        options: SessionOptions,
+    ) -> None:
+        self.engine = engine
+        self.vad_loop = vad_loop
+        self.admission = Admission(admission, lambda: Backlog(engine.waiting_requests))
+        self._max_streams = admission.max_streams
+        self._options = options
+        self._negotiator = Negotiator(packaged(), options.max_targets, VadOptions())
+        self._calls = CallNegotiator(self._negotiator, options)
+
+    def open_session(self, config: StreamConfig, tenant: str) -> Session:
+        """See ``Service.open_session``."""
+        config, negotiated = self._negotiator.negotiate(config)
+        slot = self.admission.admit()
+        vad_stream = self.vad_loop.open_stream()
+        parts = SessionParts(self.engine, vad_stream, self._negotiator, self._options, slot)
+        return Session(uuid.uuid4().hex, config, negotiated, parts)
+
+    def translate(self, call: TranslateCall, tenant: str) -> OneShot:
+        """See ``Service.translate``."""
+        call, negotiated = self._calls.negotiate(call)
+        slot = self.admission.admit()
+        judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
+        vad_stream = self.vad_loop.open_stream() if judged else None
+        parts = OneShotParts(self.engine, self._options, slot, vad_stream)
+        return OneShot(uuid.uuid4().hex, call, negotiated, parts)
+
+    def languages(self) -> Iterable[Language]:
+        """Those of the published model."""
+        return packaged()
+
+    def info(self) -> ServerInfo:
+        """Hardly anything."""
+        return ServerInfo("0", ModelInfo("none", "", ""), ServerLimits(max_streams=self._max_streams))
+
+    def rejected(self, error: BaseException) -> None:
+        """Nobody keeps books."""
+
+    @property
+    def held(self) -> dict[str, int]:
+        """What streams hold of it; all zero at rest."""
+        return {
+            "admitted": self.admission.live,
+            "requests": len(self.engine.live_request_ids),
+            "vad_places": self.vad_loop.open_streams,
+        }
+
+
+@asynccontextmanager
+async def model_free_service(
+    script: Script = echo_script,
+    *,
+    admission: AdmissionOptions = AdmissionOptions(),  # noqa: B008 - frozen
+    options: SessionOptions = SessionOptions(),  # noqa: B008 - frozen
+    max_running_requests: int = 1_000,
+    max_waiting_requests: int = 1_000,
+) -> AsyncIterator[ModelFreeService]:
+    """See ``ModelFreeService``; the last two size its engine."""
+    engine = ForgetfulEngine(
+        script, max_running_requests=max_running_requests, max_waiting_requests=max_waiting_requests
+    )
+    async with VadLoop(EnergyVad(), max_streams=admission.max_streams) as vad_loop:
+        yield ModelFreeService(engine, vad_loop, admission, options)
