@@ -8,6 +8,7 @@ import pytest
 
 from translate_svc.config import ENVIRONMENT_PREFIX, Settings
 from translate_svc.errors import InvalidArgument
+from translate_svc.session.admission import AdmissionOptions
 
 
 def test_flags_win_over_variables_and_both_over_defaults() -> None:
@@ -33,6 +34,10 @@ def test_flags_win_over_variables_and_both_over_defaults() -> None:
         ({"min_silence_ms": 100}, {}, "--min-silence-ms"),
         ({}, {"MAX_UTTERANCE_MS": "31000"}, "TRANSLATE_SVC_MAX_UTTERANCE_MS"),
         ({}, {"DRAIN_GRACE_S": "nan"}, "TRANSLATE_SVC_DRAIN_GRACE_S"),
+        ({}, {"TLS_KEY": "key.pem"}, "TRANSLATE_SVC_TLS_KEY"),
+        ({"tls_certificate": "cert.pem"}, {}, "--tls-certificate"),
+        ({"tls_client_ca": "ca.pem"}, {}, "--tls-client-ca"),
+        ({"ping_timeout_ms": 999}, {}, "--ping-timeout-ms"),
         ({}, {"MAX_STREMS": "5"}, "TRANSLATE_SVC_MAX_STREMS"),
     ],
 )
@@ -50,14 +55,16 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     changed = Settings(
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
-        min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug",
-        admin=False, admin_host="::1", admin_port=8,
+        min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug", log_format="logfmt",
+        step_timeout_s=9.0, admin=False, admin_host="::1", admin_port=8, max_queued_input_total_ms=7,
+        tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k",
+        keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000,
     )  # fmt: skip
     assert all(
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)
     )
     assert changed.address == "[::1]:9"
-    assert changed.admission().max_streams == 3
+    assert changed.admission() == AdmissionOptions(3, max_waiting_requests=9, max_queued_input_ms=7)
     engine = changed.engine(model_tokens=4_096)
     assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
     assert engine.max_source_samples == 144_000

@@ -40,14 +40,28 @@ class Settings:
         max_slots: sequences (utterances times targets) that decode at once.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
+        max_queued_input_total_ms: audio of all streams that waits to be heard; where more does, the next
+            stream is refused likewise.
         max_utterance_ms: longest utterance; a longer one is cut at its quietest frame.
         min_silence_ms: silence that ends an utterance, unless a client says otherwise.
         vad_threshold: probability from which a frame counts as speech, unless a client says otherwise.
+        tls_certificate: PEM file with the server's certificate and those that lead to its authority. Read
+            again when it changes.
+        tls_key: PEM file with its private key; likewise.
+        tls_client_ca: PEM file with the authorities of clients' certificates, without which clients are then
+            refused (mTLS); likewise.
+        api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Likewise.
+        keepalive_time_ms: a client from which nothing comes for so long is pinged.
+        keepalive_timeout_ms: how long its TCP may leave what was sent unacknowledged.
+        ping_timeout_ms: how long it may leave the ping unanswered.
         drain_grace_s: what live streams are given after SIGTERM.
+        step_timeout_s: a step of the engine that takes longer is a hang and ends the process; the first one
+            may take 4 times as long.
         admin: serve metrics and probes over HTTP.
         admin_host: address that the admin port listens on.
         admin_port: 0 takes a free one.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        log_format: ``json`` or ``logfmt`` (``key=value``).
     """
 
     model: str = "starter"
@@ -61,14 +75,24 @@ class Settings:
     max_slots: int = 16
     max_slot_tokens: int = 256
     max_waiting_requests: int = 64
+    max_queued_input_total_ms: int = 120_000
     max_utterance_ms: int = 15_000
     min_silence_ms: int = 500
     vad_threshold: float = 0.5
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    api_keys: str = ""
+    keepalive_time_ms: int = 20_000
+    keepalive_timeout_ms: int = 10_000
+    ping_timeout_ms: int = 10_000
     drain_grace_s: float = 20.0
+    step_timeout_s: float = 30.0
     admin: bool = True
     admin_host: str = "127.0.0.1"
     admin_port: int = 9090
     log_level: str = "info"
+    log_format: str = "json"
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -80,12 +104,26 @@ class Settings:
             ("max_slots", 1, 4_096),
             ("max_slot_tokens", PROMPT_TOKENS + 1, 4_096),
             ("max_waiting_requests", 1, 100_000),
+            ("max_queued_input_total_ms", 1, 86_400_000),
+            ("keepalive_time_ms", 1_000, 7_200_000),
+            ("keepalive_timeout_ms", 1_000, 7_200_000),
+            ("ping_timeout_ms", 1_000, 7_200_000),
             ("drain_grace_s", 0, 86_400),
+            ("step_timeout_s", 0.1, 3_600),
         ):
             if not low <= getattr(self, name) <= high:
                 raise OutOfRange(f"must be {low} to {high}", field=name)
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise InvalidArgument("must be debug, info, warning or error", field="log_level")
+        for name, needed in (
+            ("tls_certificate", "tls_key"),
+            ("tls_key", "tls_certificate"),
+            ("tls_client_ca", "tls_certificate"),
+        ):
+            if getattr(self, name) and not getattr(self, needed):
+                raise InvalidArgument(f"needs {needed}", field=name)
+        if self.log_format not in ("json", "logfmt"):
+            raise InvalidArgument("must be json or logfmt", field="log_format")
         self.vad()
 
     @classmethod
@@ -121,7 +159,11 @@ class Settings:
 
     def admission(self) -> AdmissionOptions:
         """For ``session.admission``."""
-        return AdmissionOptions(max_streams=self.max_streams)
+        return AdmissionOptions(
+            max_streams=self.max_streams,
+            max_waiting_requests=self.max_waiting_requests,
+            max_queued_input_ms=self.max_queued_input_total_ms,
+        )
 
     def vad(self) -> VadOptions:
         """For ``vad``. Raises ``OutOfRange`` naming the field of these settings."""

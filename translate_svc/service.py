@@ -10,18 +10,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc import languages
+from translate_svc.assembly import Assembly, assemble
 from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.models.identity import find_checkpoint, read_identity
-from translate_svc.session.admission import Admission, AdmissionSlot
+from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotParts
@@ -32,32 +30,21 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
     AudioClip,
-    ModelInfo,
     ServerInfo,
     ServerLimits,
     ServerLoad,
     StreamConfig,
     TranslateCall,
 )
+from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from translate_svc.engine.async_engine import AsyncEngine
-    from translate_svc.engine.plan import StepReport
     from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.models.description import Capabilities
-    from translate_svc.vad.frame_vad import FrameVad
+    from translate_svc.stream_record import StreamRecord
+    from translate_svc.telemetry import Tracing
 
 _STOP_DEADLINE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Heavy:
-    """What takes seconds to build, off the event loop."""
-
-    engine: AsyncEngine
-    vad: FrameVad
-    capabilities: Capabilities
-    model: ModelInfo
 
 
 class Service:
@@ -66,13 +53,21 @@ class Service:
     ``healthy`` turns False for good when the engine is lost; the process is then to be restarted.
     """
 
-    def __init__(self, settings: Settings, heavy: _Heavy, vad_loop: VadLoop, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        heavy: Assembly,
+        vad_loop: VadLoop,
+        metrics: Metrics,
+        tracing: Tracing | None,
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._tracing = tracing
         self._engine = heavy.engine
         self._model = heavy.model
         self._vad_loop = vad_loop
-        self._admission = Admission(settings.admission())
+        self._admission = Admission(settings.admission(), self._backlog)
         self._session_options = settings.session()
         self._languages = language_table(heavy.capabilities)
         self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
@@ -89,13 +84,15 @@ class Service:
         *,
         on_fatal: Callable[[BaseException], None] | None = None,
         metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
     ) -> AsyncIterator[Service]:
         """Builds everything, and takes it down again on leaving; sessions still open are dropped.
 
         Args:
             settings: the operator's.
-            on_fatal: called on this event loop when the engine is lost.
+            on_fatal: called on this event loop when the engine is lost, be it that its thread hangs.
             metrics: where to count; by default nobody asks.
+            tracing: where to export spans.
 
         Raises:
             CheckpointError: the model directory is missing, torn or foreign. Names the file.
@@ -105,18 +102,21 @@ class Service:
         from translate_svc.metrics import Metrics
 
         metrics = metrics or Metrics()
-        heavy = await asyncio.to_thread(_build, settings, on_fatal, metrics)
+        heavy = await asyncio.to_thread(assemble, settings, metrics, on_fatal)
         async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
             heavy.engine.start()
+            watchdog = asyncio.create_task(Watchdog(heavy.engine, settings.step_timeout_s).run())
             try:
-                service = cls(settings, heavy, vad_loop, metrics)
+                service = cls(settings, heavy, vad_loop, metrics, tracing)
                 metrics.watch(service.snapshot)
                 try:
                     yield service
                 finally:
                     await service._drop_sessions()
             finally:
-                await heavy.engine.stop(drain=False, deadline_s=_STOP_DEADLINE_S)
+                watchdog.cancel()
+                # a lost engine has nothing to finish, and its thread may never come back
+                await heavy.engine.stop(drain=False, deadline_s=0 if heavy.engine.lost else _STOP_DEADLINE_S)
 
     @property
     def healthy(self) -> bool:
@@ -149,23 +149,28 @@ class Service:
         await asyncio.gather(*(session.cancel() for session in self._sessions))
 
     def open_session(self, config: StreamConfig, tenant: str) -> Session:
-        """Admits a stream and starts it. ``tenant`` names the caller for admission.
+        """Admits a stream and starts it. ``tenant`` names the caller in the log.
 
         Raises:
             InvalidArgument: a setting is wrong. Names the field.
             OutOfRange: past a limit. Names the field.
             Unsupported: part of the contract that is not served yet. Names the field.
-            ResourceExhausted: all streams are taken.
+            ResourceExhausted: a limit of admission is reached; says when to try again.
             Unavailable: draining, or the engine is lost.
         """
-        del tenant  # one class of callers so far
         self._check_open()
         config, negotiated = self._negotiator.negotiate(config)
         with self._admitted() as slot:
+            session_id = uuid.uuid4().hex
             parts = SessionParts(
-                self._engine, self._vad_loop.open_stream(), self._negotiator, self._session_options, slot
+                self._engine,
+                self._vad_loop.open_stream(),
+                self._negotiator,
+                self._session_options,
+                slot,
+                self._record("stream", session_id, tenant),
             )
-            session = Session(uuid.uuid4().hex, config, negotiated, parts)
+            session = Session(session_id, config, negotiated, parts)
         self._remember(session)
         return session
 
@@ -176,23 +181,41 @@ class Service:
             InvalidArgument: something is wrong with what is asked for. Names the field.
             OutOfRange: past a limit. Names the field.
             Unsupported: a format that is not served. Names the field.
-            ResourceExhausted: all streams are taken.
+            ResourceExhausted: a limit of admission is reached; says when to try again.
             Unavailable: draining, or the engine is lost.
         """
-        del tenant
         self._check_open()
         call, negotiated = self._calls.negotiate(call)
         with self._admitted() as slot:
             judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
             vad_stream = self._vad_loop.open_stream() if judged else None
-            parts = OneShotParts(self._engine, self._session_options, slot, vad_stream)
-            one_shot = OneShot(uuid.uuid4().hex, call, negotiated, parts)
+            call_id = uuid.uuid4().hex
+            record = self._record("call", call_id, tenant)
+            parts = OneShotParts(self._engine, self._session_options, slot, vad_stream, record)
+            one_shot = OneShot(call_id, call, negotiated, parts)
         self._remember(one_shot)
         return one_shot
 
     def _check_open(self) -> None:
         if reason := self.closed_because:
             raise Unavailable(reason)
+
+    def _backlog(self) -> Backlog:
+        """Silence, of which one message may make an hour, counts no more than a stream may queue."""
+        limit_ms = self._session_options.max_queued_input_ms
+        sessions = (each for each in self._sessions if isinstance(each, Session))
+        queued_ms = sum(min(round(each.queued_s * 1000), limit_ms) for each in sessions)
+        return Backlog(self._engine.waiting_requests, queued_ms)
+
+    def rejected(self, error: BaseException) -> None:
+        """Counts a stream or call that ``error`` has kept out, be it the service's or the transport's."""
+        self._metrics.reject(error)
+
+    def _record(self, kind: str, session_id: str, tenant: str) -> StreamRecord:
+        from translate_svc.stream_record import StreamRecord
+
+        trace = None if self._tracing is None else self._tracing.stream(session_id)
+        return StreamRecord(kind, session_id, tenant, self._metrics, trace)
 
     @contextmanager
     def _admitted(self) -> Iterator[AdmissionSlot]:
@@ -222,6 +245,10 @@ class Service:
             max_clip_bytes=self._session_options.max_clip_bytes,
             max_text_characters=self._session_options.max_text_characters,
             max_unacknowledged=self._session_options.max_unacknowledged,
+            max_queued_input_ms=self._session_options.max_queued_input_ms,
+            max_queued_input_total_ms=self._settings.max_queued_input_total_ms,
+            max_waiting_requests=self._settings.max_waiting_requests,
+            max_live_requests=self._engine.max_live_requests,
             input_encodings=served_encodings(),
             output_encodings=served_encodings(),
         )
@@ -240,7 +267,7 @@ class Service:
             requests_live=engine.live_requests,
             slots_busy=engine.busy_slots,
             slots=engine.slots,
-            queued_audio_s=sum(each.queued_s for each in self._sessions if isinstance(each, Session)),
+            queued_audio_s=self._backlog().queued_input_ms / 1000,
             streams_admitted=self._admission.admitted,
             engine_steps=totals.steps,
             text_tokens=totals.text_tokens,
@@ -284,44 +311,3 @@ def language_table(capabilities: Capabilities) -> LanguageTable:
         ],
         speaker_ids=capabilities.speaker_ids,
     )
-
-
-def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:
-    identity = read_identity(folder)
-    return ModelInfo(identity.name, identity.revision, identity.license, device, dtype)
-
-
-def _build(settings: Settings, on_fatal: Callable[[BaseException], None] | None, metrics: Metrics) -> _Heavy:
-    from translate_svc.engine.async_engine import AsyncEngine
-    from translate_svc.engine.core import EngineCore
-    from translate_svc.engine.model_runner import ModelRunner
-    from translate_svc.engine.scheduler import Scheduler
-    from translate_svc.models.checkpoint import Checkpoint
-    from translate_svc.models.placement import resolve_placement
-    from translate_svc.models.tokenizer import Tokenizer
-    from translate_svc.vad.silero import SileroVad
-
-    placement = resolve_placement(settings.device, settings.dtype)
-    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
-    capabilities = checkpoint.capabilities()
-    limits = settings.engine(model_tokens=capabilities.max_text_positions)
-    runner = ModelRunner(
-        checkpoint,
-        max_slots=limits.max_slots,
-        max_source_samples=limits.max_source_samples,
-        max_source_tokens=limits.max_source_tokens,
-        max_tokens=limits.max_slot_tokens,
-        device=placement.device,
-        dtype=placement.dtype,
-    )
-    tokenizer = Tokenizer.from_pretrained(
-        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
-    )
-
-    def on_step(report: StepReport) -> None:
-        batch_sizes = ((each.stage, each.batch_size) for each in report.stages)
-        metrics.take_step(report.duration_s, batch_sizes)
-
-    core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)
-    model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
-    return _Heavy(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)

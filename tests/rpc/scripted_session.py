@@ -180,6 +180,7 @@ class ScriptedService:
         self.answers: list[ScriptedAnswer] = []
         self.on_answer: Callable[[ScriptedAnswer], None] = lambda answer: None
         self.refusal: Exception | None = None
+        self.rejections: list[BaseException] = []
         self._opened = asyncio.Condition()
 
     def open_session(self, config: StreamConfig, tenant: str) -> ScriptedSession:
@@ -195,6 +196,9 @@ class ScriptedService:
         self.on_answer(answer)
         self.answers.append(answer)
         return answer
+
+    def rejected(self, error: BaseException) -> None:
+        self.rejections.append(error)
 
     def languages(self) -> Iterable[Language]:
         return [language for language in packaged() if language.code in ("spa", "eng")]

@@ -18,7 +18,7 @@ from translate_svc.engine.request import Deliver, EngineEvent, Request, RequestF
 from translate_svc.engine.retry_estimate import RetryEstimate
 from translate_svc.engine.totals import Totals
 from translate_svc.engine.validation import Abilities, validate
-from translate_svc.errors import ResourceExhausted
+from translate_svc.errors import EngineError, ResourceExhausted
 
 _log = logging.getLogger(__name__)
 
@@ -83,10 +83,31 @@ class AsyncEngine:
         """A fatal error has happened: only a new process helps."""
         return self._fatal
 
+    def abandon(self, reason: str) -> None:
+        """Gives the engine up for lost, because its thread does not return from a step. On the loop.
+
+        Every request ends as FAILED; whatever the thread may yet make is dropped.
+        """
+        if not self._fatal:
+            self._fatal = True
+            self._mailbox.stop(drain=False)
+            _log.critical("the engine is given up: %s", reason)
+            self._end_fatally(EngineError(reason))
+
+    @property
+    def steps(self) -> int:
+        """Steps finished so far."""
+        return self.totals.steps
+
     @property
     def live_requests(self) -> int:
         """Requests taken whose last event has not been delivered."""
         return len(self._delivery)
+
+    @property
+    def max_live_requests(self) -> int:
+        """At so many requests taken the engine refuses."""
+        return self._limits.max_live_requests
 
     @property
     def waiting_requests(self) -> int:

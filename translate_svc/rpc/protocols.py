@@ -57,6 +57,9 @@ class Service(Protocol):
             InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable: it is not admitted.
         """
 
+    def rejected(self, error: BaseException) -> None:
+        """A stream or call is kept out by ``error``, be it the service's own or the transport's."""
+
     def languages(self) -> Iterable[Language]:
         """What the loaded checkpoint can do."""
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.authentication import AuthenticationInterceptor
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Service
 from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
+from translate_svc.rpc.trace_context import TraceContextInterceptor
+from translate_svc.session.auth import ApiKeys
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 
@@ -27,18 +31,26 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
         ("grpc.absolute_max_metadata_size", 16 * 1024),
         # Two servers on one port would share its connections at random.
         ("grpc.so_reuseport", 0),
-        # A small fixed window: back-pressure reaches the client after 64 KiB, not after megabytes.
-        ("grpc.http2.lookahead_bytes", 64 * 1024),
+        # A small fixed window: back-pressure reaches the client early, not after megabytes.
+        ("grpc.http2.lookahead_bytes", options.stream_buffer_bytes),
         ("grpc.http2.bdp_probe", 0),
-        # A frozen peer is found in 20 + 10 s; keepalive_timeout alone does not find it.
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.ping_timeout_ms", 10_000),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_time_ms", options.keepalive_time_ms),
+        ("grpc.keepalive_timeout_ms", options.keepalive_timeout_ms),
+        ("grpc.http2.ping_timeout_ms", options.ping_timeout_ms),
+        ("grpc.http2.min_ping_interval_without_data_ms", options.keepalive_time_ms // 2),
         ("grpc.http2.max_ping_strikes", 2),
         ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.server_handshake_timeout_ms", 10_000),
+        # no max_connection_age: it closes live streams, and no client is told before
     ]
+
+
+def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | None) -> None:
+    """Raises InvalidArgument where what is said would leave this machine in plaintext, unasked for."""
+    if credentials is None and not options.insecure and not is_local(options.address):
+        raise InvalidArgument(
+            "is not loopback: give credentials, or insecure=True to serve plaintext", field="address"
+        )
 
 
 class RpcServer:
@@ -53,18 +65,18 @@ class RpcServer:
         service: Service,
         options: RpcOptions = RpcOptions(),  # noqa: B008 - frozen
         credentials: grpc.ServerCredentials | None = None,
+        keys: ApiKeys | None = None,
     ) -> None:
-        if credentials is None and not options.insecure and not _is_local(options.address):
-            raise InvalidArgument(
-                "is not loopback: give credentials, or insecure=True to serve plaintext", field="address"
-            )
+        """With ``keys`` every call has to bring one; see ``AuthenticationInterceptor``."""
+        refuse_plaintext(options, credentials)
         self._options = options
         self._credentials = credentials
         self._servicer = SpeechTranslationServicer(service, options)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
-        self._server = grpc.aio.server(
-            interceptors=[ErrorInterceptor(SERVICE_NAME, options)], options=channel_options(options)
-        )
+        interceptors: list[Any] = [TraceContextInterceptor(), ErrorInterceptor(SERVICE_NAME, options)]
+        if keys is not None:
+            interceptors.insert(0, AuthenticationInterceptor(keys, options, service.rejected))
+        self._server = grpc.aio.server(interceptors=interceptors, options=channel_options(options))
         add_servicer: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
         add_servicer(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -112,17 +124,18 @@ class RpcServer:
             await self._health.set(name, status)
 
     async def stop(self, grace_s: float) -> None:
-        """Drains for up to ``grace_s``, then ends what is left. Idempotent.
+        """Drains for up to ``grace_s``, then ends what is left. Idempotent; a shorter grace hastens.
 
         Health turns NOT_SERVING, new streams are refused with UNAVAILABLE, open ones get ``go_away`` and may
-        end by themselves. The listener closes only after that: gRPC's own ``stop`` would refuse connections
-        at once, and is not graceful for calls that are aborted (grpc#37239).
+        end by themselves. Those that do not are no longer heard ``RpcOptions.drain_finish_s`` before the end:
+        what they had begun is finished and delivered, and then they fail with UNAVAILABLE. The listener
+        closes only after that: gRPC's own ``stop`` would refuse connections at once, and is not graceful for
+        calls that are aborted (grpc#37239).
         """
         await self._health.enter_graceful_shutdown()
-        # past the grace each stream fails by itself; what it may wait for then has its own deadlines
-        slack_s = (
-            self._options.write_timeout_s + self._options.abort_timeout_s + self._options.cancel_timeout_s
-        )
+        # past the grace each stream fails by itself; what it may wait for then has its own deadlines: the
+        # response that is on its way, the status behind it, and its session
+        slack_s = 2 * self._options.abort_timeout_s + self._options.cancel_timeout_s
         try:
             async with asyncio.timeout(grace_s + slack_s):
                 await self._servicer.drain(grace_s)
@@ -142,16 +155,3 @@ class RpcServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop(0)
-
-
-def _is_local(address: str) -> bool:
-    """Whether plaintext on ``address`` stays on this machine."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument, Unavailable
-from translate_svc.rpc.live_call import Context, LiveCall
+from translate_svc.errors import InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.rpc.authentication import tenant
+from translate_svc.rpc.live_call import DRAINING, Context, LiveCall
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Service
 from translate_svc.rpc.stream import LiveStream, read_request
@@ -17,9 +19,6 @@ from translate_svc.types import StreamConfig, UtteranceDone
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
-
-TENANT = "anonymous"
-"""Whose stream it is, as long as nobody has to say who he is."""
 
 
 class SpeechTranslationServicer:
@@ -32,6 +31,7 @@ class SpeechTranslationServicer:
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
+        self._unopened = 0
 
     @property
     def live_streams(self) -> int:
@@ -40,20 +40,18 @@ class SpeechTranslationServicer:
 
     async def StreamingTranslate(self, request_iterator: AsyncIterator[Any], context: Context) -> None:  # noqa: N802
         """Opens a session with the first message and carries the stream until it ends."""
-        request = await read_request(context, self._options.config_timeout_s)
-        if request is None:
-            raise InvalidArgument("the stream ended before it came", field="config")
-        config = wire.decode_request(request)
-        if not isinstance(config, StreamConfig):
-            raise InvalidArgument("must be the first message", field="config")
-        self._refuse_when_draining()
-        await self._run(LiveStream(context, self._service.open_session(config, TENANT), self._options))
+        with self._refusals_told():
+            config = await self._read_config(context)
+            self._refuse_when_draining()
+            session = self._service.open_session(config, tenant())
+        await self._run(LiveStream(context, session, self._options))
 
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> None:  # noqa: N802
         """Translates one text or one clip."""
-        call = wire.decode_translate_request(request)
-        self._refuse_when_draining()
-        answer = self._service.translate(call, TENANT)
+        with self._refusals_told():
+            call = wire.decode_translate_request(request)
+            self._refuse_when_draining()
+            answer = self._service.translate(call, tenant())
         encode = wire.encode_translate_response
         await self._run(LiveCall(context, answer, self._options, encode=encode, last=UtteranceDone))
 
@@ -66,24 +64,52 @@ class SpeechTranslationServicer:
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context
     ) -> pb.GetServerInfoResponse:
-        """Version, model and limits, with the transport's own limit filled in."""
+        """Version, model and limits, with the transport's own limits filled in."""
         info = self._service.info()
-        limits = replace(info.limits, max_message_bytes=self._options.max_message_bytes)
+        limits = replace(
+            info.limits,
+            max_message_bytes=self._options.max_message_bytes,
+            max_buffered_bytes=self._options.stream_buffer_bytes,
+        )
         return wire.encode_info(replace(info, limits=limits))
 
     async def drain(self, grace_s: float) -> None:
         """Refuses new streams and calls, sends ``go_away`` on open streams, and returns when all are gone.
 
-        What is still open after ``grace_s`` fails with UNAVAILABLE.
+        What is still open after ``grace_s`` fails with UNAVAILABLE. Called again, the earlier end counts.
         """
         self._draining = True
         for call in tuple(self._calls):
             call.go_away(grace_s)
         await self._empty.wait()
 
+    async def _read_config(self, context: Context) -> StreamConfig:
+        if self._unopened >= self._options.max_unopened_streams:
+            raise ResourceExhausted(f"{self._unopened} streams are being opened")
+        self._unopened += 1
+        try:
+            request = await read_request(context, self._options.config_timeout_s)
+        finally:
+            self._unopened -= 1
+        if request is None:
+            raise InvalidArgument("the stream ended before it came", field="config")
+        config = wire.decode_request(request)
+        if not isinstance(config, StreamConfig):
+            raise InvalidArgument("must be the first message", field="config")
+        return config
+
+    @contextmanager
+    def _refusals_told(self) -> Iterator[None]:
+        """Around an admission: the service counts who is not let in, whoever refuses him."""
+        try:
+            yield
+        except Exception as error:
+            self._service.rejected(error)
+            raise
+
     def _refuse_when_draining(self) -> None:
         if self._draining:
-            raise Unavailable("the server is draining")
+            raise Unavailable(DRAINING)
 
     async def _run(self, call: LiveCall) -> None:
         """Carries an admitted call to its end. Nothing may be awaited between its admission and here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import traceback
 from typing import Any, NoReturn
 
 import grpc
@@ -22,9 +21,11 @@ from translate_svc.errors import (
     ResourceExhausted,
     StreamTimeout,
     TranslateSvcError,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
+from translate_svc.tracebacks import anonymous_traceback
 
 DOMAIN = "translate_svc"
 """``google.rpc.ErrorInfo.domain`` of every status that this package makes."""
@@ -37,6 +38,7 @@ _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
     (OutOfRange, grpc.StatusCode.OUT_OF_RANGE, "OUT_OF_RANGE"),
     (InvalidArgument, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
     (Unsupported, grpc.StatusCode.UNIMPLEMENTED, "UNSUPPORTED"),
+    (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),
     (ResourceExhausted, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (Unavailable, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
     (DeviceLost, grpc.StatusCode.UNAVAILABLE, "DEVICE_LOST"),
@@ -64,7 +66,7 @@ def status_of(error: BaseException) -> status_pb2.Status:
         if isinstance(error, kind):
             return _status(code, str(error), _details(error, reason))
     incident_id = secrets.token_hex(8)
-    _log.error("incident %s: %s", incident_id, _anonymous_traceback(error))
+    _log.error("incident %s: %s", incident_id, anonymous_traceback(error))
     info = error_details_pb2.ErrorInfo(
         reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id}
     )
@@ -115,17 +117,3 @@ def _status(code: grpc.StatusCode, message: str, details: list[Message]) -> stat
         packed.Pack(detail)
         status.details.append(packed)
     return status
-
-
-def _anonymous_traceback(error: BaseException) -> str:
-    """The types of an exception and of its causes, and the lines that raised them; no messages."""
-    parts: list[str] = []
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        kind = type(current)
-        frames = "".join(traceback.format_tb(current.__traceback__))
-        parts.append(f"{kind.__module__}.{kind.__qualname__}\n{frames}")
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return "caused by ".join(parts)

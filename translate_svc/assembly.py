@@ -1,0 +1,81 @@
+"""Puts together what takes seconds to build: model, engine, voice activity detector.
+
+Importing this file is cheap; the heavy half is imported when it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from translate_svc.config import Settings
+from translate_svc.models.identity import find_checkpoint, read_identity
+from translate_svc.types import ModelInfo
+
+if TYPE_CHECKING:
+    from translate_svc.engine.async_engine import AsyncEngine
+    from translate_svc.engine.plan import StepReport
+    from translate_svc.metrics import Metrics
+    from translate_svc.models.description import Capabilities
+    from translate_svc.vad.frame_vad import FrameVad
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything heavy, not started yet."""
+
+    engine: AsyncEngine
+    vad: FrameVad
+    capabilities: Capabilities
+    model: ModelInfo
+
+
+def assemble(
+    settings: Settings, metrics: Metrics, on_fatal: Callable[[BaseException], None] | None
+) -> Assembly:
+    """Loads the model and builds the rest around it; call it off the event loop.
+
+    Raises:
+        CheckpointError: the model directory is missing, torn or foreign. Names the file.
+        InvalidArgument: a setting does not fit this machine or the model. Names the field.
+    """
+    from translate_svc.engine.async_engine import AsyncEngine
+    from translate_svc.engine.core import EngineCore
+    from translate_svc.engine.model_runner import ModelRunner
+    from translate_svc.engine.scheduler import Scheduler
+    from translate_svc.models.checkpoint import Checkpoint
+    from translate_svc.models.placement import resolve_placement
+    from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.vad.silero import SileroVad
+
+    placement = resolve_placement(settings.device, settings.dtype)
+    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    capabilities = checkpoint.capabilities()
+    limits = settings.engine(model_tokens=capabilities.max_text_positions)
+    runner = ModelRunner(
+        checkpoint,
+        max_slots=limits.max_slots,
+        max_source_samples=limits.max_source_samples,
+        max_source_tokens=limits.max_source_tokens,
+        max_tokens=limits.max_slot_tokens,
+        device=placement.device,
+        dtype=placement.dtype,
+    )
+    tokenizer = Tokenizer.from_pretrained(
+        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
+    )
+
+    def on_step(report: StepReport) -> None:
+        batch_sizes = ((each.stage, each.batch_size) for each in report.stages)
+        metrics.take_step(report.duration_s, batch_sizes)
+
+    core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)
+    model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
+    return Assembly(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)
+
+
+def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:
+    identity = read_identity(folder)
+    return ModelInfo(identity.name, identity.revision, identity.license, device, dtype)
