@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -87,20 +88,21 @@ async def test_what_leaves_towards_a_reader_who_stops_is_one_window() -> None:
 
 
 def eloquent(sent: Request) -> ScriptedRequest:
-    """Three seconds of speech in one piece."""
-    said = ScriptedSequence(piece_units=(150,), piece_interval_s=0.0)
+    """Five seconds of speech in one piece."""
+    said = ScriptedSequence(piece_units=(250,), piece_interval_s=0.0)
     return ScriptedRequest(tuple(said for _ in sent.sequences), encode_s=0.0)
 
 
-async def test_a_slow_reader_that_lives_is_paced_and_gets_everything() -> None:
+async def test_a_slow_reader_that_lives_is_paced_and_gets_everything(tmp_path: Path) -> None:
     """One engine's piece takes seconds on this line, many times what a reader gets who takes nothing."""
+    socket = tmp_path / "socket"
     patience_s = 0.8
     output = AudioFormat(Encoding.PCM_F32LE, 48_000)
-    speech_bytes = 3 * 48_000 * 4
+    speech_bytes = 5 * 48_000 * 4
     async with (
         model_free_service(eloquent) as service,
-        RpcServer(service, RpcOptions(write_timeout_s=patience_s)) as server,
-        throttled_proxy(server.port, down_bytes_per_s=256 * 1024) as target,
+        RpcServer(service, RpcOptions(f"unix:{socket}", write_timeout_s=patience_s)),
+        throttled_proxy(socket, down_bytes_per_s=384 * 1024) as target,
         AsyncClient(target) as client,
         client.stream(targets=["spa"], sample_rate_hz=RATE_HZ, output=output) as stream,
     ):
@@ -115,14 +117,15 @@ async def test_a_slow_reader_that_lives_is_paced_and_gets_everything() -> None:
     assert took_s > 2 * patience_s, "the line was slow"
 
 
-async def test_a_reader_who_takes_nothing_is_let_go_and_leaves_nothing() -> None:
+async def test_a_reader_who_takes_nothing_is_let_go_and_leaves_nothing(tmp_path: Path) -> None:
     """The same, and the line stands still."""
-    options = RpcOptions(write_timeout_s=0.5, abort_timeout_s=0.2)
+    socket = tmp_path / "socket"
+    options = RpcOptions(f"unix:{socket}", write_timeout_s=0.5, abort_timeout_s=0.2)
     output = AudioFormat(Encoding.PCM_F32LE, 48_000)
     async with (
         model_free_service(eloquent) as service,
         RpcServer(service, options) as server,
-        throttled_proxy(server.port, down_bytes_per_s=2_000) as target,
+        throttled_proxy(socket, down_bytes_per_s=2_000) as target,
         AsyncClient(target) as client,
         client.stream(targets=["spa"], sample_rate_hz=RATE_HZ, output=output) as stream,
     ):

@@ -1,30 +1,28 @@
-"""A slow line: TCP between client and server at so many bytes a second."""
+"""A slow line between client and server: so many bytes a second."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 _SLICE_S = 0.02
-_SOCKET_BUFFER_BYTES = 4_096
-"""Else the kernel holds megabytes, and the line is slow only behind them."""
+_BUFFER_BYTES = 4_096
 
 
 @asynccontextmanager
-async def throttled_proxy(port: int, *, down_bytes_per_s: int) -> AsyncIterator[str]:
-    """The address of a proxy to ``port``; what the server sends passes at ``down_bytes_per_s``."""
+async def throttled_proxy(path: Path, *, down_bytes_per_s: int) -> AsyncIterator[str]:
+    """The address of a proxy to the Unix socket ``path``; the server's bytes pass at ``down_bytes_per_s``.
+
+    Of a TCP socket on loopback the kernel takes megabytes at once, and the line is slow only behind them.
+    """
     pumps: set[asyncio.Task[None]] = set()
     writers: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        raw = socket.socket()
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_BYTES)
-        raw.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-        from_server, to_server = await asyncio.open_connection(sock=raw, limit=_SOCKET_BUFFER_BYTES)
+        from_server, to_server = await asyncio.open_unix_connection(path, limit=_BUFFER_BYTES)
         writers.extend((writer, to_server))
         for pump in (_pump(reader, to_server, None), _pump(from_server, writer, down_bytes_per_s)):
             pumps.add(asyncio.create_task(pump))

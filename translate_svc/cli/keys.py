@@ -36,5 +36,8 @@ def new(
     if file is None:
         print(line)
         return
-    with file.open("a", encoding="utf-8") as lines:
+    with file.open("a+", encoding="utf-8") as lines:
+        lines.seek(0)
+        if not (lines.read() or "\n").endswith("\n"):
+            print(file=lines)
         print(line, file=lines)

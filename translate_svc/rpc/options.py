@@ -35,8 +35,8 @@ class RpcOptions:
             then; this bounds those that it has not seen yet.
         stream_buffer_bytes: what the transport takes of a stream, or of a request, that nobody reads; then
             the sender waits. It is the window of HTTP/2, which else grows until it holds minutes of speech.
-        keepalive_time_ms: a peer from which nothing comes for so long is pinged. Clients may ping us twice as
-            often; those that ping more are disconnected.
+        keepalive_time_ms: a peer from which nothing comes for so long is pinged. Clients may ping twice as
+            often; gRPC disconnects those that ping more, if they say nothing else.
         keepalive_timeout_ms: then, how long TCP may leave what we sent unacknowledged.
         ping_timeout_ms: how long a peer may leave a ping unanswered. A process that is frozen is noticed by
             this alone: its kernel goes on to acknowledge.

@@ -1,0 +1,83 @@
+"""TLS and API keys from the command line, both ends real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import Authority
+from tests.cli.conftest import Command
+from tests.cli.process import STARTER, serving
+from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
+from translate_svc.errors import Unauthenticated
+from translate_svc.session.auth import ApiKeys
+
+
+def test_a_key_is_made_and_its_line_admits_it(command: Command, tmp_path: Path) -> None:
+    code, output, error = command("keys", "new", "alice")
+    assert (code, error) == (0, "")
+    key, line = output.splitlines()
+    assert line.startswith("alice:")
+    file = tmp_path / "keys"
+    file.write_text(line)
+    code, output, _ = command("keys", "new", "bob", "--file", str(file))
+    assert code == 0, "the line before had no end"
+    keys = ApiKeys(file)
+    assert keys.authenticate(key) == "alice"
+    assert keys.authenticate(output.strip()) == "bob"
+
+
+def test_a_name_that_is_none_makes_no_key(command: Command) -> None:
+    code, output, error = command("keys", "new", "Alice:")
+    assert (code, output) == (1, "")
+    assert error.startswith("translate-svc: name: must be")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--tls-certificate", "{ca}"), "--tls-certificate: needs tls_key"),
+        (("--tls-client-ca", "{ca}"), "--tls-client-ca: needs tls_certificate"),
+        (("--tls-certificate", "{certificate}", "--tls-key", "missing"), "tls_key: cannot be read"),
+        (("--tls-certificate", "{key}", "--tls-key", "{key}"), "tls_certificate: holds no PEM certificate"),
+        (("--tls-certificate", "{ca}", "--tls-key", "{key}"), "tls_key: does not belong to tls_certificate"),
+        (("--api-keys", "missing"), "api_keys: cannot be read"),
+        (("--api-keys", "{ca}"), "api_keys: line 1 is not NAME:SHA256"),
+        (("--host", "0.0.0.0", "--api-keys", "{keys}"), "address: is not loopback"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_model_is_loaded(
+    command: Command, tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    authority = Authority(tmp_path)
+    server = authority.issue("server")
+    keys = tmp_path / "keys"
+    keys.write_text("alice:" + "a" * 64)
+    names = {"ca": authority.ca, "certificate": server.certificate, "key": server.key, "keys": keys}
+    given = [flag.format(**names) for flag in flags]
+    code, output, error = command("serve", "--model", "no-such-model", *given)
+    assert (code, output) == (1, "")
+    assert error.splitlines()[-1].startswith(f"translate-svc: {said}")
+
+
+async def test_with_certificate_and_key_one_is_let_in_from_anywhere(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    server, caller = authority.issue("server"), authority.issue("caller", "caller")
+    key_file = tmp_path / "keys"
+    from translate_svc.session.auth import key_line, new_key
+
+    key = new_key()
+    key_file.write_text(key_line("alice", key))
+    async with serving(
+        *("--model", STARTER, "--host", "0.0.0.0", "--api-keys", str(key_file)),
+        *("--tls-certificate", str(server.certificate), "--tls-key", str(server.key)),
+        *("--tls-client-ca", str(authority.ca)),
+    ) as (_, address):
+        target = address.replace("0.0.0.0", "127.0.0.1")
+        credentials = tls_credentials(ca=authority.ca, certificate=caller.certificate, key=caller.key)
+        async with AsyncClient(target, ClientOptions(credentials=credentials, api_key=key)) as client:
+            assert (await client.info()).model.name == "starter"
+        async with AsyncClient(target, ClientOptions(credentials=credentials)) as client:
+            with pytest.raises(Unauthenticated):
+                await client.info()
