@@ -16,6 +16,7 @@ from translate_svc.types import (
     AudioInput,
     Encoding,
     EndInput,
+    GuardSettings,
     Inspect,
     Samples,
     Segmentation,
@@ -32,6 +33,7 @@ from translate_svc.types import (
 
 _FORMAT = AudioFormat(Encoding.PCM_F32LE, INTERNAL_SAMPLE_RATE_HZ)
 _CHUNK_SAMPLES = 1_600
+_NO_GUARDS = GuardSettings(voice_gate=False, repetition_stop=False, length_stop=False, script_check=False)
 CONCURRENT_STREAMS = 8
 
 
@@ -49,12 +51,13 @@ class Heard:
 def settings_for(
     source: str, target: str, *, transcript: bool = False, speech: bool = False, manual: bool = True
 ) -> StreamSettings:
-    """One target; with ``manual`` the whole clip is one utterance, else the VAD cuts it."""
+    """One target; with ``manual`` the whole clip is one utterance and no guard acts: the model alone."""
     return StreamSettings(
         targets=(TargetSettings(target, speech=speech),),
         source_language=source,
         include=frozenset({Inspect.TRANSCRIPT}) if transcript else frozenset(),
         segmentation=Segmentation.MANUAL if manual else Segmentation.VAD,
+        guards=_NO_GUARDS if manual else GuardSettings(),
     )
 
 

@@ -29,13 +29,16 @@ async function send(call, clip, settings) {
   call.end();
 }
 
-/** One line for a person; nothing for what a person need not see. */
-function line(response) {
+/** One line for a person; nothing for what a person need not see. `texts` keeps what is still growing. */
+function line(response, texts) {
   const event = response[response.event];
   switch (response.event) {
     case 'transcript':
-    case 'translation':
-      return event.delta && `${event.language}  ${event.delta.trim()}`;
+    case 'translation': {
+      const key = `${event.utterance_id} ${event.language}`;
+      texts.set(key, (texts.get(key) ?? '') + event.delta);
+      return event.final && `${event.language}  ${texts.get(key).trim()}`;
+    }
     case 'utterance_done':
       return `utterance ${event.utterance_id}: ${event.status}, ${event.usage.speech_ms} ms of speech`;
     case 'warning':
@@ -70,10 +73,11 @@ async function main() {
   const sending = send(call, clip, settings).catch(() => {});
   const responses = [];
   const speech = [];
+  const texts = new Map();
   for await (const response of call) {
     responses.push(response);
     if (response.event === 'audio') speech.push(response.audio.data);
-    const text = line(response);
+    const text = line(response, texts);
     if (text) console.log(text);
   }
   await sending;
