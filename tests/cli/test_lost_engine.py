@@ -1,0 +1,116 @@
+"""A server whose engine is lost ends by itself, with the exit code that says so, whatever hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from tests.cli.process import ROOT, STARTER, environment
+from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.client import AsyncClient
+from translate_svc.errors import Unavailable
+
+_HANG = "lambda self, plan: time.sleep(3600)"
+_LOSE = "lambda self, plan: (_ for _ in ()).throw(DeviceLost('CUDA error'))"
+_SERVER = """
+import asyncio, sys, time
+from translate_svc.cli import serve
+from translate_svc.engine.model_runner import ModelRunner
+from translate_svc.errors import DeviceLost
+from translate_svc.rpc.server import RpcServer
+ModelRunner.execute = {execute}
+{more}
+from translate_svc.cli.main import main
+main()
+"""
+_STOP_HANGS = """
+async def stop(self, grace_s):
+    await asyncio.sleep(3600)
+RpcServer.stop = stop
+serve._EXIT_DEADLINE_S = 1.0
+"""
+
+
+@asynccontextmanager
+async def losing(execute: str, more: str = "") -> AsyncIterator[tuple[asyncio.subprocess.Process, str, str]]:
+    """A server that loses its engine at the first step: its process, its address, its admin port's."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _SERVER.format(execute=execute, more=more)),
+        *("serve", "--model", STARTER, "--port", "0", "--admin-port", "0", "--step-timeout-s", "0.2"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env=environment({"TRANSLATE_SVC_ADMIN": "true"}),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        admin = re.search(r"metrics and probes on ([\d.:]+)", (await process.stderr.readline()).decode())
+        line = (await process.stdout.readline()).decode()
+        assert admin is not None
+        assert line.startswith(READY_PREFIX), line
+        yield process, line.removeprefix(READY_PREFIX).strip(), admin[1]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def speak(address: str) -> None:
+    async with AsyncClient(address) as client:
+        async for _ in client.translate(text="Hello.", source="en", targets=["es"]):
+            pass
+
+
+async def messages(process: asyncio.subprocess.Process) -> list[str]:
+    _, error = await asyncio.wait_for(process.communicate(), 60)
+    return [json.loads(line)["message"] for line in error.decode().splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    ("execute", "said"),
+    [
+        pytest.param(_HANG, "the engine is given up: a step takes longer", id="hangs"),
+        pytest.param(_LOSE, "the engine failed: DeviceLost", id="loses-its-device"),
+    ],
+)
+async def test_it_tells_its_clients_and_exits_with_3(execute: str, said: str) -> None:
+    async with losing(execute) as (process, address, _):
+        with pytest.raises(Unavailable):
+            await speak(address)
+        log = await messages(process)
+        assert process.returncode == 3
+    assert any(message.startswith(said) for message in log)
+    assert log[-1] == "stopped", "it went the orderly way"
+
+
+async def test_it_is_not_ready_and_ends_even_if_its_shutdown_hangs() -> None:
+    async with (
+        losing(_HANG, _STOP_HANGS) as (process, address, admin),
+        aiohttp.ClientSession(f"http://{admin}") as http,
+    ):
+        async with http.get("/readyz") as response:
+            assert response.status == 200
+        call = asyncio.create_task(speak(address))
+        began_s = time.monotonic()
+        while True:
+            assert time.monotonic() - began_s < 30
+            async with http.get("/readyz") as response:
+                if response.status == 503:
+                    assert await response.text() == "the engine is lost\n"
+                    break
+            await asyncio.sleep(0.02)
+        async with http.get("/healthz") as response:
+            assert response.status == 503
+        log = await messages(process)
+        assert process.returncode == 3
+        assert log[-1].startswith("the process does not end by itself within 1 s")
+        await asyncio.gather(call, return_exceptions=True)
