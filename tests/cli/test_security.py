@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.certificates import Authority
 from tests.cli.conftest import Command
-from tests.cli.process import STARTER, serving
+from tests.cli.process import STARTER, run, serving
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.errors import Unauthenticated
-from translate_svc.session.auth import ApiKeys
+from translate_svc.session.auth import ApiKeys, key_line, new_key
 
 
 def test_a_key_is_made_and_its_line_admits_it(command: Command, tmp_path: Path) -> None:
@@ -65,8 +68,6 @@ async def test_with_certificate_and_key_one_is_let_in_from_anywhere(tmp_path: Pa
     authority = Authority(tmp_path)
     server, caller = authority.issue("server"), authority.issue("caller", "caller")
     key_file = tmp_path / "keys"
-    from translate_svc.session.auth import key_line, new_key
-
     key = new_key()
     key_file.write_text(key_line("alice", key))
     async with serving(
@@ -81,3 +82,42 @@ async def test_with_certificate_and_key_one_is_let_in_from_anywhere(tmp_path: Pa
         async with AsyncClient(target, ClientOptions(credentials=credentials)) as client:
             with pytest.raises(Unauthenticated):
                 await client.info()
+        mine = tmp_path / "mine"
+        mine.write_text(key + "\n")
+        tls = ["--tls-ca", str(authority.ca), "--tls-certificate", str(caller.certificate)]
+        tls += ["--tls-key", str(caller.key)]
+        listed, refused = await asyncio.gather(
+            run("languages", "--json", "--server", target, *tls, "--api-key-file", str(mine)),
+            run("top", "--once", "--server", target, *tls),
+        )
+        assert [json.loads(line)["code"] for line in listed[1].splitlines()] == ["eng", "spa"], listed
+        assert (refused[0], refused[1]) == (1, "")
+        assert refused[2].startswith("translate-svc: send one API key")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--tls-ca", "system"), "--server: TLS and API keys are for a server"),
+        (("--server", "h:1", "--tls-ca", "missing"), "--tls-ca: cannot be read"),
+        (("--server", "h:1", "--tls-key", "k.pem"), "--tls-key: needs tls_certificate"),
+        (("--server", "h:1", "--api-key-file", "missing"), "--api-key-file: cannot be read"),
+        (("--server", "h:1", "--api-key-file", os.devnull), "--api-key-file: holds no key"),
+        (("--server", "h:1", "--api-key-file", "pyproject.toml"), "--api-key-file: holds characters"),
+    ],
+)
+def test_what_is_wrong_with_the_way_to_a_server_is_named(
+    command: Command, flags: tuple[str, ...], said: str
+) -> None:
+    code, output, error = command("languages", *flags)
+    assert (code, output) == (2, "")
+    assert error.startswith(f"translate-svc: {said}")
+
+
+def test_a_key_does_not_go_out_in_plaintext(command: Command, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("tsvc_secret")
+    code, _, error = command("languages", "--server", "example.org:1", "--api-key-file", str(mine))
+    assert code == 1
+    assert error.startswith("translate-svc: api_key: would travel in plaintext")
+    assert "tsvc_secret" not in error

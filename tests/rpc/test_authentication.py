@@ -84,7 +84,9 @@ async def calls(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]
     """A call of every method that must not be had for nothing, by its name."""
     stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
     reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
-    unknown: Any = channel.unary_unary("/translate_svc.v1.SpeechTranslation/Nothing")
+    unknown: Any = channel.unary_unary(
+        "/translate_svc.v1.SpeechTranslation/Nothing", request_serializer=None, response_deserializer=None
+    )
     opened = stub.StreamingTranslate(metadata=metadata)
     described = reflection.ServerReflectionInfo(metadata=metadata)
     return {

@@ -116,10 +116,10 @@ def damage(path: Path) -> None:
 
 BREAKAGES: list[tuple[str, str, Callable[[Path], None]]] = [
     ("certificate", "cannot be read: No such file or directory", Path.unlink),
-    ("certificate", "holds no PEM certificate", lambda path: path.write_bytes(b"\x30\x82")),  # type: ignore[list-item, return-value]
+    ("certificate", "holds no PEM certificate", lambda path: path.write_bytes(b"\x30\x82")),  # type: ignore[list-item]
     ("certificate", "is damaged or encrypted", damage),
     ("key", "cannot be read: No such file or directory", Path.unlink),
-    ("key", "holds no PEM private key", lambda path: shutil.copy(path.with_suffix(".pem"), path)),  # type: ignore[list-item, return-value]
+    ("key", "holds no PEM private key", lambda path: shutil.copy(path.with_suffix(".pem"), path)),  # type: ignore[list-item]
     ("key", "is damaged or encrypted", damage),
     ("client_ca", "cannot be read: No such file or directory", Path.unlink),
     ("client_ca", "is damaged or encrypted", damage),

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.client import ClientOptions
 from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
@@ -63,18 +64,24 @@ class Backend(Protocol):
         """Loads the model, or connects."""
 
 
-def choose_backend(server: str | None, model_flags: dict[str, str | None]) -> Backend:
+def choose_backend(
+    server: str | None, model_flags: dict[str, str | None], connection: ClientOptions
+) -> Backend:
     """A server if one is named, else this process.
 
     Args:
         server: ``HOST:PORT`` or ``unix:PATH``.
         model_flags: ``model``, ``model_cache`` and ``device`` as given; None where not.
+        connection: how to reach the server.
 
     Raises:
-        WrongUsage: both are given, or the address is none.
+        WrongUsage: both are given, or the address is none, or there is no server to bring a certificate or
+            a key to.
         InvalidArgument: a setting is wrong. Names the flag or the variable.
     """
     if server is None:
+        if connection != ClientOptions():
+            raise WrongUsage("TLS and API keys are for a server", field="--server")
         # here, so that commands at a server load no more than the client
         from translate_svc.cli.local_backend import LocalBackend
 
@@ -84,7 +91,7 @@ def choose_backend(server: str | None, model_flags: dict[str, str | None]) -> Ba
             raise WrongUsage("does not go with --server", field="--" + name.replace("_", "-"))
     from translate_svc.cli.remote_backend import RemoteBackend
 
-    return RemoteBackend(check_address(server))
+    return RemoteBackend(check_address(server), connection)
 
 
 def check_address(server: str) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from translate_svc.cli import options
 from translate_svc.cli.backend import choose_backend
+from translate_svc.cli.connection import client_options
 from translate_svc.languages import Language
 
 _FIELDS = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids")
@@ -19,6 +20,10 @@ _FIELDS = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_
 
 def languages(
     server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
     model: options.Model = None,
     model_cache: options.ModelCache = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a language and line.")] = False,
@@ -28,7 +33,10 @@ def languages(
     Without --server the model's directory is read, not its weights. A checkpoint does not tell which
     languages it understands: that column is of the published model.
     """
-    backend = choose_backend(server, {"model": model, "model_cache": model_cache})
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    backend = choose_backend(server, {"model": model, "model_cache": model_cache}, connection)
     listed = sorted(asyncio.run(backend.languages()), key=lambda language: language.code)
     if json:
         for language in listed:

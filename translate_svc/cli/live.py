@@ -19,6 +19,7 @@ from translate_svc.audio.resampler import Resampler
 from translate_svc.cli import options
 from translate_svc.cli.audio_device import AudioDevice
 from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.connection import client_options
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.exit_codes import WrongUsage
 from translate_svc.cli.language_argument import match_language
@@ -80,6 +81,10 @@ def live(
     loudspeaker: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
     devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
     server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
     model: options.Model = None,
     model_cache: options.ModelCache = None,
     device: options.Device = None,
@@ -96,7 +101,12 @@ def live(
         raise WrongUsage("is needed", field="--to")
     if transcript and from_ is None:
         raise WrongUsage("needs --from", field="--transcript")
-    backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    backend = choose_backend(
+        server, {"model": model, "model_cache": model_cache, "device": device}, connection
+    )
     talk = _Talk(tuple(to), from_, transcript, play, catch_up)
     try:
         asyncio.run(_live(talk, backend, microphone, loudspeaker))

@@ -43,6 +43,17 @@ Output = Annotated[
 Server = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Ask this server. Default: work in this process.")
 ]
+TlsCa = Annotated[
+    str | None,
+    typer.Option(metavar="PEM|system", help="Speak TLS; believe these authorities, or the usual ones."),
+]
+TlsCertificate = Annotated[
+    str | None, typer.Option(metavar="PEM", help="Speak TLS with this certificate of one's own (mTLS).")
+]
+TlsKey = Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's private key.")]
+ApiKeyFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Holds the API key that the server asks for.")
+]
 Model = Annotated[
     str | None,
     typer.Option(

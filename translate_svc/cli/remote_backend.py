@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from translate_svc.cli.backend import SPEECH_FORMAT
-from translate_svc.client import AsyncAnswer, AsyncClient, AsyncStream
+from translate_svc.client import AsyncAnswer, AsyncClient, AsyncStream, ClientOptions
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
 from translate_svc.types import StreamSettings, TargetSettings
@@ -15,8 +15,9 @@ from translate_svc.types import StreamSettings, TargetSettings
 class RemoteBackend:
     """The server at ``address``."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
         self._address = address
+        self._options = options
 
     async def languages(self) -> LanguageTable:
         """Those of its checkpoint.
@@ -24,13 +25,13 @@ class RemoteBackend:
         Raises:
             Unavailable: it is not reachable.
         """
-        async with AsyncClient(self._address) as client, self._reached():
+        async with AsyncClient(self._address, self._options) as client, self._reached():
             return LanguageTable(await client.languages())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RemoteTranslator]:
         """A connection."""
-        async with AsyncClient(self._address) as client, self._reached():
+        async with AsyncClient(self._address, self._options) as client, self._reached():
             yield RemoteTranslator(client)
 
     @asynccontextmanager

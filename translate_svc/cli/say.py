@@ -14,6 +14,7 @@ import typer
 
 from translate_svc.cli import options
 from translate_svc.cli.backend import SPEECH_FORMAT, Backend, choose_backend
+from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import WrongUsage
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.sinks import SpeechSink
@@ -28,6 +29,10 @@ def say(
     from_: options.From = None,
     output: options.Output = None,
     server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
     model: options.Model = None,
     model_cache: options.ModelCache = None,
     device: options.Device = None,
@@ -42,7 +47,12 @@ def say(
             raise WrongUsage("is needed", field=name)
     check_output(output)
     text = sys.stdin.read() if text == "-" else text
-    backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    backend = choose_backend(
+        server, {"model": model, "model_cache": model_cache, "device": device}, connection
+    )
     asyncio.run(_say(text.strip(), from_ or "", to or (), output, backend))
 
 

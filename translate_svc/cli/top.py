@@ -6,7 +6,7 @@ import asyncio
 import json as json_format
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import typer
@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from translate_svc.cli import options
 from translate_svc.cli.backend import check_address
+from translate_svc.cli.connection import client_options
 from translate_svc.cli.load_rates import LoadRates, rates_between
 from translate_svc.client import AsyncClient, ClientOptions
-from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.errors import TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.types import ServerInfo
 
 _MIN_INTERVAL_S = 0.1
@@ -90,6 +92,10 @@ class Reading:
 
 def top(
     server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Whom to ask.")],
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
     interval: Annotated[
         float, typer.Option(min=_MIN_INTERVAL_S, metavar="SECONDS", help="Between two answers.")
     ] = 1.0,
@@ -102,7 +108,10 @@ def top(
 
     A server that does not answer is asked again, so this may outlive it. Ctrl-C ends it.
     """
-    shown = readings(check_address(server), interval)
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    shown = readings(check_address(server), interval, connection)
     if once:
         asyncio.run(_show_once(shown, server, json=json))
         return
@@ -110,16 +119,26 @@ def top(
         asyncio.run(_show(shown, json=json))
 
 
-async def readings(server: str, interval_s: float) -> AsyncGenerator[Reading, None]:
-    """A reading every ``interval_s``, for ever."""
+async def readings(
+    server: str,
+    interval_s: float,
+    connection: ClientOptions = ClientOptions(),  # noqa: B008 - frozen
+) -> AsyncGenerator[Reading, None]:
+    """A reading every ``interval_s``, for ever.
+
+    Raises:
+        Unauthenticated: the server wants a key, or another one.
+    """
     loop = asyncio.get_running_loop()
     before: ServerInfo | None = None
-    client = AsyncClient(server, ClientOptions(call_timeout_s=_ANSWER_TIMEOUT_S))
+    client = AsyncClient(server, replace(connection, call_timeout_s=_ANSWER_TIMEOUT_S))
     try:
         while True:
             asked_s = loop.time()
             try:
                 info = await client.info()
+            except Unauthenticated:
+                raise
             except TranslateSvcError:
                 yield Reading(server, None, None)
                 before = None

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from translate_svc.cli import options
 from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import WrongUsage
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media_reader import MediaReader
@@ -114,6 +115,10 @@ def translate(
         bool, typer.Option("--json-audio", help="With the speech in it, as base64.")
     ] = False,
     server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
     model: options.Model = None,
     model_cache: options.ModelCache = None,
     device: options.Device = None,
@@ -126,7 +131,12 @@ def translate(
     leaves none.
     """
     job = _Job(source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio)
-    backend = choose_backend(server, {"model": model, "model_cache": model_cache, "device": device})
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    backend = choose_backend(
+        server, {"model": model, "model_cache": model_cache, "device": device}, connection
+    )
     asyncio.run(_translate(job, backend))
 
 

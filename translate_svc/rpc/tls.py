@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -45,8 +46,10 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
             ``tls_client_ca``.
     """
     certificates = _Certificates(files)
+    # grpc-stubs has it that the fetcher never returns None, which says that nothing has changed
+    fetch: Any = certificates.renewed
     return grpc.dynamic_ssl_server_credentials(
-        certificates.current, certificates.renewed, require_client_authentication=files.client_ca is not None
+        certificates.current, fetch, require_client_authentication=files.client_ca is not None
     )
 
 

@@ -1,0 +1,49 @@
+"""``make soak``: all scenarios at full length, about eight minutes. Writes benchmarks/results/soak.json.
+
+Exits with 1 where a limit is broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.soak.churn import run_churn
+from benchmarks.soak.idle import run_idle
+from benchmarks.soak.paced import run_paced
+
+_RESULTS = Path(__file__).parents[1] / "results" / "soak.json"
+_SCENARIOS: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+    "paced": lambda: run_paced(streams=200, seconds=240),
+    "idle": lambda: run_idle(streams=2_000),
+    "churn": lambda: run_churn(streams=20_000, warm_up=2_000),
+}
+_LIMITS = {
+    ("paced", "handling_p99_ms"): 50.0,
+    ("idle", "kilobytes_each"): 100.0,
+    ("churn", "grown_bytes_each"): 200.0,
+    ("churn", "grown_descriptors"): 0,
+    ("churn", "grown_threads"): 0,
+    ("churn", "grown_tasks"): 0,
+}
+
+
+def main() -> int:
+    results: dict[str, Any] = {}
+    for name, run in _SCENARIOS.items():
+        results[name] = asdict(asyncio.run(run()))
+        print(name, json.dumps(results[name], indent=1), flush=True)
+    _RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    broken = [key for key, limit in _LIMITS.items() if results[key[0]][key[1]] > limit]
+    for scenario, number in broken:
+        print(f"{scenario}.{number} is above {_LIMITS[scenario, number]}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

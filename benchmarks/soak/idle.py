@@ -1,0 +1,74 @@
+"""Streams that are open and say nothing: what each costs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.soak.server import ServerSetup
+from benchmarks.soak.server_process import server_process
+from benchmarks.soak.speaker import CONFIG, Ledger, end, open_channel, responses, start_call
+
+_STREAMS_A_CONNECTION = 100
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class IdleResult:
+    """Resident memory of the server a stream, in kilobytes of 1,000: while all are open, and after."""
+
+    streams: int
+    kilobytes_each: float
+    kept_kilobytes_each: float
+    threads_before: int
+    threads_during: int
+
+
+async def run_idle(streams: int) -> IdleResult:
+    """Opens ``streams``, measures, and ends each as the contract says."""
+    async with server_process(ServerSetup(max_streams=streams)) as server:
+        channels = [open_channel(server.target) for _ in range(-(-streams // _STREAMS_A_CONNECTION))]
+        for channel in channels:  # connections are no streams
+            await _open_and_end([start_call(channel)])
+        before = await server.at_rest()
+        calls = [start_call(channels[index // _STREAMS_A_CONNECTION]) for index in range(streams)]
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def open_one(call: Any) -> None:
+            async with gate:
+                await call.write(CONFIG)
+                response = await call.read()
+                assert response.WhichOneof("event") == "opened"
+
+        await asyncio.gather(*(open_one(call) for call in calls))
+        during = await server.state()
+        assert during.streams == during.admitted == during.vad_places == streams
+        for start in range(0, streams, _AT_ONCE):
+            await asyncio.gather(*(_end(call) for call in calls[start : start + _AT_ONCE]))
+        after = await server.at_rest()
+        for channel in channels:
+            await channel.close(None)
+    return IdleResult(
+        streams=streams,
+        kilobytes_each=round((during.resident_bytes - before.resident_bytes) / streams / 1000, 1),
+        kept_kilobytes_each=round((after.resident_bytes - before.resident_bytes) / streams / 1000, 1),
+        threads_before=before.threads,
+        threads_during=during.threads,
+    )
+
+
+async def _open_and_end(calls: list[Any]) -> None:
+    for call in calls:
+        await call.write(CONFIG)
+        await call.read()
+        await _end(call)
+
+
+async def _end(call: Any) -> None:
+    await call.write(end(0))
+    await call.done_writing()
+    ledger = Ledger(seq=1)
+    async for response in responses(call):
+        ledger.take(response)
+    ledger.settle(utterances=0)

@@ -1,0 +1,53 @@
+"""How the commands that ask a server reach it: TLS and the API key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.client import ClientOptions, tls_credentials
+from translate_svc.errors import InvalidArgument
+
+SYSTEM_AUTHORITIES = "system"
+
+_FLAGS = {"tls_ca": "--tls-ca", "tls_certificate": "--tls-certificate", "tls_key": "--tls-key"}
+
+
+def client_options(
+    *, tls_ca: str | None, tls_certificate: str | None, tls_key: str | None, api_key_file: Path | None
+) -> ClientOptions:
+    """What the flags come to. TLS is spoken where any flag of it is given.
+
+    Args:
+        tls_ca: a PEM file, or ``SYSTEM_AUTHORITIES``.
+        tls_certificate: a PEM file, as ``tls_key``.
+        api_key_file: holds the key and nothing else.
+
+    Raises:
+        WrongUsage: a file cannot be used, or its other half is missing. Names the flag.
+    """
+    credentials = None
+    if tls_ca or tls_certificate or tls_key:
+        ca = None if tls_ca == SYSTEM_AUTHORITIES else tls_ca
+        try:
+            credentials = tls_credentials(ca=ca, certificate=tls_certificate, key=tls_key)
+        except InvalidArgument as error:
+            raise WrongUsage(error.description, field=_FLAGS[error.field]) from None
+    try:
+        return ClientOptions(credentials=credentials, api_key=_read_key(api_key_file))
+    except InvalidArgument as error:
+        raise WrongUsage(error.description, field="--api-key-file") from None
+
+
+def _read_key(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidArgument(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidArgument("is no text") from None
+    if not key:
+        raise InvalidArgument("holds no key")
+    return key
