@@ -15,7 +15,7 @@ from translate_svc.metrics import (
     Snapshot,
     error_cause,
 )
-from translate_svc.types import UtteranceStatus
+from translate_svc.types import ServerLoad, UtteranceStatus
 
 GAUGES = {
     "streams_active",
@@ -102,7 +102,7 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
 
 def test_registries_do_not_meet() -> None:
     one, other = Metrics(), Metrics()
-    one.watch(lambda: Snapshot(slots=4))
+    one.watch(lambda: Snapshot(load=ServerLoad(slots=4)))
     one.reject(errors.ResourceExhausted("full"))
     assert _value(one, "rejected_total", cause="resource_exhausted") == 1
     assert _value(other, "rejected_total", cause="resource_exhausted") == 0

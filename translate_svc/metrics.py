@@ -7,7 +7,7 @@ not in its table is counted as ``other``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from translate_svc import errors
+from translate_svc.types import ServerLoad
 
 PREFIX = "translate_svc_"
 OTHER = "other"
@@ -70,21 +71,13 @@ _Child = TypeVar("_Child", Counter, Histogram)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is read at every scrape. The last five only grow, from the start of the process."""
+    """What is read at every scrape."""
 
     ready: bool = False
     streams_active: int = 0
     streams_capacity: int = 0
-    requests_waiting: int = 0
-    requests_live: int = 0
-    slots_busy: int = 0
-    slots: int = 0
     queued_audio_s: float = 0.0
-    streams_admitted: int = 0
-    engine_steps: int = 0
-    text_tokens: int = 0
-    source_s: float = 0.0
-    speech_s: float = 0.0
+    load: ServerLoad = field(default_factory=ServerLoad)
 
 
 class Metrics:
@@ -194,26 +187,23 @@ class _Scrape(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = self.read()
+        load = now.load
         gauges: tuple[tuple[str, str, float], ...] = (
             ("ready", "1 while new streams are taken: the model is loaded, and nothing drains.", now.ready),
             ("streams_active", "Streams and calls of Translate that are served now.", now.streams_active),
             ("streams_capacity", "Streams and calls that are admitted at once.", now.streams_capacity),
-            ("requests_waiting", "Utterances that wait for slots.", now.requests_waiting),
-            (
-                "requests_live",
-                "Utterances in the engine, those that wait included.",
-                now.requests_live,
-            ),
-            ("slots_busy", "Rows of the text decoder in use.", now.slots_busy),
-            ("slots", "Rows of the text decoder.", now.slots),
+            ("requests_waiting", "Utterances that wait for slots.", load.waiting_requests),
+            ("requests_live", "Utterances in the engine, those that wait included.", load.live_requests),
+            ("slots_busy", "Rows of the text decoder in use.", load.busy_slots),
+            ("slots", "Rows of the text decoder.", load.slots),
             ("queued_audio_seconds", "Audio received that waits to be segmented.", now.queued_audio_s),
         )
         counters: tuple[tuple[str, str, float], ...] = (
-            ("streams_admitted", "Streams and calls of Translate admitted.", now.streams_admitted),
-            ("engine_steps", "Steps of the engine.", now.engine_steps),
-            ("text_tokens", "Text tokens of finished utterances, all targets.", now.text_tokens),
-            ("source_seconds", "Speech translated: the audio of finished utterances.", now.source_s),
-            ("speech_seconds", "Speech made for finished utterances, all targets.", now.speech_s),
+            ("streams_admitted", "Streams and calls of Translate admitted.", load.admitted),
+            ("engine_steps", "Steps of the engine.", load.steps),
+            ("text_tokens", "Text tokens of finished utterances, all targets.", load.text_tokens),
+            ("source_seconds", "Speech translated: the audio of finished utterances.", load.source_ms / 1000),
+            ("speech_seconds", "Speech made for finished utterances, all targets.", load.speech_ms / 1000),
         )
         for name, help_text, value in gauges:
             yield GaugeMetricFamily(PREFIX + name, help_text, value)

@@ -41,7 +41,7 @@ from translate_svc.watchdog import Watchdog
 if TYPE_CHECKING:
     from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.models.description import Capabilities
-    from translate_svc.stream_record import StreamRecord
+    from translate_svc.stream_record import Books
     from translate_svc.telemetry import Tracing
 
 _STOP_DEADLINE_S = 5.0
@@ -53,17 +53,9 @@ class Service:
     ``healthy`` turns False for good when the engine is lost; the process is then to be restarted.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        heavy: Assembly,
-        vad_loop: VadLoop,
-        metrics: Metrics,
-        tracing: Tracing | None,
-    ) -> None:
+    def __init__(self, settings: Settings, heavy: Assembly, vad_loop: VadLoop, books: Books) -> None:
         self._settings = settings
-        self._metrics = metrics
-        self._tracing = tracing
+        self._books = books
         self._engine = heavy.engine
         self._model = heavy.model
         self._vad_loop = vad_loop
@@ -98,8 +90,9 @@ class Service:
             CheckpointError: the model directory is missing, torn or foreign. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
-        # here, for it needs the extra "server", as the heavy half does
+        # here, for they need the extra "server", as the heavy half does
         from translate_svc.metrics import Metrics
+        from translate_svc.stream_record import Books
 
         metrics = metrics or Metrics()
         heavy = await asyncio.to_thread(assemble, settings, metrics, on_fatal)
@@ -107,7 +100,7 @@ class Service:
             heavy.engine.start()
             watchdog = asyncio.create_task(Watchdog(heavy.engine, settings.step_timeout_s).run())
             try:
-                service = cls(settings, heavy, vad_loop, metrics, tracing)
+                service = cls(settings, heavy, vad_loop, Books(metrics, tracing))
                 metrics.watch(service.snapshot)
                 try:
                     yield service
@@ -168,7 +161,7 @@ class Service:
                 self._negotiator,
                 self._session_options,
                 slot,
-                self._record("stream", session_id, tenant),
+                self._books.open("stream", session_id, tenant),
             )
             session = Session(session_id, config, negotiated, parts)
         self._remember(session)
@@ -190,7 +183,7 @@ class Service:
             judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
             vad_stream = self._vad_loop.open_stream() if judged else None
             call_id = uuid.uuid4().hex
-            record = self._record("call", call_id, tenant)
+            record = self._books.open("call", call_id, tenant)
             parts = OneShotParts(self._engine, self._session_options, slot, vad_stream, record)
             one_shot = OneShot(call_id, call, negotiated, parts)
         self._remember(one_shot)
@@ -209,13 +202,7 @@ class Service:
 
     def rejected(self, error: BaseException) -> None:
         """Counts a stream or call that ``error`` has kept out, be it the service's or the transport's."""
-        self._metrics.reject(error)
-
-    def _record(self, kind: str, session_id: str, tenant: str) -> StreamRecord:
-        from translate_svc.stream_record import StreamRecord
-
-        trace = None if self._tracing is None else self._tracing.stream(session_id)
-        return StreamRecord(kind, session_id, tenant, self._metrics, trace)
+        self._books.metrics.reject(error)
 
     @contextmanager
     def _admitted(self) -> Iterator[AdmissionSlot]:
@@ -258,21 +245,12 @@ class Service:
         """What a scrape reads."""
         from translate_svc.metrics import Snapshot
 
-        engine, totals = self._engine, self._engine.totals
         return Snapshot(
             ready=self.healthy,
             streams_active=self._admission.live,
             streams_capacity=self._settings.max_streams,
-            requests_waiting=engine.waiting_requests,
-            requests_live=engine.live_requests,
-            slots_busy=engine.busy_slots,
-            slots=engine.slots,
             queued_audio_s=self._backlog().queued_input_ms / 1000,
-            streams_admitted=self._admission.admitted,
-            engine_steps=totals.steps,
-            text_tokens=totals.text_tokens,
-            source_s=totals.source_samples / INTERNAL_SAMPLE_RATE_HZ,
-            speech_s=totals.speech_units * SAMPLES_PER_UNIT / INTERNAL_SAMPLE_RATE_HZ,
+            load=self._load(),
         )
 
     def _load(self) -> ServerLoad:

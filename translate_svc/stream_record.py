@@ -10,11 +10,24 @@ from collections import Counter, deque
 
 from translate_svc.metrics import UTTERANCE_STATUSES, Metrics, error_cause
 from translate_svc.session.observer import UtteranceReport
-from translate_svc.telemetry import StreamTrace
+from translate_svc.telemetry import StreamTrace, Tracing
 from translate_svc.types import CallEnd
 
 _MEDIAN_OF = 1_000
 _log = logging.getLogger("translate_svc.stream")
+
+
+class Books:
+    """Where the books of all streams are kept."""
+
+    def __init__(self, metrics: Metrics, tracing: Tracing | None = None) -> None:
+        self.metrics = metrics
+        self._tracing = tracing
+
+    def open(self, kind: str, session_id: str, tenant: str) -> StreamRecord:
+        """For a stream or call that begins now; ``kind``, ``stream`` or ``call``, is for the log."""
+        trace = None if self._tracing is None else self._tracing.stream(session_id)
+        return StreamRecord(kind, session_id, tenant, self.metrics, trace)
 
 
 class StreamRecord:
@@ -23,7 +36,6 @@ class StreamRecord:
     def __init__(
         self, kind: str, session_id: str, tenant: str, metrics: Metrics, trace: StreamTrace | None
     ) -> None:
-        """``kind``: ``stream`` or ``call``, for the log."""
         self._kind = kind
         self._session_id = session_id
         self._tenant = tenant

@@ -15,6 +15,7 @@ from translate_svc.admin.probes import Probes
 from translate_svc.admin.server import AdminServer
 from translate_svc.errors import InvalidArgument
 from translate_svc.metrics import Metrics, Snapshot
+from translate_svc.types import ServerLoad
 
 
 @dataclass
@@ -73,7 +74,8 @@ async def test_without_its_engine_the_process_is_to_be_restarted(
 
 
 async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metrics: Metrics) -> None:
-    metrics.watch(lambda: Snapshot(ready=True, streams_active=3, queued_audio_s=1.5, text_tokens=7))
+    load = ServerLoad(text_tokens=7, source_ms=2_500)
+    metrics.watch(lambda: Snapshot(ready=True, streams_active=3, queued_audio_s=1.5, load=load))
     status, text = await _get(http, "/metrics")
     samples = {
         sample.name: sample.value for f in text_string_to_metric_families(text) for sample in f.samples
@@ -83,6 +85,7 @@ async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metr
     assert samples["translate_svc_streams_active"] == 3
     assert samples["translate_svc_queued_audio_seconds"] == 1.5
     assert samples["translate_svc_text_tokens_total"] == 7
+    assert samples["translate_svc_source_seconds_total"] == 2.5
     assert samples["process_resident_memory_bytes"] > 0
 
 
@@ -114,6 +117,6 @@ async def test_a_port_in_use_is_said_in_one_line(metrics: Metrics, probes: Probe
 
 
 async def test_a_foreign_address_is_said_in_one_line(metrics: Metrics, probes: Probes) -> None:
-    with pytest.raises(InvalidArgument, match="^admin_port: 192.0.2.1:0 cannot be bound$"):
+    with pytest.raises(InvalidArgument, match=r"^admin_port: 192\.0\.2\.1:0 cannot be bound$"):
         async with AdminServer(AdminOptions("192.0.2.1", 0), metrics, probes):
             pass
