@@ -1,0 +1,118 @@
+"""What a service admits: where those inside have a backlog, nobody else is let in to wait behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_checkpoint import build_tiny_checkpoint
+from translate_svc.config import Settings
+from translate_svc.engine.core import Runner
+from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.errors import ResourceExhausted
+from translate_svc.service import Service
+from translate_svc.session.options import SessionOptions
+from translate_svc.types import (
+    AudioFormat,
+    AudioInput,
+    Encoding,
+    SilenceInput,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TranslateCall,
+)
+
+S16 = AudioFormat(Encoding.PCM_S16LE, 16_000)
+TARGETS = (TargetSettings("spa", speech=False),)
+CONFIG = StreamConfig(S16, S16, StreamSettings(TARGETS, "eng"))
+SECOND = AudioInput(bytes(2 * 16_000))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_checkpoint(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture
+async def service(checkpoint: Path) -> AsyncIterator[Service]:
+    settings = Settings(
+        model=str(checkpoint),
+        max_streams=8,
+        max_slots=2,
+        max_waiting_requests=2,
+        max_queued_input_total_ms=6_000,
+    )
+    async with Service.start(settings) as running:
+        yield running
+
+
+async def test_audio_that_waits_to_be_heard_keeps_others_out(service: Service) -> None:
+    """Nothing here waits before it is done, so no session hears anything meanwhile."""
+    one, other = (service.open_session(CONFIG, "test") for _ in range(2))
+    for session, seconds in ((one, 3), (other, 2)):
+        for _ in range(seconds):
+            await session.receive(SECOND)
+    third = service.open_session(CONFIG, "test")
+    await other.receive(SECOND)
+    for admit in (lambda: service.open_session(CONFIG, "test"), lambda: service.translate(_text(), "test")):
+        with pytest.raises(ResourceExhausted, match="6000 ms of audio wait") as refusal:
+            admit()
+        assert refusal.value.retry_after_s > 0
+    for session in (one, other, third):
+        await session.cancel()
+    await service.open_session(CONFIG, "test").cancel()
+
+
+async def test_an_hour_of_silence_in_one_message_keeps_nobody_out(service: Service) -> None:
+    quiet = service.open_session(CONFIG, "test")
+    await quiet.receive(SilenceInput(3_600 * 16_000))
+    assert quiet.queued_s == 3_600
+    await service.open_session(CONFIG, "test").cancel()
+
+
+class _HaltedRunner:
+    """Computes nothing until it is let."""
+
+    def __init__(self, runner: Runner, going: threading.Event) -> None:
+        self._runner = runner
+        self._going = going
+
+    def execute(self, plan: StepPlan) -> StepResult:
+        self._going.wait()
+        return self._runner.execute(plan)
+
+
+async def test_requests_that_wait_for_the_engine_keep_others_out(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes then is told so, and let in once the line has moved."""
+    going = threading.Event()
+    core = service._engine._core
+    monkeypatch.setattr(core, "_runner", _HaltedRunner(core._runner, going))
+    calls = [service.translate(_text(), "test") for _ in range(2)]
+    async with asyncio.timeout(5):
+        while service._engine.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.005)
+    with pytest.raises(ResourceExhausted, match="2 requests wait for the engine"):
+        service.open_session(CONFIG, "test")
+    going.set()
+    for call in calls:
+        assert [event async for event in call.events()]
+    await service.open_session(CONFIG, "test").cancel()
+
+
+async def test_the_limits_are_told(service: Service) -> None:
+    limits, options = service.info().limits, SessionOptions()
+    assert (limits.max_streams, limits.max_waiting_requests) == (8, 2)
+    assert limits.max_queued_input_total_ms == 6_000
+    assert limits.max_queued_input_ms == options.max_queued_input_ms
+    assert limits.max_live_requests == service._engine.max_live_requests > 0
+
+
+def _text() -> TranslateCall:
+    return TranslateCall(source="good", source_language="eng", targets=TARGETS, output=S16)
