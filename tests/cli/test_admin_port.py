@@ -1,0 +1,68 @@
+"""The admin port of a real server, from before its model is loaded until it has drained."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+
+import aiohttp
+
+from tests.cli.conftest import Command
+from tests.cli.process import STARTER, start
+from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.client import AsyncClient
+
+_ON = {"TRANSLATE_SVC_ADMIN": "true"}
+
+
+async def _probe(http: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with http.get(path) as response:
+        return response.status, await response.text()
+
+
+async def test_probes_follow_a_server_through_its_life() -> None:
+    process = await start("serve", "--model", STARTER, "--port", "0", "--admin-port", "0", variables=_ON)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = re.search(r"metrics and probes on ([\d.:]+)", (await process.stderr.readline()).decode())
+    assert said is not None
+    try:
+        async with aiohttp.ClientSession(f"http://{said[1]}") as http:
+            assert await _probe(http, "/healthz") == (200, "ok\n")
+            assert await _probe(http, "/readyz") == (503, "the model is being loaded\n")
+            line = (await process.stdout.readline()).decode()
+            assert await _probe(http, "/readyz") == (200, "ok\n")
+            status, text = await _probe(http, "/metrics")
+            assert status == 200
+            assert "translate_svc_ready 1.0\n" in text
+            async with (
+                AsyncClient(line.removeprefix(READY_PREFIX).strip()) as client,
+                client.stream(targets=["es"], sample_rate_hz=16_000) as stream,
+            ):
+                process.send_signal(signal.SIGTERM)
+                async for event in stream:
+                    if type(event).__name__ == "GoAway":
+                        break
+                assert await _probe(http, "/readyz") == (503, "the server is draining\n")
+                assert await _probe(http, "/healthz") == (200, "ok\n")
+                await stream.end()
+        await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def test_a_taken_admin_port_is_named_before_the_model_is_loaded(command: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        flags = ("--model", "no-such-model", "--port", "0", "--admin-port", str(port))
+        code, output, error = command("serve", *flags, variables=_ON)
+    assert (code, output) == (1, "")
+    assert error.startswith(f"translate-svc: admin_port: 127.0.0.1:{port} is in use")
+    assert len(error.splitlines()) == 1
