@@ -160,14 +160,14 @@ def test_what_holds_no_audio_is_refused_by_name(tmp_path: Path) -> None:
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
         container.mux(video.encode(None))
-    letter = tmp_path / "letter.txt"
-    letter.write_text("Dear Sir or Madam,\n" * 100)
+    foreign = tmp_path / "foreign.json"
+    foreign.write_text('{"a": 1}')
     # a playlist may not reach out of this machine
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
     for path, said in (
         (silent_film, "has no audio stream"),
-        (letter, "is not an audio or video file that FFmpeg can read"),
+        (foreign, "is not an audio or video file that FFmpeg can read"),
         (playlist, "is not an audio or video file that FFmpeg can read"),
         (tmp_path, "is a directory"),
         (tmp_path / "absent.wav", "no such file"),

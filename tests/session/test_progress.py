@@ -154,6 +154,27 @@ def test_silence_commits_though_nobody_ever_speaks() -> None:
     assert of(events, Progress)[0].committed_samples > 40 * RATE_HZ
 
 
+def test_a_clear_at_the_commit_point_of_what_it_drops_tells_that_point() -> None:
+    """Nothing was received between the cut and the clear: the restart has no other point to tell."""
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(_slow) as home:
+            session = home.open(config())
+            reader = asyncio.create_task(collect(session))
+            for message in [*chunks(speech(0.8)), FinalizeInput()]:
+                await session.receive(message)
+            await asyncio.sleep(0.5)
+            await session.receive(ClearInput())
+            await session.receive(EndInput(count_samples(chunks(speech(0.8)))))
+            return await reader
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    (cut,) = of(events, SpeechEnded)
+    assert of(events, Progress) == [Progress(cut.source.end, cut.source.end)]
+
+
 def test_what_an_utterance_still_owes_holds_it_back() -> None:
     """The second utterance is through long before the first one; nothing is committed until both are."""
 

@@ -36,6 +36,8 @@ class CommitPoints:
         if position is not None:
             self._on_pass(position)
 
-    def clear(self) -> None:
-        """Forgets them."""
+    def clear(self) -> int | None:
+        """Forgets them; returns the last one, if there was any."""
+        last = self._waiting[-1].position if self._waiting else None
         self._waiting.clear()
+        return last

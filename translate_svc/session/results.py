@@ -172,8 +172,9 @@ class Results:
             self._engine.abort(utterance.request_id)
             self._answering.pop(utterance.request_id, None)
             self._lanes.drop(utterance.utterance_id)
-        unread_commits = self._drop_unread(dropped)
-        self._commits.clear()
+        untold_commits = self._drop_unread(dropped)
+        if self._commits.clear() == through_sample:  # else the restart there is the next one to be told
+            untold_commits.append(through_sample)
         self.playouts.clear()
         self._cleared.update(dropped)
         for utterance in dropped.values():
@@ -182,8 +183,8 @@ class Results:
                 self.finish(utterance, UtteranceStatus.CLEARED)
             else:  # its end was said and counted, but the reader has not taken it
                 self._put_done(utterance.done(UtteranceStatus.CLEARED))
-        if unread_commits:
-            self._on_commit(unread_commits[-1])
+        if untold_commits:
+            self._on_commit(untold_commits[-1])
 
     def _drop_unread(self, dropped: Collection[int]) -> list[int]:
         """Drops what waits of these utterances' texts, speech and ends; that they began and were cut stays.
