@@ -27,11 +27,12 @@ class LiveStream(LiveCall):
         self._session = session
         self._ended = False
         self._listening = False
+        self._waiting_since_s: float | None = None
         self._cut_off = False
         self._input = asyncio.timeout(None)
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._read(), *super()._helpers()]
+        return [self._read(), self._watch_silence(), *super()._helpers()]
 
     def _announce_leave(self, deadline_s: float) -> None:
         self._session.go_away(round(deadline_s * 1000))
@@ -59,8 +60,9 @@ class LiveStream(LiveCall):
 
     async def _read_messages(self) -> None:
         while True:
-            idle_timeout_s = None if self._ended else self._options.idle_timeout_s
-            request = await read_request(self._context, idle_timeout_s)
+            self._waiting_since_s = None if self._ended else self._clock()
+            request = _checked(await self._context.read())
+            self._waiting_since_s = None
             if request is None:
                 # A client that vanished looks the same from here: its cancellation comes at a later await
                 return
@@ -70,8 +72,18 @@ class LiveStream(LiveCall):
             await self._session.receive(message)
             self._ended = self._ended or isinstance(message, EndInput)
 
+    async def _watch_silence(self) -> None:
+        """Gives up a client that says nothing for too long. One timer for all messages: they are many."""
+        limit_s = self._options.idle_timeout_s
+        while True:
+            since_s = self._waiting_since_s
+            left_s = limit_s if since_s is None else since_s + limit_s - self._clock()
+            if left_s <= 0:
+                raise _nothing_came(limit_s)
+            await asyncio.sleep(left_s)
 
-async def read_request(context: Context, timeout_s: float | None) -> pb.StreamingTranslateRequest | None:
+
+async def read_request(context: Context, timeout_s: float) -> pb.StreamingTranslateRequest | None:
     """The client's next message, or None after its last.
 
     Raises:
@@ -82,7 +94,16 @@ async def read_request(context: Context, timeout_s: float | None) -> pb.Streamin
         async with asyncio.timeout(timeout_s):
             request = await context.read()
     except TimeoutError:
-        raise StreamTimeout(f"no message came for {timeout_s:g} s") from None
+        raise _nothing_came(timeout_s) from None
+    return _checked(request)
+
+
+def _nothing_came(timeout_s: float) -> StreamTimeout:
+    return StreamTimeout(f"no message came for {timeout_s:g} s")
+
+
+def _checked(request: object) -> pb.StreamingTranslateRequest | None:
+    """What ``context.read`` gave; None at the end."""
     if isinstance(request, TranslateSvcError):  # see ErrorInterceptor
         raise request
     return request if isinstance(request, pb.StreamingTranslateRequest) else None

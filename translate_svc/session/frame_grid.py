@@ -56,9 +56,9 @@ class FrameGrid:
         """The next frame, shape ``[512]``; after ``flush`` the last one is padded with zeros. None if
         incomplete.
         """
-        count = min(self._waiting_samples, FRAME_SAMPLES)
-        if count == 0 or (count < FRAME_SAMPLES and not self._flushed):
+        if self._waiting_samples < FRAME_SAMPLES and (not self._flushed or not self._waiting_samples):
             return None
+        count = min(self._waiting_samples, FRAME_SAMPLES)
         frame = np.zeros(FRAME_SAMPLES, dtype=np.float32)
         filled = 0
         while filled < count:
@@ -115,5 +115,6 @@ def frames_to_input(frames: int, input_rate_hz: int) -> int:
 
 def level_dbfs(frame: Samples) -> float:
     """The level of one frame."""
-    mean_square = float(np.mean(np.square(frame, dtype=np.float64)))
+    exact = frame.astype(np.float64)
+    mean_square = float(exact @ exact) / len(exact)
     return 10.0 * math.log10(mean_square) if mean_square > 1e-12 else _SILENCE_FLOOR_DBFS

@@ -34,6 +34,7 @@ class InputBuffer:
 
     def __init__(self, start: int = 0) -> None:
         self._segments: deque[_Segment] = deque()
+        self._blocks = 0
         self._end = start
 
     @property
@@ -44,7 +45,7 @@ class InputBuffer:
     @property
     def stored_samples(self) -> int:
         """Samples of memory in use."""
-        return sum(len(segment.block) for segment in self._segments if segment.block is not None)
+        return self._blocks * _BLOCK_SAMPLES
 
     def append(self, samples: Samples) -> None:
         """Take one chunk, shape ``[n]``."""
@@ -99,7 +100,7 @@ class InputBuffer:
     def discard_before(self, position: int) -> None:
         """Free the memory of what lies before ``position``."""
         while self._segments and self._segments[0].end <= position:
-            self._segments.popleft()
+            self._blocks -= self._segments.popleft().block is not None
 
     def _ends_in_silence(self) -> bool:
         return bool(self._segments) and self._segments[-1].block is None
@@ -112,4 +113,5 @@ class InputBuffer:
         block = np.empty(_BLOCK_SAMPLES, dtype=np.float32)
         segment = _Segment(self._end, 0, block)
         self._segments.append(segment)
+        self._blocks += 1
         return block, segment
