@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmplitudeVad
 from translate_svc.errors import EngineError, ResourceExhausted, Unavailable
-from translate_svc.session.vad_loop import VadLoop, VadStream
+from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, GATHER_S, VadLoop, VadStream
 from translate_svc.vad.frame_vad import VadFrame
 
 
@@ -214,3 +215,27 @@ async def test_closing_a_stream_releases_its_waiting_frame(gated: tuple[VadLoop,
     assert loop.waiting_frames == 0
     with pytest.raises(Unavailable):
         await task
+
+
+async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share_them() -> None:
+    """And where few are, nobody waits for company."""
+
+    class Clocked(AmplitudeVad):
+        def __init__(self) -> None:
+            super().__init__()
+            self.called_s: list[float] = []
+
+        def step(self, frames, states):  # type: ignore[no-untyped-def]
+            self.called_s.append(time.monotonic())
+            return super().step(frames, states)
+
+    apart_s = {}
+    for streams in (GATHER_FROM_STREAMS - 1, GATHER_FROM_STREAMS):
+        vad = Clocked()
+        async with VadLoop(vad) as loop:
+            speaker, *_ = [loop.open_stream() for _ in range(streams)]
+            for _ in range(10):
+                await speaker.probability(frame(0.5))
+        apart_s[streams] = float(np.diff(vad.called_s).min())
+    assert apart_s[GATHER_FROM_STREAMS - 1] < GATHER_S / 2
+    assert apart_s[GATHER_FROM_STREAMS] > GATHER_S / 2
