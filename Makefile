@@ -55,6 +55,15 @@ quality: $(READY) ## translate the held-out sentences and write docs/quality.md 
 bench: $(READY) ## measure throughput and latency, write benchmarks/results/
 	$(BIN)/python -m benchmarks.throughput
 
+.PHONY: soak
+soak: $(READY) ## many streams for long: latency, memory, leaks; writes benchmarks/results/soak.json (ten minutes)
+	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m pytest -m soak -s
+
+.PHONY: overload
+overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
+	$(BIN)/python -m benchmarks.overload
+
 .PHONY: starter
 starter: $(READY) ## train model_cache/starter anew (two hours on two cores; resumes; needs espeak-ng's library)
 	$(BIN)/python -m training.starter

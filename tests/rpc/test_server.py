@@ -18,7 +18,7 @@ from tests.rpc.conftest import CONFIG, open_stream, request
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.server import RpcServer
+from translate_svc.rpc.server import RpcServer, channel_options
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -118,6 +118,11 @@ async def test_a_taken_port_is_refused(service: ScriptedService, server: RpcServ
     assert refusal.value.field == "address"
     with socket.create_connection(("127.0.0.1", server.port), timeout=1):
         pass
+
+
+def test_no_stream_is_ended_for_its_age() -> None:
+    """A connection's maximum age ends live streams with UNAVAILABLE, and nobody is told before."""
+    assert not [name for name, _ in channel_options(RpcOptions()) if "max_connection_age" in name]
 
 
 class Stranger:
