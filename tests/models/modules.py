@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tests.checkpoints import checkpoint_folder
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.product import prepare
 from translate_svc.models.speech_encoder import SpeechEncoder
 from translate_svc.models.t2u import TextToUnit
 from translate_svc.models.text_decoder import DecoderCache, TextDecoder
@@ -29,6 +30,7 @@ def checkpoint(name: str) -> Checkpoint:
 
 def _filled(name: str, module: Stage, prefix: str) -> Stage:
     checkpoint(name).load(module, prefix, device=CPU, dtype=torch.float32)
+    prepare(module)
     return module
 
 

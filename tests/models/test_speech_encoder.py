@@ -14,7 +14,13 @@ from tests.checkpoints import oracle, tones, utterances
 from tests.models.modules import checkpoint, encoder_inputs, speech_encoder
 from tests.tiny_checkpoint import tiny_config
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames, frame_centre_ms
+from translate_svc.models.product import prepare
+from translate_svc.models.speech_encoder import (
+    AdapterLayer,
+    SpeechEncoder,
+    encoder_frames,
+    frame_centre_ms,
+)
 from translate_svc.types import Samples
 
 
@@ -97,6 +103,7 @@ def test_chunked_attention_is_transformers(chunk: int, left_chunks: int) -> None
     config = ModelConfig.from_mapping(theirs.config.to_dict(), path=Path("config.json"))
     ours = SpeechEncoder(config)
     ours.load_state_dict(theirs.state_dict())
+    prepare(ours)
     even = next(tone for tone in reversed(tones()) if not has_half_frame(tone))
     features, lengths, present = encoder_inputs("tiny", even)
     with torch.inference_mode():
@@ -114,13 +121,18 @@ def test_frame_counts_are_the_encoders() -> None:
 def test_a_frame_looks_at_its_own_time() -> None:
     """With attention and depthwise context gone, the adapter's frame j hears 160 ms around 160 j ms."""
     encoder, config = speech_encoder("tiny"), checkpoint("tiny").config
-    conv = encoder.adapter.layers[0].get_submodule("residual_conv")
-    quiet = torch.zeros(1, config.hidden_size, 64)
+    layer = encoder.adapter.layers[0]
+    assert isinstance(layer, AdapterLayer)
+
+    def pooled(states: Tensor) -> Tensor:
+        return layer.pool_residual(layer._windows(states, None))
+
+    quiet = torch.zeros(1, 64, config.hidden_size)
     for frame in (1, 3):
         centre = frame_centre_ms(frame, config) // 20
         heard = [
             place
             for place in range(64)
-            if (conv(quiet.index_fill(2, torch.tensor([place]), 1.0)) != conv(quiet))[0, :, frame].any()
+            if (pooled(quiet.index_fill(1, torch.tensor([place]), 1.0)) != pooled(quiet))[0, frame].any()
         ]
         assert heard == list(range(centre - 4, centre + 4))

@@ -107,7 +107,9 @@ def test_durations_are_scaled_before_rounding_and_never_vanish(factor: float) ->
         batch = batch_of([0], factor=factor)
         characters = module.characters(batch)
         valid = length_mask(characters.lengths, characters.states.shape[1])
-        predicted = torch.expm1(module.model.decoder.duration_predictor(characters.states, valid))
+        predicted = torch.expm1(
+            module.model.decoder.duration_predictor(characters.states, ~valid[:, :, None])
+        )
     expected = (predicted * factor).round().clamp(min=1).long()
     torch.testing.assert_close(characters.durations, expected)
     assert len({int(each) for each in expected[0]}) > 1, "a constant would prove nothing"

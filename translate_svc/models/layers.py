@@ -10,24 +10,13 @@ are the checkpoint's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "swish": F.silu,
-    "silu": F.silu,
-}
-
-
-def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """The function that ``config.json`` names (checked when the configuration is read)."""
-    return _ACTIVATIONS[name]
+from translate_svc.models.product import Product
 
 
 class Embedding(nn.Embedding):
@@ -90,6 +79,11 @@ class EncodedSource:
     lengths: Tensor
 
 
+def key_bias(valid: Tensor, dtype: torch.dtype) -> Tensor:
+    """What attention adds to its scores: 0 where ``valid`` is True, minus infinity elsewhere."""
+    return torch.zeros(valid.shape, dtype=dtype, device=valid.device).masked_fill_(~valid, float("-inf"))
+
+
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention of the text and unit stacks (``SeamlessM4Tv2Attention``)."""
 
@@ -102,26 +96,23 @@ class MultiHeadAttention(nn.Module):
         self.v_proj = nn.Linear(hidden_size, hidden_size)
         self.out_proj = nn.Linear(hidden_size, hidden_size)
 
-    def split_heads(self, states: Tensor) -> Tensor:
-        """``[B, T, hidden]`` -> ``[B, heads, T, head_dim]``."""
-        return states.view(*states.shape[:-1], self.heads, self.head_dim).transpose(1, 2)
+    def prepare(self) -> None:
+        """One product for queries, keys and values."""
+        self.qkv = Product(self.q_proj, self.k_proj, self.v_proj)
+        self.out = Product(self.out_proj)
 
-    def project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of ``[B, T, hidden]``, heads split."""
-        return (
-            self.split_heads(self.q_proj(states)),
-            self.split_heads(self.k_proj(states)),
-            self.split_heads(self.v_proj(states)),
-        )
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+        """Attention of split heads, ``[B, heads, T, head_dim]``; ``bias`` is added to the scores. Returns
+        ``[B, T, hidden]``.
+        """
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """Attention of split heads; ``mask`` is True where a key may be seen. Returns ``[B, T, hidden]``."""
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
-
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Self-attention of ``[B, T, hidden]`` under a key mask ``[B, 1, 1, T]``."""
-        return self.attend(*self.project(states), mask)
+    def forward(self, states: Tensor, bias: Tensor | None) -> Tensor:
+        """Self-attention of ``[B, T, hidden]`` under a ``key_bias`` that broadcasts to the scores."""
+        split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        return self.attend(query, key, value, bias)
 
 
 class FeedForward(nn.Module):
@@ -131,10 +122,15 @@ class FeedForward(nn.Module):
         super().__init__()
         self.fc1 = nn.Linear(hidden_size, ffn_dim)
         self.fc2 = nn.Linear(ffn_dim, hidden_size)
-        self.act = activation(act)
+        self.act = act
+
+    def prepare(self) -> None:
+        """Two products, the first one with the activation."""
+        self.inner = Product(self.fc1, activation=self.act)
+        self.outer = Product(self.fc2)
 
     def forward(self, states: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(states)))
+        return self.outer(self.inner(states))
 
 
 class TransformerEncoderLayer(nn.Module):
@@ -147,8 +143,8 @@ class TransformerEncoderLayer(nn.Module):
         self.ffn = FeedForward(hidden_size, ffn_dim, act)
         self.ffn_layer_norm = nn.LayerNorm(hidden_size)
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        states = states + self.self_attn(self.self_attn_layer_norm(states), mask)
+    def forward(self, states: Tensor, bias: Tensor | None) -> Tensor:
+        states = states + self.self_attn(self.self_attn_layer_norm(states), bias)
         return states + self.ffn(self.ffn_layer_norm(states))
 
 
@@ -162,9 +158,11 @@ class TransformerEncoder(nn.Module):
         )
         self.layer_norm = nn.LayerNorm(hidden_size)
 
-    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
-        """``[B, T, hidden]``; ``valid`` (``[B, T]``) is False at padding, which nobody attends to."""
-        mask = valid[:, None, None, :]
+    def forward(self, states: Tensor, valid: Tensor | None) -> Tensor:
+        """``[B, T, hidden]``; ``valid`` (``[B, T]``) is False at padding, which nobody attends to. None where
+        nothing is padded.
+        """
+        bias = None if valid is None else key_bias(valid, states.dtype)[:, None, None, :]
         for layer in self.layers:
-            states = layer(states, mask)
+            states = layer(states, bias)
         return self.layer_norm(states)

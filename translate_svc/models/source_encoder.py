@@ -12,6 +12,7 @@ from torch import Tensor
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.layers import EncodedSource, length_mask
+from translate_svc.models.product import prepare
 from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.text_encoder import TextEncoder
 from translate_svc.types import Samples
@@ -54,6 +55,8 @@ class SourceEncoder:
             self._text_encoder = TextEncoder(checkpoint.config, max_tokens=max_source_tokens)
         checkpoint.load(self._speech_encoder, "speech_encoder.", device=device, dtype=dtype)
         checkpoint.load(self._text_encoder, "text_encoder.", device=device, dtype=dtype)
+        prepare(self._speech_encoder)
+        prepare(self._text_encoder)
 
     @property
     def min_source_samples(self) -> int:

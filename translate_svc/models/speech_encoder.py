@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import Embedding, EncodedSource, activation, length_mask
+from translate_svc.models.convolution import Convolution
+from translate_svc.models.layers import Embedding, EncodedSource, key_bias, length_mask
+from translate_svc.models.product import ACTIVATIONS, Product
 
 Length = TypeVar("Length", int, Tensor)
 
@@ -43,16 +45,22 @@ def frame_centre_ms(frame: int, config: ModelConfig) -> int:
 
 
 class ConformerFeedForward(nn.Module):
-    """Two dense layers (``SeamlessM4Tv2ConformerFeedForward``)."""
+    """Half of a macaron: two dense layers whose result counts half (``SeamlessM4Tv2ConformerFeedForward``)."""
 
-    def __init__(self, config: ModelConfig, act: str) -> None:
+    def __init__(self, config: ModelConfig, act: str, *, scale: float = 0.5) -> None:
         super().__init__()
         self.intermediate_dense = nn.Linear(config.hidden_size, config.speech_encoder_intermediate_size)
         self.output_dense = nn.Linear(config.speech_encoder_intermediate_size, config.hidden_size)
-        self.act = activation(act)
+        self.act = act
+        self.scale = scale
+
+    def prepare(self) -> None:
+        """Two products; the scale goes into the second one's weights."""
+        self.inner = Product(self.intermediate_dense, activation=self.act)
+        self.outer = Product(self.output_dense, scale=self.scale)
 
     def forward(self, states: Tensor) -> Tensor:
-        return self.output_dense(self.act(self.intermediate_dense(states)))
+        return self.outer(self.inner(states))
 
 
 class ConformerSelfAttention(nn.Module):
@@ -71,26 +79,42 @@ class ConformerSelfAttention(nn.Module):
         self.linear_out = nn.Linear(size, size)
         self.distance_embedding = Embedding(self.left + self.right + 1, self.head_dim) if relative else None
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """``[B, T, hidden]`` under a mask, broadcast to ``[B, 1, T, T]``, True where a key may be seen."""
-        query, key, value = (
-            linear(states).view(*states.shape[:-1], self.heads, self.head_dim).transpose(1, 2)
-            for linear in (self.linear_q, self.linear_k, self.linear_v)
-        )
-        attend = mask
-        if self.distance_embedding is not None:
-            bias = self._relative_bias(query) * self.head_dim**-0.5
-            attend = bias.masked_fill(~mask, float("-inf"))
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend)
-        return self.linear_out(mixed.transpose(1, 2).flatten(2))
+    def prepare(self) -> None:
+        """One product for queries, keys and values."""
+        self.qkv = Product(self.linear_q, self.linear_k, self.linear_v)
+        self.out = Product(self.linear_out)
 
-    def _relative_bias(self, query: Tensor) -> Tensor:
-        """``query[t] . distance_embedding[clip(s - t)]``, ``[B, heads, T, T]``."""
-        assert self.distance_embedding is not None
-        places = torch.arange(query.shape[2], device=query.device)
-        distance = (places[None, :] - places[:, None]).clamp(-self.left, self.right) + self.left
-        by_distance = query @ self.distance_embedding.weight.t()
-        return by_distance.gather(3, distance.expand(*query.shape[:2], -1, -1))
+    def forward(self, states: Tensor, bias: Tensor | None) -> Tensor:
+        """``[B, T, hidden]`` under a key bias that broadcasts to the scores ``[B, heads, T, T]``."""
+        split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        if self.distance_embedding is not None:
+            relative = self._relative_bias(query, self.distance_embedding.weight)
+            bias = relative if bias is None else relative.add_(bias)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _relative_bias(self, query: Tensor, distances: Tensor) -> Tensor:
+        """``query[t] . distances[clip(s - t)] / sqrt(head_dim)``, ``[B, heads, T, T]``.
+
+        Row ``t`` is laid out by distance, from ``1 - T`` to ``T - 1``, and read from ``-t`` on: a view whose
+        rows are one element shorter than the memory's.
+        """
+        batch, heads, size, _ = query.shape
+        by_distance = query @ (distances * self.head_dim**-0.5).t()
+        nearest, last = max(self.left - (size - 1), 0), min(self.left + size - 1, self.left + self.right)
+        before, after = max(size - 1 - self.left, 0), max(size - 1 - self.right, 0)
+        laid_out = torch.cat(
+            [
+                by_distance[..., :1].expand(-1, -1, -1, before),
+                by_distance[..., nearest : last + 1],
+                by_distance[..., -1:].expand(-1, -1, -1, after),
+            ],
+            dim=3,
+        )
+        row = 2 * size - 1
+        strides = (heads * size * row, size * row, row - 1, 1)
+        return laid_out.as_strided((batch, heads, size, size), strides, size - 1)
 
 
 class ConformerConvolution(nn.Module):
@@ -101,20 +125,24 @@ class ConformerConvolution(nn.Module):
         size = config.hidden_size
         self.layer_norm = nn.LayerNorm(size)
         self.pointwise_conv1 = nn.Conv1d(size, 2 * size, 1, bias=False)
-        self.depthwise_conv = nn.Conv1d(
-            size, size, config.conv_depthwise_kernel_size, groups=size, bias=False
+        self.depthwise_conv = Convolution(
+            size, size, config.conv_depthwise_kernel_size, groups=size, bias=False, causal=True
         )
         self.depthwise_layer_norm = nn.LayerNorm(size)
         self.pointwise_conv2 = nn.Conv1d(size, size, 1, bias=False)
-        self.act = activation(config.speech_encoder_hidden_act)
-        self.left_padding = config.conv_depthwise_kernel_size - 1
+        self.act = ACTIVATIONS[config.speech_encoder_hidden_act]
 
-    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
-        states = self.layer_norm(states).masked_fill(~valid[:, :, None], 0.0).transpose(1, 2)
-        states = F.glu(self.pointwise_conv1(states), dim=1)
-        states = self.depthwise_conv(F.pad(states, (self.left_padding, 0)))
-        states = self.act(self.depthwise_layer_norm(states.transpose(1, 2)))
-        return self.pointwise_conv2(states.transpose(1, 2)).transpose(1, 2)
+    def prepare(self) -> None:
+        """Convolutions of width 1 are products."""
+        self.widen = Product(self.pointwise_conv1)
+        self.narrow = Product(self.pointwise_conv2)
+
+    def forward(self, states: Tensor, behind: Tensor | None) -> Tensor:
+        states = self.layer_norm(states)
+        if behind is not None:
+            states = states.masked_fill(behind, 0.0)
+        states = self.depthwise_conv.over_time(F.glu(self.widen(states), dim=2))
+        return self.narrow(self.act(self.depthwise_layer_norm(states)))
 
 
 class ConformerLayer(nn.Module):
@@ -134,11 +162,11 @@ class ConformerLayer(nn.Module):
         self.ffn2 = ConformerFeedForward(config, config.speech_encoder_hidden_act)
         self.final_layer_norm = nn.LayerNorm(size)
 
-    def forward(self, states: Tensor, valid: Tensor, mask: Tensor) -> Tensor:
-        states = states + 0.5 * self.ffn1(self.ffn1_layer_norm(states))
-        states = states + self.self_attn(self.self_attn_layer_norm(states), mask)
-        states = states + self.conv_module(states, valid)
-        states = states + 0.5 * self.ffn2(self.ffn2_layer_norm(states))
+    def forward(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Tensor:
+        states = states + self.ffn1(self.ffn1_layer_norm(states))
+        states = states + self.self_attn(self.self_attn_layer_norm(states), bias)
+        states = states + self.conv_module(states, behind)
+        states = states + self.ffn2(self.ffn2_layer_norm(states))
         return self.final_layer_norm(states)
 
 
@@ -152,13 +180,18 @@ class ConformerEncoder(nn.Module):
         self.chunk = config.speech_encoder_chunk_size
         self.left_chunks = config.speech_encoder_left_chunk_num
 
-    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
-        states = states.masked_fill(~valid[:, :, None], 0.0)
-        mask = valid[:, None, None, :]
+    def forward(self, states: Tensor, valid: Tensor | None) -> Tensor:
+        """``valid`` (``[B, T]``) is False at padding; None where there is none."""
+        behind = mask = None
+        if valid is not None:
+            behind, mask = ~valid[:, :, None], valid[:, None, None, :]
+            states = states.masked_fill(behind, 0.0)
         if self.chunk is not None and self.chunk < states.shape[1]:
-            mask = mask & self._chunk_mask(states.shape[1], self.chunk, states.device)
+            seen = self._chunk_mask(states.shape[1], self.chunk, states.device)
+            mask = seen if mask is None else mask & seen
+        bias = None if mask is None else key_bias(mask, states.dtype)
         for layer in self.layers:
-            states = layer(states, valid, mask)
+            states = layer(states, behind, bias)
         return self.layer_norm(states)
 
     def _chunk_mask(self, size: int, chunk: int, device: torch.device) -> Tensor:
@@ -175,24 +208,36 @@ class AdapterLayer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size, kernel, stride = config.hidden_size, config.adaptor_kernel_size, config.adaptor_stride
+        self.stride = stride
         self.residual_layer_norm = nn.LayerNorm(size)
         self.residual_conv = nn.Conv1d(size, 2 * size, kernel, stride=stride, padding=stride // 2)
         self.self_attn_layer_norm = nn.LayerNorm(size)
         self.self_attn_conv = nn.Conv1d(size, 2 * size, kernel, stride=stride, padding=stride // 2)
         self.self_attn = ConformerSelfAttention(config, relative=False)
         self.ffn_layer_norm = nn.LayerNorm(size)
-        self.ffn = ConformerFeedForward(config, "relu")
+        self.ffn = ConformerFeedForward(config, "relu", scale=1.0)
 
-    def forward(self, states: Tensor, present: Tensor, pooled_lengths: Tensor) -> Tensor:
-        """``present``: places that a single utterance would have too; what lies behind must read as zero."""
-        behind = ~present[:, :, None]
-        residual = self.residual_layer_norm(states).masked_fill(behind, 0.0).transpose(1, 2)
-        residual = F.glu(self.residual_conv(residual), dim=1).transpose(1, 2)
-        pooled = self.self_attn_layer_norm(states).masked_fill(behind, 0.0).transpose(1, 2)
-        pooled = F.glu(self.self_attn_conv(pooled), dim=1).transpose(1, 2)
-        mask = length_mask(pooled_lengths, pooled.shape[1])[:, None, None, :]
-        pooled = self.self_attn(pooled, mask) + residual
+    def prepare(self) -> None:
+        """A strided convolution is the product of windows with all of its taps."""
+        self.pool_residual = Product(self.residual_conv)
+        self.pool = Product(self.self_attn_conv)
+
+    def forward(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Tensor:
+        """``behind`` (``[B, T, 1]``): places that no single utterance would have, which must read as zero;
+        None where there are none. ``bias``: on the scores of the pooled frames.
+        """
+        residual = F.glu(self.pool_residual(self._windows(self.residual_layer_norm(states), behind)), dim=2)
+        pooled = F.glu(self.pool(self._windows(self.self_attn_layer_norm(states), behind)), dim=2)
+        pooled = self.self_attn(pooled, bias) + residual
         return self.ffn(self.ffn_layer_norm(pooled)) + pooled
+
+    def _windows(self, states: Tensor, behind: Tensor | None) -> Tensor:
+        """What each output frame hears, ``[B, T', kernel * hidden]``, tap after tap."""
+        if behind is not None:
+            states = states.masked_fill(behind, 0.0)
+        kernel = self.residual_conv.kernel_size[0]
+        padded = F.pad(states, (0, 0, self.stride // 2, self.stride // 2))
+        return padded.unfold(1, kernel, self.stride).transpose(2, 3).flatten(2)
 
 
 class Adapter(nn.Module):
@@ -238,11 +283,18 @@ class SpeechEncoder(nn.Module):
                 masked for attention, yet the adapter's convolutions read its place, as they do for a single
                 utterance. Its features do not matter.
         """
-        valid = length_mask(lengths, features.shape[1])
+        size = features.shape[1]
+        padded = bool((lengths < size).any())
+        valid = length_mask(lengths, size) if padded else None
         states = self.encoder(self.feature_projection(features), valid)
-        states = states + 0.5 * self.intermediate_ffn(states)
+        states = states + self.intermediate_ffn(states)
         for layer in self.adapter.layers:
-            pooled_lengths = pooled_length(lengths, self.config)
-            states = layer(states, length_mask(present, states.shape[1]), pooled_lengths)
-            lengths, present = pooled_lengths, pooled_length(present, self.config)
+            behind = bias = None
+            if padded:
+                behind = ~length_mask(present, states.shape[1])[:, :, None]
+            lengths, present = pooled_length(lengths, self.config), pooled_length(present, self.config)
+            if padded:
+                size = pooled_length(states.shape[1], self.config)
+                bias = key_bias(length_mask(lengths, size), states.dtype)[:, None, None, :]
+            states = layer(states, behind, bias)
         return EncodedSource(self.inner_layer_norm(states), lengths)

@@ -17,15 +17,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.convolution import Convolution
 from translate_svc.models.layers import (
     Embedding,
     MultiHeadAttention,
     TransformerEncoder,
-    activation,
+    key_bias,
     length_mask,
     sinusoidal_positions,
     upsample,
 )
+from translate_svc.models.product import ACTIVATIONS, Product
 
 _CONV_KERNEL = 7
 
@@ -88,17 +90,21 @@ class DurationPredictor(nn.Module):
         super().__init__()
         hidden = config.t2u_variance_predictor_hidden_dim
         kernel = config.t2u_variance_predictor_kernel_size
-        self.conv1 = nn.Conv1d(config.t2u_variance_predictor_embed_dim, hidden, kernel, padding="same")
+        self.conv1 = Convolution(config.t2u_variance_predictor_embed_dim, hidden, kernel)
         self.ln1 = nn.LayerNorm(hidden)
-        self.conv2 = nn.Conv1d(hidden, hidden, kernel, padding="same")
+        self.conv2 = Convolution(hidden, hidden, kernel)
         self.ln2 = nn.LayerNorm(hidden)
         self.proj = nn.Linear(hidden, 1)
 
-    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, states: Tensor, behind: Tensor | None) -> Tensor:
         for conv, norm in ((self.conv1, self.ln1), (self.conv2, self.ln2)):
-            states = states.masked_fill(~valid[:, :, None], 0.0)
-            states = norm(F.relu(conv(states.transpose(1, 2))).transpose(1, 2))
+            states = norm(F.relu(conv.over_time(_silenced(states, behind))))
         return self.proj(states).squeeze(2)
+
+
+def _silenced(states: Tensor, behind: Tensor | None) -> Tensor:
+    """Zero behind each row's length, where convolutions would otherwise hear the padding."""
+    return states if behind is None else states.masked_fill(behind, 0.0)
 
 
 class UnitDecoderLayer(nn.Module):
@@ -109,17 +115,16 @@ class UnitDecoderLayer(nn.Module):
         size = config.hidden_size
         self.self_attn = MultiHeadAttention(size, config.t2u_decoder_attention_heads)
         self.self_attn_layer_norm = nn.LayerNorm(size)
-        self.conv1 = nn.Conv1d(size, size, _CONV_KERNEL, padding="same")
-        self.conv2 = nn.Conv1d(size, size, _CONV_KERNEL, padding="same")
+        self.conv1 = Convolution(size, size, _CONV_KERNEL)
+        self.conv2 = Convolution(size, size, _CONV_KERNEL)
         self.conv_layer_norm = nn.LayerNorm(size)
-        self.act = activation(config.activation_function)
+        self.act = ACTIVATIONS[config.activation_function]
 
-    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
-        states = self.self_attn_layer_norm(states + self.self_attn(states, valid[:, None, None, :]))
-        behind = ~valid[:, :, None]
-        mixed = self.conv1(states.masked_fill(behind, 0.0).transpose(1, 2))
-        mixed = self.act(mixed.masked_fill(behind.transpose(1, 2), 0.0))
-        return self.conv_layer_norm(states + self.conv2(mixed).transpose(1, 2))
+    def forward(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Tensor:
+        """``[B, L, hidden]``; ``behind`` (``[B, L, 1]``) and the key bias are None where nothing is padded."""
+        states = self.self_attn_layer_norm(states + self.self_attn(states, bias))
+        mixed = self.act(self.conv1.over_time(_silenced(states, behind)))
+        return self.conv_layer_norm(states + self.conv2.over_time(_silenced(mixed, behind)))
 
 
 class UnitDecoder(nn.Module):
@@ -151,7 +156,8 @@ class UnitDecoder(nn.Module):
             + states
         )
         valid = length_mask(lengths, size)
-        predicted = torch.expm1(self.duration_predictor(states, valid).float())
+        behind = None if len(lengths) == 1 else ~valid[:, :, None]
+        predicted = torch.expm1(self.duration_predictor(states, behind).float())
         finite = torch.isfinite(predicted).logical_or(~valid).all(dim=1)
         durations = (predicted * batch.duration_factors[:, None]).nan_to_num().clamp(1, 2**31).round().long()
         return CharacterBatch(states, lengths, durations.masked_fill(~valid, 0), finite)
@@ -160,9 +166,12 @@ class UnitDecoder(nn.Module):
         """Last hidden states ``[B, L, hidden]`` of the units, and how many there are."""
         states, lengths = upsample(characters.states, characters.durations)
         states = states + self.pos_emb_alpha * self.positions[: states.shape[1]]
-        valid = length_mask(lengths, states.shape[1])
+        behind = bias = None
+        if len(lengths) > 1:
+            valid = length_mask(lengths, states.shape[1])
+            behind, bias = ~valid[:, :, None], key_bias(valid, states.dtype)[:, None, None, :]
         for layer in self.layers:
-            states = layer(states, valid)
+            states = layer(states, behind, bias)
         return self.layer_norm(states), lengths
 
 
@@ -189,6 +198,13 @@ class TextToUnit(nn.Module):
         self.config = config
         self.model = TextToUnitStack(config)
 
+    def prepare(self) -> None:
+        """The output matrix, of the rows that stand for a unit."""
+        first = self.config.vocoder_offset
+        matrix = self.model.decoder.embed_tokens.weight
+        units = matrix[first : first + self.config.unit_hifi_gan_vocab_size]
+        self.unit_scores = Product(nn.Embedding.from_pretrained(units))
+
     @property
     def max_units(self) -> int:
         """Greatest number of units, and of characters, of one text: the length of the position table."""
@@ -200,7 +216,8 @@ class TextToUnit(nn.Module):
         Duration = round(predicted x factor), at least one unit, as Meta's ``VarianceAdaptor`` (transformers
         has no factor). A row's total must not exceed ``max_units`` before it goes into ``units``.
         """
-        valid = length_mask(batch.lengths, batch.states.shape[1])
+        padded = len(batch.lengths) > 1  # alone, a text is as long as its batch
+        valid = length_mask(batch.lengths, batch.states.shape[1]) if padded else None
         return self.model.decoder.characters(self.model.encoder(batch.states, valid), batch)
 
     def units(self, characters: CharacterBatch) -> UnitBatch:
@@ -210,8 +227,6 @@ class TextToUnit(nn.Module):
         no sound, and transformers would hand them to the vocoder as wrong or impossible units.
         """
         states, lengths = self.model.decoder(characters)
-        first = self.config.vocoder_offset
-        weight = self.model.decoder.embed_tokens.weight[first : first + self.config.unit_hifi_gan_vocab_size]
-        logits = F.linear(states, weight)
+        logits = self.unit_scores(states)
         finite = torch.isfinite(logits).all(dim=2) | ~length_mask(lengths, states.shape[1])
         return UnitBatch(logits.argmax(dim=2), lengths, finite.all(dim=1))

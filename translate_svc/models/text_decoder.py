@@ -22,19 +22,25 @@ from translate_svc.models.layers import (
     Embedding,
     FeedForward,
     MultiHeadAttention,
+    key_bias,
     length_mask,
     sinusoidal_positions,
 )
+from translate_svc.models.product import Product
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class LayerCache:
-    """Keys and values of one layer, ``[slots, heads, places, head_dim]``: of tokens fed, of the source."""
+    """Keys and values of one layer: of tokens fed, of the source.
 
-    self_keys: Tensor
-    self_values: Tensor
-    cross_keys: Tensor
-    cross_values: Tensor
+    ``self_rows`` and ``cross_rows`` are ``[slots, 2, heads, places, head_dim]``, keys before values; the other
+    four are views of them, ``[slots, heads, places, head_dim]``.
+    """
+
+    def __init__(self, self_rows: Tensor, cross_rows: Tensor) -> None:
+        self.self_rows = self_rows
+        self.cross_rows = cross_rows
+        self.self_keys, self.self_values = self_rows.unbind(1)
+        self.cross_keys, self.cross_values = cross_rows.unbind(1)
 
 
 class DecoderCache:
@@ -62,12 +68,11 @@ class DecoderCache:
         heads = config.decoder_attention_heads
 
         def rows(places: int) -> Tensor:
-            shape = (slots, heads, places, config.hidden_size // heads)
+            shape = (slots, 2, heads, places, config.hidden_size // heads)
             return torch.zeros(shape, device=device, dtype=dtype)
 
         self.layers = [
-            LayerCache(rows(max_tokens), rows(max_tokens), rows(max_encoder_frames), rows(max_encoder_frames))
-            for _ in range(config.decoder_layers)
+            LayerCache(rows(max_tokens), rows(max_encoder_frames)) for _ in range(config.decoder_layers)
         ]
         self.encoder_lengths = torch.zeros(slots, dtype=torch.int64, device=device)
         self.states = torch.zeros(slots, max_tokens, config.hidden_size, device=device, dtype=dtype)
@@ -75,23 +80,71 @@ class DecoderCache:
     def clear(self, slots: Tensor) -> None:
         """Zeroes these rows (``[n]`` int64), whatever they held."""
         for layer in self.layers:
-            for rows in (layer.self_keys, layer.self_values, layer.cross_keys, layer.cross_values):
+            for rows in (layer.self_rows, layer.cross_rows):
                 rows.index_fill_(0, slots, 0.0)
         self.states.index_fill_(0, slots, 0.0)
         self.encoder_lengths.index_fill_(0, slots, 0)
+
+
+_DENSE = 0.5
+"""Where at least this share of a run of slots takes part in a step, attention reads the run in place; the rows
+between come along and are thrown away. Below it the rows that take part are copied out.
+"""
 
 
 class _Places:
     """Where the rows of one step stand in the caches, and what each may see."""
 
     def __init__(self, cache: DecoderCache, slots: Tensor, positions: Tensor) -> None:
-        frames = cache.encoder_lengths[slots]
         self.slots = slots
         self.positions = positions
-        self.reach = int(positions.max()) + 1
-        self.source_reach = int(frames.max())
-        self.seen = length_mask(positions + 1, self.reach)[:, None, None, :]
-        self.source_seen = length_mask(frames, self.source_reach)[:, None, None, :]
+        taken: list[int] = slots.tolist()
+        first, end = min(taken), max(taken) + 1
+        self._rows: Tensor | None = None
+        self._run: slice | Tensor = slots
+        if len(taken) >= _DENSE * (end - first):
+            self._run = slice(first, end)
+            if taken != list(range(first, end)):
+                self._rows = slots - first
+        lengths, frames = positions + 1, cache.encoder_lengths[slots]
+        dtype = cache.states.dtype
+        self._reach, self._source_reach = int(lengths.max()), int(frames.max())
+        self.source_seen = length_mask(frames, self._source_reach)[:, None, None, :]
+        self._bias = self._spread(key_bias(length_mask(lengths, self._reach), dtype))[:, None, None, :]
+        self._source_bias = self._spread(key_bias(self.source_seen[:, 0, 0], dtype))[:, None, None, :]
+
+    def _spread(self, rows: Tensor) -> Tensor:
+        """Rows of this step, each to its place in the run."""
+        if self._rows is None:
+            return rows
+        assert isinstance(self._run, slice)
+        run = rows.new_zeros(self._run.stop - self._run.start, *rows.shape[1:])
+        return run.index_copy_(0, self._rows, rows)
+
+    def write(self, cache: LayerCache, keys_values: Tensor) -> None:
+        """Keys and values of the tokens fed, ``[B, 2, heads, head_dim]``."""
+        cache.self_rows[self.slots, :, :, self.positions] = keys_values
+
+    def attend_tokens(self, cache: LayerCache, query: Tensor) -> Tensor:
+        """What ``query`` (``[B, heads, head_dim]``) draws from the tokens fed, ``[B, hidden]``."""
+        rows = cache.self_rows[self._run, :, :, : self._reach]
+        return self._attend(query, rows, self._bias)
+
+    def attend_source(self, cache: LayerCache, query: Tensor) -> Tensor:
+        """What ``query`` draws from the source, ``[B, hidden]``."""
+        rows = cache.cross_rows[self._run, :, :, : self._source_reach]
+        return self._attend(query, rows, self._source_bias)
+
+    def source(self, cache: LayerCache) -> tuple[Tensor, Tensor]:
+        """Keys and values of the sources, copied out: ``[B, heads, places, head_dim]``."""
+        keys, values = cache.cross_rows[self.slots, :, :, : self._source_reach].unbind(1)
+        return keys, values
+
+    def _attend(self, query: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
+        keys, values = rows.unbind(1)
+        mixed = F.scaled_dot_product_attention(self._spread(query)[:, :, None], keys, values, attn_mask=bias)
+        mixed = mixed.flatten(1)
+        return mixed if self._rows is None else mixed[self._rows]
 
 
 NO_FRAME = -1
@@ -103,6 +156,11 @@ MIN_CONTRIBUTION = 0.15
 
 class CrossAttention(MultiHeadAttention):
     """Attention to the encoder's frames, whose keys and values are computed once per utterance."""
+
+    def prepare(self) -> None:
+        """Products of one token. Keys and values of the source are ``TextDecoder``'s, for all layers at once."""
+        self.query = Product(self.q_proj)
+        self.out = Product(self.out_proj)
 
     def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         """The frame that each query draws most from, ``[B]``, or ``NO_FRAME``. For inspection only.
@@ -133,28 +191,23 @@ class DecoderLayer(nn.Module):
         self.ffn = FeedForward(size, config.decoder_ffn_dim, config.activation_function)
         self.ffn_layer_norm = nn.LayerNorm(size)
 
-    def write_source(self, cache: LayerCache, slots: Tensor, states: Tensor) -> None:
-        """Keys and values of ``[length, hidden]`` encoder states, into every one of ``slots``."""
-        attention, length = self.cross_attention, states.shape[0]
-        cache.cross_keys[slots, :, :length] = attention.split_heads(attention.k_proj(states[None]))
-        cache.cross_values[slots, :, :length] = attention.split_heads(attention.v_proj(states[None]))
-
     def forward(
         self, states: Tensor, cache: LayerCache, places: _Places, align: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """One token a row, ``[B, 1, hidden]``; with ``align`` also ``CrossAttention.frames``, ``[B]``."""
-        slots, reach, source_reach = places.slots, places.reach, places.source_reach
-        query, key, value = self.self_attn.project(self.self_attn_layer_norm(states))
-        cache.self_keys[slots, :, places.positions] = key.squeeze(2)
-        cache.self_values[slots, :, places.positions] = value.squeeze(2)
-        keys, values = cache.self_keys[slots, :, :reach], cache.self_values[slots, :, :reach]
-        states = states + self.self_attn.attend(query, keys, values, places.seen)
+        """One token a row, ``[B, hidden]``; with ``align`` also ``CrossAttention.frames``, ``[B]``."""
+        attention, cross = self.self_attn, self.cross_attention
+        qkv = attention.qkv(self.self_attn_layer_norm(states)).view(
+            states.shape[0], 3, cross.heads, cross.head_dim
+        )
+        places.write(cache, qkv[:, 1:])
+        states = states + attention.out(places.attend_tokens(cache, qkv[:, 0]))
 
-        cross = self.cross_attention
-        query = cross.split_heads(cross.q_proj(self.cross_attention_layer_norm(states)))
-        keys, values = cache.cross_keys[slots, :, :source_reach], cache.cross_values[slots, :, :source_reach]
-        frames = cross.frames(query, keys, values, places.source_seen) if align else None
-        states = states + cross.attend(query, keys, values, places.source_seen)
+        query = cross.query(self.cross_attention_layer_norm(states))
+        query = query.view(states.shape[0], cross.heads, cross.head_dim)
+        frames = None
+        if align:
+            frames = cross.frames(query[:, :, None], *places.source(cache), places.source_seen)
+        states = states + cross.out(places.attend_source(cache, query))
         return states + self.ffn(self.ffn_layer_norm(states)), frames
 
 
@@ -190,6 +243,12 @@ class TextDecoder(nn.Module):
         table = sinusoidal_positions(max_tokens, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
+    def prepare(self) -> None:
+        """Products over all layers, and the output matrix: the embedding once more, in another layout."""
+        attentions = [layer.cross_attention for layer in self._layers()]
+        self._source_product = Product(*(each for one in attentions for each in (one.k_proj, one.v_proj)))
+        self._output = Product(self.embed_tokens, keep=True)
+
     def embed(self, token_ids: Tensor) -> Tensor:
         """Scaled embeddings, ``[..., hidden]``; the text encoder's are the same."""
         return self.embed_tokens(token_ids) * self.embed_scale
@@ -200,9 +259,13 @@ class TextDecoder(nn.Module):
         The rows are wiped first: nothing of a former owner can reach the new one.
         """
         cache.clear(slots)
-        for layer, layer_cache in zip(self._layers(), cache.layers, strict=True):
-            layer.write_source(layer_cache, slots, states)
-        cache.encoder_lengths[slots] = states.shape[0]
+        length = states.shape[0]
+        heads, head_dim = cache.layers[0].cross_rows.shape[2::2]
+        # [length, layers, 2, heads, head_dim] -> one [2, heads, length, head_dim] a layer
+        made = self._source_product(states).view(length, -1, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
+        for layer_cache, rows in zip(cache.layers, made, strict=True):
+            layer_cache.cross_rows[slots, :, :, :length] = rows
+        cache.encoder_lengths[slots] = length
 
     def step(
         self, cache: DecoderCache, slots: Tensor, positions: Tensor, token_ids: Tensor, *, align: bool
@@ -213,12 +276,12 @@ class TextDecoder(nn.Module):
         same token at the same position again changes nothing.
         """
         places = _Places(cache, slots, positions)
-        states = (self.embed(token_ids) + self.positions[positions])[:, None]
+        states = self.embed(token_ids) + self.positions[positions]
         source_frames = None
         for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
             states, frames = layer(states, layer_cache, places, align and index == self.alignment_layer)
             source_frames = source_frames if frames is None else frames
-        states = self.layer_norm(states).squeeze(1)
+        states = self.layer_norm(states)
         cache.states[slots, positions] = states
         return self._predict(states, source_frames)
 
@@ -228,11 +291,14 @@ class TextDecoder(nn.Module):
             yield layer
 
     def _predict(self, states: Tensor, source_frames: Tensor | None) -> DecodedStep:
-        logits = F.linear(states, self.embed_tokens.weight).float()
-        best, token_ids = logits.max(dim=-1)
+        logits = self._output(states)
+        token_ids = logits.argmax(dim=-1)
+        best = logits.gather(1, token_ids[:, None]).squeeze(1).float()
+        # not finite where any logit is not a number; one of minus infinity takes no part in anything
+        log_normaliser = logits.float().logsumexp(dim=-1)
         return DecodedStep(
             token_ids,
-            best - logits.logsumexp(dim=-1),
-            torch.isfinite(logits).all(dim=-1),
+            best - log_normaliser,
+            torch.isfinite(log_normaliser) & torch.isfinite(states).all(dim=-1),
             source_frames,
         )

@@ -18,6 +18,7 @@ from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.product import prepare
 from translate_svc.models.source_encoder import Source, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
@@ -116,6 +117,7 @@ class TranslationModel:
             (self._vocoder, "vocoder.", torch.float32),
         ):
             checkpoint.load(module, prefix, device=device, dtype=kind)
+            prepare(module)
         self._encoder = SourceEncoder(
             checkpoint,
             self._decoder.embed,

@@ -3,10 +3,6 @@
 Numerically ``SeamlessM4Tv2CodeHifiGan`` with every unit lasting one frame. Its own duration predictor belongs
 to UnitY 1 and is never used: UnitY2's units carry their durations already (Meta runs it with
 ``dur_prediction=False``, transformers always applies it).
-
-The convolutions run as two-dimensional ones of height 1 with the channels innermost: on a CPU that takes half
-the time of ``Conv1d``, whose layout oneDNN converts back and forth. (oneDNN's pre-packed weights with fused
-activations gave nothing beyond.)
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -23,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.convolution import Convolution, Upsampling
 from translate_svc.models.layers import Embedding
 from translate_svc.types import SAMPLES_PER_UNIT
 
@@ -72,48 +69,6 @@ class Voice:
 
     language_id: int
     speaker_id: int
-
-
-def _channels_innermost(conv: nn.Module, incompatible_keys: object) -> None:
-    """After loading: the weight keeps its shape, and lies in memory as channels-last wants it."""
-    weight = conv.weight
-    assert isinstance(weight, nn.Parameter)
-    lying = weight.detach().transpose(1, 2).contiguous().transpose(1, 2)
-    conv.weight = nn.Parameter(lying, requires_grad=weight.requires_grad)
-
-
-class Convolution(nn.Conv1d):
-    """``nn.Conv1d`` over ``[B, C, 1, T]`` in channels-last, length preserved."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, dilation=dilation, padding=(kernel - 1) * dilation // 2)
-        self.register_load_state_dict_post_hook(_channels_innermost)  # type: ignore[no-untyped-call]
-
-    def forward(self, states: Tensor) -> Tensor:
-        return F.conv2d(
-            states,
-            self.weight[:, :, None],
-            self.bias,
-            padding=(0, int(self.padding[0])),
-            dilation=(1, self.dilation[0]),
-        )
-
-
-class Upsampling(nn.ConvTranspose1d):
-    """``nn.ConvTranspose1d`` over ``[B, C, 1, T]`` in channels-last."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, rate: int) -> None:
-        super().__init__(inputs, outputs, kernel, stride=rate, padding=(kernel - rate) // 2)
-        self.register_load_state_dict_post_hook(_channels_innermost)  # type: ignore[no-untyped-call]
-
-    def forward(self, states: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return F.conv_transpose2d(
-            states,
-            self.weight[:, :, None],
-            self.bias,
-            stride=(1, self.stride[0]),
-            padding=(0, int(self.padding[0])),
-        )
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,1 @@
+"""The engine against transformers' ``generate``: same audio, weights, dtype and threads, in one process."""

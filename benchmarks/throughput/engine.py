@@ -1,0 +1,121 @@
+"""Our side: the engine without its thread, every utterance in the line before the first step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from benchmarks.throughput.outcome import Outcome
+from benchmarks.throughput.random_checkpoint import NumberTokenizer
+from benchmarks.throughput.utterances import Utterance
+from translate_svc.engine.core import EngineCore
+from translate_svc.engine.detokenize import Tokenizer
+from translate_svc.engine.model_runner import ModelRunner
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.plan import StepPlan, StepReport, StepResult
+from translate_svc.engine.request import (
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    TokenDecoded,
+    WaveformPiece,
+)
+from translate_svc.engine.scheduler import Scheduler
+from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.tokenizer import Tokenizer as CheckpointTokenizer
+
+_CREDIT_PIECES = 10_000
+
+
+class ForcedLengths:
+    """A runner whose texts end where they are told to: only the predicted end is moved, at no cost."""
+
+    def __init__(self, runner: ModelRunner, eos_token_id: int) -> None:
+        self.tokens: dict[str, int | None] = {}
+        self._runner = runner
+        self._eos_token_id = eos_token_id
+
+    def execute(self, plan: StepPlan) -> StepResult:
+        """As the runner, with ``</s>`` predicted once a request has its number of tokens."""
+        result = self._runner.execute(plan)
+        positions = {item.key: item.position for item in plan.decode}
+        decoded = tuple(
+            dataclasses.replace(each, token_id=self._eos_token_id)
+            if self.tokens.get(each.key.request_id) == positions[each.key] + 1 - PROMPT_TOKENS
+            else each
+            for each in result.decoded
+        )
+        return dataclasses.replace(result, decoded=decoded)
+
+
+class Engine:
+    """Scheduler, runner and nothing else.
+
+    Args:
+        folder: a checkpoint.
+        slots: texts that are decoded at once.
+        dtype: as the runner takes it.
+        on_step: sees every step's report.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        slots: int = 16,
+        dtype: torch.dtype = torch.float32,
+        on_step: Callable[[StepReport], None] | None = None,
+    ) -> None:
+        checkpoint = Checkpoint.open(folder)
+        limits = EngineLimits(
+            max_slots=slots, max_waiting_requests=1_024, initial_credit_pieces=_CREDIT_PIECES
+        )
+        self.runner = ModelRunner(
+            checkpoint,
+            max_slots=limits.max_slots,
+            max_source_samples=limits.max_source_samples,
+            max_source_tokens=limits.max_source_tokens,
+            max_tokens=limits.max_slot_tokens,
+            dtype=dtype,
+        )
+        tokenizer = tokenizer_of(checkpoint)
+        self._forced = ForcedLengths(self.runner, tokenizer.eos_token_id)
+        self.scheduler = Scheduler(limits, tokenizer)
+        self.core = EngineCore(self.scheduler, self._forced, on_step=on_step)
+        self._speakers = checkpoint.speakers
+
+    def add(self, request_id: str, utterance: Utterance, *, speech: bool) -> None:
+        """Puts an utterance in the line."""
+        self._forced.tokens[request_id] = utterance.forced_tokens
+        speaker = self._speakers[utterance.language][0]
+        spec = SequenceSpec(utterance.language, speech=speech, speaker_id=speaker)
+        self.scheduler.add(Request(request_id, utterance.samples, (spec,)))
+
+    def run(self, utterances: Sequence[Utterance], *, speech: bool) -> list[Outcome]:
+        """Translates all; outcomes in their order."""
+        for index, utterance in enumerate(utterances):
+            self.add(str(index), utterance, speech=speech)
+        tokens: list[list[int]] = [[] for _ in utterances]
+        samples = [0] * len(utterances)
+        while self.scheduler.has_work:
+            for event in self.core.step():
+                if isinstance(event, TokenDecoded):
+                    tokens[int(event.request_id)].append(event.token_id)
+                elif isinstance(event, WaveformPiece):
+                    samples[int(event.request_id)] += len(event.samples)
+                elif isinstance(event, RequestFinished) and event.status is FinishStatus.FAILED:
+                    raise RuntimeError(event.error)
+        return [Outcome(tuple(ids), count) for ids, count in zip(tokens, samples, strict=True)]
+
+
+def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
+    """The checkpoint's own, or numbers where it has none."""
+    if not (checkpoint.path / "tokenizer_config.json").exists():
+        return NumberTokenizer()
+    return CheckpointTokenizer.from_pretrained(
+        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
+    )

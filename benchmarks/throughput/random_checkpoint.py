@@ -1,0 +1,108 @@
+"""A checkpoint of a stated size with random weights, for speeds that do not hang on what a model has learnt.
+
+Half the published model's width and about half its depth, with its whole vocabularies. Its texts are nonsense
+but decided: the best token leads by far more than float32 rounding, so that both sides say the same. Its
+``</s>`` is never predicted: whoever runs it forces the lengths of texts, and every token lasts 12 units.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+UNITS_PER_TOKEN = 12
+_CHARACTERS = "abcd"
+_LANGUAGE = "eng"
+_FIRST_LANGUAGE_ID = 256_001
+_SPECIAL_IDS = 4
+_PEAK = 8.0
+"""Scale of the decoder's last norm, hence of the logits: the best token then leads by about 1."""
+
+
+def random_config() -> Any:
+    """12 speech-encoder, 6 decoder, 4 + 4 text-to-unit layers, hidden 512; all else halved or as published."""
+    return transformers.SeamlessM4Tv2Config(
+        hidden_size=512,
+        speech_encoder_layers=12,
+        speech_encoder_attention_heads=8,
+        speech_encoder_intermediate_size=2048,
+        encoder_layers=2,
+        encoder_ffn_dim=4096,
+        encoder_attention_heads=8,
+        decoder_layers=6,
+        decoder_ffn_dim=4096,
+        decoder_attention_heads=8,
+        t2u_encoder_layers=4,
+        t2u_encoder_ffn_dim=4096,
+        t2u_encoder_attention_heads=8,
+        t2u_decoder_layers=4,
+        t2u_decoder_ffn_dim=4096,
+        t2u_decoder_attention_heads=8,
+        t2u_variance_predictor_embed_dim=512,
+        unit_embed_dim=640,
+        lang_embed_dim=128,
+        spkr_embed_dim=128,
+        upsample_initial_channel=256,
+    )
+
+
+def build_random_checkpoint(folder: Path) -> Path:
+    """Writes the checkpoint into ``folder`` (600 MB; about half a minute) and returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    model: Any = transformers.SeamlessM4Tv2Model(random_config()).eval()
+    with torch.no_grad():
+        shared = model.shared.weight
+        shared[:_SPECIAL_IDS] = 0.0
+        shared[_FIRST_LANGUAGE_ID:] *= 0.1
+        model.text_decoder.layer_norm.weight.mul_(_PEAK)
+        durations = model.t2u_model.model.decoder.duration_predictor.proj
+        durations.weight.zero_()
+        durations.bias.fill_(math.log1p(UNITS_PER_TOKEN / len(_CHARACTERS)))
+    model.generation_config = _generation_config()
+    model.half().save_pretrained(folder)
+    transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
+    (folder / "speakers.json").write_text(json.dumps({_LANGUAGE: [0]}))
+    return folder
+
+
+def _generation_config() -> Any:
+    return transformers.GenerationConfig(
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+        decoder_start_token_id=3,
+        max_new_tokens=256,
+        text_decoder_lang_to_code_id={_LANGUAGE: _FIRST_LANGUAGE_ID},
+        t2u_lang_code_to_id={_LANGUAGE: 10_005},
+        vocoder_lang_code_to_id={_LANGUAGE: 0},
+        id_to_text={str(index): _CHARACTERS for index in range(_SPECIAL_IDS, _FIRST_LANGUAGE_ID)},
+        char_to_id={character: 4 + index for index, character in enumerate(_CHARACTERS)},
+    )
+
+
+class NumberTokenizer:
+    """The engine's view of a vocabulary without words: every token is written as its number."""
+
+    eos_token_id = 3
+
+    def piece(self, token_id: int) -> str:
+        """The id in digits, behind a space."""
+        return f"\u2581{token_id}"
+
+    def is_special(self, token_id: int) -> bool:
+        """Control symbols and languages."""
+        return token_id < _SPECIAL_IDS or token_id >= _FIRST_LANGUAGE_ID
+
+    def language_token(self, code: str) -> int:
+        """The only language's."""
+        return {_LANGUAGE: _FIRST_LANGUAGE_ID}[code]
+
+    def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
+        """Not offered: the benchmarks speak."""
+        raise NotImplementedError
