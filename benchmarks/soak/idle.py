@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import server_process
 from benchmarks.soak.speaker import CONFIG, Ledger, end, open_channel, responses, start_call
@@ -30,18 +32,12 @@ async def run_idle(streams: int) -> IdleResult:
     async with server_process(ServerSetup(max_streams=streams)) as server:
         channels = [open_channel(server.target) for _ in range(-(-streams // _STREAMS_A_CONNECTION))]
         for channel in channels:  # connections are no streams
-            await _open_and_end([start_call(channel)])
+            await _end(await _open(channel))
         before = await server.at_rest()
-        calls = [start_call(channels[index // _STREAMS_A_CONNECTION]) for index in range(streams)]
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def open_one(call: Any) -> None:
-            async with gate:
-                await call.write(CONFIG)
-                response = await call.read()
-                assert response.WhichOneof("event") == "opened"
-
-        await asyncio.gather(*(open_one(call) for call in calls))
+        calls: list[Any] = []
+        for start in range(0, streams, _AT_ONCE):
+            channel = channels[start // _STREAMS_A_CONNECTION]
+            calls += await asyncio.gather(*(_open(channel) for _ in range(min(_AT_ONCE, streams - start))))
         during = await server.state()
         assert during.streams == during.admitted == during.vad_places == streams
         for start in range(0, streams, _AT_ONCE):
@@ -58,11 +54,11 @@ async def run_idle(streams: int) -> IdleResult:
     )
 
 
-async def _open_and_end(calls: list[Any]) -> None:
-    for call in calls:
-        await call.write(CONFIG)
-        await call.read()
-        await _end(call)
+async def _open(channel: grpc.aio.Channel) -> Any:
+    call = start_call(channel)
+    await call.write(CONFIG)
+    assert (await call.read()).WhichOneof("event") == "opened"
+    return call
 
 
 async def _end(call: Any) -> None:

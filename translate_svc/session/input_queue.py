@@ -71,7 +71,7 @@ class InputQueue:
         self._max_samples = max_samples
         self._line: deque[Queued] = deque()
         self._cost_samples = 0
-        self._changed = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
         """Items that wait."""
@@ -91,7 +91,7 @@ class InputQueue:
         """Appends an item; the writer awaits ``room`` before."""
         self._line.append(item)
         self._cost_samples += self._cost(item)
-        self._changed.set()
+        self._tell()
 
     async def get(self) -> Queued:
         """The oldest item; waits for one."""
@@ -99,7 +99,7 @@ class InputQueue:
             await self._change()
         item = self._line.popleft()
         self._cost_samples -= self._cost(item)
-        self._changed.set()
+        self._tell()
         return item
 
     def drop_audio(self) -> int:
@@ -110,18 +110,27 @@ class InputQueue:
         dropped = sum(length_samples(item) for item in self._line)
         self._line = deque(item for item in self._line if isinstance(item, QueuedUpdate))
         self._cost_samples = sum(self._cost(item) for item in self._line)
-        self._changed.set()
+        self._tell()
         return dropped
 
     def discard(self) -> None:
         """Drops everything; a writer that waits for room goes on."""
         self._line.clear()
         self._cost_samples = 0
-        self._changed.set()
+        self._tell()
 
     async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+        changed = asyncio.get_running_loop().create_future()
+        self._waiting.append(changed)
+        await changed
+
+    def _tell(self) -> None:
+        """Wakes whoever waits: the reader for an item, or writers for room. An Event would cost more."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for changed in waiting:
+                if not changed.done():
+                    changed.set_result(None)
 
     def _cost(self, item: Queued) -> int:
         return max(length_samples(item), self.ITEM_COST_SAMPLES)

@@ -161,7 +161,8 @@ class UtteranceSource:
         if self._judged is not None:
             raise RuntimeError("the last frame has not been accepted")
         while not self._ready:
-            if self._skip_silence():
+            # asked here, for it is asked several times a frame
+            if self._grid.cursor == self._grid.origin and self._skip_silence():
                 continue
             frame = self._grid.take_frame()
             if frame is None:
@@ -275,10 +276,10 @@ class UtteranceSource:
         """Skip whole idle timeouts of declared silence, just after a commit point; False if there is none.
 
         A VAD without memory of speech calls silence silence, so each would end as the hearing of it does:
-        ``idle_timeout`` heard, the grid restarted ``prefix_padding`` before.
+        ``idle_timeout`` heard, the grid restarted ``prefix_padding`` before. The grid is at its origin.
         """
         origin = self._grid.origin
-        if self._segmentation is Segmentation.MANUAL or self._grid.cursor != origin:
+        if self._segmentation is Segmentation.MANUAL:
             return False
         silent_until = min(self._input.buffer.silent_until(origin), self._input.readable_end())
         idle_frames, prefix_frames = self._options.idle_timeout_frames, self._options.prefix_padding_frames
