@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.checkpoints import oracle
 from tests.models.modules import checkpoint, vocoder
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.vocoder import UnitSpan, Voice, units_heard
+from translate_svc.models.vocoder import Excerpt, UnitSpan, Voice, excerpt
 
 VOICE = Voice(language_id=1, speaker_id=1)
 PUBLISHED = ModelConfig()
@@ -24,8 +24,10 @@ def units_of(count: int, seed: int = 0) -> Tensor:
 
 
 @torch.inference_mode()
-def synthesise(units: Tensor, voice: Voice = VOICE, name: str = "tiny") -> npt.NDArray[np.float32]:
-    waveform: npt.NDArray[np.float32] = vocoder(name)(units[None], [voice])[0].numpy()
+def synthesise(
+    units: Tensor, voice: Voice = VOICE, name: str = "tiny", part: Excerpt | None = None
+) -> npt.NDArray[np.float32]:
+    waveform: npt.NDArray[np.float32] = vocoder(name)(units[None], [voice], part)[0].numpy()
     return waveform
 
 
@@ -44,9 +46,8 @@ def in_pieces(units: Tensor, cuts: list[int], name: str = "tiny") -> npt.NDArray
     edges = [0, *cuts, len(units)]
     pieces = []
     for start, end in itertools.pairwise(edges):
-        span = units_heard(start, end, len(units), checkpoint(name).config)
-        waveform = synthesise(units[span.start : span.end], name=name)
-        pieces.append(waveform[(start - span.start) * 320 : (end - span.start) * 320])
+        part = excerpt(start, end, len(units), checkpoint(name).config)
+        pieces.append(synthesise(units[slice(*part.units)], name=name, part=part))
     return np.concatenate(pieces)
 
 
@@ -99,7 +100,7 @@ def test_pieces_as_the_engine_cuts_them_give_the_whole_waveform(name: str) -> No
 def test_the_receptive_field_is_what_the_network_hears() -> None:
     """Changing a unit outside leaves the piece as it is; the outermost units inside are heard."""
     units, start, end = units_of(41, 1), 20, 23
-    span = units_heard(start, end, len(units), checkpoint("tiny").config)
+    span = excerpt(start, end, len(units), checkpoint("tiny").config).units
     whole = synthesise(units)[start * 320 : end * 320]
     for place in range(len(units)):
         changed = units.clone()
@@ -113,8 +114,8 @@ def test_the_receptive_field_is_what_the_network_hears() -> None:
 
 def test_the_receptive_field_of_the_published_vocoder() -> None:
     """Against the same walk with sets of positions instead of intervals."""
-    assert units_heard(100, 101, 200, PUBLISHED) == UnitSpan(*published_by_simulation(100, 101))
-    assert units_heard(0, 10, 12, PUBLISHED) == UnitSpan(0, 12)
+    assert excerpt(100, 101, 200, PUBLISHED).units == UnitSpan(*published_by_simulation(100, 101))
+    assert excerpt(0, 10, 12, PUBLISHED).units == UnitSpan(0, 12)
 
 
 def published_by_simulation(start: int, end: int) -> tuple[int, int]:
@@ -144,5 +145,5 @@ def test_pieces_never_reach_outside_the_text() -> None:
     config = checkpoint("tiny").config
     for start in range(10):
         for end in range(start + 1, 11):
-            span = units_heard(start, end, 10, config)
+            span = excerpt(start, end, 10, config).units
             assert 0 <= span.start <= start < end <= span.end <= 10

@@ -73,8 +73,12 @@ class SourceEncoder:
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
         outcomes: dict[int, Tensor | EngineError] = {}
-        if speech:
-            outcomes.update(zip(speech, _rows(self._encode_speech(list(speech.values()))), strict=True))
+        # On a CPU batching speech gains nothing: one utterance fills the kernels, and padding and caches cost.
+        size = 1 if self._device.type == "cpu" else len(speech)
+        for start in range(0, len(speech), max(size, 1)):
+            indices = list(speech)[start : start + size]
+            states = self._encode_speech([speech[index] for index in indices])
+            outcomes.update(zip(indices, _rows(states), strict=True))
         if text:
             outcomes.update(zip(text, _rows(self._encode_text(list(text.values()))), strict=True))
         return [outcomes[index] for index in range(len(sources))]

@@ -18,12 +18,13 @@ from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.product import prepare
 from translate_svc.models.source_encoder import Source, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
 from translate_svc.models.text_decoder import NO_FRAME, DecoderCache, TextDecoder
-from translate_svc.models.vocoder import UnitSpan, Vocoder, Voice, units_heard
+from translate_svc.models.vocoder import Excerpt, Vocoder, Voice, excerpt
 from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
 _NOT_FINITE = "the result is not finite"
@@ -101,6 +102,7 @@ class TranslationModel:
         dtype: torch.dtype,
         alignment_layer: int,
     ) -> None:
+        keep_freed_memory()
         config = checkpoint.config
         _check_limits(config, limits, alignment_layer)
         self.config = config
@@ -199,18 +201,23 @@ class TranslationModel:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def vocode(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
-        """Waveforms of pieces. Pieces of equal length, context included, share a batch; none is padded."""
-        spans = [units_heard(piece.start, piece.end, len(piece.units), self.config) for piece in pieces]
-        groups: dict[int, list[int]] = {}
-        for index, span in enumerate(spans):
-            groups.setdefault(span.end - span.start, []).append(index)
+        """Waveforms of pieces. Those that hear equal stretches share a batch on a GPU; none is padded."""
+        parts = [excerpt(piece.start, piece.end, len(piece.units), self.config) for piece in pieces]
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for index, part in enumerate(parts):
+            # on a CPU a batch gains nothing, and its activations leave the caches
+            alone = index if self._device.type == "cpu" else None
+            alike = (part.units.end - part.units.start, *map(str, part.kept), str(part.samples), alone)
+            groups.setdefault(alike, []).append(index)
         outcomes: dict[int, Samples | EngineError] = {}
         for indices in groups.values():
-            heard = np.stack([pieces[i].units[spans[i].start : spans[i].end] for i in indices])
+            part = parts[indices[0]]
+            heard = np.stack([pieces[i].units[slice(*parts[i].units)] for i in indices])
             units = torch.from_numpy(heard).to(self._device)
-            waveforms = self._vocoder(units, [pieces[i].voice for i in indices]).cpu().numpy()
-            for index, waveform in zip(indices, waveforms, strict=True):
-                outcomes[index] = _cut(waveform, pieces[index], spans[index])
+            waveforms = self._vocoder(units, [pieces[i].voice for i in indices], part).cpu().numpy()
+            for index, samples in zip(indices, waveforms, strict=True):
+                finite = np.isfinite(samples).all()
+                outcomes[index] = samples.copy() if finite else EngineError(_NOT_FINITE)
         return [outcomes[index] for index in range(len(pieces))]
 
     def _text_batch(self, texts: Sequence[Text], characters: Sequence[CharacterSequence]) -> TextBatch:
@@ -255,12 +262,6 @@ class TranslationModel:
         longest = max(len(row) for row in rows)
         padded = [[*row, *(0,) * (longest - len(row))] for row in rows]
         return torch.tensor(padded, dtype=torch.int64, device=self._device)
-
-
-def _cut(waveform: npt.NDArray[np.float32], piece: Piece, span: UnitSpan) -> Samples | EngineError:
-    first = (piece.start - span.start) * SAMPLES_PER_UNIT
-    samples = waveform[first : first + (piece.end - piece.start) * SAMPLES_PER_UNIT]
-    return samples.copy() if np.isfinite(samples).all() else EngineError(_NOT_FINITE)
 
 
 def _check_limits(config: ModelConfig, limits: ModelLimits, alignment_layer: int) -> None:

@@ -36,11 +36,26 @@ class UnitSpan(NamedTuple):
     end: int
 
 
-def units_heard(start: int, end: int, total: int, config: ModelConfig) -> UnitSpan:
-    """The units that the samples of units ``[start, end)`` depend on: the receptive field, walked backwards.
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What must be computed for a piece of a longer waveform, as if the whole were.
 
-    Synthesising these alone gives those samples as if all ``total`` units had been synthesised: at a cut
-    inside, what the missing neighbours would have changed lies outside ``[start, end)``.
+    Attributes:
+        units: what the piece hears; its ends are the ends of the text or lie a receptive field away.
+        kept: by upsampling, the places of its output (counted from that of the first unit or place kept
+            before it) that the piece still hears: the field shrinks on the way up, where it costs most.
+        samples: the piece, in what is left in the end.
+    """
+
+    units: UnitSpan
+    kept: tuple[slice, ...]
+    samples: slice
+
+
+def excerpt(start: int, end: int, total: int, config: ModelConfig) -> Excerpt:
+    """The receptive field of the samples of units ``[start, end)`` out of ``total``, walked backwards.
+
+    At a cut inside, what the missing neighbours would have changed lies outside of what is kept.
     """
     low, high = start * SAMPLES_PER_UNIT, end * SAMPLES_PER_UNIT - 1
     low, high = low - _POST_KERNEL // 2, high + _POST_KERNEL // 2
@@ -53,14 +68,25 @@ def units_heard(start: int, end: int, total: int, config: ModelConfig) -> UnitSp
         ),
         default=0,
     )
-    stages = zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
-    for rate, kernel in reversed(list(stages)):
+    heard: list[tuple[int, int]] = []
+    stages = list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
+    for rate, kernel in reversed(stages):
         low, high = low - reach, high + reach
+        heard.append((low, high + 1))
         padding = (kernel - rate) // 2
         # output o of a transposed convolution hears inputs i with 0 <= o + padding - i * rate < kernel
         low, high = -(-(low + padding - kernel + 1) // rate), (high + padding) // rate
     low, high = low - _PRE_KERNEL // 2, high + _PRE_KERNEL // 2
-    return UnitSpan(max(low, 0), min(high + 1, total))
+    units = UnitSpan(max(low, 0), min(high + 1, total))
+    first, places, kept = units.start, total, []
+    for (rate, _), (low, high) in zip(stages, reversed(heard), strict=True):
+        first, places = first * rate, places * rate
+        low, high = max(low, 0), min(high, places)
+        kept.append(slice(low - first, high - first))
+        first = low
+    return Excerpt(
+        units, tuple(kept), slice(start * SAMPLES_PER_UNIT - first, end * SAMPLES_PER_UNIT - first)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,19 +134,20 @@ class HifiGan(nn.Module):
         self.conv_post = Convolution(channels, 1, _POST_KERNEL)
         self.blocks_per_stage = len(config.resblock_kernel_sizes)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """``[B, U, width]`` -> ``[B, U * 320]``."""
+    def forward(self, states: Tensor, part: Excerpt) -> Tensor:
+        """``[B, U, width]`` of the excerpt's units -> ``[B, samples]``."""
         # [B, U, width] is channels-last [B, width, 1, U] already
         states = self.conv_pre(states.transpose(1, 2)[:, :, None])
         for stage, upsampler in enumerate(self.upsampler):
-            states = upsampler(F.leaky_relu_(states, self.slope))
+            states = upsampler(F.leaky_relu_(states, self.slope))[..., part.kept[stage]]
             first = stage * self.blocks_per_stage
             blocks = self.resblocks[first : first + self.blocks_per_stage]
             mixed = blocks[0](states)
             for block in blocks[1:]:
                 mixed.add_(block(states))
             states = mixed.div_(self.blocks_per_stage)
-        return torch.tanh(self.conv_post(F.leaky_relu_(states, _LAST_SLOPE))).flatten(1)
+        samples = torch.tanh(self.conv_post(F.leaky_relu_(states, _LAST_SLOPE))).flatten(1)
+        return samples[:, part.samples]
 
 
 class Vocoder(nn.Module):
@@ -134,16 +161,19 @@ class Vocoder(nn.Module):
         self.language_embedding = Embedding(config.vocoder_num_langs, config.lang_embed_dim)
         self.hifi_gan = HifiGan(config)
 
-    def forward(self, units: Tensor, voices: Sequence[Voice]) -> Tensor:
-        """Synthesises texts of equal length; nothing is padded, so nothing leaks.
+    def forward(self, units: Tensor, voices: Sequence[Voice], part: Excerpt | None = None) -> Tensor:
+        """Synthesises texts, or pieces of texts, of equal length; nothing is padded, so nothing leaks.
 
         Args:
             units: ``[B, U]`` int64, each below ``unit_hifi_gan_vocab_size``.
             voices: one a row.
+            part: the excerpt that ``units`` are, the same for all rows; by default the whole text.
 
         Returns:
-            ``[B, U * 320]`` samples within (-1, 1).
+            ``[B, samples]`` within (-1, 1), 320 a unit of the piece.
         """
+        size = units.shape[1]
+        part = excerpt(0, size, size, self.config) if part is None else part
         device = units.device
         languages = torch.tensor([voice.language_id for voice in voices], device=device)
         speakers = torch.tensor([voice.speaker_id for voice in voices], device=device)
@@ -152,4 +182,4 @@ class Vocoder(nn.Module):
             self.unit_embedding(units),
             self.speaker_embedding(speakers)[:, None].expand(-1, units.shape[1], -1),
         ]
-        return self.hifi_gan(torch.cat(parts, dim=2))
+        return self.hifi_gan(torch.cat(parts, dim=2), part)
