@@ -1,9 +1,9 @@
 """``make overload``: four times the streams that are admitted. Writes benchmarks/results/overload.json.
 
 The server is that of ``benchmarks.soak``: real but for the engine, which follows a script and works on as
-many utterances at a time as streams are admitted. Admitted streams speak without a break through phases that take
-turns: nobody else there (1x), and three times as many others (4x), each of whom is refused, waits as long as
-it is told to, and tries again. One run, so that a noisy machine hurts both phases alike.
+many utterances at a time as streams are admitted. Admitted streams speak without a break through phases that
+take turns: nobody else there (1x), and three times as many others (4x), each of whom is refused, waits as
+long as it is told to, and tries again. One run, so that a noisy machine hurts both phases alike.
 
 Exits with 1 where a refusal takes longer than 50 ms (99th percentile), or where those who are inside wait
 more than a tenth longer for their first text.
