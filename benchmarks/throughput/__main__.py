@@ -27,6 +27,7 @@ from benchmarks.throughput.utterances import forced_utterances, spoken_utterance
 _ROOT = Path(__file__).parents[2]
 _STARTER = _ROOT / "model_cache" / "starter"
 _RESULT = _ROOT / "benchmarks" / "results" / "throughput.json"
+_CHECKPOINTS = ("starter", "random")
 _KINDS = {"text": False, "speech": True}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -25,7 +25,7 @@ _PEAK = 8.0
 
 
 def random_config() -> Any:
-    """12 speech-encoder, 6 decoder, 4 + 4 text-to-unit layers, hidden 512; all else halved or as published."""
+    """12 speech-encoder, 6 decoder, 4 + 4 text-to-unit layers, hidden 512; the rest halved or as it is."""
     return transformers.SeamlessM4Tv2Config(
         hidden_size=512,
         speech_encoder_layers=12,

@@ -11,9 +11,9 @@ _KEPT = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc's allocator keep what is freed, up to a gibibyte, for the next activation of that size.
+    """Makes glibc's allocator keep what is freed, up to a gibibyte, for the next of that size.
 
-    By default it maps every large tensor anew, and the system zeroes its pages one fault at a time: up to half
+    By default it maps each large tensor anew, and the system zeroes its pages one fault at a time: up to half
     of the time of a stage whose activations are megabytes. For the whole process; elsewhere than on Linux with
     glibc nothing happens.
     """

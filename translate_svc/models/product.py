@@ -52,7 +52,11 @@ class Product:
     ) -> None:
         weights = [_matrix(layer.weight.detach()) for layer in layers]
         weight = torch.cat(weights) if len(weights) > 1 else weights[0]
-        biases = [layer.bias.detach() for layer in layers if getattr(layer, "bias", None) is not None]
+        biases = [
+            layer.bias.detach()
+            for layer in layers
+            if not isinstance(layer, nn.Embedding) and layer.bias is not None
+        ]
         self._bias = torch.cat(biases) if biases else None
         if scale != 1.0:
             weight = weight * scale
@@ -92,7 +96,7 @@ def _matrix(weight: Tensor) -> Tensor:
 def _can_pack(weight: Tensor) -> bool:
     if weight.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         return False
-    if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not (torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
         return False
     return weight.dtype == torch.float32 or (
         weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()

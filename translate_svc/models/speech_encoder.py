@@ -45,7 +45,7 @@ def frame_centre_ms(frame: int, config: ModelConfig) -> int:
 
 
 class ConformerFeedForward(nn.Module):
-    """Half of a macaron: two dense layers whose result counts half (``SeamlessM4Tv2ConformerFeedForward``)."""
+    """Two dense layers; half a macaron counts half (``SeamlessM4Tv2ConformerFeedForward``)."""
 
     def __init__(self, config: ModelConfig, act: str, *, scale: float = 0.5) -> None:
         super().__init__()

@@ -121,7 +121,7 @@ class UnitDecoderLayer(nn.Module):
         self.act = ACTIVATIONS[config.activation_function]
 
     def forward(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Tensor:
-        """``[B, L, hidden]``; ``behind`` (``[B, L, 1]``) and the key bias are None where nothing is padded."""
+        """``[B, L, hidden]``; ``behind`` (``[B, L, 1]``) and ``bias`` are None where nothing is padded."""
         states = self.self_attn_layer_norm(states + self.self_attn(states, bias))
         mixed = self.act(self.conv1.over_time(_silenced(states, behind)))
         return self.conv_layer_norm(states + self.conv2.over_time(_silenced(mixed, behind)))
@@ -203,7 +203,7 @@ class TextToUnit(nn.Module):
         first = self.config.vocoder_offset
         matrix = self.model.decoder.embed_tokens.weight
         units = matrix[first : first + self.config.unit_hifi_gan_vocab_size]
-        self.unit_scores = Product(nn.Embedding.from_pretrained(units))
+        self.unit_scores = Product(nn.Embedding.from_pretrained(units))  # type: ignore[no-untyped-call]
 
     @property
     def max_units(self) -> int:

@@ -32,8 +32,8 @@ from translate_svc.models.product import Product
 class LayerCache:
     """Keys and values of one layer: of tokens fed, of the source.
 
-    ``self_rows`` and ``cross_rows`` are ``[slots, 2, heads, places, head_dim]``, keys before values; the other
-    four are views of them, ``[slots, heads, places, head_dim]``.
+    ``self_rows`` and ``cross_rows`` are ``[slots, 2, heads, places, head_dim]``, keys before values; the
+    other four are views of them, ``[slots, heads, places, head_dim]``.
     """
 
     def __init__(self, self_rows: Tensor, cross_rows: Tensor) -> None:
@@ -87,8 +87,8 @@ class DecoderCache:
 
 
 _DENSE = 0.5
-"""Where at least this share of a run of slots takes part in a step, attention reads the run in place; the rows
-between come along and are thrown away. Below it the rows that take part are copied out.
+"""Where at least this share of a run of slots takes part in a step, attention reads the run in place; the
+rows between come along and are thrown away. Below it the rows that take part are copied out.
 """
 
 
@@ -158,7 +158,7 @@ class CrossAttention(MultiHeadAttention):
     """Attention to the encoder's frames, whose keys and values are computed once per utterance."""
 
     def prepare(self) -> None:
-        """Products of one token. Keys and values of the source are ``TextDecoder``'s, for all layers at once."""
+        """Products of one token. Those of the source are ``TextDecoder``'s, for all layers at once."""
         self.query = Product(self.q_proj)
         self.out = Product(self.out_proj)
 

@@ -24,8 +24,8 @@ from translate_svc.models.source_encoder import Source, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
 from translate_svc.models.text_decoder import NO_FRAME, DecoderCache, TextDecoder
-from translate_svc.models.vocoder import Excerpt, Vocoder, Voice, excerpt
-from translate_svc.types import SAMPLES_PER_UNIT, Samples
+from translate_svc.models.vocoder import Vocoder, Voice, excerpt
+from translate_svc.types import Samples
 
 _NOT_FINITE = "the result is not finite"
 

@@ -106,9 +106,10 @@ class ResidualBlock(nn.Module):
         self.convs1 = nn.ModuleList(Convolution(channels, channels, kernel, each) for each in dilations)
         self.convs2 = nn.ModuleList(Convolution(channels, channels, kernel) for _ in dilations)
 
-    def forward(self, states: Tensor) -> Tensor:
-        for conv1, conv2 in zip(self.convs1, self.convs2, strict=True):
-            mixed = conv1(F.leaky_relu(states, self.slope))
+    def forward(self, states: Tensor, activated: Tensor) -> Tensor:
+        """``activated``: the leaky ReLU of ``states``, which all blocks of a stage share."""
+        for place, (conv1, conv2) in enumerate(zip(self.convs1, self.convs2, strict=True)):
+            mixed = conv1(activated if place == 0 else F.leaky_relu(states, self.slope))
             states = conv2(F.leaky_relu_(mixed, self.slope)).add_(states)
         return states
 
@@ -134,6 +135,14 @@ class HifiGan(nn.Module):
         self.conv_post = Convolution(channels, 1, _POST_KERNEL)
         self.blocks_per_stage = len(config.resblock_kernel_sizes)
 
+    def prepare(self) -> None:
+        """A stage's blocks are summed; that their mean is wanted goes into the weights that read it, since a
+        leaky ReLU keeps positive factors.
+        """
+        for reader in [*self.upsampler[1:], self.conv_post]:
+            assert isinstance(reader, nn.ConvTranspose1d | nn.Conv1d)
+            reader.weight.div_(self.blocks_per_stage)
+
     def forward(self, states: Tensor, part: Excerpt) -> Tensor:
         """``[B, U, width]`` of the excerpt's units -> ``[B, samples]``."""
         # [B, U, width] is channels-last [B, width, 1, U] already
@@ -142,10 +151,11 @@ class HifiGan(nn.Module):
             states = upsampler(F.leaky_relu_(states, self.slope))[..., part.kept[stage]]
             first = stage * self.blocks_per_stage
             blocks = self.resblocks[first : first + self.blocks_per_stage]
-            mixed = blocks[0](states)
+            activated = F.leaky_relu(states, self.slope)
+            mixed = blocks[0](states, activated)
             for block in blocks[1:]:
-                mixed.add_(block(states))
-            states = mixed.div_(self.blocks_per_stage)
+                mixed.add_(block(states, activated))
+            states = mixed
         samples = torch.tanh(self.conv_post(F.leaky_relu_(states, _LAST_SLOPE))).flatten(1)
         return samples[:, part.samples]
 
