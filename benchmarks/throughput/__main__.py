@@ -8,40 +8,33 @@ benchmarks/results/throughput.json.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 
+from benchmarks.throughput.checkpoints import STARTER, checkpoint_folder, quiet
 from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.measure import Comparison, compare, machine, markdown
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.random_checkpoint import build_random_checkpoint
 from benchmarks.throughput.utterances import forced_utterances, spoken_utterances, total_seconds
 
 _ROOT = Path(__file__).parents[2]
-_STARTER = _ROOT / "model_cache" / "starter"
 _RESULT = _ROOT / "benchmarks" / "results" / "throughput.json"
-_CHECKPOINTS = ("starter", "random")
 _KINDS = {"text": False, "speech": True}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def main() -> None:
     arguments = _arguments()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    quiet()
     results: dict[str, Any] = json.loads(_RESULT.read_text()) if _RESULT.exists() else {}
     for checkpoint in arguments.checkpoint:
         for threads in arguments.threads:
             torch.set_num_threads(threads)
             name = f"{checkpoint}, {arguments.dtype}, {threads} thread{'s' * (threads > 1)}"
-            with _folder(checkpoint, arguments.random_checkpoint) as folder:
+            with checkpoint_folder(checkpoint, arguments.random_checkpoint) as folder:
                 results[name] = measure(folder, arguments)
             _RESULT.parent.mkdir(exist_ok=True)
             _RESULT.write_text(json.dumps(results, indent=1) + "\n")
@@ -49,7 +42,7 @@ def main() -> None:
 
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One checkpoint, both kinds of output."""
-    forced = folder != _STARTER
+    forced = folder != STARTER
     utterances = (forced_utterances if forced else spoken_utterances)(arguments.utterances)
     engine = Engine(folder, slots=arguments.slots, dtype=_DTYPES[arguments.dtype])
     peer = Peer(folder)
@@ -67,7 +60,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         compared = compare(
             lambda speech=speech: engine.run(utterances, speech=speech),  # type: ignore[misc]
             lambda size, speech=speech: peer.run(utterances, speech=speech, batch=size),  # type: ignore[misc]
-            arguments.rounds,
+            static_batches=arguments.static,
+            rounds=arguments.rounds,
         )
         figures[kind] = compared.summary()
         print(_table(f"{folder.name}, {kind}", compared), flush=True)
@@ -84,17 +78,6 @@ def _table(title: str, compared: Comparison) -> str:
     return markdown(title, rows, ("contender", "seconds", "in parts of ours")) + f"\n{equal}\n"
 
 
-@contextlib.contextmanager
-def _folder(checkpoint: str, kept: Path | None) -> Iterator[Path]:
-    if checkpoint == "starter":
-        yield _STARTER
-    elif kept is not None:
-        yield kept if (kept / "config.json").exists() else build_random_checkpoint(kept)
-    else:
-        with tempfile.TemporaryDirectory(prefix="random-checkpoint-") as folder:
-            yield build_random_checkpoint(Path(folder) / "random")
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
@@ -107,6 +90,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--utterances", type=int, default=32)
     parser.add_argument("--slots", type=int, default=16)
+    parser.add_argument("--static", nargs="+", type=int, default=[2, 4, 8, 16], help="sizes of batches")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--random-checkpoint", type=Path, help="keep the random weights here and use them again"

@@ -26,6 +26,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduler import Scheduler
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.description import Capabilities
 from translate_svc.models.tokenizer import Tokenizer as CheckpointTokenizer
 
 _CREDIT_PIECES = 10_000
@@ -88,12 +89,21 @@ class Engine:
         self.core = EngineCore(self.scheduler, self._forced, on_step=on_step)
         self._speakers = checkpoint.speakers
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """Of the checkpoint."""
+        return self.runner.capabilities
+
     def add(self, request_id: str, utterance: Utterance, *, speech: bool) -> None:
         """Puts an utterance in the line."""
+        self.scheduler.add(self.request(request_id, utterance, speech=speech))
+
+    def request(self, request_id: str, utterance: Utterance, *, speech: bool) -> Request:
+        """As the engine takes it."""
         self._forced.tokens[request_id] = utterance.forced_tokens
         speaker = self._speakers[utterance.language][0]
         spec = SequenceSpec(utterance.language, speech=speech, speaker_id=speaker)
-        self.scheduler.add(Request(request_id, utterance.samples, (spec,)))
+        return Request(request_id, utterance.samples, (spec,))
 
     def run(self, utterances: Sequence[Utterance], *, speech: bool) -> list[Outcome]:
         """Translates all; outcomes in their order."""

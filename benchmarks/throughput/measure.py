@@ -12,7 +12,6 @@ import torch
 
 from benchmarks.throughput.outcome import Outcome
 
-STATIC_BATCHES = (2, 4, 8, 16)
 _LASTING_STATIC_BATCHES = 2
 
 Run = Callable[[], list[Outcome]]
@@ -51,14 +50,16 @@ class Comparison:
         return statistics.median(theirs / ours for theirs, ours in pairs)
 
 
-def compare(ours: Run, peer: Callable[[int], list[Outcome]], rounds: int) -> Comparison:
+def compare(
+    ours: Run, peer: Callable[[int], list[Outcome]], *, static_batches: Sequence[int], rounds: int
+) -> Comparison:
     """Runs ours, the peer one by one and in static batches, in turns.
 
     The first round tries every static batch; the others repeat the two best of them. ``peer`` takes the size
     of a batch.
     """
     runs: dict[str, Run] = {"ours": ours, "one_by_one": lambda: peer(1)}
-    runs |= {f"static_{size}": (lambda size=size: peer(size)) for size in STATIC_BATCHES}  # type: ignore[misc]
+    runs |= {f"static_{size}": (lambda size=size: peer(size)) for size in static_batches}  # type: ignore[misc]
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     outcomes: dict[str, list[Outcome]] = {}
     for _ in range(rounds):

@@ -126,7 +126,8 @@ class FeatureExtractor(nn.Module):
         # The first sample of a frame counts as its own predecessor.
         previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
         frames = (frames - _PRE_EMPHASIS * previous) * self.window
-        power = torch.fft.rfft(frames, n=_FFT_SAMPLES).abs().square()
+        spectrum = torch.fft.rfft(frames, n=_FFT_SAMPLES)
+        power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
         mel: Tensor = (power @ self.mel_filters).clamp_min(_MEL_FLOOR)
         return mel.log()
 

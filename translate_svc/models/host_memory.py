@@ -14,8 +14,8 @@ def keep_freed_memory() -> None:
     """Makes glibc's allocator keep what is freed, up to a gibibyte, for the next of that size.
 
     By default it maps each large tensor anew, and the system zeroes its pages one fault at a time: up to half
-    of the time of a stage whose activations are megabytes. For the whole process; elsewhere than on Linux with
-    glibc nothing happens.
+    of the time of a stage whose activations are megabytes. For the whole process; without glibc nothing
+    happens.
     """
     if platform.libc_ver()[0] != "glibc":
         return

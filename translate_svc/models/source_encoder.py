@@ -73,7 +73,7 @@ class SourceEncoder:
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
         outcomes: dict[int, Tensor | EngineError] = {}
-        # On a CPU batching speech gains nothing: one utterance fills the kernels, and padding and caches cost.
+        # On a CPU a batch of speech gains nothing: one utterance fills the kernels, and padding costs.
         size = 1 if self._device.type == "cpu" else len(speech)
         for start in range(0, len(speech), max(size, 1)):
             indices = list(speech)[start : start + size]

@@ -1,0 +1,1 @@
+"""How long after the end of speech an answer begins, with many live streams at once."""

@@ -1,0 +1,111 @@
+"""``python -m benchmarks.latency``: end of speech to first text and first speech, at rising concurrency.
+
+In real time, through the engine's thread, against ``generate`` one by one behind a lock. The knee is the
+greatest number of streams of which 95 % of utterances are heard within a second. The silence that ends an
+utterance is not counted. Writes benchmarks/results/latency.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.latency.streams import Translate, run_streams
+from benchmarks.throughput.checkpoints import STARTER, quiet
+from benchmarks.throughput.engine import Engine
+from benchmarks.throughput.measure import machine, markdown
+from benchmarks.throughput.peer import Peer
+from benchmarks.throughput.utterances import Utterance, spoken_utterances
+from translate_svc.engine.async_engine import AsyncEngine
+from translate_svc.engine.request import EngineEvent, RequestFinished, TokenDecoded, WaveformPiece
+
+_RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "latency.json"
+_KNEE_MS = 1000.0
+_STOP_DEADLINE_S = 30.0
+
+
+def through_engine(engine: Engine, bridge: AsyncEngine) -> Translate:
+    """Ours."""
+    numbers = itertools.count()
+
+    async def translate(utterance: Utterance, text: Callable[[], None], speech: Callable[[], None]) -> None:
+        done = asyncio.Event()
+        awaited = {TokenDecoded: text, WaveformPiece: speech}
+
+        def deliver(event: EngineEvent) -> None:
+            first = awaited.pop(type(event), None)
+            if first is not None:
+                first()
+            if isinstance(event, RequestFinished):
+                done.set()
+
+        bridge.submit(engine.request(str(next(numbers)), utterance, speech=True), deliver)
+        await done.wait()
+
+    return translate
+
+
+def behind_a_lock(peer: Peer) -> Translate:
+    """The peer: one call at a time; text and speech come together, at its end."""
+    lock = asyncio.Lock()
+
+    async def translate(utterance: Utterance, text: Callable[[], None], speech: Callable[[], None]) -> None:
+        async with lock:
+            await asyncio.to_thread(peer.run, [utterance], speech=True, batch=1)
+        text()
+        speech()
+
+    return translate
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Both sides, level by level, until neither keeps up."""
+    engine, peer = Engine(STARTER), Peer(STARTER)
+    utterances = spoken_utterances(100)
+    engine.run(utterances[:2], speech=True)
+    peer.run(utterances[:1], speech=True, batch=1)
+    bridge = AsyncEngine(engine.core, engine.capabilities)
+    bridge.start()
+    sides = {"ours": through_engine(engine, bridge), "behind_a_lock": behind_a_lock(peer)}
+    rows: list[dict[str, Any]] = []
+    knees = dict.fromkeys(sides, 0)
+    for streams in arguments.streams:
+        for side in list(sides):
+            answered = await run_streams(
+                sides[side], utterances, streams=streams, duration_s=arguments.duration_s
+            )
+            figures = answered.percentiles_ms()
+            rows.append({"side": side, "streams": streams, "answers": len(answered.first_text_s)} | figures)
+            print(rows[-1], flush=True)
+            if figures["first_audio_p95_ms"] <= _KNEE_MS:
+                knees[side] = streams
+            else:
+                del sides[side]
+    await bridge.stop(drain=True, deadline_s=_STOP_DEADLINE_S)
+    return machine() | {"knee_streams": knees, "levels": rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--streams", nargs="+", type=int, default=[1, 2, 4, 8, 16, 24, 32, 48, 64])
+    parser.add_argument("--duration-s", type=float, default=15.0, help="of each level")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    quiet()
+    torch.set_num_threads(arguments.threads)
+    results = asyncio.run(measure(arguments))
+    header = list(results["levels"][0])
+    print(markdown("starter", [list(row.values()) for row in results["levels"]], header))
+    print(f"\nknee: {results['knee_streams']}")
+    _RESULT.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

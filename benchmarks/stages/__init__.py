@@ -1,0 +1,1 @@
+"""Time of each stage against what the machine allows."""

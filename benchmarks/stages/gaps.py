@@ -1,0 +1,57 @@
+"""The pause between two tokens of a text while long utterances keep arriving."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.throughput.engine import Engine
+from benchmarks.throughput.utterances import Utterance, forced_utterances
+from translate_svc.engine.request import TokenDecoded
+
+_ARRIVALS = 6
+_TOKENS = 120
+_STEPS_BETWEEN_ARRIVALS = 8
+_LONG_TEXT = "running"
+
+
+def token_gaps(folder: Path) -> dict[str, Any]:
+    """Text only. A text of 120 tokens is decoded; every eighth step two utterances of 15 s arrive at once.
+
+    Told: the median time between two of its tokens with nobody else there, the same while they arrive, and
+    the worst.
+    """
+    engine = Engine(folder)
+    (longest,) = forced_utterances(1)
+    longest = max(forced_utterances(8), key=lambda each: each.seconds)
+    language = "eng"
+    running = Utterance(longest.samples, language, _TOKENS)
+    arriving = Utterance(longest.samples, language, 8)
+    alone = _gaps_ms(engine, running, None)
+    crowded = _gaps_ms(engine, running, arriving)
+    return {
+        "step_alone_ms": round(statistics.median(alone), 2),
+        "median_ms": round(statistics.median(crowded), 2),
+        "worst_ms": round(max(crowded), 2),
+        "worst_in_steps": round(max(crowded) / statistics.median(alone), 1),
+    }
+
+
+def _gaps_ms(engine: Engine, running: Utterance, arriving: Utterance | None) -> list[float]:
+    engine.add(_LONG_TEXT, running, speech=False)
+    steps, arrived, last, gaps = 0, 0, 0.0, []
+    while engine.scheduler.has_work:
+        steps += 1
+        if arriving is not None and steps % _STEPS_BETWEEN_ARRIVALS == 0 and arrived < _ARRIVALS:
+            for place in range(2):
+                engine.add(f"{arrived}-{place}", arriving, speech=False)
+            arrived += 1
+        for event in engine.core.step():
+            if isinstance(event, TokenDecoded) and event.request_id == _LONG_TEXT:
+                now = time.perf_counter()
+                if last:
+                    gaps.append((now - last) * 1000)
+                last = now
+    return gaps
