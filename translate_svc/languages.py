@@ -30,6 +30,7 @@ class Language:
     speaker_ids: tuple[int, ...] = ()
     scripts: tuple[str, ...] = ()
 
+
 _MAX_TAG_CHARACTERS = 64
 """More than any language tag has (RFC 5646, 4.4.1: 35 will do); what follows costs its square."""
 

@@ -118,8 +118,8 @@ async def test_bad_requests_are_refused_by_the_name_of_the_field() -> None:
         with pytest.raises(OutOfRange) as caught:
             engine.submit(dataclasses.replace(request("a"), source=np.zeros(9, np.float32)), Inbox())
         assert caught.value.field == "source"
+        long = SourceText("one " * LIMITS.max_source_tokens, "eng")
         with pytest.raises(OutOfRange) as caught:
-            long = SourceText("one " * LIMITS.max_source_tokens, "eng")
             engine.submit(dataclasses.replace(request("a"), source=long), Inbox())
         assert caught.value.field == "source"
         assert engine.live_requests == 0

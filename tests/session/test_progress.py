@@ -161,8 +161,9 @@ def test_a_clear_at_the_commit_point_of_what_it_drops_tells_that_point() -> None
         async with house(_slow) as home:
             session = home.open(config())
             reader = asyncio.create_task(collect(session))
-            for message in [*chunks(speech(0.8)), FinalizeInput()]:
+            for message in chunks(speech(0.8)):
                 await session.receive(message)
+            await session.receive(FinalizeInput())
             await asyncio.sleep(0.5)
             await session.receive(ClearInput())
             await session.receive(EndInput(count_samples(chunks(speech(0.8)))))
