@@ -30,9 +30,11 @@ class Sandbox:
 
     def command(self, container: Container) -> list[str]:
         """What is executed: ``command`` takes the place of the image's entrypoint, ``args`` follow."""
-        command = container.spec.get("command") or self._node.images[container.image].entrypoint
-        words = [*command, *container.spec.get("args", [])]
-        return [self.local(word, container) for word in self._expand(words, container)]
+        command = container.spec.get("command")
+        words = self._expand([*(command or ()), *container.spec.get("args", [])], container)
+        # an entrypoint names programs of this machine already, wherever they lie
+        entrypoint = () if command else self._node.images[container.image].entrypoint
+        return [*entrypoint, *(self.local(word, container) for word in words)]
 
     def exec_command(self, container: Container, command: Iterable[str]) -> list[str]:
         """What an exec probe or hook runs: as it stands, nothing is expanded in it."""
