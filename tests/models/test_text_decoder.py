@@ -9,7 +9,13 @@ from torch import Tensor
 from tests.checkpoints import oracle, tones
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
 from translate_svc.models.layers import sinusoidal_positions
-from translate_svc.models.text_decoder import MIN_CONTRIBUTION, NO_FRAME, CrossAttention, DecoderCache
+from translate_svc.models.text_decoder import (
+    MIN_CONTRIBUTION,
+    NO_FRAME,
+    CrossAttention,
+    DecoderCache,
+    first_maximum,
+)
 
 TOKENS = [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55]
 
@@ -142,3 +148,31 @@ def test_positions_count_from_behind_the_padding_index(padding_idx: int) -> None
     embedding = type(oracle("tiny").model.text_decoder.embed_positions)(MAX_TOKENS, 32, padding_idx)
     expected = embedding(inputs_embeds=torch.zeros(1, MAX_TOKENS, 32))[0]
     torch.testing.assert_close(sinusoidal_positions(MAX_TOKENS, 32, padding_idx), expected, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("size", [1, 1_023, 1_024, 1_025, 5_000])
+def test_the_first_maximum_is_argmax(size: int) -> None:
+    values = torch.randint(0, 50, (40, size), generator=torch.Generator().manual_seed(size)).float()
+    values[torch.arange(40), torch.linspace(0, size - 1, 40).long()] = 50.0
+    values[:5, -1] = 50.0
+    values[5, size // 2] = torch.nan
+    for row, place in zip(values, first_maximum(values).tolist(), strict=True):
+        best = torch.isnan(row).nonzero() if row.isnan().any() else (row == 50.0).nonzero()
+        assert place == int(best[0])
+
+
+def test_rows_between_those_that_take_part_change_nothing() -> None:
+    """Attention reads a dense run of slots in place, those that sit out included, in whatever order."""
+    cache = new_cache("tiny", slots=6)
+    for slot in range(6):
+        write(cache, slot, source(7 + slot, slot))
+    for layer in cache.layers:
+        for rows in (layer.self_keys, layer.self_values, layer.cross_keys, layer.cross_values):
+            rows[2] = torch.nan
+    cache.states[2] = 5.0
+    for position, token in enumerate(TOKENS):
+        feed(cache, [4, 1, 3], [position] * 3, [token] * 3)
+    for slot in (4, 1, 3):
+        hidden, _ = reference(source(7 + slot, slot), TOKENS)
+        torch.testing.assert_close(cache.states[slot, : len(TOKENS)], hidden, atol=2e-5, rtol=0)
+    assert (cache.states[2] == 5.0).all()

@@ -211,6 +211,9 @@ class DecoderLayer(nn.Module):
         return states + self.ffn(self.ffn_layer_norm(states)), frames
 
 
+_STRETCH = 1024
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedStep:
     """Per row: the most probable next token, its log-probability, whether the row is finite, and, when asked,
@@ -291,14 +294,26 @@ class TextDecoder(nn.Module):
             yield layer
 
     def _predict(self, states: Tensor, source_frames: Tensor | None) -> DecodedStep:
-        logits = self._output(states)
-        token_ids = logits.argmax(dim=-1)
-        best = logits.gather(1, token_ids[:, None]).squeeze(1).float()
-        # not finite where any logit is not a number; one of minus infinity takes no part in anything
-        log_normaliser = logits.float().logsumexp(dim=-1)
+        logits = self._output(states).float()
+        # a softmax is four times as fast as a logsumexp, and not finite where any logit is not a number
+        best = logits.softmax(dim=-1).amax(dim=-1).log()
         return DecodedStep(
-            token_ids,
-            best - log_normaliser,
-            torch.isfinite(log_normaliser) & torch.isfinite(states).all(dim=-1),
+            first_maximum(logits),
+            best,
+            torch.isfinite(best) & torch.isfinite(states).all(dim=-1),
             source_frames,
         )
+
+
+def first_maximum(values: Tensor) -> Tensor:
+    """``values.argmax(dim=1)`` of ``[B, N]``, in two steps: looking for the place is four times as slow as
+    looking for the value.
+    """
+    size = values.shape[1]
+    whole = size - size % _STRETCH
+    greatest = values[:, :whole].reshape(len(values), whole // _STRETCH, _STRETCH).amax(dim=2)
+    if whole < size:
+        greatest = torch.cat([greatest, values[:, whole:].amax(dim=1, keepdim=True)], dim=1)
+    first = greatest.argmax(dim=1, keepdim=True) * _STRETCH
+    places = (first + torch.arange(_STRETCH, device=values.device)).clamp(max=size - 1)
+    return places.gather(1, values.gather(1, places).argmax(dim=1, keepdim=True)).squeeze(1)
