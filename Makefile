@@ -52,8 +52,10 @@ quality: $(READY) ## translate the held-out sentences and write docs/quality.md 
 	$(BIN)/python -m benchmarks.quality
 
 .PHONY: bench
-bench: $(READY) ## measure throughput and latency, write benchmarks/results/
-	$(BIN)/python -m benchmarks.throughput
+bench: $(READY) ## measure throughput, stages and latency, write benchmarks/results/ (half an hour)
+	$(BIN)/python -m benchmarks.throughput --rounds 2
+	$(BIN)/python -m benchmarks.stages
+	$(BIN)/python -m benchmarks.latency
 
 .PHONY: soak
 soak: $(READY) ## many streams for long: latency, memory, leaks; writes benchmarks/results/soak.json (ten minutes)

@@ -22,6 +22,7 @@ from benchmarks.throughput.utterances import forced_utterances, spoken_utterance
 
 _ROOT = Path(__file__).parents[2]
 _RESULT = _ROOT / "benchmarks" / "results" / "throughput.json"
+_UTTERANCES = {"starter": 32, "random": 16}
 _KINDS = {"text": False, "speech": True}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -43,7 +44,9 @@ def main() -> None:
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One checkpoint, both kinds of output."""
     forced = folder != STARTER
-    utterances = (forced_utterances if forced else spoken_utterances)(arguments.utterances)
+    utterances = (forced_utterances if forced else spoken_utterances)(
+        arguments.utterances or _UTTERANCES["random" if forced else "starter"]
+    )
     engine = Engine(folder, slots=arguments.slots, dtype=_DTYPES[arguments.dtype])
     peer = Peer(folder)
     figures: dict[str, Any] = machine() | {
@@ -88,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--dtype", choices=tuple(_DTYPES), default="float32", help="ours; the peer's is float32"
     )
-    parser.add_argument("--utterances", type=int, default=32)
+    parser.add_argument("--utterances", type=int, help=f"by default {_UTTERANCES}")
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--static", nargs="+", type=int, default=[2, 4, 8, 16], help="sizes of batches")
     parser.add_argument("--rounds", type=int, default=3)

@@ -48,9 +48,9 @@ class EngineLimits:
         max_live_requests: Requests inside the engine, whatever their phase; default 1,024. Bounds those that
             hold no slot any more but wait for their reader's credit. At the bound the engine refuses
             likewise.
-        encode_budget_frames: Source frames (512 samples, 32 ms) encoded in a step; default 960 (30.7 s).
-            Raise it on a GPU that encodes several utterances in the time of one; lower it when arrivals make
-            text stutter.
+        encode_budget_frames: Source frames (512 samples, 32 ms) encoded in a step; default 480 (15.4 s): one
+            long utterance or several short ones. Raise it on a GPU that encodes several utterances in the
+            time of one; lower it when arrivals make text stutter.
         text_to_unit_budget_tokens: Text tokens turned to units in a step; default 256. As above.
         vocode_budget_units: Units (20 ms of speech) made sound in a step, context not counted; default 200 (4
             s). As above.
@@ -73,7 +73,7 @@ class EngineLimits:
     max_source_tokens: int = 256
     max_waiting_requests: int = 64
     max_live_requests: int = 1_024
-    encode_budget_frames: int = 960
+    encode_budget_frames: int = 480
     text_to_unit_budget_tokens: int = 256
     vocode_budget_units: int = 200
     first_piece_units: int = 25
