@@ -28,7 +28,8 @@ def encode_flop(config: ModelConfig, frames: int) -> float:
     layer = 2 * feed_forward + 4 * size * size + convolution + distances + 2 * frames * size
     pooled = frames / config.adaptor_stride
     adapter = pooled * (4 * size * size * config.adaptor_kernel_size + 4 * size * size + feed_forward)
-    return 2 * (frames * (config.speech_encoder_layers * layer + feed_forward) + adapter)
+    features = config.feature_projection_input_dim * size
+    return 2 * (frames * (features + config.speech_encoder_layers * layer + feed_forward) + adapter)
 
 
 def decode_step_flop(config: ModelConfig, rows: int) -> float:
