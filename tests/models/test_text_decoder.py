@@ -8,12 +8,12 @@ from torch import Tensor
 
 from tests.checkpoints import oracle, tones
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
+from translate_svc.models.decoder_cache import DecoderCache
 from translate_svc.models.layers import sinusoidal_positions
 from translate_svc.models.text_decoder import (
     MIN_CONTRIBUTION,
     NO_FRAME,
     CrossAttention,
-    DecoderCache,
     first_maximum,
 )
 

@@ -18,12 +18,13 @@ from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.decoder_cache import DecoderCache
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.product import prepare
 from translate_svc.models.source_encoder import Source, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
-from translate_svc.models.text_decoder import NO_FRAME, DecoderCache, TextDecoder
+from translate_svc.models.text_decoder import NO_FRAME, TextDecoder
 from translate_svc.models.vocoder import Vocoder, Voice, excerpt
 from translate_svc.types import Samples
 
