@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import AsyncIterator
 
@@ -229,13 +230,14 @@ async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share
             self.called_s.append(time.monotonic())
             return super().step(frames, states)
 
-    apart_s = {}
+    apart_s: dict[int, list[float]] = {}
     for streams in (GATHER_FROM_STREAMS - 1, GATHER_FROM_STREAMS):
         vad = Clocked()
         async with VadLoop(vad) as loop:
             speaker, *_ = [loop.open_stream() for _ in range(streams)]
             for _ in range(10):
                 await speaker.probability(frame(0.5))
-        apart_s[streams] = float(np.diff(vad.called_s).min())
-    assert apart_s[GATHER_FROM_STREAMS - 1] < GATHER_S / 2
-    assert apart_s[GATHER_FROM_STREAMS] > GATHER_S / 2
+        apart_s[streams] = np.diff(vad.called_s).tolist()
+    assert min(apart_s[GATHER_FROM_STREAMS - 1]) < GATHER_S / 2
+    # one that was late may stand near the next
+    assert statistics.median(apart_s[GATHER_FROM_STREAMS]) > GATHER_S / 2
