@@ -23,7 +23,6 @@ from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    EncoderSource,
     SequenceKey,
     StepPlan,
     StepResult,
@@ -34,7 +33,7 @@ from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import Samples
+from translate_svc.types import EncoderSource, Samples
 
 EOS = 3
 MAX_NEW_TOKENS = 24

@@ -27,6 +27,11 @@ SAMPLES_PER_UNIT = 320
 Samples = npt.NDArray[np.float32]
 """Mono audio, shape ``[n_samples]``, nominally within [-1, 1]."""
 
+EncoderSource = Samples | tuple[int, ...]
+"""What an encoder is fed: 16 kHz samples to the speech encoder, the tokens of a source text (``__src__``
+tokens ``</s>``) to the text encoder.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleRange:

@@ -15,7 +15,7 @@ from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import EncoderSource, StepPlan
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     Request,
@@ -24,6 +24,7 @@ from translate_svc.engine.request import (
     TokenDecoded,
 )
 from translate_svc.engine.scheduler import Scheduler
+from translate_svc.types import EncoderSource
 
 TOKENIZER = FakeTokenizer()
 ONE, TWO = TOKENIZER.text_ids[:2]

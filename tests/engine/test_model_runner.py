@@ -27,12 +27,12 @@ from tests.engine.model_scene import Scene, answers, healthy_answers, shared_run
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    EncoderSource,
     SequenceKey,
     StepPlan,
 )
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.types import EncoderSource
 
 LANGUAGES = ("eng", "spa")
 

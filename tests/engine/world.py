@@ -10,7 +10,7 @@ from tests.engine.expectation import LANGUAGES, Expectation, Script
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits, source_frames
-from translate_svc.engine.plan import EncoderSource, SequenceKey, StepPlan
+from translate_svc.engine.plan import SequenceKey, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     Request,
@@ -21,7 +21,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduler import Scheduler
 from translate_svc.engine.sequence import Phase
-from translate_svc.types import FRAME_SAMPLES, Samples
+from translate_svc.types import FRAME_SAMPLES, EncoderSource, Samples
 
 SMALL = EngineLimits(
     max_slots=3,

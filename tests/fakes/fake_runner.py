@@ -24,7 +24,6 @@ from translate_svc.engine.plan import (
     DecodeItem,
     Encoded,
     EncodeItem,
-    EncoderSource,
     Failure,
     SequenceKey,
     StageReport,
@@ -35,7 +34,7 @@ from translate_svc.engine.plan import (
     Vocoded,
     VocodeItem,
 )
-from translate_svc.types import SAMPLES_PER_UNIT, Samples
+from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples
 
 
 @dataclass(frozen=True, slots=True)

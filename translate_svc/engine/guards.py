@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from translate_svc.engine.plan import EncoderSource
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource
 
 MAX_REPETITIONS: dict[int, int] = {1: 12, 2: 8, 3: 7, 4: 6, 5: 5, 6: 5} | dict.fromkeys(range(7, 13), 4)
 """How often so many tokens may follow each other unchanged. Once more, and the text is a loop.

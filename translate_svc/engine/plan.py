@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.types import Samples
+from translate_svc.types import EncoderSource, Samples
 
 
 class SequenceKey(NamedTuple):
@@ -20,12 +20,6 @@ class SequenceKey(NamedTuple):
 
     request_id: str
     sequence: int
-
-
-EncoderSource = Samples | tuple[int, ...]
-"""What an encoder is fed: 16 kHz samples to the speech encoder, the tokens of a source text (``__src__``
-tokens ``</s>``) to the text encoder.
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,6 @@ from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    EncoderSource,
     SequenceKey,
     StageReport,
     TextToUnitItem,
@@ -30,7 +29,7 @@ from translate_svc.engine.request import (
     StageSpan,
     StopReason,
 )
-from translate_svc.types import StageTiming
+from translate_svc.types import EncoderSource, StageTiming
 
 
 class Phase(enum.Enum):

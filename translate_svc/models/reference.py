@@ -15,8 +15,7 @@ import torch
 import transformers
 
 from translate_svc.models.placement import Placement
-from translate_svc.models.source_encoder import Source
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource, Samples
 
 _CANDIDATES = 5
 
@@ -65,7 +64,7 @@ class Reference:
             predictor.proj.weight.zero_()
             predictor.proj.bias.fill_(math.log(2))  # round(exp(log 2) - 1) = 1
 
-    def inputs(self, source: Source) -> dict[str, Any]:
+    def inputs(self, source: EncoderSource) -> dict[str, Any]:
         """What ``generate`` takes of one source: samples ``[n]`` at 16 kHz, or the tokens of a text."""
         if isinstance(source, tuple):
             tokens = torch.tensor([source], device=self.model.device)
@@ -76,7 +75,7 @@ class Reference:
 
     @torch.inference_mode()
     def translate(
-        self, source: Source, language: str, speaker_id: int | None, *, max_new_tokens: int
+        self, source: EncoderSource, language: str, speaker_id: int | None, *, max_new_tokens: int
     ) -> ReferenceTranslation:
         """Text and, with a ``speaker_id``, speech.
 

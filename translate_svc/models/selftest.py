@@ -23,7 +23,6 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference, ReferenceTranslation
-from translate_svc.models.source_encoder import Source
 from translate_svc.models.translation_model import (
     ModelLimits,
     Piece,
@@ -32,6 +31,7 @@ from translate_svc.models.translation_model import (
     TranslationModel,
 )
 from translate_svc.models.vocoder import Voice
+from translate_svc.types import EncoderSource
 
 MAX_NEW_TOKENS = 64
 _SLOT = 0
@@ -70,7 +70,7 @@ class Case:
     """One source into one language. ``speaker_id`` None: text alone."""
 
     name: str
-    source: Source
+    source: EncoderSource
     language: str
     speaker_id: int | None
 

@@ -15,10 +15,10 @@ from translate_svc.models.layers import EncodedSource, length_mask
 from translate_svc.models.product import prepare
 from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.text_encoder import TextEncoder
-from translate_svc.types import Samples
+from translate_svc.types import EncoderSource, Samples
 
-Source = Samples | tuple[int, ...]
-"""16 kHz samples, or the tokens of a text: ``__src__``, tokens, ``</s>``."""
+NOT_FINITE = "the result is not finite"
+"""The error of an item that computes to NaN or infinity, in every stage."""
 
 
 class SourceEncoder:
@@ -68,7 +68,7 @@ class SourceEncoder:
         speech = encoder_frames(self._features.stacked_frames(max_source_samples), self._config)
         return max(speech, self._max_source_tokens)
 
-    def encode(self, sources: Sequence[Source]) -> list[Tensor | EngineError]:
+    def encode(self, sources: Sequence[EncoderSource]) -> list[Tensor | EngineError]:
         """States of each source, ``[length, hidden]``: one for 160 ms of speech, one for a token of text."""
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
@@ -107,6 +107,6 @@ def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
     outside = ~length_mask(encoded.lengths, encoded.states.shape[1])[:, :, None]
     finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
     return [
-        encoded.states[row, :length] if finite[row] else EngineError("the result is not finite")
+        encoded.states[row, :length] if finite[row] else EngineError(NOT_FINITE)
         for row, length in enumerate(encoded.lengths.tolist())
     ]

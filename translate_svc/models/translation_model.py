@@ -21,14 +21,12 @@ from translate_svc.models.config import ModelConfig
 from translate_svc.models.decoder_cache import DecoderCache
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.product import prepare
-from translate_svc.models.source_encoder import Source, SourceEncoder
+from translate_svc.models.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
 from translate_svc.models.text_decoder import NO_FRAME, TextDecoder
 from translate_svc.models.vocoder import Vocoder, Voice, excerpt
-from translate_svc.types import Samples
-
-_NOT_FINITE = "the result is not finite"
+from translate_svc.types import EncoderSource, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,9 @@ class TranslationModel:
         """The shortest waveform that can be encoded."""
         return self._encoder.min_source_samples
 
-    def encode(self, sources: Sequence[Source], slots: Sequence[Sequence[int]]) -> list[int | EngineError]:
+    def encode(
+        self, sources: Sequence[EncoderSource], slots: Sequence[Sequence[int]]
+    ) -> list[int | EngineError]:
         """Encodes sources and gives ``slots[i]`` source ``i`` to attend to. Outcome: encoder states."""
         outcomes: list[int | EngineError] = []
         for states, owned in zip(self._encoder.encode(sources), slots, strict=True):
@@ -182,7 +182,7 @@ class TranslationModel:
             placed = asked and frame is not None and frame != NO_FRAME
             source_ms = frame_centre_ms(frame, self.config) if placed else None
             prediction = TokenPrediction(token_id, log_probability, source_ms)
-            outcomes.append(prediction if finite else EngineError(_NOT_FINITE))
+            outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
 
     def text_to_unit(self, texts: Sequence[Text]) -> list[Speech | EngineError]:
@@ -218,7 +218,7 @@ class TranslationModel:
             waveforms = self._vocoder(units, [pieces[i].voice for i in indices], part).cpu().numpy()
             for index, samples in zip(indices, waveforms, strict=True):
                 finite = np.isfinite(samples).all()
-                outcomes[index] = samples.copy() if finite else EngineError(_NOT_FINITE)
+                outcomes[index] = samples.copy() if finite else EngineError(NOT_FINITE)
         return [outcomes[index] for index in range(len(pieces))]
 
     def _text_batch(self, texts: Sequence[Text], characters: Sequence[CharacterSequence]) -> TextBatch:
@@ -239,7 +239,7 @@ class TranslationModel:
         outcomes: list[Speech | EngineError] = []
         for total, row_finite in zip(totals, finite, strict=True):
             short = total <= self._text_to_unit.max_units
-            outcomes.append(self._too_long("units") if row_finite and not short else EngineError(_NOT_FINITE))
+            outcomes.append(self._too_long("units") if row_finite and not short else EngineError(NOT_FINITE))
         rows = [i for i, total in enumerate(totals) if finite[i] and total <= self._text_to_unit.max_units]
         if not rows:
             return outcomes
