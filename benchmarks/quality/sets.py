@@ -5,12 +5,14 @@ Needs what training needs (espeak-ng's library; flite for the set named after it
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from benchmarks.quality.clip import Clip
-from training.starter import noise
 from training.starter.batching import other_language
-from training.starter.corpus import TextSource, speak, without_speech
+from training.starter.conditions import with_noise, without_speech
+from training.starter.corpus import TextSource, speak
 from training.starter.grammar import LANGUAGES, Grammar, Language
 from training.starter.voices import FLITE_HELD_OUT_VOICES, Voice, draw_voice
 
@@ -30,10 +32,10 @@ def speech_set(kind: str, count: int) -> list[Clip]:
     return [_speech_clip(source, kind, language, index) for language in languages for index in range(count)]
 
 
-def speechless_set(kind: str, count: int) -> list[Clip]:
+def speechless_set(kind: Literal["silence", "noise"], count: int) -> list[Clip]:
     """``count`` clips of ``silence`` (digital, or a faint floor) or of ``noise`` for each language."""
     recordings = [
-        without_speech(np.random.default_rng([_SEED, _KINDS.index(kind), index]), silent=kind == "silence")
+        without_speech(kind, np.random.default_rng([_SEED, _KINDS.index(kind), index]), held_out=True)
         for index in range(count)
     ]
     return [
@@ -51,7 +53,7 @@ def _speech_clip(source: TextSource, kind: str, language: Language, index: int) 
         voice = Voice(language, f"flite:{rng.choice(FLITE_HELD_OUT_VOICES)}", voice.rate_wpm)
     samples = speak(text.source_sentences, voice, rng)
     if kind == "noisy":
-        samples = np.clip(noise.add(samples, 10.0, rng), -1.0, 1.0)
+        samples = np.clip(with_noise(samples, 10.0, rng), -1.0, 1.0)
     return Clip(
         f"{kind}-{language}-{index}",
         samples,

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from training.starter import noise
 from training.starter.batching import Example, other_language
+from training.starter.conditions import quantize, without_speech, worsen
 from training.starter.grammar import LANGUAGES, Grammar, Language, PairSampler
 from training.starter.synth import SAMPLE_RATE, SynthesisError, synthesize
 from training.starter.voices import TARGET_VOICES, Voice, draw_voice
@@ -88,57 +88,12 @@ def speak(
     return np.concatenate([*pieces, _silence(0.0 if easy else _edge_s(rng, 0.7))])
 
 
-def worsen(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Channel, noise and gain: a third stays clean, the rest has 5 to 35 dB of signal to noise."""
-    if rng.random() < 0.25:
-        samples = _channel(samples, rng)
-    if rng.random() < 0.67:
-        samples = noise.add(samples, float(rng.uniform(5, 35)), rng)
-    elif rng.random() < 0.5:
-        samples = samples + noise.white(len(samples), rng) * np.float32(10 ** (-rng.uniform(65, 90) / 20))
-    return _quantize(samples * np.float32(10 ** (rng.uniform(-28, 6) / 20)))
-
-
-def without_speech(rng: np.random.Generator, *, silent: bool) -> NDArray[np.float32]:
-    """Digital silence or a faint floor when `silent`, else noise of any kind and level."""
-    count = int(rng.uniform(0.25, 6.0) * SAMPLE_RATE)
-    if silent:
-        floor_decibels = rng.choice([-200.0, rng.uniform(-90, -60)])
-        kind = str(rng.choice(["white", "pink", "brown", "hum"]))
-        return _quantize(noise.make(kind, count, rng) * np.float32(10 ** (floor_decibels / 20)))
-    return _quantize(noise.draw(count, rng) * np.float32(10 ** (rng.uniform(-60, -12) / 20)))
-
-
 def _edge_s(rng: np.random.Generator, usual_s: float) -> float:
     return float(rng.uniform(0, usual_s) if rng.random() < 0.75 else rng.uniform(0, 1.5))
 
 
 def _silence(seconds: float) -> NDArray[np.float32]:
     return np.zeros(int(seconds * SAMPLE_RATE), np.float32)
-
-
-def _channel(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A microphone or a telephone: tilted, or cut to a band; sometimes a small room."""
-    length = scipy.fft.next_fast_len(len(samples), real=True)
-    spectrum = scipy.fft.rfft(samples, length)
-    frequency = scipy.fft.rfftfreq(length, 1 / SAMPLE_RATE)
-    if rng.random() < 0.4:
-        spectrum *= 1 / np.sqrt(1 + (frequency / rng.uniform(3200, 5500)) ** 12)
-        spectrum *= 1 - 1 / (1 + (frequency / rng.uniform(80, 320)) ** 4)
-    else:
-        octaves = np.log2(np.maximum(frequency, 60) / 1000)
-        spectrum *= 10 ** (rng.uniform(-4, 4) * octaves / 20)
-    if rng.random() < 0.4:
-        tail = min(len(samples), int(rng.uniform(0.05, 0.35) * SAMPLE_RATE))
-        response = noise.white(tail, rng) * np.exp(-np.linspace(0, 7, tail)) * rng.uniform(0.02, 0.12)
-        response[0] = 1.0
-        spectrum = spectrum * scipy.fft.rfft(response, length)
-    return np.asarray(scipy.fft.irfft(spectrum, length)[: len(samples)], np.float32)
-
-
-def _quantize(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Through 16-bit samples, as on the wire, clipping what is too loud."""
-    return np.asarray(np.clip(np.round(samples * 32767), -32768, 32767) / 32768, np.float32)
 
 
 # Examples and shards --------------------------------------------------------------------------------------
@@ -149,7 +104,7 @@ def make_example(source: TextSource, kind: str, rng: np.random.Generator) -> Exa
     language = LANGUAGES[int(rng.integers(2))]
     if kind in ("empty", "silence", "noise"):
         silent = kind == "silence" or (kind == "empty" and rng.random() < 0.25)
-        return Example(language, "", "", _features(without_speech(rng, silent=silent)))
+        return Example(language, "", "", _features(without_speech("silence" if silent else "noise", rng)))
     while True:
         text = source.draw(
             rng, 1 if kind in ("one", "easy") else int(rng.choice([2, 3], p=[0.65, 0.35])), language
@@ -162,7 +117,7 @@ def make_example(source: TextSource, kind: str, rng: np.random.Generator) -> Exa
         except SynthesisError:
             continue
         if kind == "easy":
-            samples = _quantize(
+            samples = quantize(
                 samples + noise.white(len(samples), rng) * np.float32(10 ** (-rng.uniform(40, 80) / 20))
             )
             return Example(language, text.source_text, text.target_text, _features(samples))

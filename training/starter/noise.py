@@ -9,6 +9,8 @@ import scipy.fft
 import scipy.signal
 from numpy.typing import NDArray
 
+from training.starter.oscillator import SINE, play, wavetable
+
 SAMPLE_RATE = 16_000
 Samples = NDArray[np.float32]
 
@@ -28,13 +30,9 @@ def colored(count: int, rng: np.random.Generator, exponent: float) -> Samples:
 
 def hum(count: int, rng: np.random.Generator) -> Samples:
     """Mains or a machine: a low tone with harmonics, in a little noise."""
-    base = rng.choice([50.0, 60.0, rng.uniform(40, 200)])
-    time = np.arange(count) / SAMPLE_RATE
-    tones = [
-        rng.uniform(0, 1) / order * np.sin(2 * np.pi * base * order * time + rng.uniform(0, 6))
-        for order in range(1, 12)
-    ]
-    return np.asarray(sum(tones) + 0.02 * white(count, rng), np.float32)
+    base_hz = float(rng.choice([50.0, 60.0, rng.uniform(40, 200)]))
+    tone = wavetable([rng.uniform(0, 1) / order for order in range(1, 12)], rng)
+    return play(tone, base_hz, count) + np.float32(0.02) * white(count, rng)
 
 
 def band(count: int, rng: np.random.Generator) -> Samples:
@@ -63,16 +61,17 @@ def clicks(count: int, rng: np.random.Generator) -> Samples:
 
 def tones(count: int, rng: np.random.Generator) -> Samples:
     """Beeps, dial tones, whistles that glide."""
-    time = np.arange(count) / SAMPLE_RATE
-    sound = 0.002 * white(count, rng)
+    sample = np.arange(count, dtype=np.int32)
+    sound = np.float32(0.002) * white(count, rng)
     for _ in range(int(rng.integers(1, 4))):
-        frequency = np.exp(rng.uniform(np.log(150), np.log(4000)))
-        glide = rng.uniform(-0.4, 0.4) * frequency * (rng.random() < 0.4)
-        phase = 2 * np.pi * (frequency * time + glide * time**2 / (2 * max(time[-1], 0.1)))
-        period = rng.uniform(0.1, 1.2)
-        gate = ((time % period) < period * rng.uniform(0.3, 1.0)).astype(np.float32)
-        sound = sound + rng.uniform(0.2, 1) * np.sin(phase) * gate
-    return np.asarray(sound, np.float32)
+        start_hz = float(np.exp(rng.uniform(np.log(150), np.log(4000))))
+        end_hz = start_hz * float(rng.uniform(0.6, 1.4)) if rng.random() < 0.4 else start_hz
+        period = int(rng.uniform(0.1, 1.2) * SAMPLE_RATE)
+        gate = sample % period < int(period * rng.uniform(0.3, 1.0))
+        sound += (
+            play(SINE, np.linspace(start_hz, end_hz, count), count) * gate * np.float32(rng.uniform(0.2, 1))
+        )
+    return sound
 
 
 KINDS: dict[str, Callable[[int, np.random.Generator], Samples]] = {
@@ -92,12 +91,6 @@ def make(kind: str, count: int, rng: np.random.Generator) -> Samples:
     sound = KINDS[kind](count, rng)
     level = float(np.abs(sound).max()) / 4 if kind == "clicks" else float(np.sqrt(np.mean(sound**2)))
     return sound / np.float32(max(level, 1e-6))
-
-
-def add(samples: Samples, signal_to_noise_db: float, rng: np.random.Generator) -> Samples:
-    """`samples` with noise of a random kind, so far below the level of their part above -60 dBFS."""
-    level = float(np.sqrt(np.mean(samples[np.abs(samples) > 1e-3] ** 2)))
-    return samples + draw(len(samples), rng) * np.float32(level * 10 ** (-signal_to_noise_db / 20))
 
 
 def draw(count: int, rng: np.random.Generator) -> Samples:

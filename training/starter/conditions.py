@@ -1,0 +1,152 @@
+"""What happens to speech on its way to the service (rooms, microphones, telephone lines, other sounds), and
+the recordings without speech whose right text is empty.
+
+All functions take mono float32 samples at 16 kHz and leave their argument as it is; what they draw from `rng`
+alone decides the result. Room, noise and channel come in the order in which sound meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import scipy.fft
+import soxr
+from numpy.typing import NDArray
+
+from training.starter import noise
+from translate_svc.audio import g711
+
+SAMPLE_RATE = 16_000
+TELEPHONE_RATE = 8_000
+Samples = NDArray[np.float32]
+Speechless = Literal["silence", "noise"]
+
+_ROOM_SHARE, _NOISE_SHARE = 0.2, 0.6
+_TELEPHONE_SHARE, _MICROPHONE_SHARE = 0.2, 0.25
+_SNR_DB = (5.0, 35.0)
+_FLOOR_DBFS = (-90.0, -65.0)
+_GAIN_DB = (-28.0, 6.0)
+
+# Reverberation time (to -60 dB) in seconds, and how far the diffuse tail lies below the direct sound in dB.
+_ROOMS: tuple[tuple[tuple[float, float], tuple[float, float]], ...] = (
+    ((0.10, 0.30), (2.0, 14.0)),  # a car, a booth, a bathroom
+    ((0.30, 0.60), (4.0, 16.0)),  # a furnished room, an office
+    ((0.60, 1.20), (8.0, 18.0)),  # a hall, a staircase, a church
+)
+_REFLECTIONS, _FIRST_REFLECTION_S, _LAST_REFLECTION_S = 6, 0.002, 0.03
+
+
+def worsen(samples: Samples, rng: np.random.Generator) -> Samples:
+    """A random recording of clean speech: room, noise or a faint floor, line or microphone, gain, 16 bits."""
+    if rng.random() < _ROOM_SHARE:
+        samples = reverberate(samples, rng)
+    if rng.random() < _NOISE_SHARE:
+        samples = with_noise(samples, float(rng.uniform(*_SNR_DB)), rng)
+    elif rng.random() < 0.5:
+        samples = samples + noise.white(len(samples), rng) * amplitude(float(rng.uniform(*_FLOOR_DBFS)))
+    channel = rng.random()
+    if channel < _TELEPHONE_SHARE:
+        samples = telephone(samples, rng)
+    elif channel < _TELEPHONE_SHARE + _MICROPHONE_SHARE:
+        samples = microphone(samples, rng)
+    return quantize(samples * amplitude(float(rng.uniform(*_GAIN_DB))))
+
+
+def with_noise(samples: Samples, signal_to_noise_db: float, rng: np.random.Generator) -> Samples:
+    """`samples` with noise of a random kind, so far below the level of their part above -60 dBFS."""
+    return _mixed(samples, noise.draw(len(samples), rng), signal_to_noise_db)
+
+
+def reverberate(samples: Samples, rng: np.random.Generator) -> Samples:
+    """In a room of random size: a few early reflections, then a diffuse tail that decays exponentially and
+    the sooner the higher the frequency. The level of the direct sound stays; the end is cut to the length.
+    """
+    times, levels = _ROOMS[int(rng.integers(len(_ROOMS)))]
+    seconds = float(rng.uniform(*times))
+    length = int(seconds * SAMPLE_RATE)
+    decay = np.exp(np.linspace(0, -6.9, length, dtype=np.float32))
+    tail = noise.white(length, rng)
+    dull = np.convolve(tail, np.full(4, 0.25, np.float32), mode="same")
+    tail = decay * (dull + (tail - dull) * decay)
+    response = tail * np.float32(amplitude(-float(rng.uniform(*levels))) / np.sqrt(np.sum(tail**2)))
+    delays = rng.uniform(_FIRST_REFLECTION_S, _LAST_REFLECTION_S, _REFLECTIONS)
+    response[: int(_FIRST_REFLECTION_S * SAMPLE_RATE)] = 0.0
+    for delay in delays:
+        strength = rng.choice([-1, 1]) * rng.uniform(0.1, 0.5) * np.exp(-delay / 0.02)
+        response[int(delay * SAMPLE_RATE)] += strength
+    response[0] = 1.0
+    size = scipy.fft.next_fast_len(len(samples) + length, real=True)
+    spectrum = scipy.fft.rfft(samples, size) * scipy.fft.rfft(response, size)
+    return np.asarray(scipy.fft.irfft(spectrum, size)[: len(samples)], np.float32)
+
+
+def telephone(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Over a telephone line: its band (about 300 to 3400 Hz), 8 kHz, G.711 by either law, back to 16 kHz.
+
+    The level stays; on the line the loudest sample lies 1 to 24 dB below full scale.
+    """
+    low_hz, high_hz = np.float32(rng.uniform(60, 350)), np.float32(rng.uniform(3100, 3700))
+
+    def line(frequency_hz: Samples) -> Samples:
+        low_cut = 1 - 1 / (1 + (frequency_hz / low_hz) ** 6)
+        return np.asarray(low_cut / np.sqrt(1 + (frequency_hz / high_hz) ** 30), np.float32)
+
+    narrow = soxr.resample(_filtered(samples, line), SAMPLE_RATE, TELEPHONE_RATE)
+    line_gain = amplitude(-float(rng.uniform(1, 24))) / np.float32(np.abs(narrow).max(initial=1e-6))
+    if rng.random() < 0.5:
+        companded = g711.from_mulaw(g711.to_mulaw(narrow * line_gain))
+    else:
+        companded = g711.from_alaw(g711.to_alaw(narrow * line_gain))
+    return _fitted(soxr.resample(companded / line_gain, TELEPHONE_RATE, SAMPLE_RATE), len(samples))
+
+
+def microphone(samples: Samples, rng: np.random.Generator) -> Samples:
+    """A response that falls or rises by up to 4 dB an octave."""
+    exponent = np.float32(rng.uniform(-4, 4) / 20 / np.log10(2))
+    return _filtered(
+        samples,
+        lambda frequency_hz: np.asarray((np.maximum(frequency_hz, 60) / 1000) ** exponent, np.float32),
+    )
+
+
+def without_speech(kind: Speechless, rng: np.random.Generator, *, held_out: bool = False) -> Samples:
+    """A recording without speech to translate, 0.25 to 6 s.
+
+    silence: digital silence, or a faint floor. noise: of any kind and level.
+    """
+    count = int(rng.uniform(0.25, 6.0) * SAMPLE_RATE)
+    if kind == "silence":
+        floor_decibels = float(rng.choice([-200.0, rng.uniform(-90, -60)]))
+        color = str(rng.choice(["white", "pink", "brown", "hum"]))
+        return quantize(noise.make(color, count, rng) * amplitude(floor_decibels))
+    return quantize(noise.draw(count, rng) * amplitude(float(rng.uniform(-60, -12))))
+
+
+def quantize(samples: Samples) -> Samples:
+    """Through 16-bit samples, as on the wire, clipping what is too loud."""
+    steps = np.clip(np.round(samples * np.float32(32767)), -32768, 32767)
+    return np.asarray(steps / np.float32(32768), np.float32)
+
+
+def amplitude(decibels: float) -> np.float32:
+    return np.float32(10 ** (decibels / 20))
+
+
+def _mixed(samples: Samples, other: Samples, signal_to_noise_db: float) -> Samples:
+    """`other` has a root mean square of 1."""
+    level = float(np.sqrt(np.mean(samples[np.abs(samples) > 1e-3] ** 2)))
+    return samples + other * np.float32(level * amplitude(-signal_to_noise_db))
+
+
+def _filtered(samples: Samples, gain: Callable[[Samples], Samples]) -> Samples:
+    """Without delay; `gain` gives the factor at each of the frequencies in Hz."""
+    size = scipy.fft.next_fast_len(len(samples), real=True)
+    frequency_hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE).astype(np.float32)
+    spectrum = scipy.fft.rfft(samples, size) * gain(frequency_hz)
+    return np.asarray(scipy.fft.irfft(spectrum, size)[: len(samples)], np.float32)
+
+
+def _fitted(samples: Samples, count: int) -> Samples:
+    return samples[:count] if len(samples) >= count else np.pad(samples, (0, count - len(samples)))
