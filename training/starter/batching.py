@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.starter.grammar import LANGUAGES, Language
 from training.starter.tokenizer import EOS_ID, PAD_ID, StarterTokenizer
 
 MEL_BINS = 80
 IGNORED = -100
 CTC_BLANK = 0
+NO_TEXTS: Mapping[Language, str] = dict.fromkeys(LANGUAGES, "")
+DIRECTIONS: tuple[tuple[Language, Language], ...] = tuple(
+    (source, target) for source in LANGUAGES for target in LANGUAGES if source != target
+)
 
 _WARP_SHARE, _WARP_RANGE = 0.5, (0.88, 1.13)
 _BIN_MASK_SHARE, _BIN_MASK_MAX = 0.3, 10
@@ -23,16 +28,29 @@ _TIME_MASK_SHARE, _TIME_MASK_MAX_FRAMES = 0.2, 5
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`features`: (stacked frames, 160) float16. Empty texts for silence and noise."""
+    """A recording in `language` with what is said in every language, its transcript included.
 
-    language: str
-    source_text: str
-    target_text: str
+    `features`: (stacked frames, 160) float16, one frame every 20 ms. Where there is nothing to translate
+    (silence, noise, music, other languages) all texts are empty and `language` is what the listener expects.
+    """
+
+    language: Language
+    texts: Mapping[Language, str]
     features: NDArray[np.float16]
 
     @property
-    def target_language(self) -> str:
-        return other_language(self.language)
+    def transcript(self) -> str:
+        return self.texts[self.language]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPair:
+    """A text and its translation: an example of text -> text."""
+
+    source_language: Language
+    target_language: Language
+    source_text: str
+    target_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +61,29 @@ class DecoderBatch:
     labels: Tensor
 
 
-def other_language(language: str) -> str:
-    return {"eng": "spa", "spa": "eng"}[language]
+def other_languages(language: Language) -> tuple[Language, ...]:
+    """The languages that speech in `language` is translated into, in the order of LANGUAGES."""
+    return tuple(other for other in LANGUAGES if other != language)
 
 
 def decoder_batch(
-    tokenizer: StarterTokenizer, texts: Sequence[str], languages: Sequence[str]
+    tokenizer: StarterTokenizer, texts: Sequence[str], languages: Sequence[Language]
 ) -> DecoderBatch:
     rows = [
         [EOS_ID, tokenizer.language_id(language), *tokenizer.encode(text), EOS_ID]
         for text, language in zip(texts, languages, strict=True)
     ]
     length = max(map(len, rows)) - 1
-    input_ids = torch.full((len(rows), length), PAD_ID)
-    labels = torch.full((len(rows), length), IGNORED)
+    input_ids = np.full((len(rows), length), PAD_ID)
+    labels = np.full((len(rows), length), IGNORED)
     for index, row in enumerate(rows):
-        input_ids[index, : len(row) - 1] = torch.tensor(row[:-1])
-        labels[index, 1 : len(row) - 1] = torch.tensor(row[2:])
-    return DecoderBatch(input_ids, labels)
+        input_ids[index, : len(row) - 1] = row[:-1]
+        labels[index, 1 : len(row) - 1] = row[2:]
+    return DecoderBatch(torch.from_numpy(input_ids), torch.from_numpy(labels))
 
 
 def encoder_batch(
-    tokenizer: StarterTokenizer, texts: Sequence[str], languages: Sequence[str]
+    tokenizer: StarterTokenizer, texts: Sequence[str], languages: Sequence[Language]
 ) -> tuple[Tensor, Tensor]:
     """Text encoder inputs [language, tokens..., </s>] and their mask, both (batch, tokens)."""
     rows = [
@@ -131,13 +150,13 @@ def length_batches(
 
 @dataclass(frozen=True, slots=True)
 class CharacterTargets:
-    """CTC targets: the source text's characters, ids from 1 (0 is the blank)."""
+    """CTC targets: the transcripts' characters, ids from 1 (0 is the blank)."""
 
     ids: Tensor
     counts: Tensor
 
 
-def character_targets(examples: Sequence[Example], character_ids: dict[str, int]) -> CharacterTargets:
-    rows = [[character_ids[character] for character in example.source_text] for example in examples]
+def character_targets(examples: Sequence[Example], character_ids: Mapping[str, int]) -> CharacterTargets:
+    rows = [[character_ids[character] for character in example.transcript] for example in examples]
     flat = [character_id for row in rows for character_id in row]
     return CharacterTargets(torch.tensor(flat, dtype=torch.long), torch.tensor([len(row) for row in rows]))

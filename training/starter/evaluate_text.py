@@ -1,38 +1,58 @@
-"""Greedy decoding of held-out examples and the figures of stage 1: BLEU, word error rate, empty outputs."""
+"""Greedy decoding of held-out examples and the figures of stage 1: BLEU, word error rate, empty outputs.
+
+`python -m training.starter.evaluate_text` evaluates text.safetensors on all held-out sets, in every direction,
+with text -> text beside, and writes text_scores.json.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import jiwer
+import numpy as np
 import sacrebleu
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from transformers import SeamlessM4Tv2Model
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from training.starter.batching import Example, stack_features
-from training.starter.model_config import MAX_NEW_TOKENS
-from training.starter.speech_forward import decode, encode_speech
+from training.starter import corpus
+from training.starter.batching import DIRECTIONS, Example, encoder_batch, other_languages, stack_features
+from training.starter.grammar import Grammar, Language
+from training.starter.model_config import MAX_NEW_TOKENS, starter_config
+from training.starter.speech_forward import encode_speech, use_fast_conformer
 from training.starter.tokenizer import EOS_ID, StarterTokenizer
 
 _BATCH_FRAMES = 6000
+_TEXTS_PER_DIRECTION, _TEXT_BATCH = 100, 50
+_TEXT_SEED = 910_000
 
 
 @torch.inference_mode()
 def greedy_decode(
     model: SeamlessM4Tv2Model, states: Tensor, mask: Tensor, language_ids: Sequence[int]
 ) -> list[list[int]]:
-    """Token ids of each row, without the prompt and </s>. Recomputes the prefix: short texts, small model."""
-    ids = torch.tensor([[EOS_ID, language_id] for language_id in language_ids])
-    finished = torch.zeros(len(ids), dtype=torch.bool)
+    """Token ids of each row, without the prompt and </s>."""
+    inputs = torch.tensor([[EOS_ID, language_id] for language_id in language_ids], device=states.device)
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    finished = torch.zeros(len(inputs), dtype=torch.bool, device=states.device)
+    columns: list[Tensor] = []
     for _ in range(MAX_NEW_TOKENS):
-        following = decode(model, ids, states, mask)[:, -1].argmax(-1)
-        following[finished] = EOS_ID
+        hidden = model.text_decoder(
+            input_ids=inputs, encoder_hidden_states=states, encoder_attention_mask=mask,
+            past_key_values=cache, use_cache=True,
+        ).last_hidden_state  # fmt: skip
+        following = model.lm_head(hidden[:, -1]).argmax(-1).masked_fill(finished, EOS_ID)
+        columns.append(following)
         finished |= following == EOS_ID
-        ids = torch.cat([ids, following[:, None]], 1)
         if finished.all():
             break
-    rows = ids[:, 2:].tolist()
+        inputs = following[:, None]
+    rows = torch.stack(columns, 1).tolist()
     return [row[: row.index(EOS_ID)] if EOS_ID in row else row for row in rows]
 
 
@@ -41,45 +61,119 @@ def translate_speech(
     model: SeamlessM4Tv2Model,
     tokenizer: StarterTokenizer,
     examples: Sequence[Example],
-    *,
-    transcribe: bool = False,
-) -> list[str]:
-    """Translations (or transcripts) of `examples`, in their order."""
+    targets: Sequence[Sequence[Language]],
+) -> list[list[str]]:
+    """For each example the texts in its `targets`: its own language gives the transcript."""
     model.eval()
     order = sorted(range(len(examples)), key=lambda index: len(examples[index].features))
-    texts = [""] * len(examples)
+    texts: list[list[str]] = [[] for _ in examples]
     while order:
         chosen = [order.pop()]
         limit = _BATCH_FRAMES // len(examples[chosen[0]].features)
         while order and len(chosen) < limit:
             chosen.append(order.pop())
-        batch = [examples[index] for index in chosen]
-        encoded = encode_speech(model, *stack_features(batch))
-        languages = [example.language if transcribe else example.target_language for example in batch]
-        language_ids = [tokenizer.language_id(language) for language in languages]
-        for index, row in zip(
-            chosen, greedy_decode(model, encoded.states, encoded.mask, language_ids), strict=True
-        ):
-            texts[index] = tokenizer.decode(row)
+        features, counts = stack_features([examples[index] for index in chosen])
+        encoded = encode_speech(model, features.to(model.device), counts.to(model.device))
+        rows = [(row, target) for row, index in enumerate(chosen) for target in targets[index]]
+        picked = torch.tensor([row for row, _ in rows], device=model.device)
+        language_ids = [tokenizer.language_id(target) for _, target in rows]
+        decoded = greedy_decode(model, encoded.states[picked], encoded.mask[picked], language_ids)
+        for (row, _), tokens in zip(rows, decoded, strict=True):
+            texts[chosen[row]].append(tokenizer.decode(tokens))
     return texts
 
 
 def score(
-    model: SeamlessM4Tv2Model, tokenizer: StarterTokenizer, held_out: Mapping[str, Sequence[Example]]
+    model: SeamlessM4Tv2Model,
+    tokenizer: StarterTokenizer,
+    held_out: Mapping[str, Sequence[Example]],
+    *,
+    every_direction: bool,
 ) -> dict[str, float]:
-    """Figures of each set of `held_out`; sets whose texts are empty give the share of empty outputs."""
+    """Figures of each set of `held_out`: `<set>_bleu` (mean over directions), `_exact_rate`, `_wer` of the
+    transcripts; `<set>_empty_rate` where there is nothing to translate. `every_direction` translates each
+    example into all other languages instead of one in turn, and adds `<set>_<source>_<target>_bleu`.
+    """
     figures: dict[str, float] = {}
     for name, examples in held_out.items():
-        translations = translate_speech(model, tokenizer, examples)
-        if not any(example.target_text for example in examples):
-            transcripts = translate_speech(model, tokenizer, examples, transcribe=True)
-            empty = sum(not text for text in translations) + sum(not text for text in transcripts)
-            figures[f"{name}_empty_rate"] = empty / (2 * len(examples))
+        targets = []
+        for index, example in enumerate(examples):
+            others = other_languages(example.language)
+            drawn = others if every_direction else (others[index // 4 % len(others)],)
+            targets.append((example.language, *drawn))
+        texts = translate_speech(model, tokenizer, examples, targets)
+        if not any(example.transcript for example in examples):
+            empty = [not text for row in texts for text in row]
+            figures[f"{name}_empty_rate"] = sum(empty) / len(empty)
             continue
-        references = [example.target_text for example in examples]
-        exact = sum(text == reference for text, reference in zip(translations, references, strict=True))
-        figures[f"{name}_bleu"] = sacrebleu.corpus_bleu(translations, [references]).score
-        figures[f"{name}_exact_rate"] = exact / len(examples)
-        transcripts = translate_speech(model, tokenizer, examples, transcribe=True)
-        figures[f"{name}_wer"] = jiwer.wer([example.source_text for example in examples], transcripts)
+        references = [[example.texts[each] for each in row] for example, row in zip(examples, targets, strict=True)]
+        triples = [
+            (f"{row[0]}_{target}", text, reference)
+            for row, line, expected in zip(targets, texts, references, strict=True)
+            for target, text, reference in zip(row[1:], line[1:], expected[1:], strict=True)
+        ]
+        figures |= _translation_figures(name, triples, each=every_direction)
+        figures[f"{name}_wer"] = jiwer.wer([row[0] for row in references], [row[0] for row in texts])
     return figures
+
+
+def _translation_figures(
+    name: str, triples: Sequence[tuple[str, str, str]], *, each: bool
+) -> dict[str, float]:
+    """Of (direction, translation, reference)."""
+    by_direction: dict[str, tuple[list[str], list[str]]] = {}
+    for direction, text, reference in triples:
+        rows = by_direction.setdefault(direction, ([], []))
+        rows[0].append(text)
+        rows[1].append(reference)
+    bleu = {
+        direction: sacrebleu.corpus_bleu(texts, [references]).score
+        for direction, (texts, references) in sorted(by_direction.items())
+    }
+    exact = sum(text == reference for _, text, reference in triples) / len(triples)
+    figures = {f"{name}_bleu": float(np.mean(list(bleu.values()))), f"{name}_exact_rate": exact}
+    if each:
+        figures |= {f"{name}_{direction}_bleu": value for direction, value in bleu.items()}
+    return figures
+
+
+@torch.inference_mode()
+def score_text(model: SeamlessM4Tv2Model, tokenizer: StarterTokenizer) -> dict[str, float]:
+    """Figures of text -> text in every direction, over held-out combinations and over held-out templates."""
+    model.eval()
+    figures: dict[str, float] = {}
+    grammar = Grammar.load()
+    for part in ("combination", "template"):
+        source, triples = corpus.TextSource(grammar, part), []  # type: ignore[arg-type]
+        for number, (spoken, target) in enumerate(DIRECTIONS):
+            rng = np.random.default_rng([_TEXT_SEED, number])
+            texts = [source.draw(rng, 1) for _ in range(_TEXTS_PER_DIRECTION)]
+            for start in range(0, len(texts), _TEXT_BATCH):
+                batch = texts[start : start + _TEXT_BATCH]
+                ids, mask = encoder_batch(tokenizer, [text.text(spoken) for text in batch], [spoken] * len(batch))
+                states = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+                rows = greedy_decode(model, states, mask, [tokenizer.language_id(target)] * len(batch))
+                direction = f"{spoken}_{target}"
+                triples += [(direction, tokenizer.decode(row), text.text(target))
+                            for row, text in zip(rows, batch, strict=True)]  # fmt: skip
+        figures |= _translation_figures(f"text_{part}", triples, each=True)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, default=Path("build/starter"))
+    arguments = parser.parse_args()
+    use_fast_conformer()
+    tokenizer = StarterTokenizer.load(arguments.work / "tokenizer")
+    model = SeamlessM4Tv2Model(starter_config())
+    model.load_state_dict(load_file(arguments.work / "text.safetensors"), strict=False)
+    sets = corpus.held_out_sets(arguments.work, quick=False)
+    figures = score(model, tokenizer, sets, every_direction=True) | score_text(model, tokenizer)
+    scores = json.dumps({name: round(value, 3) for name, value in figures.items()}, indent=2)
+    (arguments.work / "text_scores.json").write_text(scores + "\n", encoding="utf-8")
+    print(scores)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """The starter's tokenizer: sentencepiece BPE in the layout of SeamlessM4T's own.
 
 Ids as in the large checkpoints: 0 <pad>, 1 <unk>, 2 <s>, 3 </s>, then piece id + 1 of the sentencepiece
-model, and the language tokens `__eng__`, `__spa__` behind the vocabulary.
+model, and the language tokens `__eng__`, `__spa__`, `__fra__`, `__deu__` behind the vocabulary.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from pathlib import Path
 
 import sentencepiece
 
+from training.starter.grammar import LANGUAGES
+
 MODEL_FILE_NAME = "sentencepiece.bpe.model"
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
-LANGUAGE_CODES: tuple[str, ...] = ("eng", "spa")
-PIECE_COUNT = 479
+LANGUAGE_CODES: tuple[str, ...] = LANGUAGES
+PIECE_COUNT = 799
 VOCABULARY_SIZE = PIECE_COUNT + 1 + len(LANGUAGE_CODES)
 WORD_MARK = "\u2581"
 

@@ -1,0 +1,55 @@
+"""How stage 1 changes over its budget of time: which examples are let in, learning rate, CTC weight."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FRAMES_PER_S = 50
+
+_PEAK_LEARNING_RATE, _REFINING_LEARNING_RATE, _WARM_UP_STEPS = 1.5e-3, 6e-4, 300
+_FINAL_SHARE_OF_PEAK = 0.01
+_EASY_SHARE = 0.15
+_ALL_LENGTHS_SHARE = 0.4
+_SHORTEST_LIMIT_S, _LONGEST_LIMIT_S = 5.0, 20.0
+_CTC_WEIGHTS = (1.0, 0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One run: its time, and whether it `refines` the speech encoder alone, from the text stage's end."""
+
+    budget_s: float
+    refines: bool = False
+
+    @property
+    def name(self) -> str:
+        return "speech" if self.refines else "text"
+
+    def is_easy(self, spent_s: float) -> bool:
+        """Whether clean single sentences are trained on."""
+        return not self.refines and self._share(spent_s) < _EASY_SHARE
+
+    def longest_frames(self, spent_s: float) -> int:
+        """The longest example let in, in stacked frames of 20 ms: it grows, then ends above all that exist."""
+        return int(FRAMES_PER_S * self._between(_SHORTEST_LIMIT_S, _LONGEST_LIMIT_S, spent_s))
+
+    def ctc_weight(self, spent_s: float) -> float:
+        """High until speech and text are aligned, for that is what the decoder's attention waits for."""
+        return self._between(*_CTC_WEIGHTS, spent_s)
+
+    def learning_rate(self, step: int, spent_s: float) -> float:
+        peak = _REFINING_LEARNING_RATE if self.refines else _PEAK_LEARNING_RATE
+        warm_up = min(1.0, (step + 1) / _WARM_UP_STEPS)
+        decay = 0.5 * (1 + math.cos(math.pi * self._share(spent_s)))
+        return peak * warm_up * max(_FINAL_SHARE_OF_PEAK, decay)
+
+    def _share(self, spent_s: float) -> float:
+        return min(1.0, spent_s / self.budget_s)
+
+    def _between(self, first: float, last: float, spent_s: float) -> float:
+        """`first` until the easy part is over, `last` once all lengths are in, a line in between."""
+        if self.refines:
+            return last
+        passed = (self._share(spent_s) - _EASY_SHARE) / (_ALL_LENGTHS_SHARE - _EASY_SHARE)
+        return first + (last - first) * min(1.0, max(0.0, passed))
