@@ -14,7 +14,7 @@ from training.starter.batching import other_language
 from training.starter.conditions import with_noise, without_speech
 from training.starter.corpus import TextSource, speak
 from training.starter.grammar import LANGUAGES, Grammar, Language
-from training.starter.voices import FLITE_HELD_OUT_VOICES, Voice, draw_voice
+from training.starter.voices import OTHER_HELD_OUT_VOICES, Voice, draw_voice
 
 _SEED = 2026
 _KINDS = ("one", "several", "noisy", "flite", "silence", "noise")
@@ -50,7 +50,7 @@ def _speech_clip(source: TextSource, kind: str, language: Language, index: int) 
     text = source.draw(rng, int(rng.choice([2, 3])) if kind == "several" else 1, language)
     voice = draw_voice(language, rng, held_out=True)
     if kind == "flite":
-        voice = Voice(language, f"flite:{rng.choice(FLITE_HELD_OUT_VOICES)}", voice.rate_wpm)
+        voice = Voice(language, str(rng.choice(OTHER_HELD_OUT_VOICES)), voice.rate_wpm)
     samples = speak(text.source_sentences, voice, rng)
     if kind == "noisy":
         samples = np.clip(with_noise(samples, 10.0, rng), -1.0, 1.0)

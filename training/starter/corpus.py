@@ -22,7 +22,7 @@ from training.starter import conditions, noise, shards
 from training.starter.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentence
 from training.starter.synth import SAMPLE_RATE, SynthesisError, synthesize
-from training.starter.voices import FLITE_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
+from training.starter.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
 from translate_svc.models.features import FeatureExtractor
 
 _EXTRACTOR = FeatureExtractor()
@@ -36,7 +36,7 @@ _SPEECHLESS_SHARES: Mapping[conditions.Speechless, float] = {
     "silence": 0.15, "noise": 0.35, "music": 0.2, "foreign": 0.3,
 }  # fmt: skip
 _SEVERAL_SHARES = {2: 0.5, 3: 0.3, 4: 0.2}
-_FLITE_SHARE, _TARGET_VOICE_SHARE = 0.06, 0.05
+_OTHER_SHARE, _TARGET_VOICE_SHARE = 0.06, 0.05
 _PAUSE_S = (0.15, 0.9)
 _FOLDERS = {False: "shards", True: "easy_shards"}
 _HELD_OUT_SEED = 900_000
@@ -133,7 +133,8 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
     """An example of `kind`.
 
     With speech: easy, one, several (each in random conditions but the first), noise10 (10 dB), telephone,
-    flite (its held-out voice). Without: a kind of `conditions.without_speech`, or speechless, any of them.
+    flite (a held-out voice of it or of festival). Without: a kind of `conditions.without_speech`, or
+    speechless, any of them.
     """
     held_out = source.part != "train"
     if kind == "speechless":
@@ -146,7 +147,9 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
         sentences = [sentence.text[language] for sentence in text.sentences]
         voice = _draw_voice(kind, language, rng, held_out=held_out)
         try:
-            samples = synthesize(sentences[0], voice).samples if kind == "easy" else speak(sentences, voice, rng)
+            samples = (
+                synthesize(sentences[0], voice).samples if kind == "easy" else speak(sentences, voice, rng)
+            )
         except SynthesisError:
             continue
         if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
@@ -155,12 +158,11 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
 
 def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held_out: bool) -> Voice:
     if kind == "flite":
-        name = f"flite:{rng.choice(FLITE_HELD_OUT_VOICES)}"
-        return Voice(language, name, draw_voice(language, rng).rate_wpm)
+        return Voice(language, str(rng.choice(OTHER_HELD_OUT_VOICES)), draw_voice(language, rng).rate_wpm)
     if not held_out and rng.random() < _TARGET_VOICE_SHARE:
         voices = TARGET_VOICES[language]  # monotone, unlike the drawn ones
         return voices[int(rng.integers(len(voices)))]
-    return draw_voice(language, rng, held_out=held_out, flite_share=0.0 if held_out else _FLITE_SHARE)
+    return draw_voice(language, rng, held_out=held_out, other_share=0.0 if held_out else _OTHER_SHARE)
 
 
 def _recorded(samples: NDArray[np.float32], kind: str, rng: np.random.Generator) -> NDArray[np.float32]:
