@@ -19,7 +19,7 @@ from training.starter.grammar.english import English
 from training.starter.grammar.inflection import Inflector
 from training.starter.grammar.model import LANGUAGES, GrammarError, Language
 
-_PREDICATE_KEYS = {*LANGUAGES, "slots", "moods", "subject", "time", "held_out", "weight"}
+_PREDICATE_KEYS = {*LANGUAGES, "slots", "moods", "subject", "time", "near", "held_out", "weight"}
 _MOOD_KEYS = {*LANGUAGES, "subject", "time", "weight", "also"}
 _COMPLEMENT_KEYS = {"verb", "object", "negated"}
 _NAME = re.compile(r"\{([A-Z]+)")
@@ -64,7 +64,7 @@ def _template(
     if taken := slots.keys() & {"s", "t"}:
         raise GrammarError(f"{where}: the slots {sorted(taken)} are the clause's own")
     if time := frames.get("time") or predicate.get("time"):
-        slots["t"] = time
+        slots["t"] = time.replace("when", "when+near") if predicate.get("near") else time
     template: dict[str, Any] = {"slots": slots}
     for language in LANGUAGES:
         frame = frames[language]
