@@ -16,9 +16,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,7 +35,7 @@ _TIMEOUT_S = 60
 _PICO_VOLUME = 0.7  # at 1 its loud vowels clip
 
 
-@lru_cache(maxsize=1)
+@cache
 def _flite_voices() -> frozenset[str]:
     """flite itself speaks with its first voice where it does not know the one it is asked for."""
     listing = subprocess.run(["flite", "-lv"], check=True, capture_output=True, timeout=_TIMEOUT_S, text=True)
@@ -51,7 +52,7 @@ def _from_flite(text: str, voice: Voice) -> Speech:
                 raise SynthesisError(f"voice.name: flite has no voice {voice.own_name!r}")
             subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
         except (OSError, subprocess.SubprocessError) as error:
-            raise SynthesisError(f"flite failed for voice.name {voice.name!r}") from error
+            raise SynthesisError(f"voice.name: flite failed for {voice.own_name!r}") from error
         return _read(path)
 
 
@@ -66,7 +67,7 @@ def _from_pico(text: str, voice: Voice) -> Speech:
             text, voice.own_name, speed=voice.rate_wpm / _USUAL_WPM, pitch=pitch, volume=_PICO_VOLUME
         )
     except (RuntimeError, ValueError) as error:
-        raise SynthesisError(f"Pico failed for voice.name {voice.name!r}") from error
+        raise SynthesisError(f"voice.name: pico failed for {voice.own_name!r}") from error
     return Speech(np.frombuffer(data, np.int16).astype(np.float32) / np.float32(32768))
 
 
@@ -84,6 +85,7 @@ class _Festival:
         except OSError as error:
             raise SynthesisError("festival is missing (Debian: festival)") from error
         self._folder = tempfile.TemporaryDirectory()
+        weakref.finalize(self, _end, self._process, self._folder)
 
     def speak(self, text: str, voice: Voice) -> Speech:
         path = Path(self._folder.name) / "speech.wav"
@@ -96,7 +98,7 @@ class _Festival:
             f' (utt.save.wave (utt.synth (Utterance Text "{quoted}")) "{path}" \'riff))'
         )
         if not path.exists():
-            raise SynthesisError(f"festival failed for voice.name {voice.name!r}")
+            raise SynthesisError(f"voice.name: festival failed for {voice.own_name!r}")
         return _read(path)
 
     def _run(self, expression: str) -> None:
@@ -112,9 +114,18 @@ class _Festival:
             pass
 
 
-@lru_cache(maxsize=1)
+def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
+    """Killed, as it would go on while a forked worker holds the other end of its pipe."""
+    process.kill()
+    process.communicate()
+    folder.cleanup()
+
+
+@cache
 def _festival_of(process_id: int) -> _Festival:
-    """A process of its own for each forked worker, which must not share its parent's pipes."""
+    """One for each forked worker, which must neither share its parent's pipes nor let go of (and end) the
+    parent's festival: hence a cache that forgets nothing.
+    """
     return _Festival()
 
 
