@@ -4,7 +4,8 @@ A frame is a pattern with names in capitals, which stand for parts of the predic
     VERB         the verb as a lemma, so that {VERB@s} is its present and {VERB:inf} its infinitive
     OBJECT       the complement; NEGATED: the complement in a negation
     REFLEXIVE    the reflexive pronoun agreeing with the subject, or nothing
-    PERFECT      French, German: the auxiliary of the perfect; PARTICIPLE: the participle
+    PERFECT      French, German: the auxiliary of the perfect; PARTICIPLE: the participle. German verbs whose
+                 entry has a `past` (haben, sein, modals) are said in that instead: "ich hatte Fieber"
     PARTICLE     German: the separable prefix, or nothing
 """
 
@@ -119,6 +120,8 @@ def _values(item: Mapping[str, Any], language: Language, inflector: Inflector, w
         values["PERFECT"] = be if moves else have
         agrees = moves and language == "fra"
         values["PARTICIPLE"] = f"{{{lemma}:pp@s}}" if agrees else f"{{{lemma}:pp}}"
+        if language == "deu" and "past" in inflector.verb_entry(lemma):
+            values |= {"PERFECT": f"{lemma}:past", "PARTICIPLE": values["PARTICLE"]}
     return values
 
 
