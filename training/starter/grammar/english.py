@@ -52,20 +52,22 @@ class English(Inflector):
             if isinstance(irregular, list)
             else dict(irregular)
         )
+        if "neg" in given and "pp" not in given:  # a modal verb has nothing but these
+            return {key: form for tense in given for key, form in finite(tense, given[tense]).items()}
         stem = lemma + lemma[-1] if lemma in self._doubling else lemma
         past = _CONSONANT_Y.sub("i", stem.removesuffix("e")) + "ed"
         drops_e = stem.endswith("e") and not stem.endswith(("ee", "ye", "oe"))
         ing = (re.sub("ie$", "y", stem) if stem.endswith("ie") else stem[:-1] if drops_e else stem) + "ing"
         present = [lemma, lemma, s_form(lemma), lemma, lemma, lemma]
-        return {
+        paradigm = {
             "inf": lemma,
             "pp": given.get("pp", past),
             "ing": given.get("ing", ing),
             "imperative": lemma,
             **finite("pres", given.get("pres", present)),
             **finite("past", given.get("past", past)),
-            **(finite("neg", given["neg"]) if "neg" in given else {}),
         }
+        return paradigm | (finite("neg", given["neg"]) if "neg" in given else {})
 
     def join(self, text: str) -> str:
         return self._an.sub(r"\1n ", text)

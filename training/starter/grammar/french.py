@@ -20,7 +20,8 @@ _NO_NOUN = "et|ou|à|au|aux|en|ici|aujourd'hui|avec|aussi|après|avant"
 
 
 class French(Inflector):
-    """A verb's entry may say: `pres` in full, `pp`, `aux: être`, `future` (stem), `imperative`."""
+    """A verb's entry may say: `pres` in full, `pp`, `aux: être`, `future` and `imperf` (stems), `doubling`,
+    `imperative`, `familiar`."""
 
     language: ClassVar[Language] = "fra"
     sections = frozenset({"prevocalic", "aspirated"})
@@ -69,7 +70,7 @@ class French(Inflector):
 
     def conjugate(self, lemma: str, irregular: Any) -> Paradigm:
         given = dict(irregular)
-        present = given["pres"].split() if "pres" in given else self._present(lemma)
+        present = [*finite("pres", given["pres"] if "pres" in given else self._present(lemma)).values()]
         stem, ending = lemma[:-2], lemma[-2:]
         participle = {"er": "é", "ir": "i", "re": "u"}.get(ending)
         if participle is None:
@@ -79,6 +80,7 @@ class French(Inflector):
             "inf": lemma,
             "pp": given.get("pp", stem + participle),
             "imperative": given.get("imperative", present[4]),
+            "imperative.2s": given.get("familiar", re.sub("(?<=[ea])s$", "", present[1])),
             **finite("pres", present),
             **finite("cond", [future + end for end in _CONDITIONAL.split()]),
         }
@@ -117,7 +119,7 @@ class French(Inflector):
         text = changing.sub(lambda found: self._prevocalic[found[1].lower()] + " ", text)
         text = eliding.sub(lambda found: found[1][:-1] + "'", text)
         text = re.sub(r"\b([Dd])e le ", r"\1u ", re.sub(r"\b([Dd])e les ", r"\1es ", text))
-        return re.sub(r"(?<![\w'-])([àÀ]) les? ", lambda f: "aux " if "s " in f[0] else "au ", text)
+        return re.sub(r"(?<![\w-])([àÀ]) les? ", lambda f: "aux " if "s " in f[0] else "au ", text)
 
 
 def feminine(text: str) -> str:

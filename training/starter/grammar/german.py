@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from training.starter.grammar.inflection import Inflector, Paradigm, finite
@@ -25,8 +26,9 @@ _NO_GE = re.compile(r"^(?:be(?!ten$)|ver|er|ent|emp|zer|miss|über|unter|wieder)
 
 
 class German(Inflector):
-    """Determiners are tables of case and gender. A verb's entry may say: `change` (stem of 2s and 3s),
-    `pres` in full, `past` (first person), `pp`, `aux: sein`, `imperative`. "ab|fahren" inflects as fahren."""
+    """Determiners are tables of case and gender. A verb's entry may say: `change` (stem of 2s and 3s), `pres`
+    in full, `past` and `cond` (first person), `pp`, `aux: sein`, `imperative`, `familiar`. "ab|fahren" is
+    "fahren" with a prefix before infinitive and participle."""
 
     language: ClassVar[Language] = "deu"
 
@@ -101,6 +103,7 @@ class German(Inflector):
             "zu": f"{prefix}zu{base}" if prefix else f"zu {base}",
             "pp": prefix + participle,
             "imperative": given.get("imperative", base),
+            "imperative.2s": given.get("familiar") or _familiar(base, stem, given),
             **finite("pres", given.get("pres") or _present(base, stem, given.get("change"))),
         }
         for tense in given.keys() & {"past", "cond"}:
@@ -111,11 +114,25 @@ class German(Inflector):
 
 
 def _present(base: str, stem: str, changed: str | None) -> list[str]:
-    first = re.sub("el$", "l", stem) + "e"
+    first = _before_e(base, stem) + "e"
     second, third = stem + ("est" if _NEEDS_E.search(stem) else _st(stem)), _t_form(stem)
     if changed:
         second, third = changed + _st(changed), changed if changed.endswith("t") else changed + "t"
     return [first, second, third, base, _t_form(stem), base]
+
+
+def _familiar(base: str, stem: str, given: Mapping[str, Any]) -> str:
+    """Sprich, fahr, warte: the imperative among friends."""
+    changed = given.get("change", "")
+    if "i" in changed:
+        return str(changed)
+    weak = "pp" not in given
+    return _before_e(base, stem) + "e" if weak or _NEEDS_E.search(stem) else stem
+
+
+def _before_e(base: str, stem: str) -> str:
+    """The stem before -e: sammle of sammeln, but spiele of spielen."""
+    return stem[:-2] + "l" if base.endswith("eln") else stem
 
 
 def _st(stem: str) -> str:

@@ -15,7 +15,8 @@ from training.starter.grammar.model import PERSONS, Features, Form, GrammarError
 from training.starter.grammar.notation import parse_word
 
 Paradigm = Mapping[str, str]
-"""A verb's forms: "inf", "pp" and the like, and finite ones as "pres.3s"."""
+"""A verb's forms: "inf", "pp" and the like, and finite ones as "pres.3s". "imperative" is the polite one,
+"imperative.2s" the one among friends."""
 
 _SECTIONS = {"determiners", "pronouns", "adjectives", "verbs"}
 _NO_SPACE = re.compile(r" (?=[.,?!])|(?<=¿) ")
@@ -130,13 +131,12 @@ class Inflector(ABC):
         tense = form.tense or "pres"
         if tense == "pp" and agreement is not None:
             return self.adjective(Word(paradigm["pp"]), Form(), agreement) + rest
-        if tense in paradigm:
-            return paradigm[tense] + rest
         person = form.person or (agreement.person if agreement else None)
-        if f"{tense}.{person}" not in paradigm:
-            problem = f"no form {tense} {person}" if person else f"{tense} needs @slot"
-            raise GrammarError(f"{self.where}: {lemma!r}: {problem}")
-        return paradigm[f"{tense}.{person}"] + rest
+        for key in (f"{tense}.{person}", tense):
+            if key in paradigm:
+                return paradigm[key] + rest
+        problem = f"no form {tense} {person}" if person else f"{tense} needs @slot"
+        raise GrammarError(f"{self.where}: {lemma!r}: {problem}")
 
     def _required(self, lemma: str, agreement: Features | None) -> Features:
         if agreement is None:

@@ -27,7 +27,7 @@ _CONTRACTIONS = re.compile(r"\b(a|de) el\b", re.IGNORECASE)
 
 class Spanish(Inflector):
     """A verb's entry may say: `change` (stem vowel), `yo`, `past` (stem or six forms), `pres` and other
-    tenses in full, `pp`, `ger`, `imperative`."""
+    tenses in full, `pp`, `ger`, `imperative`, `familiar`."""
 
     language: ClassVar[Language] = "spa"
     sections = frozenset({"before_stressed_a"})
@@ -80,7 +80,8 @@ class Spanish(Inflector):
         yo = paradigm["pres.1s"].removesuffix("o")
         before_e = re.sub("(gu|c|g|z)$", lambda end: _BEFORE_E[end[1]], yo)
         polite = before_e + "e" if vowel == "a" else yo + "a"
-        return paradigm | {"imperative": given.get("imperative", polite)}
+        familiar = given.get("familiar", paradigm["pres.3s"])
+        return paradigm | {"imperative": given.get("imperative", polite), "imperative.2s": familiar}
 
     def _present(self, stem: str, vowel: str, given: Mapping[str, Any]) -> list[str]:
         stressed = stem
