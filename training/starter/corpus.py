@@ -1,6 +1,6 @@
 """The training corpus: utterances as the segmenter will cut them, kept as features in shards on disk.
 
-`python -m training.starter.corpus --shards 344` writes build/starter/shards/*.npz; shards that exist are
+`python -m training.starter.corpus --shards 275` writes build/starter/shards/*.npz; shards that exist are
 kept, so a run resumes, and several processes may share the work (`--worker 1/2`). A shard's content depends
 on its number alone. `--easy` writes single clean sentences to easy_shards/: training begins with them and
 goes several times faster. The held-out sets (other sentences, other voices, other random noise) go to
@@ -27,7 +27,7 @@ from translate_svc.models.features import FeatureExtractor
 
 _EXTRACTOR = FeatureExtractor()
 
-SHARD_EXAMPLES = 256
+SHARD_EXAMPLES = 320
 MAX_UTTERANCE_S = 15.0
 SENTENCE_COUNT_SHARES: Mapping[int, float] = {1: 0.6, 2: 0.22, 3: 0.12, 4: 0.06}
 
@@ -78,7 +78,7 @@ class TextSource:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutSet:
-    """`count` examples of `kind`, in turn of each of `languages`; the first `quick_count` serve checkpoints."""
+    """`count` examples of `kind`, of `languages` in turn; the first `quick_count` serve checkpoints."""
 
     kind: str
     part: Part
@@ -93,7 +93,7 @@ HELD_OUT_SETS: Mapping[str, HeldOutSet] = {
     "several": HeldOutSet("several", "combination", 160, 48),
     "noise10": HeldOutSet("noise10", "combination", 160, 24),
     "telephone": HeldOutSet("telephone", "combination", 160, 24),
-    "flite": HeldOutSet("flite", "combination", 80, 16, ("eng",)),
+    "synthesizer": HeldOutSet("synthesizer", "combination", 80, 16, ("eng",)),
     "silence": HeldOutSet("silence", "combination", 80, 8),
     "noise": HeldOutSet("noise", "combination", 160, 24),
     "music": HeldOutSet("music", "combination", 80, 16),
@@ -104,14 +104,16 @@ HELD_OUT_SETS: Mapping[str, HeldOutSet] = {
 # Speech ---------------------------------------------------------------------------------------------------
 
 
-def speak(sentences: Sequence[str], voice: Voice, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The sentences one after another with pauses between them, and silence before and after."""
-    pieces: list[NDArray[np.float32]] = [_silence(_edge_s(rng, 0.4))]
+def speak(
+    sentences: Sequence[str], voice: Voice, rng: np.random.Generator, *, edges: bool = True
+) -> NDArray[np.float32]:
+    """The sentences one after another with pauses between them, and with `edges` silence before and after."""
+    pieces: list[NDArray[np.float32]] = [_silence(_edge_s(rng, 0.4) if edges else 0.0)]
     for index, sentence in enumerate(sentences):
         if index:
             pieces.append(_silence(float(rng.uniform(*_PAUSE_S))))
         pieces.append(synthesize(sentence, voice).samples)
-    return np.concatenate([*pieces, _silence(_edge_s(rng, 0.7))])
+    return np.concatenate([*pieces, _silence(_edge_s(rng, 0.7) if edges else 0.0)])
 
 
 def _edge_s(rng: np.random.Generator, usual_s: float) -> float:
@@ -157,7 +159,7 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
 
 
 def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held_out: bool) -> Voice:
-    if kind == "flite":
+    if kind == "synthesizer":
         return Voice(language, str(rng.choice(OTHER_HELD_OUT_VOICES)), draw_voice(language, rng).rate_wpm)
     if not held_out and rng.random() < _TARGET_VOICE_SHARE:
         voices = TARGET_VOICES[language]  # monotone, unlike the drawn ones
@@ -166,7 +168,7 @@ def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held
 
 
 def _recorded(samples: NDArray[np.float32], kind: str, rng: np.random.Generator) -> NDArray[np.float32]:
-    if kind in ("easy", "flite"):
+    if kind in ("easy", "synthesizer"):
         faint = np.float32(10 ** (-rng.uniform(40, 80) / 20))
         return conditions.quantize(samples + noise.white(len(samples), rng) * faint)
     if kind == "noise10":
@@ -213,7 +215,7 @@ def held_out_sets(work: Path, *, quick: bool) -> dict[str, list[Example]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
-    parser.add_argument("--shards", type=int, default=344)
+    parser.add_argument("--shards", type=int, default=275)
     parser.add_argument("--easy", action="store_true", help="clean single sentences, to begin with")
     parser.add_argument("--worker", default="0/1", help="i/n: build the shards whose number is i modulo n")
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 """Greedy decoding of held-out examples and the figures of stage 1: BLEU, word error rate, empty outputs.
 
-`python -m training.starter.evaluate_text` evaluates text.safetensors on all held-out sets, in every direction,
-with text -> text beside, and writes text_scores.json.
+`python -m training.starter.evaluate_text` evaluates text.safetensors on all held-out sets, in every
+direction, with text -> text beside, and writes text_scores.json.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from training.starter import corpus
 from training.starter.batching import DIRECTIONS, Example, encoder_batch, other_languages, stack_features
-from training.starter.grammar import Grammar, Language
+from training.starter.grammar import Grammar, Language, Part
 from training.starter.model_config import MAX_NEW_TOKENS, starter_config
 from training.starter.speech_forward import encode_speech, use_fast_conformer
 from training.starter.tokenizer import EOS_ID, StarterTokenizer
 
 _BATCH_FRAMES = 6000
-_TEXTS_PER_DIRECTION, _TEXT_BATCH = 100, 50
+_TEXTS_PER_DIRECTION = 100
 _TEXT_SEED = 910_000
 
 
@@ -106,7 +106,9 @@ def score(
             empty = [not text for row in texts for text in row]
             figures[f"{name}_empty_rate"] = sum(empty) / len(empty)
             continue
-        references = [[example.texts[each] for each in row] for example, row in zip(examples, targets, strict=True)]
+        references = [
+            [example.texts[each] for each in row] for example, row in zip(examples, targets, strict=True)
+        ]
         triples = [
             (f"{row[0]}_{target}", text, reference)
             for row, line, expected in zip(targets, texts, references, strict=True)
@@ -143,19 +145,20 @@ def score_text(model: SeamlessM4Tv2Model, tokenizer: StarterTokenizer) -> dict[s
     model.eval()
     figures: dict[str, float] = {}
     grammar = Grammar.load()
-    for part in ("combination", "template"):
-        source, triples = corpus.TextSource(grammar, part), []  # type: ignore[arg-type]
+    parts: tuple[Part, ...] = ("combination", "template")
+    for part in parts:
+        source, triples = corpus.TextSource(grammar, part), []
         for number, (spoken, target) in enumerate(DIRECTIONS):
             rng = np.random.default_rng([_TEXT_SEED, number])
             texts = [source.draw(rng, 1) for _ in range(_TEXTS_PER_DIRECTION)]
-            for start in range(0, len(texts), _TEXT_BATCH):
-                batch = texts[start : start + _TEXT_BATCH]
-                ids, mask = encoder_batch(tokenizer, [text.text(spoken) for text in batch], [spoken] * len(batch))
-                states = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-                rows = greedy_decode(model, states, mask, [tokenizer.language_id(target)] * len(batch))
-                direction = f"{spoken}_{target}"
-                triples += [(direction, tokenizer.decode(row), text.text(target))
-                            for row, text in zip(rows, batch, strict=True)]  # fmt: skip
+            sources, references = ([text.text(each) for text in texts] for each in (spoken, target))
+            ids, mask = encoder_batch(tokenizer, sources, [spoken] * len(sources))
+            states = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            rows = greedy_decode(model, states, mask, [tokenizer.language_id(target)] * len(sources))
+            triples += [
+                (f"{spoken}_{target}", tokenizer.decode(row), reference)
+                for row, reference in zip(rows, references, strict=True)
+            ]
         figures |= _translation_figures(f"text_{part}", triples, each=True)
     return figures
 

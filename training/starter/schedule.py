@@ -31,7 +31,7 @@ class Schedule:
         return not self.refines and self._share(spent_s) < _EASY_SHARE
 
     def longest_frames(self, spent_s: float) -> int:
-        """The longest example let in, in stacked frames of 20 ms: it grows, then ends above all that exist."""
+        """The longest example let in, in stacked frames of 20 ms; it grows until all there are fit."""
         return int(FRAMES_PER_S * self._between(_SHORTEST_LIMIT_S, _LONGEST_LIMIT_S, spent_s))
 
     def ctc_weight(self, spent_s: float) -> float:

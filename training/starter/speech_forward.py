@@ -87,7 +87,8 @@ def _relative_attention(
         left, right = self.left_max_position_embeddings, self.right_max_position_embeddings
         distances = torch.arange(1 - length, length, device=hidden_states.device).clamp(-left, right) + left
         embeddings = self.distance_embedding(distances).to(query.dtype)
-        scores = torch.baddbmm(_Diagonals.apply(query @ embeddings.T), query, key.transpose(1, 2))
+        by_position = _Diagonals.apply(query @ embeddings.T)  # type: ignore[no-untyped-call]
+        scores = torch.baddbmm(by_position, query, key.transpose(1, 2))
     else:
         scores = query @ key.transpose(1, 2)
     if attention_mask is not None:

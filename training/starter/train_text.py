@@ -111,9 +111,13 @@ class TextTrainer:
         while True:
             spent_s = self.progress.elapsed_s
             easy = self.schedule.is_easy(spent_s)
-            examples = [example for name in self._drawn_shards(easy) for example in shards.read(self.work / name)]
             longest = self.schedule.longest_frames(spent_s)
-            examples = [example for example in examples if len(example.features) <= longest]
+            examples = [
+                example
+                for name in self._drawn_shards(easy)
+                for example in shards.read(self.work / name)
+                if len(example.features) <= longest
+            ]
             for batch in batching.length_batches(examples, frames_per_batch, self.rng):
                 yield batch
                 if easy and not self.schedule.is_easy(self.progress.elapsed_s):
