@@ -7,7 +7,8 @@ alone decides the result. Room, noise and channel come in the order in which sou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,19 +16,24 @@ import scipy.fft
 import soxr
 from numpy.typing import NDArray
 
-from training.starter import noise
+from training.starter import foreign, music, noise
 from translate_svc.audio import g711
 
 SAMPLE_RATE = 16_000
 TELEPHONE_RATE = 8_000
 Samples = NDArray[np.float32]
-Speechless = Literal["silence", "noise"]
+Speechless = Literal["silence", "noise", "music", "foreign"]
 
-_ROOM_SHARE, _NOISE_SHARE = 0.2, 0.6
-_TELEPHONE_SHARE, _MICROPHONE_SHARE = 0.2, 0.25
-_SNR_DB = (5.0, 35.0)
+_ROOM_SHARE = 0.2
+_BACKGROUND_SHARES = {"noise": 0.45, "babble": 0.1, "music": 0.05, "floor": 0.2, "none": 0.2}
+_CHANNEL_SHARES = {"telephone": 0.2, "microphone": 0.25, "none": 0.55}
+_NOISE_SNR_DB, _BABBLE_SNR_DB = (5.0, 35.0), (10.0, 30.0)
 _FLOOR_DBFS = (-90.0, -65.0)
 _GAIN_DB = (-28.0, 6.0)
+_EDGE_S = (0.0, 0.6)
+
+_BABBLE_SEED, _BABBLE_TAKES, _BABBLE_TAKE_S = 77, 40, 3.0
+_BABBLE_VOICES = (2, 6)
 
 # Reverberation time (to -60 dB) in seconds, and how far the diffuse tail lies below the direct sound in dB.
 _ROOMS: tuple[tuple[tuple[float, float], tuple[float, float]], ...] = (
@@ -39,24 +45,35 @@ _REFLECTIONS, _FIRST_REFLECTION_S, _LAST_REFLECTION_S = 6, 0.002, 0.03
 
 
 def worsen(samples: Samples, rng: np.random.Generator) -> Samples:
-    """A random recording of clean speech: room, noise or a faint floor, line or microphone, gain, 16 bits."""
+    """A random recording of clean speech: room, other sounds or a faint floor, channel, gain, 16 bits."""
     if rng.random() < _ROOM_SHARE:
         samples = reverberate(samples, rng)
-    if rng.random() < _NOISE_SHARE:
-        samples = with_noise(samples, float(rng.uniform(*_SNR_DB)), rng)
-    elif rng.random() < 0.5:
+    background = _draw(_BACKGROUND_SHARES, rng)
+    if background == "noise":
+        samples = with_noise(samples, float(rng.uniform(*_NOISE_SNR_DB)), rng)
+    elif background == "babble":
+        samples = with_babble(samples, float(rng.uniform(*_BABBLE_SNR_DB)), rng)
+    elif background == "music":
+        samples = _mixed(samples, music.make(len(samples), rng), float(rng.uniform(*_BABBLE_SNR_DB)))
+    elif background == "floor":
         samples = samples + noise.white(len(samples), rng) * amplitude(float(rng.uniform(*_FLOOR_DBFS)))
-    channel = rng.random()
-    if channel < _TELEPHONE_SHARE:
-        samples = telephone(samples, rng)
-    elif channel < _TELEPHONE_SHARE + _MICROPHONE_SHARE:
-        samples = microphone(samples, rng)
-    return quantize(samples * amplitude(float(rng.uniform(*_GAIN_DB))))
+    return quantize(_through_channel(samples, rng) * amplitude(float(rng.uniform(*_GAIN_DB))))
 
 
 def with_noise(samples: Samples, signal_to_noise_db: float, rng: np.random.Generator) -> Samples:
     """`samples` with noise of a random kind, so far below the level of their part above -60 dBFS."""
     return _mixed(samples, noise.draw(len(samples), rng), signal_to_noise_db)
+
+
+def with_babble(samples: Samples, signal_to_noise_db: float, rng: np.random.Generator) -> Samples:
+    """`samples` with several other talkers behind them, so far below; what they say is of other languages."""
+    takes = _takes()
+    voices = np.zeros(len(samples), np.float32)
+    for _ in range(int(rng.integers(*_BABBLE_VOICES))):
+        start = int(rng.integers(takes.size))
+        talk = np.take(takes, np.arange(start, start + len(samples)), mode="wrap")
+        voices += talk * np.float32(rng.uniform(0.3, 1.0))
+    return _mixed(samples, voices / np.float32(np.sqrt(np.mean(voices**2)) + 1e-9), signal_to_noise_db)
 
 
 def reverberate(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -112,16 +129,25 @@ def microphone(samples: Samples, rng: np.random.Generator) -> Samples:
 
 
 def without_speech(kind: Speechless, rng: np.random.Generator, *, held_out: bool = False) -> Samples:
-    """A recording without speech to translate, 0.25 to 6 s.
+    """A recording whose right text is empty.
 
-    silence: digital silence, or a faint floor. noise: of any kind and level.
+    silence: 0.25 to 6 s, digital or a faint floor. noise: as long, of any kind and level. music: 1 to 10 s.
+    foreign: speech of other languages in the conditions of `worsen`, up to 13 s. `held_out` chooses
+    instruments, languages and speakers that training never hears.
     """
+    if kind == "foreign":
+        speech = foreign.make(rng, held_out=held_out)
+        before, after = (int(rng.uniform(*_EDGE_S) * SAMPLE_RATE) for _ in range(2))
+        return worsen(np.pad(speech, (before, after)), rng)
+    if kind == "music":
+        piece = music.make(int(rng.uniform(1.0, 10.0) * SAMPLE_RATE), rng, held_out=held_out)
+        return quantize(_through_channel(piece, rng) * amplitude(float(rng.uniform(-45, -12))))
     count = int(rng.uniform(0.25, 6.0) * SAMPLE_RATE)
     if kind == "silence":
-        floor_decibels = float(rng.choice([-200.0, rng.uniform(-90, -60)]))
+        floor_dbfs = float(rng.choice([-200.0, rng.uniform(-90, -60)]))
         color = str(rng.choice(["white", "pink", "brown", "hum"]))
-        return quantize(noise.make(color, count, rng) * amplitude(floor_decibels))
-    return quantize(noise.draw(count, rng) * amplitude(float(rng.uniform(-60, -12))))
+        return quantize(noise.make(color, count, rng) * amplitude(floor_dbfs))
+    return quantize(_through_channel(noise.draw(count, rng), rng) * amplitude(float(rng.uniform(-60, -12))))
 
 
 def quantize(samples: Samples) -> Samples:
@@ -134,9 +160,29 @@ def amplitude(decibels: float) -> np.float32:
     return np.float32(10 ** (decibels / 20))
 
 
+def _draw(shares: Mapping[str, float], rng: np.random.Generator) -> str:
+    return str(rng.choice(list(shares), p=list(shares.values())))
+
+
+def _through_channel(samples: Samples, rng: np.random.Generator) -> Samples:
+    channel = _draw(_CHANNEL_SHARES, rng)
+    if channel == "telephone":
+        return telephone(samples, rng)
+    return microphone(samples, rng) if channel == "microphone" else samples
+
+
+@lru_cache(maxsize=1)
+def _takes() -> Samples:
+    """Two minutes of other languages, every take as loud as the others, once a process."""
+    rng = np.random.default_rng(_BABBLE_SEED)
+    takes = [foreign.make(rng)[: int(_BABBLE_TAKE_S * SAMPLE_RATE)] for _ in range(_BABBLE_TAKES)]
+    return np.concatenate([take / np.float32(np.sqrt(np.mean(take**2))) for take in takes])
+
+
 def _mixed(samples: Samples, other: Samples, signal_to_noise_db: float) -> Samples:
-    """`other` has a root mean square of 1."""
-    level = float(np.sqrt(np.mean(samples[np.abs(samples) > 1e-3] ** 2)))
+    """`other` has a root mean square of 1; nothing is added where `samples` lie below -60 dBFS throughout."""
+    sounding = samples[np.abs(samples) > 1e-3]
+    level = float(np.sqrt(np.sum(sounding**2) / max(len(sounding), 1)))
     return samples + other * np.float32(level * amplitude(-signal_to_noise_db))
 
 
