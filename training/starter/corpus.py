@@ -1,10 +1,10 @@
 """The training corpus: utterances as the segmenter will cut them, kept as features in shards on disk.
 
-`python -m training.starter.corpus --shards 275` writes build/starter/shards/*.npz; shards that exist are
-kept, so a run resumes, and several processes may share the work (`--worker 1/2`). A shard's content depends
-on its number alone. `--easy` writes single clean sentences to easy_shards/: training begins with them and
-goes several times faster. The held-out sets (other sentences, other voices, other random noise) go to
-build/starter/held_out/.
+`python -m training.starter.corpus` writes build/starter/easy_shards/*.npz, clean single sentences with which
+training begins and goes several times faster, and build/starter/shards/*.npz, every kind of example. Shards
+that exist are kept, so a run resumes, and several processes may share the work (`--worker 1/2`). A shard's
+content depends on its number alone. The held-out sets (other sentences, other voices, other random noise) go
+to build/starter/held_out/.
 """
 
 from __future__ import annotations
@@ -215,8 +215,10 @@ def held_out_sets(work: Path, *, quick: bool) -> dict[str, list[Example]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
-    parser.add_argument("--shards", type=int, default=275)
-    parser.add_argument("--easy", action="store_true", help="clean single sentences, to begin with")
+    parser.add_argument("--shards", type=int, default=275, help="of every kind of example")
+    parser.add_argument(
+        "--easy-shards", type=int, default=60, help="of clean single sentences; written first"
+    )
     parser.add_argument("--worker", default="0/1", help="i/n: build the shards whose number is i modulo n")
     arguments = parser.parse_args()
     worker, workers = map(int, arguments.worker.split("/"))
@@ -224,11 +226,12 @@ def main() -> None:
     if worker == 0:
         build_held_out(arguments.work, grammar)
     source = TextSource(grammar)
-    for index in range(worker, arguments.shards, workers):
-        path = arguments.work / _FOLDERS[arguments.easy] / f"{index:04d}.npz"
-        if not path.exists():
-            shards.write(path, build_shard(source, index, easy=arguments.easy))
-            print(path, flush=True)
+    for easy, count in ((True, arguments.easy_shards), (False, arguments.shards)):
+        for index in range(worker, count, workers):
+            path = arguments.work / _FOLDERS[easy] / f"{index:04d}.npz"
+            if not path.exists():
+                shards.write(path, build_shard(source, index, easy=easy))
+                print(path, flush=True)
 
 
 if __name__ == "__main__":
