@@ -79,3 +79,14 @@ def test_pieces_are_tones_not_noise() -> None:
 def test_a_piece_may_be_shorter_than_a_beat(count: int) -> None:
     for seed in range(10):
         assert np.isfinite(music.make(count, np.random.default_rng(seed))).all()
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_piece_draws_from_its_own_part_alone(monkeypatch: pytest.MonkeyPatch, held_out: bool) -> None:
+    other = "TRAIN" if held_out else "HELD_OUT"
+    monkeypatch.setattr(music, f"{other}_INSTRUMENTS", {})
+    monkeypatch.setattr(music, f"{other}_SCALES", ())
+    for seed in range(10):
+        music.make(8000, np.random.default_rng(seed), held_out=held_out)
+    with pytest.raises(ValueError, match="high"):
+        music.make(8000, np.random.default_rng(0), held_out=not held_out)
