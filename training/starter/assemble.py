@@ -2,8 +2,8 @@
 
 `python -m training.starter.assemble` writes model_cache/starter/: weights in fp16, configurations,
 tokenizer, speakers, model card, sha256 manifest; then loads the directory with transformers and translates a
-sentence. A stage that has not run yet keeps its random weights: the directory loads all the same, which is
-enough to build against.
+sentence of every language, once with each speaker. A stage that has not run yet keeps its random weights: the
+directory loads all the same, which is enough to build against.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -25,17 +26,26 @@ from transformers import (
     SeamlessM4Tv2Model,
 )
 
+from training.starter.grammar import LANGUAGES, Language
 from training.starter.model_config import generation_config, starter_config
 from training.starter.synth import SAMPLE_RATE
+from training.starter.target_speech import HOP_SAMPLES
 from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
-from training.starter.voices import TARGET_SPEAKER_IDS
+from training.starter.voices import SPEAKER_IDS
 
 STAGE_FILES = ("text.safetensors", "t2u.safetensors", "vocoder.safetensors")
 MODEL_CARD = Path(__file__).parent / "model_card.md"
-MAX_WEIGHT_BYTES = 20_000_000
+MAX_WEIGHT_BYTES = 32_000_000
 _WEIGHTS, _MANIFEST = "model.safetensors", "MANIFEST.sha256"
 _NOT_IN_MANIFEST = {_MANIFEST, "README.md"}  # the card is prose; it may be amended without touching the model
+
+CHECK_SENTENCES: Mapping[Language, str] = {
+    "eng": "Where is the station?",
+    "spa": "¿Dónde está la estación?",
+    "fra": "Où est la gare?",
+    "deu": "Wo ist der Bahnhof?",
+}
 
 _OF_THIS_MACHINE = {"is_local", "local_files_only"}  # transformers notes how the tokenizer was loaded
 
@@ -93,7 +103,7 @@ def write_directory(work: Path, folder: Path) -> list[str]:
         content = json.loads((folder / name).read_text(encoding="utf-8"))
         local = {key: value for key, value in content.items() if key not in _OF_THIS_MACHINE}
         _write_json(folder / name, local | {"processor_class": SeamlessM4TProcessor.__name__})
-    _write_json(folder / "speakers.json", {code: [TARGET_SPEAKER_IDS[code]] for code in LANGUAGE_CODES})
+    _write_json(folder / "speakers.json", {code: list(SPEAKER_IDS) for code in LANGUAGE_CODES})
     shutil.copyfile(MODEL_CARD, folder / "README.md")
     write_manifest(folder)
     return absent
@@ -116,21 +126,36 @@ def check_with_transformers(folder: Path, *, trained: bool) -> None:
             raise AssemblyError(f"{_WEIGHTS}: {kind}: {sorted(report[kind])[:3]}")
     tokenizer = SeamlessM4TTokenizer.from_pretrained(folder, local_files_only=True)
     own = StarterTokenizer.load(folder)
-    sentence = "The airport is across from the park."
-    ids = tokenizer(sentence, src_lang="eng")["input_ids"]
-    if ids[1:-1] != own.encode(sentence) or ids[0] != own.language_id("eng"):
-        raise AssemblyError("tokenizer.json disagrees with sentencepiece.bpe.model")
-    if not trained:  # transformers cannot make speech of the empty text that untrained weights may write
-        return
-    output = model.eval().generate(
-        input_ids=torch.tensor([ids]), tgt_lang="spa", speaker_id=TARGET_SPEAKER_IDS["spa"],
-        return_intermediate_token_ids=True,
-    )  # fmt: skip
-    text = tokenizer.decode(output.sequences[0], skip_special_tokens=True)
-    seconds = output.waveform.shape[-1] / SAMPLE_RATE
-    print(f"{sentence!r} -> {text!r}, {seconds:.2f} s of speech")
-    if output.waveform.shape[-1] % 320 or not torch.isfinite(output.waveform).all():
-        raise AssemblyError("vocoder: not 320 finite samples a unit")
+    for language, sentence in CHECK_SENTENCES.items():
+        ids = tokenizer(sentence, src_lang=language)["input_ids"]
+        if ids[1:-1] != own.encode(sentence) or ids[0] != own.language_id(language):
+            raise AssemblyError(f"tokenizer.json disagrees with sentencepiece.bpe.model about {sentence!r}")
+        if trained:  # transformers cannot make speech of the empty text that untrained weights may write
+            _check_speech(model.eval(), tokenizer, ids, language)
+
+
+def _check_speech(
+    model: SeamlessM4Tv2Model, tokenizer: SeamlessM4TTokenizer, ids: list[int], language: Language
+) -> None:
+    """Translates into the next language, once with each speaker; only the waveform may differ."""
+    target = LANGUAGES[(LANGUAGES.index(language) + 1) % len(LANGUAGES)]
+    outputs = [
+        model.generate(
+            input_ids=torch.tensor([ids]), tgt_lang=target, speaker_id=speaker_id,
+            return_intermediate_token_ids=True,
+        )
+        for speaker_id in SPEAKER_IDS
+    ]  # fmt: skip
+    text = tokenizer.decode(outputs[0].sequences[0], skip_special_tokens=True)
+    waveforms = [output.waveform.flatten() for output in outputs]
+    seconds = len(waveforms[0]) / SAMPLE_RATE
+    print(f"{language} -> {target}: {text!r}, {seconds:.2f} s of speech")
+    if {len(waveform) % HOP_SAMPLES for waveform in waveforms} != {0}:
+        raise AssemblyError("vocoder: not 320 samples a unit")
+    if not all(bool(torch.isfinite(waveform).all()) for waveform in waveforms):
+        raise AssemblyError("vocoder: a sample is not finite")
+    if len({len(waveform) for waveform in waveforms}) != 1 or torch.equal(*waveforms):
+        raise AssemblyError("vocoder: its speakers do not say the same in voices of their own")
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -6,8 +6,12 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+from training.starter.grammar import LANGUAGES
+from training.starter.voices import SPEAKER_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Panel:
     names: Sequence[str]
 
 
+_VOICES = tuple(product(LANGUAGES, SPEAKER_IDS))
+
 PANELS = (
     Panel("text_loss", "text_log.jsonl", "Text stage: training losses", ("speech", "text", "ctc")),
     Panel("text_bleu", "text_log.jsonl", "Text stage: held-out BLEU", ("one_bleu", "several_bleu")),
@@ -29,7 +35,7 @@ PANELS = (
     ),
     Panel(
         "vocoder", "vocoder_log.jsonl", "Vocoder stage: loss, held-out log-mel distance",
-        ("loss", "mel_distance_eng", "mel_distance_spa"),
+        ("loss", *(f"mel_distance_{language}_{speaker}" for language, speaker in _VOICES)),
     ),
     Panel("speech_bleu", "speech_log.jsonl", "Refining: held-out BLEU", ("one_bleu", "several_bleu")),
     Panel("t2u_loss", "t2u_log.jsonl", "T2U stage: training losses", ("units", "durations")),

@@ -1,14 +1,15 @@
 """The sample clips of tests/data/: held-out sentences in held-out voices, with what is said in them and when.
 
 `python -m training.starter.make_samples` writes small FLAC files and clips.json. All gaps hold faint noise,
-as any microphone gives, never digital silence.
+as any microphone gives, never digital silence. A clip's sentences are drawn by its name and `draw`: another
+`draw` gives others.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from training.starter import noise
-from training.starter.grammar import Grammar, Language, Pair
+from training.starter.grammar import Grammar, Language, Sampler, Sentence
 from training.starter.synth import SAMPLE_RATE, Word, synthesize
 from training.starter.voices import Voice, is_held_out
 
@@ -26,87 +27,86 @@ _FLOOR_DBFS = -72.0
 _EDGE_S = 0.4
 
 
+_WORDS = range(4, 10)
+"""Of a clip's sentence in the language it is spoken in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """`sentences` are English, whatever is spoken: they name the pair. `pause_s` lies between them.
+    """`sentence_count` sentences `pause_s` apart, spoken in the first language of `direction`.
 
-    Without sentences it is `seconds` of floor, or of `noise_kind` at `noise_dbfs`.
+    Without a direction it is `seconds` of floor, or of `noise_kind` at `noise_dbfs`.
     """
 
     name: str
-    voice: Voice | None = None
-    sentences: tuple[str, ...] = ()
+    direction: tuple[Language, Language] | None = None
+    voice_name: str = ""
+    rate_wpm: int = 150
+    sentence_count: int = 1
     pause_s: float = 0.0
     noise_kind: str = ""
     snr_db: float = 0.0
     noise_dbfs: float = 0.0
     seconds: float = 0.0
-
-
-def _eng(name: str, rate_wpm: int = 150, pitch: int = 50) -> Voice:
-    return Voice("eng", name, rate_wpm, pitch, 50)
-
-
-def _spa(name: str, rate_wpm: int = 150, pitch: int = 50) -> Voice:
-    return Voice("spa", name, rate_wpm, pitch, 50)
+    draw: int = 0
 
 
 CLIPS: tuple[Clip, ...] = (
-    Clip("eng_1", _eng("en-us+m4"), ("The airport is across from the park.",)),
-    Clip("eng_2", _eng("en-gb-x-gbclan+f2", 170), ("We will meet at the library at six o'clock.",)),
-    Clip("eng_3", _eng("flite:slt"), ("Do you have this jacket in green?",)),
-    Clip("spa_1", _spa("es+f3"), ("My daughter needs a new watch.",)),
-    Clip("spa_2", _spa("es-419+m2", 165), ("The bus from Seville is fifty minutes late.",)),
-    Clip("eng_two", _eng("en-gb-x-rp+Andy"), ("She has a cough.", "She is going to go home today."), 0.2),
-    Clip("spa_two", _spa("es-419+f1"), ("My wife likes bread.", "A sandwich and a tea, please."), 0.2),
-    Clip(
-        "eng_three",
-        _eng("en-us+f3", 165),
-        (
-            "I am going to the hospital on Monday.",
-            "My husband cannot walk on Saturday.",
-            "We have to eat today.",
-        ),
-        0.25,
-    ),
-    Clip("eng_noise", _eng("en-gb-scotland+pablo"), ("My wife lives near the pharmacy.",), 0.0, "pink", 12.0),
-    Clip("spa_noise", _spa("es+m4"), ("The meeting is today at twenty past six.",), 0.0, "band", 12.0),
+    Clip("eng_1", ("eng", "spa"), "en-us+m4"),
+    Clip("eng_2", ("eng", "fra"), "en-gb-x-gbclan+f2", 170),
+    Clip("eng_3", ("eng", "deu"), "flite:slt"),
+    Clip("spa_1", ("spa", "eng"), "es+f3"),
+    Clip("spa_2", ("spa", "deu"), "es-419+m2", 165),
+    Clip("fra_1", ("fra", "eng"), "fr+m4"),
+    Clip("fra_2", ("fra", "spa"), "fr+linda", 165),
+    Clip("deu_1", ("deu", "eng"), "de+f3"),
+    Clip("deu_2", ("deu", "fra"), "de+Andy", 165),
+    Clip("eng_two", ("eng", "spa"), "en-gb-x-rp+Andy", 150, 2, 0.2),
+    Clip("spa_two", ("spa", "eng"), "es-419+f1", 150, 2, 0.2),
+    Clip("fra_two", ("fra", "deu"), "fr+pablo", 150, 2, 0.2),
+    Clip("deu_two", ("deu", "spa"), "de+Michael", 150, 2, 0.2),
+    Clip("eng_three", ("eng", "spa"), "en-us+f3", 165, 3, 0.25),
+    Clip("eng_noise", ("eng", "spa"), "en-gb-scotland+pablo", noise_kind="pink", snr_db=12.0),
+    Clip("spa_noise", ("spa", "eng"), "es+m4", noise_kind="band", snr_db=12.0),
+    Clip("fra_noise", ("fra", "eng"), "fr+f3", noise_kind="band", snr_db=12.0),
+    Clip("deu_noise", ("deu", "eng"), "de+m4", noise_kind="pink", snr_db=12.0),
     Clip("silence", seconds=3.0),
     Clip("noise", noise_kind="clicks", noise_dbfs=-26.0, seconds=3.0),
-    Clip(
-        "demo_eng",
-        _eng("en-us+Michael", 155),
-        ("My name is Carlos and I am from Rome.", "The train to Barcelona leaves at a quarter past six."),
-        1.1,
-    ),
-    Clip(
-        "demo_spa",
-        _spa("es-419+pablo", 155),
-        ("I want to buy a skirt for my wife.", "The restaurant opens at half past ten."),
-        1.1,
-    ),
+    Clip("demo_eng", ("eng", "spa"), "en-us+Michael", 155, 2, 1.1),
+    Clip("demo_spa", ("spa", "eng"), "es-419+pablo", 155, 2, 1.1),
+    Clip("demo_fra", ("fra", "deu"), "fr+linda", 155, 2, 1.1),
+    Clip("demo_deu", ("deu", "fra"), "de+Lee", 155, 2, 1.1),
 )
 
 
-def render(clip: Clip, pairs: Mapping[str, Pair]) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Samples and the clip's entry of clips.json. Raises ValueError when anything in it was trained on."""
+def choose(clip: Clip, language: Language, sampler: Sampler) -> list[Sentence]:
+    """The clip's sentences, of a length in words within _WORDS."""
+    rng = np.random.default_rng([clip.draw, *clip.name.encode()])
+    chosen: list[Sentence] = []
+    while len(chosen) < clip.sentence_count:
+        sentence = sampler.draw(rng)
+        if len(sentence.text[language].split()) in _WORDS and sentence not in chosen:
+            chosen.append(sentence)
+    return chosen
+
+
+def render(clip: Clip, sampler: Sampler) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Samples and the clip's entry of clips.json. Raises ValueError for a voice that was trained on."""
     rng = np.random.default_rng(list(clip.name.encode()))
     entry: dict[str, Any] = {"file": f"{clip.name}.flac", "source_language": None, "target_language": None}
-    if clip.voice is None:
+    if clip.direction is None:
         count = int(clip.seconds * SAMPLE_RATE)
         samples = _noise(clip.noise_kind, count, clip.noise_dbfs, rng) if clip.noise_kind else np.zeros(count)
         entry |= {"voice": None, "transcript": "", "translation": "", "sentences": []}
         return _with_floor(samples, rng), entry
-    language: Language = "eng" if clip.voice.language == "eng" else "spa"
-    target: Language = "spa" if language == "eng" else "eng"
-    if not is_held_out(clip.voice):
-        raise ValueError(f"{clip.name}: voice: {clip.voice.name} is a training voice")
-    if unknown := [text for text in clip.sentences if text not in pairs or not pairs[text].held_out]:
-        raise ValueError(f"{clip.name}: sentences: not held out: {unknown}")
-    chosen = [pairs[text] for text in clip.sentences]
-    samples, sentences = _speak([pair.text[language] for pair in chosen], clip)
-    for sentence, pair in zip(sentences, chosen, strict=True):
-        sentence["translation"] = pair.text[target]
+    language, target = clip.direction
+    voice = Voice(language, clip.voice_name, clip.rate_wpm)
+    if not is_held_out(voice):
+        raise ValueError(f"{clip.name}: voice_name: {clip.voice_name} is a training voice")
+    chosen = choose(clip, language, sampler)
+    samples, sentences = _speak([sentence.text[language] for sentence in chosen], voice, clip.pause_s)
+    for spoken, sentence in zip(sentences, chosen, strict=True):
+        spoken["translation"] = sentence.text[target]
     if clip.noise_kind:
         level_dbfs = 10 * np.log10(np.mean(samples[np.abs(samples) > 1e-3] ** 2)) - clip.snr_db
         samples = samples + _noise(clip.noise_kind, len(samples), float(level_dbfs), rng)
@@ -114,23 +114,24 @@ def render(clip: Clip, pairs: Mapping[str, Pair]) -> tuple[NDArray[np.float32], 
     entry |= {
         "source_language": language,
         "target_language": target,
-        "voice": clip.voice.name,
-        "transcript": " ".join(pair.text[language] for pair in chosen),
-        "translation": " ".join(pair.text[target] for pair in chosen),
+        "voice": clip.voice_name,
+        "transcript": " ".join(sentence.text[language] for sentence in chosen),
+        "translation": " ".join(sentence.text[target] for sentence in chosen),
         "sentences": sentences,
     }
     return _with_floor(samples, rng), entry
 
 
-def _speak(texts: Sequence[str], clip: Clip) -> tuple[NDArray[np.float32], list[dict[str, Any]]]:
+def _speak(
+    texts: Sequence[str], voice: Voice, pause_s: float
+) -> tuple[NDArray[np.float32], list[dict[str, Any]]]:
     """The sentences with pauses; where each begins and ends, and its words where the synthesizer tells."""
-    assert clip.voice is not None
     pieces: list[NDArray[np.float32]] = [np.zeros(int(_EDGE_S * SAMPLE_RATE), np.float32)]
     sentences: list[dict[str, Any]] = []
     for index, text in enumerate(texts):
         if index:
-            pieces.append(np.zeros(int(clip.pause_s * SAMPLE_RATE), np.float32))
-        speech = synthesize(text, clip.voice)
+            pieces.append(np.zeros(int(pause_s * SAMPLE_RATE), np.float32))
+        speech = synthesize(text, voice)
         start = sum(map(len, pieces))
         pieces.append(speech.samples)
         sentences.append(
@@ -167,10 +168,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("tests/data"))
     folder: Path = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = {pair.text["eng"]: pair for pair in Grammar.load().all_pairs()}
+    sampler = Grammar.load().sampler("combination")
     entries = []
     for clip in CLIPS:
-        samples, entry = render(clip, pairs)
+        samples, entry = render(clip, sampler)
         soundfile.write(folder / entry["file"], samples, SAMPLE_RATE, subtype="PCM_16")
         entries.append(entry)
     content = {"sample_rate_hz": SAMPLE_RATE, "licence": "Apache-2.0", "clips": entries}

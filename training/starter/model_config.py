@@ -19,10 +19,11 @@ from training.starter.tokenizer import (
     VOCABULARY_SIZE,
     StarterTokenizer,
 )
+from training.starter.voices import SPEAKER_IDS
 
 HIDDEN_SIZE = 192
-UNIT_COUNT = 200
-"""Unit indices 0..199. Index 1 is never used: it equals the vocoder's pad id."""
+UNIT_COUNT = 250
+"""Unit indices 0..249. Index 1 is never used: it equals the vocoder's pad id."""
 UNIT_OFFSET = 4
 MAX_NEW_TOKENS = 96
 
@@ -30,7 +31,7 @@ MAX_NEW_TOKENS = 96
 def starter_config() -> SeamlessM4Tv2Config:
     heads, feed_forward = 4, 512
     return SeamlessM4Tv2Config(
-        vocab_size=VOCABULARY_SIZE, t2u_vocab_size=UNIT_COUNT + UNIT_OFFSET, char_vocab_size=64,
+        vocab_size=VOCABULARY_SIZE, t2u_vocab_size=UNIT_COUNT + UNIT_OFFSET, char_vocab_size=128,
         hidden_size=HIDDEN_SIZE,
         initializer_range=0.05, max_position_embeddings=512, encoder_layerdrop=0.0, decoder_layerdrop=0.0,
         activation_function="relu", dropout=0.0, attention_dropout=0.0, activation_dropout=0.0,
@@ -45,10 +46,10 @@ def starter_config() -> SeamlessM4Tv2Config:
         t2u_decoder_layers=2, t2u_decoder_ffn_dim=feed_forward, t2u_decoder_attention_heads=heads,
         t2u_max_position_embeddings=2048, t2u_variance_predictor_embed_dim=HIDDEN_SIZE,
         t2u_variance_predictor_hidden_dim=128, t2u_variance_pred_dropout=0.1,
-        upsample_initial_channel=192, upsample_rates=[8, 8, 5], upsample_kernel_sizes=[16, 16, 11],
+        upsample_initial_channel=128, upsample_rates=[8, 8, 5], upsample_kernel_sizes=[16, 16, 11],
         resblock_kernel_sizes=[3, 7], resblock_dilation_sizes=[[1, 3], [1, 3]],
         unit_hifi_gan_vocab_size=UNIT_COUNT, unit_embed_dim=128, lang_embed_dim=16, spkr_embed_dim=16,
-        vocoder_num_langs=len(LANGUAGE_CODES), vocoder_num_spkrs=len(LANGUAGE_CODES),
+        vocoder_num_langs=len(LANGUAGE_CODES), vocoder_num_spkrs=len(SPEAKER_IDS),
         vocoder_offset=UNIT_OFFSET,
     )  # fmt: skip
 

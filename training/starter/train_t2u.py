@@ -1,9 +1,10 @@
 """Stage 3: text to units. `python -m training.starter.train_t2u --minutes 12`
 
 Trains the T2U encoder and decoder on the last hidden states of the finished text decoder, which stays as it
-is: changing it afterwards means running this stage again. Targets are the units of the target voices and the
-durations that the synthesizer's word times give. A part of the hidden states comes from the speech encoder,
-so that both kinds of input are heard. Writes t2u.safetensors, t2u_log.jsonl and t2u_checkpoint.pt; resumes.
+is: changing it afterwards means running this stage again. Targets are the units of speaker 0 and the
+durations that the synthesizer's phoneme times give. A part of the hidden states comes from the speech
+encoder, so that both kinds of input are heard. Writes t2u.safetensors, t2u_log.jsonl and t2u_checkpoint.pt;
+resumes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import SeamlessM4Tv2Model
 
-from training.starter import batching, corpus, train_text, workers
+from training.starter import batching, corpus, shards, train_text, workers
 from training.starter.model_config import UNIT_OFFSET, starter_config
 from training.starter.speech_forward import encode_speech, use_fast_conformer
 from training.starter.spoken_text import SpokenText, SpokenTextSource
@@ -33,7 +34,9 @@ WEIGHTS_FILE_NAME = "t2u.safetensors"
 
 _PEAK_LEARNING_RATE, _WARM_UP_STEPS = 1.5e-3, 200
 _DURATION_WEIGHT, _LABEL_SMOOTHING = 1.0, 0.05
-_BATCH, _POOL = 12, 1200
+_BATCH_UNITS, _POOL, _NEW_PER_STEP = 3200, 2000, 4
+_LENGTH_JITTER_UNITS = 12
+_SPEECH_SHARDS = 8
 _CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 120.0, 50
 _HELD_OUT = 96
 
@@ -55,12 +58,13 @@ class TeacherDurations(nn.Module):
 class T2uStage:
     """Loss and accuracy of the T2U model over the frozen text stage."""
 
-    def __init__(self, work: Path, tokenizer: StarterTokenizer) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, work: Path, tokenizer: StarterTokenizer, device: str) -> None:
+        self.tokenizer, self.device = tokenizer, device
         self.model = SeamlessM4Tv2Model(starter_config())
         self.model.load_state_dict(load_file(work / train_text.WEIGHTS_FILE_NAME), strict=False)
         self.model.requires_grad_(False).eval()
         self.model.t2u_model.requires_grad_(True)
+        self.model.to(device)
         decoder = self.model.t2u_model.model.decoder
         self.durations = TeacherDurations(decoder.duration_predictor)
         decoder.duration_predictor = self.durations
@@ -72,23 +76,25 @@ class T2uStage:
     def hidden_states(self, batch: Sequence[SpokenText]) -> tuple[Tensor, Tensor]:
         """The text decoder's last states over [</s>, language, tokens...] of each row and their mask."""
         examples = [item.source for item in batch if isinstance(item.source, batching.Example)]
-        pairs = [item.source for item in batch if isinstance(item.source, corpus.TextPair)]
+        pairs = [item.source for item in batch if isinstance(item.source, batching.TextPair)]
         parts: dict[int, tuple[Tensor, Tensor]] = {}
         if examples:
-            encoded = encode_speech(self.model, *batching.stack_features(examples))
+            features, counts = batching.stack_features(examples)
+            encoded = encode_speech(self.model, features.to(self.device), counts.to(self.device))
             parts |= {id(e): (encoded.states[i], encoded.mask[i]) for i, e in enumerate(examples)}
         if pairs:
-            ids, mask = batching.encoder_batch(
-                self.tokenizer, [pair.source_text for pair in pairs], [pair.language for pair in pairs]
+            encoder_ids, mask = batching.encoder_batch(
+                self.tokenizer, [pair.source_text for pair in pairs], [pair.source_language for pair in pairs]
             )
-            states = self.model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            encoder_ids, mask = encoder_ids.to(self.device), mask.to(self.device)
+            states = self.model.text_encoder(input_ids=encoder_ids, attention_mask=mask).last_hidden_state
             parts |= {id(pair): (states[i], mask[i]) for i, pair in enumerate(pairs)}
         rows = [parts[id(item.source)] for item in batch]
         states = nn.utils.rnn.pad_sequence([row[0] for row in rows], batch_first=True)
         mask = nn.utils.rnn.pad_sequence([row[1] for row in rows], batch_first=True)
         ids = batching.decoder_batch(
             self.tokenizer, [item.target_text for item in batch], [item.target_language for item in batch]
-        ).input_ids
+        ).input_ids.to(self.device)
         hidden = self.model.text_decoder(
             input_ids=ids, encoder_hidden_states=states, encoder_attention_mask=mask, use_cache=False
         ).last_hidden_state
@@ -101,7 +107,7 @@ class T2uStage:
         def padded(rows: Sequence[Sequence[int] | NDArray[np.int64]], value: int = 0) -> Tensor:
             return nn.utils.rnn.pad_sequence(
                 [torch.as_tensor(row) for row in rows], batch_first=True, padding_value=value
-            )
+            ).to(self.device)
 
         teacher = padded([item.durations for item in batch])
         self.durations.teacher = teacher
@@ -130,17 +136,26 @@ class T2uStage:
         """The stage's entries of the model's state dict, the duration predictor under its own name."""
         return {
             f"t2u_model.{name.replace('.duration_predictor.predictor.', '.duration_predictor.')}":
-                tensor.detach().clone().contiguous()
+                tensor.detach().cpu().clone().contiguous()
             for name, tensor in self.model.t2u_model.state_dict().items()
         }  # fmt: skip
 
 
+def choose_alike(pool: Sequence[SpokenText], rng: np.random.Generator) -> list[SpokenText]:
+    """Texts of similar length, about _BATCH_UNITS units in all: long texts are few, short ones many."""
+    jitter = rng.uniform(0, _LENGTH_JITTER_UNITS, len(pool))
+    order = np.argsort([len(item.units) + more for item, more in zip(pool, jitter, strict=True)])
+    end = int(rng.integers(1, len(pool) + 1))
+    count = max(1, _BATCH_UNITS // len(pool[order[end - 1]].units))
+    return [pool[index] for index in order[max(0, end - count) : end]]
+
+
 class T2uTrainer:
-    def __init__(self, work: Path, budget_s: float, worker: Worker) -> None:
+    def __init__(self, work: Path, budget_s: float, device: str, worker: Worker) -> None:
         torch.manual_seed(3)
         self.work, self.budget_s, self.worker = work, budget_s, worker
         tokenizer = StarterTokenizer.load(work / "tokenizer")
-        self.stage = T2uStage(work, tokenizer)
+        self.stage = T2uStage(work, tokenizer, device)
         self.optimizer = torch.optim.AdamW(
             self.stage.parameters(), lr=_PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
@@ -148,20 +163,21 @@ class T2uTrainer:
         self._resume()
         self.rng = np.random.default_rng([3, self.step, worker.index])
         torch.manual_seed(self.step * worker.count + worker.index)
-        self.source = SpokenTextSource(work, tokenizer, held_out=False)
+        paths = corpus.shard_paths(work)[:_SPEECH_SHARDS]
+        speech = [example for path in paths for example in shards.read(path)]
+        self.source = SpokenTextSource(work, tokenizer, "train", speech)
         self.held_out: list[SpokenText] = []
         if worker.leads:
-            held_out_source, rng = SpokenTextSource(work, tokenizer, held_out=True), np.random.default_rng(5)
-            self.held_out = [held_out_source.draw(rng) for _ in range(_HELD_OUT)]
+            rng, held_out = np.random.default_rng(5), SpokenTextSource(work, tokenizer, "combination", [])
+            self.held_out = [held_out.draw(rng) for _ in range(_HELD_OUT)]
 
     def run(self) -> None:
         started, before, saved_s = time.monotonic(), self.elapsed_s, self.elapsed_s
         pool = [self.source.draw(self.rng) for _ in range(_POOL // 4)]
         while self.elapsed_s < self.budget_s:
-            fresh = [self.source.draw(self.rng) for _ in range(_BATCH // 3)]
-            pool = [*pool, *fresh][-_POOL:]
-            chosen = self.rng.choice(len(pool), _BATCH, replace=False)
-            figures = self._train([pool[index] for index in chosen], before + time.monotonic() - started)
+            pool = [*pool, *(self.source.draw(self.rng) for _ in range(_NEW_PER_STEP))][-_POOL:]
+            batch = choose_alike(pool, self.rng)
+            figures = self._train(batch, before + time.monotonic() - started)
             if self.step % _LOG_EVERY_STEPS == 0 and self.worker.leads:
                 self._log(figures)
             if self.elapsed_s - saved_s > _CHECKPOINT_EVERY_S and self.worker.leads:
@@ -216,7 +232,7 @@ class T2uTrainer:
     def _resume(self) -> None:
         path = self.work / "t2u_checkpoint.pt"
         if path.exists():
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, map_location=self.stage.device, weights_only=True)
             decoder = self.stage.model.t2u_model.model.decoder
             decoder.duration_predictor = self.stage.durations.predictor
             self.stage.model.load_state_dict(state["t2u"], strict=False)
@@ -228,7 +244,7 @@ class T2uTrainer:
 def _run_worker(index: int, arguments: argparse.Namespace) -> None:
     with workers.joined(index, arguments.workers) as worker:
         use_fast_conformer()
-        T2uTrainer(arguments.work, arguments.minutes * 60.0, worker).run()
+        T2uTrainer(arguments.work, arguments.minutes * 60.0, arguments.device, worker).run()
 
 
 def main() -> None:
@@ -236,6 +252,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--minutes", type=float, default=12.0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (one worker)")
     workers.spawn(_run_worker, parser.parse_args())
 
 

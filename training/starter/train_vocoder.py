@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +23,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers.models.seamless_m4t_v2.modeling_seamless_m4t_v2 import SeamlessM4Tv2CodeHifiGan
 
-from training.starter.grammar import Language
+from training.starter.grammar import LANGUAGES, Language, Part
 from training.starter.model_config import starter_config
 from training.starter.spectral_loss import SpectralLoss
-from training.starter.target_speech import TargetSpeech
-from training.starter.tokenizer import LANGUAGE_CODES
-from training.starter.units import HOP_SAMPLES, UnitCodebook, log_mel
-from training.starter.voices import TARGET_SPEAKER_IDS
+from training.starter.target_speech import HOP_SAMPLES, TargetSpeech, counterparts, hop_centres, speak
+from training.starter.units import UnitCodebook, log_mel
+from training.starter.vocoder_forward import synthesise
+from training.starter.voices import SPEAKER_IDS
 
 _BATCH, _CROP_UNITS = 8, 36
 _MARGIN_UNITS = 2  # not judged at the ends of a crop, where convolutions see zeros instead of neighbours
@@ -36,34 +37,47 @@ _POOL = 512
 _NEW_PER_STEP = 2
 _PEAK_LEARNING_RATE, _LAST_LEARNING_RATE, _WARM_UP = 1.5e-3, 1e-5, 0.01
 _SAVE_SECONDS = 120.0
+_JUDGED = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """`units` (count,) and the `samples` (count * 320,) they stand for."""
+    """`samples` (count * 320,) of a speaker, and the `units` (count,) that speaker 0's speech gives there."""
 
     language: Language
+    speaker_id: int
     units: NDArray[np.int64]
     samples: NDArray[np.float32]
+
+
+def utter(text: str, language: Language, speaker_id: int, codebook: UnitCodebook) -> Utterance:
+    """Raises SynthesisError."""
+    speech = spoken = speak(text, language)
+    centres = hop_centres(len(speech.samples))
+    if speaker_id != 0:
+        spoken = speak(text, language, speaker_id)
+        centres = counterparts(hop_centres(len(spoken.samples)), spoken, speech)
+    units = codebook.units_of(speech.samples, language, centres)
+    return Utterance(language, speaker_id, units, spoken.samples[: len(units) * HOP_SAMPLES])
 
 
 class UtterancePool:
     """A rolling stock of target speech: each step replaces a few utterances and crops from all."""
 
-    def __init__(self, codebook: UnitCodebook, rng: np.random.Generator, *, held_out: bool = False) -> None:
+    def __init__(self, codebook: UnitCodebook, rng: np.random.Generator, part: Part = "train") -> None:
         self._codebook, self._rng = codebook, rng
-        self._speech = TargetSpeech(held_out=held_out)
+        self._speech = TargetSpeech(part)
         self._stock: list[Utterance] = []
 
     def draw(self) -> Utterance:
         while True:
-            language, _, speech = self._speech.draw(self._rng)
-            units = self._codebook.units_of(speech.samples, language)
-            if len(units) >= _CROP_UNITS:
-                return Utterance(language, units, speech.samples[: len(units) * HOP_SAMPLES])
+            language, text = self._speech.draw(self._rng)
+            utterance = utter(text, language, int(self._rng.choice(SPEAKER_IDS)), self._codebook)
+            if len(utterance.units) >= _CROP_UNITS:
+                return utterance
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Units (batch, crop), language indices (batch,), samples (batch, crop * 320)."""
+        """Units (batch, crop), language and speaker ids (batch, 2), samples (batch, crop * 320)."""
         while len(self._stock) < _POOL:
             self._stock.append(self.draw())
         for _ in range(_NEW_PER_STEP):
@@ -75,20 +89,12 @@ class UtterancePool:
         samples = [
             item.samples[start * HOP_SAMPLES : (start + _CROP_UNITS) * HOP_SAMPLES] for item, start in crops
         ]
-        languages = torch.tensor([LANGUAGE_CODES.index(item.language) for item in chosen])
-        return torch.from_numpy(units), languages, torch.from_numpy(np.stack(samples))
+        return torch.from_numpy(units), voice_ids(chosen), torch.from_numpy(np.stack(samples))
 
 
-def synthesise(vocoder: SeamlessM4Tv2CodeHifiGan, units: Tensor, languages: Tensor) -> Tensor:
-    """(batch, units) and language indices (batch,) -> (batch, units * 320): one unit, one hop."""
-    speakers = torch.tensor([TARGET_SPEAKER_IDS[code] for code in LANGUAGE_CODES])[languages]
-    embedded = [
-        vocoder.language_embedding(languages)[:, :, None].expand(-1, -1, units.shape[1]),
-        vocoder.unit_embedding(units).transpose(1, 2),
-        vocoder.speaker_embedding(speakers)[:, :, None].expand(-1, -1, units.shape[1]),
-    ]
-    waveform: Tensor = vocoder.hifi_gan(torch.cat(embedded, dim=1))
-    return waveform
+def voice_ids(utterances: Sequence[Utterance]) -> Tensor:
+    """(batch, 2): the vocoder's language and speaker ids."""
+    return torch.tensor([(LANGUAGES.index(item.language), item.speaker_id) for item in utterances])
 
 
 def fix_durations(vocoder: SeamlessM4Tv2CodeHifiGan) -> None:
@@ -101,13 +107,13 @@ def fix_durations(vocoder: SeamlessM4Tv2CodeHifiGan) -> None:
 class VocoderTraining:
     """Everything that a run must keep to go on where it stopped."""
 
-    def __init__(self, work: Path, seconds: float) -> None:
-        self.work, self.seconds = work, seconds
+    def __init__(self, work: Path, seconds: float, device: str) -> None:
+        self.work, self.seconds, self.device = work, seconds, device
         self.spent_seconds, self.step = 0.0, 0
         torch.manual_seed(5)
-        self.vocoder = SeamlessM4Tv2CodeHifiGan(starter_config())
+        self.vocoder = SeamlessM4Tv2CodeHifiGan(starter_config()).to(device)
         fix_durations(self.vocoder)
-        self.loss = SpectralLoss()
+        self.loss = SpectralLoss().to(device)
         trained = [
             parameter
             for name, parameter in self.vocoder.named_parameters()
@@ -118,8 +124,8 @@ class VocoderTraining:
         self._resume()
         codebook = UnitCodebook.load(work / "units.npz")
         self.pool = UtterancePool(codebook, np.random.default_rng([23, self.step]))
-        held_out = UtterancePool(codebook, np.random.default_rng(29), held_out=True)
-        self.judged = [held_out.draw() for _ in range(24)]
+        held_out = UtterancePool(codebook, np.random.default_rng(29), "combination")
+        self.judged = [held_out.draw() for _ in range(_JUDGED)]
 
     def run(self) -> None:
         last, saved = time.monotonic(), self.spent_seconds
@@ -136,9 +142,9 @@ class VocoderTraining:
     def _one_step(self) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        units, languages, samples = self.pool.batch()
+        units, voices, samples = (part.to(self.device) for part in self.pool.batch())
         margin = slice(_MARGIN_UNITS * HOP_SAMPLES, -_MARGIN_UNITS * HOP_SAMPLES)
-        loss = self.loss(synthesise(self.vocoder, units, languages)[:, margin], samples[:, margin])
+        loss = self.loss(synthesise(self.vocoder, units, voices)[:, margin], samples[:, margin])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 5.0)
@@ -170,14 +176,14 @@ class VocoderTraining:
         torch.save(state, temporary)
         temporary.replace(self.work / "vocoder_state.pt")
         weights = self.vocoder.state_dict().items()
-        named = {f"vocoder.{name}": tensor.contiguous() for name, tensor in weights}
+        named = {f"vocoder.{name}": tensor.cpu().contiguous() for name, tensor in weights}
         save_file(named, self.work / "vocoder.safetensors.part")
         (self.work / "vocoder.safetensors.part").replace(self.work / "vocoder.safetensors")
 
     def _resume(self) -> None:
         path = self.work / "vocoder_state.pt"
         if path.exists():
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, map_location=self.device, weights_only=True)
             self.vocoder.load_state_dict(state["vocoder"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.spent_seconds = state["step"], state["spent_seconds"]
@@ -185,17 +191,19 @@ class VocoderTraining:
 
 @torch.inference_mode()
 def judge(vocoder: SeamlessM4Tv2CodeHifiGan, utterances: Sequence[Utterance]) -> dict[str, float]:
-    """Per language: mean absolute log-mel difference to the original, and level against it in decibels."""
+    """Per voice: mean absolute log-mel difference to the original, and level against it in decibels."""
+    device = vocoder.unit_embedding.weight.device
+    distances, levels = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for item in utterances:
+        units = torch.from_numpy(item.units)[None].to(device)
+        output = synthesise(vocoder, units, voice_ids([item]).to(device))[0].cpu().numpy()
+        voice = f"{item.language}_{item.speaker_id}"
+        distances[voice].append(float(np.abs(log_mel(output) - log_mel(item.samples)).mean()))
+        levels[voice].append(10 * math.log10(float(np.mean(output**2)) / float(np.mean(item.samples**2))))
     figures: dict[str, float] = {}
-    for language in LANGUAGE_CODES:
-        distances, levels = [], []
-        for item in (item for item in utterances if item.language == language):
-            index = torch.tensor([LANGUAGE_CODES.index(language)])
-            output = synthesise(vocoder, torch.from_numpy(item.units)[None], index)[0].numpy()
-            distances.append(float(np.abs(log_mel(output) - log_mel(item.samples)).mean()))
-            levels.append(10 * math.log10(float(np.mean(output**2)) / float(np.mean(item.samples**2))))
-        figures[f"mel_distance_{language}"] = round(float(np.mean(distances)), 4)
-        figures[f"level_db_{language}"] = round(float(np.mean(levels)), 2)
+    for voice in sorted(distances):
+        figures[f"mel_distance_{voice}"] = round(float(np.mean(distances[voice])), 4)
+        figures[f"level_db_{voice}"] = round(float(np.mean(levels[voice])), 2)
     return figures
 
 
@@ -203,9 +211,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    VocoderTraining(arguments.work, arguments.minutes * 60).run()
+    VocoderTraining(arguments.work, arguments.minutes * 60, arguments.device).run()
 
 
 if __name__ == "__main__":

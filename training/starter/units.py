@@ -1,8 +1,8 @@
 """Discrete units: what the text-to-unit stage predicts and the vocoder turns into sound, one per 20 ms.
 
-A unit is the nearest of 199 centres to a log-mel spectrum of the target voice. The spectra are standardised
-per language first, so that the two voices share the units as far as their sounds are alike; the vocoder is
-told the language and the speaker and puts the voice back.
+A unit is the nearest of the centres to a log-mel spectrum of speaker 0. The spectra are standardised per
+language first, so that the four languages share the units as far as their sounds are alike; the vocoder is
+told the language and the speaker.
 
 `python -m training.starter.units` writes build/starter/units.npz.
 """
@@ -21,12 +21,11 @@ import scipy.fft
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from training.starter.grammar import LANGUAGES
+from training.starter.grammar import LANGUAGES, Language
 from training.starter.model_config import UNIT_COUNT
 from training.starter.synth import SAMPLE_RATE
-from training.starter.target_speech import TargetSpeech
+from training.starter.target_speech import TargetSpeech, hop_centres, speak
 
-HOP_SAMPLES = 320
 UNUSED_UNIT = 1
 """Equals the vocoder's pad id, which would shorten the lengths that transformers computes."""
 
@@ -37,12 +36,15 @@ _FLOOR = 1e-4
 _TEXTS_PER_LANGUAGE = 500
 
 
-def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(len // 320, 64) natural log of mel amplitudes, 40 ms windows centred on each hop of 20 ms."""
-    count = len(samples) // HOP_SAMPLES
-    edge = (_WINDOW_SAMPLES - HOP_SAMPLES) // 2
-    padded = np.pad(samples[: count * HOP_SAMPLES], edge)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW_SAMPLES)[::HOP_SAMPLES]
+def log_mel(samples: NDArray[np.float32], centres: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    """(count, 64) natural log of mel amplitudes in windows of 40 ms around `centres`, which are samples.
+
+    By default one window a hop of 20 ms, around its middle. Around `samples` is silence.
+    """
+    places = hop_centres(len(samples)) if centres is None else centres
+    padded = np.pad(samples, _WINDOW_SAMPLES // 2)
+    starts = np.clip(np.rint(places).astype(np.int64), 0, len(samples))
+    frames = padded[starts[:, None] + np.arange(_WINDOW_SAMPLES)]
     spectrum = np.abs(scipy.fft.rfft(frames * np.hanning(_WINDOW_SAMPLES).astype(np.float32), _FFT_SAMPLES))
     return np.asarray(np.log(spectrum @ mel_filters(_FFT_SAMPLES, _MEL_BINS) + _FLOOR), np.float32)
 
@@ -67,15 +69,17 @@ def mel_filters(fft_samples: int, mel_bins: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class UnitCodebook:
-    """`centres`: (199, 64). `means`, `scales`: per language (64,), of its voice's log-mel."""
+    """`centres`: (unit count - 1, 64). `means`, `scales`: per language (64,), of speaker 0's log-mel."""
 
     centres: NDArray[np.float32]
-    means: Mapping[str, NDArray[np.float32]]
-    scales: Mapping[str, NDArray[np.float32]]
+    means: Mapping[Language, NDArray[np.float32]]
+    scales: Mapping[Language, NDArray[np.float32]]
 
-    def units_of(self, samples: NDArray[np.float32], language: str) -> NDArray[np.int64]:
-        """(len(samples) // 320,) unit indices in 0..199 without 1; `samples` in `language`'s target voice."""
-        frames = (log_mel(samples) - self.means[language]) / self.scales[language]
+    def units_of(
+        self, samples: NDArray[np.float32], language: Language, centres: NDArray[np.float64] | None = None
+    ) -> NDArray[np.int64]:
+        """(count,) unit indices without 1, one a place of `log_mel`; `samples` are speech of speaker 0."""
+        frames = (log_mel(samples, centres) - self.means[language]) / self.scales[language]
         distances = (self.centres**2).sum(axis=1) - 2.0 * frames @ self.centres.T
         nearest = distances.argmin(axis=1)
         return np.asarray(nearest + (nearest >= UNUSED_UNIT), np.int64)
@@ -83,8 +87,8 @@ class UnitCodebook:
     @classmethod
     def load(cls, path: Path = DEFAULT_PATH) -> UnitCodebook:
         with np.load(path) as data:
-            means: dict[str, NDArray[np.float32]] = {code: data[f"mean_{code}"] for code in LANGUAGES}
-            scales: dict[str, NDArray[np.float32]] = {code: data[f"scale_{code}"] for code in LANGUAGES}
+            means: dict[Language, NDArray[np.float32]] = {code: data[f"mean_{code}"] for code in LANGUAGES}
+            scales: dict[Language, NDArray[np.float32]] = {code: data[f"scale_{code}"] for code in LANGUAGES}
             return cls(data["centres"], means, scales)
 
     def save(self, path: Path) -> None:
@@ -96,15 +100,15 @@ class UnitCodebook:
 
 
 def train(texts_per_language: int = _TEXTS_PER_LANGUAGE, seed: int = 11) -> UnitCodebook:
-    """k-means over the standardised log-mel frames of both target voices."""
+    """k-means over the standardised log-mel frames of speaker 0 in all languages."""
     rng = np.random.default_rng(seed)
     speech = TargetSpeech()
-    means: dict[str, NDArray[np.float32]] = {}
-    scales: dict[str, NDArray[np.float32]] = {}
+    means: dict[Language, NDArray[np.float32]] = {}
+    scales: dict[Language, NDArray[np.float32]] = {}
     standardised = []
     for language in LANGUAGES:
-        spectra = [log_mel(speech.draw(rng, language)[2].samples) for _ in range(texts_per_language)]
-        frames = np.concatenate(spectra)
+        texts = (speech.draw(rng, language)[1] for _ in range(texts_per_language))
+        frames = np.concatenate([log_mel(speak(text, language).samples) for text in texts])
         means[language] = frames.mean(axis=0)
         # One scale for all bins: loud bins keep their weight against those that hold little but noise.
         scales[language] = np.full_like(means[language], frames.std())
