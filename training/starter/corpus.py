@@ -10,6 +10,7 @@ to build/starter/held_out/.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from training.starter import conditions, noise, shards
 from training.starter.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentence
-from training.starter.synth import SAMPLE_RATE, SynthesisError, synthesize
+from training.starter.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
 from training.starter.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
 from translate_svc.models.features import FeatureExtractor
 
@@ -38,6 +39,7 @@ _SPEECHLESS_SHARES: Mapping[conditions.Speechless, float] = {
 _SEVERAL_SHARES = {2: 0.5, 3: 0.3, 4: 0.2}
 _OTHER_SHARE, _TARGET_VOICE_SHARE = 0.06, 0.05
 _PAUSE_S = (0.15, 0.9)
+_TRIES = 100
 _FOLDERS = {False: "shards", True: "easy_shards"}
 _HELD_OUT_SEED = 900_000
 
@@ -135,8 +137,8 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
     """An example of `kind`.
 
     With speech: easy, one, several (each in random conditions but the first), noise10 (10 dB), telephone,
-    flite (a held-out voice of it or of festival). Without: a kind of `conditions.without_speech`, or
-    speechless, any of them.
+    synthesizer (a held-out voice of another than espeak-ng). Without: a kind of `conditions.without_speech`,
+    or speechless, any of them. Raises SynthesisError when no voice of many drawn can speak.
     """
     held_out = source.part != "train"
     if kind == "speechless":
@@ -144,7 +146,7 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
     if kind in get_args(conditions.Speechless):
         samples = conditions.without_speech(kind, rng, held_out=held_out)  # type: ignore[arg-type]
         return Example(language, NO_TEXTS, features_of(samples))
-    while True:
+    for _ in range(_TRIES):
         text = source.draw(rng, _draw_key(_SEVERAL_SHARES, rng) if kind == "several" else 1)
         sentences = [sentence.text[language] for sentence in text.sentences]
         voice = _draw_voice(kind, language, rng, held_out=held_out)
@@ -156,6 +158,7 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
             continue
         if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
             return Example(language, text.texts(), features_of(_recorded(samples, kind, rng)))
+    raise SynthesisError(f"{kind}: no voice of {_TRIES} could speak; missing: {missing_synthesizers()}")
 
 
 def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held_out: bool) -> Voice:
@@ -223,6 +226,8 @@ def main() -> None:
     arguments = parser.parse_args()
     worker, workers = map(int, arguments.worker.split("/"))
     grammar = Grammar.load()
+    for name in missing_synthesizers():
+        print(f"warning: {name} is not installed; the corpus goes without its voices", file=sys.stderr)
     if worker == 0:
         build_held_out(arguments.work, grammar)
     source = TextSource(grammar)
