@@ -1,6 +1,6 @@
 """``python -m benchmarks.segmentation``: what the segmenter's settings cost and give, for docs/tuning.md.
 
-Clips of two or three sentences, with the pauses that speakers make, and clips of noise go through the service
+Clips of two to four sentences, with the pauses that speakers make, and clips of noise go through the service
 with one setting changed at a time. Told for each: the silence that every answer waits for, how many
 utterances a clip falls into, translation quality, and how many clips of noise start an utterance.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -59,9 +60,7 @@ async def measure(
         setting=_name(change),
         silence_ms=options.min_silence_frames * FRAME_MS,
         utterances_per_clip=round(sum(result.utterances for result in heard) / len(heard), 2),
-        bleu=round(
-            text_scores([clip.translation for clip in spoken], [each.translation for each in heard]).bleu, 1
-        ),
+        bleu=round(_mean_bleu(spoken, heard), 1),
         transcript_wer=round(
             word_error_rate([clip.transcript for clip in spoken], [each.transcript for each in heard]), 1
         ),
@@ -72,9 +71,23 @@ async def measure(
 async def _hear(service: Service, change: VadSettings, clips: Sequence[Clip]) -> list[Heard]:
     jobs = []
     for clip in clips:
-        settings = settings_for(clip.source_language, clip.target_language, transcript=True, manual=False)
+        settings = settings_for(clip.language, _targets(clip), transcript=True, manual=False)
         jobs.append((clip.samples, replace(settings, vad=change)))
     return await translate_all(service, jobs)
+
+
+def _mean_bleu(clips: Sequence[Clip], heard: Sequence[Heard]) -> float:
+    """Over the directions."""
+    pairs: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for clip, result in zip(clips, heard, strict=True):
+        for target in _targets(clip):
+            pairs[clip.language, target].append((clip.texts[target], result.translations.get(target, "")))
+    scores = [text_scores(*map(list, zip(*group, strict=True))).bleu for group in pairs.values()]
+    return sum(scores) / len(scores)
+
+
+def _targets(clip: Clip) -> list[str]:
+    return [language for language in clip.texts if language != clip.language]
 
 
 def _name(change: VadSettings) -> str:
@@ -99,7 +112,8 @@ def markdown(rows: Sequence[Row]) -> str:
 
 async def _measure_all(model: str) -> list[Row]:
     folder = _ROOT / "tests" / "data" / "quality"
-    spoken, noise = load_clips(folder, "several"), load_clips(folder, "speechless")
+    spoken = load_clips(folder, "several")
+    noise = [clip for clip in load_clips(folder, "speechless") if clip.name.startswith(("silence", "noise"))]
     async with Service.start(Settings(model=model)) as service:
         return [await measure(service, change, spoken, noise) for change in _CHANGES]
 

@@ -53,18 +53,17 @@ def shipped_clips(names: Iterable[str] | None = None) -> list[SpokenClip]:
 
 def fresh_clips(count: int) -> list[SpokenClip]:
     """``count`` held-out sentences a language in held-out voices. Needs espeak-ng's library."""
-    from training.starter.batching import other_language
     from training.starter.corpus import TextSource
     from training.starter.grammar import LANGUAGES, Grammar
     from training.starter.synth import synthesize
     from training.starter.voices import draw_voice
 
-    source = TextSource(Grammar.load(), held_out=True)
+    source = TextSource(Grammar.load(), "combination")
     clips = []
     for number, language in enumerate(LANGUAGES):
         for index in range(count):
             rng = np.random.default_rng([_SEED, number, index])
-            text = source.draw(rng, 1, language).source_text
+            text = source.draw(rng, 1).text(language)
             speech = synthesize(text, draw_voice(language, rng, held_out=True))
             samples = (_FLOOR * rng.standard_normal(len(speech.samples) + 2 * _EDGE_SAMPLES)).astype(
                 np.float32
@@ -73,9 +72,8 @@ def fresh_clips(count: int) -> list[SpokenClip]:
             words = tuple(
                 SpokenWord(word.text, _ms(word.start_sample), _ms(word.end_sample)) for word in speech.words
             )
-            clips.append(
-                SpokenClip(f"{language}-{index}", samples, language, other_language(language), words)
-            )
+            target = LANGUAGES[(number + 1) % len(LANGUAGES)]
+            clips.append(SpokenClip(f"{language}-{index}", samples, language, target, words))
     return clips
 
 

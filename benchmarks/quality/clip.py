@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +16,22 @@ _GAP_SAMPLES = 1_600
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """16 kHz mono audio with its references. Texts are empty where nothing is said."""
+    """16 kHz mono audio, what language it is in, and what is said in it, in every language of the starter:
+    the transcript and all references. Texts are empty where nothing is said that can be translated.
+    """
 
     name: str
     samples: Samples
-    source_language: str
-    target_language: str
-    transcript: str
-    translation: str
+    language: str
+    texts: Mapping[str, str]
+
+    @property
+    def transcript(self) -> str:
+        return self.texts[self.language]
 
 
 def save_clips(clips: Sequence[Clip], folder: Path, stem: str) -> None:
-    """Writes ``STEM.ogg`` (Opus, one clip after another) and ``STEM.json`` (references, sample ranges)."""
+    """Writes ``STEM.ogg`` (Opus, one clip after another) and ``STEM.json`` (texts, sample ranges)."""
     rows, position = [], 0
     path = folder / f"{stem}.ogg"
     with soundfile.SoundFile(path, "w", INTERNAL_SAMPLE_RATE_HZ, 1, format="OGG", subtype="OPUS") as out:
@@ -37,10 +41,8 @@ def save_clips(clips: Sequence[Clip], folder: Path, stem: str) -> None:
             rows.append(
                 {
                     "name": clip.name,
-                    "source_language": clip.source_language,
-                    "target_language": clip.target_language,
-                    "transcript": clip.transcript,
-                    "translation": clip.translation,
+                    "language": clip.language,
+                    "texts": dict(clip.texts),
                     "start_sample": position,
                     "end_sample": position + len(clip.samples),
                 }
@@ -57,21 +59,14 @@ def load_clips(folder: Path, stem: str) -> list[Clip]:
         raise ValueError(f"{stem}.ogg: {rate} Hz, expected {INTERNAL_SAMPLE_RATE_HZ}")
     rows = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
     return [
-        Clip(
-            row["name"],
-            samples[row["start_sample"] : row["end_sample"]],
-            row["source_language"],
-            row["target_language"],
-            row["transcript"],
-            row["translation"],
-        )
+        Clip(row["name"], samples[row["start_sample"] : row["end_sample"]], row["language"], row["texts"])
         for row in rows
     ]
 
 
-def by_direction(clips: Iterable[Clip]) -> dict[tuple[str, str], list[Clip]]:
-    """Clips grouped by (source, target)."""
-    groups: dict[tuple[str, str], list[Clip]] = {}
+def by_language(clips: Iterable[Clip]) -> dict[str, list[Clip]]:
+    """Clips grouped by the language spoken."""
+    groups: dict[str, list[Clip]] = {}
     for clip in clips:
-        groups.setdefault((clip.source_language, clip.target_language), []).append(clip)
+        groups.setdefault(clip.language, []).append(clip)
     return groups

@@ -1,113 +1,124 @@
-"""Every figure of docs/quality.md: which set, through which settings, against which reference."""
+"""Figures of sets of clips and texts: through which settings of the service, against which reference."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.quality.clip import Clip, by_direction
+from benchmarks.quality.clip import Clip, by_language
+from benchmarks.quality.figures import (
+    EmptyFigures,
+    Figures,
+    RoundTripFigures,
+    TranscriptFigures,
+    TranslationFigures,
+)
 from benchmarks.quality.pipeline import Heard, settings_for, translate_all, translate_texts
-from benchmarks.quality.scores import TextScores, text_scores, word_error_rate
+from benchmarks.quality.scores import text_scores, word_error_rate
 from translate_svc.service import Service
-from translate_svc.types import Samples
+from translate_svc.types import Samples, TargetSettings
 
 _EDGE_SAMPLES = 4_800
 _FLOOR = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechFigures:
-    """One set in one direction. ``transcript_wer`` and ``round_trip_wer`` in per cent; None: not measured.
-
-    ``from_text``: the same sentences in writing, text to text: what is lost beyond it is lost in hearing.
-    The round trip: the service's own speech, put back into it and transcribed, against the text it was
-    made of.
-    """
-
-    name: str
-    direction: str
-    scores: TextScores
-    transcript_wer: float | None = None
-    round_trip_wer: float | None = None
-    from_text: TextScores | None = None
-
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyFigures:
-    """Share of clips without speech whose translation is empty, in per cent."""
-
-    name: str
-    empty: float
-    count: int
-
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
-
-
 async def measure_speech(
-    service: Service,
-    name: str,
-    clips: Sequence[Clip],
-    *,
-    speech: bool = False,
-    text: bool = False,
-    manual: bool = True,
-) -> list[SpeechFigures]:
-    """Figures of a set of spoken clips, one row a direction; ``speech`` adds the round trip, ``text`` the
-    same sentences in writing.
+    service: Service, set_name: str, clips: Sequence[Clip], *, manual: bool = True
+) -> Figures:
+    """Translations into all languages but the spoken one, from one encoder pass, and transcripts.
+
+    With ``manual`` a clip is one utterance and no guard acts: the model alone. Without, the voice activity
+    detector cuts it, as it does for a caller.
     """
-    rows = []
-    for (source, target), group in sorted(by_direction(clips).items()):
-        settings = settings_for(source, target, transcript=True, speech=speech, manual=manual)
+    figures = Figures()
+    for source, group in by_language(clips).items():
+        targets = _others(source, group[0].texts)
+        settings = settings_for(source, targets, transcript=True, manual=manual)
         heard = await translate_all(service, [(clip.samples, settings) for clip in group])
-        rows.append(
-            SpeechFigures(
-                name,
-                f"{source}-{target}",
-                text_scores([clip.translation for clip in group], [result.translation for result in heard]),
-                word_error_rate([clip.transcript for clip in group], [result.transcript for result in heard]),
-                await _round_trip(service, target, heard) if speech else None,
-                await measure_text(service, group) if text else None,
-            )
-        )
-    return rows
+        rows = _translations(set_name, source, targets, [clip.texts for clip in group], heard)
+        wer = word_error_rate([clip.transcript for clip in group], [each.transcript for each in heard])
+        figures += Figures(speech=rows, transcripts=(TranscriptFigures(set_name, source, wer, len(group)),))
+    return figures
 
 
-async def measure_text(service: Service, clips: Sequence[Clip]) -> TextScores:
-    """From text to text: the transcripts of clips of one direction against their translations."""
-    ((source, target),) = by_direction(clips)
-    translations = await translate_texts(service, [clip.transcript for clip in clips], source, target)
-    return text_scores([clip.translation for clip in clips], translations)
+async def measure_text(
+    service: Service, set_name: str, source: str, texts: Sequence[Mapping[str, str]]
+) -> Figures:
+    """From text to text: each of ``texts`` in ``source`` into all its other languages."""
+    targets = _others(source, texts[0])
+    settings = [TargetSettings(target, speech=False) for target in targets]
+    heard = await translate_texts(service, [text[source] for text in texts], source, settings)
+    return Figures(text=_translations(set_name, source, targets, texts, heard))
 
 
-async def measure_empty(service: Service, name: str, clips: Sequence[Clip], *, manual: bool) -> EmptyFigures:
-    """How often nothing is said about nothing. ``manual`` leaves the VAD out: the model alone."""
-    jobs = [
-        (clip.samples, settings_for(clip.source_language, clip.target_language, manual=manual))
-        for clip in clips
-    ]
-    heard = await translate_all(service, jobs)
-    empty = sum(not result.translation for result in heard)
-    return EmptyFigures(name, 100.0 * empty / len(clips), len(clips))
+async def measure_empty(
+    service: Service, set_name: str, clips: Sequence[Clip], *, manual: bool = True
+) -> Figures:
+    """How often nothing is said about nothing, over all translations of all clips: into each language but
+    the one that the listener expects to hear. ``manual`` as in ``measure_speech``.
+    """
+    texts: list[str] = []
+    for source, group in by_language(clips).items():
+        settings = settings_for(source, _others(source, group[0].texts), manual=manual)
+        heard = await translate_all(service, [(clip.samples, settings) for clip in group])
+        texts += [
+            each.translations.get(target, "") for each in heard for target in _others(source, group[0].texts)
+        ]
+    empty = 100.0 * sum(not text for text in texts) / len(texts)
+    return Figures(empty=(EmptyFigures(set_name, empty, len(texts)),))
 
 
-async def _round_trip(service: Service, language: str, heard: Sequence[Heard]) -> float:
-    spoken = [result for result in heard if result.translation]
-    settings = settings_for(language, language)
-    again = await translate_all(service, [(_with_edges(result.speech), settings) for result in spoken])
-    return word_error_rate(
-        [result.translation for result in spoken], [result.translation for result in again]
-    )
+async def speak_all(
+    service: Service, texts: Sequence[str], source: str, language: str, speaker_id: int
+) -> list[tuple[str, Samples]]:
+    """Written texts translated into ``language`` and spoken: what was said, and how it sounds at 16 kHz.
+    Those that came to nothing are left out.
+    """
+    target = TargetSettings(language, speaker_id=speaker_id)
+    heard = await translate_texts(service, texts, source, [target])
+    return [(each.translations[language], each.speech[language]) for each in heard if each.speech]
 
 
-def _with_edges(speech: Samples) -> Samples:
-    """0.3 s of a faint floor on both sides, as a room would have it."""
+async def measure_round_trip(
+    service: Service, texts: Sequence[str], source: str, language: str, speaker_id: int
+) -> Figures:
+    """The service's own speech in ``language``, of translated ``texts``, transcribed by itself."""
+    spoken = await speak_all(service, texts, source, language, speaker_id)
+    settings = settings_for(language, (), transcript=True)
+    again = await translate_all(service, [(in_a_quiet_room(samples), settings) for _, samples in spoken])
+    wer = word_error_rate([text for text, _ in spoken], [each.transcript for each in again])
+    return Figures(round_trips=(RoundTripFigures(language, speaker_id, wer, len(spoken)),))
+
+
+def in_a_quiet_room(speech: Samples) -> Samples:
+    """With a floor of -80 dBFS, which begins 0.3 s before ``speech`` and ends 0.3 s after it."""
     rng = np.random.default_rng(len(speech))
     floor = (_FLOOR * rng.standard_normal(len(speech) + 2 * _EDGE_SAMPLES)).astype(np.float32)
     floor[_EDGE_SAMPLES : _EDGE_SAMPLES + len(speech)] += speech
     return floor
+
+
+def _others(source: str, languages: Iterable[str]) -> tuple[str, ...]:
+    return tuple(language for language in languages if language != source)
+
+
+def _translations(
+    set_name: str,
+    source: str,
+    targets: Sequence[str],
+    references: Sequence[Mapping[str, str]],
+    heard: Sequence[Heard],
+) -> tuple[TranslationFigures, ...]:
+    return tuple(
+        TranslationFigures(
+            set_name,
+            source,
+            target,
+            text_scores(
+                [texts[target] for texts in references],
+                [each.translations.get(target, "") for each in heard],
+            ),
+        )
+        for target in targets
+    )

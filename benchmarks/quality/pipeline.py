@@ -28,7 +28,6 @@ from translate_svc.types import (
     TextDelta,
     TranslateCall,
     UtteranceDone,
-    UtteranceStatus,
 )
 
 _FORMAT = AudioFormat(Encoding.PCM_F32LE, INTERNAL_SAMPLE_RATE_HZ)
@@ -39,21 +38,24 @@ CONCURRENT_STREAMS = 8
 
 @dataclass(slots=True)
 class Heard:
-    """What one clip came to; texts and speech of several utterances are joined in their order."""
+    """What one source came to, by target language; texts and speech of several utterances are joined in
+    their order. Languages without speech are left out of ``speech``.
+    """
 
     transcript: str = ""
-    translation: str = ""
-    speech: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+    translations: dict[str, str] = field(default_factory=dict)
+    speech: dict[str, Samples] = field(default_factory=dict)
     utterances: int = 0
-    failed: int = 0
 
 
 def settings_for(
-    source: str, target: str, *, transcript: bool = False, speech: bool = False, manual: bool = True
+    source: str | None, targets: Sequence[str], *, transcript: bool = False, manual: bool = True
 ) -> StreamSettings:
-    """One target; with ``manual`` the whole clip is one utterance and no guard acts: the model alone."""
+    """Texts in all of ``targets``; with ``manual`` the whole clip is one utterance and no guard acts: the
+    model alone.
+    """
     return StreamSettings(
-        targets=(TargetSettings(target, speech=speech),),
+        targets=tuple(TargetSettings(target, speech=False) for target in targets),
         source_language=source,
         include=frozenset({Inspect.TRANSCRIPT}) if transcript else frozenset(),
         segmentation=Segmentation.MANUAL if manual else Segmentation.VAD,
@@ -84,16 +86,18 @@ async def translate_all(service: Service, jobs: Sequence[tuple[Samples, StreamSe
     return list(await asyncio.gather(*(one(*job) for job in jobs)))
 
 
-async def translate_texts(service: Service, texts: Sequence[str], source: str, target: str) -> list[str]:
+async def translate_texts(
+    service: Service, texts: Sequence[str], source: str, targets: Sequence[TargetSettings]
+) -> list[Heard]:
     """Written texts by ``Translate``, ``CONCURRENT_STREAMS`` at a time, results in their order."""
     gate = asyncio.Semaphore(CONCURRENT_STREAMS)
 
-    async def one(text: str) -> str:
+    async def one(text: str) -> Heard:
         async with gate:
-            call = TranslateCall(text, (TargetSettings(target, speech=False),), _FORMAT, source)
+            call = TranslateCall(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS)
             one_shot = service.translate(call, "quality")
             try:
-                return (await _collect(one_shot.events())).translation
+                return await _collect(one_shot.events())
             finally:
                 await one_shot.cancel()
 
@@ -107,30 +111,29 @@ async def _send(session: Session, samples: Samples) -> None:
 
 
 async def _collect(events: AsyncIterator[SessionEvent]) -> Heard:
+    texts: dict[tuple[bool, str], dict[int, str]] = {}
+    speech: dict[str, dict[int, list[Samples]]] = {}
     heard = Heard()
-    transcripts: dict[int, str] = {}
-    translations: dict[int, str] = {}
-    speech: dict[int, list[Samples]] = {}
     async for event in events:
         match event:
-            case TextDelta(transcript=True):
-                transcripts[event.utterance_id] = transcripts.get(event.utterance_id, "") + event.delta
             case TextDelta():
-                translations[event.utterance_id] = translations.get(event.utterance_id, "") + event.delta
+                utterances = texts.setdefault((event.transcript, event.language), {})
+                utterances[event.utterance_id] = utterances.get(event.utterance_id, "") + event.delta
             case SpeechChunk():
-                speech.setdefault(event.utterance_id, []).append(np.frombuffer(event.data, "<f4"))
+                chunks = speech.setdefault(event.language, {}).setdefault(event.utterance_id, [])
+                chunks.append(np.frombuffer(event.data, "<f4"))
             case UtteranceDone():
                 heard.utterances += 1
-                heard.failed += event.status is UtteranceStatus.FAILED
             case _:
                 pass
-    heard.transcript = _joined(transcripts)
-    heard.translation = _joined(translations)
-    pieces = [piece for _, chunks in sorted(speech.items()) for piece in chunks]
-    if pieces:
-        heard.speech = np.concatenate(pieces)
+    for (is_transcript, language), utterances in texts.items():
+        text = " ".join(text for _, text in sorted(utterances.items()) if text)
+        if is_transcript:
+            heard.transcript = text
+        else:
+            heard.translations[language] = text
+    for language, pieces in speech.items():
+        heard.speech[language] = np.concatenate(
+            [each for _, chunks in sorted(pieces.items()) for each in chunks]
+        )
     return heard
-
-
-def _joined(texts: dict[int, str]) -> str:
-    return " ".join(text for _, text in sorted(texts.items()) if text)

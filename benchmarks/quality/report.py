@@ -1,46 +1,166 @@
-"""docs/quality.md from the figures."""
+"""``python -m benchmarks.quality.report``: the tables of docs/quality.md and of the starter's model card,
+from benchmarks/results/quality.json.
+
+A page holds ``<!-- quality:NAME -->`` and ``<!-- quality end -->``; what stands between them is written here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from benchmarks.quality.measure import EmptyFigures, SpeechFigures
+from benchmarks.quality.bars import Bar, bars, bleu
+from benchmarks.quality.figures import Figures, TranslationFigures, load
 
-_HEAD = """# Quality of the starter checkpoint
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "quality.json"
+PAGES = (ROOT / "docs" / "quality.md", ROOT / "training" / "starter" / "model_card.md")
+_CARD, _CARD_COPY = PAGES[1], ROOT / "model_cache" / "starter" / "README.md"
 
-Written by `make quality`; do not edit. Sentences whose words were combined in no training sentence, spoken
-by synthetic voices that training never heard, go through the service's own sessions: codec, segmenter,
-engine, output codec. Unless a row says otherwise a clip is one utterance (manual segmentation).
+_BLOCK = re.compile(r"(<!-- quality:(?P<name>\w+) -->\n).*?(?=<!-- quality end -->)", re.DOTALL)
 
-* BLEU: sacreBLEU, tokenizer 13a. chrF: chrF2. Exact: share of texts equal to the reference to the letter.
-* Text to text: BLEU of the same sentences put in as text.
-* Transcript WER, round-trip WER: lower case, without punctuation, edits over all reference words. The round
-  trip puts the service's translated speech back into it and compares the transcript with what was spoken.
+_SPOKEN = {
+    "one": "one sentence",
+    "template": "one sentence, held-out template",
+    "several": "two to four sentences",
+    "several, cut": "two to four sentences, cut by the VAD",
+    "noise10": "noise at 10 dB",
+    "telephone": "telephone",
+    "mixed": "mixed conditions",
+    "synthesizer": "unseen synthesizers",
+}
+_SPEECHLESS = {"silence": "silence", "noise": "noise", "music": "music", "foreign": "other languages"}
 
-These are figures of a phrasebook in synthetic voices. They say that the whole chain is right, not that the
-starter understands people: that needs the published weights.
-"""
+
+def blocks(figures: Figures) -> dict[str, str]:
+    """Every block by its name, as Markdown."""
+    return {
+        "bars": bar_table(bars(figures)),
+        "directions": _directions(figures),
+        "sets": _sets(figures),
+        "transcripts": _transcripts(figures),
+        "voices": _voices(figures),
+        "empty": _empty(figures),
+    }
 
 
-def markdown(speech: Sequence[SpeechFigures], empty: Sequence[EmptyFigures]) -> str:
-    """The page."""
+def fill(page: str, content: Mapping[str, str]) -> str:
+    """``page`` with its blocks filled. Raises KeyError for a block that nobody writes, ValueError for a page
+    without any.
+    """
+    filled, count = _BLOCK.subn(lambda match: match[1] + content[match["name"]], page)
+    if not count:
+        raise ValueError("the page has no block to fill")
+    return filled
+
+
+def write_pages(figures: Figures) -> None:
+    """Fills docs/quality.md and the model card, and copies the card to the checkpoint."""
+    content = blocks(figures)
+    for path in PAGES:
+        path.write_text(fill(path.read_text(encoding="utf-8"), content), encoding="utf-8")
+    if _CARD_COPY.parent.is_dir():
+        shutil.copyfile(_CARD, _CARD_COPY)
+
+
+def bar_table(rows: Iterable[Bar]) -> str:
+    """Each bar with its value, and whether it is met."""
     lines = [
-        _HEAD,
-        "| set | direction | clips | BLEU | chrF | exact % | text to text BLEU | transcript WER % "
-        "| round-trip WER % |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in speech:
-        scores = row.scores
-        lines.append(
-            f"| {row.name} | {row.direction} | {scores.count} | {scores.bleu:.1f} | {scores.chrf:.1f} | "
-            f"{scores.exact:.1f} | {f'{row.from_text.bleu:.1f}' if row.from_text else ''} | "
-            f"{_cell(row.transcript_wer)} | {_cell(row.round_trip_wer)} |"
+        (
+            bar.name,
+            f"{'<=' if bar.at_most else '>='} {bar.bar:g} {bar.unit}".rstrip(),
+            "not measured" if bar.value is None else f"{bar.value:.1f}",
+            "yes" if bar.is_met else "**no**",
         )
-    lines += ["", "| without speech | clips | empty % |", "|---|---|---|"]
-    lines += [f"| {row.name} | {row.count} | {row.empty:.1f} |" for row in empty]
-    return "\n".join(lines) + "\n"
+        for bar in rows
+    ]
+    return _table(("what", "bar", "measured", "met"), lines)
 
 
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _directions(figures: Figures) -> str:
+    """A row a direction: what most readers look for."""
+    spoken = {(row.set_name, row.direction): row.scores for row in figures.speech}
+    written = {(row.set_name, row.direction): row.scores for row in figures.text}
+    lines = []
+    for direction in dict.fromkeys(row.direction for row in figures.speech if row.set_name == "one"):
+        one = spoken["one", direction]
+        lines.append(
+            (
+                direction.replace("-", " to "),
+                f"{one.bleu:.1f}",
+                f"{one.chrf:.1f}",
+                f"{one.exact:.1f}",
+                *(f"{spoken[name, direction].bleu:.1f}" for name in ("template", "several")),
+                *(f"{written[name, direction].bleu:.1f}" for name in ("one", "template")),
+            )
+        )
+    head = (
+        "direction", "one sentence, BLEU", "chrF", "exact %", "held-out template, BLEU",
+        "two to four sentences, BLEU", "text to text, BLEU", "held-out template",
+    )  # fmt: skip
+    return _table(head, lines)
+
+
+def _sets(figures: Figures) -> str:
+    """A row a set: over its directions."""
+    lines = [_set_row(f"speech: {title}", figures.speech, name) for name, title in _SPOKEN.items()]
+    lines += [_set_row(f"text: {_SPOKEN[name]}", figures.text, name) for name in ("one", "template")]
+    head = ("set", "directions", "clips each", "BLEU, least", "BLEU, mean", "chrF, mean", "exact %, mean")
+    return _table(head, lines)
+
+
+def _set_row(title: str, rows: Sequence[TranslationFigures], name: str) -> tuple[str, ...]:
+    values = bleu(rows, name)
+    scores = [row.scores for row in rows if row.set_name == name]
+    return (
+        title,
+        str(len(scores)),
+        str(max(score.count for score in scores)),
+        f"{min(values):.1f}",
+        *(
+            f"{sum(column) / len(scores):.1f}"
+            for column in (values, [score.chrf for score in scores], [score.exact for score in scores])
+        ),
+    )
+
+
+def _transcripts(figures: Figures) -> str:
+    wer = {(row.set_name, row.language): f"{row.wer:.1f}" for row in figures.transcripts}
+    languages = list(dict.fromkeys(row.language for row in figures.transcripts if row.set_name == "one"))
+    lines = [
+        (title, *(wer.get((name, language), "") for language in languages)) for name, title in _SPOKEN.items()
+    ]
+    return _table(("transcripts, WER %", *languages), lines)
+
+
+def _voices(figures: Figures) -> str:
+    heard = {("eng", row.speaker_id): row for row in figures.recognizer}
+    lines = []
+    for row in figures.round_trips:
+        other = heard.get((row.language, row.speaker_id))
+        beside = ("", "") if other is None else (f"{other.wer:.1f}", f"{other.synthesizer_wer:.1f}")
+        lines.append((row.language, str(row.speaker_id), f"{row.wer:.1f}", *beside))
+    head = (
+        "language", "speaker id", "round trip, WER %", "PocketSphinx, WER %", "the synthesizer's own, WER %",
+    )  # fmt: skip
+    return _table(head, lines)
+
+
+def _empty(figures: Figures) -> str:
+    rows = {row.set_name: row for row in figures.empty}
+    lines = [
+        (title, str(rows[name].count), f"{rows[name].empty:.1f}", f"{rows[f'{name}, cut'].empty:.1f}")
+        for name, title in _SPEECHLESS.items()
+        if name in rows
+    ]
+    return _table(("nothing to translate", "texts", "model alone, empty %", "behind the VAD, empty %"), lines)
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *lines))
+
+
+if __name__ == "__main__":
+    write_pages(load(RESULTS))

@@ -1,64 +1,131 @@
 """The evaluation sets: held-out sentences in held-out voices, synthesized afresh from a fixed seed.
 
-Needs what training needs (espeak-ng's library; flite for the set named after it).
+Needs what training needs: espeak-ng's library and, for the set of unseen synthesizers, flite and festival.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from benchmarks.quality.clip import Clip
-from training.starter.batching import other_language
-from training.starter.conditions import with_noise, without_speech
-from training.starter.corpus import TextSource, speak
-from training.starter.grammar import LANGUAGES, Grammar, Language
+from training.starter import conditions, noise
+from training.starter.corpus import MAX_UTTERANCE_S, Text, TextSource, speak
+from training.starter.grammar import LANGUAGES, Grammar, Language, Part
+from training.starter.synth import SAMPLE_RATE, SynthesisError
 from training.starter.voices import OTHER_HELD_OUT_VOICES, Voice, draw_voice
+from translate_svc.types import Samples
+
+SPEECHLESS_KINDS: tuple[conditions.Speechless, ...] = get_args(conditions.Speechless)
 
 _SEED = 2026
-_KINDS = ("one", "several", "noisy", "flite", "silence", "noise")
+_ATTEMPTS = 50
+_SNR_DB = 10.0
+_FLOOR_DBFS = -72.0
 
 
-def speech_set(kind: str, count: int) -> list[Clip]:
-    """``count`` clips for each source language.
+def _quiet_room(samples: Samples, rng: np.random.Generator) -> Samples:
+    floor = noise.white(len(samples), rng) * conditions.amplitude(_FLOOR_DBFS)
+    return conditions.quantize(samples + floor)
 
-    ``one``: a sentence with silence around it, clean; ``several``: two or three sentences with pauses;
-    ``noisy``: a sentence with noise 10 dB below the speech; ``flite``: a sentence by a synthesizer's voice
-    that training never heard (English alone).
+
+def _noisy_room(samples: Samples, rng: np.random.Generator) -> Samples:
+    return conditions.quantize(conditions.with_noise(samples, _SNR_DB, rng))
+
+
+def _telephone(samples: Samples, rng: np.random.Generator) -> Samples:
+    return conditions.quantize(conditions.telephone(samples, rng))
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenSet:
+    """What is said, how it is recorded, and in which languages.
+
+    ``sentence_counts``: of a clip, each as likely. ``other_synthesizers``: those that training never heard.
     """
-    source = TextSource(Grammar.load(), held_out=True)
-    languages: tuple[Language, ...] = ("eng",) if kind == "flite" else LANGUAGES
-    return [_speech_clip(source, kind, language, index) for language in languages for index in range(count)]
+
+    part: Part = "combination"
+    sentence_counts: tuple[int, ...] = (1,)
+    record: Callable[[Samples, np.random.Generator], Samples] = _quiet_room
+    other_synthesizers: bool = False
+    languages: tuple[Language, ...] = LANGUAGES
 
 
-def speechless_set(kind: Literal["silence", "noise"], count: int) -> list[Clip]:
-    """``count`` clips of ``silence`` (digital, or a faint floor) or of ``noise`` for each language."""
-    recordings = [
-        without_speech(kind, np.random.default_rng([_SEED, _KINDS.index(kind), index]), held_out=True)
+SPOKEN_SETS: Mapping[str, SpokenSet] = {
+    "one": SpokenSet(),
+    "template": SpokenSet("template"),
+    "several": SpokenSet(sentence_counts=(2, 3, 4)),
+    "noise10": SpokenSet(record=_noisy_room),
+    "telephone": SpokenSet(record=_telephone),
+    "mixed": SpokenSet(record=conditions.worsen),
+    "synthesizer": SpokenSet(other_synthesizers=True, languages=("eng",)),
+}
+"""Every clip has silence around it. ``mixed``: rooms, noise down to 5 dB, telephones, microphones, gain."""
+
+
+def spoken_clips(name: str, language: Language, count: int) -> list[Clip]:
+    """The first ``count`` clips of a set in a language; a clip depends on its number alone.
+
+    Raises SynthesisError when a synthesizer is missing or fails again and again.
+    """
+    source = TextSource(Grammar.load(), SPOKEN_SETS[name].part)
+    return [_spoken_clip(source, name, language, index) for index in range(count)]
+
+
+def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
+    """Recordings without speech to translate: silence, noise, music, other languages. What the listener
+    expects to hear is the languages of the starter in turn.
+    """
+    number = len(SPOKEN_SETS) + SPEECHLESS_KINDS.index(kind)
+    return [
+        Clip(
+            f"{kind}-{index}",
+            conditions.without_speech(kind, np.random.default_rng([_SEED, number, index]), held_out=True),
+            LANGUAGES[index % len(LANGUAGES)],
+            dict.fromkeys(LANGUAGES, ""),
+        )
         for index in range(count)
     ]
-    return [
-        Clip(f"{kind}-{language}-{index}", samples, language, other_language(language), "", "")
-        for index, samples in enumerate(recordings)
-        for language in LANGUAGES
-    ]
 
 
-def _speech_clip(source: TextSource, kind: str, language: Language, index: int) -> Clip:
-    rng = np.random.default_rng([_SEED, _KINDS.index(kind), LANGUAGES.index(language), index])
-    text = source.draw(rng, int(rng.choice([2, 3])) if kind == "several" else 1, language)
-    voice = draw_voice(language, rng, held_out=True)
-    if kind == "flite":
-        voice = Voice(language, str(rng.choice(OTHER_HELD_OUT_VOICES)), voice.rate_wpm)
-    samples = speak(text.source_sentences, voice, rng)
-    if kind == "noisy":
-        samples = np.clip(with_noise(samples, 10.0, rng), -1.0, 1.0)
-    return Clip(
-        f"{kind}-{language}-{index}",
-        samples,
-        language,
-        other_language(language),
-        text.source_text,
-        text.target_text,
-    )
+def written_texts(language: Language, count: int, part: Part = "combination") -> list[dict[str, str]]:
+    """Sentences in every language, to be translated from ``language`` as text; drawn apart from those of
+    ``spoken_clips``.
+    """
+    source = TextSource(Grammar.load(), part)
+    rng = np.random.default_rng([_SEED, 1_000, LANGUAGES.index(language)])
+    return [_by_code(source.draw(rng, 1)) for _ in range(count)]
+
+
+def training_sentences(language: Language, count: int) -> list[str]:
+    """What the domain's language looks like, held-out sentences left out."""
+    source = TextSource(Grammar.load(), "train")
+    rng = np.random.default_rng([_SEED, 2_000, LANGUAGES.index(language)])
+    return [source.draw(rng, 1).text(language) for _ in range(count)]
+
+
+def _spoken_clip(source: TextSource, name: str, language: Language, index: int) -> Clip:
+    chosen = SPOKEN_SETS[name]
+    number = list(SPOKEN_SETS).index(name)
+    rng = np.random.default_rng([_SEED, number, LANGUAGES.index(language), index])
+    for _ in range(_ATTEMPTS):
+        text = source.draw(rng, int(rng.choice(chosen.sentence_counts)))
+        voice = draw_voice(language, rng, held_out=True)
+        if chosen.other_synthesizers:
+            voice = Voice(language, str(rng.choice(OTHER_HELD_OUT_VOICES)), voice.rate_wpm)
+        try:
+            samples = speak([sentence.text[language] for sentence in text.sentences], voice, rng)
+        except SynthesisError as error:
+            failure = error
+            continue
+        if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
+            return Clip(f"{name}-{language}-{index}", chosen.record(samples, rng), language, _by_code(text))
+        failure = SynthesisError(f"the texts of {name} are longer than {MAX_UTTERANCE_S} s")
+    raise failure
+
+
+def _by_code(text: Text) -> dict[str, str]:
+    return {language: text.text(language) for language in LANGUAGES}

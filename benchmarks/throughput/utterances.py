@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality.clip import load_clips
+from benchmarks.quality.clip import Clip, by_language, load_clips
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 _SETS = Path(__file__).parents[2] / "tests" / "data" / "quality"
@@ -33,9 +33,12 @@ class Utterance:
 
 
 def spoken_utterances(count: int) -> list[Utterance]:
-    """Held-out clips of the starter's languages, of one to three sentences."""
-    clips = [*load_clips(_SETS, "several"), *load_clips(_SETS, "one")[::3]]
-    return [Utterance(clip.samples, clip.target_language) for clip in clips[:count]]
+    """Held-out clips of the starter's languages, half of several sentences; each into the language after its
+    own.
+    """
+    several, one = (_in_turns(load_clips(_SETS, name)) for name in ("several", "one"))
+    clips = [*several[: count // 2], *one][:count]
+    return [Utterance(clip.samples, _following(clip.language, list(clip.texts))) for clip in clips]
 
 
 def forced_utterances(count: int) -> list[Utterance]:
@@ -55,3 +58,12 @@ def forced_utterances(count: int) -> list[Utterance]:
 def total_seconds(utterances: Sequence[Utterance]) -> float:
     """Audio in all."""
     return sum(utterance.seconds for utterance in utterances)
+
+
+def _in_turns(clips: Sequence[Clip]) -> list[Clip]:
+    """The first of each language, then the second of each, and so on."""
+    return [clip for each in zip(*by_language(clips).values(), strict=True) for clip in each]
+
+
+def _following(language: str, languages: Sequence[str]) -> str:
+    return languages[(languages.index(language) + 1) % len(languages)]

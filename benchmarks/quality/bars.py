@@ -1,0 +1,88 @@
+"""What the starter is held to, and whether it gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.quality.figures import Figures, TranslationFigures
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """``value`` is the worst of what ``name`` speaks of, or None where it was not measured; it must be at
+    least ``bar``, or with ``at_most`` no more than it.
+    """
+
+    name: str
+    value: float | None
+    bar: float
+    unit: str = ""
+    at_most: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        if self.value is None:
+            return False
+        return self.value <= self.bar if self.at_most else self.value >= self.bar
+
+
+def bars(figures: Figures) -> list[Bar]:
+    """All of them, in the order in which they are told."""
+    one = bleu(figures.speech, "one")
+    exact = [row.scores.exact for row in figures.speech if row.set_name == "synthesizer"]
+    empty = {row.set_name: row.empty for row in figures.empty}
+    beyond = [row.wer - row.synthesizer_wer for row in figures.recognizer if row.speaker_id == 0]
+    return [
+        Bar("one sentence, BLEU, each direction", _least(one), 90.0),
+        Bar("one sentence, BLEU, mean of the directions", _mean(one), 95.0),
+        Bar("two to four sentences, BLEU, each direction", _least(bleu(figures.speech, "several")), 88.0),
+        Bar("noise at 10 dB, BLEU, each direction", _least(bleu(figures.speech, "noise10")), 85.0),
+        Bar("telephone, BLEU, each direction", _least(bleu(figures.speech, "telephone")), 85.0),
+        Bar("unseen English synthesizers, exact translations", _mean(exact), 70.0, "%"),
+        Bar("transcripts, word error rate, each language", _most(_transcript_wer(figures)), 3.0, "%", True),
+        Bar("text to text, BLEU, each direction", _least(bleu(figures.text, "one")), 97.0),
+        Bar(
+            "round trip of the speech, word error rate, each voice",
+            _most([row.wer for row in figures.round_trips]),
+            5.0,
+            "%",
+            True,
+        ),
+        Bar("PocketSphinx, errors beyond the synthesizer's own", _most(beyond), 2.0, "points", True),
+        Bar("empty on silence", empty.get("silence"), 99.0, "%"),
+        Bar("empty on noise", empty.get("noise"), 95.0, "%"),
+        Bar("empty on other languages", empty.get("foreign"), 80.0, "%"),
+        Bar(
+            "texts identical to transformers' greedy generate",
+            _least([row.identical for row in figures.identity]),
+            100.0,
+            "%",
+        ),
+        Bar(
+            "vocoder on one core, times real time",
+            _least([row.times_real_time for row in figures.vocoder]),
+            25.0,
+        ),
+    ]
+
+
+def bleu(rows: Sequence[TranslationFigures], set_name: str) -> list[float]:
+    """Of a set, by direction."""
+    return [row.scores.bleu for row in rows if row.set_name == set_name]
+
+
+def _transcript_wer(figures: Figures) -> list[float]:
+    return [row.wer for row in figures.transcripts if row.set_name == "one"]
+
+
+def _least(values: Sequence[float]) -> float | None:
+    return min(values, default=None)
+
+
+def _most(values: Sequence[float]) -> float | None:
+    return max(values, default=None)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,141 @@
+"""What ``make quality`` measures, as it is kept in benchmarks/results/quality.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality.scores import TextScores
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationFigures:
+    """One set of clips, or of texts, in one direction."""
+
+    set_name: str
+    source: str
+    target: str
+    scores: TextScores
+
+    @property
+    def direction(self) -> str:
+        return f"{self.source}-{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFigures:
+    """Word error rate of a set's transcripts in per cent."""
+
+    set_name: str
+    language: str
+    wer: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTripFigures:
+    """The service's own speech put back into it: word error rate in per cent of the transcript against the
+    text that was spoken.
+    """
+
+    language: str
+    speaker_id: int
+    wer: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyFigures:
+    """Share in per cent of texts that are empty, as those of recordings without speech ought to be."""
+
+    set_name: str
+    empty: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerFigures:
+    """Word error rates in per cent by an independent recognizer, of the service's English speech and of the
+    synthesizer's that its vocoder learnt from, saying the same under equal conditions.
+    """
+
+    speaker_id: int
+    wer: float
+    synthesizer_wer: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFigures:
+    """Share in per cent of texts that are, to the letter, what transformers' greedy ``generate`` gives."""
+
+    language: str
+    identical: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class VocoderFigures:
+    """Seconds of speech that the vocoder makes in a second, on one thread in float32."""
+
+    times_real_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything; a part of the measurement fills a part of it, and ``+`` puts parts together."""
+
+    speech: tuple[TranslationFigures, ...] = ()
+    text: tuple[TranslationFigures, ...] = ()
+    transcripts: tuple[TranscriptFigures, ...] = ()
+    round_trips: tuple[RoundTripFigures, ...] = ()
+    empty: tuple[EmptyFigures, ...] = ()
+    recognizer: tuple[RecognizerFigures, ...] = ()
+    identity: tuple[IdentityFigures, ...] = ()
+    vocoder: tuple[VocoderFigures, ...] = ()
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+def total(parts: Iterable[Figures]) -> Figures:
+    """All parts in one, in their order."""
+    return sum(parts, Figures())
+
+
+def save(figures: Figures, path: Path) -> None:
+    """As JSON, rounded to what can be told apart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_rounded(asdict(figures)), indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Figures:
+    """What ``save`` wrote."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Figures(
+        speech=tuple(_translation(row) for row in content["speech"]),
+        text=tuple(_translation(row) for row in content["text"]),
+        transcripts=tuple(TranscriptFigures(**row) for row in content["transcripts"]),
+        round_trips=tuple(RoundTripFigures(**row) for row in content["round_trips"]),
+        empty=tuple(EmptyFigures(**row) for row in content["empty"]),
+        recognizer=tuple(RecognizerFigures(**row) for row in content["recognizer"]),
+        identity=tuple(IdentityFigures(**row) for row in content["identity"]),
+        vocoder=tuple(VocoderFigures(**row) for row in content["vocoder"]),
+    )
+
+
+def _translation(row: dict[str, Any]) -> TranslationFigures:
+    return TranslationFigures(**row | {"scores": TextScores(**row["scores"])})
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 2)
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(each) for each in value]
+    return value

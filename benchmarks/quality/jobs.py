@@ -1,0 +1,148 @@
+"""The measurement in parts that run side by side, each in a process of its own with a service of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.quality.figures import Figures
+from benchmarks.quality.identity import measure_identity
+from benchmarks.quality.measure import (
+    measure_empty,
+    measure_round_trip,
+    measure_speech,
+    measure_text,
+    speak_all,
+)
+from benchmarks.quality.recognizer import DomainRecognizer, compare_with_synthesizer
+from benchmarks.quality.sets import (
+    SPEECHLESS_KINDS,
+    SPOKEN_SETS,
+    speechless_clips,
+    spoken_clips,
+    training_sentences,
+    written_texts,
+)
+from training.starter.conditions import Speechless
+from training.starter.grammar import LANGUAGES, Language, Part
+from training.starter.target_speech import speak
+from training.starter.voices import SPEAKER_IDS
+from translate_svc.config import Settings
+from translate_svc.service import Service
+
+FULL_COUNT, QUICK_COUNT = 300, 30
+
+_DOMAIN_SENTENCES = 40_000
+_MAX_SLOTS = 32  # eight streams of a transcript and three translations
+_TEXT_PARTS: tuple[tuple[str, Part], ...] = (("one", "combination"), ("template", "template"))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``measure`` is given a running service. It is pickled: a partial of a function of this module."""
+
+    name: str
+    measure: Callable[[Service], Awaitable[Figures]]
+
+
+def jobs(model: Path, count: int) -> list[Job]:
+    """All parts but the vocoder's speed, which wants a quiet machine; those that take longest come first.
+
+    ``count`` clips a direction. Where what is measured costs more a clip there are fewer: a third with
+    conditions mixed, cut by the detector, or spoken and heard again, a tenth through transformers.
+    """
+    return [*_speech_jobs(count), *_other_jobs(model, count)]
+
+
+def run(job: Job, model: Path) -> Figures:
+    """In this process; starts a service."""
+
+    async def measure() -> Figures:
+        async with Service.start(Settings(model=str(model), max_slots=_MAX_SLOTS)) as service:
+            return await job.measure(service)
+
+    return asyncio.run(measure())
+
+
+def _speech_jobs(count: int) -> Iterator[Job]:
+    some = _share(count, 3)
+    sizes = {"several": count, "one": count, "template": count, "noise10": count, "telephone": count}
+    sizes |= {"synthesizer": count, "mixed": some}
+    for name, size in sizes.items():
+        for language in SPOKEN_SETS[name].languages:
+            yield Job(f"{name} {language}", partial(_speech, name, language, size))
+    for language in LANGUAGES:
+        yield Job(f"several, cut, {language}", partial(_cut_speech, language, some))
+
+
+def _other_jobs(model: Path, count: int) -> Iterator[Job]:
+    some = _share(count, 3)
+    for language in LANGUAGES:
+        yield Job(f"text {language}", partial(_text, language, count))
+        for speaker_id in SPEAKER_IDS:
+            yield Job(f"round trip {language} {speaker_id}", partial(_round_trip, language, speaker_id, some))
+        yield Job(f"transformers {language}", partial(_identity, model, language, _share(count, 30)))
+    for speaker_id in SPEAKER_IDS:
+        yield Job(f"recognizer {speaker_id}", partial(_recognizer, speaker_id, some))
+    for kind in SPEECHLESS_KINDS:
+        yield Job(kind, partial(_empty, kind, count))
+        yield Job(f"{kind}, cut", partial(_cut_empty, kind, some))
+
+
+def _share(count: int, divisor: int) -> int:
+    return max(1, count // divisor)
+
+
+async def _speech(name: str, language: Language, count: int, service: Service) -> Figures:
+    return await measure_speech(service, name, spoken_clips(name, language, count))
+
+
+async def _cut_speech(language: Language, count: int, service: Service) -> Figures:
+    clips = spoken_clips("several", language, count)
+    return await measure_speech(service, "several, cut", clips, manual=False)
+
+
+async def _text(language: Language, count: int, service: Service) -> Figures:
+    figures = Figures()
+    for name, part in _TEXT_PARTS:
+        figures += await measure_text(service, name, language, written_texts(language, count, part))
+    return figures
+
+
+async def _round_trip(language: Language, speaker_id: int, count: int, service: Service) -> Figures:
+    source = _source_for(language)
+    texts = [texts[source] for texts in written_texts(source, count)]
+    return await measure_round_trip(service, texts, source, language, speaker_id)
+
+
+async def _recognizer(speaker_id: int, count: int, service: Service) -> Figures:
+    recognizer = DomainRecognizer(training_sentences("eng", _DOMAIN_SENTENCES))
+    source = _source_for("eng")
+    texts = [texts[source] for texts in written_texts(source, count)]
+    spoken = [
+        (text, samples)
+        for text, samples in await speak_all(service, texts, source, "eng", speaker_id)
+        if recognizer.can_recognize(text)
+    ]
+    originals = [speak(text, "eng", speaker_id).samples for text, _ in spoken]
+    return compare_with_synthesizer(recognizer, speaker_id, spoken, originals)
+
+
+async def _identity(model: Path, language: Language, count: int, service: Service) -> Figures:
+    return await measure_identity(service, model, spoken_clips("one", language, count))
+
+
+async def _empty(kind: Speechless, count: int, service: Service) -> Figures:
+    return await measure_empty(service, kind, speechless_clips(kind, count))
+
+
+async def _cut_empty(kind: Speechless, count: int, service: Service) -> Figures:
+    return await measure_empty(service, f"{kind}, cut", speechless_clips(kind, count), manual=False)
+
+
+def _source_for(language: Language) -> Language:
+    """The language that is translated into ``language`` where any would do."""
+    return LANGUAGES[(LANGUAGES.index(language) + 1) % len(LANGUAGES)]
