@@ -84,7 +84,7 @@ def word_error_rates(
 def service_vocoder(trained: SeamlessM4Tv2CodeHifiGan) -> Vocoder:
     """`trained` as the service computes it."""
     config = ModelConfig.from_mapping(starter_config().to_dict(), path=Path("config.json"))
-    vocoder = Vocoder(config).eval()
+    vocoder = Vocoder(config).requires_grad_(False).eval()
     weights = trained.state_dict()
     vocoder.load_state_dict(
         {name: tensor for name, tensor in weights.items() if not name.startswith("dur_predictor.")}
