@@ -55,11 +55,13 @@ class Ambiguities:
 
 
 def draw(template: Template, count: int, rng: np.random.Generator) -> Iterator[Sentence]:
-    """All sentences of a template that has no more than `count`, otherwise so many at random."""
+    """All sentences of a template that has no more than `count`, otherwise so many at random, in which each
+    slot holds its entries about equally often (a Latin hypercube sample)."""
     if template.combinations <= count:
         found = template.all_bindings()
     else:
-        drawn = (template.bind(rng.random(len(template.slots)).tolist()) for _ in range(count))
+        strata = np.array([rng.permutation(count) for _ in template.slots]).T
+        drawn = (template.bind(row) for row in ((strata + rng.random(strata.shape)) / count).tolist())
         found = (bindings for bindings in drawn if bindings is not None)
     for bindings in found:
         sentence = template.sentence(bindings)

@@ -74,7 +74,7 @@ def _template(
             assert isinstance(english, English)
             frame = frame["auxiliary" if english.is_auxiliary(predicate[language]["verb"]) else "verb"]
         frame = frame if time else frame.replace("{t}", "")
-        template[language] = _fill(frame, values[language], f"{where}: {language}: {mood}")
+        template[language] = _fill(frame, values[language], f"{where}: {language}: clauses.yaml: {mood}")
     if "subject" in frames:
         slots["s"] = _restricted(frames["subject"], predicate.get("subject"))
     template["weight"] = frames.get("weight", 1.0) * predicate.get("weight", 1.0)

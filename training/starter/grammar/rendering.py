@@ -71,6 +71,8 @@ class _Node:
             raise GrammarError(
                 f"{self._where}: {expression.name!r} is no slot, nor a word of {inflector.where}"
             )
+        if self._is_slot and expression.controller is not None and inflector.knows(expression.name):
+            raise GrammarError(f"{self._where}: {expression.name!r} is a slot and a word: rename the slot")
         if expression.controller is not None and expression.controller not in slots:
             raise GrammarError(f"{self._where}: no slot {expression.controller!r}")
 

@@ -1,0 +1,252 @@
+"""Inflection and spelling of each language, written by hand: what the grammar must say."""
+
+from __future__ import annotations
+
+from training.starter.grammar import Language
+
+PERSONS = ("1s", "2s", "3s", "1p", "2p", "3p")
+
+# Six forms, one a person; or the one form that has no person.
+VERBS: dict[Language, dict[str, str]] = {
+    "eng": {
+        "be pres": "am are is are are are",
+        "be past": "was were was were were were",
+        "be neg": "am not|are not|is not|are not|are not|are not",
+        "have pres": "have have has have have have",
+        "go pres": "go go goes go go go",
+        "can neg": "cannot cannot cannot cannot cannot cannot",
+        "study pres": "study study studies study study study",
+        "buy past": "bought bought bought bought bought bought",
+        "stop past": "stopped stopped stopped stopped stopped stopped",
+        "study past": "studied studied studied studied studied studied",
+        "play past": "played played played played played played",
+        "look for pres": "look for|look for|looks for|look for|look for|look for",
+        "watch pres": "watch watch watches watch watch watch",
+        "lose ing": "losing",
+        "see ing": "seeing",
+        "lie ing": "lying",
+        "write pp": "written",
+    },
+    "spa": {
+        "hablar pres": "hablo hablas habla hablamos habláis hablan",
+        "vivir pres": "vivo vives vive vivimos vivís viven",
+        "tener pres": "tengo tienes tiene tenemos tenéis tienen",
+        "poder pres": "puedo puedes puede podemos podéis pueden",
+        "pedir pres": "pido pides pide pedimos pedís piden",
+        "seguir pres": "sigo sigues sigue seguimos seguís siguen",
+        "conocer pres": "conozco conoces conoce conocemos conocéis conocen",
+        "coger pres": "cojo coges coge cogemos cogéis cogen",
+        "jugar pres": "juego juegas juega jugamos jugáis juegan",
+        "ir pres": "voy vas va vamos vais van",
+        "comprar past": "compré compraste compró compramos comprasteis compraron",
+        "comer past": "comí comiste comió comimos comisteis comieron",
+        "pagar past": "pagué pagaste pagó pagamos pagasteis pagaron",
+        "buscar past": "busqué buscaste buscó buscamos buscasteis buscaron",
+        "empezar past": "empecé empezaste empezó empezamos empezasteis empezaron",
+        "dormir past": "dormí dormiste durmió dormimos dormisteis durmieron",
+        "leer past": "leí leíste leyó leímos leísteis leyeron",
+        "traer past": "traje trajiste trajo trajimos trajisteis trajeron",
+        "estar past": "estuve estuviste estuvo estuvimos estuvisteis estuvieron",
+        "hacer past": "hice hiciste hizo hicimos hicisteis hicieron",
+        "ver past": "vi viste vio vimos visteis vieron",
+        "escribir pp": "escrito",
+        "traer pp": "traído",
+        "pedir ger": "pidiendo",
+        "traer imperative": "traiga",
+        "pagar imperative": "pague",
+        "empezar imperative": "empiece",
+    },
+    "fra": {
+        "être pres": "suis es est sommes êtes sont",
+        "parler pres": "parle parles parle parlons parlez parlent",
+        "acheter pres": "achète achètes achète achetons achetez achètent",
+        "préférer pres": "préfère préfères préfère préférons préférez préfèrent",
+        "appeler pres": "appelle appelles appelle appelons appelez appellent",
+        "manger pres": "mange manges mange mangeons mangez mangent",
+        "commencer pres": "commence commences commence commençons commencez commencent",
+        "payer pres": "paie paies paie payons payez paient",
+        "finir pres": "finis finis finit finissons finissez finissent",
+        "attendre pres": "attends attends attend attendons attendez attendent",
+        "prendre pres": "prends prends prend prenons prenez prennent",
+        "boire pres": "bois bois boit buvons buvez boivent",
+        "faire pres": "fais fais fait faisons faites font",
+        "vouloir cond": "voudrais voudrais voudrait voudrions voudriez voudraient",
+        "prendre pp": "pris",
+        "perdre pp": "perdu",
+        "ouvrir pp": "ouvert",
+        "parler imperative": "parlez",
+    },
+    "deu": {
+        "sein pres": "bin bist ist sind seid sind",
+        "haben pres": "habe hast hat haben habt haben",
+        "arbeiten pres": "arbeite arbeitest arbeitet arbeiten arbeitet arbeiten",
+        "öffnen pres": "öffne öffnest öffnet öffnen öffnet öffnen",
+        "wohnen pres": "wohne wohnst wohnt wohnen wohnt wohnen",
+        "fahren pres": "fahre fährst fährt fahren fahrt fahren",
+        "essen pres": "esse isst isst essen esst essen",
+        "halten pres": "halte hältst hält halten haltet halten",
+        "heißen pres": "heiße heißt heißt heißen heißt heißen",
+        "spielen pres": "spiele spielst spielt spielen spielt spielen",
+        "wechseln pres": "wechsle wechselst wechselt wechseln wechselt wechseln",
+        "wollen pres": "will willst will wollen wollt wollen",
+        "sein past": "war warst war waren wart waren",
+        "müssen past": "musste musstest musste mussten musstet mussten",
+        "ab|fahren pres": "fahre fährst fährt fahren fahrt fahren",
+        "ab|fahren pp": "abgefahren",
+        "ab|fahren inf": "abfahren",
+        "ab|fahren zu": "abzufahren",
+        "kaufen pp": "gekauft",
+        "arbeiten pp": "gearbeitet",
+        "besuchen pp": "besucht",
+        "reservieren pp": "reserviert",
+        "verstehen pp": "verstanden",
+        "gehören pp": "gehört",
+    },
+}
+
+# Imperatives among friends.
+FAMILIAR: dict[Language, dict[str, str]] = {
+    "spa": {"hablar": "habla", "esperar": "espera", "venir": "ven", "hacer": "haz", "repetir": "repite"},
+    "fra": {"parler": "parle", "attendre": "attends", "aller": "va", "être": "sois", "répéter": "répète"},
+    "deu": {"sprechen": "sprich", "warten": "warte", "fahren": "fahr", "sein": "sei", "kommen": "komm"},
+}
+
+# Base form, then masculine, feminine, masculine plural, feminine plural.
+ADJECTIVES: dict[Language, dict[str, str]] = {
+    "spa": {
+        "rojo": "rojo roja rojos rojas",
+        "verde": "verde verde verdes verdes",
+        "azul": "azul azul azules azules",
+        "feliz": "feliz feliz felices felices",
+        "marrón": "marrón marrón marrones marrones",
+        "inglés, inglesa": "inglés inglesa ingleses inglesas",
+        "rosa (inv)": "rosa rosa rosa rosa",
+    },
+    "fra": {
+        "petit": "petit petite petits petites",
+        "rouge": "rouge rouge rouges rouges",
+        "fatigué": "fatigué fatiguée fatigués fatiguées",
+        "gris": "gris grise gris grises",
+        "cher": "cher chère chers chères",
+        "heureux": "heureux heureuse heureux heureuses",
+        "neuf": "neuf neuve neufs neuves",
+        "bon": "bon bonne bons bonnes",
+        "italien": "italien italienne italiens italiennes",
+        "spécial": "spécial spéciale spéciaux spéciales",
+        "blanc, blanche": "blanc blanche blancs blanches",
+        "beau, belle": "beau belle beaux belles",
+        "orange (inv)": "orange orange orange orange",
+    },
+}
+
+# Case and declension: masculine, feminine, neuter, plural.
+GERMAN_ADJECTIVES = {
+    ("rot", "nom.weak"): "rote rote rote roten",
+    ("rot", "acc.weak"): "roten rote rote roten",
+    ("rot", "dat.weak"): "roten roten roten roten",
+    ("rot", "nom.mixed"): "roter rote rotes roten",
+    ("rot", "acc.mixed"): "roten rote rotes roten",
+    ("rot", "acc.indefinite"): "roten rote rotes rote",
+    ("rot", "nom.strong"): "roter rote rotes rote",
+    ("rot", "acc.strong"): "roten rote rotes rote",
+    ("rot", "dat.strong"): "rotem roter rotem roten",
+    ("dunkel", "acc.mixed"): "dunklen dunkle dunkles dunklen",
+    ("teuer", "acc.mixed"): "teuren teure teures teuren",
+    ("müde", "nom.strong"): "müder müde müdes müde",
+    ("hoch, hoh", "nom.weak"): "hohe hohe hohe hohen",
+    ("rosa (inv)", "acc.mixed"): "rosa rosa rosa rosa",
+}
+
+NOUNS: dict[Language, dict[tuple[str, str], str]] = {
+    "eng": {
+        ("a station", "pl"): "stations",
+        ("a watch", "pl"): "watches",
+        ("a key", "pl"): "keys",
+        ("a city", "pl"): "cities",
+        ("a glass of water", "pl"): "glasses of water",
+        ("a foot, feet", "pl"): "feet",
+        ("some glasses", ""): "glasses",
+    },
+    "spa": {
+        ("una estación", "pl"): "estaciones",
+        ("un hotel", "pl"): "hoteles",
+        ("una llave", "pl"): "llaves",
+        ("un lápiz", "pl"): "lápices",
+        ("un autobús", "pl"): "autobuses",
+        ("un paraguas", "pl"): "paraguas",
+        ("una tarjeta de crédito", "pl"): "tarjetas de crédito",
+    },
+    "fra": {
+        ("une gare", "pl"): "gares",
+        ("un bureau", "pl"): "bureaux",
+        ("un journal", "pl"): "journaux",
+        ("un prix", "pl"): "prix",
+        ("un jeu", "pl"): "jeux",
+        ("un œil, yeux", "pl"): "yeux",
+        ("une carte de crédit", "pl"): "cartes de crédit",
+    },
+    "deu": {
+        ("der Bahnhof, Bahnhöfe", "pl"): "Bahnhöfe",
+        ("der Bahnhof, Bahnhöfe", "dat.pl"): "Bahnhöfen",
+        ("die Frau, Frauen", "dat.pl"): "Frauen",
+        ("das Hotel, Hotels", "dat.pl"): "Hotels",
+        ("der Kollege, Kollegen (weak)", ""): "Kollege",
+        ("der Kollege, Kollegen (weak)", "acc"): "Kollegen",
+        ("der Student, Studenten (weak)", "dat"): "Studenten",
+        ("der Nachbar, Nachbarn (weak)", "acc"): "Nachbarn",
+        ("der Freund, Freunde", "acc"): "Freund",
+        ("die Kinder (p)", "dat"): "Kindern",
+        ("das Glas Wasser, Gläser Wasser", "dat.pl"): "Gläsern Wasser",
+        ("das Auto, Autos", "gen"): "Autos",
+    },
+}
+
+# Lemma and form, then masculine, feminine, and in German neuter and plural, in others both plurals; English
+# has singular and plural. French "à le" contracts when the sentence is spelled, unless it is "à l'".
+DETERMINERS: dict[Language, dict[str, str]] = {
+    "eng": {"this": "this this these these", "a": "a|a||"},
+    "spa": {"el": "el la los las", "un": "un|una||", "del": "del|de la|de los|de las", "mi": "mi mi mis mis"},
+    "fra": {
+        "le": "le la les les",
+        "au": "à le|à la|à les|à les",
+        "ce": "ce cette ces ces",
+        "mon": "mon ma mes mes",
+    },
+    "deu": {
+        "der:nom": "der die das die",
+        "der:acc": "den die das die",
+        "der:dat": "dem der dem den",
+        "ein:acc": "einen|eine|ein|",
+        "kein:acc": "keinen keine kein keine",
+        "mein:dat": "meinem meiner meinem meinen",
+        "ihr:acc": "Ihren Ihre Ihr Ihre",
+        "zum": "zum|zur|zum|zu den",
+        "ins": "in den|in die|ins|in die",
+    },
+}
+
+SPELLINGS: dict[Language, dict[str, str]] = {
+    "eng": {
+        "is there a airport?": "Is there an airport?",
+        "a hour and a university": "An hour and a university",
+        "hello , Mr. Miller . how are you ?": "Hello, Mr. Miller. How are you?",
+    },
+    "spa": {
+        "voy a el hotel de el centro": "Voy al hotel del centro",
+        "¿ está él?": "¿Está él?",
+        "vengo de él y a él": "Vengo de él y a él",
+        "padres y hijos y hielo": "Padres e hijos y hielo",
+        "siete o ocho": "Siete u ocho",
+    },
+    "fra": {
+        "je ai le ami de le hôtel": "J'ai l'ami de l'hôtel",
+        "est-ce que il ne a pas de eau?": "Est-ce qu'il n'a pas d'eau?",
+        "le hamburger à le huit": "Le hamburger au huit",
+        "je vais à les halles de le marché": "Je vais aux halles du marché",
+        "ce hôtel et ma amie et ce train": "Cet hôtel et mon amie et ce train",
+        "le nouveau ami est beau et vieux": "Le nouvel ami est beau et vieux",
+        "la banque est là à une heure": "La banque est là à une heure",
+        "donnez-le à Anne si il vient": "Donnez-le à Anne s'il vient",
+    },
+    "deu": {"um zwei  uhr .": "Um zwei uhr."},
+}
