@@ -165,6 +165,13 @@ class TextTrainer:
         print(line, flush=True)
 
     def _checkpoint(self, *, quick: bool) -> None:
+        self.save()
+        sets = corpus.held_out_sets(self.work, quick=quick)
+        self._log(score(self.stage.model, self.stage.tokenizer, sets, every_direction=not quick))
+        self.stage.train()
+
+    def save(self) -> None:
+        """Writes the weights, and the checkpoint from which `create` resumes."""
         save_file(stage_weights(self.stage.model), self.work / "text.part")
         (self.work / "text.part").replace(self.work / WEIGHTS_FILE_NAME)
         state: dict[str, Any] = {
@@ -175,9 +182,6 @@ class TextTrainer:
         path = self.work / f"{self.schedule.name}_checkpoint.pt"
         torch.save(state, path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
-        sets = corpus.held_out_sets(self.work, quick=quick)
-        self._log(score(self.stage.model, self.stage.tokenizer, sets, every_direction=not quick))
-        self.stage.train()
 
     def _resume(self) -> None:
         path = self.work / f"{self.schedule.name}_checkpoint.pt"

@@ -1,0 +1,130 @@
+"""The text stage: its schedule, a step that learns, greedy decoding, and resuming with another budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.text_work import examples, make_tokenizer
+from training.starter import evaluate_text, shards
+from training.starter.batching import Example, stack_features
+from training.starter.grammar import LANGUAGES
+from training.starter.model_config import MAX_NEW_TOKENS
+from training.starter.schedule import Schedule
+from training.starter.speech_forward import decode, encode_speech
+from training.starter.tokenizer import EOS_ID
+from training.starter.train_text import TextTrainer
+from training.starter.workers import Worker
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    make_tokenizer(folder / "tokenizer")
+    for name in ("easy_shards", "shards"):
+        shards.write(folder / name / "0000.npz", examples([60, 45, 90, 50]))
+    return folder
+
+
+def test_the_schedule_follows_the_share_of_the_budget() -> None:
+    schedule = Schedule(1000.0)
+    assert schedule.is_easy(100.0)
+    assert not schedule.is_easy(200.0)
+    lengths = [schedule.longest_frames(spent_s) for spent_s in range(0, 1001, 50)]
+    assert lengths == sorted(lengths)
+    assert lengths[0] == 250
+    assert lengths[-1] > 15 * 50
+    rates = [schedule.learning_rate(5000, spent_s) for spent_s in range(0, 1001, 50)]
+    assert rates == sorted(rates, reverse=True)
+    assert schedule.learning_rate(0, 0.0) < 0.01 * rates[0]
+    assert schedule.ctc_weight(0.0) > schedule.ctc_weight(300.0) > schedule.ctc_weight(900.0)
+    # a budget twice as large goes on at half the share
+    assert Schedule(2000.0).learning_rate(5000, 1000.0) == schedule.learning_rate(5000, 500.0)
+
+
+def test_refining_has_every_length_from_the_start() -> None:
+    schedule = Schedule(1000.0, refines=True)
+    assert not schedule.is_easy(0.0)
+    assert schedule.longest_frames(0.0) == Schedule(1000.0).longest_frames(1000.0)
+    assert schedule.learning_rate(5000, 0.0) < Schedule(1000.0).learning_rate(5000, 0.0)
+
+
+def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
+    batch = examples([60, 45, 90, 50])
+    trainer = TextTrainer.create(work, Schedule(600.0), Worker())
+    trainer.stage.train()
+    trainer.progress.step = 300  # past the warm-up
+    first = trainer.step(batch, 1.0)
+    for second in range(2, 13):
+        last = trainer.step(batch, float(second))
+    assert all(float(last[name]) < 0.9 * float(first[name]) for name in ("speech", "text", "ctc"))
+    trainer.save()
+    resumed = TextTrainer.create(work, Schedule(1200.0), Worker())
+    assert (resumed.progress.step, resumed.progress.elapsed_s) == (312, 12.0)
+    before, after = trainer.stage.state_dict(), resumed.stage.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    moments = [next(iter(each.optimizer.state.values()))["exp_avg"] for each in (trainer, resumed)]
+    assert torch.equal(*moments)
+    assert resumed.step(batch, 13.0)["learning_rate"] > trainer.step(batch, 13.0)["learning_rate"]
+
+
+def test_refining_trains_the_speech_encoder_alone(work: Path) -> None:
+    trainer = TextTrainer.create(work, Schedule(600.0, refines=True), Worker())
+    before = {name: value.clone() for name, value in trainer.stage.model.named_parameters()}
+    trainer.step(examples([60, 45, 90, 50]), 1.0)
+    changed = {name.split(".")[0] for name, value in trainer.stage.model.named_parameters()
+               if not torch.equal(value, before[name])}  # fmt: skip
+    assert changed == {"speech_encoder"}
+
+
+def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Path) -> None:
+    stage = TextTrainer.create(work, Schedule(600.0), Worker()).stage
+    torch.manual_seed(5)
+    stage.eval()
+    for parameter in stage.model.text_decoder.layers.parameters():
+        torch.nn.init.normal_(parameter)  # fresh weights say one token over and over
+    stage.model.shared.weight.data *= 0.2
+    batch = examples([60, 45, 90, 50])
+    language_ids = [stage.tokenizer.language_id(language) for language in LANGUAGES]
+    with torch.inference_mode():
+        encoded = encode_speech(stage.model, *stack_features(batch))
+        rows = evaluate_text.greedy_decode(stage.model, encoded.states, encoded.mask, language_ids)
+        width = max(map(len, rows))
+        inputs = torch.zeros(len(rows), width + 2, dtype=torch.long)
+        for row, (language_id, tokens) in enumerate(zip(language_ids, rows, strict=True)):
+            inputs[row, : len(tokens) + 2] = torch.tensor([EOS_ID, language_id, *tokens])
+        best = decode(stage.model, inputs, encoded.states, encoded.mask).argmax(-1)
+    assert min(len(set(tokens)) for tokens in rows) > 3
+    for row, tokens in enumerate(rows):
+        expected = [*tokens, EOS_ID][:MAX_NEW_TOKENS]
+        assert best[row, 1 : len(expected) + 1].tolist() == expected
+
+
+def test_scores_count_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A translator that is right in Spanish alone, and that hears something in music once."""
+    batch = examples([50] * 9)
+    spoken, music = batch[:8], [Example("eng", batch[-1].texts, np.zeros((9, 160), np.float16))] * 2
+
+    def translate(
+        _model: object, _tokenizer: object, given: list[Example], targets: list[list[str]]
+    ) -> object:
+        if given is music:
+            return [["", "", "", ""], ["", "la", "", ""]]
+        return [
+            [example.texts[each] if each in ("spa", example.language) else "no" for each in wanted]  # type: ignore[index]
+            for example, wanted in zip(given, targets, strict=True)
+        ]
+
+    monkeypatch.setattr(evaluate_text, "translate_speech", translate)
+    figures = evaluate_text.score(
+        None, None, {"one": spoken, "music": music}, every_direction=True  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert figures["one_wer"] == 0.0
+    assert figures["one_eng_spa_bleu"] == pytest.approx(100.0)
+    assert figures["one_eng_deu_bleu"] < 1.0
+    assert figures["one_exact_rate"] == pytest.approx(6 / 24)
+    assert figures["one_bleu"] == pytest.approx(3 * 100 / 12, abs=1.0)
+    assert figures["music_empty_rate"] == pytest.approx(7 / 8)
