@@ -97,7 +97,7 @@ def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Pat
         for row, (language_id, tokens) in enumerate(zip(language_ids, rows, strict=True)):
             inputs[row, : len(tokens) + 2] = torch.tensor([EOS_ID, language_id, *tokens])
         best = decode(stage.model, inputs, encoded.states, encoded.mask).argmax(-1)
-    assert min(len(set(tokens)) for tokens in rows) > 3
+    assert len({token for tokens in rows for token in tokens}) > 8
     for row, tokens in enumerate(rows):
         expected = [*tokens, EOS_ID][:MAX_NEW_TOKENS]
         assert best[row, 1 : len(expected) + 1].tolist() == expected
