@@ -24,8 +24,8 @@ class GrammarError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Features:
     """What determiners, adjectives and verbs agree with. The verb's number can differ from the meaning's:
-    polite French "vous" takes a plural verb and a singular adjective. `stressed_a`: feminine, with the masculine
-    article in Spanish ("el agua")."""
+    polite French "vous" takes a plural verb and a singular adjective. `stressed_a`: feminine, with the
+    masculine article in Spanish ("el agua")."""
 
     person: str = "3s"
     gender: Gender = "m"
