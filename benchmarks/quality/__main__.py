@@ -23,6 +23,7 @@ from benchmarks.quality.clip import save_clips
 from benchmarks.quality.figures import Figures, save, total
 from benchmarks.quality.report import RESULTS, ROOT, write_pages
 from benchmarks.quality.sets import SPEECHLESS_KINDS, speechless_clips, spoken_clips
+from benchmarks.quality.size import measure_size
 from benchmarks.quality.vocoder import measure_vocoder
 from training.starter.grammar import LANGUAGES
 from training.starter.synth import is_available, missing_synthesizers
@@ -43,7 +44,7 @@ def measure(model: Path, count: int, workers: int, console: Console) -> Figures:
             done[names[future]] = future.result()
             seconds = time.monotonic() - started_s
             console.print(f"{seconds:5.0f} s  {len(done)}/{len(todo)}  {names[future]}", style="dim")
-    return total(done[job.name] for job in todo) + measure_vocoder(model)
+    return total(done[job.name] for job in todo) + measure_size(model) + measure_vocoder(model)
 
 
 def show(rows: list[Bar], console: Console) -> None:

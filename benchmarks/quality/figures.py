@@ -85,6 +85,19 @@ class VocoderFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeFigures:
+    """How large checkpoint and domain are: parameters, bytes of the weights' file, sentence patterns and how
+    many of them are held out, and the word forms that a language's training sentences have.
+    """
+
+    parameters: int
+    weight_bytes: int
+    templates: int
+    held_out_templates: int
+    word_forms: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Everything; a part of the measurement fills a part of it, and ``+`` puts parts together."""
 
@@ -96,6 +109,7 @@ class Figures:
     recognizer: tuple[RecognizerFigures, ...] = ()
     identity: tuple[IdentityFigures, ...] = ()
     vocoder: tuple[VocoderFigures, ...] = ()
+    size: tuple[SizeFigures, ...] = ()
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -124,6 +138,7 @@ def load(path: Path) -> Figures:
         recognizer=tuple(RecognizerFigures(**row) for row in content["recognizer"]),
         identity=tuple(IdentityFigures(**row) for row in content["identity"]),
         vocoder=tuple(VocoderFigures(**row) for row in content["vocoder"]),
+        size=tuple(SizeFigures(**row) for row in content["size"]),
     )
 
 

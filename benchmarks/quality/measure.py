@@ -83,8 +83,12 @@ async def speak_all(
 async def measure_round_trip(
     service: Service, texts: Sequence[str], source: str, language: str, speaker_id: int
 ) -> Figures:
-    """The service's own speech in ``language``, of translated ``texts``, transcribed by itself."""
+    """The service's own speech in ``language``, of translated ``texts``, transcribed by itself; no figure
+    where nothing was spoken.
+    """
     spoken = await speak_all(service, texts, source, language, speaker_id)
+    if not spoken:
+        return Figures()
     settings = settings_for(language, (), transcript=True)
     again = await translate_all(service, [(in_a_quiet_room(samples), settings) for _, samples in spoken])
     wer = word_error_rate([text for text, _ in spoken], [each.transcript for each in again])

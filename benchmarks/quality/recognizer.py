@@ -62,7 +62,11 @@ def compare_with_synthesizer(
     spoken: Sequence[tuple[str, Samples]],
     originals: Sequence[Samples],
 ) -> Figures:
-    """The service's speech beside the synthesizer's of the same texts, ``originals``, in the same room."""
+    """The service's speech beside the synthesizer's of the same texts, ``originals``, in the same room; no
+    figure where there is none.
+    """
+    if not spoken:
+        return Figures()
     texts = [text for text, _ in spoken]
     ours, theirs = (
         word_error_rate(texts, [recognizer.transcribe(in_a_quiet_room(each)) for each in speech])

@@ -37,6 +37,7 @@ _SPEECHLESS = {"silence": "silence", "noise": "noise", "music": "music", "foreig
 def blocks(figures: Figures) -> dict[str, str]:
     """Every block by its name, as Markdown."""
     return {
+        "size": _size(figures),
         "bars": bar_table(bars(figures)),
         "directions": _directions(figures),
         "sets": _sets(figures),
@@ -77,6 +78,17 @@ def bar_table(rows: Iterable[Bar]) -> str:
         for bar in rows
     ]
     return _table(("what", "bar", "measured", "met"), lines)
+
+
+def _size(figures: Figures) -> str:
+    """A sentence; none where it was not measured."""
+    return "".join(
+        f"It has {size.parameters / 1e6:.1f} million parameters, {size.weight_bytes / 1e6:.1f} MB in "
+        f"float16, and knows {size.templates - size.held_out_templates} sentence patterns, beside "
+        f"{size.held_out_templates} that are held out, with "
+        f"{', '.join(f'{count} {language}' for language, count in size.word_forms.items())} word forms.\n"
+        for size in figures.size
+    )
 
 
 def _directions(figures: Figures) -> str:

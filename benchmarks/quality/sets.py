@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import get_args
 
 import numpy as np
@@ -66,12 +67,18 @@ SPOKEN_SETS: Mapping[str, SpokenSet] = {
 """Every clip has silence around it. ``mixed``: rooms, noise down to 5 dB, telephones, microphones, gain."""
 
 
+@cache
+def grammar() -> Grammar:
+    """Loading takes longer than drawing hundreds of sentences."""
+    return Grammar.load()
+
+
 def spoken_clips(name: str, language: Language, count: int) -> list[Clip]:
     """The first ``count`` clips of a set in a language; a clip depends on its number alone.
 
     Raises SynthesisError when a synthesizer is missing or fails again and again.
     """
-    source = TextSource(Grammar.load(), SPOKEN_SETS[name].part)
+    source = TextSource(grammar(), SPOKEN_SETS[name].part)
     return [_spoken_clip(source, name, language, index) for index in range(count)]
 
 
@@ -95,14 +102,14 @@ def written_texts(language: Language, count: int, part: Part = "combination") ->
     """Sentences in every language, to be translated from ``language`` as text; drawn apart from those of
     ``spoken_clips``.
     """
-    source = TextSource(Grammar.load(), part)
+    source = TextSource(grammar(), part)
     rng = np.random.default_rng([_SEED, 1_000, LANGUAGES.index(language)])
     return [_by_code(source.draw(rng, 1)) for _ in range(count)]
 
 
 def training_sentences(language: Language, count: int) -> list[str]:
     """What the domain's language looks like, held-out sentences left out."""
-    source = TextSource(Grammar.load(), "train")
+    source = TextSource(grammar(), "train")
     rng = np.random.default_rng([_SEED, 2_000, LANGUAGES.index(language)])
     return [source.draw(rng, 1).text(language) for _ in range(count)]
 

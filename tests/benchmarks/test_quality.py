@@ -1,0 +1,181 @@
+"""The report of ``make quality``: bars, what is kept, and the pages that show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality.bars import Bar, bars
+from benchmarks.quality.figures import (
+    EmptyFigures,
+    Figures,
+    IdentityFigures,
+    RecognizerFigures,
+    RoundTripFigures,
+    SizeFigures,
+    TranscriptFigures,
+    TranslationFigures,
+    VocoderFigures,
+    load,
+    save,
+    total,
+)
+from benchmarks.quality.report import PAGES, RESULTS, blocks, fill
+from benchmarks.quality.scores import TextScores, text_scores, word_error_rate
+
+LANGUAGES = ("eng", "spa", "fra", "deu")
+DIRECTIONS = [(source, target) for source in LANGUAGES for target in LANGUAGES if source != target]
+SETS = ("one", "template", "several", "several, cut", "noise10", "telephone", "mixed", "synthesizer")
+
+
+def translations(
+    names: tuple[str, ...], bleu: float = 99.0, exact: float = 90.0
+) -> tuple[TranslationFigures, ...]:
+    scores = TextScores(bleu, bleu, exact, 300)
+    return tuple(
+        TranslationFigures(name, source, target, scores)
+        for name in names
+        for source, target in DIRECTIONS
+        if name != "synthesizer" or source == "eng"
+    )
+
+
+def good() -> Figures:
+    """Figures that meet every bar."""
+    kinds = ("silence", "noise", "music", "foreign")
+    return Figures(
+        speech=translations(SETS),
+        text=translations(("one", "template")),
+        transcripts=tuple(
+            TranscriptFigures(name, language, 1.0, 300)
+            for name in SETS
+            for language in LANGUAGES
+            if name != "synthesizer" or language == "eng"
+        ),
+        round_trips=tuple(
+            RoundTripFigures(language, speaker, 1.0, 100) for language in LANGUAGES for speaker in (0, 1)
+        ),
+        empty=tuple(EmptyFigures(f"{kind}{cut}", 100.0, 900) for kind in kinds for cut in ("", ", cut")),
+        recognizer=(RecognizerFigures(0, 21.5, 20.0, 90), RecognizerFigures(1, 90.0, 70.0, 90)),
+        identity=tuple(IdentityFigures(language, 100.0, 40) for language in LANGUAGES),
+        vocoder=(VocoderFigures(30.0),),
+        size=(SizeFigures(14_000_000, 28_000_000, 300, 20, dict.fromkeys(LANGUAGES, 600)),),
+    )
+
+
+def missed(figures: Figures) -> list[str]:
+    return [bar.name for bar in bars(figures) if not bar.is_met]
+
+
+def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
+    assert missed(good()) == []
+    assert len(missed(Figures())) == len(bars(Figures()))
+
+
+@pytest.mark.parametrize(
+    ("field", "index", "changes", "name"),
+    [
+        ("transcripts", 2, {"wer": 3.1}, "transcripts, WER, each language"),
+        ("round_trips", 5, {"wer": 5.1}, "round trip of the speech, WER, each voice"),
+        ("recognizer", 0, {"wer": 22.1}, "PocketSphinx, WER beyond the original's"),
+        ("empty", 0, {"empty": 98.9}, "empty on silence"),
+        ("empty", 2, {"empty": 94.9}, "empty on noise"),
+        ("empty", 6, {"empty": 79.9}, "empty on other languages"),
+        ("identity", 3, {"identical": 99.0}, "identical to transformers' generate"),
+        ("vocoder", 0, {"times_real_time": 24.9}, "vocoder on one core, times real time"),
+    ],
+)
+def test_one_bad_row_misses_its_bar_alone(
+    field: str, index: int, changes: dict[str, float], name: str
+) -> None:
+    figures = good()
+    rows = list(getattr(figures, field))
+    rows[index] = replace(rows[index], **changes)
+    assert missed(replace(figures, **{field: tuple(rows)})) == [name]
+
+
+@pytest.mark.parametrize(
+    ("set_name", "bleu", "name"),
+    [
+        ("one", 89.9, "one sentence, BLEU, each direction"),
+        ("several", 87.9, "two to four sentences, BLEU, each direction"),
+        ("noise10", 84.9, "noise at 10 dB, BLEU, each direction"),
+        ("telephone", 84.9, "telephone, BLEU, each direction"),
+    ],
+)
+def test_one_bad_direction_misses_the_bar_of_its_set(set_name: str, bleu: float, name: str) -> None:
+    figures = good()
+    worse = translations((set_name,), bleu)[7]
+    rows = tuple(
+        worse if (row.set_name, row.direction) == (set_name, worse.direction) else row
+        for row in figures.speech
+    )
+    assert missed(replace(figures, speech=rows)) == [name]
+
+
+def test_the_mean_of_the_directions_and_the_unseen_synthesizers_have_bars_of_their_own() -> None:
+    others = tuple(row for row in good().speech if row.set_name not in ("one", "synthesizer"))
+    dull = translations(("one",), bleu=94.0) + translations(("synthesizer",), exact=69.0)
+    assert missed(replace(good(), speech=others + dull)) == [
+        "one sentence, BLEU, mean of directions",
+        "unseen English synthesizers, exact",
+    ]
+
+
+def test_text_to_text_is_held_to_its_bar() -> None:
+    assert missed(replace(good(), text=translations(("one", "template"), bleu=96.9))) == [
+        "text to text, BLEU, each direction"
+    ]
+
+
+def test_parts_add_up_and_are_kept(tmp_path: Path) -> None:
+    whole = good()
+    assert total([Figures(speech=whole.speech), replace(whole, speech=())]) == whole
+    save(whole, tmp_path / "quality.json")
+    assert load(tmp_path / "quality.json") == whole
+
+
+def test_what_is_kept_is_rounded_but_not_across_a_bar(tmp_path: Path) -> None:
+    save(Figures(vocoder=(VocoderFigures(24.9449),)), tmp_path / "quality.json")
+    (row,) = load(tmp_path / "quality.json").vocoder
+    assert row.times_real_time == 24.94
+    assert not Bar("", row.times_real_time, 25.0).is_met
+
+
+def test_blocks_are_filled_again_and_again_and_what_is_around_them_stays() -> None:
+    end = "<!-- quality end -->\n"
+    page = f"head\n<!-- quality:bars -->\n{end}tail\n<!-- quality:empty -->\n{end}"
+    content = blocks(good())
+    once = fill(page, content)
+    assert fill(once, content) == once
+    assert once.startswith("head\n<!-- quality:bars -->\n| what | bar |")
+    assert "<!-- quality end -->\ntail\n" in once
+    assert "| silence | 900 | 100.0 | 100.0 |\n" in once
+    with pytest.raises(KeyError):
+        fill("<!-- quality:nonsense -->\n<!-- quality end -->", content)
+    with pytest.raises(ValueError, match="no block"):
+        fill("a page", content)
+
+
+def test_every_direction_and_voice_has_its_row() -> None:
+    content = blocks(good())
+    assert content["directions"].count("\n") == 2 + len(DIRECTIONS)
+    assert "| deu to fra | 99.0 | 99.0 | 90.0 | 99.0 | 99.0 | 99.0 | 99.0 |\n" in content["directions"]
+    assert "| eng | 0 | 1.0 | 21.5 | 20.0 |\n" in content["voices"]
+    assert "| fra | 1 | 1.0 |  |  |\n" in content["voices"]
+    assert "| transcripts, WER % | eng | spa | fra | deu |\n" in content["transcripts"]
+    assert "14.0 million parameters, 28.0 MB" in content["size"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_the_pages_show_what_was_measured(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert fill(text, blocks(load(RESULTS))) == text, "run `python -m benchmarks.quality.report`"
+
+
+def test_errors_are_counted_over_all_words_without_case_and_punctuation() -> None:
+    assert word_error_rate(["Où est la gare?", "Ja."], ["où est la gare", "Nein."]) == pytest.approx(20.0)
+    scores = text_scores(["Wo ist der Bahnhof?", "Ja, gern."], ["Wo ist der Bahnhof?", "ja, gern."])
+    assert (scores.exact, scores.count) == (50.0, 2)
