@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,35 +17,50 @@ from translate_svc.types import SampleRange, SpeechChunk, TextDelta
 SOURCE = SampleRange(0, 1)
 
 
-def _clips() -> dict[str, dict[str, str]]:
+def _clips() -> dict[str, Any]:
     listing = json.loads((ROOT / "tests" / "data" / "clips.json").read_text(encoding="utf-8"))
     return {clip["file"]: clip for clip in listing["clips"]}
 
 
 @pytest.mark.realtime
-async def test_the_demo_speaks_both_ways_and_is_content_only_with_the_right_words(tmp_path: Path) -> None:
+async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_right_words(
+    tmp_path: Path,
+) -> None:
     code, output, error = await run("demo", "--model", STARTER, "--output", str(tmp_path))
     assert "Traceback" not in error
-    wanted = _clips()
-    content = []
-    for stem, file in (("demo_out", "demo_eng.flac"), ("demo_out_back", "demo_spa.flac")):
-        clip = wanted[file]
-        events = json.loads((tmp_path / f"{stem}.json").read_text(encoding="utf-8"))
-        assert "opened" in events[0]
-        assert events[-1]["closed"]["complete"] is True
-        said = [each["translation"] for each in events if "translation" in each]
-        numbers = sorted({int(each["utteranceId"]) for each in said})
-        texts = ["".join(each["delta"] for each in said if each["utteranceId"] == str(n)) for n in numbers]
-        content.append(" ".join(texts) == clip["translation"])
-        samples, _ = read_audio(tmp_path / f"{stem}.wav")
-        assert np.abs(samples).max(initial=0.0) > 0.01, "there is something to hear"
+    clip = _clips()["demo_eng.flac"]
+    events = json.loads((tmp_path / "demo_out.json").read_text(encoding="utf-8"))
+    assert "opened" in events[0]
+    assert events[-1]["closed"]["complete"] is True
+    said = [each["translation"] for each in events if "translation" in each]
+    for language in ("spa", "fra", "deu"):
+        deltas = [each for each in said if each["language"] == language]
+        numbers = sorted({int(each["utteranceId"]) for each in deltas})
+        texts = ["".join(each["delta"] for each in deltas if each["utteranceId"] == str(n)) for n in numbers]
+        assert " ".join(texts) == clip["texts"][language]
         for text in texts:
             assert text in output, "what was said is shown, though there is no terminal"
-    assert code == (0 if all(content) else 1)
+        samples, _ = read_audio(tmp_path / f"demo_out.{language}.wav")
+        assert np.abs(samples).max(initial=0.0) > 0.01, "there is something to hear"
+    assert code == 0
     assert "\x1b" not in output, "no escapes where there is no terminal"
-    assert "speech started at" in output
-    assert "after the last word" in output
-    assert all(content)
+    for told in ("speech started at", "after the last word", "English", "German", "demo_out.fra.wav"):
+        assert told in output
+
+
+async def test_the_demo_says_what_it_did_not_expect(tmp_path: Path) -> None:
+    """With a listing whose French reference is another sentence, and spoken in another language."""
+    listing = json.loads((ROOT / "tests" / "data" / "clips.json").read_text(encoding="utf-8"))
+    (entry,) = (clip for clip in listing["clips"] if clip["file"] == "demo_deu.flac")
+    entry["texts"]["fra"] = "Rien de tel."
+    (tmp_path / "clips.json").write_text(json.dumps({"clips": [entry]}), encoding="utf-8")
+    (tmp_path / "demo_deu.flac").write_bytes((ROOT / "tests" / "data" / "demo_deu.flac").read_bytes())
+    arguments = ("--from", "German", "--clips", str(tmp_path), "--output", str(tmp_path))
+    code, output, error = await run("demo", "--model", STARTER, *arguments)
+    assert (code, "Traceback" in error) == (1, False)
+    assert "fra is not the expected text: Rien de tel." in output
+    assert "spa is not" not in output
+    assert (tmp_path / "demo_out.eng.wav").stat().st_size > 10_000
 
 
 def test_a_recording_keeps_texts_apart_by_utterance_and_events_with_their_times(tmp_path: Path) -> None:

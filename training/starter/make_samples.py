@@ -19,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from training.starter import noise
-from training.starter.grammar import Grammar, Language, Sampler, Sentence
+from training.starter.grammar import LANGUAGES, Grammar, Language, Sampler, Sentence
 from training.starter.synth import SAMPLE_RATE, Word, synthesize
 from training.starter.voices import Voice, is_held_out
 
@@ -97,7 +97,13 @@ def render(clip: Clip, sampler: Sampler) -> tuple[NDArray[np.float32], dict[str,
     if clip.direction is None:
         count = int(clip.seconds * SAMPLE_RATE)
         samples = _noise(clip.noise_kind, count, clip.noise_dbfs, rng) if clip.noise_kind else np.zeros(count)
-        entry |= {"voice": None, "transcript": "", "translation": "", "sentences": []}
+        entry |= {
+            "voice": None,
+            "transcript": "",
+            "translation": "",
+            "texts": dict.fromkeys(LANGUAGES, ""),
+            "sentences": [],
+        }
         return _with_floor(samples, rng), entry
     language, target = clip.direction
     voice = Voice(language, clip.voice_name, clip.rate_wpm)
@@ -107,6 +113,7 @@ def render(clip: Clip, sampler: Sampler) -> tuple[NDArray[np.float32], dict[str,
     samples, sentences = _speak([sentence.text[language] for sentence in chosen], voice, clip.pause_s)
     for spoken, sentence in zip(sentences, chosen, strict=True):
         spoken["translation"] = sentence.text[target]
+    texts = {each: " ".join(sentence.text[each] for sentence in chosen) for each in LANGUAGES}
     if clip.noise_kind:
         level_dbfs = 10 * np.log10(np.mean(samples[np.abs(samples) > 1e-3] ** 2)) - clip.snr_db
         samples = samples + _noise(clip.noise_kind, len(samples), float(level_dbfs), rng)
@@ -115,8 +122,9 @@ def render(clip: Clip, sampler: Sampler) -> tuple[NDArray[np.float32], dict[str,
         "source_language": language,
         "target_language": target,
         "voice": clip.voice_name,
-        "transcript": " ".join(sentence.text[language] for sentence in chosen),
-        "translation": " ".join(sentence.text[target] for sentence in chosen),
+        "transcript": texts[language],
+        "translation": texts[target],
+        "texts": texts,
         "sentences": sentences,
     }
     return _with_floor(samples, rng), entry

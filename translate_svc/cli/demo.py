@@ -1,52 +1,49 @@
-"""``translate-svc demo``: a server, a speaker and a listener, live, in both directions."""
+"""``translate-svc demo``: a server, a speaker and listeners in every other language, live."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
+from translate_svc import languages
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.backend import Translator
+from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
-from translate_svc.cli.output_file import output_file
+from translate_svc.cli.language_argument import match_language
+from translate_svc.cli.output_file import path_for
 from translate_svc.cli.recording import Recording
 from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.server_process import server_process
-from translate_svc.cli.speech_track import SpeechTrack
+from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.text_view import TextView
 from translate_svc.client import pace
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import (
-    Inspect,
-    Samples,
-    SpeechChunk,
-    StreamSettings,
-    TargetSettings,
-    UtteranceDone,
-)
+from translate_svc.types import Inspect, Samples, StreamSettings, TargetSettings, UtteranceDone
 
-_CLIPS = ("demo_eng.flac", "demo_spa.flac")
-_OUTPUTS = ("demo_out", "demo_out_back")
+_OUTPUT = "demo_out"
 _EXIT_UNEXPECTED = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Clip:
-    """A recording with its references and the places where its sentences end, in milliseconds."""
+    """A recording, what it says in every language, and where its sentences end, in milliseconds."""
 
     name: str
     samples: Samples
     rate_hz: int
     source: str
-    target: str
-    translation: str
+    texts: Mapping[str, str]
     sentence_ends_ms: tuple[int, ...]
 
     @classmethod
@@ -64,10 +61,13 @@ class _Clip:
             name,
             *read_audio(folder / name),
             entry["source_language"],
-            entry["target_language"],
-            entry["translation"],
+            entry["texts"],
             tuple(sentence["end_ms"] for sentence in entry["sentences"]),
         )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(language for language in self.texts if language != self.source)
 
     def last_word_end_ms(self, done: UtteranceDone) -> float:
         """Where the last sentence inside an utterance ends; the utterance's own end if none does."""
@@ -79,66 +79,95 @@ class _Clip:
 
 
 def demo(
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="LANGUAGE",
+            help="Who speaks: eng, spa, fra or deu.",
+            autocompletion=complete_language,
+        ),
+    ] = "eng",
     model: Annotated[str, typer.Option(help="Model directory.")] = "model_cache/starter",
     clips: Annotated[Path, typer.Option(help="Folder of the clips and their clips.json.")] = Path(
         "tests/data"
     ),
-    output: Annotated[Path, typer.Option(help="Folder for demo_out.wav and demo_out.json.")] = Path(),
+    output: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path(),
 ) -> None:
-    """Start a server, speak to it in real time, show what comes back as it comes; both directions.
+    """Start a server, speak to it in real time, hear it in every other language, all from one encoding.
 
-    Writes demo_out.wav and demo_out.json, then demo_out_back.wav and demo_out_back.json. Exits with 0 only if
-    both translations are the expected ones.
+    Writes the speech as demo_out.LANGUAGE.wav and every event as demo_out.json. Exits with 0 only if
+    transcript and translations are the expected ones.
     """
     console = Console(highlight=False)
-    both = [_Clip.read(clips, name) for name in _CLIPS]
-    if not asyncio.run(_run(console, model, both, output)):
+    language = match_language(from_, languages.packaged(), "--from").code
+    clip = _Clip.read(clips, f"demo_{language}.flac")
+    if not asyncio.run(_run(console, model, clip, output)):
         sys.exit(_EXIT_UNEXPECTED)
 
 
-async def _run(console: Console, model: str, clips: list[_Clip], output: Path) -> bool:
+async def _run(console: Console, model: str, clip: _Clip, output: Path) -> bool:
     console.print(f"Starting a server with {model} ...")
-    as_expected = True
+    wav, events = output / f"{_OUTPUT}.wav", output / f"{_OUTPUT}.json"
     async with server_process(["--model", model]) as address, RemoteBackend(address).open() as translator:
-        console.print(f"Listening on {address}.")
-        for clip, stem in zip(clips, _OUTPUTS, strict=True):
-            wav, events = output / f"{stem}.wav", output / f"{stem}.json"
-            console.print(f"\n[bold]{clip.name}: {clip.source} -> {clip.target}[/bold], in real time")
-            with TextView(console) as view, output_file(wav) as part:
-                recording = await _play(translator, clip, view, part)
-            recording.save(events)
-            console.print(f"Wrote {wav} and {events}.")
-            as_expected &= _verdict(console, clip, recording)
-    return as_expected
+        console.print(f"Listening on {address}.\n")
+        console.print(f"[bold]{clip.name}: {clip.source} -> {', '.join(clip.targets)}[/bold], in real time")
+        with ExitStack() as files:
+            speech = SpeechSink(files, wav, clip.targets, clip.rate_hz)
+            with TextView(console, show_growth=False) as view:
+                recording = await _play(translator, clip, view, speech)
+    recording.save(events)
+    _show(console, clip, recording, wav)
+    console.print(f"\nEvery event is in {events}.")
+    return _verdict(console, clip, recording)
 
 
-async def _play(translator: Translator, clip: _Clip, view: TextView, wav: Path) -> Recording:
+async def _play(translator: Translator, clip: _Clip, view: TextView, speech: SpeechSink) -> Recording:
     loop = asyncio.get_running_loop()
     settings = StreamSettings(
-        targets=(TargetSettings(clip.target),), source_language=clip.source, include=frozenset(Inspect)
+        targets=tuple(TargetSettings(target) for target in clip.targets),
+        source_language=clip.source,
+        include=frozenset(Inspect),
     )
     recording = Recording()
     shown = EventView(view, clip.rate_hz, clip.last_word_end_ms, "the last word")
     async with translator.stream(settings, clip.rate_hz) as stream:
         began_s = loop.time()
         stream.feed(pace(clip.samples, clip.rate_hz))
-        track = SpeechTrack(wav, clip.rate_hz)
         async for event in stream:
             at_ms = (loop.time() - began_s) * 1000
             recording.add(event, at_ms)
             shown.take(event, at_ms)
-            if isinstance(event, SpeechChunk):
-                track.add(event)
-        track.finish(len(clip.samples))
+            speech.take(event)
+        speech.finish(len(clip.samples))
     return recording
 
 
+def _show(console: Console, clip: _Clip, recording: Recording, wav: Path) -> None:
+    """What was said, in every language, and where its speech was written."""
+    console.print()
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for language, text in _heard(clip, recording).items():
+        named = languages.packaged().find(language)
+        name = language if named is None else named.name
+        written = clip.name if language == clip.source else str(path_for(wav, language, several=True))
+        style = "cyan" if language == clip.source else "bold green"
+        table.add_row(f"  {name}", f"[{style}]{text}[/{style}]", f"[dim]{written}[/dim]")
+    console.print(table)
+
+
+def _heard(clip: _Clip, recording: Recording) -> dict[str, str]:
+    """The transcript first, then the translations."""
+    return {
+        language: recording.full_text(language, transcript=language == clip.source)
+        for language in (clip.source, *clip.targets)
+    }
+
+
 def _verdict(console: Console, clip: _Clip, recording: Recording) -> bool:
-    translation = recording.full_text(clip.target, transcript=False)
-    if translation == clip.translation:
-        console.print("[bold green]The translation is the expected one.[/bold green]")
-        return True
-    console.print(
-        "[bold red]The translation is not the expected one.[/bold red]", f"Expected: {clip.translation}"
-    )
-    return False
+    wrong = [language for language, text in _heard(clip, recording).items() if text != clip.texts[language]]
+    if not wrong:
+        console.print("[bold green]The texts are the expected ones.[/bold green]")
+    for language in wrong:
+        console.print(f"[bold red]{language} is not the expected text:[/bold red]", clip.texts[language])
+    return not wrong
