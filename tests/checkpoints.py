@@ -47,7 +47,7 @@ _TEXTS = (
     "where is the river? it is near the station 😀",
     "gracias",
 )
-_STARTER_CLIPS = ("eng_1", "spa_1", "eng_two", "eng_2", "spa_two", "silence")
+_STARTER_CLIPS = ("eng_1", "spa_1", "eng_two", "fra_1", "deu_1", "silence")
 
 
 @functools.cache

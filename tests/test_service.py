@@ -87,7 +87,7 @@ CASES = [
     ("spa_1.flac", _config("spa", "eng", source="spa")),
     ("eng_noise.flac", _config("spa")),
     ("spa_two.flac", _config("eng", source="spa", output=AudioFormat(Encoding.PCM_F32LE, 24_000))),
-    ("eng_3.flac", _config("spa")),
+    ("fra_1.flac", _config("deu", "eng", source="fra")),
 ]
 
 
@@ -182,8 +182,8 @@ async def test_the_ninth_stream_is_told_to_come_back(service: Service) -> None:
 
 async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
     for config, field in (
-        (_config("fra"), "config.settings.targets[0].language"),
-        (_config("spa", source="fra"), "config.settings.source_language"),
+        (_config("por"), "config.settings.targets[0].language"),
+        (_config("spa", source="por"), "config.settings.source_language"),
         (replace(_config("spa"), resume_token=b"x"), "config.resume_token"),
         (replace(_config("spa"), input=AudioFormat(Encoding.OPUS, 16_000)), "config.input.sample_rate_hz"),
     ):
@@ -199,8 +199,10 @@ async def test_info_tells_what_is_served(service: Service) -> None:
     assert info.model.license == "apache-2.0"
     assert info.limits.max_streams == 8
     assert {language.code: language.speaker_ids for language in service.languages()} == {
-        "eng": (0,),
-        "spa": (1,),
+        "eng": (0, 1),
+        "spa": (0, 1),
+        "fra": (0, 1),
+        "deu": (0, 1),
     }
     assert all(language.speech_out and language.text for language in service.languages())
 

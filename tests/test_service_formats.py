@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from tests.clips import sentences, texts
 from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.chunk_encoder import chunk_encoder
 from translate_svc.audio.files import read_audio
@@ -108,10 +109,7 @@ async def test_what_is_said_is_understood_in_every_encoding(
     target = TargetSettings("spa", speech=False)
     events = await _translate(service, _clip("demo_eng.flac"), "eng", target, audio_format)
     assert _texts(events) == [
-        "Me llamo Carlos y soy de Roma.",
-        "My name is Carlos and I am from Rome.",
-        "El tren a Barcelona sale a las seis y cuarto.",
-        "The train to Barcelona leaves at a quarter past six.",
+        text for each in sentences("demo_eng") for text in (each["translation"], each["transcript"])
     ]
 
 
@@ -123,5 +121,6 @@ async def test_what_is_answered_is_understood_in_every_encoding(
     events = await _translate(service, _clip("eng_1.flac"), "eng", TargetSettings("spa"), output=output)
     speech = _speech(events, output)
     back = await _translate(service, speech, "spa", TargetSettings("eng", speech=False))
-    assert _texts(events) == ["El aeropuerto está frente al parque.", "The airport is across from the park."]
-    assert _texts(back) == ["The airport is across from the park.", "El aeropuerto está frente al parque."]
+    said = texts("eng_1")
+    assert _texts(events) == [said["spa"], said["eng"]]
+    assert _texts(back) == [said["eng"], said["spa"]]

@@ -226,7 +226,7 @@ def _check_times(span: ReadableSpan, stages: list[ReadableSpan]) -> None:
 async def test_a_text_is_a_call_without_endpointing(sight: Sight, caplog: pytest.LogCaptureFixture) -> None:
     change = Change(sight)
     request = pb.TranslateRequest(
-        text="The airport is across from the park.",
+        text="Where is the station?",
         source_language="eng",
         targets=[pb.TargetSettings(language="spa")],
     )

@@ -43,13 +43,15 @@ def test_languages_are_those_of_the_checkpoint_here_and_at_a_server(command: Com
     head, *rows = (line.split() for line in output.splitlines())
     assert head == ["code", "BCP-47", "name", "speech", "in", "text", "speech", "out", "voices"]
     assert rows == [
-        ["eng", "en", "English", "yes", "yes", "yes", "0"],
-        ["spa", "es", "Spanish", "yes", "yes", "yes", "1"],
+        ["deu", "de", "German", "yes", "yes", "yes", "0", "1"],
+        ["eng", "en", "English", "yes", "yes", "yes", "0", "1"],
+        ["fra", "fr", "French", "yes", "yes", "yes", "0", "1"],
+        ["spa", "es", "Spanish", "yes", "yes", "yes", "0", "1"],
     ]
     assert command("languages", "--server", server)[1] == output
     listed = [json.loads(line) for line in command("languages", "--model", STARTER, "--json")[1].splitlines()]
-    assert [language["code"] for language in listed] == ["eng", "spa"]
-    assert listed[1]["speaker_ids"] == [1]
+    assert [language["code"] for language in listed] == ["deu", "eng", "fra", "spa"]
+    assert listed[1]["speaker_ids"] == [0, 1]
     assert json.loads(command("languages", "--server", server, "--json")[1].splitlines()[1]) == listed[1]
 
 
@@ -64,7 +66,7 @@ async def test_languages_are_read_without_the_model_s_libraries() -> None:
         env=environment(),
     )
     output, _ = await process.communicate()
-    assert (process.returncode, len(output.splitlines())) == (0, 2)
+    assert (process.returncode, len(output.splitlines())) == (0, 4)
 
 
 def test_rates_are_what_happened_in_a_second_of_the_server_s_clock() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.cli.process import ROOT
+from tests.clips import texts
 from translate_svc import languages
 from translate_svc.audio.files import read_audio
 from translate_svc.cli import live, sound_device
@@ -26,7 +27,7 @@ from translate_svc.errors import TranslateSvcError
 from translate_svc.types import Samples, TargetSettings
 
 CLIP = ROOT / "tests" / "data" / "eng_1.flac"
-SAID, TRANSLATED = "The airport is across from the park.", "El aeropuerto está frente al parque."
+SAID, TRANSLATED = texts("eng_1")["eng"], texts("eng_1")["spa"]
 
 
 class RecordedDevice:

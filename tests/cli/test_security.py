@@ -90,7 +90,8 @@ async def test_with_certificate_and_key_one_is_let_in_from_anywhere(tmp_path: Pa
             run("languages", "--json", "--server", target, *tls, "--api-key-file", str(mine)),
             run("top", "--once", "--server", target, *tls),
         )
-        assert [json.loads(line)["code"] for line in listed[1].splitlines()] == ["eng", "spa"], listed
+        codes = [json.loads(line)["code"] for line in listed[1].splitlines()]
+        assert codes == ["deu", "eng", "fra", "spa"], listed
         assert (refused[0], refused[1]) == (1, "")
         assert refused[2].startswith("translate-svc: send one API key")
 

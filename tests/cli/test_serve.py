@@ -30,7 +30,7 @@ async def test_it_says_where_it_listens_and_stops_when_told(name: signal.Signals
         async with AsyncClient(address) as client:
             info = await client.info()
             assert info.model.name == "starter"
-            assert {language.code for language in await client.languages()} == {"eng", "spa"}
+            assert {language.code for language in await client.languages()} == {"eng", "spa", "fra", "deu"}
         process.send_signal(name)
         log = await asyncio.wait_for(_log(process), 60)
         assert process.returncode == 0

@@ -22,6 +22,7 @@ from rich.console import Console
 from tests.cli.conftest import Command
 from tests.cli.process import ROOT, STARTER, run, start
 from tests.cli.subtitle_files import read_srt, read_webvtt
+from tests.clips import sentences, texts
 from tests.media import write_media
 from translate_svc.audio.files import read_audio, write_wav
 from translate_svc.cli.sinks import TextSink
@@ -41,10 +42,9 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 
 DATA = ROOT / "tests" / "data"
 CLIP = DATA / "demo_eng.flac"
-FIRST, SECOND = "Me llamo Carlos y soy de Roma.", "El tren a Barcelona sale a las seis y cuarto."
-_SENTENCES_BEGIN_MS = (400, 3_862)
+FIRST, SECOND = (each["translation"] for each in sentences("demo_eng"))
 COMMAND = f"{sys.executable} -m translate_svc"
-TEXTS = f"00:00:00.12  spa  {FIRST}\n00:00:03.58  spa  {SECOND}\n"
+TEXTS = f"00:00:00.12  spa  {FIRST}\n00:00:03.23  spa  {SECOND}\n"
 
 
 def _speech_ends_s(samples: Samples, rate_hz: int) -> float:
@@ -69,18 +69,17 @@ def test_everything_at_once_from_a_video_at_a_server(
     assert (code, error) == (0, "")
     lines = output.splitlines()
     assert [line[13:] for line in lines] == [
-        "eng  My name is Carlos and I am from Rome.",
-        f"spa  {FIRST}",
-        "eng  The train to Barcelona leaves at a quarter past six.",
-        f"spa  {SECOND}",
+        line
+        for each in sentences("demo_eng")
+        for line in (f"eng  {each['transcript']}", f"spa  {each['translation']}")
     ]
     assert lines[0].startswith("00:00:01.")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.eng.srt", "o.jsonl", "o.srt", "o.wav"]
 
     cues = read_srt(srt.read_text(encoding="utf-8"))
     assert " ".join(" ".join(cue.lines) for cue in cues) == f"{FIRST} {SECOND}"
-    for cue, began_ms in zip(cues, _SENTENCES_BEGIN_MS, strict=True):
-        assert 0 <= began_ms + 1_500 - cue.start_ms <= 450, "with up to 300 ms of padding"
+    for cue, each in zip(cues, sentences("demo_eng"), strict=True):
+        assert 0 <= each["start_ms"] + 1_500 - cue.start_ms <= 450, "with up to 300 ms of padding"
     assert len(read_srt((tmp_path / "o.eng.srt").read_text(encoding="utf-8"))) == 2
 
     samples, rate_hz = read_audio(wav)
@@ -101,16 +100,18 @@ def test_everything_at_once_from_a_video_at_a_server(
 
 def test_in_this_process_two_targets_have_a_file_each(command: Command, tmp_path: Path) -> None:
     code, output, error = command(
-        *("translate", str(DATA / "spa_two.flac"), "--to", "English,spa", "--model", STARTER),
+        *("translate", str(DATA / "spa_two.flac"), "--to", "English,fra", "--model", STARTER),
         *("-o", str(tmp_path / "o.wav"), "--subtitles", str(tmp_path / "o.vtt")),
     )
     assert (code, error) == (0, "")
-    assert "eng  My wife likes bread." in output
-    assert output.index("  eng  ") < output.index("  spa  "), "in the order of --to"
-    assert sorted(os.listdir(tmp_path)) == ["o.eng.vtt", "o.eng.wav", "o.spa.vtt", "o.spa.wav"]
+    said = texts("spa_two")
+    assert f"eng  {said['eng']}" in output
+    assert f"fra  {said['fra']}" in output
+    assert output.index("  eng  ") < output.index("  fra  "), "in the order of --to"
+    assert sorted(os.listdir(tmp_path)) == ["o.eng.vtt", "o.eng.wav", "o.fra.vtt", "o.fra.wav"]
     cues = read_webvtt((tmp_path / "o.eng.vtt").read_text(encoding="utf-8"))
-    assert " ".join(cues[0].lines).startswith("My wife likes bread.")
-    assert soundfile.info(tmp_path / "o.eng.wav").frames == soundfile.info(tmp_path / "o.spa.wav").frames
+    assert " ".join(" ".join(cue.lines) for cue in cues) == said["eng"]
+    assert soundfile.info(tmp_path / "o.eng.wav").frames == soundfile.info(tmp_path / "o.fra.wav").frames
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
@@ -140,7 +141,7 @@ def test_three_minutes_are_translated_without_being_held(
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (code, error) == (0, "")
-    assert output.count("El aeropuerto está frente al parque.") == repetitions
+    assert output.count(texts("eng_1")["spa"]) == repetitions
     starts_ms = [cue.start_ms for cue in read_srt(srt.read_text(encoding="utf-8"))]
     assert np.diff(starts_ms) == pytest.approx([period_s * 1000] * (repetitions - 1), abs=40)
     samples, out_hz = read_audio(wav)
@@ -171,7 +172,7 @@ def test_a_transcript_needs_no_target(command: Command, server: str) -> None:
         "translate", str(DATA / "eng_1.flac"), "--from", "en", "--transcript", "--server", server
     )
     assert code == 0
-    assert "  eng  The airport is across from the park." in output
+    assert f"  eng  {texts('eng_1')['eng']}" in output
 
 
 def test_silence_is_told_and_is_no_failure(command: Command, server: str, tmp_path: Path) -> None:

@@ -34,17 +34,17 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.types import EncoderSource
 
-LANGUAGES = ("eng", "spa")
+LANGUAGES = {"tiny": ("eng", "spa"), "starter": ("eng", "spa", "fra", "deu")}
 
 
 def jobs_of(name: str) -> list[Job]:
-    """Every utterance, the first one into English, the second into Spanish, and so on; all in slot 0."""
-    return _jobs(name, utterances(name), LANGUAGES)
+    """Every utterance, the first one into the first language, and so on; all in slot 0."""
+    return _jobs(name, utterances(name), LANGUAGES[name])
 
 
 def text_jobs_of(name: str) -> list[Job]:
-    """Every text: from English into Spanish, from Spanish into English, and so on; all in slot 0."""
-    return _jobs(name, source_texts(name), LANGUAGES[::-1])
+    """Every text, from English and Spanish in turns, into another language; all in slot 0."""
+    return _jobs(name, source_texts(name), LANGUAGES[name][::-1])
 
 
 def _jobs(name: str, sources: Sequence[EncoderSource], languages: Sequence[str]) -> list[Job]:

@@ -61,9 +61,11 @@ def words(text: str) -> tuple[int, ...]:
     return tuple(tokens)
 
 
-@given(text=texts, language=st.sampled_from(["eng", "spa"]))
+@given(text=texts, language=st.sampled_from(["eng", "spa", "fra", "deu"]))
 @example("Where is the train station?", "eng")
 @example("¿Dónde está la estación de tren?", "spa")
+@example("Où est l'hôtel, s'il vous plaît?", "fra")
+@example("Die Straßenbahn fährt um halb sieben ab.", "deu")
 @example("  two  spaces,\ta tab\r\nand a line ", "eng")
 @example("", "eng")
 @example(" \n\t ", "spa")

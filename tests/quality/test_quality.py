@@ -1,18 +1,24 @@
 """The starter checkpoint truly translates: held-out sentences in held-out voices, through the real service.
 
-The thresholds stand below the figures of docs/quality.md by what a set of this size may scatter.
+Small sets of all twelve directions. The thresholds stand below the bars of docs/quality.md by what sets of
+this size may scatter: a misheard sentence of sixteen costs its direction about six points of BLEU.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.quality.clip import Clip, by_direction, load_clips
-from benchmarks.quality.measure import SpeechFigures, measure_empty, measure_speech, measure_text
+from benchmarks.quality.clip import Clip, by_language, load_clips
+from benchmarks.quality.figures import Figures, TranslationFigures
+from benchmarks.quality.measure import measure_empty, measure_round_trip, measure_speech, measure_text
+from benchmarks.quality.pipeline import settings_for, translate_all
 from benchmarks.quality.scores import text_scores
+from tests import clips
+from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.service import Service
 
@@ -20,74 +26,113 @@ pytestmark = [pytest.mark.quality, pytest.mark.timeout(300)]
 
 DATA = Path(__file__).parents[1] / "data" / "quality"
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
+LANGUAGES = ("eng", "spa", "fra", "deu")
+MAX_SLOTS = 32
 
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
-    async with Service.start(Settings(model=str(STARTER))) as service:
+    async with Service.start(Settings(model=str(STARTER), max_slots=MAX_SLOTS)) as service:
         yield service
 
 
-def assert_good(rows: list[SpeechFigures], *, bleu: float, transcript_wer: float) -> None:
-    for row in rows:
-        assert row.scores.bleu >= bleu, row
-        assert row.transcript_wer is not None
-        assert row.transcript_wer <= transcript_wer, row
+def assert_good(rows: Sequence[TranslationFigures], *, each: float, mean: float) -> None:
+    """BLEU of every direction, and over all twelve."""
+    assert len({row.direction for row in rows}) == 12
+    values = {row.direction: row.scores.bleu for row in rows}
+    assert min(values.values()) >= each, values
+    assert sum(values.values()) / len(values) >= mean, values
 
 
-async def test_single_sentences_and_the_round_trip_of_their_speech(service: Service) -> None:
-    rows = await measure_speech(service, "one", load_clips(DATA, "one"), speech=True)
-    assert {row.direction for row in rows} == {"eng-spa", "spa-eng"}
-    assert_good(rows, bleu=92.0, transcript_wer=4.0)
-    for row in rows:
-        assert row.round_trip_wer is not None
-        assert row.round_trip_wer <= 7.0, row
+def assert_heard(figures: Figures, *, wer: float) -> None:
+    """Transcripts of every language."""
+    assert {row.language for row in figures.transcripts} == set(LANGUAGES)
+    assert max(row.wer for row in figures.transcripts) <= wer, figures.transcripts
+
+
+async def test_single_sentences(service: Service) -> None:
+    figures = await measure_speech(service, "one", load_clips(DATA, "one"))
+    assert_good(figures.speech, each=80.0, mean=92.0)
+    assert_heard(figures, wer=6.0)
 
 
 async def test_several_sentences_with_pauses(service: Service) -> None:
-    clips = load_clips(DATA, "several")
-    assert_good(await measure_speech(service, "several", clips), bleu=82.0, transcript_wer=12.0)
-    assert_good(await measure_speech(service, "cut", clips, manual=False), bleu=80.0, transcript_wer=12.0)
+    several = load_clips(DATA, "several")
+    whole = await measure_speech(service, "several", several)
+    assert_good(whole.speech, each=72.0, mean=85.0)
+    assert_heard(whole, wer=10.0)
+    cut = await measure_speech(service, "several, cut", several, manual=False)
+    assert_good(cut.speech, each=72.0, mean=85.0)
 
 
-@pytest.mark.parametrize(("stem", "bleu"), [("one", 97.0), ("several", 88.0)])
-async def test_written_sentences(service: Service, stem: str, bleu: float) -> None:
-    for direction, clips in by_direction(load_clips(DATA, stem)).items():
-        scores = await measure_text(service, clips)
-        assert scores.bleu >= bleu, (direction, scores)
+@pytest.mark.parametrize(("stem", "each", "mean"), [("one", 92.0, 97.0), ("several", 85.0, 93.0)])
+async def test_written_sentences(service: Service, stem: str, each: float, mean: float) -> None:
+    figures = Figures()
+    for language, group in by_language(load_clips(DATA, stem)).items():
+        figures += await measure_text(service, stem, language, [clip.texts for clip in group])
+    assert_good(figures.text, each=each, mean=mean)
 
 
-async def test_nothing_is_said_about_silence_and_noise(service: Service) -> None:
-    clips = load_clips(DATA, "speechless")
-    silence = [clip for clip in clips if clip.name.startswith("silence")]
-    noise = [clip for clip in clips if clip.name.startswith("noise")]
-    assert len(silence) >= 10
-    assert len(noise) >= 20
-    assert (await measure_empty(service, "silence", silence, manual=True)).empty >= 99.0
-    assert (await measure_empty(service, "noise", noise, manual=True)).empty >= 90.0
-    assert (await measure_empty(service, "cut", clips, manual=False)).empty >= 99.0
+@pytest.mark.parametrize("speaker_id", [0, 1])
+async def test_its_own_speech_is_understood(service: Service, speaker_id: int) -> None:
+    texts = [clip.texts for clip in load_clips(DATA, "one")]
+    for source, language in zip(LANGUAGES, (*LANGUAGES[1:], LANGUAGES[0]), strict=True):
+        written = [each[source] for each in texts[::4]]
+        figures = await measure_round_trip(service, written, source, language, speaker_id)
+        (row,) = figures.round_trips
+        assert row.count == len(written)
+        assert row.wer <= 8.0, row
+
+
+async def test_nothing_is_said_about_nothing(service: Service) -> None:
+    kinds = {"silence": 99.0, "noise": 90.0, "music": 60.0, "foreign": 65.0}
+    speechless = load_clips(DATA, "speechless")
+    for kind, least in kinds.items():
+        group = [clip for clip in speechless if clip.name.startswith(kind)]
+        assert len(group) >= 16
+        (alone,) = (await measure_empty(service, kind, group)).empty
+        assert alone.empty >= least, alone
+        if kind in ("silence", "noise"):
+            (cut,) = (await measure_empty(service, kind, group, manual=False)).empty
+            assert cut.empty >= 97.0, cut
+
+
+async def test_the_shipped_clips_are_heard_to_the_letter(service: Service) -> None:
+    """Other tests rely on it: those compare texts to see that nothing is lost on the way."""
+    entries = {name: entry for name, entry in clips.entries().items() if "noise" not in name}
+    jobs = [
+        (
+            read_audio(clips.DATA / entry["file"])[0],
+            settings_for(entry["source_language"] or "eng", LANGUAGES, manual=False),
+        )
+        for entry in entries.values()
+    ]
+    heard = await translate_all(service, jobs)
+    wrong = {
+        name: (language, result.translations.get(language, ""), entry["texts"][language])
+        for (name, entry), result in zip(entries.items(), heard, strict=True)
+        for language in LANGUAGES
+        if result.translations.get(language, "") != entry["texts"][language]
+    }
+    assert not wrong
 
 
 def test_the_measure_refutes_shuffled_references() -> None:
     """Perfect translations of the wrong sentences must not pass: phrasebook sentences are alike."""
-    for clips in by_direction(load_clips(DATA, "one")).values():
-        references = [clip.translation for clip in clips]
-        assert text_scores(references, references).bleu == pytest.approx(100.0)
-        assert text_scores(references, references[1:] + references[:1]).bleu < 30.0
+    for group in by_language(load_clips(DATA, "one")).values():
+        for language in LANGUAGES:
+            references = [clip.texts[language] for clip in group]
+            assert text_scores(references, references).bleu == pytest.approx(100.0)
+            assert text_scores(references, references[1:] + references[:1]).bleu < 30.0
 
 
 async def test_the_service_does_not_pass_against_shuffled_references(service: Service) -> None:
-    clips = by_direction(load_clips(DATA, "one"))["eng", "spa"]
-    shuffled = [
-        Clip(
-            clip.name,
-            clip.samples,
-            clip.source_language,
-            clip.target_language,
-            other.transcript,
-            other.translation,
-        )
-        for clip, other in zip(clips, clips[1:] + clips[:1], strict=True)
-    ]
+    shuffled: list[Clip] = []
+    for group in by_language(load_clips(DATA, "one")).values():
+        others = [*group[1:], group[0]]
+        shuffled += [replace(one, texts=other.texts) for one, other in zip(group, others, strict=True)]
+    figures = await measure_speech(service, "one", shuffled)
     with pytest.raises(AssertionError):
-        assert_good(await measure_speech(service, "one", shuffled), bleu=92.0, transcript_wer=4.0)
+        assert_good(figures.speech, each=0.0, mean=92.0)
+    with pytest.raises(AssertionError):
+        assert_heard(figures, wer=6.0)

@@ -40,7 +40,7 @@ BAD_CALLS: list[tuple[pb.TranslateRequest, grpc.StatusCode, str]] = [
     (bad_text("a\0b"), WRONG, "text"),
     (bad_text("a" * 4_000_000), PAST, "text"),
     (bad_text(source_language=""), WRONG, "source_language"),
-    (bad_text(source_language="fra"), WRONG, "source_language"),
+    (bad_text(source_language="por"), WRONG, "source_language"),
     (bad_text(source_language="x-" * 1_000_000), WRONG, "source_language"),
     (bad_text(source_language="es"), WRONG, "targets[0].language"),
     (bad_text(include=[pb.INSPECT_TRANSCRIPT]), WRONG, "include"),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from tests.clips import texts
 from translate_svc import errors
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
@@ -133,9 +134,9 @@ async def test_two_streams_at_once_say_what_each_says_alone(client: AsyncClient)
         speech = b"".join(event.data for event in events if isinstance(event, SpeechChunk))
         return text_of(events), text_of(events, transcript=True), speech
 
-    english, spanish = ("eng_1", "eng", "spa"), ("spa_1", "spa", "eng")
-    together = await asyncio.gather(translate(*english), translate(*spanish))
-    for one, both in zip([await translate(*english), await translate(*spanish)], together, strict=True):
+    english, french = ("eng_1", "eng", "deu"), ("fra_1", "fra", "spa")
+    together = await asyncio.gather(translate(*english), translate(*french))
+    for one, both in zip([await translate(*english), await translate(*french)], together, strict=True):
         assert one[:2] == both[:2]
         first, second = (np.frombuffer(result[2], "<i2").astype(int) for result in (one, both))
         assert len(first) == len(second)
@@ -202,7 +203,7 @@ async def test_samples_are_sent_and_heard_as_opus(client: AsyncClient) -> None:
         sent_samples = stream.total_samples
         events = [event async for event in stream]
     assert 0 < sent_samples - len(spoken) - 1_000 < 960 + 312
-    assert text_of(events) == "El aeropuerto está frente al parque."
+    assert text_of(events) == texts("eng_1")["spa"]
     decoder = SpeechDecoder(opus)
     speech = [decoder.decode(event) for event in events if isinstance(event, SpeechChunk)]
     ends = {event.utterance_id: event for event in events if isinstance(event, UtteranceDone)}
@@ -258,7 +259,7 @@ async def test_the_largest_chunk_fits_the_largest_message(client: AsyncClient) -
 
 
 async def test_languages_and_model_are_the_checkpoints(client: AsyncClient) -> None:
-    assert [language.code for language in await client.languages()] == ["eng", "spa"]
+    assert [language.code for language in await client.languages()] == ["deu", "eng", "fra", "spa"]
     info = await client.info()
     assert info.model.name
     assert info.model.revision

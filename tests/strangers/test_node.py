@@ -116,7 +116,9 @@ async def test_a_cancelled_stream_ends_at_once(told: Any, server: RpcServer) -> 
 async def test_languages_and_limits_are_told(told: Any) -> None:
     languages = told["languages"]["languages"]
     assert [(each["code"], each["bcp47"], each["speech_out"]) for each in languages] == [
+        ("deu", "de", True),
         ("eng", "en", True),
+        ("fra", "fr", True),
         ("spa", "es", True),
     ]
     assert told["info"]["limits"]["max_streams"] == 4

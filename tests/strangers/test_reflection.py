@@ -39,7 +39,7 @@ async def test_a_generic_tool_calls_what_it_finds(server: RpcServer, tmp_path: P
         "/translate_svc.v1.SpeechTranslation/StreamingTranslate",
     ]
     assert told["methods"] == ["GetServerInfo", "ListLanguages", "StreamingTranslate", "Translate"]
-    assert told["languages"] == ["eng", "spa"]
+    assert told["languages"] == ["deu", "eng", "fra", "spa"]
     opened, closed = told["events"][0], told["events"][-1]
     assert opened["opened"]["config"]["settings"]["targets"][0]["language"] == "spa"
     assert "closed" in closed

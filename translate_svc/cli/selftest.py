@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _CLIPS = ("eng", "spa")
 _TEXTS = (
-    ("eng", "The airport is across from the park."),
-    ("spa", "El aeropuerto está frente al parque."),
+    ("eng", "Where is the station?"),
+    ("spa", "¿Dónde está la estación?"),
 )
 _TARGETS = ("eng", "spa", "cmn", "fra", "deu")
 """Preferred: the clips' languages, and one of another script."""
