@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 install: $(READY) ## make the virtual environment and install everything, pinned
 
 .PHONY: demo
-demo: $(READY) ## start a server, stream speech to it in real time, show what comes back; both directions
+demo: $(READY) ## start a server, speak to it in real time, hear it in three other languages
 	@$(BIN)/translate-svc demo
 
 .PHONY: test
@@ -48,7 +48,7 @@ protos: $(READY) ## regenerate translate_svc/v1 from protos/
 	$(BIN)/python protos/generate.py
 
 .PHONY: quality
-quality: $(READY) ## translate the held-out sentences and write docs/quality.md (about half an hour)
+quality: $(READY) ## translate the held-out sentences, write docs/quality.md, fail below the bars (ten minutes)
 	$(BIN)/python -m benchmarks.quality
 
 .PHONY: bench

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.cli.process import ROOT, STARTER, run
+from tests.cli.process import STARTER, run
+from tests.clips import DATA, entries, texts
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.recording import Recording
 from translate_svc.types import SampleRange, SpeechChunk, TextDelta
 
 SOURCE = SampleRange(0, 1)
-
-
-def _clips() -> dict[str, Any]:
-    listing = json.loads((ROOT / "tests" / "data" / "clips.json").read_text(encoding="utf-8"))
-    return {clip["file"]: clip for clip in listing["clips"]}
 
 
 @pytest.mark.realtime
@@ -28,7 +23,7 @@ async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_ri
 ) -> None:
     code, output, error = await run("demo", "--model", STARTER, "--output", str(tmp_path))
     assert "Traceback" not in error
-    clip = _clips()["demo_eng.flac"]
+    wanted = texts("demo_eng")
     events = json.loads((tmp_path / "demo_out.json").read_text(encoding="utf-8"))
     assert "opened" in events[0]
     assert events[-1]["closed"]["complete"] is True
@@ -36,9 +31,9 @@ async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_ri
     for language in ("spa", "fra", "deu"):
         deltas = [each for each in said if each["language"] == language]
         numbers = sorted({int(each["utteranceId"]) for each in deltas})
-        texts = ["".join(each["delta"] for each in deltas if each["utteranceId"] == str(n)) for n in numbers]
-        assert " ".join(texts) == clip["texts"][language]
-        for text in texts:
+        parts = ["".join(each["delta"] for each in deltas if each["utteranceId"] == str(n)) for n in numbers]
+        assert " ".join(parts) == wanted[language]
+        for text in parts:
             assert text in output, "what was said is shown, though there is no terminal"
         samples, _ = read_audio(tmp_path / f"demo_out.{language}.wav")
         assert np.abs(samples).max(initial=0.0) > 0.01, "there is something to hear"
@@ -50,11 +45,9 @@ async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_ri
 
 async def test_the_demo_says_what_it_did_not_expect(tmp_path: Path) -> None:
     """With a listing whose French reference is another sentence, and spoken in another language."""
-    listing = json.loads((ROOT / "tests" / "data" / "clips.json").read_text(encoding="utf-8"))
-    (entry,) = (clip for clip in listing["clips"] if clip["file"] == "demo_deu.flac")
-    entry["texts"]["fra"] = "Rien de tel."
+    entry = entries()["demo_deu"] | {"texts": texts("demo_deu") | {"fra": "Rien de tel."}}
     (tmp_path / "clips.json").write_text(json.dumps({"clips": [entry]}), encoding="utf-8")
-    (tmp_path / "demo_deu.flac").write_bytes((ROOT / "tests" / "data" / "demo_deu.flac").read_bytes())
+    (tmp_path / "demo_deu.flac").write_bytes((DATA / "demo_deu.flac").read_bytes())
     arguments = ("--from", "German", "--clips", str(tmp_path), "--output", str(tmp_path))
     code, output, error = await run("demo", "--model", STARTER, *arguments)
     assert (code, "Traceback" in error) == (1, False)

@@ -169,5 +169,6 @@ def _verdict(console: Console, clip: _Clip, recording: Recording) -> bool:
     if not wrong:
         console.print("[bold green]The texts are the expected ones.[/bold green]")
     for language in wrong:
-        console.print(f"[bold red]{language} is not the expected text:[/bold red]", clip.texts[language])
+        told = f"[bold red]{language} is not the expected text:[/bold red] {clip.texts[language]}"
+        console.print(told, soft_wrap=True)
     return not wrong

@@ -1,0 +1,86 @@
+"""The Python examples of the pages and what they print. ``python -m tests.docs_examples`` writes into the
+pages what they print now, with the starter checkpoint as it is, and into README.md what ``make demo`` shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from translate_svc.config import Settings
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.service import Service
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "docs/contract.md")
+ADDRESS = "127.0.0.1:50051"
+
+_EXAMPLE = re.compile(r"```python\n(?P<code>.*?)```(?:\n\n```text\n(?P<printed>.*?)```)?", re.DOTALL)
+_DEMO = re.compile(r"(?<=```\n)demo_\w+\.flac: .*?(?=```)", re.DOTALL)
+
+
+def examples(page: str) -> list[tuple[str, str | None]]:
+    """Code, and what the page says that it prints, if it does."""
+    text = (ROOT / page).read_text("utf-8")
+    return [(match["code"], match["printed"]) for match in _EXAMPLE.finditer(text)]
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[str]:
+    """The address of a server on the starter checkpoint."""
+    settings = Settings(model=str(ROOT / "model_cache" / "starter"), port=0)
+    async with Service.start(settings) as service:
+        server = RpcServer(service, RpcOptions(address=settings.address))
+        await server.start()
+        try:
+            yield server.target
+        finally:
+            await server.stop(0.0)
+
+
+async def run(code: str, address: str) -> str:
+    """What an example prints. Raises RuntimeError with its complaint when it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code.replace(ADDRESS, address)),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, complaint = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(complaint.decode())
+    return out.decode()
+
+
+async def rewrite() -> None:
+    """Puts what is printed now in the place of what was."""
+    async with serving() as address:
+        for page in PAGES:
+            text = (ROOT / page).read_text("utf-8")
+            for code, printed in examples(page):
+                if printed is not None:
+                    shown = f"```python\n{code}```\n\n```text\n"
+                    text = text.replace(f"{shown}{printed}```", f"{shown}{await run(code, address)}```")
+            (ROOT / page).write_text(text, encoding="utf-8")
+    readme = ROOT / "README.md"
+    shown = _demo()
+    readme.write_text(_DEMO.sub(lambda _: shown, readme.read_text("utf-8")), encoding="utf-8")
+
+
+def _demo() -> str:
+    """Without what goes before and the folder of this run."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = (sys.executable, "-m", "translate_svc", "demo", "--output", folder)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.partition("\n\n")[2].replace(f"{folder}/", "")
+
+
+if __name__ == "__main__":
+    asyncio.run(rewrite())
