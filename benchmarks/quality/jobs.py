@@ -51,8 +51,9 @@ class Job:
 def jobs(model: Path, count: int) -> list[Job]:
     """All parts but the vocoder's speed, which wants a quiet machine; those that take longest come first.
 
-    ``count`` clips a direction. Where what is measured costs more a clip there are fewer: a third with
-    conditions mixed, cut by the detector, or spoken and heard again, a tenth through transformers.
+    ``count`` clips a direction. Where what is measured costs more a clip there are fewer: a half for
+    the recognizer, a third in mixed conditions, cut by the detector, or spoken and heard again, a thirtieth
+    through transformers.
     """
     return [*_speech_jobs(count), *_other_jobs(model, count)]
 
@@ -86,7 +87,7 @@ def _other_jobs(model: Path, count: int) -> Iterator[Job]:
             yield Job(f"round trip {language} {speaker_id}", partial(_round_trip, language, speaker_id, some))
         yield Job(f"transformers {language}", partial(_identity, model, language, _share(count, 30)))
     for speaker_id in SPEAKER_IDS:
-        yield Job(f"recognizer {speaker_id}", partial(_recognizer, speaker_id, some))
+        yield Job(f"recognizer {speaker_id}", partial(_recognizer, speaker_id, _share(count, 2)))
     for kind in SPEECHLESS_KINDS:
         yield Job(kind, partial(_empty, kind, count))
         yield Job(f"{kind}, cut", partial(_cut_empty, kind, some))

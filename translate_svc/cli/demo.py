@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from translate_svc import languages
 from translate_svc.audio.files import read_audio
@@ -152,7 +153,7 @@ def _show(console: Console, clip: _Clip, recording: Recording, wav: Path) -> Non
         name = language if named is None else named.name
         written = clip.name if language == clip.source else str(path_for(wav, language, several=True))
         style = "cyan" if language == clip.source else "bold green"
-        table.add_row(f"  {name}", f"[{style}]{text}[/{style}]", f"[dim]{written}[/dim]")
+        table.add_row(f"  {name}", Text(text, style), Text(written, "dim"))
     console.print(table)
 
 
@@ -169,6 +170,6 @@ def _verdict(console: Console, clip: _Clip, recording: Recording) -> bool:
     if not wrong:
         console.print("[bold green]The texts are the expected ones.[/bold green]")
     for language in wrong:
-        told = f"[bold red]{language} is not the expected text:[/bold red] {clip.texts[language]}"
+        told = Text.assemble((f"{language} is not the expected text:", "bold red"), " ", clip.texts[language])
         console.print(told, soft_wrap=True)
     return not wrong
