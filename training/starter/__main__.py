@@ -1,7 +1,7 @@
 """All stages of the starter checkpoint: `python -m training.starter` (or `make starter`).
 
 Each stage keeps its result in build/starter/ and is skipped or resumed when run again, so the work may be
-spread over days. On two cores the whole takes about three hours, half of it in the text stage; on a GPU
+spread over days. On two cores the whole takes about four hours, most of it in the text stage; on a GPU
 (`--device cuda`) minutes. The text stage needs no synthesizer where tokenizer, shards and held-out sets of
 build/starter/ have been carried over.
 """
@@ -47,8 +47,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--workers", type=int, default=2, help="cores to use")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--text-minutes", type=float, default=80.0)
-    parser.add_argument("--vocoder-minutes", type=float, default=30.0)
+    parser.add_argument("--text-minutes", type=float, default=160.0)
+    parser.add_argument("--vocoder-minutes", type=float, default=60.0)
     parser.add_argument("--t2u-minutes", type=float, default=20.0, help="and of refining the speech encoder")
     parser.add_argument("--tokenizer-only", action="store_true", help="stop when the tokenizer is there")
     arguments = parser.parse_args()

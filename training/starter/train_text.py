@@ -44,7 +44,7 @@ from training.starter.workers import Worker
 WEIGHTS_FILE_NAME = "text.safetensors"
 
 _TEXT_WEIGHT = 0.5
-_TEXT_SENTENCES = {"cpu": 16, "cuda": 160}
+_TEXT_SENTENCES = {"cpu": 32, "cuda": 320}
 _FRAMES_PER_BATCH = {"cpu": 1500, "cuda": 16_000}
 _SHARDS_PER_ROUND = 16
 _CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 600.0, 50
