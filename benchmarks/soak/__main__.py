@@ -1,7 +1,7 @@
 """``make soak``: all scenarios at full length, about eight minutes. Writes benchmarks/results/soak.json.
 
-``python -m benchmarks.soak paced`` runs those that are named, and writes nothing. Exits with 1 where a limit is
-broken.
+``python -m benchmarks.soak paced`` runs those that are named, and writes nothing. Exits with 1 where a limit
+is broken.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LIMITS = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(_SCENARIOS)}")
     chosen = parser.parse_args().scenarios
     if unknown := set(chosen) - set(_SCENARIOS):
@@ -51,9 +51,7 @@ def main() -> int:
 
 
 def _report_broken(results: dict[str, Any]) -> int:
-    broken = [
-        key for key, limit in _LIMITS.items() if key[0] in results and results[key[0]][key[1]] > limit
-    ]
+    broken = [key for key, limit in _LIMITS.items() if key[0] in results and results[key[0]][key[1]] > limit]
     for scenario, number in broken:
         print(f"{scenario}.{number} is above {_LIMITS[scenario, number]}", file=sys.stderr)
     return 1 if broken else 0
