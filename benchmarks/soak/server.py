@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, echo_script
 from translate_svc.engine.request import Request

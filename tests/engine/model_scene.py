@@ -17,6 +17,7 @@ from tests.checkpoints import (
 from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.plan import (
     DecodeItem,
+    Encoded,
     EncodeItem,
     SequenceKey,
     StepPlan,
@@ -84,9 +85,16 @@ class Scene:
         ]
 
 
+def encoded(result: StepResult) -> list[Encoded]:
+    """The encodings, all of them finished."""
+    finished = [each for each in result.encoded if isinstance(each, Encoded)]
+    assert len(finished) == len(result.encoded)
+    return finished
+
+
 def answers(result: StepResult) -> dict[str, Any]:
     """Every answer by request, as something that compares."""
-    found: dict[str, Any] = {each.request_id: each.encoder_frames for each in result.encoded}
+    found: dict[str, Any] = {each.request_id: each.encoder_frames for each in encoded(result)}
     found |= {each.key.request_id: (each.token_id, each.log_probability) for each in result.decoded}
     found |= {each.key.request_id: each.units for each in result.units}
     found |= {each.key.request_id: each.samples for each in result.vocoded}

@@ -22,9 +22,14 @@ ROOMY = dataclasses.replace(
 
 
 def says(
-    *token_ids: int, units: int = 0, speech: bool = False, fails_at: str | None = None, frames: int = 1
+    *token_ids: int,
+    units: int = 0,
+    speech: bool = False,
+    fails_at: str | None = None,
+    encode_steps: int = 1,
+    frames: int = 1,
 ) -> Script:
-    return Script(frames, ((speech, FakeTranslation(token_ids, units, fails_at)),))
+    return Script(frames, ((speech, FakeTranslation(token_ids, units, fails_at, encode_steps)),))
 
 
 def together(*scripts: Script) -> Script:

@@ -23,7 +23,7 @@ from tests.checkpoints import (
     source_texts,
     utterances,
 )
-from tests.engine.model_scene import Scene, answers, healthy_answers, shared_runner, text_languages
+from tests.engine.model_scene import Scene, answers, encoded, healthy_answers, shared_runner, text_languages
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -190,13 +190,15 @@ def test_a_text_has_no_source_times() -> None:
 def test_an_encoded_text_has_a_state_a_token() -> None:
     texts = source_texts("tiny")[:2]
     items = [EncodeItem("a", texts[0], (4,)), EncodeItem("b", texts[1], (5,))]
-    assert [each.encoder_frames for each in Scene().do(encode=items).encoded] == [len(each) for each in texts]
+    assert [each.encoder_frames for each in encoded(Scene().do(encode=items))] == [
+        len(each) for each in texts
+    ]
 
 
 def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
     runner = new_runner("tiny", max_source_samples=16_000)
     result = runner.execute(StepPlan(encode=(EncodeItem("a", (97, *(30,) * 62, 3), (0,)),)))
-    assert [each.encoder_frames for each in result.encoded] == [64]
+    assert [each.encoder_frames for each in encoded(result)] == [64]
 
 
 def test_attention_for_one_changes_nobodys_result() -> None:
@@ -224,8 +226,8 @@ def test_read_only_samples_are_taken() -> None:
     scene = Scene()
     samples = np.frombuffer(scene.samples[0].tobytes(), dtype=np.float32)
     assert not samples.flags.writeable
-    encoded = scene.do(encode=[EncodeItem("r0", samples, (0,))]).encoded[0]
-    assert encoded.encoder_frames == healthy_answers("encode")["r0"]
+    (found,) = encoded(scene.do(encode=[EncodeItem("r0", samples, (0,))]))
+    assert found.encoder_frames == healthy_answers("encode")["r0"]
 
 
 def test_bfloat16_computes_every_stage() -> None:

@@ -67,6 +67,38 @@ def test_abort_while_it_is_encoded(is_text: bool) -> None:
     assert world.scheduler.slot_owners == {}
 
 
+@pytest.mark.parametrize("resubmit", [False, True])
+@pytest.mark.parametrize("in_flight", [False, True])
+def test_abort_of_an_encoding_that_takes_several_steps(in_flight: bool, resubmit: bool) -> None:
+    """Its slots go to the next in line only when the runner has forgotten it; its mate is none the wiser."""
+    world = World()
+    request_id = world.submit(says(ONE, encode_steps=5))
+    mate = world.submit(says(TWO, encode_steps=5))
+    world.step()
+    world.step()
+    heirs = [world.submit(together(says(TWO), says(ONE))), world.submit(says(ONE))]
+    if in_flight:
+        world.step(abort_in_flight=request_id, resubmit=resubmit)
+    else:
+        world.abort(request_id)
+    for each in (mate, *heirs, *([request_id] if in_flight and resubmit else [])):
+        assert finish(world, each).status is FinishStatus.OK
+
+
+def test_texts_go_on_while_another_source_is_encoded() -> None:
+    world = World()
+    first = world.submit(says(ONE, TWO, ONE, TWO))
+    run_to(world, first, Phase.DECODE)
+    second = world.submit(says(ONE, encode_steps=3))
+    for _ in range(3):
+        world.step()
+        plan = world.runner.plans[-1]
+        assert [item.request_id for item in plan.encode] == [second]
+        assert [item.key.request_id for item in plan.decode] == [first]
+    assert world.scheduler.phases(second) == (Phase.DECODE,)
+    assert finish(world, second).status is FinishStatus.OK
+
+
 def test_abort_and_grant_of_strangers_are_ignored() -> None:
     world = World()
     request_id = world.submit(says(ONE))

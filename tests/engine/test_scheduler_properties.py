@@ -34,6 +34,7 @@ translations = st.builds(
     token_ids=st.lists(st.sampled_from(TEXT_IDS), max_size=7).map(tuple),
     units=st.integers(0, 40),
     fails_at=st.sampled_from((None,) * 8 + ("encode", "decode", "text_to_unit", "vocode")),
+    encode_steps=st.sampled_from((1, 1, 2, 4)),
 )
 limits = st.builds(
     EngineLimits,

@@ -54,6 +54,7 @@ class World:
         self.intact = True  # False once a check has failed: then nothing more can be said
         self._numbers: list[Script] = []
         self._line: list[str] = []  # waiting requests, in the order they came
+        self._encoding: set[str] = set()  # requests whose encoding went on before this step
         self._overtaken: dict[SequenceKey, Counter[SequenceKey]] = {}
 
     def _says(self, source: EncoderSource, sequence: int) -> FakeTranslation:
@@ -114,7 +115,7 @@ class World:
         """One step; False when there was nothing to do. Aborts a request while its results are on their way;
         ``resubmit`` gives its id to a new request at once.
         """
-        decoding = self._keys_in(Phase.DECODE)
+        decoding, self._encoding = self._keys_in(Phase.DECODE), self._requests_in(Phase.ENCODE)
         had_work = self.scheduler.has_work
         plan = self.scheduler.schedule()
         assert bool(plan) == had_work, "has_work must tell whether there is a plan"
@@ -151,6 +152,7 @@ class World:
         for request_id in self.live():
             total += 1
             for _, translation in self.scripts[request_id].sequences:
+                total += translation.encode_steps
                 total += min(len(translation.token_ids) + PROMPT_TOKENS, self.limits.max_slot_tokens) + 1
                 total += -(-translation.units // self.limits.first_piece_units)
         return total
@@ -164,6 +166,9 @@ class World:
             for index, phase in enumerate(self.scheduler.phases(request_id))
             if phase in phases
         }
+
+    def _requests_in(self, phase: Phase) -> set[str]:
+        return {key.request_id for key in self._keys_in(phase)}
 
     def check(self) -> None:
         owners = list(self.scheduler.slot_owners.values())
@@ -195,6 +200,9 @@ class World:
 
     def _check_admission(self, plan: StepPlan) -> None:
         """First come, first served, and nobody waits without a reason."""
+        if self._encoding and plan.encode:
+            assert {item.request_id for item in plan.encode} == self._encoding, "an encoding does not go on"
+            return
         admitted = [item.request_id for item in plan.encode]
         assert admitted == self._line[: len(admitted)], "a request passed the line"
         del self._line[: len(admitted)]

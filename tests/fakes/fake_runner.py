@@ -30,6 +30,7 @@ from translate_svc.engine.plan import (
     StepPlan,
     StepResult,
     TextToUnitItem,
+    Unfinished,
     UnitsMade,
     Vocoded,
     VocodeItem,
@@ -41,12 +42,14 @@ from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples
 class FakeTranslation:
     """What the fake model says: the tokens (without prompt and end) and how many units they become.
 
-    ``fails_at``: None, or the stage (a field of ``StepPlan``) whose item is to fail.
+    ``fails_at``: None, or the stage (a field of ``StepPlan``) whose item is to fail. ``encode_steps``: how
+    many steps the encoding of its request takes at least.
     """
 
     token_ids: tuple[int, ...]
     units: int
     fails_at: str | None = None
+    encode_steps: int = 1
 
 
 Model = Callable[[EncoderSource, int], FakeTranslation]
@@ -97,6 +100,7 @@ class FakeRunner:
         self._before_execute = before_execute
         self._slots: dict[int, _Slot] = {}
         self._speeches: dict[SequenceKey, _Speech] = {}  # outlive their slots
+        self._encodings: dict[EncodeItem, int] = {}  # those that go on, and how many steps they had
         self.plans: list[StepPlan] = []
 
     def execute(self, plan: StepPlan) -> StepResult:
@@ -106,6 +110,7 @@ class FakeRunner:
         if self._before_execute is not None:
             self._before_execute(plan)
         self._check_slots_named_once(plan)
+        self._check_encodings_go_on(plan)
         failures: list[Failure] = []
         stages: list[StageReport] = []
         for stage in ("encode", "decode", "text_to_unit", "vocode"):
@@ -133,8 +138,20 @@ class FakeRunner:
         named += [item.slot for item in plan.decode] + [item.slot for item in plan.text_to_unit]
         assert len(named) == len(set(named)), "one slot serves two sequences in one step"
 
-    def _encode(self, item: EncodeItem, failures: list[Failure]) -> Encoded | None:
+    def _check_encodings_go_on(self, plan: StepPlan) -> None:
+        """Those that the plan leaves out are given up."""
+        going_on = {item: steps for item, steps in self._encodings.items() if item in plan.encode}
+        assert not going_on or len(going_on) == len(plan.encode), (
+            "an encoding is begun beside one that goes on"
+        )
+        self._encodings = going_on
+
+    def _encode(self, item: EncodeItem, failures: list[Failure]) -> Encoded | Unfinished | None:
         keys = [SequenceKey(item.request_id, index) for index in range(len(item.slots))]
+        steps = self._encodings.pop(item, 0) + 1
+        if steps < max(self._model(item.source, key.sequence).encode_steps for key in keys):
+            self._encodings[item] = steps
+            return Unfinished(item.request_id)
         for key, slot in zip(keys, item.slots, strict=True):
             self._slots[slot] = _Slot(key, item.source)
         if any(self._model(item.source, key.sequence).fails_at == "encode" for key in keys):

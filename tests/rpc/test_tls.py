@@ -86,7 +86,7 @@ async def test_a_renewed_certificate_is_used_without_a_restart(
             after = await asyncio.to_thread(certificate_of, server, authority)
             assert after != before
             await client.info()  # over the connection that is open since before
-        with caplog.at_level(logging.ERROR):
+        with caplog.at_level(logging.ERROR, logger="translate_svc.rpc.tls"):
             files.key.write_text("half a file")
             assert await asyncio.to_thread(certificate_of, server, authority) == after
             assert await asyncio.to_thread(certificate_of, server, authority) == after

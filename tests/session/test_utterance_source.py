@@ -57,6 +57,30 @@ def test_an_utterance_at_16_khz_is_the_input_itself() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", RATES)
+def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
+    """And at 16 kHz, where nothing is held back by a filter, what is missing gives one."""
+    source, rng = UtteranceSource(rate_hz, OPTIONS), np.random.default_rng(1)
+
+    def heard(samples: int) -> int:
+        source.push(np.zeros(samples, np.float32))
+        frames = 0
+        while (step := source.step()) is not None:
+            if isinstance(step, VadFrame):
+                frames += 1
+                source.accept(float(rng.choice([0.0, 1.0], p=[0.3, 0.7])))
+        return frames
+
+    for _ in range(400):
+        heard(int(rng.integers(0, 700)))
+        missing = source.missing_samples
+        assert 1 <= missing <= -(-FRAME * rate_hz // 16_000)
+        assert heard(missing - 1) == 0
+        assert source.missing_samples == 1
+        given = heard(1)
+        assert given >= 1 or rate_hz != 16_000
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
 def test_source_range_and_samples_agree_at_any_rate(rate_hz: int) -> None:
     """Each utterance equals the raw input from the commit point before it, resampled in one piece."""
     driver = stream(rate_hz)

@@ -17,7 +17,8 @@ _MAX_FLOAT_PEAK = 8.0
 
 def from_s16(values: npt.NDArray[np.integer]) -> Samples:
     """16-bit values divided by 32768: within [-1, 1)."""
-    return values.astype(np.float32) / np.float32(_S16_FULL_SCALE)
+    scaled: Samples = np.multiply(values, np.float32(1 / _S16_FULL_SCALE), dtype=np.float32)
+    return scaled
 
 
 def to_s16(samples: Samples) -> npt.NDArray[np.int16]:

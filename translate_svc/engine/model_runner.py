@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import torch
 
+from translate_svc.engine.encoding import Encoding
 from translate_svc.engine.item_checks import ItemChecks
 from translate_svc.engine.plan import (
     Decoded,
@@ -21,6 +23,7 @@ from translate_svc.engine.plan import (
     StepPlan,
     StepResult,
     TextToUnitItem,
+    Unfinished,
     UnitsMade,
     Vocoded,
     VocodeItem,
@@ -40,7 +43,7 @@ from translate_svc.models.translation_model import (
 from translate_svc.models.vocoder import Voice
 
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
-_Result = TypeVar("_Result", Encoded, Decoded, UnitsMade, Vocoded)
+_Result = TypeVar("_Result")
 _Outcome = TypeVar("_Outcome")
 
 
@@ -54,6 +57,9 @@ class _Report:
 
 class ModelRunner:
     """Executes one ``StepPlan`` at a time, all items of a stage in one batch. Not thread-safe.
+
+    An encoding makes the texts of its step wait about as long as a decode step takes, and then goes on in the
+    next step; where nothing is decoded it is finished at once.
 
     A result does not depend on its batch mates. An item that cannot be computed becomes a ``Failure`` of its
     own: one that raises, one that is not finite, one whose slot belongs to somebody else.
@@ -99,6 +105,9 @@ class ModelRunner:
         self._checks = ItemChecks(
             checkpoint, self._model.limits, self._model.min_source_samples, self._tenants
         )
+        self._encoding: Encoding | None = None
+        self._encode_until_s = math.inf
+        self._decode_s = 0.0  # what the last decode step took
 
     @property
     def capabilities(self) -> Capabilities:
@@ -112,8 +121,9 @@ class ModelRunner:
             DeviceLost: the accelerator's context is gone.
         """
         report = _Report()
+        self._encode_until_s = time.monotonic() + self._decode_s if plan.decode else math.inf
         with torch.inference_mode():
-            encoded = self._stage("encode", plan.encode, self._encode, report)
+            encoded: list[Encoded | Unfinished] = self._stage("encode", plan.encode, self._encode, report)
             decoded = self._stage("decode", plan.decode, self._decode, report)
             units = self._stage("text_to_unit", plan.text_to_unit, self._text_to_unit, report)
             vocoded = self._stage("vocode", plan.vocode, self._vocode, report)
@@ -139,6 +149,8 @@ class ModelRunner:
         outcomes = run_isolated(items, batch)
         duration_ms = (time.monotonic() - started_s) * 1000
         report.stages.append(StageReport(name, duration_ms, len(items), started_s))
+        if name == "decode":
+            self._decode_s = duration_ms / 1000
         results: list[_Result] = []
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, EngineError):
@@ -148,15 +160,29 @@ class ModelRunner:
                 results.append(outcome)
         return results
 
-    def _encode(self, items: Sequence[EncodeItem]) -> list[Encoded | EngineError]:
-        def run(good: Sequence[EncodeItem]) -> list[Encoded | EngineError]:
-            frames = self._model.encode([item.source for item in good], [item.slots for item in good])
-            return [
-                each if isinstance(each, EngineError) else self._moved_in(item, each)
-                for item, each in zip(good, frames, strict=True)
-            ]
+    def _encode(self, items: Sequence[EncodeItem]) -> list[Encoded | Unfinished | EngineError]:
+        encoding, self._encoding = self._encoding, None  # given up, where it raises or the plan has others
+        if encoding is None or not encoding.covers(items):
+            encoding = self._begin_encoding(items)
+        try:
+            done = encoding.advance(self._encode_until_s)
+        except Exception:
+            self._encode_until_s = math.inf  # what is repeated to find the guilty item is repeated in one go
+            raise
+        if not done:
+            self._encoding = encoding
+            return [Unfinished(item.request_id) for item in items]
+        outcomes = [encoding.outcome(item) for item in items]
+        return [
+            each if isinstance(each, EngineError) else self._moved_in(item, each)
+            for item, each in zip(items, outcomes, strict=True)
+        ]
 
-        return _run_valid(items, self._checks.encode, run)
+    def _begin_encoding(self, items: Sequence[EncodeItem]) -> Encoding:
+        problems = [self._checks.encode(item) for item in items]
+        good = [item for item, problem in zip(items, problems, strict=True) if problem is None]
+        slices = self._model.encode([item.source for item in good], [item.slots for item in good])
+        return Encoding(items, problems, slices, self._model.synchronize)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[Decoded | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}

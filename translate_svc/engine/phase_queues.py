@@ -7,7 +7,8 @@ Rules of order:
   some.
 * Every sequence in DECODE advances one token a step, whatever else the step carries.
 * ENCODE and T2U work through their lines in order, VOCODE in turns: one piece of a speech, then to the back.
-  Each takes from the front what fits its budget, and always at least one.
+  Each takes from the front what fits its budget, and always at least one. What is in ENCODE is finished
+  before others get there.
 * A speech without credit is in no line; a grant puts it at the back.
 """
 
@@ -32,6 +33,7 @@ class PhaseQueues:
         self.slots = SlotPool(limits.max_slots)
         # Insertion-ordered dictionaries: queues from whose middle an abort can take something out.
         self._waiting: dict[str, RequestState] = {}
+        self._encoding: dict[str, RequestState] = {}
         self._decoding: dict[SequenceKey, SequenceState] = {}
         self._text_to_unit: dict[SequenceKey, SequenceState] = {}
         self._vocode: dict[SequenceKey, SequenceState] = {}
@@ -40,7 +42,8 @@ class PhaseQueues:
         """There is work to take. (Whoever waits for slots waits for a sequence that decodes or awaits
         T2U.)
         """
-        return bool(self._waiting or self._decoding or self._text_to_unit or self._vocode)
+        lines = (self._waiting, self._encoding, self._decoding, self._text_to_unit, self._vocode)
+        return any(lines)
 
     @property
     def waiting_requests(self) -> int:
@@ -52,6 +55,10 @@ class PhaseQueues:
     def wait(self, state: RequestState) -> None:
         """To the end of the line for slots."""
         self._waiting[state.request.request_id] = state
+
+    def go_on_encoding(self, state: RequestState) -> None:
+        """Its encoding needs another step."""
+        self._encoding[state.request.request_id] = state
 
     def start_decoding(self, sequence: SequenceState) -> None:
         """From ENCODE to DECODE."""
@@ -77,7 +84,8 @@ class PhaseQueues:
 
     def retire(self, sequence: SequenceState, phase: Phase) -> None:
         """From any phase to a terminal one; the slot is free again."""
-        self._waiting.pop(sequence.key.request_id, None)
+        for line in (self._waiting, self._encoding):
+            line.pop(sequence.key.request_id, None)
         for queue in (self._decoding, self._text_to_unit, self._vocode):
             queue.pop(sequence.key, None)
         self._release(sequence)
@@ -89,6 +97,12 @@ class PhaseQueues:
             sequence.slot = None
 
     # ---------------------------------------------------------------- out of a line, for one step
+
+    def take_encoding(self) -> list[RequestState]:
+        """The encodings that go on."""
+        taken = list(self._encoding.values())
+        self._encoding.clear()
+        return taken
 
     def admit(self) -> list[RequestState]:
         """Moves requests from WAITING to ENCODE, as far as slots and the budget of source frames reach."""

@@ -78,7 +78,12 @@ class VocodeItem:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """All the work of one step. An empty plan is never executed."""
+    """All the work of one step. An empty plan is never executed.
+
+    ``encode`` repeats the very items of the last step that were answered by ``Unfinished``; those of them
+    that it leaves out are given up. No other item is begun beside them, so nobody else gets the slots of one
+    that was given up before all of them are done.
+    """
 
     encode: tuple[EncodeItem, ...] = ()
     decode: tuple[DecodeItem, ...] = ()
@@ -97,6 +102,13 @@ class Encoded:
 
     request_id: str
     encoder_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The request's encoding goes on in the next step, so that texts need not wait for its end."""
+
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ class StepReport:
 class StepResult:
     """What a step made: every item of the plan is either in one of these or in ``failures``, exactly once."""
 
-    encoded: tuple[Encoded, ...] = ()
+    encoded: tuple[Encoded | Unfinished, ...] = ()
     decoded: tuple[Decoded, ...] = ()
     units: tuple[UnitsMade, ...] = ()
     vocoded: tuple[Vocoded, ...] = ()

@@ -13,11 +13,13 @@ from translate_svc.engine.phase_queues import PhaseQueues
 from translate_svc.engine.plan import (
     Decoded,
     DecodeItem,
+    Encoded,
     Failure,
     SequenceKey,
     StepPlan,
     StepResult,
     TextToUnitItem,
+    Unfinished,
     UnitsMade,
     Vocoded,
     VocodeItem,
@@ -128,8 +130,10 @@ class Scheduler:
         """
         if self._in_flight is not None:
             raise EngineError("a plan is scheduled before the last one's result is in")
-        encode = self._queues.admit()
-        self.admitted_requests += len(encode)
+        encode = self._queues.take_encoding()
+        if not encode:
+            encode = self._queues.admit()
+            self.admitted_requests += len(encode)
         decode = self._queues.decoding()
         text_to_unit = self._queues.take_text_to_unit()
         vocode = self._queues.take_vocode()
@@ -155,9 +159,7 @@ class Scheduler:
             raise EngineError("a result is handed in for a plan that is not the last one")
         self._share_timings(flight, result)
         for encoded in result.encoded:
-            for sequence in flight.settle_request(encoded.request_id).sequences:
-                if not sequence.terminal:
-                    self._queues.start_decoding(sequence)
+            self._take_encoded(flight.settle_request(encoded.request_id), encoded)
         for decoded in result.decoded:
             _, sequence = flight.settle(decoded.key, DecodeItem)
             if not sequence.terminal:
@@ -184,6 +186,14 @@ class Scheduler:
                 raise EngineError(f"the runner reports an unknown stage {report.stage!r}")
             for request_id in sharers[report.stage]:
                 self._requests[request_id].add_timing(report)
+
+    def _take_encoded(self, state: RequestState, encoded: Encoded | Unfinished) -> None:
+        live = [sequence for sequence in state.sequences if not sequence.terminal]
+        if isinstance(encoded, Encoded):
+            for sequence in live:
+                self._queues.start_decoding(sequence)
+        elif live:
+            self._queues.go_on_encoding(state)
 
     def _take_token(self, sequence: SequenceState, decoded: Decoded) -> None:
         sequence.fed_tokens += 1

@@ -134,13 +134,15 @@ class SequenceState:
 
 @dataclass(slots=True, eq=False)
 class RequestState:
-    """A request and its sequences. ``source``: what is encoded. ``timings``: per stage, milliseconds shared
-    and the largest batch; ``spans``: its first start and its last end, in seconds.
+    """A request and its sequences. ``source``: what is encoded. ``encoding``: the item that does it, once
+    planned. ``timings``: per stage, milliseconds shared and the largest batch; ``spans``: its first start and
+    its last end, in seconds.
     """
 
     request: Request
     source: EncoderSource
     sequences: tuple[SequenceState, ...]
+    encoding: EncodeItem | None = None
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
     timings: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -173,9 +175,11 @@ class RequestState:
         )
 
     def encode_item(self) -> EncodeItem:
-        """Encodes the source into the slots of all sequences."""
-        slots = tuple(sequence.held_slot for sequence in self.sequences)
-        return EncodeItem(self.request.request_id, self.source, slots)
+        """Encodes the source into the slots of all sequences; the same item in every step that it takes."""
+        if self.encoding is None:
+            slots = tuple(sequence.held_slot for sequence in self.sequences)
+            self.encoding = EncodeItem(self.request.request_id, self.source, slots)
+        return self.encoding
 
     def add_timing(self, report: StageReport) -> None:
         """Adds one step's share of a stage."""

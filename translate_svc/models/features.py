@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
+from translate_svc.models.slices import Slices, finish
 
 _CONFIG_FILE = "preprocessor_config.json"
 _ONLY = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "padding_side": "right"}
@@ -32,6 +33,7 @@ _SAMPLE_SCALE = float(2**15)  # Kaldi counts in 16-bit steps
 _MEL_FLOOR = 1.192092955078125e-07
 _LOWEST_HZ = 20.0
 _VARIANCE_FLOOR = 1e-7
+_FRAME_BLOCK = 128
 
 
 class FeatureExtractor(nn.Module):
@@ -93,8 +95,12 @@ class FeatureExtractor(nn.Module):
         """The shortest utterance with one stacked frame."""
         return self.frame_samples + (self.stride - 1) * self.hop_samples
 
-    @torch.no_grad()
     def forward(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, Tensor]:
+        """``slices`` in one go."""
+        with torch.no_grad():
+            return finish(self.slices(waveforms))
+
+    def slices(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> Slices[tuple[Tensor, Tensor]]:
         """Features of 1-D float32 waveforms in [-1, 1] at `sample_rate_hz`.
 
         Returns `(features, lengths)` on this module's device: float32 (utterances, frames, feature_size),
@@ -112,16 +118,29 @@ class FeatureExtractor(nn.Module):
         batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
         frame_counts = [1 + (len(row) - self.frame_samples) // self.hop_samples for row in rows]
         frames = torch.tensor(frame_counts, device=device)
-        normalised = self._normalise(self._log_mel(batch), frames)
+        log_mel = yield from self._log_mel(batch)
+        normalised = self._normalise(log_mel, frames)
         lengths = frames // self.stride
         longest = max(frame_counts) // self.stride
         stacked = normalised[:, : longest * self.stride].reshape(len(rows), longest, self.feature_size)
         in_row = torch.arange(longest, device=device) < lengths[:, None]
         return (stacked * in_row[:, :, None]).float(), lengths
 
-    def _log_mel(self, batch: Tensor) -> Tensor:
-        """(utterances, samples) -> (utterances, frames, mel_bins) float64"""
-        frames = batch.unfold(1, self.frame_samples, self.hop_samples).double() * _SAMPLE_SCALE
+    def _log_mel(self, batch: Tensor) -> Slices[Tensor]:
+        """(utterances, samples) -> (utterances, frames, mel_bins) float64
+
+        On a CPU a block of frames at a time, which stays in the caches.
+        """
+        frames = batch.unfold(1, self.frame_samples, self.hop_samples)
+        block = _FRAME_BLOCK if batch.device.type == "cpu" else frames.shape[1]
+        blocks: list[Tensor] = []
+        for start in range(0, frames.shape[1], block):
+            blocks.append(self._log_mel_of(frames[:, start : start + block]))
+            yield
+        return torch.cat(blocks, dim=1)
+
+    def _log_mel_of(self, frames: Tensor) -> Tensor:
+        frames = frames.double() * _SAMPLE_SCALE
         frames = frames - frames.mean(dim=-1, keepdim=True)
         # The first sample of a frame counts as its own predecessor.
         previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)

@@ -23,6 +23,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference, ReferenceTranslation
+from translate_svc.models.slices import finish
 from translate_svc.models.translation_model import (
     ModelLimits,
     Piece,
@@ -197,7 +198,7 @@ class _Stages:
     def encode(self) -> None:
         """The source into the decoder's slot."""
         with self._timed("encode"):
-            _result(self._model.encode([self._found.case.source], [[_SLOT]]))
+            _result(finish(self._model.encode([self._found.case.source], [[_SLOT]])))
 
     def decode(self) -> list[int]:
         """Compares every next token; returns what the slot was fed."""

@@ -13,6 +13,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.layers import EncodedSource, length_mask
 from translate_svc.models.product import prepare
+from translate_svc.models.slices import Slices
 from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.text_encoder import TextEncoder
 from translate_svc.types import EncoderSource, Samples
@@ -68,8 +69,11 @@ class SourceEncoder:
         speech = encoder_frames(self._features.stacked_frames(max_source_samples), self._config)
         return max(speech, self._max_source_tokens)
 
-    def encode(self, sources: Sequence[EncoderSource]) -> list[Tensor | EngineError]:
-        """States of each source, ``[length, hidden]``: one for 160 ms of speech, one for a token of text."""
+    def encode(self, sources: Sequence[EncoderSource]) -> Slices[list[Tensor | EngineError]]:
+        """States of each source, ``[length, hidden]``: one for 160 ms of speech, one for a token of text.
+
+        A slice is a part of a layer, of the features of a batch, or all texts.
+        """
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
         outcomes: dict[int, Tensor | EngineError] = {}
@@ -77,20 +81,24 @@ class SourceEncoder:
         size = 1 if self._device.type == "cpu" else len(speech)
         for start in range(0, len(speech), max(size, 1)):
             indices = list(speech)[start : start + size]
-            states = self._encode_speech([speech[index] for index in indices])
+            states = yield from self._encode_speech([speech[index] for index in indices])
             outcomes.update(zip(indices, _rows(states), strict=True))
         if text:
+            yield
             outcomes.update(zip(text, _rows(self._encode_text(list(text.values()))), strict=True))
         return [outcomes[index] for index in range(len(sources))]
 
-    def _encode_speech(self, waveforms: Sequence[Samples]) -> EncodedSource:
+    def _encode_speech(self, waveforms: Sequence[Samples]) -> Slices[EncodedSource]:
         # torch only takes arrays that may be written to; audio off the wire is read-only
-        features, lengths = self._features([np.require(wave, np.float32, ["C", "W"]) for wave in waveforms])
+        features, lengths = yield from self._features.slices(
+            [np.require(wave, np.float32, ["C", "W"]) for wave in waveforms]
+        )
         stride, hop = self._features.stride, self._features.hop_samples
         # an incomplete stack of mel frames at the end is masked, yet has its place in the adapter
         present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
         features = F.pad(features, (0, 0, 0, max(present) - features.shape[1])).to(self._dtype)
-        encoded: EncodedSource = self._speech_encoder(
+        yield
+        encoded = yield from self._speech_encoder.slices(
             features, lengths, torch.tensor(present, device=self._device)
         )
         return encoded

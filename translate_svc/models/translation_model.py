@@ -21,6 +21,7 @@ from translate_svc.models.config import ModelConfig
 from translate_svc.models.decoder_cache import DecoderCache
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.product import prepare
+from translate_svc.models.slices import Slices
 from translate_svc.models.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
@@ -140,12 +141,21 @@ class TranslationModel:
         """The shortest waveform that can be encoded."""
         return self._encoder.min_source_samples
 
+    def synchronize(self) -> None:
+        """Waits until the device has computed all that it was given."""
+        if self._device.type != "cpu":
+            torch.accelerator.synchronize(self._device)
+
     def encode(
         self, sources: Sequence[EncoderSource], slots: Sequence[Sequence[int]]
-    ) -> list[int | EngineError]:
-        """Encodes sources and gives ``slots[i]`` source ``i`` to attend to. Outcome: encoder states."""
+    ) -> Slices[list[int | EngineError]]:
+        """Encodes sources and gives ``slots[i]`` source ``i`` to attend to. Outcome: encoder states.
+
+        The slots are written after the last slice, and not at all where the slices are given up.
+        """
         outcomes: list[int | EngineError] = []
-        for states, owned in zip(self._encoder.encode(sources), slots, strict=True):
+        encoded = yield from self._encoder.encode(sources)
+        for states, owned in zip(encoded, slots, strict=True):
             if isinstance(states, EngineError):
                 outcomes.append(states)
             else:

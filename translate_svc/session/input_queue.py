@@ -71,7 +71,10 @@ class InputQueue:
         self._max_samples = max_samples
         self._line: deque[Queued] = deque()
         self._cost_samples = 0
-        self._waiting: list[asyncio.Future[None]] = []
+        self._audio_samples = 0  # since the last item of another kind
+        self._wanted_samples = 1
+        self._reader: asyncio.Future[None] | None = None
+        self._writers: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
         """Items that wait."""
@@ -82,24 +85,42 @@ class InputQueue:
         """Input samples that wait, silence included."""
         return sum(length_samples(item) for item in self._line)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether ``room`` would not wait."""
+        return self._cost_samples < self._max_samples
+
     async def room(self) -> None:
         """Waits until the line is below its bound."""
-        while self._cost_samples >= self._max_samples:
-            await self._change()
+        while not self.has_room:
+            changed = asyncio.get_running_loop().create_future()
+            self._writers.append(changed)
+            await changed
 
     def put(self, item: Queued) -> None:
         """Appends an item; the writer awaits ``room`` before."""
         self._line.append(item)
         self._cost_samples += self._cost(item)
-        self._tell()
+        if isinstance(item, QueuedAudio):
+            self._audio_samples += len(item.samples)
+            if self._audio_samples < self._wanted_samples and self.has_room:
+                return
+        _wake(self._reader)
 
-    async def get(self) -> Queued:
-        """The oldest item; waits for one."""
-        while not self._line:
-            await self._change()
+    async def get(self, wanted_samples: int = 1) -> Queued:
+        """The oldest item; waits for one.
+
+        Where nothing waits, a reader to whom less audio than ``wanted_samples`` means nothing is not woken
+        for less, as long as the line has room; for an item of another kind it is.
+        """
+        if not self._line:
+            self._wanted_samples, self._audio_samples = wanted_samples, 0
+            while not self._line:
+                self._reader = asyncio.get_running_loop().create_future()
+                await self._reader
         item = self._line.popleft()
         self._cost_samples -= self._cost(item)
-        self._tell()
+        self._tell_writers()
         return item
 
     def drop_audio(self) -> int:
@@ -110,27 +131,26 @@ class InputQueue:
         dropped = sum(length_samples(item) for item in self._line)
         self._line = deque(item for item in self._line if isinstance(item, QueuedUpdate))
         self._cost_samples = sum(self._cost(item) for item in self._line)
-        self._tell()
+        self._audio_samples = 0
+        self._tell_writers()
         return dropped
 
     def discard(self) -> None:
         """Drops everything; a writer that waits for room goes on."""
         self._line.clear()
-        self._cost_samples = 0
-        self._tell()
+        self._cost_samples = self._audio_samples = 0
+        self._tell_writers()
 
-    async def _change(self) -> None:
-        changed = asyncio.get_running_loop().create_future()
-        self._waiting.append(changed)
-        await changed
-
-    def _tell(self) -> None:
-        """Wakes whoever waits: the reader for an item, or writers for room. An Event would cost more."""
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for changed in waiting:
-                if not changed.done():
-                    changed.set_result(None)
+    def _tell_writers(self) -> None:
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            _wake(writer)
 
     def _cost(self, item: Queued) -> int:
         return max(length_samples(item), self.ITEM_COST_SAMPLES)
+
+
+def _wake(waiting: asyncio.Future[None] | None) -> None:
+    """An Event would cost more."""
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)

@@ -72,6 +72,11 @@ class Listener:
         self._arrived_s = 0.0
         self._restarts = 0
 
+    @property
+    def wanted_samples(self) -> int:
+        """Audio to which less means nothing: what the next frame still lacks."""
+        return self._source.missing_samples
+
     async def hear(self, item: Queued) -> None:
         """Takes one piece of input and does all that follows from it.
 

@@ -201,7 +201,8 @@ class Session:
             raise InvalidArgument("came after the end", field=field)
 
     async def _room(self) -> None:
-        await self._input.room()
+        if not self._input.has_room:
+            await self._input.room()
         if self._over is not None:
             raise self._over
 
@@ -263,7 +264,7 @@ class Session:
         """Hears the input to its end; returns whether the client said that it was complete."""
         while True:
             await self._outbox.below(self._options.max_queued_events)
-            item = await self._input.get()
+            item = await self._input.get(self._listener.wanted_samples)
             await self._listener.hear(item)
             if isinstance(item, QueuedEnd):
                 return item.complete

@@ -144,6 +144,12 @@ class UtteranceSource:
         return self._committed
 
     @property
+    def missing_samples(self) -> int:
+        """Input that must come at the least, 1 or more, before ``step`` can give another frame."""
+        frame_end = self._grid.origin + frames_to_input(self._grid.frames_taken + 1, self._rate_hz)
+        return max(1, frame_end - self.received_position)
+
+    @property
     def finished(self) -> bool:
         """``end`` was reached and everything has been pulled."""
         return self._finished and not self._ready

@@ -16,10 +16,10 @@ from translate_svc.errors import EngineError, ResourceExhausted, Unavailable
 from translate_svc.types import FRAME_SAMPLES
 from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
 
-GATHER_S = 0.004
-"""An eighth of a frame."""
 GATHER_FROM_STREAMS = 16
-"""With fewer a file is judged as fast as it is sent; with more at eight times real time at most."""
+"""With fewer a file is judged as fast as it is sent."""
+_GATHER_S_A_STREAM, _GATHER_MAX_S = 0.0001, 0.008
+"""The longest is a quarter of a frame: a file is judged at four times real time then."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,10 +61,10 @@ class VadLoop:
     """Coalesces frames of several streams into calls of one ``FrameVad`` on a single worker thread.
 
     While one call runs, what arrives waits and goes into the next. Where few streams are open nothing is held
-    back for company; where many are, calls begin ``GATHER_S`` apart, since a call costs its overhead however
-    few frames share it, and hundreds of streams would spend their time on little else. The queue holds
-    at most one frame a stream, hence at most ``max_streams``: a stream beyond that is refused
-    when it opens, never when it speaks.
+    back for company; where many are, calls begin ``gather_s`` apart, since a call costs its overhead however
+    few frames share it, and hundreds of streams would spend their time on little else. The queue holds at
+    most one frame a stream, hence at most ``max_streams``: a stream beyond that is refused when it opens,
+    never when it speaks.
 
     Use as an asynchronous context manager, or ``start`` and ``aclose``.
 
@@ -167,9 +167,9 @@ class VadLoop:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            if len(self._streams) >= GATHER_FROM_STREAMS and (early_s := next_s - clock()) > 0:
+            if (early_s := next_s - clock()) > 0:
                 await asyncio.sleep(early_s)
-            next_s = clock() + GATHER_S
+            next_s = clock() + gather_s(len(self._streams))
             if jobs := self._next_batch():
                 await self._judge_batch(jobs)
         _fail(list(self._waiting), Unavailable("the voice activity detector is stopped"))
@@ -200,6 +200,11 @@ class VadLoop:
             if not job.answer.done():
                 jobs.append(job)
         return jobs
+
+
+def gather_s(streams: int) -> float:
+    """Least time from the start of one call to that of the next."""
+    return min(_GATHER_S_A_STREAM * streams, _GATHER_MAX_S) if streams >= GATHER_FROM_STREAMS else 0.0
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:

@@ -1,0 +1,60 @@
+"""Encodings that are begun together and may take several steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from translate_svc.engine.plan import EncodeItem
+from translate_svc.errors import EngineError
+from translate_svc.models.slices import Slices
+
+
+class Encoding:
+    """One batch of the encoders on its way.
+
+    Args:
+        items: what was begun together.
+        problems: for each item what is wrong with it, or None.
+        slices: encodes those without a problem; its result has an outcome for each of them, in order.
+        synchronize: waits until the device has done what the last slice asked of it.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[EncodeItem],
+        problems: Sequence[str | None],
+        slices: Slices[list[int | EngineError]],
+        synchronize: Callable[[], None],
+    ) -> None:
+        self._items = tuple(items)
+        self._problems = tuple(problems)
+        self._slices = slices
+        self._synchronize = synchronize
+        self._outcomes: dict[int, int | EngineError] = {}
+
+    def covers(self, items: Sequence[EncodeItem]) -> bool:
+        """Whether all of these were begun in it: the very objects, for ids are used again."""
+        begun = {id(item) for item in self._items}
+        return all(id(item) in begun for item in items)
+
+    def advance(self, until_s: float) -> bool:
+        """Computes one slice, and more until ``until_s`` (``time.monotonic``); returns whether it is done."""
+        while True:
+            try:
+                next(self._slices)
+            except StopIteration as done:
+                self._settle(done.value)
+                return True
+            self._synchronize()
+            if time.monotonic() >= until_s:
+                return False
+
+    def outcome(self, item: EncodeItem) -> int | EngineError:
+        """Once it is done: the number of encoder states, or why there are none."""
+        return self._outcomes[id(item)]
+
+    def _settle(self, outcomes: Sequence[int | EngineError]) -> None:
+        left = iter(outcomes)
+        for item, problem in zip(self._items, self._problems, strict=True):
+            self._outcomes[id(item)] = next(left) if problem is None else EngineError(problem)
