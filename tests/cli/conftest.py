@@ -26,8 +26,8 @@ class Command(Protocol):
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """``main`` itself, in the root of the checkout."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    loggers = [logging.getLogger(), logging.getLogger("translate_svc")]
+    before = [(each, each.handlers[:], each.level) for each in loggers]
     monkeypatch.chdir(ROOT)
 
     def run(*arguments: str, variables: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str, str]:
@@ -44,8 +44,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return ended.value.code, output, error
 
     yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

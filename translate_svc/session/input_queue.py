@@ -71,7 +71,7 @@ class InputQueue:
         self._max_samples = max_samples
         self._line: deque[Queued] = deque()
         self._cost_samples = 0
-        self._audio_samples = 0  # since the last item of another kind
+        self._audio_samples = 0  # put since the reader found nothing
         self._wanted_samples = 1
         self._reader: asyncio.Future[None] | None = None
         self._writers: list[asyncio.Future[None]] = []

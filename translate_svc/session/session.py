@@ -201,8 +201,7 @@ class Session:
             raise InvalidArgument("came after the end", field=field)
 
     async def _room(self) -> None:
-        if not self._input.has_room:
-            await self._input.room()
+        await self._input.room()
         if self._over is not None:
             raise self._over
 
