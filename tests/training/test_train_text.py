@@ -41,6 +41,7 @@ def test_the_schedule_follows_the_share_of_the_budget() -> None:
     assert rates == sorted(rates, reverse=True)
     assert schedule.learning_rate(0, 0.0) < 0.01 * rates[0]
     assert schedule.ctc_weight(0.0) > schedule.ctc_weight(300.0) > schedule.ctc_weight(900.0)
+    assert schedule.text_share(0.0) == 1.0 > schedule.text_share(900.0) > 0.0
     # a budget twice as large goes on at half the share
     assert Schedule(2000.0).learning_rate(5000, 1000.0) == schedule.learning_rate(5000, 500.0)
 

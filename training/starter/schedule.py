@@ -13,6 +13,7 @@ _EASY_SHARE = 0.2
 _ALL_LENGTHS_SHARE = 0.45
 _SHORTEST_LIMIT_S, _LONGEST_LIMIT_S = 5.0, 20.0
 _CTC_WEIGHTS = (1.0, 0.3)
+_LEARNT_TEXT_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Schedule:
     def ctc_weight(self, spent_s: float) -> float:
         """High until speech and text are aligned, for that is what the decoder's attention waits for."""
         return self._between(*_CTC_WEIGHTS, spent_s)
+
+    def text_share(self, spent_s: float) -> float:
+        """Of the text pairs a step may have: all, then few, for text is learnt long before speech is."""
+        return 1.0 if self._share(spent_s) < _ALL_LENGTHS_SHARE else _LEARNT_TEXT_SHARE
 
     def learning_rate(self, step: int, spent_s: float) -> float:
         peak = _REFINING_LEARNING_RATE if self.refines else _PEAK_LEARNING_RATE

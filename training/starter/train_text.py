@@ -154,7 +154,8 @@ class TextTrainer:
         """Texts of equally many sentences, so that little of the batch is padding."""
         counts = corpus.SENTENCE_COUNT_SHARES
         count = int(self.rng.choice(list(counts), p=list(counts.values())))
-        rows = 1 if self.schedule.refines else _TEXT_SENTENCES[self.stage.device.type] // count
+        sentences = _TEXT_SENTENCES[self.stage.device.type] * self.schedule.text_share(self.progress.elapsed_s)
+        rows = 1 if self.schedule.refines else int(sentences) // count
         return [self.text_source.draw_pair(self.rng, count) for _ in range(rows)]
 
     def _log(self, figures: Mapping[str, float]) -> None:
