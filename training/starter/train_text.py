@@ -154,8 +154,9 @@ class TextTrainer:
         """Texts of equally many sentences, so that little of the batch is padding."""
         counts = corpus.SENTENCE_COUNT_SHARES
         count = int(self.rng.choice(list(counts), p=list(counts.values())))
-        sentences = _TEXT_SENTENCES[self.stage.device.type] * self.schedule.text_share(self.progress.elapsed_s)
-        rows = 1 if self.schedule.refines else int(sentences) // count
+        share = self.schedule.text_share(self.progress.elapsed_s)
+        sentences = int(share * _TEXT_SENTENCES[self.stage.device.type])
+        rows = 1 if self.schedule.refines else sentences // count
         return [self.text_source.draw_pair(self.rng, count) for _ in range(rows)]
 
     def _log(self, figures: Mapping[str, float]) -> None:
