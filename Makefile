@@ -57,6 +57,11 @@ bench: $(READY) ## measure throughput, stages and latency, write benchmarks/resu
 	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.latency
 
+.PHONY: gpu
+gpu: $(READY) ## on a CUDA device: the tests of engine and models there, then what the engine does at full size (nine minutes)
+	TEST_DEVICE=cuda $(BIN)/python -m pytest -n 1 -m "not soak" tests/engine tests/models
+	$(BIN)/python -m benchmarks.gpu
+
 .PHONY: soak
 soak: $(READY) ## many streams for long: latency, memory, leaks; writes benchmarks/results/soak.json (ten minutes)
 	$(BIN)/python -m benchmarks.soak

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -132,8 +133,9 @@ def oracle(name: str) -> Oracle:
 
 
 def new_runner(name: str, *, slots: int = 8, **options: Any) -> ModelRunner:
-    """A runner for utterances of up to ten seconds."""
-    sizes = {
+    """A runner for utterances of up to ten seconds, on the CPU unless ``TEST_DEVICE`` names another place."""
+    sizes: dict[str, Any] = {
+        "device": os.environ.get("TEST_DEVICE", "cpu"),
         "max_slots": slots,
         "max_source_samples": 160_000,
         "max_source_tokens": 64,

@@ -9,60 +9,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.latency.streams import Translate, run_streams
+from benchmarks.latency.sides import behind_a_lock, through_engine
+from benchmarks.latency.streams import run_streams
 from benchmarks.throughput.checkpoints import STARTER, quiet
 from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.measure import machine, markdown
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.utterances import Utterance, spoken_utterances
+from benchmarks.throughput.utterances import spoken_utterances
 from translate_svc.engine.async_engine import AsyncEngine
-from translate_svc.engine.request import EngineEvent, RequestFinished, TokenDecoded, WaveformPiece
 
 _RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "latency.json"
 _KNEE_MS = 1000.0
 _STOP_DEADLINE_S = 30.0
-
-
-def through_engine(engine: Engine, bridge: AsyncEngine) -> Translate:
-    """Ours."""
-    numbers = itertools.count()
-
-    async def translate(utterance: Utterance, text: Callable[[], None], speech: Callable[[], None]) -> None:
-        done = asyncio.Event()
-        awaited = {TokenDecoded: text, WaveformPiece: speech}
-
-        def deliver(event: EngineEvent) -> None:
-            first = awaited.pop(type(event), None)
-            if first is not None:
-                first()
-            if isinstance(event, RequestFinished):
-                done.set()
-
-        bridge.submit(engine.request(str(next(numbers)), utterance, speech=True), deliver)
-        await done.wait()
-
-    return translate
-
-
-def behind_a_lock(peer: Peer) -> Translate:
-    """The peer: one call at a time; text and speech come together, at its end."""
-    lock = asyncio.Lock()
-
-    async def translate(utterance: Utterance, text: Callable[[], None], speech: Callable[[], None]) -> None:
-        async with lock:
-            await asyncio.to_thread(peer.run, [utterance], speech=True, batch=1)
-        text()
-        speech()
-
-    return translate
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.throughput.utterances import Utterance
+from benchmarks.throughput.utterance import Utterance
 
 _LONGEST_PAUSE_S = 2.0
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.stages.clock import StageClock
 from benchmarks.stages.floors import (
     Rates,
     decode_step_bytes,
@@ -30,8 +29,8 @@ from benchmarks.throughput.checkpoints import CHECKPOINTS, checkpoint_folder, qu
 from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.measure import machine, markdown
 from benchmarks.throughput.outcome import Outcome
-from benchmarks.throughput.utterances import Utterance, forced_utterances, spoken_utterances, total_seconds
-from translate_svc.engine.plan import StepReport
+from benchmarks.throughput.utterance import Utterance, total_seconds
+from benchmarks.throughput.utterances import forced_utterances, spoken_utterances
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
 from translate_svc.types import SAMPLES_PER_UNIT
@@ -40,38 +39,6 @@ _RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "stages.json"
 _STAGES = ("encode", "decode", "text_to_unit", "vocode")
 _FRAME_S = 0.02
 _PROMPT_TOKENS = 2
-
-
-class StageClock:
-    """Sums what the steps report."""
-
-    def __init__(self) -> None:
-        self.rounds: list[dict[str, float]] = []
-        self.decode_rows: list[int] = []
-        self._sums: defaultdict[str, float] = defaultdict(float)
-
-    def take_step(self, report: StepReport) -> None:
-        """To be called after every step."""
-        for stage in report.stages:
-            self._sums[stage.stage] += stage.duration_ms
-            if stage.stage == "decode":
-                self.decode_rows.append(stage.batch_size)
-        self._sums["between"] += report.duration_s * 1000 - sum(each.duration_ms for each in report.stages)
-
-    def end_round(self) -> None:
-        """The load is through."""
-        self.rounds.append(dict(self._sums))
-        self._sums.clear()
-
-    def forget(self) -> None:
-        """Starts anew."""
-        self.rounds.clear()
-        self.decode_rows.clear()
-        self._sums.clear()
-
-    def median_ms(self, stage: str) -> float:
-        """Of the rounds, for the whole load."""
-        return statistics.median(each.get(stage, 0.0) for each in self.rounds)
 
 
 def floors_ms(
@@ -107,7 +74,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         outcomes = engine.run(utterances, speech=True)
         clock.end_round()
     rates = measure_rates()
-    rows = clock.decode_rows[: len(clock.decode_rows) // arguments.rounds]
+    rows = [rows for rows, _ in clock.decode_steps[: len(clock.decode_steps) // arguments.rounds]]
     floors = floors_ms(Checkpoint.open(folder).config, rates, utterances, outcomes, rows)
     stages = {
         stage: {

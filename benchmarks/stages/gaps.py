@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput.engine import Engine
-from benchmarks.throughput.utterances import Utterance, forced_utterances
+from benchmarks.throughput.utterance import Utterance
+from benchmarks.throughput.utterances import forced_utterances
 from translate_svc.engine.request import TokenDecoded
 
 _ARRIVALS = 6

@@ -18,7 +18,8 @@ from benchmarks.throughput.checkpoints import STARTER, checkpoint_folder, quiet
 from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.measure import Comparison, compare, machine, markdown
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.utterances import forced_utterances, spoken_utterances, total_seconds
+from benchmarks.throughput.utterance import total_seconds
+from benchmarks.throughput.utterances import forced_utterances, spoken_utterances
 
 _ROOT = Path(__file__).parents[2]
 _RESULT = _ROOT / "benchmarks" / "results" / "throughput.json"

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.random_checkpoint import NumberTokenizer
-from benchmarks.throughput.utterances import Utterance
+from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.detokenize import Tokenizer
 from translate_svc.engine.model_runner import ModelRunner
@@ -60,6 +60,7 @@ class Engine:
         folder: a checkpoint.
         slots: texts that are decoded at once.
         dtype: as the runner takes it.
+        device: likewise.
         on_step: sees every step's report.
     """
 
@@ -69,6 +70,7 @@ class Engine:
         *,
         slots: int = 16,
         dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
         on_step: Callable[[StepReport], None] | None = None,
     ) -> None:
         checkpoint = Checkpoint.open(folder)
@@ -82,6 +84,7 @@ class Engine:
             max_source_tokens=limits.max_source_tokens,
             max_tokens=limits.max_slot_tokens,
             dtype=dtype,
+            device=device,
         )
         tokenizer = tokenizer_of(checkpoint)
         self._forced = ForcedLengths(self.runner, tokenizer.eos_token_id)

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from benchmarks.throughput.outcome import Outcome
-from benchmarks.throughput.utterances import Utterance
+from benchmarks.throughput.utterance import Utterance
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SAMPLES_PER_UNIT
 
 _PROMPT_TOKENS = 2
@@ -26,18 +26,22 @@ class _ForcedLengths:
         self._eos_token_id = eos_token_id
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        ended = input_ids.shape[1] >= self._ends
+        ended = input_ids.shape[1] >= self._ends.to(scores.device)
         scores[:, self._eos_token_id] = torch.where(ended, _END_SCORE, -_END_SCORE)
         return scores
 
 
 class Peer:
-    """One model, float32. Its vocoder's own durations are forced to one frame a unit, as UnitY2 wants them:
-    otherwise it would make speech of another length.
+    """One model, float32 on the CPU unless told otherwise.
+
+    Its vocoder's own durations are forced to one frame a unit, as UnitY2 wants them: otherwise it would make
+    speech of another length.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=torch.float32).eval()
+    def __init__(self, folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self._device, self._dtype = device, dtype
+        self._model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=dtype)
+        self._model.to(device).eval()
         self._features: Any = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
         predictor = self._model.vocoder.dur_predictor
         with torch.no_grad():
@@ -65,7 +69,8 @@ class Peer:
             sampling_rate=INTERNAL_SAMPLE_RATE_HZ,
             return_tensors="pt",
             padding=True,
-        )
+        ).to(self._device)
+        inputs["input_features"] = inputs["input_features"].to(self._dtype)
         options: dict[str, Any] = {"tgt_lang": language, "generate_speech": speech, "do_sample": False}
         lengths = [utterance.forced_tokens for utterance in utterances]
         if None not in lengths:

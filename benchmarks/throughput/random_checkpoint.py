@@ -51,21 +51,34 @@ def random_config() -> Any:
     )
 
 
-def build_random_checkpoint(folder: Path) -> Path:
-    """Writes the checkpoint into ``folder`` (600 MB; about half a minute) and returns it."""
+def build_random_checkpoint(
+    folder: Path, config: Any = None, *, device: str = "cpu", dtype: torch.dtype = torch.float16
+) -> Path:
+    """Writes the checkpoint into ``folder`` and returns it.
+
+    Args:
+        folder: made where it is missing.
+        config: sizes; by default ``random_config()``: 600 MB, about half a minute.
+        device: where the weights are drawn.
+        dtype: in which they are written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    model: Any = transformers.SeamlessM4Tv2Model(random_config()).eval()
+    with torch.device(device):
+        model: Any = transformers.SeamlessM4Tv2Model(config or random_config()).eval()
     with torch.no_grad():
         shared = model.shared.weight
         shared[:_SPECIAL_IDS] = 0.0
         shared[_FIRST_LANGUAGE_ID:] *= 0.1
         model.text_decoder.layer_norm.weight.mul_(_PEAK)
+        units = model.t2u_model.lm_head.weight
+        units[: model.config.vocoder_offset] = 0.0  # what the vocoder has no embedding for is never predicted
+        units[model.config.vocoder_offset + model.config.unit_hifi_gan_vocab_size :] = 0.0
         durations = model.t2u_model.model.decoder.duration_predictor.proj
         durations.weight.zero_()
         durations.bias.fill_(math.log1p(UNITS_PER_TOKEN / len(_CHARACTERS)))
     model.generation_config = _generation_config()
-    model.half().save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder)
     transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
     (folder / "speakers.json").write_text(json.dumps({_LANGUAGE: [0]}))
     return folder

@@ -11,7 +11,8 @@ from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.measure import compare
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.utterances import Utterance, forced_utterances
+from benchmarks.throughput.utterance import Utterance
+from benchmarks.throughput.utterances import forced_utterances
 from tests.checkpoints import EOS, tones
 from tests.tiny_checkpoint import build_tiny_checkpoint
 

@@ -1,0 +1,125 @@
+"""What is measured; each takes the bench and gives figures by name."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from benchmarks.gpu.bench import Bench, noise
+from benchmarks.latency.sides import through_engine
+from benchmarks.latency.streams import run_streams
+from benchmarks.throughput.measure import compare
+from benchmarks.throughput.peer import Peer
+from benchmarks.throughput.utterance import Utterance
+from translate_svc.engine.async_engine import AsyncEngine
+
+_EXACT_UTTERANCES = 12
+_TOKENS_PER_SECOND = 4
+_UTTERANCE_S = 5.0
+_LONG_S = 15.0
+_REPEATS = 10
+_STOP_DEADLINE_S = 30.0
+
+
+def exactness(bench: Bench) -> dict[str, Any]:
+    """Tokens and sample counts in float32: one slot, all slots and ``generate`` one by one."""
+    torch.backends.cudnn.allow_tf32 = False  # else the vocoder's and the encoder's convolutions are rounded
+    folder, utterances = bench.exact_checkpoint, bench.load(_EXACT_UTTERANCES)
+    theirs = Peer(folder, device=bench.device, dtype=torch.float32).run(utterances, speech=True, batch=1)
+    figures: dict[str, Any] = {}
+    for name, slots in (("alone", 1), ("in company", bench.size.slots)):
+        ours = bench.engine_of(folder, slots, torch.float32).run(utterances, speech=True)
+        figures[f"{name}, equal to generate"] = sum(a == b for a, b in zip(ours, theirs, strict=True))
+    torch.backends.cudnn.allow_tf32 = True
+    exact = all(equal == len(utterances) for equal in figures.values())
+    return figures | {"utterances": len(utterances), "exact": exact}
+
+
+def utterance(bench: Bench) -> dict[str, Any]:
+    """One utterance of five seconds with speech, from its samples to its last sample; medians."""
+    one = Utterance(noise(_UTTERANCE_S), "eng", round(_UTTERANCE_S * _TOKENS_PER_SECOND))
+    return {
+        "seconds of speech": _UTTERANCE_S,
+        "ours, ms": _median_ms(lambda: bench.engine.run([one], speech=True)),
+        "generate, ms": _median_ms(lambda: bench.peer.run([one], speech=True, batch=1)),
+    }
+
+
+def stages(bench: Bench) -> dict[str, Any]:
+    """Time of each stage, one utterance in flight for every slot."""
+    utterances = bench.load(bench.size.slots)
+    bench.engine.run(utterances, speech=True)
+    bench.clock.forget()
+    bench.engine.run(utterances, speech=True)
+    bench.clock.end_round()
+    return {
+        "utterances": len(utterances),
+        "seconds of speech": round(sum(each.seconds for each in utterances), 1),
+        **{f"{name}, ms": round(ms, 1) for name, ms in bench.clock.rounds[0].items()},
+    }
+
+
+def step(bench: Bench) -> dict[str, Any]:
+    """A decode step with a row for every slot: as many long texts, all under way."""
+    long = Utterance(noise(_LONG_S), "eng", round(_LONG_S * _TOKENS_PER_SECOND))
+    bench.clock.forget()
+    bench.engine.run([long] * bench.size.slots, speech=False)
+    times = bench.clock.decode_ms(bench.size.slots)
+    return {"rows": bench.size.slots, "steps": len(times), "median, ms": round(statistics.median(times), 3)}
+
+
+def live(bench: Bench) -> dict[str, Any]:
+    """Streams that speak and pause in real time: end of speech to first text and first sound."""
+
+    async def measured() -> dict[str, Any]:
+        engine = bench.engine_of(bench.checkpoint, bench.size.slots, bench.size.dtype)
+        bridge = AsyncEngine(engine.core, engine.capabilities)
+        bridge.start()
+        answered = await run_streams(
+            through_engine(engine, bridge),
+            bench.load(32),
+            streams=bench.size.live_streams,
+            duration_s=bench.size.live_s,
+        )
+        await bridge.stop(drain=True, deadline_s=_STOP_DEADLINE_S)
+        return {"answers": len(answered.first_text_s), **answered.percentiles_ms()}
+
+    return {"streams": bench.size.live_streams} | asyncio.run(measured())
+
+
+def speech(bench: Bench) -> dict[str, Any]:
+    """Throughput with speech against ``generate``."""
+    return _throughput(bench, speech=True)
+
+
+def text(bench: Bench) -> dict[str, Any]:
+    """Throughput of text alone against ``generate``."""
+    return _throughput(bench, speech=False)
+
+
+def _throughput(bench: Bench, *, speech: bool) -> dict[str, Any]:
+    utterances = bench.load(bench.size.slots)
+    bench.engine.run(utterances[:2], speech=speech)
+    bench.peer.run(utterances[:2], speech=speech, batch=2)
+    compared = compare(
+        lambda: bench.engine.run(utterances, speech=speech),
+        lambda size: bench.peer.run(utterances, speech=speech, batch=size),
+        static_batches=bench.size.static_batches,
+        rounds=1,
+    )
+    return compared.summary()
+
+
+def _median_ms(run: Callable[[], object]) -> float:
+    run()
+    times = []
+    for _ in range(_REPEATS):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return round(statistics.median(times) * 1000, 1)

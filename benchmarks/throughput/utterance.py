@@ -1,0 +1,46 @@
+"""One utterance of a load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+
+_SHORTEST_S, _LONGEST_S = 1.5, 15.0
+_TOKENS_PER_SECOND = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """16 kHz samples, the language to translate into, and how long the text is to be (None: as the model
+    ends it).
+    """
+
+    samples: Samples
+    language: str
+    forced_tokens: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples) / INTERNAL_SAMPLE_RATE_HZ
+
+
+def total_seconds(utterances: Sequence[Utterance]) -> float:
+    """Audio in all."""
+    return sum(utterance.seconds for utterance in utterances)
+
+
+def forced(speech: Samples, count: int) -> list[Utterance]:
+    """Cuts ``speech`` to lengths spread evenly over 1.5 to 15 s, in random order, of 4 tokens a second."""
+    rng = np.random.default_rng(0)
+    utterances = []
+    for seconds in rng.permutation(np.linspace(_SHORTEST_S, _LONGEST_S, count)):
+        length = int(seconds * INTERNAL_SAMPLE_RATE_HZ)
+        start = int(rng.integers(0, len(speech) - length))
+        samples = speech[start : start + length]
+        utterances.append(Utterance(samples, "eng", round(seconds * _TOKENS_PER_SECOND)))
+    return utterances
