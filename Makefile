@@ -72,7 +72,7 @@ overload: $(READY) ## four times what is admitted: how fast the rest is refused,
 	$(BIN)/python -m benchmarks.overload
 
 .PHONY: starter
-starter: $(READY) ## train model_cache/starter anew (two hours on two cores; resumes; needs espeak-ng's library)
+starter: $(READY) ## train model_cache/starter anew (four hours on two cores; resumes; needs the synthesizers)
 	$(BIN)/python -m training.starter
 
 .PHONY: clean
