@@ -15,7 +15,8 @@ from training.starter.grammar import LANGUAGES
 from training.starter.model_config import MAX_NEW_TOKENS
 from training.starter.schedule import Schedule
 from training.starter.speech_forward import decode, encode_speech
-from training.starter.tokenizer import EOS_ID
+from training.starter.text_stage import TextStage
+from training.starter.tokenizer import EOS_ID, StarterTokenizer
 from training.starter.train_text import TextTrainer
 from training.starter.workers import Worker
 
@@ -82,9 +83,8 @@ def test_refining_trains_the_speech_encoder_alone(work: Path) -> None:
 
 
 def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Path) -> None:
-    stage = TextTrainer.create(work, Schedule(600.0), Worker()).stage
     torch.manual_seed(5)
-    stage.eval()
+    stage = TextStage(StarterTokenizer.load(work / "tokenizer")).eval()
     for parameter in stage.model.text_decoder.layers.parameters():
         torch.nn.init.normal_(parameter)  # fresh weights say one token over and over
     stage.model.shared.weight.data *= 0.2
