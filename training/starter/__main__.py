@@ -2,8 +2,8 @@
 
 Each stage keeps its result in build/starter/ and is skipped or resumed when run again, so the work may be
 spread over days. On two cores the whole takes about four hours, most of it in the text stage; on a GPU
-(`--device cuda`, not tried yet) it should take minutes. The text stage needs no synthesizer where tokenizer, shards and held-out sets of
-build/starter/ have been carried over.
+(`--device cuda`, not tried yet) it should take minutes. The text stage needs no synthesizer where tokenizer,
+shards and held-out sets of build/starter/ have been carried over.
 """
 
 from __future__ import annotations
