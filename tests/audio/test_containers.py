@@ -120,7 +120,8 @@ def test_what_cannot_be_decoded_is_counted_and_silent_and_the_rest_stays_in_plac
         assert "packets could not be decoded, the first at" in media.damage
     assert len(samples) == len(whole)
     tail = slice(-rate_hz // 2, None)
-    np.testing.assert_allclose(samples[tail], whole[tail], atol=1e-3)
+    # AAC fills bands with random numbers, whose sequence a lost packet moves on
+    np.testing.assert_allclose(samples[tail], whole[tail], atol=5e-3)
 
 
 def test_a_stream_whose_format_changes_midway_goes_on(tmp_path: Path, clip: tuple[Samples, int]) -> None:

@@ -114,4 +114,4 @@ def test_unknown_characters_are_one_unknown_token_a_run() -> None:
 
 def test_an_unknown_language_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        ours().source_tokens("the train", "deu")
+        ours().source_tokens("the train", "ita")

@@ -119,7 +119,7 @@ async def _run(console: Console, model: str, clip: _Clip, output: Path) -> bool:
                 recording = await _play(translator, clip, view, speech)
     recording.save(events)
     _show(console, clip, recording, wav)
-    console.print(f"\nEvery event is in {events}.")
+    console.print(f"\nEvery event is in {events}, the speech beside it.")
     return _verdict(console, clip, recording)
 
 
@@ -151,7 +151,7 @@ def _show(console: Console, clip: _Clip, recording: Recording, wav: Path) -> Non
     for language, text in _heard(clip, recording).items():
         named = languages.packaged().find(language)
         name = language if named is None else named.name
-        written = clip.name if language == clip.source else str(path_for(wav, language, several=True))
+        written = clip.name if language == clip.source else path_for(wav, language, several=True).name
         style = "cyan" if language == clip.source else "bold green"
         table.add_row(f"  {name}", Text(text, style), Text(written, "dim"))
     console.print(table)
