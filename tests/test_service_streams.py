@@ -168,7 +168,7 @@ async def test_targets_that_the_checkpoint_lacks_are_refused_by_their_field(serv
     tags = ("eng", "spa", "fra", "deu", "ita", "por", "pol", "rus")
     with pytest.raises(InvalidArgument) as caught:
         service.open_session(_config(*map(TargetSettings, tags)), "test")
-    assert caught.value.field == "config.settings.targets[2].language"
+    assert caught.value.field == "config.settings.targets[4].language"
     with pytest.raises(InvalidArgument) as caught:
         service.open_session(_config(*[TargetSettings("spa")] * 8), "test")
     assert caught.value.field == "config.settings.targets[1].language"

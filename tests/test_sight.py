@@ -293,7 +293,7 @@ async def test_a_client_that_leaves_drops_what_was_begun(
 
 async def test_who_is_not_let_in_is_counted_by_cause(sight: Sight, caplog: pytest.LogCaptureFixture) -> None:
     change = Change(sight)
-    for refused in (config("fra"), end(0)):
+    for refused in (config("ita"), end(0)):
         with pytest.raises(grpc.aio.AioRpcError):
             await converse(sight, [refused])
     assert change("rejected_total", cause="invalid_argument") == 2

@@ -61,7 +61,7 @@ async def test_several_sentences_with_pauses(service: Service) -> None:
     several = load_clips(DATA, "several")
     whole = await measure_speech(service, "several", several)
     assert_good(whole.speech, each=68.0, mean=80.0)
-    assert_heard(whole, wer=10.0)
+    assert_heard(whole, wer=15.0)
     cut = await measure_speech(service, "several, cut", several, manual=False)
     assert_good(cut.speech, each=68.0, mean=80.0)
 
@@ -82,7 +82,7 @@ async def test_its_own_speech_is_understood(service: Service, speaker_id: int) -
         figures = await measure_round_trip(service, written, source, language, speaker_id)
         (row,) = figures.round_trips
         assert row.count == len(written)
-        assert row.wer <= 8.0, row
+        assert row.wer <= 12.0, row
 
 
 async def test_nothing_is_said_about_nothing(service: Service) -> None:
