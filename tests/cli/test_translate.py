@@ -82,8 +82,8 @@ def test_everything_at_once_from_a_video_at_a_server(
         assert 0 <= each["start_ms"] + 1_500 - cue.start_ms <= 450, "with up to 300 ms of padding"
     assert len(read_srt((tmp_path / "o.eng.srt").read_text(encoding="utf-8"))) == 2
 
-    (samples, rate_hz), (spoken, spoken_rate_hz) = read_audio(wav), read_audio(CLIP)
-    film_s = 1.5 + len(spoken) / spoken_rate_hz
+    (samples, rate_hz), (heard, heard_rate_hz) = read_audio(wav), read_audio(CLIP)
+    film_s = 1.5 + len(heard) / heard_rate_hz
     assert len(samples) / rate_hz == pytest.approx(film_s, abs=0.05), "as long as the film"
     assert np.abs(samples[: int(1.5 * rate_hz)]).max() == 0, "nobody speaks before the source does"
 
