@@ -172,7 +172,8 @@ class Driver:
 
     def execute(self, **items: Sequence[Any]) -> StepResult:
         """One plan in which nothing may fail."""
-        result = self.runner.execute(StepPlan(**{stage: tuple(each) for stage, each in items.items()}))
+        stages: dict[str, Any] = {stage: tuple(each) for stage, each in items.items()}
+        result = self.runner.execute(StepPlan(**stages))
         assert not result.failures, result.failures
         return result
 

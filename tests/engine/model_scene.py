@@ -56,7 +56,8 @@ class Scene:
                     row.append(each.token_id)
 
     def do(self, **items: Any) -> StepResult:
-        result = self.runner.execute(StepPlan(**{stage: tuple(each) for stage, each in items.items()}))
+        stages: dict[str, Any] = {stage: tuple(each) for stage, each in items.items()}
+        result = self.runner.execute(StepPlan(**stages))
         assert not result.failures
         return result
 

@@ -74,7 +74,7 @@ def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], Non
     with torch.no_grad():
         poison(sick, victim)
     try:
-        items = {name: tuple(each) for name, each in STAGES[stage](sick).items()}
+        items: dict[str, Any] = {name: tuple(each) for name, each in STAGES[stage](sick).items()}
         result = sick.runner.execute(StepPlan(**items))
     finally:
         sick.model._vocoder.speaker_embedding = healthy_voice
@@ -185,7 +185,7 @@ def test_an_item_that_raises_fails_alone(stage: str, monkeypatch: pytest.MonkeyP
         )
 
     monkeypatch.setattr(scene.model, stage, raising)
-    items = {name: tuple(each) for name, each in STAGES[stage](scene).items()}
+    items: dict[str, Any] = {name: tuple(each) for name, each in STAGES[stage](scene).items()}
     result = scene.runner.execute(StepPlan(**items))
     assert [failure.request_id for failure in result.failures] == ["r1"]
     assert result.failures[0].error == "RuntimeError", "messages may quote a caller"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,12 @@ def test_a_decode_step_is_what_it_may_take() -> None:
     scene.runner._decode_s = -1.0
     scene.do(decode=scene.decode_items(FED))
     assert 0 < scene.runner._decode_s < 1
+
+
+def test_it_may_take_as_many_decode_steps_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(FED)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    scene.runner._decode_s = 0.25
+    plan = StepPlan(decode=tuple(scene.decode_items(FED)), encode_steps=3)
+    assert not scene.runner.execute(plan).failures
+    assert scene.runner._encode_until_s == 100.75

@@ -58,8 +58,8 @@ class _Report:
 class ModelRunner:
     """Executes one ``StepPlan`` at a time, all items of a stage in one batch. Not thread-safe.
 
-    An encoding makes the texts of its step wait about as long as a decode step takes, and then goes on in the
-    next step; where nothing is decoded it is finished at once.
+    An encoding makes the texts of its step wait about as long as the plan allows (a decode step takes as long
+    as the last one did), and then goes on in the next step; where nothing is decoded it is finished at once.
 
     A result does not depend on its batch mates. An item that cannot be computed becomes a ``Failure`` of its
     own: one that raises, one that is not finite, one whose slot belongs to somebody else.
@@ -121,7 +121,8 @@ class ModelRunner:
             DeviceLost: the accelerator's context is gone.
         """
         report = _Report()
-        self._encode_until_s = time.monotonic() + self._decode_s if plan.decode else math.inf
+        encode_s = plan.encode_steps * self._decode_s if plan.decode else math.inf
+        self._encode_until_s = time.monotonic() + encode_s
         with torch.inference_mode():
             encoded: list[Encoded | Unfinished] = self._stage("encode", plan.encode, self._encode, report)
             decoded = self._stage("decode", plan.decode, self._decode, report)

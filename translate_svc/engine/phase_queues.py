@@ -123,6 +123,10 @@ class PhaseQueues:
             admitted.append(state)
         return admitted
 
+    def backlog(self) -> int:
+        """Requests that wait although there are slots for as many texts."""
+        return min(len(self._waiting), self.slots.free)
+
     def decoding(self) -> list[SequenceState]:
         """All sequences in DECODE; they stay in line."""
         return list(self._decoding.values())

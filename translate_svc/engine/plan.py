@@ -83,12 +83,15 @@ class StepPlan:
     ``encode`` repeats the very items of the last step that were answered by ``Unfinished``; those of them
     that it leaves out are given up. No other item is begun beside them, so nobody else gets the slots of one
     that was given up before all of them are done.
+
+    ``encode_steps``: for how long encoding may make the texts of this step wait, in decode steps.
     """
 
     encode: tuple[EncodeItem, ...] = ()
     decode: tuple[DecodeItem, ...] = ()
     text_to_unit: tuple[TextToUnitItem, ...] = ()
     vocode: tuple[VocodeItem, ...] = ()
+    encode_steps: int = 1
 
     def __bool__(self) -> bool:
         return bool(self.encode or self.decode or self.text_to_unit or self.vocode)
