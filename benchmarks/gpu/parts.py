@@ -15,11 +15,10 @@ from benchmarks.latency.sides import through_engine
 from benchmarks.latency.streams import run_streams
 from benchmarks.throughput.measure import compare
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.utterance import Utterance
+from benchmarks.throughput.utterance import forced_alone
 from translate_svc.engine.async_engine import AsyncEngine
 
 _EXACT_UTTERANCES = 12
-_TOKENS_PER_SECOND = 4
 _UTTERANCE_S = 5.0
 _LONG_S = 15.0
 _REPEATS = 10
@@ -42,7 +41,7 @@ def exactness(bench: Bench) -> dict[str, Any]:
 
 def utterance(bench: Bench) -> dict[str, Any]:
     """One utterance of five seconds with speech, from its samples to its last sample; medians."""
-    one = Utterance(noise(_UTTERANCE_S), "eng", round(_UTTERANCE_S * _TOKENS_PER_SECOND))
+    one = forced_alone(noise(_UTTERANCE_S))
     return {
         "seconds of speech": _UTTERANCE_S,
         "ours, ms": _median_ms(lambda: bench.engine.run([one], speech=True)),
@@ -66,7 +65,7 @@ def stages(bench: Bench) -> dict[str, Any]:
 
 def step(bench: Bench) -> dict[str, Any]:
     """A decode step with a row for every slot: as many long texts, all under way."""
-    long = Utterance(noise(_LONG_S), "eng", round(_LONG_S * _TOKENS_PER_SECOND))
+    long = forced_alone(noise(_LONG_S))
     bench.clock.forget()
     bench.engine.run([long] * bench.size.slots, speech=False)
     times = bench.clock.decode_ms(bench.size.slots)

@@ -41,6 +41,10 @@ def forced(speech: Samples, count: int) -> list[Utterance]:
     for seconds in rng.permutation(np.linspace(_SHORTEST_S, _LONGEST_S, count)):
         length = int(seconds * INTERNAL_SAMPLE_RATE_HZ)
         start = int(rng.integers(0, len(speech) - length))
-        samples = speech[start : start + length]
-        utterances.append(Utterance(samples, "eng", round(seconds * _TOKENS_PER_SECOND)))
+        utterances.append(forced_alone(speech[start : start + length]))
     return utterances
+
+
+def forced_alone(samples: Samples) -> Utterance:
+    """All of ``samples``, with a text of 4 tokens a second."""
+    return Utterance(samples, "eng", round(len(samples) / INTERNAL_SAMPLE_RATE_HZ * _TOKENS_PER_SECOND))

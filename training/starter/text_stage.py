@@ -67,7 +67,7 @@ class TextStage(nn.Module):
             )
             ids, ids_mask = ids.to(self.device), ids_mask.to(self.device)
             text_states = self.model.text_encoder(input_ids=ids, attention_mask=ids_mask).last_hidden_state
-            times = len(rows) // len(examples)
+            times = len(LANGUAGES)
             speech = (encoded.states.repeat_interleave(times, 0), encoded.mask.repeat_interleave(times, 0))
             states, mask = pad_states([speech, (text_states, ids_mask)])
             batch = batching.decoder_batch(

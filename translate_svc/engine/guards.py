@@ -31,7 +31,7 @@ TEXT_TOKENS_PER_SECOND = 16
 Native speakers say 4 to 9 syllables a second (Coupé et al. 2019, 17 languages). A token of SeamlessM4T's
 vocabulary is mostly a syllable or more; at one each, and with a translation half as long again as its source,
 the fastest speaker makes 14 tokens a second. The starter's vocabulary of 799 pieces, poorer than any
-published one, makes at most 10. The floor lets short utterances have their word whatever their length.
+published one, makes at most 12. The floor lets short utterances have their word whatever their length.
 """
 
 TEXT_TOKENS_PER_SOURCE_TOKEN = 4
