@@ -62,6 +62,7 @@ def assemble(
         max_tokens=limits.max_slot_tokens,
         device=placement.device,
         dtype=placement.dtype,
+        graphs=settings.graphs,
     )
     tokenizer = Tokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages

@@ -86,9 +86,11 @@ class Bench:
         """transformers', in the same dtype on the same device."""
         return Peer(self.checkpoint, device=self.device, dtype=self.size.dtype)
 
-    def engine_of(self, folder: Path, slots: int, dtype: torch.dtype) -> Engine:
+    def engine_of(self, folder: Path, slots: int, dtype: torch.dtype, *, graphs: bool = True) -> Engine:
         """Another one of ours."""
-        return Engine(folder, slots=slots, dtype=dtype, device=self.device, on_step=self.clock.take_step)
+        return Engine(
+            folder, slots=slots, dtype=dtype, device=self.device, graphs=graphs, on_step=self.clock.take_step
+        )
 
     def load(self, count: int) -> list[Utterance]:
         """Noise of 1.5 to 15 s: what it says does not matter to weights that have learnt nothing."""

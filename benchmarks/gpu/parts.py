@@ -65,11 +65,17 @@ def stages(bench: Bench) -> dict[str, Any]:
 
 def step(bench: Bench) -> dict[str, Any]:
     """A decode step with a row for every slot: as many long texts, all under way."""
+    slots = bench.size.slots
     long = forced_alone(noise(_LONG_S))
-    bench.clock.forget()
-    bench.engine.run([long] * bench.size.slots, speech=False)
-    times = bench.clock.decode_ms(bench.size.slots)
-    return {"rows": bench.size.slots, "steps": len(times), "median, ms": round(statistics.median(times), 3)}
+    plain = bench.engine_of(bench.checkpoint, slots, bench.size.dtype, graphs=False)
+    figures: dict[str, Any] = {"rows": slots}
+    for name, engine in (("", bench.engine), ("without graphs, ", plain)):
+        engine.run([long] * slots, speech=False)
+        bench.clock.forget()
+        engine.run([long] * slots, speech=False)
+        times = bench.clock.decode_ms(slots)
+        figures |= {f"{name}steps": len(times), f"{name}median, ms": round(statistics.median(times), 3)}
+    return figures
 
 
 def live(bench: Bench) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Engine:
         slots: texts that are decoded at once.
         dtype: as the runner takes it.
         device: likewise.
+        graphs: likewise.
         on_step: sees every step's report.
     """
 
@@ -71,6 +72,7 @@ class Engine:
         slots: int = 16,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
+        graphs: bool = True,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> None:
         checkpoint = Checkpoint.open(folder)
@@ -85,6 +87,7 @@ class Engine:
             max_tokens=limits.max_slot_tokens,
             dtype=dtype,
             device=device,
+            graphs=graphs,
         )
         tokenizer = tokenizer_of(checkpoint)
         self._forced = ForcedLengths(self.runner, tokenizer.eos_token_id)

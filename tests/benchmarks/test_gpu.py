@@ -81,6 +81,7 @@ def test_stages_and_steps_are_timed(tiny: bench.Bench) -> None:
     figures = parts.step(tiny)
     assert figures["steps"] > 0, "there are steps with a row for every slot"
     assert figures["median, ms"] > 0
+    assert figures["without graphs, median, ms"] > 0
 
 
 def test_a_part_without_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

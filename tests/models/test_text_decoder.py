@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.checkpoints import oracle, tones
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
-from translate_svc.models.decoder_cache import DecoderCache
+from translate_svc.models.decoder_cache import DecoderCache, Fed
 from translate_svc.models.layers import sinusoidal_positions
 from translate_svc.models.text_decoder import (
     MIN_CONTRIBUTION,
@@ -37,13 +37,13 @@ def reference(states: Tensor, token_ids: list[int]) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def feed(cache: DecoderCache, slots: list[int], positions: list[int], token_ids: list[int]) -> Tensor:
     """One step; the predicted ids."""
-    tensors = (torch.tensor(each) for each in (slots, positions, token_ids))
-    return text_decoder("tiny").step(cache, *tensors, align=False).token_ids
+    fed = Fed(slots, positions, token_ids, [cache.source_lengths[slot] for slot in slots])
+    return text_decoder("tiny").step(cache, fed, align=False).token_ids
 
 
 def write(cache: DecoderCache, slot: int, states: Tensor) -> None:
     with torch.inference_mode():
-        text_decoder("tiny").write_source(cache, torch.tensor([slot]), states)
+        text_decoder("tiny").write_source(cache, [slot], states)
 
 
 def test_states_and_predictions_are_transformers() -> None:
@@ -121,13 +121,8 @@ def test_the_alignment_layer_tells_the_frame_that_a_token_draws_most_from() -> N
     frames = []
     with torch.inference_mode():
         for position, token in enumerate(TOKENS):
-            step = text_decoder("tiny").step(
-                cache,
-                torch.tensor([0, 1]),
-                torch.tensor([position] * 2),
-                torch.tensor([token] * 2),
-                align=True,
-            )
+            fed = Fed([0, 1], [position] * 2, [token] * 2, cache.source_lengths)
+            step = text_decoder("tiny").step(cache, fed, align=True)
             assert step.source_frames is not None
             frames.append(int(step.source_frames[1]))
     assert frames == expected

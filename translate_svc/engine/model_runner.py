@@ -31,6 +31,7 @@ from translate_svc.engine.plan import (
 from translate_svc.engine.tenants import Tenants
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.cuda_graphs import recorder_of
 from translate_svc.models.description import Capabilities
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.translation_model import (
@@ -74,6 +75,7 @@ class ModelRunner:
         dtype: of encoders, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``; by default the one at two
             thirds of the stack.
+        graphs: record the decode steps as CUDA graphs where ``device`` is one of CUDA, which takes seconds.
 
     Raises:
         CheckpointError: the weights are torn or do not fit the configuration.
@@ -91,6 +93,7 @@ class ModelRunner:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         alignment_layer: int | None = None,
+        graphs: bool = True,
     ) -> None:
         default_layer = checkpoint.config.decoder_layers * 2 // 3
         self._checkpoint = checkpoint
@@ -100,6 +103,7 @@ class ModelRunner:
             device=torch.device(device),
             dtype=dtype,
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
+            record=recorder_of(torch.device(device)) if graphs else None,
         )
         self._tenants = Tenants(max_slots)
         self._checks = ItemChecks(

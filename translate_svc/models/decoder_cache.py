@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,16 +28,39 @@ class LayerCache:
         self.cross_keys, self.cross_values = cross_rows.unbind(1)
 
 
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """One token for each of some rows: sequences of equal length, the slots distinct.
+
+    ``positions`` count a row's tokens from 0; ``source_lengths`` are the states that its source has.
+    """
+
+    slots: Sequence[int]
+    positions: Sequence[int]
+    token_ids: Sequence[int]
+    source_lengths: Sequence[int]
+
+
+class Reach(NamedTuple):
+    """How many places attention reads: of tokens fed, of the source."""
+
+    tokens: int
+    source: int
+
+
 class DecoderCache:
     """Everything the decoder keeps of its sequences, one row ("slot") each, allocated once.
 
     Attributes:
-        layers: keys and values, ``max_tokens`` and ``max_encoder_frames`` places long.
-        encoder_lengths: ``[slots]``, states of the source that count: frames of speech, or tokens of text.
-        states: ``[slots, max_tokens, hidden]``, the last hidden state of every token fed.
+        layers: keys and values; ``max_tokens`` places and a spare one, ``max_encoder_frames`` places.
+        source_lengths: by slot, states of the source that count: frames of speech, or tokens of text. On the
+            host, where steps are prepared: a device that is asked must finish first.
+        states: ``[slots, max_tokens + 1, hidden]``, the last hidden state of every token fed.
+        reach: of attention at most.
 
     Places that hold nothing hold finite numbers: attention multiplies masked values by zero, and zero times
-    NaN is NaN. ``clear`` sees to that for what a failed sequence left.
+    NaN is NaN. ``clear`` sees to that for what a failed sequence left. The spare place is written by rows
+    that come along in a step without taking part, and never read.
     """
 
     def __init__(
@@ -53,18 +80,30 @@ class DecoderCache:
             return torch.zeros(shape, device=device, dtype=dtype)
 
         self.layers = [
-            LayerCache(rows(max_tokens), rows(max_encoder_frames)) for _ in range(config.decoder_layers)
+            LayerCache(rows(max_tokens + 1), rows(max_encoder_frames)) for _ in range(config.decoder_layers)
         ]
-        self.encoder_lengths = torch.zeros(slots, dtype=torch.int64, device=device)
-        self.states = torch.zeros(slots, max_tokens, config.hidden_size, device=device, dtype=dtype)
+        self.source_lengths = [0] * slots
+        self.states = torch.zeros(slots, max_tokens + 1, config.hidden_size, device=device, dtype=dtype)
+        self.reach = Reach(max_tokens, max_encoder_frames)
 
-    def clear(self, slots: Tensor) -> None:
-        """Zeroes these rows (``[n]`` int64), whatever they held."""
+    @property
+    def spare_place(self) -> int:
+        """The place behind the last token's."""
+        return self.reach.tokens
+
+    def index(self, slots: Sequence[int]) -> Tensor:
+        """``[n]`` int64 on the caches' device."""
+        return torch.tensor(slots, dtype=torch.int64, device=self.states.device)
+
+    def clear(self, slots: Sequence[int]) -> None:
+        """Zeroes these rows, whatever they held."""
+        index = self.index(slots)
         for layer in self.layers:
             for rows in (layer.self_rows, layer.cross_rows):
-                rows.index_fill_(0, slots, 0.0)
-        self.states.index_fill_(0, slots, 0.0)
-        self.encoder_lengths.index_fill_(0, slots, 0)
+                rows.index_fill_(0, index, 0.0)
+        self.states.index_fill_(0, index, 0.0)
+        for slot in slots:
+            self.source_lengths[slot] = 0
 
 
 _DENSE = 0.5
@@ -74,25 +113,59 @@ rows between come along and are thrown away. Below it the rows that take part ar
 
 
 class Places:
-    """Where the rows of one step stand in the caches, and what each may see."""
+    """Where the rows of one step stand in the caches, and what each may see.
 
-    def __init__(self, cache: DecoderCache, slots: Tensor, positions: Tensor) -> None:
+    Args:
+        inputs: ``[3, B]`` int64: token ids, positions, lengths of the sources.
+        slots: ``[B]`` int64.
+        run: the slots whose rows attention reads.
+        rows: the places of this step's rows among them; None where they are all of them, in order.
+        reach: how far.
+        dtype: of the caches.
+
+    Attributes:
+        source_seen: ``[B, 1, 1, reach.source]``, False behind a row's source.
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        slots: Tensor,
+        run: slice | Tensor,
+        rows: Tensor | None,
+        reach: Reach,
+        dtype: torch.dtype,
+    ) -> None:
+        self.token_ids, self.positions, source_lengths = inputs
         self.slots = slots
-        self.positions = positions
-        taken: list[int] = slots.tolist()
-        first, end = min(taken), max(taken) + 1
-        self._rows: Tensor | None = None
-        self._run: slice | Tensor = slots
-        if len(taken) >= _DENSE * (end - first):
-            self._run = slice(first, end)
-            if taken != list(range(first, end)):
-                self._rows = slots - first
-        lengths, frames = positions + 1, cache.encoder_lengths[slots]
-        dtype = cache.states.dtype
-        self._reach, self._source_reach = int(lengths.max()), int(frames.max())
-        self.source_seen = length_mask(frames, self._source_reach)[:, None, None, :]
-        self._bias = self._spread(key_bias(length_mask(lengths, self._reach), dtype))[:, None, None, :]
+        self._run, self._rows, self._reach = run, rows, reach
+        self.source_seen = length_mask(source_lengths, reach.source)[:, None, None, :]
+        seen = length_mask(self.positions + 1, reach.tokens)
+        self._bias = self._spread(key_bias(seen, dtype))[:, None, None, :]
         self._source_bias = self._spread(key_bias(self.source_seen[:, 0, 0], dtype))[:, None, None, :]
+
+    @classmethod
+    def fitting(cls, cache: DecoderCache, fed: Fed) -> Places:
+        """Those of ``fed``, reaching no further than they must."""
+        host = torch.tensor([fed.token_ids, fed.positions, fed.source_lengths, fed.slots])
+        inputs = host.to(cache.states.device, non_blocking=True)
+        slots = inputs[3]
+        first, end = min(fed.slots), max(fed.slots) + 1
+        run: slice | Tensor = slots
+        rows: Tensor | None = None
+        if len(fed.slots) >= _DENSE * (end - first):
+            run = slice(first, end)
+            if list(fed.slots) != list(range(first, end)):
+                rows = slots - first
+        reach = Reach(max(fed.positions) + 1, max(fed.source_lengths))
+        return cls(inputs[:3], slots, run, rows, reach, cache.states.dtype)
+
+    @classmethod
+    def fixed(cls, cache: DecoderCache, inputs: Tensor, reach: Reach) -> Places:
+        """Those of the first ``B`` slots, whatever ``inputs`` (see above, on the caches' device) says."""
+        count = inputs.shape[1]
+        slots = torch.arange(count, device=inputs.device)
+        return cls(inputs, slots, slice(0, count), None, reach, cache.states.dtype)
 
     def _spread(self, rows: Tensor) -> Tensor:
         """Rows of this step, each to its place in the run."""
@@ -108,17 +181,18 @@ class Places:
 
     def attend_tokens(self, cache: LayerCache, query: Tensor) -> Tensor:
         """What ``query`` (``[B, heads, head_dim]``) draws from the tokens fed, ``[B, hidden]``."""
-        rows = cache.self_rows[self._run, :, :, : self._reach]
+        rows = cache.self_rows[self._run, :, :, : self._reach.tokens]
         return self._attend(query, rows, self._bias)
 
     def attend_source(self, cache: LayerCache, query: Tensor) -> Tensor:
         """What ``query`` draws from the source, ``[B, hidden]``."""
-        rows = cache.cross_rows[self._run, :, :, : self._source_reach]
+        rows = cache.cross_rows[self._run, :, :, : self._reach.source]
         return self._attend(query, rows, self._source_bias)
 
     def source(self, cache: LayerCache) -> tuple[Tensor, Tensor]:
-        """Keys and values of the sources, copied out: ``[B, heads, places, head_dim]``."""
-        keys, values = cache.cross_rows[self.slots, :, :, : self._source_reach].unbind(1)
+        """Keys and values of the sources: ``[B, heads, places, head_dim]``."""
+        rows = cache.cross_rows[self._run, :, :, : self._reach.source]
+        keys, values = (rows if self._rows is None else rows[self._rows]).unbind(1)
         return keys, values
 
     def _attend(self, query: Tensor, rows: Tensor, bias: Tensor) -> Tensor:

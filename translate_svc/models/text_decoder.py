@@ -10,14 +10,14 @@ whole batch; here each row has its own, so that sequences may join and leave at 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder_cache import DecoderCache, LayerCache, Places
+from translate_svc.models.decoder_cache import DecoderCache, Fed, LayerCache, Places
 from translate_svc.models.layers import (
     Embedding,
     FeedForward,
@@ -103,6 +103,17 @@ class DecodedStep:
     finite: Tensor
     source_frames: Tensor | None
 
+    def packed(self) -> Tensor:
+        """``[3 or 4, B]`` float64, which holds each of them exactly: one way to the host instead of four."""
+        parts = [self.token_ids, self.log_probabilities, self.finite, self.source_frames]
+        return torch.stack([part.double() for part in parts if part is not None])
+
+    @classmethod
+    def unpacked(cls, packed: Tensor) -> DecodedStep:
+        """What ``packed`` was made of."""
+        token_ids, log_probabilities, finite, *frames = packed
+        return cls(token_ids.long(), log_probabilities, finite.bool(), frames[0].long() if frames else None)
+
 
 class TextDecoder(nn.Module):
     """Decode step over a ``DecoderCache``. Parameter prefix ``text_decoder.``; the output matrix is tied.
@@ -122,7 +133,8 @@ class TextDecoder(nn.Module):
         self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
-        table = sinusoidal_positions(max_tokens, config.hidden_size, config.pad_token_id)
+        # one more than there are tokens: the cache's spare place
+        table = sinusoidal_positions(max_tokens + 1, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
     def prepare(self) -> None:
@@ -135,8 +147,8 @@ class TextDecoder(nn.Module):
         """Scaled embeddings, ``[..., hidden]``; the text encoder's are the same."""
         return self.embed_tokens(token_ids) * self.embed_scale
 
-    def write_source(self, cache: DecoderCache, slots: Tensor, states: Tensor) -> None:
-        """Gives ``slots`` (``[n]``) one source's encoder states (``[length, hidden]``) to attend to.
+    def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
+        """Gives ``slots`` one source's encoder states (``[length, hidden]``) to attend to.
 
         The rows are wiped first: nothing of a former owner can reach the new one.
         """
@@ -145,26 +157,29 @@ class TextDecoder(nn.Module):
         heads, head_dim = cache.layers[0].cross_rows.shape[2::2]
         # [length, layers, 2, heads, head_dim] -> one [2, heads, length, head_dim] a layer
         made = self._source_product(states).view(length, -1, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
+        index = cache.index(slots)
         for layer_cache, rows in zip(cache.layers, made, strict=True):
-            layer_cache.cross_rows[slots, :, :, :length] = rows
-        cache.encoder_lengths[slots] = length
+            layer_cache.cross_rows[index, :, :, :length] = rows
+        for slot in slots:
+            cache.source_lengths[slot] = length
 
-    def step(
-        self, cache: DecoderCache, slots: Tensor, positions: Tensor, token_ids: Tensor, *, align: bool
-    ) -> DecodedStep:
-        """Feeds one token to each of some slots (all arguments ``[B]`` int64, slots distinct).
+    def step(self, cache: DecoderCache, fed: Fed, *, align: bool) -> DecodedStep:
+        """Feeds one token to each of some slots.
 
         Every slot must have a source and have been fed at all positions before the given one. Feeding the
         same token at the same position again changes nothing.
         """
-        places = Places(cache, slots, positions)
-        states = self.embed(token_ids) + self.positions[positions]
+        return self.run(cache, Places.fitting(cache, fed), align=align)
+
+    def run(self, cache: DecoderCache, places: Places, *, align: bool) -> DecodedStep:
+        """``step`` behind what is prepared on the host: nothing here waits for the device."""
+        states = self.embed(places.token_ids) + self.positions[places.positions]
         source_frames = None
         for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
             states, frames = layer(states, layer_cache, places, align and index == self.alignment_layer)
             source_frames = source_frames if frames is None else frames
         states = self.layer_norm(states)
-        cache.states[slots, positions] = states
+        cache.states[places.slots, places.positions] = states
         return self._predict(states, source_frames)
 
     def _layers(self) -> Iterator[DecoderLayer]:

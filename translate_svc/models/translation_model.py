@@ -6,6 +6,7 @@ for an item that is not finite or exceeds a limit. Items of one batch never chan
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,16 +19,20 @@ from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder_cache import DecoderCache
+from translate_svc.models.cuda_graphs import Recorder
+from translate_svc.models.decoder_cache import DecoderCache, Fed
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.product import prepare
+from translate_svc.models.recorded_steps import RecordedSteps
 from translate_svc.models.slices import Slices
 from translate_svc.models.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
-from translate_svc.models.text_decoder import NO_FRAME, TextDecoder
+from translate_svc.models.text_decoder import NO_FRAME, DecodedStep, TextDecoder
 from translate_svc.models.vocoder import Vocoder, Voice, excerpt
 from translate_svc.types import EncoderSource, Samples
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class TranslationModel:
         device: where to compute.
         dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``.
+        record: records the decode steps here, which takes seconds; None where each is to be started anew.
 
     Raises:
         CheckpointError: the weights are torn or do not fit the configuration.
@@ -101,6 +107,7 @@ class TranslationModel:
         device: torch.device,
         dtype: torch.dtype,
         alignment_layer: int,
+        record: Recorder | None = None,
     ) -> None:
         keep_freed_memory()
         config = checkpoint.config
@@ -135,6 +142,7 @@ class TranslationModel:
             device=device,
             dtype=dtype,
         )
+        self._recorded = None if record is None else self._record_steps(record)
 
     @property
     def min_source_samples(self) -> int:
@@ -159,7 +167,7 @@ class TranslationModel:
             if isinstance(states, EngineError):
                 outcomes.append(states)
             else:
-                self._decoder.write_source(self._cache, self._index(owned), states)
+                self._decoder.write_source(self._cache, owned, states)
                 outcomes.append(states.shape[0])
         return outcomes
 
@@ -172,13 +180,8 @@ class TranslationModel:
         align: Sequence[bool],
     ) -> list[TokenPrediction | EngineError]:
         """Feeds one token to each of some distinct slots."""
-        step = self._decoder.step(
-            self._cache,
-            self._index(slots),
-            self._index(positions),
-            self._index(token_ids),
-            align=any(align),
-        )
+        lengths = [self._cache.source_lengths[slot] for slot in slots]
+        step = self._step(Fed(slots, positions, token_ids, lengths), align=any(align))
         frames = [None] * len(slots) if step.source_frames is None else step.source_frames.tolist()
         outcomes: list[TokenPrediction | EngineError] = []
         for token_id, log_probability, finite, frame, asked in zip(
@@ -230,6 +233,22 @@ class TranslationModel:
                 finite = np.isfinite(samples).all()
                 outcomes[index] = samples.copy() if finite else EngineError(NOT_FINITE)
         return [outcomes[index] for index in range(len(pieces))]
+
+    def _record_steps(self, record: Recorder) -> RecordedSteps | None:
+        """None, and a warning, where that fails: the steps themselves are as right as they were."""
+        try:
+            with torch.inference_mode():
+                return RecordedSteps(self._decoder, self._cache, record)
+        except RuntimeError as error:
+            _log.warning("decode steps are slower, for they could not be recorded: %s", error)
+            return None
+
+    def _step(self, fed: Fed, *, align: bool) -> DecodedStep:
+        """On the host."""
+        if self._recorded is not None:
+            return self._recorded.step(fed)
+        step = self._decoder.step(self._cache, fed, align=align)
+        return step if self._device.type == "cpu" else DecodedStep.unpacked(step.packed().cpu())
 
     def _text_batch(self, texts: Sequence[Text], characters: Sequence[CharacterSequence]) -> TextBatch:
         lengths = [len(text.token_ids) for text in texts]

@@ -1,0 +1,137 @@
+"""Decode steps of fixed sizes, recorded once and replayed, so that a step of small kernels does not wait for
+the host to start them one by one.
+
+A recording reads the first rows of the caches in place, whether they take part or not: those that do not
+write to the spare place, and what is predicted for them is thrown away. The lowest free slots are given
+first, so there are few. It computes ``source_frames`` too, which is one layer's work and saves a second set.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from translate_svc.models.cuda_graphs import Recorder
+from translate_svc.models.decoder_cache import DecoderCache, Fed, Places, Reach
+from translate_svc.models.text_decoder import DecodedStep, TextDecoder
+
+_FEWEST_ROWS, _SHORTEST_REACH = 8, 64
+_TOLERANCE = 0.1
+"""Between log-probabilities of a recorded step and the same step unrecorded, in bfloat16."""
+
+_log = logging.getLogger(__name__)
+
+
+class RecordingError(RuntimeError):
+    """A recorded step does not compute what the step computes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Inputs of all recordings of as many rows (see ``Places``), and where the host prepares them."""
+
+    host: Tensor
+    device: Tensor
+
+
+class RecordedSteps:
+    """``TextDecoder.step`` over one cache, which must not hold anything yet.
+
+    Args:
+        decoder: its weights must stay where they are.
+        cache: likewise.
+        record: see ``Recorder``.
+
+    Raises:
+        RuntimeError: a step cannot be recorded, or what was recorded computes something else
+            (``RecordingError``). The cache is as it was.
+    """
+
+    def __init__(self, decoder: TextDecoder, cache: DecoderCache, record: Recorder) -> None:
+        self._decoder, self._cache = decoder, cache
+        self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
+        self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
+        self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
+        self._rows = {count: self._inputs(count) for count in self._row_counts}
+        self._recordings: dict[tuple[int, Reach], Callable[[], Tensor]] = {}
+        try:
+            self._record_all(record)
+        finally:
+            cache.clear(range(len(cache.source_lengths)))
+
+    def step(self, fed: Fed) -> DecodedStep:
+        """As ``TextDecoder.step`` with ``align``; the result is on the host."""
+        count = _at_least(self._row_counts, max(fed.slots) + 1)
+        reach = Reach(
+            _at_least(self._token_reaches, max(fed.positions) + 1),
+            _at_least(self._source_reaches, max(fed.source_lengths)),
+        )
+        return self._replay(count, reach, fed)
+
+    def _replay(self, count: int, reach: Reach, fed: Fed) -> DecodedStep:
+        rows = self._rows[count]
+        self._idle(rows.host)
+        taken = list(fed.slots)
+        rows.host[:, taken] = torch.tensor([fed.token_ids, fed.positions, fed.source_lengths])
+        rows.device.copy_(rows.host, non_blocking=True)
+        # the copy to the host waits for the device: nothing of this step is still read when the next begins
+        return DecodedStep.unpacked(self._recordings[count, reach]().cpu()[:, taken])
+
+    def _inputs(self, count: int) -> _Rows:
+        device = self._cache.states.device
+        host = torch.empty(3, count, dtype=torch.int64, pin_memory=device.type == "cuda")
+        self._idle(host)
+        return _Rows(host, host.to(device, copy=True))
+
+    def _idle(self, host: Tensor) -> None:
+        """A token that nobody hears: to the spare place, of a source of one state."""
+        host[0], host[1], host[2] = 0, self._cache.spare_place, 1
+
+    def _record_all(self, record: Recorder) -> None:
+        started_s = time.monotonic()
+        reaches = [Reach(t, s) for t in self._token_reaches for s in self._source_reaches]
+        total = len(self._row_counts) * len(reaches)
+        for count in reversed(self._row_counts):  # the largest first: the others fit into its memory
+            for reach in reversed(reaches):
+                self._recordings[count, reach] = record(self._step_of(count, reach))
+                self._check(count, reach)
+            seconds = time.monotonic() - started_s
+            _log.info("recorded %d of %d decode steps after %.1f s", len(self._recordings), total, seconds)
+
+    def _step_of(self, count: int, reach: Reach) -> Callable[[], Tensor]:
+        inputs = self._rows[count].device
+
+        def step() -> Tensor:
+            places = Places.fixed(self._cache, inputs, reach)
+            return self._decoder.run(self._cache, places, align=True).packed()
+
+        return step
+
+    def _check(self, count: int, reach: Reach) -> None:
+        """Feeds every second row a token of its own, recorded and not."""
+        slots = range(0, count, 2)
+        vocabulary = self._decoder.embed_tokens.num_embeddings
+        fed = Fed(slots, [0] * len(slots), [slot % vocabulary for slot in slots], [1] * len(slots))
+        replayed = self._replay(count, reach, fed).log_probabilities
+        expected = self._decoder.step(self._cache, fed, align=False).log_probabilities.double().cpu()
+        error = float((replayed - expected).abs().max())
+        if not error <= _TOLERANCE:
+            raise RecordingError(f"a recorded step of {count} rows is off by {error:.2g}")
+
+
+def doubled(first: int, last: int) -> list[int]:
+    """``first`` and its doubles below ``last``, and ``last``."""
+    sizes = []
+    while first < last:
+        sizes.append(first)
+        first *= 2
+    return [*sizes, last]
+
+
+def _at_least(sizes: Sequence[int], wanted: int) -> int:
+    return next(size for size in sizes if size >= wanted)
