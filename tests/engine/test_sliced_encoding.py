@@ -172,6 +172,25 @@ def test_the_time_is_asked_after_every_slice_when_the_device_is_done() -> None:
     assert encoding.outcome(item) == 7
 
 
+@pytest.mark.parametrize(("until_s", "expected"), [(2.5, 2), (2.0, 2), (1.9, 1), (0.5, 1), (9.0, 5)])
+def test_a_slice_that_would_end_too_late_is_not_begun(
+    until_s: float, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a second; one is always computed, or nothing would ever be done."""
+    clock = [0.0]
+
+    def slices() -> Any:
+        for _ in range(5):
+            clock[0] += 1.0
+            yield
+        return [7]
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    encoding = Encoding([EncodeItem("r", np.zeros(9, np.float32), (0,))], [None], slices(), lambda: None)
+    assert encoding.advance(until_s) == (expected == 5)
+    assert clock[0] == expected
+
+
 def test_a_decode_step_is_what_it_may_take() -> None:
     scene = Scene(FED)
     scene.runner._decode_s = -1.0

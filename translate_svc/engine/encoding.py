@@ -39,15 +39,20 @@ class Encoding:
         return all(id(item) in begun for item in items)
 
     def advance(self, until_s: float) -> bool:
-        """Computes one slice, and more until ``until_s`` (``time.monotonic``); returns whether it is done."""
+        """Computes one slice, and more while another as long as the last one ends by ``until_s``
+        (``time.monotonic``); returns whether it is done.
+        """
+        now_s = time.monotonic()
         while True:
+            started_s = now_s
             try:
                 next(self._slices)
             except StopIteration as done:
                 self._settle(done.value)
                 return True
             self._synchronize()
-            if time.monotonic() >= until_s:
+            now_s = time.monotonic()
+            if now_s + (now_s - started_s) > until_s:
                 return False
 
     def outcome(self, item: EncodeItem) -> int | EngineError:
