@@ -37,7 +37,8 @@ _SPEECHLESS_SHARES: Mapping[conditions.Speechless, float] = {
     "silence": 0.15, "noise": 0.35, "music": 0.2, "foreign": 0.3,
 }  # fmt: skip
 _SEVERAL_SHARES = {2: 0.5, 3: 0.3, 4: 0.2}
-_OTHER_SHARE, _TARGET_VOICE_SHARE = 0.06, 0.05
+_OTHER_SHARES: Mapping[Language, float] = {"eng": 0.35, "spa": 0.12, "fra": 0.12, "deu": 0.12}
+_TARGET_VOICE_SHARE = 0.05
 _PAUSE_S = (0.15, 0.9)
 _TRIES = 100
 _FOLDERS = {False: "shards", True: "easy_shards"}
@@ -167,7 +168,8 @@ def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held
     if not held_out and rng.random() < _TARGET_VOICE_SHARE:
         voices = TARGET_VOICES[language]  # monotone, unlike the drawn ones
         return voices[int(rng.integers(len(voices)))]
-    return draw_voice(language, rng, held_out=held_out, other_share=0.0 if held_out else _OTHER_SHARE)
+    other_share = 0.0 if held_out else _OTHER_SHARES[language]
+    return draw_voice(language, rng, held_out=held_out, other_share=other_share)
 
 
 def _recorded(samples: NDArray[np.float32], kind: str, rng: np.random.Generator) -> NDArray[np.float32]:

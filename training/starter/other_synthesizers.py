@@ -1,6 +1,7 @@
 """Synthesizers that share nothing with espeak-ng, so that the starter does not learn espeak's ways alone.
 
-- flite (Debian: flite), English: a diphone voice and three built by statistics from recordings.
+- flite (Debian: flite), English: a diphone voice and three built by statistics from recordings. Its pitch is
+  the speed of the tape, so that each voice is many speakers.
 - SVOX Pico (PyPI: py-nanotts, its voices included): one statistical voice each of eng (two), spa, fra, deu
   and Italian.
 - festival (Debian: festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts), English: kept for
@@ -35,6 +36,10 @@ _TIMEOUT_S = 60
 _PICO_VOLUME = 0.7  # at 1 its loud vowels clip
 
 
+def _pitch_factor(voice: Voice) -> float:
+    return float(2.0 ** ((voice.pitch - 50) / 100))
+
+
 @cache
 def _flite_voices() -> frozenset[str]:
     """flite itself speaks with its first voice where it does not know the one it is asked for."""
@@ -45,7 +50,8 @@ def _flite_voices() -> frozenset[str]:
 def _from_flite(text: str, voice: Voice) -> Speech:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
-        stretch = f"duration_stretch={_USUAL_WPM / voice.rate_wpm:.3f}"
+        pitch = _pitch_factor(voice)
+        stretch = f"duration_stretch={pitch * _USUAL_WPM / voice.rate_wpm:.3f}"
         command = ["flite", "-voice", voice.own_name, "--setf", stretch, "-t", text, "-o", str(path)]
         try:
             if voice.own_name not in _flite_voices():
@@ -53,7 +59,7 @@ def _from_flite(text: str, voice: Voice) -> Speech:
             subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
         except (OSError, subprocess.SubprocessError) as error:
             raise SynthesisError(f"voice.name: flite failed for {voice.own_name!r}") from error
-        return _read(path)
+        return _read(path, faster=pitch)
 
 
 def _from_pico(text: str, voice: Voice) -> Speech:
@@ -61,11 +67,9 @@ def _from_pico(text: str, voice: Voice) -> Speech:
         from py_nanotts import NanoTTS
     except ImportError as error:
         raise SynthesisError("py-nanotts is missing (PyPI: py-nanotts)") from error
-    pitch = 2.0 ** ((voice.pitch - 50) / 100)
+    speed, pitch = voice.rate_wpm / _USUAL_WPM, _pitch_factor(voice)
     try:
-        data = NanoTTS().speak(
-            text, voice.own_name, speed=voice.rate_wpm / _USUAL_WPM, pitch=pitch, volume=_PICO_VOLUME
-        )
+        data = NanoTTS().speak(text, voice.own_name, speed=speed, pitch=pitch, volume=_PICO_VOLUME)
     except (RuntimeError, ValueError) as error:
         raise SynthesisError(f"voice.name: pico failed for {voice.own_name!r}") from error
     return Speech(np.frombuffer(data, np.int16).astype(np.float32) / np.float32(32768))
@@ -133,9 +137,10 @@ def _from_festival(text: str, voice: Voice) -> Speech:
     return _festival_of(os.getpid()).speak(text, voice)
 
 
-def _read(path: Path) -> Speech:
+def _read(path: Path, faster: float = 1.0) -> Speech:
+    """The file's speech, played `faster`: pitch and formants rise with it, as another speaker's do."""
     samples, sample_rate = soundfile.read(path, dtype="float32")
-    return Speech(soxr.resample(samples, sample_rate, SAMPLE_RATE).astype(np.float32))
+    return Speech(soxr.resample(samples, sample_rate * faster, SAMPLE_RATE).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ class Schedule:
     def name(self) -> str:
         return "speech" if self.refines else "text"
 
+    @property
+    def taken_up_s(self) -> float:
+        """The time that counts as spent on weights which a finished checkpoint brought."""
+        return _ALL_LENGTHS_SHARE * self.budget_s
+
     def is_easy(self, spent_s: float) -> bool:
         """Whether clean single sentences are trained on."""
         return not self.refines and self._share(spent_s) < _EASY_SHARE

@@ -4,7 +4,8 @@ Trains the T2U encoder and decoder on the last hidden states of the finished tex
 is: changing it afterwards means running this stage again. Targets are the units of speaker 0 and the
 durations that the synthesizer's phoneme times give. A part of the hidden states comes from the speech
 encoder, so that both kinds of input are heard. Writes t2u.safetensors, t2u_log.jsonl and t2u_checkpoint.pt;
-resumes.
+resumes. Where there are weights but no checkpoint (`take_up` has brought them) it begins with them, as though
+two fifths of `--minutes` were spent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from training.starter.workers import Worker
 WEIGHTS_FILE_NAME = "t2u.safetensors"
 
 _PEAK_LEARNING_RATE, _WARM_UP_STEPS = 1.5e-3, 200
+_TAKEN_UP_SHARE = 0.4
 _DURATION_WEIGHT, _LABEL_SMOOTHING = 1.0, 0.05
 _BATCH_UNITS, _POOL, _NEW_PER_STEP = 3200, 2000, 4
 _LENGTH_JITTER_UNITS = 12
@@ -140,6 +142,13 @@ class T2uStage:
             for name, tensor in self.model.t2u_model.state_dict().items()
         }  # fmt: skip
 
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes what `weights` gave."""
+        decoder = self.model.t2u_model.model.decoder
+        decoder.duration_predictor = self.durations.predictor
+        self.model.load_state_dict(weights, strict=False)
+        decoder.duration_predictor = self.durations
+
 
 def choose_alike(pool: Sequence[SpokenText], rng: np.random.Generator) -> list[SpokenText]:
     """Texts of similar length, about _BATCH_UNITS units in all: long texts are few, short ones many."""
@@ -218,8 +227,6 @@ class T2uTrainer:
         print(line, flush=True)
 
     def _checkpoint(self) -> None:
-        save_file(self.stage.weights(), self.work / "t2u.part")
-        (self.work / "t2u.part").replace(self.work / WEIGHTS_FILE_NAME)
         state = {
             "t2u": self.stage.weights(),
             "optimizer": self.optimizer.state_dict(),
@@ -227,18 +234,20 @@ class T2uTrainer:
         }
         torch.save(state, self.work / "t2u_checkpoint.part")
         (self.work / "t2u_checkpoint.part").replace(self.work / "t2u_checkpoint.pt")
+        save_file(self.stage.weights(), self.work / "t2u.part")
+        (self.work / "t2u.part").replace(self.work / WEIGHTS_FILE_NAME)
         self._log(self._evaluate())
 
     def _resume(self) -> None:
         path = self.work / "t2u_checkpoint.pt"
         if path.exists():
             state = torch.load(path, map_location=self.stage.device, weights_only=True)
-            decoder = self.stage.model.t2u_model.model.decoder
-            decoder.duration_predictor = self.stage.durations.predictor
-            self.stage.model.load_state_dict(state["t2u"], strict=False)
-            decoder.duration_predictor = self.stage.durations
+            self.stage.load(state["t2u"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.elapsed_s = state["progress"]
+        elif (self.work / WEIGHTS_FILE_NAME).exists():
+            self.stage.load(load_file(self.work / WEIGHTS_FILE_NAME))
+            self.elapsed_s = _TAKEN_UP_SHARE * self.budget_s
 
 
 def _run_worker(index: int, arguments: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ budget ends.
 
 It resumes from its checkpoint, days later and with another `--minutes` too: the time trained so far counts,
 and the schedule continues at its share of the new budget (a larger one raises the learning rate again).
+Where there are weights but no checkpoint (`take_up` has brought them) it begins with them, in the part of the
+schedule where all lengths are in: 55 % of `--minutes` are left then.
 Writes build/starter/text.safetensors (at every checkpoint), text_log.jsonl and text_checkpoint.pt.
 
 `--refine` trains the speech encoder alone, from where the text stage ended: the text decoder and with it the
@@ -29,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from training.starter import batching, corpus, shards, workers
@@ -174,8 +176,6 @@ class TextTrainer:
 
     def save(self) -> None:
         """Writes the weights, and the checkpoint from which `create` resumes."""
-        save_file(stage_weights(self.stage.model), self.work / "text.part")
-        (self.work / "text.part").replace(self.work / WEIGHTS_FILE_NAME)
         state: dict[str, Any] = {
             "stage": self.stage.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -183,7 +183,10 @@ class TextTrainer:
         }
         path = self.work / f"{self.schedule.name}_checkpoint.pt"
         torch.save(state, path.with_suffix(".part"))
+        # first, for weights without it are taken for those of a finished checkpoint
         path.with_suffix(".part").replace(path)
+        save_file(stage_weights(self.stage.model), self.work / "text.part")
+        (self.work / "text.part").replace(self.work / WEIGHTS_FILE_NAME)
 
     def _resume(self) -> None:
         path = self.work / f"{self.schedule.name}_checkpoint.pt"
@@ -192,6 +195,9 @@ class TextTrainer:
             self.stage.load_state_dict(state["stage"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.progress = Progress(*state["progress"])
+        elif not self.schedule.refines and (self.work / WEIGHTS_FILE_NAME).exists():
+            self.stage.model.load_state_dict(load_file(self.work / WEIGHTS_FILE_NAME), strict=False)
+            self.progress.elapsed_s = self.schedule.taken_up_s
         elif self.schedule.refines:
             text_path = self.work / "text_checkpoint.pt"
             state = torch.load(text_path, weights_only=True, map_location=self.stage.device)

@@ -2,7 +2,8 @@
 
 `taskset -c 1 python -m training.starter.train_vocoder --minutes 30` trains on one core, writes its state,
 its curve (vocoder_log.jsonl) and vocoder.safetensors into build/starter/ every two minutes, and resumes.
-The learning rate follows the time spent, so that it has decayed when the time is up.
+The learning rate follows the time spent, so that it has decayed when the time is up. Where there are weights
+but no state (`take_up` has brought them) it begins with them, as though half of `--minutes` were spent.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers.models.seamless_m4t_v2.modeling_seamless_m4t_v2 import SeamlessM4Tv2CodeHifiGan
 
@@ -31,11 +32,14 @@ from training.starter.units import UnitCodebook, log_mel
 from training.starter.vocoder_forward import synthesise
 from training.starter.voices import SPEAKER_IDS
 
+WEIGHTS_FILE_NAME = "vocoder.safetensors"
+
 _BATCH, _CROP_UNITS = 8, 36
 _MARGIN_UNITS = 2  # not judged at the ends of a crop, where convolutions see zeros instead of neighbours
 _POOL = 512
 _NEW_PER_STEP = 2
 _PEAK_LEARNING_RATE, _LAST_LEARNING_RATE, _WARM_UP = 1.5e-3, 1e-5, 0.01
+_TAKEN_UP_SHARE = 0.5
 _SAVE_SECONDS = 120.0
 _JUDGED = 48
 
@@ -177,8 +181,8 @@ class VocoderTraining:
         temporary.replace(self.work / "vocoder_state.pt")
         weights = self.vocoder.state_dict().items()
         named = {f"vocoder.{name}": tensor.cpu().contiguous() for name, tensor in weights}
-        save_file(named, self.work / "vocoder.safetensors.part")
-        (self.work / "vocoder.safetensors.part").replace(self.work / "vocoder.safetensors")
+        save_file(named, self.work / "vocoder.part")
+        (self.work / "vocoder.part").replace(self.work / WEIGHTS_FILE_NAME)
 
     def _resume(self) -> None:
         path = self.work / "vocoder_state.pt"
@@ -187,6 +191,12 @@ class VocoderTraining:
             self.vocoder.load_state_dict(state["vocoder"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.spent_seconds = state["step"], state["spent_seconds"]
+        elif (self.work / WEIGHTS_FILE_NAME).exists():
+            weights = load_file(self.work / WEIGHTS_FILE_NAME)
+            self.vocoder.load_state_dict(
+                {name.removeprefix("vocoder."): tensor for name, tensor in weights.items()}
+            )
+            self.spent_seconds = _TAKEN_UP_SHARE * self.seconds
 
 
 @torch.inference_mode()

@@ -17,8 +17,8 @@ class Voice:
     flite, pico or festival.
 
     `rate_wpm` counts words a minute; `pitch` (0..99) shifts the speaker's base pitch and `pitch_range`
-    (0..99) scales the melody around it, 0 being monotone. espeak takes all; pico rate and pitch; flite and
-    festival the rate, festival's cmu_us_slt_arctic_hts nothing.
+    (0..99) scales the melody around it, 0 being monotone. espeak takes all; pico and flite rate and pitch
+    (flite's moves the formants too); festival the rate, its cmu_us_slt_arctic_hts nothing.
     """
 
     language: str

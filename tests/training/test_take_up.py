@@ -1,0 +1,66 @@
+"""Going on from the shipped checkpoint: nothing of it is lost on the way into training and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training.starter import assemble, synth
+from training.starter.schedule import Schedule
+from training.starter.spoken_text import SpokenTextSource
+from training.starter.take_up import take_up
+from training.starter.tokenizer import StarterTokenizer
+from training.starter.train_t2u import T2uStage
+from training.starter.train_text import TextTrainer
+from training.starter.workers import Worker
+
+STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    take_up(STARTER, folder)
+    return folder
+
+
+def test_assembled_again_it_is_what_it_was(work: Path) -> None:
+    tensors, absent = assemble.gather_weights(work)
+    shipped = load_file(STARTER / "model.safetensors")
+    assert not absent
+    assert tensors.keys() == shipped.keys()
+    assert all(torch.equal(tensors[name], shipped[name]) for name in shipped)
+
+
+def test_the_text_stage_begins_with_the_weights_behind_the_curriculum(work: Path) -> None:
+    schedule = Schedule(1000.0)
+    trainer = TextTrainer.create(work, schedule, Worker())
+    shipped = load_file(STARTER / "model.safetensors")
+    for name in ("speech_encoder.feature_projection.projection.weight", "shared.weight"):
+        assert torch.equal(trainer.stage.model.state_dict()[name], shipped[name].float())
+    spent_s = trainer.progress.elapsed_s
+    assert trainer.progress.step == 0, "the optimizer is new, and warms up"
+    assert not schedule.is_easy(spent_s)
+    assert schedule.longest_frames(spent_s) == schedule.longest_frames(1000.0)
+
+
+@pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
+def test_its_units_are_those_that_its_speech_is_made_of(work: Path) -> None:
+    """Units have no order: a codebook trained anew would agree in one of a hundred."""
+    spelling = StarterTokenizer.load(work / "tokenizer")
+    source, rng = SpokenTextSource(work, spelling, "combination", []), np.random.default_rng(5)
+    stage = T2uStage(work, spelling, "cpu")
+    stage.load(load_file(work / "t2u.safetensors"))
+    stage.model.eval()
+    with torch.no_grad():
+        figures = stage.losses([source.draw(rng) for _ in range(16)])
+    assert float(figures["unit_accuracy"]) > 0.7
+
+
+def test_training_that_has_begun_is_not_overwritten(work: Path) -> None:
+    with pytest.raises(FileExistsError, match=r"text\.safetensors"):
+        take_up(STARTER, work)
