@@ -24,24 +24,27 @@ class Recorder(Protocol):
 
 
 class CudaGraphs:
-    """Records on the current device. All recordings share a pool of memory: what one gives holds until the
-    next one is replayed.
+    """Records on ``device``. All recordings share a pool of memory: what one gives holds until the next one
+    is replayed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        # one for all, warming up included: libraries keep a workspace a stream, which capturing cannot take
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, function: Callable[[], Tensor]) -> Callable[[], Tensor]:
         """See ``Recorder``."""
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(_WARM_UP_RUNS):
-                function()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            result = function()
+        with torch.cuda.device(self._device):
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                for _ in range(_WARM_UP_RUNS):
+                    function()
+            torch.cuda.current_stream().wait_stream(self._stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+                result = function()
 
         def replay() -> Tensor:
             graph.replay()
@@ -52,4 +55,4 @@ class CudaGraphs:
 
 def recorder_of(device: torch.device) -> Recorder | None:
     """None where there is nothing to gain: on a CPU a kernel starts at once."""
-    return CudaGraphs() if device.type == "cuda" else None
+    return CudaGraphs(device) if device.type == "cuda" else None
