@@ -55,16 +55,16 @@ class Clip:
 
 
 CLIPS: tuple[Clip, ...] = (
-    Clip("eng_1", ("eng", "spa"), "en-us+m4", draw=3),
+    Clip("eng_1", ("eng", "spa"), "en-us+m4", draw=7),
     Clip("eng_2", ("eng", "fra"), "en-gb-x-gbclan+f2", 170),
     Clip("eng_3", ("eng", "deu"), "flite:slt"),
-    Clip("spa_1", ("spa", "eng"), "es+f3"),
+    Clip("spa_1", ("spa", "eng"), "es+f3", draw=1),
     Clip("spa_2", ("spa", "deu"), "es-419+m2", 165),
     Clip("fra_1", ("fra", "eng"), "fr+m4"),
     Clip("fra_2", ("fra", "spa"), "fr+linda", 165),
     Clip("deu_1", ("deu", "eng"), "de+f3"),
     Clip("deu_2", ("deu", "fra"), "de+Andy", 165, draw=2),
-    Clip("eng_two", ("eng", "spa"), "en-gb-x-rp+Andy", 150, 2, 0.2, draw=2),
+    Clip("eng_two", ("eng", "spa"), "en-gb-x-rp+Andy", 150, 2, 0.2, draw=3),
     Clip("spa_two", ("spa", "eng"), "es-419+f1", 150, 2, 0.2, draw=9),
     Clip("fra_two", ("fra", "deu"), "fr+pablo", 150, 2, 0.2, draw=1),
     Clip("deu_two", ("deu", "spa"), "de+Michael", 150, 2, 0.2, draw=1),
