@@ -31,6 +31,7 @@ from benchmarks.throughput.measure import machine, markdown
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.utterance import Utterance, total_seconds
 from benchmarks.throughput.utterances import forced_utterances, spoken_utterances
+from translate_svc.engine.options import EngineLimits
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
 from translate_svc.types import SAMPLES_PER_UNIT
@@ -88,8 +89,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     print(
         markdown(title, [(name, *row.values()) for name, row in stages.items()], ("stage", *stages["encode"]))
     )
-    gaps = token_gaps(folder)
-    print(f"\nTokens while 15 s utterances arrive: {gaps}\n", flush=True)
+    gaps = [token_gaps(folder, most) for most in (1, EngineLimits().max_encode_steps)]
+    print(*("\nTokens while 15 s utterances arrive:", *gaps), sep="\n", flush=True)
     return machine() | {
         "gflop_per_s": round(rates.flop_per_s / 1e9, 1),
         "gbyte_per_s": round(rates.bytes_per_s / 1e9, 1),

@@ -62,6 +62,7 @@ class Engine:
         dtype: as the runner takes it.
         device: likewise.
         graphs: likewise.
+        max_encode_steps: as the scheduler takes it.
         on_step: sees every step's report.
     """
 
@@ -73,11 +74,15 @@ class Engine:
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
         graphs: bool = True,
+        max_encode_steps: int = EngineLimits().max_encode_steps,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> None:
         checkpoint = Checkpoint.open(folder)
         limits = EngineLimits(
-            max_slots=slots, max_waiting_requests=1_024, initial_credit_pieces=_CREDIT_PIECES
+            max_slots=slots,
+            max_waiting_requests=1_024,
+            initial_credit_pieces=_CREDIT_PIECES,
+            max_encode_steps=max_encode_steps,
         )
         self.runner = ModelRunner(
             checkpoint,

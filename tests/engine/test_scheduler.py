@@ -175,8 +175,10 @@ def test_an_id_in_use_is_refused() -> None:
     assert caught.value.field == "request_id"
 
 
-def test_the_longer_the_line_before_free_slots_the_longer_a_step_may_encode() -> None:
-    world = World(dataclasses.replace(ROOMY, max_slots=8, encode_budget_frames=1))  # one at a time
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_the_longer_the_line_before_free_slots_the_longer_a_step_may_encode(most: int) -> None:
+    limits = dataclasses.replace(ROOMY, max_slots=8, encode_budget_frames=1, max_encode_steps=most)
+    world = World(limits)  # one at a time
     for _ in range(9):
         world.submit(says(ONE))
     plans = []
@@ -185,6 +187,6 @@ def test_the_longer_the_line_before_free_slots_the_longer_a_step_may_encode() ->
         world.scheduler.update(plan, world.runner.execute(plan))
     # eight, seven, ... wait while as many slots are free; whom no slot awaits does not hurry anybody
     encoding = [plan.encode_steps for plan in plans if plan.encode]
-    assert encoding[:3] == [4, 4, 4]
+    assert encoding[:3] == [most] * 3
     assert encoding[-1] == 1
     assert sorted(encoding, reverse=True) == encoding

@@ -41,11 +41,6 @@ from translate_svc.engine.totals import Totals
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.types import SAMPLES_PER_UNIT
 
-_MAX_ENCODE_STEPS = 4
-"""A line of requests before free slots is worth pauses between tokens: steps of few rows are wasted. Beyond
-four steps' time little more is gained.
-"""
-
 
 class Scheduler:
     """Strictly alternating: ``schedule``, then ``update`` with the result of that plan, unless it was empty.
@@ -147,7 +142,7 @@ class Scheduler:
             tuple(sequence.decode_item() for sequence in decode),
             tuple(sequence.text_to_unit_item() for sequence in text_to_unit),
             tuple(sequence.vocode_item(self.limits) for sequence in vocode),
-            encode_steps=min(1 + self._queues.backlog(), _MAX_ENCODE_STEPS),
+            encode_steps=min(1 + self._queues.backlog(), self.limits.max_encode_steps),
         )
         if plan:
             self._in_flight = InFlight(plan, encode, [*decode, *text_to_unit, *vocode])

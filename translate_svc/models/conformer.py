@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -19,6 +19,18 @@ from translate_svc.models.product import ACTIVATIONS, Product
 from translate_svc.models.slices import Slices
 
 _QUERY_BLOCK = 64
+_FRAME_BLOCK = 192
+
+
+def frame_by_frame(function: Callable[[Tensor], Tensor], states: Tensor) -> Slices[Tensor]:
+    """``function`` of ``[B, T, ...]``, in which no frame hears another; on a CPU a block of them a slice."""
+    size = states.shape[1]
+    block = _FRAME_BLOCK if states.device.type == "cpu" else size
+    parts = [function(states[:, :block])]
+    for start in range(block, size, block):
+        yield
+        parts.append(function(states[:, start : start + block]))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 class ConformerFeedForward(nn.Module):
@@ -127,12 +139,16 @@ class ConformerConvolution(nn.Module):
         self.widen = Product(self.pointwise_conv1)
         self.narrow = Product(self.pointwise_conv2)
 
-    def forward(self, states: Tensor, behind: Tensor | None) -> Tensor:
+    def slices(self, states: Tensor, behind: Tensor | None) -> Slices[Tensor]:
+        """``behind`` (``[B, T, 1]``) marks padding, which must read as zero; None without any."""
         states = self.layer_norm(states)
         if behind is not None:
             states = states.masked_fill(behind, 0.0)
-        states = self.depthwise_conv.over_time(F.glu(self.widen(states), dim=2))
-        return self.narrow(self.act(self.depthwise_layer_norm(states)))
+        widened = yield from frame_by_frame(lambda frames: F.glu(self.widen(frames), dim=2), states)
+        yield
+        mixed = self.depthwise_conv.over_time(widened)
+        yield
+        return self.narrow(self.act(self.depthwise_layer_norm(mixed)))
 
 
 class ConformerLayer(nn.Module):
@@ -154,16 +170,21 @@ class ConformerLayer(nn.Module):
 
     def slices(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
         """``behind`` (``[B, T, 1]``) marks padding, ``bias`` keeps the scores from it; None without any."""
-        states = states + self.ffn1(self.ffn1_layer_norm(states))
+        states = yield from frame_by_frame(self._first_half, states)
         yield
         states = states + (yield from self.self_attn.slices(self.self_attn_layer_norm(states), bias))
         yield
-        states = states + self.conv_module(states, behind)
+        states = states + (yield from self.conv_module.slices(states, behind))
         yield
-        states = states + self.ffn2(self.ffn2_layer_norm(states))
-        states = self.final_layer_norm(states)
+        states = yield from frame_by_frame(self._second_half, states)
         yield
         return states
+
+    def _first_half(self, states: Tensor) -> Tensor:
+        return states + self.ffn1(self.ffn1_layer_norm(states))
+
+    def _second_half(self, states: Tensor) -> Tensor:
+        return self.final_layer_norm(states + self.ffn2(self.ffn2_layer_norm(states)))
 
 
 class ConformerEncoder(nn.Module):

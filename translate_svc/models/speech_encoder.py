@@ -16,7 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.conformer import ConformerEncoder, ConformerFeedForward, ConformerSelfAttention
+from translate_svc.models.conformer import (
+    ConformerEncoder,
+    ConformerFeedForward,
+    ConformerSelfAttention,
+    frame_by_frame,
+)
 from translate_svc.models.layers import EncodedSource, key_bias, length_mask
 from translate_svc.models.product import Product
 from translate_svc.models.slices import Slices, finish
@@ -138,7 +143,7 @@ class SpeechEncoder(nn.Module):
         states = self.feature_projection(features)
         yield
         states = yield from self.encoder.slices(states, valid)
-        states = states + self.intermediate_ffn(states)
+        states = yield from frame_by_frame(lambda frames: frames + self.intermediate_ffn(frames), states)
         yield
         for layer in cast("Iterable[AdapterLayer]", self.adapter.layers):
             behind = bias = None
