@@ -8,7 +8,7 @@ from collections.abc import Collection
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
 from translate_svc.engine.tenants import Tenants
 from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.translation_model import ModelLimits
+from translate_svc.models.limits import ModelLimits
 
 
 class ItemChecks:

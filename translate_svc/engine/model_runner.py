@@ -34,8 +34,8 @@ from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.cuda_graphs import recorder_of
 from translate_svc.models.description import Capabilities
 from translate_svc.models.isolation import run_isolated
+from translate_svc.models.limits import ModelLimits
 from translate_svc.models.translation_model import (
-    ModelLimits,
     Piece,
     Text,
     TokenPrediction,

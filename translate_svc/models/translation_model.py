@@ -15,13 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from translate_svc.errors import EngineError, InvalidArgument
+from translate_svc.errors import EngineError
 from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.config import ModelConfig
 from translate_svc.models.cuda_graphs import Recorder
 from translate_svc.models.decoder_cache import DecoderCache, Fed
 from translate_svc.models.host_memory import keep_freed_memory
+from translate_svc.models.limits import ModelLimits, check_limits
 from translate_svc.models.product import prepare
 from translate_svc.models.recorded_steps import RecordedSteps
 from translate_svc.models.slices import Slices
@@ -33,18 +33,6 @@ from translate_svc.models.vocoder import Vocoder, Voice, excerpt
 from translate_svc.types import EncoderSource, Samples
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLimits:
-    """Sizes of the decoder's caches: rows, tokens fed to a row, 16 kHz samples of an utterance, tokens of a
-    source text (language and ``</s>`` included).
-    """
-
-    slots: int
-    max_tokens: int
-    max_source_samples: int
-    max_source_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +99,7 @@ class TranslationModel:
     ) -> None:
         keep_freed_memory()
         config = checkpoint.config
-        _check_limits(config, limits, alignment_layer)
+        check_limits(config, limits, alignment_layer)
         self.config = config
         self.limits = limits
         self._device = device
@@ -292,14 +280,3 @@ class TranslationModel:
         longest = max(len(row) for row in rows)
         padded = [[*row, *(0,) * (longest - len(row))] for row in rows]
         return torch.tensor(padded, dtype=torch.int64, device=self._device)
-
-
-def _check_limits(config: ModelConfig, limits: ModelLimits, alignment_layer: int) -> None:
-    if not 2 < limits.max_tokens <= config.max_position_embeddings:
-        message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
-        raise InvalidArgument(message, field="max_tokens")
-    if not 2 < limits.max_source_tokens <= config.max_position_embeddings:
-        message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
-        raise InvalidArgument(message, field="max_source_tokens")
-    if not 0 <= alignment_layer < config.decoder_layers:
-        raise InvalidArgument(f"must lie in [0, {config.decoder_layers})", field="alignment_layer")
