@@ -27,7 +27,6 @@ def token_gaps(folder: Path, max_encode_steps: int) -> dict[str, Any]:
     """
     clock = StageClock()
     engine = Engine(folder, max_encode_steps=max_encode_steps, on_step=clock.take_step)
-    (longest,) = forced_utterances(1)
     longest = max(forced_utterances(8), key=lambda each: each.seconds)
     language = "eng"
     running = Utterance(longest.samples, language, _TOKENS)

@@ -33,10 +33,10 @@ def write(cache: DecoderCache, slot: int, length: int) -> None:
     text_decoder("tiny").write_source(cache, [slot], states)
 
 
-def fed(cache: DecoderCache, rows: dict[int, tuple[int, int]]) -> Fed:
+def fed(rows: dict[int, tuple[int, int]]) -> Fed:
     """``rows``: slot to (position, token)."""
     positions, token_ids = zip(*rows.values(), strict=True)
-    return Fed(tuple(rows), positions, token_ids, [cache.source_lengths[slot] for slot in rows])
+    return Fed(tuple(rows), positions, token_ids)
 
 
 def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
@@ -69,8 +69,8 @@ def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
         write(plain, slot, length)
     for position in range(12):
         rows = {slot: (position, (7 * position + slot) % 97) for slot in slots}
-        found = steps.step(fed(cache, rows))
-        assert_alike(found, text_decoder("tiny").step(plain, fed(plain, rows), align=True))
+        found = steps.step(fed(rows))
+        assert_alike(found, text_decoder("tiny").step(plain, fed(rows), align=True))
     for slot in slots:
         torch.testing.assert_close(cache.states[slot, :12], plain.states[slot, :12], atol=1e-5, rtol=0)
 
@@ -79,10 +79,10 @@ def test_rows_that_sit_a_step_out_keep_what_they_had() -> None:
     steps, cache, _ = recorded()
     for slot in (0, 1, 2):
         write(cache, slot, 9 + slot)
-    steps.step(fed(cache, {0: (0, 3), 1: (0, 3), 2: (0, 3)}))
+    steps.step(fed({0: (0, 3), 1: (0, 3), 2: (0, 3)}))
     before = [layer.self_rows[1, :, :, :MAX_TOKENS].clone() for layer in cache.layers]
     states = cache.states[1, :MAX_TOKENS].clone()
-    steps.step(fed(cache, {0: (1, 50), 2: (1, 60)}))
+    steps.step(fed({0: (1, 50), 2: (1, 60)}))
     for layer, rows in zip(cache.layers, before, strict=True):
         assert torch.equal(layer.self_rows[1, :, :, :MAX_TOKENS], rows)
     assert torch.equal(cache.states[1, :MAX_TOKENS], states)
@@ -99,14 +99,14 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
         layer.self_rows[1], layer.cross_rows[1] = poison, poison
     for position in range(4):
         rows = {0: (position, 40 + position)}
-        company = steps.step(fed(cache, rows | {1: (position, 5)}))
+        company = steps.step(fed(rows | {1: (position, 5)}))
         assert company.finite.tolist() == [True, False]
-        alone = text_decoder("tiny").step(plain, fed(plain, rows), align=True)
+        alone = text_decoder("tiny").step(plain, fed(rows), align=True)
         assert company.token_ids[:1].tolist() == alone.token_ids.tolist()
     write(cache, 1, 12)  # its next owner
     write(plain, 2, 1)
     rows = {1: (0, 11)}
-    assert_alike(steps.step(fed(cache, rows)), text_decoder("tiny").step(plain, fed(plain, rows), align=True))
+    assert_alike(steps.step(fed(rows)), text_decoder("tiny").step(plain, fed(rows), align=True))
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:

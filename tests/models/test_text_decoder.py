@@ -37,7 +37,7 @@ def reference(states: Tensor, token_ids: list[int]) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def feed(cache: DecoderCache, slots: list[int], positions: list[int], token_ids: list[int]) -> Tensor:
     """One step; the predicted ids."""
-    fed = Fed(slots, positions, token_ids, [cache.source_lengths[slot] for slot in slots])
+    fed = Fed(slots, positions, token_ids)
     return text_decoder("tiny").step(cache, fed, align=False).token_ids
 
 
@@ -121,7 +121,7 @@ def test_the_alignment_layer_tells_the_frame_that_a_token_draws_most_from() -> N
     frames = []
     with torch.inference_mode():
         for position, token in enumerate(TOKENS):
-            fed = Fed([0, 1], [position] * 2, [token] * 2, cache.source_lengths)
+            fed = Fed([0, 1], [position] * 2, [token] * 2)
             step = text_decoder("tiny").step(cache, fed, align=True)
             assert step.source_frames is not None
             frames.append(int(step.source_frames[1]))

@@ -30,15 +30,13 @@ class LayerCache:
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """One token for each of some rows: sequences of equal length, the slots distinct.
-
-    ``positions`` count a row's tokens from 0; ``source_lengths`` are the states that its source has.
+    """One token for each of some rows: sequences of equal length, the slots distinct. ``positions`` count a
+    row's tokens from 0.
     """
 
     slots: Sequence[int]
     positions: Sequence[int]
     token_ids: Sequence[int]
-    source_lengths: Sequence[int]
 
 
 class Reach(NamedTuple):
@@ -90,6 +88,10 @@ class DecoderCache:
     def spare_place(self) -> int:
         """The place behind the last token's."""
         return self.reach.tokens
+
+    def lengths(self, slots: Sequence[int]) -> list[int]:
+        """Of these slots' sources."""
+        return [self.source_lengths[slot] for slot in slots]
 
     def index(self, slots: Sequence[int]) -> Tensor:
         """``[n]`` int64 on the caches' device."""
@@ -147,7 +149,8 @@ class Places:
     @classmethod
     def fitting(cls, cache: DecoderCache, fed: Fed) -> Places:
         """Those of ``fed``, reaching no further than they must."""
-        host = torch.tensor([fed.token_ids, fed.positions, fed.source_lengths, fed.slots])
+        lengths = cache.lengths(fed.slots)
+        host = torch.tensor([fed.token_ids, fed.positions, lengths, fed.slots])
         inputs = host.to(cache.states.device, non_blocking=True)
         slots = inputs[3]
         first, end = min(fed.slots), max(fed.slots) + 1
@@ -157,7 +160,7 @@ class Places:
             run = slice(first, end)
             if list(fed.slots) != list(range(first, end)):
                 rows = slots - first
-        reach = Reach(max(fed.positions) + 1, max(fed.source_lengths))
+        reach = Reach(max(fed.positions) + 1, max(lengths))
         return cls(inputs[:3], slots, run, rows, reach, cache.states.dtype)
 
     @classmethod

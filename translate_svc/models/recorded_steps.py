@@ -66,18 +66,19 @@ class RecordedSteps:
 
     def step(self, fed: Fed) -> DecodedStep:
         """As ``TextDecoder.step`` with ``align``; the result is on the host."""
+        lengths = self._cache.lengths(fed.slots)
         count = _at_least(self._row_counts, max(fed.slots) + 1)
         reach = Reach(
             _at_least(self._token_reaches, max(fed.positions) + 1),
-            _at_least(self._source_reaches, max(fed.source_lengths)),
+            _at_least(self._source_reaches, max(lengths)),
         )
-        return self._replay(count, reach, fed)
+        return self._replay(count, reach, fed, lengths)
 
-    def _replay(self, count: int, reach: Reach, fed: Fed) -> DecodedStep:
+    def _replay(self, count: int, reach: Reach, fed: Fed, lengths: Sequence[int]) -> DecodedStep:
         rows = self._rows[count]
         self._idle(rows.host)
         taken = list(fed.slots)
-        rows.host[:, taken] = torch.tensor([fed.token_ids, fed.positions, fed.source_lengths])
+        rows.host[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
         rows.device.copy_(rows.host, non_blocking=True)
         # the copy to the host waits for the device: nothing of this step is still read when the next begins
         return DecodedStep.unpacked(self._recordings[count, reach]().cpu()[:, taken])
@@ -113,11 +114,13 @@ class RecordedSteps:
         return step
 
     def _check(self, count: int, reach: Reach) -> None:
-        """Feeds every second row a token of its own, recorded and not."""
+        """Feeds every second row a token of its own, recorded and not, all of a source of one state."""
         slots = range(0, count, 2)
+        for slot in slots:
+            self._cache.source_lengths[slot] = 1
         vocabulary = self._decoder.embed_tokens.num_embeddings
-        fed = Fed(slots, [0] * len(slots), [slot % vocabulary for slot in slots], [1] * len(slots))
-        replayed = self._replay(count, reach, fed).log_probabilities
+        fed = Fed(slots, [0] * len(slots), [slot % vocabulary for slot in slots])
+        replayed = self._replay(count, reach, fed, self._cache.lengths(slots)).log_probabilities
         expected = self._decoder.step(self._cache, fed, align=False).log_probabilities.double().cpu()
         error = float((replayed - expected).abs().max())
         if not error <= _TOLERANCE:

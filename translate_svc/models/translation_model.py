@@ -168,8 +168,7 @@ class TranslationModel:
         align: Sequence[bool],
     ) -> list[TokenPrediction | EngineError]:
         """Feeds one token to each of some distinct slots."""
-        lengths = [self._cache.source_lengths[slot] for slot in slots]
-        step = self._step(Fed(slots, positions, token_ids, lengths), align=any(align))
+        step = self._step(Fed(slots, positions, token_ids), align=any(align))
         frames = [None] * len(slots) if step.source_frames is None else step.source_frames.tolist()
         outcomes: list[TokenPrediction | EngineError] = []
         for token_id, log_probability, finite, frame, asked in zip(
