@@ -11,7 +11,8 @@ from torch import Tensor
 from tests.fakes.rehearsal import Rehearsal, Waited
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
 from translate_svc.models.decoder_cache import DecoderCache, Fed
-from translate_svc.models.recorded_steps import RecordedSteps, RecordingError, doubled
+from translate_svc.models.recorded_steps import RecordedSteps
+from translate_svc.models.recording import RecordingError, doubled
 from translate_svc.models.text_decoder import DecodedStep
 
 SLOTS = 20

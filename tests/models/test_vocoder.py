@@ -13,7 +13,8 @@ from torch import Tensor
 from tests.checkpoints import oracle
 from tests.models.modules import checkpoint, vocoder
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.vocoder import Excerpt, UnitSpan, Voice, excerpt
+from translate_svc.models.excerpt import Excerpt, UnitSpan, excerpt
+from translate_svc.models.vocoder import Voice
 
 VOICE = Voice(language_id=1, speaker_id=1)
 PUBLISHED = ModelConfig()

@@ -35,8 +35,8 @@ from translate_svc.models.cuda_graphs import recorder_of
 from translate_svc.models.description import Capabilities
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
+from translate_svc.models.piece_vocoder import Piece
 from translate_svc.models.translation_model import (
-    Piece,
     Text,
     TokenPrediction,
     TranslationModel,

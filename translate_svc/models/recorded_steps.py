@@ -11,13 +11,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from translate_svc.models.cuda_graphs import Recorder
 from translate_svc.models.decoder_cache import DecoderCache, Fed, Places, Reach
+from translate_svc.models.recording import Recording, RecordingError, at_least, doubled
 from translate_svc.models.text_decoder import DecodedStep, TextDecoder
 
 _FEWEST_ROWS, _SHORTEST_REACH = 8, 64
@@ -25,18 +25,6 @@ _TOLERANCE = 0.1
 """Between log-probabilities of a recorded step and the same step unrecorded, in bfloat16."""
 
 _log = logging.getLogger(__name__)
-
-
-class RecordingError(RuntimeError):
-    """A recorded step does not compute what the step computes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """Inputs of all recordings of as many rows (see ``Places``), and where the host prepares them."""
-
-    host: Tensor
-    device: Tensor
 
 
 class RecordedSteps:
@@ -57,8 +45,7 @@ class RecordedSteps:
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
-        self._rows = {count: self._inputs(count) for count in self._row_counts}
-        self._recordings: dict[tuple[int, Reach], Callable[[], Tensor]] = {}
+        self._recordings: dict[tuple[int, Reach], Recording] = {}
         try:
             self._record_all(record)
         finally:
@@ -67,31 +54,22 @@ class RecordedSteps:
     def step(self, fed: Fed) -> DecodedStep:
         """As ``TextDecoder.step`` with ``align``; the result is on the host."""
         lengths = self._cache.lengths(fed.slots)
-        count = _at_least(self._row_counts, max(fed.slots) + 1)
+        count = at_least(self._row_counts, max(fed.slots) + 1)
         reach = Reach(
-            _at_least(self._token_reaches, max(fed.positions) + 1),
-            _at_least(self._source_reaches, max(lengths)),
+            at_least(self._token_reaches, max(fed.positions) + 1),
+            at_least(self._source_reaches, max(lengths)),
         )
         return self._replay(count, reach, fed, lengths)
 
     def _replay(self, count: int, reach: Reach, fed: Fed, lengths: Sequence[int]) -> DecodedStep:
-        rows = self._rows[count]
-        self._idle(rows.host)
-        taken = list(fed.slots)
-        rows.host[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
-        rows.device.copy_(rows.host, non_blocking=True)
-        # the copy to the host waits for the device: nothing of this step is still read when the next begins
-        return DecodedStep.unpacked(self._recordings[count, reach]().cpu()[:, taken])
+        recording, taken = self._recordings[count, reach], list(fed.slots)
+        recording.inputs.copy_(self._idle(count))
+        recording.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
+        return DecodedStep.unpacked(recording.run()[:, taken])
 
-    def _inputs(self, count: int) -> _Rows:
-        device = self._cache.states.device
-        host = torch.empty(3, count, dtype=torch.int64, pin_memory=device.type == "cuda")
-        self._idle(host)
-        return _Rows(host, host.to(device, copy=True))
-
-    def _idle(self, host: Tensor) -> None:
-        """A token that nobody hears: to the spare place, of a source of one state."""
-        host[0], host[1], host[2] = 0, self._cache.spare_place, 1
+    def _idle(self, count: int) -> Tensor:
+        """Inputs (see ``Places``) of tokens that nobody hears, to the spare place; sources of one state."""
+        return torch.tensor([[0], [self._cache.spare_place], [1]]).expand(3, count).clone()
 
     def _record_all(self, record: Recorder) -> None:
         started_s = time.monotonic()
@@ -99,15 +77,15 @@ class RecordedSteps:
         total = len(self._row_counts) * len(reaches)
         for count in reversed(self._row_counts):  # the largest first: the others fit into its memory
             for reach in reversed(reaches):
-                self._recordings[count, reach] = record(self._step_of(count, reach))
+                self._recordings[count, reach] = Recording(
+                    self._idle(count), self._step_of(reach), record, self._cache.states.device
+                )
                 self._check(count, reach)
             seconds = time.monotonic() - started_s
             _log.info("recorded %d of %d decode steps after %.1f s", len(self._recordings), total, seconds)
 
-    def _step_of(self, count: int, reach: Reach) -> Callable[[], Tensor]:
-        inputs = self._rows[count].device
-
-        def step() -> Tensor:
+    def _step_of(self, reach: Reach) -> Callable[[Tensor], Tensor]:
+        def step(inputs: Tensor) -> Tensor:
             places = Places.fixed(self._cache, inputs, reach)
             return self._decoder.run(self._cache, places, align=True).packed()
 
@@ -125,16 +103,3 @@ class RecordedSteps:
         error = float((replayed - expected).abs().max())
         if not error <= _TOLERANCE:
             raise RecordingError(f"a recorded step of {count} rows is off by {error:.2g}")
-
-
-def doubled(first: int, last: int) -> list[int]:
-    """``first`` and its doubles below ``last``, and ``last``."""
-    sizes = []
-    while first < last:
-        sizes.append(first)
-        first *= 2
-    return [*sizes, last]
-
-
-def _at_least(sizes: Sequence[int], wanted: int) -> int:
-    return next(size for size in sizes if size >= wanted)

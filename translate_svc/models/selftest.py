@@ -22,11 +22,11 @@ import torch
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
+from translate_svc.models.piece_vocoder import Piece
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference, ReferenceTranslation
 from translate_svc.models.slices import finish
 from translate_svc.models.translation_model import (
-    Piece,
     Text,
     TokenPrediction,
     TranslationModel,

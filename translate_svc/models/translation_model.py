@@ -22,6 +22,7 @@ from translate_svc.models.cuda_graphs import Recorder
 from translate_svc.models.decoder_cache import DecoderCache, Fed
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.limits import ModelLimits, check_limits
+from translate_svc.models.piece_vocoder import Piece, PieceVocoder
 from translate_svc.models.product import prepare
 from translate_svc.models.recorded_steps import RecordedSteps
 from translate_svc.models.slices import Slices
@@ -29,7 +30,7 @@ from translate_svc.models.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
 from translate_svc.models.t2u import TextBatch, TextToUnit
 from translate_svc.models.text_decoder import NO_FRAME, DecodedStep, TextDecoder
-from translate_svc.models.vocoder import Vocoder, Voice, excerpt
+from translate_svc.models.vocoder import Vocoder
 from translate_svc.types import EncoderSource, Samples
 
 _log = logging.getLogger(__name__)
@@ -61,16 +62,6 @@ class Speech:
     character_durations: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """Units ``[start, end)`` out of ``units``, to be heard in the context of all."""
-
-    units: npt.NDArray[np.int64]
-    start: int
-    end: int
-    voice: Voice
-
-
 class TranslationModel:
     """Weights, caches and the four stages. Not thread-safe.
 
@@ -80,7 +71,7 @@ class TranslationModel:
         device: where to compute.
         dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``.
-        record: records the decode steps here, which takes seconds; None where each is to be started anew.
+        record: records the work of fixed shapes here, which takes seconds; None: nothing is recorded.
 
     Raises:
         CheckpointError: the weights are torn or do not fit the configuration.
@@ -130,7 +121,10 @@ class TranslationModel:
             device=device,
             dtype=dtype,
         )
-        self._recorded = None if record is None else self._record_steps(record)
+        self._pieces = PieceVocoder(self._vocoder, device)
+        self._recorded: RecordedSteps | None = None
+        if record is not None:
+            self._record(record)
 
     @property
     def min_source_samples(self) -> int:
@@ -202,33 +196,20 @@ class TranslationModel:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def vocode(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
-        """Waveforms of pieces. Those that hear equal stretches share a batch on a GPU; none is padded."""
-        parts = [excerpt(piece.start, piece.end, len(piece.units), self.config) for piece in pieces]
-        groups: dict[tuple[object, ...], list[int]] = {}
-        for index, part in enumerate(parts):
-            # on a CPU a batch gains nothing, and its activations leave the caches
-            alone = index if self._device.type == "cpu" else None
-            alike = (part.units.end - part.units.start, *map(str, part.kept), str(part.samples), alone)
-            groups.setdefault(alike, []).append(index)
-        outcomes: dict[int, Samples | EngineError] = {}
-        for indices in groups.values():
-            part = parts[indices[0]]
-            heard = np.stack([pieces[i].units[slice(*parts[i].units)] for i in indices])
-            units = torch.from_numpy(heard).to(self._device)
-            waveforms = self._vocoder(units, [pieces[i].voice for i in indices], part).cpu().numpy()
-            for index, samples in zip(indices, waveforms, strict=True):
-                finite = np.isfinite(samples).all()
-                outcomes[index] = samples.copy() if finite else EngineError(NOT_FINITE)
-        return [outcomes[index] for index in range(len(pieces))]
+        """Waveforms of pieces."""
+        return self._pieces.waveforms(pieces)
 
-    def _record_steps(self, record: Recorder) -> RecordedSteps | None:
-        """None, and a warning, where that fails: the steps themselves are as right as they were."""
-        try:
-            with torch.inference_mode():
-                return RecordedSteps(self._decoder, self._cache, record)
-        except RuntimeError as error:
-            _log.warning("decode steps are slower, for they could not be recorded: %s", error)
-            return None
+    def _record(self, record: Recorder) -> None:
+        """A stage that cannot be recorded is as right as it was: that is a warning."""
+        for stage, recording in (("decode", self._record_steps), ("vocode", self._pieces.record)):
+            try:
+                with torch.inference_mode():
+                    recording(record)
+            except RuntimeError as error:
+                _log.warning("%s is slower, for it could not be recorded: %s", stage, error)
+
+    def _record_steps(self, record: Recorder) -> None:
+        self._recorded = RecordedSteps(self._decoder, self._cache, record)
 
     def _step(self, fed: Fed, *, align: bool) -> DecodedStep:
         """On the host."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,73 +19,12 @@ from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.convolution import Convolution, Upsampling
+from translate_svc.models.excerpt import POST_KERNEL, PRE_KERNEL, Excerpt, excerpt
 from translate_svc.models.layers import Embedding
-from translate_svc.types import SAMPLES_PER_UNIT
+from translate_svc.models.window import Window
 
-_PRE_KERNEL = 7
-_POST_KERNEL = 7
 _LAST_SLOPE = 0.01
 """Slope before the last convolution; transformers leaves it at ``leaky_relu``'s default."""
-
-
-class UnitSpan(NamedTuple):
-    """Half-open range of units."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """What must be computed for a piece of a longer waveform, as if the whole were.
-
-    Attributes:
-        units: what the piece hears; its ends are the ends of the text or lie a receptive field away.
-        kept: by upsampling, the places of its output (counted from that of the first unit or place kept
-            before it) that the piece still hears: the field shrinks on the way up, where it costs most.
-        samples: the piece, in what is left in the end.
-    """
-
-    units: UnitSpan
-    kept: tuple[slice, ...]
-    samples: slice
-
-
-def excerpt(start: int, end: int, total: int, config: ModelConfig) -> Excerpt:
-    """The receptive field of the samples of units ``[start, end)`` out of ``total``, walked backwards.
-
-    At a cut inside, what the missing neighbours would have changed lies outside of what is kept.
-    """
-    low, high = start * SAMPLES_PER_UNIT, end * SAMPLES_PER_UNIT - 1
-    low, high = low - _POST_KERNEL // 2, high + _POST_KERNEL // 2
-    reach = max(
-        (
-            (kernel - 1) // 2 * sum(dilation + 1 for dilation in dilations)
-            for kernel, dilations in zip(
-                config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
-            )
-        ),
-        default=0,
-    )
-    heard: list[tuple[int, int]] = []
-    stages = list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
-    for rate, kernel in reversed(stages):
-        low, high = low - reach, high + reach
-        heard.append((low, high + 1))
-        padding = (kernel - rate) // 2
-        # output o of a transposed convolution hears inputs i with 0 <= o + padding - i * rate < kernel
-        low, high = -(-(low + padding - kernel + 1) // rate), (high + padding) // rate
-    low, high = low - _PRE_KERNEL // 2, high + _PRE_KERNEL // 2
-    units = UnitSpan(max(low, 0), min(high + 1, total))
-    first, places, kept = units.start, total, []
-    for (rate, _), (low, high) in zip(stages, reversed(heard), strict=True):
-        first, places = first * rate, places * rate
-        low, high = max(low, 0), min(high, places)
-        kept.append(slice(low - first, high - first))
-        first = low
-    return Excerpt(
-        units, tuple(kept), slice(start * SAMPLES_PER_UNIT - first, end * SAMPLES_PER_UNIT - first)
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +44,18 @@ class ResidualBlock(nn.Module):
         self.convs1 = nn.ModuleList(Convolution(channels, channels, kernel, each) for each in dilations)
         self.convs2 = nn.ModuleList(Convolution(channels, channels, kernel) for _ in dilations)
 
-    def forward(self, states: Tensor, activated: Tensor) -> Tensor:
+    def forward(self, states: Tensor, activated: Tensor, outside: Tensor | None) -> Tensor:
         """``activated``: the leaky ReLU of ``states``, which all blocks of a stage share."""
         for place, (conv1, conv2) in enumerate(zip(self.convs1, self.convs2, strict=True)):
             mixed = conv1(activated if place == 0 else F.leaky_relu(states, self.slope))
-            states = conv2(F.leaky_relu_(mixed, self.slope)).add_(states)
+            mixed = _silenced(F.leaky_relu_(mixed, self.slope), outside)
+            states = _silenced(conv2(mixed).add_(states), outside)
         return states
+
+
+def _silenced(states: Tensor, outside: Tensor | None) -> Tensor:
+    """Zero, in place, where there is no text: as a convolution at the ends of a text finds it."""
+    return states if outside is None else states.masked_fill_(outside, 0.0)
 
 
 class HifiGan(nn.Module):
@@ -122,7 +66,7 @@ class HifiGan(nn.Module):
         self.slope = config.leaky_relu_slope
         channels = config.upsample_initial_channel
         width = config.unit_embed_dim + config.lang_embed_dim + config.spkr_embed_dim
-        self.conv_pre = Convolution(width, channels, _PRE_KERNEL)
+        self.conv_pre = Convolution(width, channels, PRE_KERNEL)
         self.upsampler = nn.ModuleList()
         self.resblocks = nn.ModuleList()
         for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
@@ -132,7 +76,7 @@ class HifiGan(nn.Module):
                 config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
             ):
                 self.resblocks.append(ResidualBlock(channels, size, dilations, self.slope))
-        self.conv_post = Convolution(channels, 1, _POST_KERNEL)
+        self.conv_post = Convolution(channels, 1, POST_KERNEL)
         self.blocks_per_stage = len(config.resblock_kernel_sizes)
 
     def prepare(self) -> None:
@@ -143,18 +87,27 @@ class HifiGan(nn.Module):
             assert isinstance(reader, nn.ConvTranspose1d | nn.Conv1d)
             reader.weight.div_(self.blocks_per_stage)
 
-    def forward(self, states: Tensor, part: Excerpt) -> Tensor:
-        """``[B, U, width]`` of the excerpt's units -> ``[B, samples]``."""
+    def forward(
+        self, states: Tensor, part: Excerpt, outside: Sequence[Tensor | None] | None = None
+    ) -> Tensor:
+        """``[B, U, width]`` of the excerpt's units -> ``[B, samples]``.
+
+        ``outside``: by level (the units, then each upsampling's output) True where a row has no text,
+        ``[B, 1, 1, places]``; None where all places are text.
+        """
+        masks = outside or (None,) * (len(self.upsampler) + 1)
         # [B, U, width] is channels-last [B, width, 1, U] already
-        states = self.conv_pre(states.transpose(1, 2)[:, :, None])
+        states = _silenced(states.transpose(1, 2)[:, :, None], masks[0])
+        states = _silenced(self.conv_pre(states), masks[0])
         for stage, upsampler in enumerate(self.upsampler):
             states = upsampler(F.leaky_relu_(states, self.slope))[..., part.kept[stage]]
+            states = _silenced(states, masks[stage + 1])
             first = stage * self.blocks_per_stage
             blocks = self.resblocks[first : first + self.blocks_per_stage]
             activated = F.leaky_relu(states, self.slope)
-            mixed = blocks[0](states, activated)
+            mixed = blocks[0](states, activated, masks[stage + 1])
             for block in blocks[1:]:
-                mixed.add_(block(states, activated))
+                mixed.add_(block(states, activated, masks[stage + 1]))
             states = mixed
         samples = torch.tanh(self.conv_post(F.leaky_relu_(states, _LAST_SLOPE))).flatten(1)
         return samples[:, part.samples]
@@ -187,9 +140,26 @@ class Vocoder(nn.Module):
         device = units.device
         languages = torch.tensor([voice.language_id for voice in voices], device=device)
         speakers = torch.tensor([voice.speaker_id for voice in voices], device=device)
+        return self.hifi_gan(self._embedded(units, languages, speakers), part)
+
+    def windowed(self, rows: Tensor, window: Window) -> Tensor:
+        """Pieces of any texts, each up to as long as the window is for: the same numbers as ``forward``'s.
+
+        Args:
+            rows: ``[B, window.row_size]`` int64, see ``Window.row``; on this module's device.
+            window: the same for all rows.
+
+        Returns:
+            ``[B, samples]`` of ``window.piece_units``; what lies behind a shorter piece is nobody's.
+        """
+        first, total, languages, speakers = rows[:, :4].unbind(1)
+        embedded = self._embedded(rows[:, 4:], languages, speakers)
+        return self.hifi_gan(embedded, window.part, window.outside(first, total))
+
+    def _embedded(self, units: Tensor, languages: Tensor, speakers: Tensor) -> Tensor:
         parts = [
             self.language_embedding(languages)[:, None].expand(-1, units.shape[1], -1),
             self.unit_embedding(units),
             self.speaker_embedding(speakers)[:, None].expand(-1, units.shape[1], -1),
         ]
-        return self.hifi_gan(torch.cat(parts, dim=2), part)
+        return torch.cat(parts, dim=2)

@@ -1,0 +1,149 @@
+"""An accelerator that is none: computes on the CPU, refuses what a GPU refuses and counts what it waits for.
+
+Tensors "on" ``standin`` hold real numbers, so what is made of them can be compared. Yet as on a GPU they do
+not mix with tensors of the host, and the host waits for whatever it reads of them. So the ways that only an
+accelerator takes through the models (whole batches, copies there and back) can be gone without one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
+
+NAME = "standin"
+_COPIES = {"_to_copy", "copy_", "to", "copy"}
+_READ = {"_local_scalar_dense", "item", "is_nonzero", "equal"}
+_SIZED_BY_VALUES = {"nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive"}
+
+
+class MixedDevices(RuntimeError):
+    """Tensors of the host and of the device in one operation."""
+
+
+class _OnDevice(Tensor):
+    """A tensor on the device; ``held`` is its content."""
+
+    held: Tensor
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> _OnDevice:
+        made: _OnDevice = Tensor._make_wrapper_subclass(
+            cls,
+            held.size(),
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=torch.device(NAME, 0),
+        )
+        made.held = held
+        return made
+
+    def tolist(self) -> Any:
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        raise AssertionError(f"{func} on a stand-in that was left")
+
+
+class _Module(_DummyBackendModule):
+    def is_available(self) -> bool:
+        """Whoever looks for an accelerator, in this process for the rest of its life, finds none."""
+        return False
+
+
+class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The device while it is entered. ``waits``: names of the operations that the host waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.waits: list[str] = []
+
+    def synchronize(self, _device: object = None) -> None:
+        """Stands in for ``torch.accelerator.synchronize``."""
+        self.waits.append("synchronize")
+
+    def __torch_dispatch__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = function.overloadpacket.__name__
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        there = _result_is_there(name, tensors, args, kwargs)
+        if _waits(name, tensors, there, args, kwargs):
+            self.waits.append(name)
+        held_args, held_kwargs = tree_map(_held, (args, kwargs))
+        made = function(*held_args, **held_kwargs)
+        if not there:
+            return made
+        if name.endswith("_"):  # in place
+            return args[0]
+        return tree_map(lambda each: _OnDevice(each) if isinstance(each, Tensor) else each, made)
+
+
+class _MadeOnHost(TorchFunctionMode):
+    """``torch.tensor`` copies to its device where no dispatch mode sees it; here it is seen."""
+
+    def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if function in (torch.tensor, torch.as_tensor) and kwargs.get("device") is not None:
+            device = kwargs.pop("device")
+            return function(*args, **kwargs).to(device)
+        return function(*args, **kwargs)
+
+
+def _held(each: Any) -> Any:
+    if isinstance(each, _OnDevice):
+        return each.held
+    return torch.device("cpu") if isinstance(each, torch.device) and each.type == NAME else each
+
+
+def _result_is_there(name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> bool:
+    for asked in (kwargs.get("device"), *args):
+        if isinstance(asked, torch.device):
+            return asked.type == NAME
+    if name in _COPIES:
+        return isinstance(tensors[0], _OnDevice)
+    # a number of the host (a tensor without dimensions) may take part anywhere, as on a GPU
+    here = {isinstance(each, _OnDevice) for each in tensors if each.dim() or isinstance(each, _OnDevice)}
+    if len(here) > 1:
+        raise MixedDevices(f"{name}: tensors of the host and of the device")
+    return here == {True}
+
+
+def _waits(name: str, tensors: list[Tensor], there: bool, args: Any, kwargs: Any) -> bool:
+    places = [isinstance(tensor, _OnDevice) for tensor in tensors]
+    if name in _COPIES:
+        crosses = len({*places, there}) > 1
+        return crosses and not (kwargs.get("non_blocking") or (name == "copy_" and args[2:3] == (True,)))
+    if not any(places):
+        return False
+    # the size of what a boolean index gives depends on values
+    indices = tree_leaves(args[1:2]) if name.startswith("index") else []
+    chosen = any(isinstance(index, Tensor) and index.dtype is torch.bool for index in indices)
+    return chosen or name in _READ or name in _SIZED_BY_VALUES
+
+
+@contextlib.contextmanager
+def stand_in() -> Iterator[StandIn]:
+    """Enters the device; ``torch.device("standin")`` names it from then on."""
+    if torch._C._get_privateuse1_backend_name() != NAME:
+        _setup_privateuseone_for_python_backend(NAME, _Module())
+    device = StandIn()
+    with (
+        mock.patch("torch.accelerator.synchronize", device.synchronize),
+        # views of inference tensors have no place in a wrapper
+        mock.patch("torch.inference_mode", torch.no_grad),
+        device,
+        _MadeOnHost(),
+    ):
+        yield device

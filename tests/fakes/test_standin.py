@@ -1,0 +1,74 @@
+"""The device that is stood in for refuses, counts and computes as it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.fakes.standin import NAME, MixedDevices, StandIn, stand_in
+
+
+@pytest.fixture
+def device() -> Iterator[StandIn]:
+    with stand_in() as entered:
+        yield entered
+
+
+def there(*values: float) -> Tensor:
+    return torch.tensor(values).to(NAME, non_blocking=True)
+
+
+def test_it_computes_and_says_where(device: StandIn) -> None:
+    made = torch.nn.functional.softmax(there(1.0, 2.0) * 3 + torch.zeros(2, device=NAME), dim=0)
+    assert made.device.type == NAME
+    assert device.waits == []
+    torch.testing.assert_close(made.cpu(), torch.softmax(torch.tensor([3.0, 6.0]), dim=0))
+
+
+def test_views_share_what_they_view(device: StandIn) -> None:
+    whole = torch.zeros(2, 3, device=NAME)
+    whole[1, 1:] = there(5.0, 6.0)
+    whole.t()[0].add_(1.0)
+    assert whole.tolist() == [[1, 0, 0], [1, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    "mixes",
+    [
+        lambda ones: ones + torch.ones(2),
+        lambda ones: ones[torch.tensor([0, 1])],
+        lambda ones: torch.cat([ones, torch.ones(2)]),
+        lambda ones: torch.where(torch.tensor([True, False]), ones, ones),
+    ],
+)
+def test_tensors_of_the_host_do_not_mix(mixes: Callable[[Tensor], Tensor], device: StandIn) -> None:
+    with pytest.raises(MixedDevices):
+        mixes(there(1.0, 1.0))
+
+
+def test_a_number_of_the_host_may_take_part(device: StandIn) -> None:
+    assert (there(1.0) * torch.tensor(2.0)).tolist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        lambda ones: ones.cpu(),
+        lambda ones: ones.tolist(),
+        lambda ones: int(ones.max()),
+        lambda ones: bool((ones > 0).any()),
+        lambda ones: ones[ones > 0],
+        lambda ones: ones.nonzero(),
+        lambda ones: torch.tensor([1.0], device=NAME),
+        lambda ones: torch.ones(2).copy_(ones),
+        lambda _: torch.accelerator.synchronize(),
+    ],
+)
+def test_it_counts_what_the_host_waits_for(waits: Callable[[Tensor], object], device: StandIn) -> None:
+    ones = there(1.0, 1.0)
+    assert device.waits == []
+    waits(ones)
+    assert len(device.waits) == 1

@@ -1,0 +1,73 @@
+"""What a piece of a waveform hears of its text, level by level of the vocoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from translate_svc.models.config import ModelConfig
+from translate_svc.types import SAMPLES_PER_UNIT
+
+PRE_KERNEL = 7
+POST_KERNEL = 7
+"""Widths of HiFi-GAN's first and last convolution; no configuration names them."""
+
+
+class UnitSpan(NamedTuple):
+    """Half-open range of units."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What must be computed for a piece of a longer waveform, as if the whole were.
+
+    Attributes:
+        units: what the piece hears; its ends are the ends of the text or lie a receptive field away.
+        kept: by upsampling, the places of its output (counted from that of the first unit or place kept
+            before it) that the piece still hears: the field shrinks on the way up, where it costs most.
+        samples: the piece, in what is left in the end.
+    """
+
+    units: UnitSpan
+    kept: tuple[slice, ...]
+    samples: slice
+
+
+def excerpt(start: int, end: int, total: int, config: ModelConfig) -> Excerpt:
+    """The receptive field of the samples of units ``[start, end)`` out of ``total``, walked backwards.
+
+    At a cut inside, what the missing neighbours would have changed lies outside of what is kept.
+    """
+    low, high = start * SAMPLES_PER_UNIT, end * SAMPLES_PER_UNIT - 1
+    low, high = low - POST_KERNEL // 2, high + POST_KERNEL // 2
+    reach = max(
+        (
+            (kernel - 1) // 2 * sum(dilation + 1 for dilation in dilations)
+            for kernel, dilations in zip(
+                config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
+            )
+        ),
+        default=0,
+    )
+    heard: list[tuple[int, int]] = []
+    stages = list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
+    for rate, kernel in reversed(stages):
+        low, high = low - reach, high + reach
+        heard.append((low, high + 1))
+        padding = (kernel - rate) // 2
+        # output o of a transposed convolution hears inputs i with 0 <= o + padding - i * rate < kernel
+        low, high = -(-(low + padding - kernel + 1) // rate), (high + padding) // rate
+    low, high = low - PRE_KERNEL // 2, high + PRE_KERNEL // 2
+    units = UnitSpan(max(low, 0), min(high + 1, total))
+    first, places, kept = units.start, total, []
+    for (rate, _), (low, high) in zip(stages, reversed(heard), strict=True):
+        first, places = first * rate, places * rate
+        low, high = max(low, 0), min(high, places)
+        kept.append(slice(low - first, high - first))
+        first = low
+    return Excerpt(
+        units, tuple(kept), slice(start * SAMPLES_PER_UNIT - first, end * SAMPLES_PER_UNIT - first)
+    )
