@@ -10,8 +10,8 @@ from torch import Tensor
 
 from tests.checkpoints import oracle
 from tests.models.modules import checkpoint, text_to_unit
-from translate_svc.models.layers import length_mask, upsample
-from translate_svc.models.t2u import TextBatch, UnitBatch
+from translate_svc.models.layers import upsample
+from translate_svc.models.t2u import CharacterBatch, TextBatch, UnitBatch
 
 TEXTS = [
     [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55],
@@ -39,19 +39,28 @@ def batch_of(rows: list[int], *, factor: float = 1.0, garbage: float = 0.0) -> T
         ids[place, : len(sequence.character_ids)] = torch.tensor(sequence.character_ids)
         counts[place, : len(TEXTS[row])] = torch.tensor(sequence.counts_per_token)
     lengths = torch.tensor([len(TEXTS[row]) for row in rows])
-    return TextBatch(states, lengths, ids, counts, torch.full((len(rows),), factor))
+    return TextBatch(states, lengths, ids, counts, torch.full((len(rows),), factor), padded=len(rows) > 1)
+
+
+def units_of(characters: CharacterBatch) -> UnitBatch:
+    """The second half, of all rows."""
+    totals = characters.durations.sum(dim=1)
+    return text_to_unit("tiny").units(
+        characters.states, characters.durations, int(totals.max()), padded=len(totals) > 1
+    )
 
 
 @torch.inference_mode()
 def speak(rows: list[int], **options: Any) -> list[tuple[list[int], list[int]]]:
     """Units and character durations of texts, in one batch."""
-    module = text_to_unit("tiny")
-    characters = module.characters(batch_of(rows, **options))
-    made: UnitBatch = module.units(characters)
+    batch = batch_of(rows, **options)
+    characters = text_to_unit("tiny").characters(batch)
+    made = units_of(characters)
     assert characters.finite.all()
     assert made.finite.all()
+    lengths, totals = batch.counts.sum(dim=1), characters.durations.sum(dim=1)
     return [
-        (made.units[i, : made.lengths[i]].tolist(), characters.durations[i, : characters.lengths[i]].tolist())
+        (made.units[i, : totals[i]].tolist(), characters.durations[i, : lengths[i]].tolist())
         for i in range(len(rows))
     ]
 
@@ -86,7 +95,7 @@ def test_a_batched_text_keeps_its_own_end_alone(garbage: float) -> None:
         together = text_to_unit("tiny").characters(batch_of(rows, garbage=garbage))
         for place, row in enumerate(rows):
             alone = text_to_unit("tiny").characters(batch_of([row]))
-            length = int(alone.lengths[0])
+            length = alone.states.shape[1]
             torch.testing.assert_close(together.states[place, :length], alone.states[0], atol=2e-5, rtol=0)
 
 
@@ -106,10 +115,7 @@ def test_durations_are_scaled_before_rounding_and_never_vanish(factor: float) ->
     with torch.inference_mode():
         batch = batch_of([0], factor=factor)
         characters = module.characters(batch)
-        valid = length_mask(characters.lengths, characters.states.shape[1])
-        predicted = torch.expm1(
-            module.model.decoder.duration_predictor(characters.states, ~valid[:, :, None])
-        )
+        predicted = torch.expm1(module.model.decoder.duration_predictor(characters.states, None))
     expected = (predicted * factor).round().clamp(min=1).long()
     torch.testing.assert_close(characters.durations, expected)
     assert len({int(each) for each in expected[0]}) > 1, "a constant would prove nothing"
@@ -122,12 +128,12 @@ def test_control_symbols_are_never_spoken() -> None:
         characters = module.characters(batch_of([0, 3]))
         weight = module.model.decoder.embed_tokens.weight
         kept = weight.clone()
-        expected = module.units(characters).units
+        expected = units_of(characters).units
         for control in (0, 1, 2, 3, 64, 66):
             weight[control] = 100.0 * weight[4:64].mean(dim=0)
             weight[control, ::2] *= -1
         try:
-            made = module.units(characters)
+            made = units_of(characters)
         finally:
             weight.copy_(kept)
     torch.testing.assert_close(made.units, expected)
@@ -143,9 +149,12 @@ def test_a_row_that_is_not_a_number_is_told() -> None:
         characters = module.characters(batch)
     assert characters.finite.tolist() == [True, False, True]
     with torch.inference_mode():
-        healthy = module.characters(batch_of([0, 2]))
-        survivors = module.units(characters.rows(torch.tensor([0, 2])))
-    assert survivors.units.tolist() == module.units(healthy).units.tolist()
+        healthy = module.characters(batch_of([0, 1, 2]))
+        made, expected = units_of(characters), units_of(healthy)
+    assert made.finite.tolist() == [True, False, True]
+    for row in (0, 2):
+        length = int(healthy.durations[row].sum())
+        assert made.units[row, :length].tolist() == expected.units[row, :length].tolist()
 
 
 def test_upsampling_repeats_each_state_as_often_as_told() -> None:
@@ -155,7 +164,9 @@ def test_upsampling_repeats_each_state_as_often_as_told() -> None:
         states = torch.randn(rows, places, 3, generator=generator)
         counts = torch.randint(0, 4, (rows, places), generator=generator)
         counts[:, 2] += 1  # at least one
-        made, lengths = upsample(states, counts)
+        size = int(counts.sum(dim=1).max()) + int(torch.randint(0, 3, (), generator=generator))
+        made, lengths = upsample(states, counts, size)
+        assert made.shape == (rows, size, 3)
         assert lengths.tolist() == counts.sum(dim=1).tolist()
         for row in range(rows):
             expected = states[row].repeat_interleave(counts[row], dim=0)

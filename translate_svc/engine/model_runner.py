@@ -36,8 +36,8 @@ from translate_svc.models.description import Capabilities
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.piece_vocoder import Piece
+from translate_svc.models.text_speaker import Text
 from translate_svc.models.translation_model import (
-    Text,
     TokenPrediction,
     TranslationModel,
 )

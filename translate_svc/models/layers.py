@@ -50,21 +50,21 @@ def sinusoidal_positions(positions: int, dim: int, padding_idx: int) -> Tensor:
     return F.pad(table, (0, dim - 2 * half))
 
 
-def upsample(states: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Repeats ``states[b, i]`` ``counts[b, i]`` times, rows right-padded with zeros.
+def upsample(states: Tensor, counts: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Repeats ``states[b, i]`` ``counts[b, i]`` times, rows right-padded with zeros to ``size`` places.
 
     The hard upsampling of UnitY2 for a whole ragged batch at once.
 
     Args:
         states: ``[B, S, D]``.
         counts: ``[B, S]`` int64, zero where there is nothing to repeat.
+        size: the greatest length, or more. Asking the device for it would wait for the device.
 
     Returns:
-        ``[B, L, D]`` and the lengths ``[B]``; ``L`` is the greatest length.
+        ``[B, size, D]`` and the lengths ``[B]``.
     """
     ends = counts.cumsum(dim=1)
     lengths = ends[:, -1]
-    size = int(lengths.max())
     places = torch.arange(size, device=states.device).expand(states.shape[0], size).contiguous()
     source = torch.searchsorted(ends, places, right=True).clamp(max=states.shape[1] - 1)
     repeated = states.gather(1, source[:, :, None].expand(-1, -1, states.shape[2]))

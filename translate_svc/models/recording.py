@@ -35,6 +35,7 @@ class Recording:
     ) -> None:
         self.inputs = inputs.pin_memory() if device.type == "cuda" else inputs
         self._there = self.inputs.to(device, copy=True)
+        self._work = work
         self._replay = record(lambda: work(self._there))
 
     def run(self) -> Tensor:
@@ -42,6 +43,11 @@ class Recording:
         self._there.copy_(self.inputs, non_blocking=True)
         # the copy to the host waits for the device: nothing of this is still read when the next begins
         return self._replay().cpu()
+
+    def both(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What ``inputs`` (on the host) give, recorded and not: to see whether it is the same."""
+        self.inputs.copy_(inputs)
+        return self.run(), self._work(inputs.to(self._there.device)).cpu()
 
 
 def doubled(first: int, last: int) -> list[int]:

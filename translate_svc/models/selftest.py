@@ -26,8 +26,8 @@ from translate_svc.models.piece_vocoder import Piece
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference, ReferenceTranslation
 from translate_svc.models.slices import finish
+from translate_svc.models.text_speaker import Text
 from translate_svc.models.translation_model import (
-    Text,
     TokenPrediction,
     TranslationModel,
 )

@@ -42,6 +42,7 @@ class TextBatch:
         character_ids: ``[B, C]``.
         counts: ``[B, S]``, characters per state, zero behind a row's length.
         duration_factors: ``[B]`` float, multiplied into the predicted durations.
+        padded: False where every row fills ``S`` and ``C``; nothing is masked then.
     """
 
     states: Tensor
@@ -49,6 +50,7 @@ class TextBatch:
     character_ids: Tensor
     counts: Tensor
     duration_factors: Tensor
+    padded: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,30 +59,29 @@ class CharacterBatch:
 
     Attributes:
         states: ``[B, C, hidden]``, one per character.
-        lengths: ``[B]``.
         durations: ``[B, C]`` int64, units per character, zero behind a row's length.
         finite: ``[B]`` bool, False where a row's prediction is not a number.
     """
 
     states: Tensor
-    lengths: Tensor
     durations: Tensor
     finite: Tensor
 
-    def rows(self, index: Tensor) -> CharacterBatch:
-        """Some rows of the batch."""
-        return CharacterBatch(
-            self.states[index], self.lengths[index], self.durations[index], self.finite[index]
-        )
+    def packed(self) -> Tensor:
+        """``finite`` and ``durations``, ``[B, 1 + C]`` int64: one way to the host instead of two."""
+        return torch.cat([self.finite[:, None].long(), self.durations], dim=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnitBatch:
-    """Vocoder units ``[B, L]``, how many count ``[B]``, and whether a row is finite ``[B]``."""
+    """Vocoder units ``[B, L]``, and whether a row is finite ``[B]``."""
 
     units: Tensor
-    lengths: Tensor
     finite: Tensor
+
+    def packed(self) -> Tensor:
+        """``finite`` and ``units``, ``[B, 1 + L]`` int64."""
+        return torch.cat([self.finite[:, None].long(), self.units], dim=1)
 
 
 class DurationPredictor(nn.Module):
@@ -148,26 +149,26 @@ class UnitDecoder(nn.Module):
 
     def characters(self, encoded: Tensor, batch: TextBatch) -> CharacterBatch:
         """One state and one duration for each character."""
-        states, lengths = upsample(encoded, batch.counts)
-        size = states.shape[1]
+        size = batch.character_ids.shape[1]
+        states, lengths = upsample(encoded, batch.counts, size)
         states = (
-            self.embed_char(batch.character_ids[:, :size]) * self.embed_scale
+            self.embed_char(batch.character_ids) * self.embed_scale
             + self.pos_emb_alpha_char * self.positions[:size]
             + states
         )
         valid = length_mask(lengths, size)
-        behind = None if len(lengths) == 1 else ~valid[:, :, None]
+        behind = ~valid[:, :, None] if batch.padded else None
         predicted = torch.expm1(self.duration_predictor(states, behind).float())
         finite = torch.isfinite(predicted).logical_or(~valid).all(dim=1)
         durations = (predicted * batch.duration_factors[:, None]).nan_to_num().clamp(1, 2**31).round().long()
-        return CharacterBatch(states, lengths, durations.masked_fill(~valid, 0), finite)
+        return CharacterBatch(states, durations.masked_fill(~valid, 0), finite)
 
-    def forward(self, characters: CharacterBatch) -> tuple[Tensor, Tensor]:
-        """Last hidden states ``[B, L, hidden]`` of the units, and how many there are."""
-        states, lengths = upsample(characters.states, characters.durations)
-        states = states + self.pos_emb_alpha * self.positions[: states.shape[1]]
+    def forward(self, states: Tensor, durations: Tensor, size: int, *, padded: bool) -> tuple[Tensor, Tensor]:
+        """Last hidden states ``[B, size, hidden]`` of the units, and how many there are."""
+        states, lengths = upsample(states, durations, size)
+        states = states + self.pos_emb_alpha * self.positions[:size]
         behind = bias = None
-        if len(lengths) > 1:
+        if padded:
             valid = length_mask(lengths, states.shape[1])
             behind, bias = ~valid[:, :, None], key_bias(valid, states.dtype)[:, None, None, :]
         for layer in self.layers:
@@ -216,17 +217,22 @@ class TextToUnit(nn.Module):
         Duration = round(predicted x factor), at least one unit, as Meta's ``VarianceAdaptor`` (transformers
         has no factor). A row's total must not exceed ``max_units`` before it goes into ``units``.
         """
-        padded = len(batch.lengths) > 1  # alone, a text is as long as its batch
-        valid = length_mask(batch.lengths, batch.states.shape[1]) if padded else None
+        valid = length_mask(batch.lengths, batch.states.shape[1]) if batch.padded else None
         return self.model.decoder.characters(self.model.encoder(batch.states, valid), batch)
 
-    def units(self, characters: CharacterBatch) -> UnitBatch:
+    def units(self, states: Tensor, durations: Tensor, size: int, *, padded: bool) -> UnitBatch:
         """Second half: the most probable unit of each 20 ms.
+
+        Args:
+            states: ``[B, C, hidden]``, the first half's.
+            durations: ``[B, C]`` int64, likewise.
+            size: the greatest sum of a row's durations, or more.
+            padded: False where all rows have ``size`` units.
 
         Only ids that stand for a unit take part: control symbols and the language ids behind the units have
         no sound, and transformers would hand them to the vocoder as wrong or impossible units.
         """
-        states, lengths = self.model.decoder(characters)
+        states, lengths = self.model.decoder(states, durations, size, padded=padded)
         logits = self.unit_scores(states)
         finite = torch.isfinite(logits).all(dim=2) | ~length_mask(lengths, states.shape[1])
-        return UnitBatch(logits.argmax(dim=2), lengths, finite.all(dim=1))
+        return UnitBatch(logits.argmax(dim=2), finite.all(dim=1))

@@ -10,13 +10,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from translate_svc.errors import EngineError
-from translate_svc.models.characters import CharacterSequence
 from translate_svc.models.checkpoint import Checkpoint
 from translate_svc.models.cuda_graphs import Recorder
 from translate_svc.models.decoder_cache import DecoderCache, Fed
@@ -28,8 +24,9 @@ from translate_svc.models.recorded_steps import RecordedSteps
 from translate_svc.models.slices import Slices
 from translate_svc.models.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.speech_encoder import frame_centre_ms
-from translate_svc.models.t2u import TextBatch, TextToUnit
+from translate_svc.models.t2u import TextToUnit
 from translate_svc.models.text_decoder import NO_FRAME, DecodedStep, TextDecoder
+from translate_svc.models.text_speaker import Speech, Text, TextSpeaker
 from translate_svc.models.vocoder import Vocoder
 from translate_svc.types import EncoderSource, Samples
 
@@ -43,23 +40,6 @@ class TokenPrediction:
     token_id: int
     log_probability: float
     source_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A finished text: ``</s>``, language, tokens, all fed to ``slot``."""
-
-    slot: int
-    token_ids: Sequence[int]
-    duration_factor: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Speech:
-    """Vocoder units of a text, and how many each character got."""
-
-    units: npt.NDArray[np.int64]
-    character_durations: tuple[int, ...]
 
 
 class TranslationModel:
@@ -94,7 +74,6 @@ class TranslationModel:
         self.config = config
         self.limits = limits
         self._device = device
-        self._characters = checkpoint.character_table()
         with torch.device("meta"):
             self._decoder = TextDecoder(config, max_tokens=limits.max_tokens, alignment_layer=alignment_layer)
             self._text_to_unit = TextToUnit(config)
@@ -121,6 +100,7 @@ class TranslationModel:
             device=device,
             dtype=dtype,
         )
+        self._texts = TextSpeaker(self._text_to_unit, self._cache.states, checkpoint.character_table())
         self._pieces = PieceVocoder(self._vocoder, device)
         self._recorded: RecordedSteps | None = None
         if record is not None:
@@ -180,20 +160,8 @@ class TranslationModel:
         return outcomes
 
     def text_to_unit(self, texts: Sequence[Text]) -> list[Speech | EngineError]:
-        """Units of finished texts. A text without a character gives no units."""
-        characters = [self._characters.characters(text.token_ids) for text in texts]
-        outcomes: list[Speech | EngineError | None] = [None] * len(texts)
-        for index, sequence in enumerate(characters):
-            if not sequence.character_ids:
-                outcomes[index] = Speech(np.empty(0, np.int64), ())
-            elif len(sequence.character_ids) > self._text_to_unit.max_units:
-                outcomes[index] = self._too_long("characters")
-        spoken = [index for index, outcome in enumerate(outcomes) if outcome is None]
-        if spoken:
-            batch = self._text_batch([texts[i] for i in spoken], [characters[i] for i in spoken])
-            for index, speech in zip(spoken, self._speak(batch), strict=True):
-                outcomes[index] = speech
-        return [outcome for outcome in outcomes if outcome is not None]
+        """Units of finished texts."""
+        return self._texts.speeches(texts)
 
     def vocode(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
         """Waveforms of pieces."""
@@ -201,7 +169,11 @@ class TranslationModel:
 
     def _record(self, record: Recorder) -> None:
         """A stage that cannot be recorded is as right as it was: that is a warning."""
-        for stage, recording in (("decode", self._record_steps), ("vocode", self._pieces.record)):
+        for stage, recording in (
+            ("decode", self._record_steps),
+            ("text_to_unit", self._texts.record),
+            ("vocode", self._pieces.record),
+        ):
             try:
                 with torch.inference_mode():
                     recording(record)
@@ -217,46 +189,3 @@ class TranslationModel:
             return self._recorded.step(fed)
         step = self._decoder.step(self._cache, fed, align=align)
         return step if self._device.type == "cpu" else DecodedStep.unpacked(step.packed().cpu())
-
-    def _text_batch(self, texts: Sequence[Text], characters: Sequence[CharacterSequence]) -> TextBatch:
-        lengths = [len(text.token_ids) for text in texts]
-        states = self._cache.states[self._index([text.slot for text in texts]), : max(lengths)]
-        return TextBatch(
-            states=states,
-            lengths=self._index(lengths),
-            character_ids=self._rows([sequence.character_ids for sequence in characters]),
-            counts=self._rows([sequence.counts_per_token for sequence in characters]),
-            duration_factors=torch.tensor([text.duration_factor for text in texts], device=self._device),
-        )
-
-    def _speak(self, batch: TextBatch) -> list[Speech | EngineError]:
-        characters = self._text_to_unit.characters(batch)
-        totals = characters.durations.sum(dim=1).tolist()
-        finite = characters.finite.tolist()
-        outcomes: list[Speech | EngineError] = []
-        for total, row_finite in zip(totals, finite, strict=True):
-            short = total <= self._text_to_unit.max_units
-            outcomes.append(self._too_long("units") if row_finite and not short else EngineError(NOT_FINITE))
-        rows = [i for i, total in enumerate(totals) if finite[i] and total <= self._text_to_unit.max_units]
-        if not rows:
-            return outcomes
-        made = self._text_to_unit.units(characters.rows(self._index(rows)))
-        units, lengths = made.units.cpu().numpy(), made.lengths.tolist()
-        durations, counts = characters.durations.tolist(), characters.lengths.tolist()
-        for place, (row, good) in enumerate(zip(rows, made.finite.tolist(), strict=True)):
-            if good:
-                spread = tuple(durations[row][: counts[row]])
-                outcomes[row] = Speech(units[place, : lengths[place]].copy(), spread)
-        return outcomes
-
-    def _too_long(self, what: str) -> EngineError:
-        return EngineError(f"the text has more than {self._text_to_unit.max_units} {what}")
-
-    def _index(self, values: Sequence[int]) -> Tensor:
-        return torch.tensor(values, dtype=torch.int64, device=self._device)
-
-    def _rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """Ragged rows, right-padded with zero: ``[B, longest]`` int64."""
-        longest = max(len(row) for row in rows)
-        padded = [[*row, *(0,) * (longest - len(row))] for row in rows]
-        return torch.tensor(padded, dtype=torch.int64, device=self._device)
