@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
 
 from tests.checkpoints import Driver, Job, checkpoint_folder, utterances
 from tests.engine.test_model_runner import assert_same
-from tests.fakes.rehearsal import Rehearsal
+from tests.fakes.rehearsal import Rehearsal, few_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine import model_runner
+from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.models import piece_vocoder, weights
 from translate_svc.models.checkpoint import Checkpoint
 
@@ -42,8 +44,43 @@ def test_all_in_one_batch_are_what_they_are_on_the_host(
     name: str, graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_runner, "recorder_of", lambda _device: Rehearsal())
-    monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 2)
+    few_batches(monkeypatch)
     expected = Driver(name, device="cpu").translate(jobs(name))
     driver = Driver(name, slots=5, device=NAME, graphs=graphs)
     for made, on_host in zip(driver.translate(jobs(name)), expected, strict=True):
         assert_same(made, on_host)
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_the_host_waits_for_results_alone(
+    graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for a batch of sources, of tokens, of waveforms; for texts also between durations and units."""
+    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: Rehearsal())
+    few_batches(monkeypatch)
+    monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 4)
+    driver = Driver("tiny", slots=5, device=NAME, graphs=graphs)
+    waits: dict[str, set[int]] = {}
+    execute = driver.runner.execute
+
+    def counted(plan: StepPlan) -> StepResult:
+        device.waits.clear()
+        result = execute(plan)
+        (stage,) = (report.stage for report in result.stages)
+        waits.setdefault(stage, set()).add(len(device.waits))
+        return result
+
+    monkeypatch.setattr(driver.runner, "execute", counted)
+    monkeypatch.setattr(piece_vocoder, "_NARROWEST_UNITS", 256)  # all in one window
+    driver.translate(jobs("tiny"))
+    assert waits == {"encode": {1}, "decode": {1}, "text_to_unit": {2}, "vocode": {1}}
+
+
+def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:
+    """A GPU's default. Durations are rounded from a prediction, which the company in a batch rounds anew."""
+    bfloat16: dict[str, Any] = {"dtype": torch.bfloat16}
+    expected = Driver("starter", device="cpu", **bfloat16).translate(jobs("starter"))
+    made = Driver("starter", slots=5, device=NAME, **bfloat16).translate(jobs("starter"))
+    for there, on_host in zip(made, expected, strict=True):
+        assert there.token_ids == on_host.token_ids
+        assert len(there.samples) == pytest.approx(len(on_host.samples), rel=0.05)

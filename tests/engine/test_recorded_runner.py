@@ -10,9 +10,8 @@ from torch import Tensor
 
 from tests.checkpoints import Driver, Job, checkpoint_folder, oracle, utterances
 from tests.engine.test_model_runner import assert_same
-from tests.fakes.rehearsal import Rehearsal
+from tests.fakes.rehearsal import Rehearsal, few_batches
 from translate_svc.engine import model_runner
-from translate_svc.models import piece_vocoder
 from translate_svc.models.checkpoint import Checkpoint
 
 
@@ -20,7 +19,7 @@ from translate_svc.models.checkpoint import Checkpoint
 def rehearsal(monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     recorder = Rehearsal()
     monkeypatch.setattr(model_runner, "recorder_of", lambda _device: recorder)
-    monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 1)
+    few_batches(monkeypatch)
     return recorder
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from translate_svc.models import piece_vocoder, recorded_halves
 
 _WAITS = {"item", "tolist", "numpy", "cpu", "nonzero", "masked_select", "tensor", "as_tensor"} | {
     f"__{name}__" for name in ("int", "float", "bool", "index")
@@ -27,6 +30,12 @@ class _WithoutWaiting(TorchFunctionMode):
         if name in _WAITS or chosen:
             raise Waited(name)
         return function(*args, **(kwargs or {}))
+
+
+def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of texts and pieces are recorded for 1 and 2 rows only: all sizes take a CPU seconds."""
+    monkeypatch.setattr(recorded_halves, "_MAX_ROWS", 2)
+    monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 2)
 
 
 class Rehearsal:

@@ -8,7 +8,7 @@ accelerator takes through the models (whole batches, copies there and back) can 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "standin"
@@ -77,17 +76,16 @@ class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = function.overloadpacket.__name__
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        tensors = list(_tensors((*args, *kwargs.values())))
         there = _result_is_there(name, tensors, args, kwargs)
         if _waits(name, tensors, there, args, kwargs):
             self.waits.append(name)
-        held_args, held_kwargs = tree_map(_held, (args, kwargs))
-        made = function(*held_args, **held_kwargs)
+        made = function(*_each(_held, args), **{key: _each(_held, value) for key, value in kwargs.items()})
         if not there:
             return made
         if name.endswith("_"):  # in place
             return args[0]
-        return tree_map(lambda each: _OnDevice(each) if isinstance(each, Tensor) else each, made)
+        return _each(lambda one: _OnDevice(one) if isinstance(one, Tensor) else one, made)
 
 
 class _MadeOnHost(TorchFunctionMode):
@@ -99,6 +97,21 @@ class _MadeOnHost(TorchFunctionMode):
             device = kwargs.pop("device")
             return function(*args, **kwargs).to(device)
         return function(*args, **kwargs)
+
+
+def _each(function: Callable[[Any], Any], nested: Any) -> Any:
+    """As ``torch.utils._pytree.tree_map``, which takes as long as the operations themselves."""
+    if isinstance(nested, (list, tuple)):
+        return type(nested)(_each(function, one) for one in nested)
+    return function(nested)
+
+
+def _tensors(nested: Any) -> Iterator[Tensor]:
+    if isinstance(nested, Tensor):
+        yield nested
+    elif isinstance(nested, (list, tuple)):
+        for one in nested:
+            yield from _tensors(one)
 
 
 def _held(each: Any) -> Any:
@@ -128,8 +141,7 @@ def _waits(name: str, tensors: list[Tensor], there: bool, args: Any, kwargs: Any
     if not any(places):
         return False
     # the size of what a boolean index gives depends on values
-    indices = tree_leaves(args[1:2]) if name.startswith("index") else []
-    chosen = any(isinstance(index, Tensor) and index.dtype is torch.bool for index in indices)
+    chosen = name.startswith("index") and any(each.dtype is torch.bool for each in _tensors(args[1:2]))
     return chosen or name in _READ or name in _SIZED_BY_VALUES
 
 

@@ -72,10 +72,10 @@ def new_cache(name: str, *, slots: int, max_encoder_frames: int = 40) -> Decoder
     )
 
 
-def encoder_inputs(name: str, *waveforms: Samples) -> tuple[Tensor, Tensor, Tensor]:
+def encoder_inputs(name: str, *waveforms: Samples) -> tuple[Tensor, list[int], list[int]]:
     """Features, lengths and present frames, as the speech encoder takes them."""
     extractor = checkpoint(name).feature_extractor()
     features, lengths = extractor(waveforms)
     present = [extractor.stacked_frames(len(wave) + extractor.hop_samples) for wave in waveforms]
     features = nn.functional.pad(features, (0, 0, 0, max(present) - features.shape[1]))
-    return features, lengths, torch.tensor(present)
+    return features, lengths, present

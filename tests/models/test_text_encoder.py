@@ -33,9 +33,7 @@ def texts_of(name: str) -> list[tuple[int, ...]]:
 def encode(name: str, texts: Sequence[tuple[int, ...]], padding: int = 0) -> list[Tensor]:
     size = max(len(text) for text in texts)
     rows = torch.tensor([text + (padding,) * (size - len(text)) for text in texts])
-    encoded = text_encoder(name).encode(
-        text_decoder(name).embed(rows), torch.tensor([len(text) for text in texts])
-    )
+    encoded = text_encoder(name).encode(text_decoder(name).embed(rows), [len(text) for text in texts])
     return [states[:length] for states, length in zip(encoded.states, encoded.lengths, strict=True)]
 
 

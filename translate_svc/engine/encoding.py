@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -40,7 +41,8 @@ class Encoding:
 
     def advance(self, until_s: float) -> bool:
         """Computes one slice, and more while another as long as the last one ends by ``until_s``
-        (``time.monotonic``); returns whether it is done.
+        (``time.monotonic``), or all of them without a wait where that is infinite; returns whether it is done
+        with all.
         """
         now_s = time.monotonic()
         while True:
@@ -50,6 +52,8 @@ class Encoding:
             except StopIteration as done:
                 self._settle(done.value)
                 return True
+            if until_s == math.inf:
+                continue  # the device may lag behind as far as it likes
             self._synchronize()
             now_s = time.monotonic()
             if now_s + (now_s - started_s) > until_s:

@@ -51,6 +51,7 @@ class DecoderCache:
 
     Attributes:
         layers: keys and values; ``max_tokens`` places and a spare one, ``max_encoder_frames`` places.
+        cross_rows: those of the sources, of all layers: ``[layers, slots, 2, heads, places, head_dim]``.
         source_lengths: by slot, states of the source that count: frames of speech, or tokens of text. On the
             host, where steps are prepared: a device that is asked must finish first.
         states: ``[slots, max_tokens + 1, hidden]``, the last hidden state of every token fed.
@@ -74,11 +75,13 @@ class DecoderCache:
         heads = config.decoder_attention_heads
 
         def rows(places: int) -> Tensor:
-            shape = (slots, 2, heads, places, config.hidden_size // heads)
+            shape = (config.decoder_layers, slots, 2, heads, places, config.hidden_size // heads)
             return torch.zeros(shape, device=device, dtype=dtype)
 
+        self._self_rows, self.cross_rows = rows(max_tokens + 1), rows(max_encoder_frames)
         self.layers = [
-            LayerCache(rows(max_tokens + 1), rows(max_encoder_frames)) for _ in range(config.decoder_layers)
+            LayerCache(of_tokens, of_source)
+            for of_tokens, of_source in zip(self._self_rows, self.cross_rows, strict=True)
         ]
         self.source_lengths = [0] * slots
         self.states = torch.zeros(slots, max_tokens + 1, config.hidden_size, device=device, dtype=dtype)
@@ -95,14 +98,13 @@ class DecoderCache:
 
     def index(self, slots: Sequence[int]) -> Tensor:
         """``[n]`` int64 on the caches' device."""
-        return torch.tensor(slots, dtype=torch.int64, device=self.states.device)
+        return torch.tensor(slots, dtype=torch.int64).to(self.states.device, non_blocking=True)
 
     def clear(self, slots: Sequence[int]) -> None:
         """Zeroes these rows, whatever they held."""
         index = self.index(slots)
-        for layer in self.layers:
-            for rows in (layer.self_rows, layer.cross_rows):
-                rows.index_fill_(0, index, 0.0)
+        for rows in (self._self_rows, self.cross_rows):
+            rows.index_fill_(1, index, 0.0)
         self.states.index_fill_(0, index, 0.0)
         for slot in slots:
             self.source_lengths[slot] = 0

@@ -95,16 +95,16 @@ class FeatureExtractor(nn.Module):
         """The shortest utterance with one stacked frame."""
         return self.frame_samples + (self.stride - 1) * self.hop_samples
 
-    def forward(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, list[int]]:
         """``slices`` in one go."""
         with torch.no_grad():
             return finish(self.slices(waveforms))
 
-    def slices(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> Slices[tuple[Tensor, Tensor]]:
+    def slices(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> Slices[tuple[Tensor, list[int]]]:
         """Features of 1-D float32 waveforms in [-1, 1] at `sample_rate_hz`.
 
-        Returns `(features, lengths)` on this module's device: float32 (utterances, frames, feature_size),
-        zero behind each row's length, and int64 (utterances,) stacked frames.
+        Returns `(features, lengths)`: float32 (utterances, frames, feature_size) on this module's device,
+        zero behind each row's length, and how many stacked frames each utterance has.
         Raises ValueError for no waveform, one that is not 1-D or one shorter than `minimum_samples`.
         """
         rows = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
@@ -115,16 +115,15 @@ class FeatureExtractor(nn.Module):
                 needs = f"needs 1-D with {self.minimum_samples} samples or more"
                 raise ValueError(f"waveforms[{index}]: shape {tuple(row.shape)}, {needs}")
         device = self.window.device
-        batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
+        batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device, non_blocking=True)
         frame_counts = [1 + (len(row) - self.frame_samples) // self.hop_samples for row in rows]
-        frames = torch.tensor(frame_counts, device=device)
+        frames = torch.tensor(frame_counts).to(device, non_blocking=True)
         log_mel = yield from self._log_mel(batch)
         normalised = self._normalise(log_mel, frames)
-        lengths = frames // self.stride
         longest = max(frame_counts) // self.stride
         stacked = normalised[:, : longest * self.stride].reshape(len(rows), longest, self.feature_size)
-        in_row = torch.arange(longest, device=device) < lengths[:, None]
-        return (stacked * in_row[:, :, None]).float(), lengths
+        in_row = torch.arange(longest, device=device) < (frames // self.stride)[:, None]
+        return (stacked * in_row[:, :, None]).float(), [count // self.stride for count in frame_counts]
 
     def _log_mel(self, batch: Tensor) -> Slices[Tensor]:
         """(utterances, samples) -> (utterances, frames, mel_bins) float64

@@ -10,6 +10,7 @@ are the checkpoint's.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,10 +74,10 @@ def upsample(states: Tensor, counts: Tensor, size: int) -> tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedSource:
-    """``states[b, :lengths[b]]`` (``[B, S, hidden]``, ``[B]``) is what a text decoder may attend to."""
+    """``states[b, :lengths[b]]`` (``[B, S, hidden]``, on the device) is what a text decoder may attend to."""
 
     states: Tensor
-    lengths: Tensor
+    lengths: Sequence[int]
 
 
 def key_bias(valid: Tensor, dtype: torch.dtype) -> Tensor:

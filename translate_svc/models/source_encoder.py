@@ -98,23 +98,22 @@ class SourceEncoder:
         present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
         features = F.pad(features, (0, 0, 0, max(present) - features.shape[1])).to(self._dtype)
         yield
-        encoded = yield from self._speech_encoder.slices(
-            features, lengths, torch.tensor(present, device=self._device)
-        )
+        encoded = yield from self._speech_encoder.slices(features, lengths, present)
         return encoded
 
     def _encode_text(self, texts: Sequence[tuple[int, ...]]) -> EncodedSource:
-        lengths = torch.tensor([len(text) for text in texts], device=self._device)
-        size = max(len(text) for text in texts)
-        padded = [text + (self._config.pad_token_id,) * (size - len(text)) for text in texts]
-        return self._text_encoder.encode(self._embed(torch.tensor(padded, device=self._device)), lengths)
+        lengths = [len(text) for text in texts]
+        padded = [text + (self._config.pad_token_id,) * (max(lengths) - len(text)) for text in texts]
+        token_ids = torch.tensor(padded).to(self._device, non_blocking=True)
+        return self._text_encoder.encode(self._embed(token_ids), lengths)
 
 
 def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
     """What counts of each row; an error in place of one that is not finite."""
-    outside = ~length_mask(encoded.lengths, encoded.states.shape[1])[:, :, None]
+    lengths = torch.tensor(encoded.lengths).to(encoded.states.device, non_blocking=True)
+    outside = ~length_mask(lengths, encoded.states.shape[1])[:, :, None]
     finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
     return [
         encoded.states[row, :length] if finite[row] else EngineError(NOT_FINITE)
-        for row, length in enumerate(encoded.lengths.tolist())
+        for row, length in enumerate(encoded.lengths)
     ]

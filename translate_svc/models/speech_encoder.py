@@ -9,9 +9,10 @@ reference lets padding leak through the adapter's convolutions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -123,23 +124,26 @@ class SpeechEncoder(nn.Module):
         self.adapter = Adapter(config)
         self.inner_layer_norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, features: Tensor, lengths: Tensor, present: Tensor) -> EncodedSource:
+    def forward(self, features: Tensor, lengths: Sequence[int], present: Sequence[int]) -> EncodedSource:
         """``slices`` in one go."""
         return finish(self.slices(features, lengths, present))
 
-    def slices(self, features: Tensor, lengths: Tensor, present: Tensor) -> Slices[EncodedSource]:
+    def slices(
+        self, features: Tensor, lengths: Sequence[int], present: Sequence[int]
+    ) -> Slices[EncodedSource]:
         """Encodes a ragged batch; a row's result does not depend on the others.
 
         Args:
             features: ``[B, T, 160]``, right-padded with finite values.
-            lengths: ``[B]``, frames made of two mel frames each; attention sees these. At least 1.
-            present: ``[B]``, ``lengths`` plus one where an odd mel frame is left over: that half frame is
+            lengths: by row, frames made of two mel frames each; attention sees these. At least 1.
+            present: by row, ``lengths`` plus one where an odd mel frame is left over: that half frame is
                 masked for attention, yet the adapter's convolutions read its place, as they do for a single
                 utterance. Its features do not matter.
         """
         size = features.shape[1]
-        padded = bool((lengths < size).any())
-        valid = length_mask(lengths, size) if padded else None
+        padded = min(lengths) < size
+        counted, there = torch.tensor([lengths, present]).to(features.device, non_blocking=True)
+        valid = length_mask(counted, size) if padded else None
         states = self.feature_projection(features)
         yield
         states = yield from self.encoder.slices(states, valid)
@@ -148,11 +152,12 @@ class SpeechEncoder(nn.Module):
         for layer in cast("Iterable[AdapterLayer]", self.adapter.layers):
             behind = bias = None
             if padded:
-                behind = ~length_mask(present, states.shape[1])[:, :, None]
-            lengths, present = pooled_length(lengths, self.config), pooled_length(present, self.config)
+                behind = ~length_mask(there, states.shape[1])[:, :, None]
+            counted, there = pooled_length(counted, self.config), pooled_length(there, self.config)
             if padded:
                 size = pooled_length(states.shape[1], self.config)
-                bias = key_bias(length_mask(lengths, size), states.dtype)[:, None, None, :]
+                bias = key_bias(length_mask(counted, size), states.dtype)[:, None, None, :]
             states = yield from layer.slices(states, behind, bias)
             yield
-        return EncodedSource(self.inner_layer_norm(states), lengths)
+        encoded = [encoder_frames(length, self.config) for length in lengths]
+        return EncodedSource(self.inner_layer_norm(states), encoded)

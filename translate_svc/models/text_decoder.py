@@ -154,12 +154,10 @@ class TextDecoder(nn.Module):
         """
         cache.clear(slots)
         length = states.shape[0]
-        heads, head_dim = cache.layers[0].cross_rows.shape[2::2]
-        # [length, layers, 2, heads, head_dim] -> one [2, heads, length, head_dim] a layer
-        made = self._source_product(states).view(length, -1, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
-        index = cache.index(slots)
-        for layer_cache, rows in zip(cache.layers, made, strict=True):
-            layer_cache.cross_rows[index, :, :, :length] = rows
+        layers, _, _, heads, _, head_dim = cache.cross_rows.shape
+        # [length, layers, 2, heads, head_dim] -> [layers, 2, heads, length, head_dim]
+        made = self._source_product(states).view(length, layers, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
+        cache.cross_rows[:, cache.index(slots), :, :, :length] = made[:, None]
         for slot in slots:
             cache.source_lengths[slot] = length
 

@@ -6,6 +6,9 @@ Numerically ``SeamlessM4Tv2Encoder`` on a single text, and the same in a ragged 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from translate_svc.models.config import ModelConfig
@@ -34,14 +37,15 @@ class TextEncoder(TransformerEncoder):
         table = sinusoidal_positions(max_tokens, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
-    def encode(self, embedded: Tensor, lengths: Tensor) -> EncodedSource:
+    def encode(self, embedded: Tensor, lengths: Sequence[int]) -> EncodedSource:
         """Encodes a ragged batch; a row's result does not depend on the others.
 
         Args:
             embedded: ``[B, T, hidden]``, right-padded: scaled embeddings of ``__src__``, the text's tokens,
                 ``</s>``; finite behind a row's length.
-            lengths: ``[B]``, tokens that count.
+            lengths: by row, tokens that count.
         """
         size = embedded.shape[1]
-        states = self(embedded + self.positions[:size], length_mask(lengths, size))
+        there = torch.tensor(lengths).to(embedded.device, non_blocking=True)
+        states = self(embedded + self.positions[:size], length_mask(there, size))
         return EncodedSource(states, lengths)
