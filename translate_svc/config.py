@@ -36,7 +36,8 @@ class Settings:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
         dtype: ``auto`` (bfloat16 on a GPU, float32 on a CPU), ``float32`` or ``bfloat16``. The vocoder always
             computes in float32.
-        graphs: record decode steps as CUDA graphs at the start, on a GPU; nothing changes on a CPU.
+        graphs: record decoding, text-to-unit and vocoder as CUDA graphs at the start, on a GPU; a CPU has
+            none.
         max_streams: live streams at once; the next one is refused with RESOURCE_EXHAUSTED.
         max_slots: sequences (utterances times targets) that decode at once.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.

@@ -49,7 +49,7 @@ def serve(
     dtype: Annotated[str | None, setting("dtype", "auto, float32 or bfloat16.")] = None,
     graphs: Annotated[
         bool | None,
-        typer.Option("--graphs/--no-graphs", help="CUDA graphs of decode steps, on a GPU. Default: on."),
+        typer.Option("--graphs/--no-graphs", help="CUDA graphs, on a GPU. Default: on."),
     ] = None,
     max_streams: Annotated[int | None, setting("max_streams", "Live streams at once.")] = None,
     max_slots: Annotated[int | None, setting("max_slots", "Sequences that decode at once.")] = None,

@@ -75,7 +75,7 @@ class ModelRunner:
         dtype: of encoders, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``; by default the one at two
             thirds of the stack.
-        graphs: record the decode steps as CUDA graphs where ``device`` is one of CUDA, which takes seconds.
+        graphs: record what has few shapes as CUDA graphs where ``device`` has them, which takes seconds.
 
     Raises:
         CheckpointError: the weights are torn or do not fit the configuration.

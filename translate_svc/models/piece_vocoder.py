@@ -20,8 +20,8 @@ from translate_svc.models.window import Window
 from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
 _NARROWEST_UNITS = 32
-_MAX_ROWS = 16
-"""Of a batch: more gain nothing, and their activations take memory."""
+_MAX_ROWS = 8
+"""Of a batch: first pieces of as many texts fill a step's budget."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class PieceVocoder:
         self._recorded: RecordedWindows | None = None
 
     def record(self, record: Recorder) -> None:
-        """Records the windows that a service needs, in batches of 1, 2, 4, 8 and 16; on no CPU.
+        """Records the windows that a service needs, in batches of 1, 2, 4 and 8; on no CPU.
 
         Raises:
             RuntimeError: they cannot be recorded, or compute something else then.
