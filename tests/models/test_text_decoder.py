@@ -145,7 +145,7 @@ def test_positions_count_from_behind_the_padding_index(padding_idx: int) -> None
     torch.testing.assert_close(sinusoidal_positions(MAX_TOKENS, 32, padding_idx), expected, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("size", [1, 1_023, 1_024, 1_025, 5_000])
+@pytest.mark.parametrize("size", [1, 1_023, 4_096, 4_097, 5_000, 6_144])
 def test_the_first_maximum_is_argmax(size: int) -> None:
     values = torch.randint(0, 50, (40, size), generator=torch.Generator().manual_seed(size)).float()
     values[torch.arange(40), torch.linspace(0, size - 1, 40).long()] = 50.0

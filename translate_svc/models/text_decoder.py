@@ -198,10 +198,12 @@ class TextDecoder(nn.Module):
 
 
 def first_maximum(values: Tensor) -> Tensor:
-    """``values.argmax(dim=1)`` of ``[B, N]``, in two steps: looking for the place is four times as slow as
-    looking for the value.
+    """``values.argmax(dim=1)`` of ``[B, N]``; in two steps where ``N`` is large: looking for the place is ten
+    times as slow as looking for the value.
     """
     size = values.shape[1]
+    if size <= 4 * _STRETCH:
+        return values.argmax(dim=1)
     whole = size - size % _STRETCH
     greatest = values[:, :whole].reshape(len(values), whole // _STRETCH, _STRETCH).amax(dim=2)
     if whole < size:
