@@ -28,8 +28,9 @@ demo: $(READY) ## start a server, speak to it in real time, hear it in three oth
 	@$(BIN)/translate-svc demo
 
 .PHONY: test
-test: lint ## everything that guards a change: lint, then all tests that are not marked slow
+test: lint ## everything that guards a change: lint, all tests that are not marked slow, the engine's again on a stand-in for a GPU
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu"
+	TEST_DEVICE=standin $(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu" tests/engine
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts

@@ -133,7 +133,7 @@ def oracle(name: str) -> Oracle:
 
 
 def new_runner(name: str, *, slots: int = 8, **options: Any) -> ModelRunner:
-    """A runner for utterances of up to ten seconds, on the CPU unless ``TEST_DEVICE`` names another place."""
+    """A runner for utterances of up to ten seconds, on the CPU unless ``TEST_DEVICE`` says otherwise."""
     sizes: dict[str, Any] = {
         "device": os.environ.get("TEST_DEVICE", "cpu"),
         "max_slots": slots,

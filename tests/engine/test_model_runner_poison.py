@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -44,10 +43,8 @@ def nan_in_states(scene: Scene, victim: int) -> None:
 
 
 def nan_in_voice(scene: Scene, victim: int) -> None:
-    """The embedding is replaced, not changed: the runner is shared."""
-    vocoder = scene.model._vocoder
-    vocoder.speaker_embedding = copy.deepcopy(vocoder.speaker_embedding)
-    vocoder.speaker_embedding.weight[victim] = torch.nan
+    """In place, where recorded work reads it; to be healed, for the runner is shared."""
+    scene.model._vocoder.speaker_embedding.weight[victim] = torch.nan
 
 
 @functools.cache
@@ -70,14 +67,16 @@ def healthy_first_tokens() -> dict[str, int]:
 def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], None], victim: int) -> None:
     expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
     sick = Scene()
-    healthy_voice = sick.model._vocoder.speaker_embedding
+    voices = sick.model._vocoder.speaker_embedding.weight
+    healthy_voices = voices.clone()
     with torch.no_grad():
         poison(sick, victim)
     try:
         items: dict[str, Any] = {name: tuple(each) for name, each in STAGES[stage](sick).items()}
         result = sick.runner.execute(StepPlan(**items))
     finally:
-        sick.model._vocoder.speaker_embedding = healthy_voice
+        with torch.inference_mode():
+            voices.copy_(healthy_voices)
 
     sequence = None if stage == "encode" else 0
     assert result.failures == (Failure(f"r{victim}", sequence, stage, "the result is not finite"),)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
 
 from tests.checkpoints import Driver, Job, checkpoint_folder, utterances
 from tests.engine.test_model_runner import assert_same
@@ -15,17 +14,12 @@ from tests.fakes.rehearsal import Rehearsal, few_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine import model_runner
 from translate_svc.engine.plan import StepPlan, StepResult
-from translate_svc.models import piece_vocoder, weights
+from translate_svc.models import piece_vocoder
 from translate_svc.models.checkpoint import Checkpoint
 
 
-def _read_to_host(*args: Any, **options: Any) -> Any:
-    return safe_open(*args, **options | {"device": "cpu"})
-
-
 @pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(weights, "safe_open", _read_to_host)
+def device() -> Iterator[StandIn]:
     with stand_in() as entered:
         yield entered
 

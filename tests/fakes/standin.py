@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -145,6 +146,11 @@ def _waits(name: str, tensors: list[Tensor], there: bool, args: Any, kwargs: Any
     return chosen or name in _READ or name in _SIZED_BY_VALUES
 
 
+def _read_to_host(*args: Any, **options: Any) -> Any:
+    """``safe_open``, which knows no such device; whoever reads copies to his own."""
+    return safe_open(*args, **options | {"device": "cpu"})
+
+
 @contextlib.contextmanager
 def stand_in() -> Iterator[StandIn]:
     """Enters the device; ``torch.device("standin")`` names it from then on."""
@@ -153,6 +159,7 @@ def stand_in() -> Iterator[StandIn]:
     device = StandIn()
     with (
         mock.patch("torch.accelerator.synchronize", device.synchronize),
+        mock.patch("translate_svc.models.weights.safe_open", _read_to_host),
         # views of inference tensors have no place in a wrapper
         mock.patch("torch.inference_mode", torch.no_grad),
         device,
