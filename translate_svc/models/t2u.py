@@ -223,14 +223,14 @@ class TextToUnit(nn.Module):
     def units(self, states: Tensor, durations: Tensor, size: int, *, padded: bool) -> UnitBatch:
         """Second half: the most probable unit of each 20 ms.
 
+        Only ids that stand for a unit take part: control symbols and the language ids behind the units have
+        no sound, and transformers would hand them to the vocoder as wrong or impossible units.
+
         Args:
             states: ``[B, C, hidden]``, the first half's.
             durations: ``[B, C]`` int64, likewise.
             size: the greatest sum of a row's durations, or more.
             padded: False where all rows have ``size`` units.
-
-        Only ids that stand for a unit take part: control symbols and the language ids behind the units have
-        no sound, and transformers would hand them to the vocoder as wrong or impossible units.
         """
         states, lengths = self.model.decoder(states, durations, size, padded=padded)
         logits = self.unit_scores(states)
