@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,11 @@ from translate_svc.engine import model_runner
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.models import piece_vocoder
 from translate_svc.models.checkpoint import Checkpoint
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("TEST_DEVICE", "").startswith("cuda"),
+    reason="torch knows one accelerator a process, and there is a real one",
+)
 
 
 @pytest.fixture
