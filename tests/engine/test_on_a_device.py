@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from tests.checkpoints import Driver, Job, checkpoint_folder, utterances
+from tests.checkpoints import Driver
 from tests.engine.test_model_runner import assert_same
+from tests.engine.test_recorded_runner import jobs
 from tests.fakes.rehearsal import Rehearsal, few_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine import model_runner
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.models import piece_vocoder
-from translate_svc.models.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("TEST_DEVICE", "").startswith("cuda"),
@@ -30,14 +30,6 @@ def device() -> Iterator[StandIn]:
         yield entered
 
 
-def jobs(name: str) -> list[Job]:
-    speakers = Checkpoint.open(checkpoint_folder(name)).speakers
-    return [
-        Job(source, language, speakers[language][0], slot)
-        for slot, source, language in zip(range(4), utterances(name), ("eng", "spa") * 2, strict=False)
-    ]
-
-
 @pytest.mark.parametrize("graphs", [False, True])
 @pytest.mark.parametrize("name", ["tiny", "starter"])
 def test_all_in_one_batch_are_what_they_are_on_the_host(
@@ -45,9 +37,9 @@ def test_all_in_one_batch_are_what_they_are_on_the_host(
 ) -> None:
     monkeypatch.setattr(model_runner, "recorder_of", lambda _device: Rehearsal())
     few_batches(monkeypatch)
-    expected = Driver(name, device="cpu").translate(jobs(name))
+    expected = Driver(name, device="cpu").translate(jobs(name, apart=0)[:4])
     driver = Driver(name, slots=5, device=NAME, graphs=graphs)
-    for made, on_host in zip(driver.translate(jobs(name)), expected, strict=True):
+    for made, on_host in zip(driver.translate(jobs(name, apart=0)[:4]), expected, strict=True):
         assert_same(made, on_host)
 
 
@@ -72,15 +64,15 @@ def test_the_host_waits_for_results_alone(
 
     monkeypatch.setattr(driver.runner, "execute", counted)
     monkeypatch.setattr(piece_vocoder, "_NARROWEST_UNITS", 256)  # all in one window
-    driver.translate(jobs("tiny"))
+    driver.translate(jobs("tiny", apart=0)[:4])
     assert waits == {"encode": {1}, "decode": {1}, "text_to_unit": {2}, "vocode": {1}}
 
 
 def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:
     """A GPU's default. Durations are rounded from a prediction, which the company in a batch rounds anew."""
     bfloat16: dict[str, Any] = {"dtype": torch.bfloat16}
-    expected = Driver("starter", device="cpu", **bfloat16).translate(jobs("starter"))
-    made = Driver("starter", slots=5, device=NAME, **bfloat16).translate(jobs("starter"))
+    expected = Driver("starter", device="cpu", **bfloat16).translate(jobs("starter", apart=0)[:4])
+    made = Driver("starter", slots=5, device=NAME, **bfloat16).translate(jobs("starter", apart=0)[:4])
     for there, on_host in zip(made, expected, strict=True):
         assert there.token_ids == on_host.token_ids
         assert len(there.samples) == pytest.approx(len(on_host.samples), rel=0.05)

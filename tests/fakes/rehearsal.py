@@ -38,6 +38,12 @@ def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 2)
 
 
+def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """A ``Recorder`` whose recordings give what they were recorded with for ever."""
+    made = function().clone()
+    return lambda: made
+
+
 class Rehearsal:
     """A ``Recorder``. ``replays`` counts."""
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal, Waited
+from tests.fakes.rehearsal import Rehearsal, Waited, stale
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
 from translate_svc.models.decoder_cache import DecoderCache, Fed
 from translate_svc.models.recorded_steps import RecordedSteps
@@ -111,10 +111,6 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
-    def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        made = function().clone()
-        return lambda: made
-
     cache = new_cache("tiny", slots=SLOTS)
     with pytest.raises(RecordingError, match="20 rows"):
         RecordedSteps(text_decoder("tiny"), cache, stale)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal
+from tests.fakes.rehearsal import Rehearsal, stale
 from tests.models.modules import checkpoint, text_to_unit
 from translate_svc.errors import EngineError
 from translate_svc.models import recorded_halves
@@ -141,9 +141,5 @@ def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
-    def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        made = function().clone()
-        return lambda: made
-
     with pytest.raises(RecordingError, match="text-to-unit differs"):
         RecordedHalves(text_to_unit("tiny"), states(), stale)

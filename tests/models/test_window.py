@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal
+from tests.fakes.rehearsal import Rehearsal, stale
 from tests.models.modules import CPU, checkpoint, vocoder
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.excerpt import excerpt
@@ -116,9 +114,5 @@ def test_a_row_that_is_not_a_number_stays_alone() -> None:
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
-    def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        made = function().clone()
-        return lambda: made
-
     with pytest.raises(RecordingError, match="8 units"):
         RecordedWindows(vocoder("tiny"), [Window.of(8, checkpoint("tiny").config)], 2, stale, CPU)

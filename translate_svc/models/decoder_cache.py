@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import key_bias, length_mask
+from translate_svc.models.layers import key_bias, length_mask, placed
 
 
 class LayerCache:
@@ -98,7 +98,7 @@ class DecoderCache:
 
     def index(self, slots: Sequence[int]) -> Tensor:
         """``[n]`` int64 on the caches' device."""
-        return torch.tensor(slots, dtype=torch.int64).to(self.states.device, non_blocking=True)
+        return placed(slots, self.states.device)
 
     def clear(self, slots: Sequence[int]) -> None:
         """Zeroes these rows, whatever they held."""
@@ -152,8 +152,7 @@ class Places:
     def fitting(cls, cache: DecoderCache, fed: Fed) -> Places:
         """Those of ``fed``, reaching no further than they must."""
         lengths = cache.lengths(fed.slots)
-        host = torch.tensor([fed.token_ids, fed.positions, lengths, fed.slots])
-        inputs = host.to(cache.states.device, non_blocking=True)
+        inputs = placed([fed.token_ids, fed.positions, lengths, fed.slots], cache.states.device)
         slots = inputs[3]
         first, end = min(fed.slots), max(fed.slots) + 1
         run: slice | Tensor = slots

@@ -30,6 +30,11 @@ class Embedding(nn.Embedding):
         """Leaves the weights as they are."""
 
 
+def placed(values: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """``torch.tensor(values, device=device)``, int64, but without waiting for the device."""
+    return torch.tensor(values, dtype=torch.int64).to(device, non_blocking=True)
+
+
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """True at the first ``lengths[b]`` of ``size`` places; shape ``[B, size]``."""
     return torch.arange(size, device=lengths.device) < lengths[:, None]

@@ -46,6 +46,8 @@ class RecordedSteps:
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
         self._recordings: dict[tuple[int, Reach], Recording] = {}
+        # inputs (see Places) of a token that nobody hears: to the spare place, of a source of one state
+        self._idle = torch.tensor([[0], [cache.spare_place], [1]])
         try:
             self._record_all(record)
         finally:
@@ -63,13 +65,9 @@ class RecordedSteps:
 
     def _replay(self, count: int, reach: Reach, fed: Fed, lengths: Sequence[int]) -> DecodedStep:
         recording, taken = self._recordings[count, reach], list(fed.slots)
-        recording.inputs.copy_(self._idle(count))
+        recording.inputs.copy_(self._idle)
         recording.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
         return DecodedStep.unpacked(recording.run()[:, taken])
-
-    def _idle(self, count: int) -> Tensor:
-        """Inputs (see ``Places``) of tokens that nobody hears, to the spare place; sources of one state."""
-        return torch.tensor([[0], [self._cache.spare_place], [1]]).expand(3, count).clone()
 
     def _record_all(self, record: Recorder) -> None:
         started_s = time.monotonic()
@@ -78,7 +76,7 @@ class RecordedSteps:
         for count in reversed(self._row_counts):  # the largest first: the others fit into its memory
             for reach in reversed(reaches):
                 self._recordings[count, reach] = Recording(
-                    self._idle(count), self._step_of(reach), record, self._cache.states.device
+                    self._idle.repeat(1, count), self._step_of(reach), record, self._cache.states.device
                 )
                 self._check(count, reach)
             seconds = time.monotonic() - started_s

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from translate_svc.models.cuda_graphs import Recorder
-from translate_svc.models.recording import Recording, RecordingError, at_least, doubled
+from translate_svc.models.recorded_batches import RecordedBatches
+from translate_svc.models.recording import RecordingError
 from translate_svc.models.vocoder import Vocoder
 from translate_svc.models.window import Window
 
@@ -44,41 +45,35 @@ class RecordedWindows:
         record: Recorder,
         device: torch.device,
     ) -> None:
-        self._vocoder = vocoder
-        self._row_counts = doubled(1, max_rows)
-        self._recordings: dict[tuple[int, int], Recording] = {}
+        self._batches = RecordedBatches(max_rows, record, device)
         started_s = time.monotonic()
-        for window in sorted(windows, key=lambda each: -each.piece_units):  # as RecordedSteps: largest first
-            for count in reversed(self._row_counts):
-                idle = torch.from_numpy(np.stack([_silence(window)] * count))
-                recording = Recording(idle, self._work(window), record, device)
-                self._recordings[window.piece_units, count] = recording
-                self._check(window, count)
+        for window in sorted(windows, key=lambda each: each.piece_units, reverse=True):
+            self._add(vocoder, window, max_rows)
         seconds = time.monotonic() - started_s
-        _log.info("recorded %d windows of the vocoder in %.1f s", len(self._recordings), seconds)
+        _log.info("recorded %d windows of the vocoder in %.1f s", len(self._batches), seconds)
 
     def has(self, window: Window) -> bool:
         """Whether it was recorded."""
-        return (window.piece_units, 1) in self._recordings
+        return self._batches.has(window.piece_units, rows=1)
 
     def run(self, window: Window, rows: Tensor) -> Tensor:
         """As ``Vocoder.windowed``, from the host and back to it; up to ``max_rows`` rows."""
-        recording = self._recordings[window.piece_units, at_least(self._row_counts, len(rows))]
-        recording.inputs[: len(rows)] = rows  # whatever the other rows still hold is vocoded for nobody
-        return recording.run()[: len(rows)]
+        return self._batches.run(window.piece_units, rows)
 
-    def _work(self, window: Window) -> Callable[[Tensor], Tensor]:
-        return lambda inputs: self._vocoder.windowed(inputs, window)
+    def _add(self, vocoder: Vocoder, window: Window, max_rows: int) -> None:
+        """Compared with units of one text each, in the midst of it and at its ends."""
 
-    def _check(self, window: Window, count: int) -> None:
-        """Units of one text each, in the midst of it and at its ends."""
-        units = np.arange(window.piece_units + 3) % self._vocoder.unit_embedding.num_embeddings
-        rows = torch.from_numpy(np.stack([window.row(units, row % 4, 0, 0) for row in range(count)]))
-        recorded, plain = self._recordings[window.piece_units, count].both(rows)
-        error = float((recorded - plain).abs().max())
-        if not error <= _TOLERANCE:
-            raise RecordingError(f"a recorded window of {window.piece_units} units is off by {error:.2g}")
+        def check(recorded: Tensor, plain: Tensor) -> None:
+            error = float((recorded - plain).abs().max())
+            if not error <= _TOLERANCE:
+                raise RecordingError(f"a recorded window of {window.piece_units} units is off by {error:.2g}")
 
-
-def _silence(window: Window) -> np.ndarray:
-    return window.row(np.zeros(1, np.int64), 0, 0, 0)
+        units = np.arange(window.piece_units + 3) % vocoder.unit_embedding.num_embeddings
+        others = np.stack([window.row(units, row % 4, 0, 0) for row in range(max_rows)])
+        self._batches.add(
+            window.piece_units,
+            lambda rows: vocoder.windowed(rows, window),
+            idle=torch.from_numpy(window.row(np.zeros(1, np.int64), 0, 0, 0)),
+            others=torch.from_numpy(others),
+            check=check,
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.layers import EncodedSource, length_mask
+from translate_svc.models.layers import EncodedSource, length_mask, placed
 from translate_svc.models.product import prepare
 from translate_svc.models.slices import Slices
 from translate_svc.models.speech_encoder import SpeechEncoder, encoder_frames
@@ -104,13 +104,12 @@ class SourceEncoder:
     def _encode_text(self, texts: Sequence[tuple[int, ...]]) -> EncodedSource:
         lengths = [len(text) for text in texts]
         padded = [text + (self._config.pad_token_id,) * (max(lengths) - len(text)) for text in texts]
-        token_ids = torch.tensor(padded).to(self._device, non_blocking=True)
-        return self._text_encoder.encode(self._embed(token_ids), lengths)
+        return self._text_encoder.encode(self._embed(placed(padded, self._device)), lengths)
 
 
 def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
     """What counts of each row; an error in place of one that is not finite."""
-    lengths = torch.tensor(encoded.lengths).to(encoded.states.device, non_blocking=True)
+    lengths = placed(encoded.lengths, encoded.states.device)
     outside = ~length_mask(lengths, encoded.states.shape[1])[:, :, None]
     finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
     return [

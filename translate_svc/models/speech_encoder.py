@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,7 +22,7 @@ from translate_svc.models.conformer import (
     ConformerSelfAttention,
     frame_by_frame,
 )
-from translate_svc.models.layers import EncodedSource, key_bias, length_mask
+from translate_svc.models.layers import EncodedSource, key_bias, length_mask, placed
 from translate_svc.models.product import Product
 from translate_svc.models.slices import Slices, finish
 
@@ -142,7 +141,7 @@ class SpeechEncoder(nn.Module):
         """
         size = features.shape[1]
         padded = min(lengths) < size
-        counted, there = torch.tensor([lengths, present]).to(features.device, non_blocking=True)
+        counted, there = placed([lengths, present], features.device)
         valid = length_mask(counted, size) if padded else None
         states = self.feature_projection(features)
         yield

@@ -169,7 +169,7 @@ class UnitDecoder(nn.Module):
         states = states + self.pos_emb_alpha * self.positions[:size]
         behind = bias = None
         if padded:
-            valid = length_mask(lengths, states.shape[1])
+            valid = length_mask(lengths, size)
             behind, bias = ~valid[:, :, None], key_bias(valid, states.dtype)[:, None, None, :]
         for layer in self.layers:
             states = layer(states, behind, bias)
@@ -234,5 +234,5 @@ class TextToUnit(nn.Module):
         """
         states, lengths = self.model.decoder(states, durations, size, padded=padded)
         logits = self.unit_scores(states)
-        finite = torch.isfinite(logits).all(dim=2) | ~length_mask(lengths, states.shape[1])
+        finite = torch.isfinite(logits).all(dim=2) | ~length_mask(lengths, size)
         return UnitBatch(logits.argmax(dim=2), finite.all(dim=1))

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import EncodedSource, TransformerEncoder, length_mask, sinusoidal_positions
+from translate_svc.models.layers import (
+    EncodedSource,
+    TransformerEncoder,
+    length_mask,
+    placed,
+    sinusoidal_positions,
+)
 
 
 class TextEncoder(TransformerEncoder):
@@ -46,6 +51,6 @@ class TextEncoder(TransformerEncoder):
             lengths: by row, tokens that count.
         """
         size = embedded.shape[1]
-        there = torch.tensor(lengths).to(embedded.device, non_blocking=True)
-        states = self(embedded + self.positions[:size], length_mask(there, size))
+        valid = length_mask(placed(lengths, embedded.device), size)
+        states = self(embedded + self.positions[:size], valid)
         return EncodedSource(states, lengths)
