@@ -20,7 +20,6 @@ import torch
 
 from tests.published_layout import build_published_layout
 from tests.tiny_checkpoint import build_tiny_checkpoint
-from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -30,7 +29,8 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
 from translate_svc.models.tokenizer import Tokenizer

@@ -25,10 +25,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.exposition import generate_latest
 
 from tests.clips import texts
-from tests.test_sight import config, end, pcm, speech
+from tests.test_observability import config, end, pcm, speech
 from translate_svc.cli.logs import JsonFormatter, log_loop_error
 from translate_svc.config import Settings
-from translate_svc.engine.model_runner import ModelRunner
+from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.metrics import Metrics
 from translate_svc.rpc.server import RpcServer
 from translate_svc.rpc.servicer import SERVICE_NAME

@@ -10,8 +10,8 @@ import pytest
 from translate_svc.config import Settings
 from translate_svc.engine.options import EngineLimits
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.session.chunk_pieces import MAX_SPEECH_BYTES
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.outbound.chunk_pieces import MAX_SPEECH_BYTES
 
 TESTS = Path(__file__).parent
 MANUAL = (TESTS.parent / "docs" / "reliability.md").read_text()

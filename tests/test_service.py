@@ -16,7 +16,7 @@ from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
-from translate_svc.models.description import Capabilities
+from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
 from translate_svc.types import (

@@ -48,7 +48,7 @@ def test_nothing_is_traced_unless_it_is_asked_for(environment: dict[str, str]) -
 
 def test_without_traces_nothing_of_opentelemetry_is_imported() -> None:
     program = (
-        "import sys; import translate_svc.service, translate_svc.rpc.server, translate_svc.stream_record\n"
+        "import sys; import translate_svc.service, translate_svc.rpc.server, translate_svc.accounting\n"
         "from translate_svc.telemetry import Tracing\n"
         "assert Tracing.from_environment({}) is None\n"
         "sys.exit(any(name.partition('.')[0] == 'opentelemetry' for name in sys.modules))"

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.config import Settings
-from translate_svc.models.identity import find_checkpoint, read_identity
+from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
 from translate_svc.types import ModelInfo
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.plan import StepReport
     from translate_svc.metrics import Metrics
-    from translate_svc.models.description import Capabilities
+    from translate_svc.models.checkpoint.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
 
 
@@ -43,9 +43,9 @@ def assemble(
     """
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.core import EngineCore
-    from translate_svc.engine.model_runner import ModelRunner
+    from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
-    from translate_svc.models.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.tokenizer import Tokenizer
     from translate_svc.vad.silero import SileroVad

@@ -39,9 +39,9 @@ from translate_svc.types import (
 from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from translate_svc.accounting import Books
     from translate_svc.metrics import Metrics, Snapshot
-    from translate_svc.models.description import Capabilities
-    from translate_svc.stream_record import Books
+    from translate_svc.models.checkpoint.description import Capabilities
     from translate_svc.telemetry import Tracing
 
 _STOP_DEADLINE_S = 5.0
@@ -91,8 +91,8 @@ class Service:
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
         # here, for they need the extra "server", as the heavy half does
+        from translate_svc.accounting import Books
         from translate_svc.metrics import Metrics
-        from translate_svc.stream_record import Books
 
         metrics = metrics or Metrics()
         heavy = await asyncio.to_thread(assemble, settings, metrics, on_fatal)

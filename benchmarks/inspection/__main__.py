@@ -15,7 +15,7 @@ from benchmarks.inspection.listen import listen
 from benchmarks.inspection.sets import SpokenClip, fresh_clips, shipped_clips
 from benchmarks.inspection.source_times import Placement, SourceTimeFigures, figures, placements
 from translate_svc.config import Settings
-from translate_svc.models import text_decoder
+from translate_svc.models.decoder import text_decoder
 from translate_svc.service import Service
 
 _ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.stages.floors import Rates
-from translate_svc.models.product import Product
+from translate_svc.models.packed_linear import Product
 
 _ROUNDS = 7
 _FRAMES, _HIDDEN, _INNER = 512, 512, 2048

@@ -12,8 +12,6 @@ from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.random_checkpoint import NumberTokenizer
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.detokenize import Tokenizer
-from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.plan import StepPlan, StepReport, StepResult
 from translate_svc.engine.request import (
@@ -24,9 +22,11 @@ from translate_svc.engine.request import (
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduler import Scheduler
-from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.description import Capabilities
+from translate_svc.engine.text.detokenize import Tokenizer
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.tokenizer import Tokenizer as CheckpointTokenizer
 
 _CREDIT_PIECES = 10_000

@@ -23,7 +23,7 @@ _LOSE = "lambda self, plan: (_ for _ in ()).throw(DeviceLost('CUDA error'))"
 _SERVER = """
 import asyncio, sys, time
 from translate_svc.cli import serve
-from translate_svc.engine.model_runner import ModelRunner
+from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.errors import DeviceLost
 from translate_svc.rpc.server import RpcServer
 ModelRunner.execute = {execute}

@@ -9,7 +9,6 @@ import numpy as np
 
 from tests.fakes.fake_runner import FakeTranslation, units_of, waveform_of
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.detokenize import Detokenizer
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.request import (
     EngineEvent,
@@ -21,6 +20,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.text.detokenize import Detokenizer
 
 LANGUAGES = ("eng", "spa", "fra")
 

@@ -14,7 +14,6 @@ from tests.checkpoints import (
     new_runner,
     utterances,
 )
-from translate_svc.engine.model_runner import ModelRunner
 from translate_svc.engine.plan import (
     DecodeItem,
     Encoded,
@@ -25,7 +24,8 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 
 @functools.cache

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from tests.checkpoints import Driver
-from tests.engine.test_model_runner import assert_same
-from tests.engine.test_recorded_runner import jobs
+from tests.engine.runner.test_graph_runner import jobs
+from tests.engine.runner.test_model_runner import assert_same
 from tests.fakes.rehearsal import Rehearsal, few_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
-from translate_svc.engine import model_runner
 from translate_svc.engine.plan import StepPlan, StepResult
-from translate_svc.models import piece_vocoder
+from translate_svc.engine.runner import model_runner
+from translate_svc.models.vocoder import piecewise_vocoder
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("TEST_DEVICE", "").startswith("cuda"),
@@ -50,7 +50,7 @@ def test_the_host_waits_for_results_alone(
     """Once for a batch of sources, of tokens, of waveforms; for texts also between durations and units."""
     monkeypatch.setattr(model_runner, "recorder_of", lambda _device: Rehearsal())
     few_batches(monkeypatch)
-    monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 4)
+    monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 4)
     driver = Driver("tiny", slots=5, device=NAME, graphs=graphs)
     waits: dict[str, set[int]] = {}
     execute = driver.runner.execute
@@ -63,7 +63,7 @@ def test_the_host_waits_for_results_alone(
         return result
 
     monkeypatch.setattr(driver.runner, "execute", counted)
-    monkeypatch.setattr(piece_vocoder, "_NARROWEST_UNITS", 256)  # all in one window
+    monkeypatch.setattr(piecewise_vocoder, "_NARROWEST_UNITS", 256)  # all in one window
     driver.translate(jobs("tiny", apart=0)[:4])
     assert waits == {"encode": {1}, "decode": {1}, "text_to_unit": {2}, "vocode": {1}}
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from translate_svc.models import piece_vocoder, recorded_halves
+from translate_svc.models.t2u import t2u_graphs
+from translate_svc.models.vocoder import piecewise_vocoder
 
 _WAITS = {"item", "tolist", "numpy", "cpu", "nonzero", "masked_select", "tensor", "as_tensor"} | {
     f"__{name}__" for name in ("int", "float", "bool", "index")
@@ -34,8 +35,8 @@ class _WithoutWaiting(TorchFunctionMode):
 
 def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of texts and pieces are recorded for 1 and 2 rows only: all sizes take a CPU seconds."""
-    monkeypatch.setattr(recorded_halves, "_MAX_ROWS", 2)
-    monkeypatch.setattr(piece_vocoder, "_MAX_ROWS", 2)
+    monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
+    monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 2)
 
 
 def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:

@@ -159,7 +159,7 @@ def stand_in() -> Iterator[StandIn]:
     device = StandIn()
     with (
         mock.patch("torch.accelerator.synchronize", device.synchronize),
-        mock.patch("translate_svc.models.weights.safe_open", _read_to_host),
+        mock.patch("translate_svc.models.checkpoint.weights.safe_open", _read_to_host),
         # views of inference tensors have no place in a wrapper
         mock.patch("torch.inference_mode", torch.no_grad),
         device,

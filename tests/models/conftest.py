@@ -10,7 +10,7 @@ import pytest
 
 from tests.fake_hub import FakeHub
 from tests.published_layout import HUB_ID, build_published_layout
-from translate_svc.models import download
+from translate_svc.models.store import download
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.checkpoints import checkpoint_folder
-from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.decoder_cache import DecoderCache
-from translate_svc.models.product import prepare
-from translate_svc.models.speech_encoder import SpeechEncoder
-from translate_svc.models.t2u import TextToUnit
-from translate_svc.models.text_decoder import TextDecoder
-from translate_svc.models.text_encoder import TextEncoder
-from translate_svc.models.vocoder import Vocoder
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoder.decoder_cache import DecoderCache
+from translate_svc.models.decoder.text_decoder import TextDecoder
+from translate_svc.models.encoder.speech_encoder import SpeechEncoder
+from translate_svc.models.encoder.text_encoder import TextEncoder
+from translate_svc.models.packed_linear import prepare
+from translate_svc.models.t2u.t2u import TextToUnit
+from translate_svc.models.vocoder.vocoder import Vocoder
 from translate_svc.types import Samples
 
 CPU = torch.device("cpu")

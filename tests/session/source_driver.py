@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.fakes.fake_vad import AmplitudeVad
-from translate_svc.session.source_events import SourceEvent, Utterance
-from translate_svc.session.utterance_source import UtteranceSource
+from translate_svc.session.inbound.source_events import SourceEvent, Utterance
+from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.types import Samples
 from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
 

@@ -35,7 +35,7 @@ from tests.session.harness import (
 from tests.session.source_driver import Driver, comparable, talk
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason, TextGuards
-from translate_svc.session.utterance_source import UtteranceSource
+from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.voice_gate import MIN_VOICED_FRAMES, clip_holds_voice
 from translate_svc.types import (
     FRAME_SAMPLES,

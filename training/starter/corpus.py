@@ -24,7 +24,7 @@ from training.starter.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentence
 from training.starter.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
 from training.starter.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
-from translate_svc.models.features import FeatureExtractor
+from translate_svc.models.encoder.features import FeatureExtractor
 
 _EXTRACTOR = FeatureExtractor()
 

@@ -36,8 +36,8 @@ from training.starter.train_vocoder import Utterance, judge, utter
 from training.starter.units import UnitCodebook
 from training.starter.voices import SPEAKER_IDS
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.product import prepare
-from translate_svc.models.vocoder import Vocoder, Voice
+from translate_svc.models.packed_linear import prepare
+from translate_svc.models.vocoder.vocoder import Vocoder, Voice
 
 _FLOOR_DBFS, _EDGE_SAMPLES = -66.0, SAMPLE_RATE // 4
 

@@ -15,8 +15,8 @@ from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.models.description import Description
-from translate_svc.models.identity import find_checkpoint
+from translate_svc.models.checkpoint.description import Description
+from translate_svc.models.checkpoint.identity import find_checkpoint
 from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
 from translate_svc.types import (

@@ -15,7 +15,7 @@ from rich.table import Table
 from translate_svc.config import Settings
 
 if TYPE_CHECKING:
-    from translate_svc.models.catalog import CatalogEntry
+    from translate_svc.models.store.catalog import CatalogEntry
 
 _REVISION_CHARACTERS = 8
 _MANY_LANGUAGES = 4
@@ -35,7 +35,7 @@ def models(
     if context.invoked_subcommand is not None:
         context.obj = model_cache
         return
-    from translate_svc.models.catalog import read_catalog
+    from translate_svc.models.store.catalog import read_catalog
 
     cache = Path(Settings.load({"model_cache": model_cache}).model_cache)
     entries = read_catalog(cache)
@@ -54,9 +54,9 @@ def verify(
     model_cache: _ModelCache = None,
 ) -> None:
     """Hash every file of a model and compare with its MANIFEST.sha256. Exits with 1 if one differs."""
-    from translate_svc.models.identity import find_checkpoint
-    from translate_svc.models.manifest import read_manifest
-    from translate_svc.models.manifest import verify as verify_manifest
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.checkpoint.manifest import read_manifest
+    from translate_svc.models.checkpoint.manifest import verify as verify_manifest
 
     settings = Settings.load({"model_cache": model_cache or context.obj})
     folder = find_checkpoint(model, Path(settings.model_cache))

@@ -21,7 +21,7 @@ from translate_svc.cli.exit_codes import EXIT_ERROR
 from translate_svc.config import Settings
 
 if TYPE_CHECKING:
-    from translate_svc.models.hub import PullPlan
+    from translate_svc.models.store.hub import PullPlan
 
 
 def pull(
@@ -38,9 +38,9 @@ def pull(
     was cut short goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN a token of yours.
     """
     # here, for they need the extra "server"
-    from translate_svc.models.hub import Hub
-    from translate_svc.models.pull import pull as download
-    from translate_svc.models.pull import pulled
+    from translate_svc.models.store.hub import Hub
+    from translate_svc.models.store.pull import pull as download
+    from translate_svc.models.store.pull import pulled
 
     console = Console(highlight=False)
     cache = Path(Settings.load({"model_cache": model_cache}).model_cache)

@@ -22,7 +22,7 @@ from translate_svc.service import language_table
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
-    from translate_svc.models.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import Placement
     from translate_svc.models.selftest import Case, Comparison, Tolerance
     from translate_svc.models.tokenizer import Tokenizer
@@ -54,8 +54,8 @@ def selftest(
     """
     settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
     # here, for they load torch and transformers
-    from translate_svc.models.checkpoint import Checkpoint
-    from translate_svc.models.identity import find_checkpoint
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.reference import quiet
     from translate_svc.models.selftest import tolerance
     from translate_svc.models.tokenizer import Tokenizer
@@ -148,8 +148,8 @@ def _read_clip(name: str) -> Samples:
 def _say_found(
     console: Console, checkpoint: Checkpoint, languages: LanguageTable, placement: Placement
 ) -> None:
-    from translate_svc.models.identity import read_identity
-    from translate_svc.models.weight_index import count_parameters
+    from translate_svc.models.checkpoint.identity import read_identity
+    from translate_svc.models.checkpoint.weight_index import count_parameters
 
     identity = read_identity(checkpoint.path)
     speaking = [each for each in languages if each.speech_out]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from translate_svc.engine.detokenize import Tokenizer
 from translate_svc.engine.in_flight import InFlight
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.phase_queues import PhaseQueues
@@ -35,8 +34,9 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.scripts import written_in_foreign_script
 from translate_svc.engine.sequence import Phase, RequestState, SequenceState, combined_status
+from translate_svc.engine.text.detokenize import Tokenizer
+from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.engine.totals import Totals
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.types import SAMPLES_PER_UNIT

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.detokenize import Detokenizer, Tokenizer
-from translate_svc.engine.guards import is_loop, max_text_tokens
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -29,6 +27,8 @@ from translate_svc.engine.request import (
     StageSpan,
     StopReason,
 )
+from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
+from translate_svc.engine.text.guards import is_loop, max_text_tokens
 from translate_svc.types import EncoderSource, StageTiming
 
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from translate_svc.engine.detokenize import Tokenizer
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec, SourceText
+from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import Samples
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.product import Product
+from translate_svc.models.packed_linear import Product
 
 
 class Embedding(nn.Embedding):

@@ -20,18 +20,18 @@ import numpy.typing as npt
 import torch
 
 from translate_svc.errors import EngineError
-from translate_svc.models.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.piece_vocoder import Piece
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference, ReferenceTranslation
 from translate_svc.models.slices import finish
-from translate_svc.models.text_speaker import Text
+from translate_svc.models.t2u.t2u_runner import Text
 from translate_svc.models.translation_model import (
     TokenPrediction,
     TranslationModel,
 )
-from translate_svc.models.vocoder import Voice
+from translate_svc.models.vocoder.piecewise_vocoder import Piece
+from translate_svc.models.vocoder.vocoder import Voice
 from translate_svc.types import EncoderSource
 
 MAX_NEW_TOKENS = 64

@@ -13,21 +13,21 @@ from dataclasses import dataclass
 import torch
 
 from translate_svc.errors import EngineError
-from translate_svc.models.checkpoint import Checkpoint
-from translate_svc.models.cuda_graphs import Recorder
-from translate_svc.models.decoder_cache import DecoderCache, Fed
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoder.decode_graphs import RecordedSteps
+from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed
+from translate_svc.models.decoder.text_decoder import NO_FRAME, DecodedStep, TextDecoder
+from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
+from translate_svc.models.encoder.speech_encoder import frame_centre_ms
+from translate_svc.models.graphs.cuda_graphs import Recorder
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.limits import ModelLimits, check_limits
-from translate_svc.models.piece_vocoder import Piece, PieceVocoder
-from translate_svc.models.product import prepare
-from translate_svc.models.recorded_steps import RecordedSteps
+from translate_svc.models.packed_linear import prepare
 from translate_svc.models.slices import Slices
-from translate_svc.models.source_encoder import NOT_FINITE, SourceEncoder
-from translate_svc.models.speech_encoder import frame_centre_ms
-from translate_svc.models.t2u import TextToUnit
-from translate_svc.models.text_decoder import NO_FRAME, DecodedStep, TextDecoder
-from translate_svc.models.text_speaker import Speech, Text, TextSpeaker
-from translate_svc.models.vocoder import Vocoder
+from translate_svc.models.t2u.t2u import TextToUnit
+from translate_svc.models.t2u.t2u_runner import Speech, Text, TextSpeaker
+from translate_svc.models.vocoder.piecewise_vocoder import Piece, PieceVocoder
+from translate_svc.models.vocoder.vocoder import Vocoder
 from translate_svc.types import EncoderSource, Samples
 
 _log = logging.getLogger(__name__)

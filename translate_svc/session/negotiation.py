@@ -8,7 +8,7 @@ from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec, TextGuards
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.session.lanes import LaneKey, LaneKind
+from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind
 from translate_svc.types import (
     GuardSettings,
     Inspect,

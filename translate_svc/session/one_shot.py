@@ -10,12 +10,12 @@ from translate_svc.engine.request import Engine, Request, SourceText
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.clip import read_clip
-from translate_svc.session.live_utterance import LiveUtterance
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UNOBSERVED, StreamObserver
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.outbox import Outbox
-from translate_svc.session.results import Results
+from translate_svc.session.outbound.live_utterance import LiveUtterance
+from translate_svc.session.outbound.outbox import Outbox
+from translate_svc.session.outbound.utterance_router import Results
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import clip_holds_voice, no_speech
 from translate_svc.types import (

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
-from translate_svc.session.ack_window import AckWindow
+from translate_svc.session.inbound.input_pump import Listener
 from translate_svc.session.input_queue import (
     InputQueue,
     Queued,
@@ -17,11 +17,11 @@ from translate_svc.session.input_queue import (
     QueuedSilence,
     QueuedUpdate,
 )
-from translate_svc.session.listener import Listener
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.session.outbox import Outbox
+from translate_svc.session.outbound.ack_window import AckWindow
+from translate_svc.session.outbound.outbox import Outbox
+from translate_svc.session.outbound.utterance_router import Results
 from translate_svc.session.parts import SessionParts
-from translate_svc.session.results import Results
 from translate_svc.types import (
     AckInput,
     AudioInput,

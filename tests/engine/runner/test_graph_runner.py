@@ -1,0 +1,66 @@
+"""The runner with its decode steps recorded, rehearsed on a CPU: what it says does not change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from torch import Tensor
+
+from tests.checkpoints import Driver, Job, checkpoint_folder, oracle, utterances
+from tests.engine.runner.test_model_runner import assert_same
+from tests.fakes.rehearsal import Rehearsal, few_batches
+from translate_svc.engine.runner import model_runner
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+
+
+@pytest.fixture
+def rehearsal(monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    recorder = Rehearsal()
+    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: recorder)
+    few_batches(monkeypatch)
+    return recorder
+
+
+def jobs(name: str, *, apart: int) -> list[Job]:
+    speakers = Checkpoint.open(checkpoint_folder(name)).speakers
+    return [
+        Job(source, language, speakers[language][0], slot, start=apart * slot)
+        for slot, source, language in zip(range(6), utterances(name), ("eng", "spa") * 3, strict=False)
+    ]
+
+
+@pytest.mark.parametrize("apart", [0, 2])
+@pytest.mark.parametrize("name", ["tiny", "starter"])
+def test_each_of_many_is_what_transformers_gives(name: str, apart: int, rehearsal: Rehearsal) -> None:
+    driver = Driver(name, slots=9)
+    together = jobs(name, apart=apart)
+    for job, made in zip(together, driver.translate(together), strict=True):
+        theirs = oracle(name).translate(job.source, job.language, job.speaker_id)
+        if len(theirs.units):
+            assert_same(made, theirs)
+        else:
+            assert made.token_ids == theirs.token_ids
+    assert rehearsal.replays >= max(len(job.token_ids) for job in together)
+
+
+def test_without_graphs_nothing_is_recorded(rehearsal: Rehearsal) -> None:
+    Driver("tiny", graphs=False)
+    assert rehearsal.recorded == 0
+
+
+def test_a_recorder_that_fails_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        function()
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: failing)
+    with caplog.at_level(logging.WARNING):
+        driver = Driver("tiny")
+    assert "could not be recorded: operation not permitted" in caplog.text
+    job = jobs("tiny", apart=0)[0]
+    theirs = oracle("tiny").translate(job.source, job.language, job.speaker_id)
+    assert_same(driver.translate([job])[0], theirs)

@@ -1,0 +1,267 @@
+"""The runner on real modules: equal to transformers, unmoved by batch mates and former owners."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.checkpoints import (
+    EOS,
+    MAX_NEW_TOKENS,
+    Driver,
+    Job,
+    Translated,
+    checkpoint_folder,
+    new_runner,
+    oracle,
+    source_texts,
+    utterances,
+)
+from tests.engine.model_scene import Scene, answers, encoded, healthy_answers, shared_runner, text_languages
+from translate_svc.engine.plan import (
+    DecodeItem,
+    EncodeItem,
+    SequenceKey,
+    StepPlan,
+)
+from translate_svc.errors import InvalidArgument
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.types import EncoderSource
+
+LANGUAGES = {"tiny": ("eng", "spa"), "starter": ("eng", "spa", "fra", "deu")}
+
+
+def jobs_of(name: str) -> list[Job]:
+    """Every utterance, the first one into the first language, and so on; all in slot 0."""
+    return _jobs(name, utterances(name), LANGUAGES[name])
+
+
+def text_jobs_of(name: str) -> list[Job]:
+    """Every text, from English and Spanish in turns, into another language; all in slot 0."""
+    return _jobs(name, source_texts(name), LANGUAGES[name][::-1])
+
+
+def _jobs(name: str, sources: Sequence[EncoderSource], languages: Sequence[str]) -> list[Job]:
+    speakers = Checkpoint.open(checkpoint_folder(name)).speakers
+    return [
+        Job(source, language, speakers[language][0], slot=0)
+        for source, language in zip(sources, itertools.cycle(languages), strict=False)
+    ]
+
+
+def assert_same(ours: Translated, theirs: Translated) -> None:
+    assert ours.token_ids == theirs.token_ids
+    assert ours.finished == theirs.finished
+    np.testing.assert_array_equal(ours.units, theirs.units)
+    assert len(ours.samples) == len(theirs.samples) == 320 * len(ours.units)
+    np.testing.assert_allclose(ours.samples, theirs.samples, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs", "enough"),
+    [
+        ("tiny", jobs_of, 5),
+        ("starter", jobs_of, 4),
+        ("tiny", text_jobs_of, 4),
+        ("starter", text_jobs_of, 4),
+    ],
+)
+def test_one_source_gives_what_transformers_gives(
+    name: str, jobs: Callable[[str], list[Job]], enough: int
+) -> None:
+    driver = Driver(name)
+    spoken = 0
+    for job in jobs(name):
+        theirs = oracle(name).translate(job.source, job.language, job.speaker_id)
+        (ours,) = driver.translate([job])
+        assert ours.token_ids == theirs.token_ids
+        assert ours.finished == theirs.finished
+        if theirs.finished:
+            assert_same(ours, theirs)
+        spoken += len(theirs.units) > 0
+    assert spoken >= enough, "too few sources whose speech can be compared"
+
+
+@pytest.mark.parametrize("name", ["tiny", "starter"])
+def test_a_result_does_not_depend_on_its_batch_mates(name: str) -> None:
+    """Speech and text mixed in every stage."""
+    alone = Driver(name)
+    expected = [alone.translate([job])[0] for job in (*jobs_of(name), *text_jobs_of(name))]
+    rng = np.random.default_rng(3)
+    together = Driver(name)
+    for _ in range(4):
+        chosen = rng.choice(len(expected), size=8, replace=False)
+        slots = rng.permutation(8)
+        fresh = [*jobs_of(name), *text_jobs_of(name)]
+        jobs = [
+            dataclasses.replace(fresh[each], slot=int(slot), start=int(rng.integers(0, 12)))
+            for each, slot in zip(chosen, slots, strict=False)
+        ]
+        for each, ours in zip(chosen, together.translate(jobs), strict=True):
+            assert_same(ours, expected[each])
+
+
+def test_a_slot_tells_nothing_of_its_former_owner() -> None:
+    jobs = jobs_of("tiny")
+    lived_in, fresh = Driver("tiny", slots=1), Driver("tiny", slots=1)
+    longest = max(jobs, key=lambda job: len(job.source))
+    shortest = min(jobs, key=lambda job: len(job.source))
+    lived_in.translate([longest])
+    (after,) = lived_in.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
+    (alone,) = fresh.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
+    assert after.token_ids == alone.token_ids
+    np.testing.assert_array_equal(after.samples, alone.samples)
+
+
+@pytest.mark.parametrize("sources", [utterances, source_texts])
+def test_one_encoding_serves_several_targets(
+    sources: Callable[[str], tuple[EncoderSource, ...]],
+) -> None:
+    runner, source = shared_runner(), sources("tiny")[0]
+    runner.execute(StepPlan(encode=(EncodeItem("r", source, (5, 2)),)))
+    for sequence, (language, slot) in enumerate((("eng", 5), ("spa", 2))):
+        theirs = oracle("tiny").translate(source, language, 0).token_ids[:4]
+        fed = [EOS, text_languages()[language], *theirs]
+        said = []
+        for position, token_id in enumerate(fed):
+            item = DecodeItem(SequenceKey("r", sequence), slot, position, token_id)
+            said.append(runner.execute(StepPlan(decode=(item,))).decoded[0].token_id)
+        assert tuple(said[1:-1]) == theirs
+
+
+def test_every_item_is_answered_once_and_every_stage_reported() -> None:
+    scene = Scene()
+    plan = StepPlan(
+        encode=(EncodeItem("new", scene.samples[0], (6, 7)),),
+        decode=(*scene.decode_items(6)[:2], dataclasses.replace(scene.decode_items(6)[2], position=0)),
+        text_to_unit=(scene.text_to_unit_items(6)[3],),
+        vocode=tuple(scene.vocode_items()),
+    )
+    result = scene.runner.execute(plan)
+    assert [each.request_id for each in result.encoded] == ["new"]
+    assert [each.key.request_id for each in result.decoded] == ["r0", "r1"]
+    assert [each.key.request_id for each in result.units] == ["r3"]
+    assert [each.key.request_id for each in result.vocoded] == ["r0", "r1", "r2", "r3"]
+    assert [each.request_id for each in result.failures] == ["r2"]
+    assert [(each.stage, each.batch_size) for each in result.stages] == [
+        ("encode", 1),
+        ("decode", 3),
+        ("text_to_unit", 1),
+        ("vocode", 4),
+    ]
+    assert all(each.duration_ms > 0 for each in result.stages)
+
+
+def test_an_empty_translation_gives_no_units() -> None:
+    """transformers crashes here: a convolution larger than its input."""
+    scene = Scene(fed=2)
+    made = scene.do(text_to_unit=scene.text_to_unit_items(2)).units
+    assert [len(each.units) for each in made] == [0, 0, 0, 0]
+    assert all(each.character_durations == () for each in made)
+
+
+def test_source_time_only_where_asked_and_within_the_source() -> None:
+    scene = Scene()
+    items = [
+        dataclasses.replace(item, attention=slot % 2 == 0) for slot, item in enumerate(scene.decode_items(6))
+    ]
+    decoded = scene.do(decode=items).decoded
+    assert [each.source_ms is None for each in decoded] == [False, True, False, True]
+    for each, samples in zip(decoded, scene.samples, strict=True):
+        assert each.source_ms is None or 0 <= each.source_ms <= len(samples) / 16
+
+
+def test_a_text_has_no_source_times() -> None:
+    scene = Scene()
+    scene.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,))])
+    scene.do(decode=[DecodeItem(scene.keys[1], 1, 0, EOS)])
+    text = DecodeItem(scene.keys[1], 1, 1, scene.tokens[1][1], attention=True)
+    speech = dataclasses.replace(scene.decode_items(6)[0], attention=True)
+    decoded = scene.do(decode=[text, speech]).decoded
+    assert [each.source_ms is None for each in decoded] == [True, False]
+
+
+def test_an_encoded_text_has_a_state_a_token() -> None:
+    texts = source_texts("tiny")[:2]
+    items = [EncodeItem("a", texts[0], (4,)), EncodeItem("b", texts[1], (5,))]
+    assert [each.encoder_frames for each in encoded(Scene().do(encode=items))] == [
+        len(each) for each in texts
+    ]
+
+
+def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
+    runner = new_runner("tiny", max_source_samples=16_000)
+    result = runner.execute(StepPlan(encode=(EncodeItem("a", (97, *(30,) * 62, 3), (0,)),)))
+    assert [each.encoder_frames for each in encoded(result)] == [64]
+
+
+def test_attention_for_one_changes_nobodys_result() -> None:
+    expected = healthy_answers("decode")
+    asking = Scene()
+    items = [dataclasses.replace(item, attention=True) for item in asking.decode_items(6)]
+    assert answers(asking.do(decode=items)) == expected
+
+
+def test_log_probability_is_that_of_the_softmax() -> None:
+    scene = Scene(fed=2)
+    model = oracle("tiny").model
+    samples = scene.samples[0]
+    decoded = scene.do(decode=scene.decode_items(2)).decoded[0]
+    inputs = oracle("tiny").inputs(samples)
+    with torch.no_grad():
+        logits = model(**inputs, decoder_input_ids=torch.tensor([scene.tokens[0][:3]])).logits[0, -1]
+    best = logits.log_softmax(0).max(0)
+    assert decoded.token_id == int(best.indices)
+    assert decoded.log_probability == pytest.approx(float(best.values), abs=1e-4)
+
+
+def test_read_only_samples_are_taken() -> None:
+    """What numpy makes of bytes off the wire cannot be written to; warnings are errors here."""
+    scene = Scene()
+    samples = np.frombuffer(scene.samples[0].tobytes(), dtype=np.float32)
+    assert not samples.flags.writeable
+    (found,) = encoded(scene.do(encode=[EncodeItem("r0", samples, (0,))]))
+    assert found.encoder_frames == healthy_answers("encode")["r0"]
+
+
+def test_bfloat16_computes_every_stage() -> None:
+    """How close it comes to float32 depends on the weights; here only that it runs and stays finite."""
+    driver = Driver("tiny", dtype=torch.bfloat16)
+    sources = [*jobs_of("tiny")[:3], *text_jobs_of("tiny")[:2]]
+    jobs = [dataclasses.replace(job, slot=slot) for slot, job in enumerate(sources)]
+    for translated in driver.translate(jobs):
+        assert translated.samples.dtype == np.float32
+        assert len(translated.samples) == 320 * len(translated.units) > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"max_tokens": 2}, "max_tokens"),
+        ({"max_tokens": 257}, "max_tokens"),
+        ({"max_source_tokens": 2}, "max_source_tokens"),
+        ({"max_source_tokens": 257}, "max_source_tokens"),
+        ({"alignment_layer": 3}, "alignment_layer"),
+        ({"alignment_layer": -1}, "alignment_layer"),
+    ],
+)
+def test_limits_that_the_checkpoint_cannot_hold_are_refused(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument, match=field):
+        new_runner("tiny", **options)
+
+
+def test_the_cache_ends_at_max_tokens() -> None:
+    driver = Driver("tiny")
+    longest = max(jobs_of("tiny"), key=lambda job: len(job.source))
+    (translated,) = driver.translate([longest])
+    assert not translated.finished
+    assert len(translated.token_ids) == MAX_NEW_TOKENS
+    item = DecodeItem(SequenceKey("1-0", 0), 0, MAX_NEW_TOKENS + 2, 5)
+    result = driver.runner.execute(StepPlan(decode=(item,)))
+    assert "is beyond the cache" in result.failures[0].error

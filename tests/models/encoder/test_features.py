@@ -1,0 +1,131 @@
+"""The features equal transformers' own, row by row, whatever the batch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from transformers import SeamlessM4TFeatureExtractor
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.encoder.features import FeatureExtractor
+
+TOLERANCE = 1e-3  # absolute, on features of variance 1; what float32 sums in another order can differ by
+
+Waveform = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    return FeatureExtractor()
+
+
+def speech_like(samples: int, seed: int) -> Waveform:
+    """Noise under a slow envelope, with an offset, so that removing it matters."""
+    rng = np.random.default_rng(seed)
+    envelope = 0.2 + 0.2 * np.sin(np.arange(samples) / 1500.0 + seed)
+    return (envelope * rng.standard_normal(samples) * 0.3 + 0.05).astype(np.float32)
+
+
+def reference(waveforms: list[Waveform]) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = SeamlessM4TFeatureExtractor()(waveforms, sampling_rate=16_000, return_tensors="pt")
+    return inputs["input_features"], inputs["attention_mask"]
+
+
+@pytest.mark.parametrize("samples", [560, 719, 720, 880, 16_000, 16_160, 47_999])
+def test_equals_transformers(extractor: FeatureExtractor, samples: int) -> None:
+    waveform = speech_like(samples, seed=samples)
+    features, lengths = extractor([waveform])
+    expected, mask = reference([waveform])
+    assert lengths == mask.sum(dim=1).tolist()
+    assert features.shape == (1, int(lengths[0]), 160)
+    # rows behind the mask are the half-filled stack of an odd frame count
+    assert torch.allclose(features, expected[:, : int(lengths[0])], rtol=0, atol=TOLERANCE)
+
+
+def test_an_odd_frame_count_ends_in_a_masked_half_stack(extractor: FeatureExtractor) -> None:
+    waveform = speech_like(400 + 4 * 160, seed=3)  # 5 frames: two stacks and a half
+    expected, mask = reference([waveform])
+    assert expected.shape[1] == 3
+    assert mask.tolist() == [[1, 1, 0]]
+    features, lengths = extractor([waveform])
+    assert lengths == [2]
+    assert features.shape[1] == 2
+
+
+def test_a_row_does_not_depend_on_its_batch_mates(extractor: FeatureExtractor) -> None:
+    waveforms = [speech_like(samples, seed=samples) for samples in (48_000, 16_080, 800, 31_999)]
+    features, lengths = extractor(waveforms)
+    expected, mask = reference(waveforms)
+    assert lengths == mask.sum(dim=1).tolist()
+    for index, waveform in enumerate(waveforms):
+        length = int(lengths[index])
+        alone, _ = extractor([waveform])
+        assert torch.allclose(features[index, :length], alone[0], rtol=0, atol=1e-5)
+        assert torch.allclose(features[index, :length], expected[index, :length], rtol=0, atol=TOLERANCE)
+        assert torch.count_nonzero(features[index, length:]) == 0
+
+
+def test_digital_silence_is_finite(extractor: FeatureExtractor) -> None:
+    silence = np.zeros(16_000, dtype=np.float32)
+    features, _ = extractor([silence])
+    assert features.abs().max() < 1e-6
+    half = np.concatenate([silence, speech_like(8_000, seed=1)])
+    features, _ = extractor([half])
+    expected, mask = reference([half])
+    assert torch.isfinite(features).all()
+    assert torch.allclose(features, expected[:, : int(mask.sum())], rtol=0, atol=TOLERANCE)
+
+
+def test_frame_counts_can_be_known_in_advance(extractor: FeatureExtractor) -> None:
+    assert extractor.minimum_samples == 560
+    for samples in (560, 719, 720, 880, 1040, 16_000):
+        _, lengths = extractor([speech_like(samples, seed=1)])
+        assert extractor.stacked_frames(samples) == int(lengths[0])
+    assert extractor.stacked_frames(559) == 0
+    assert extractor.stacked_frames(0) == 0
+
+
+@pytest.mark.parametrize("waveforms", [[], [np.zeros(559, np.float32)], [np.zeros((2, 16_000), np.float32)]])
+def test_refuses_what_has_no_frame(extractor: FeatureExtractor, waveforms: list[Waveform]) -> None:
+    with pytest.raises(ValueError, match="waveforms"):
+        extractor(waveforms)
+
+
+def test_reads_the_checkpoints_configuration(tmp_path: Path) -> None:
+    SeamlessM4TFeatureExtractor(num_mel_bins=40, feature_size=40).save_pretrained(tmp_path)
+    extractor = FeatureExtractor.from_pretrained(tmp_path)
+    assert extractor.feature_size == 80
+    waveform = speech_like(8_000, seed=5)
+    hugging_face = SeamlessM4TFeatureExtractor.from_pretrained(tmp_path)
+    expected = hugging_face([waveform], sampling_rate=16_000, return_tensors="pt")["input_features"]
+    features, lengths = extractor([waveform])
+    assert torch.allclose(features, expected[:, : int(lengths[0])], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("feature_extractor_type", "WhisperFeatureExtractor"),
+        ("num_mel_bins", 0),
+        ("stride", "2"),
+        ("sampling_rate", 44_100),
+        ("padding_side", "left"),
+    ],
+)
+def test_a_foreign_configuration_is_refused_by_field(tmp_path: Path, field: str, value: object) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({field: value}))
+    with pytest.raises(CheckpointError, match=f"preprocessor_config.json: {field}"):
+        FeatureExtractor.from_pretrained(tmp_path)
+
+
+def test_a_missing_or_torn_configuration_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json"):
+        FeatureExtractor.from_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text('{"stride": 2')
+    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json"):
+        FeatureExtractor.from_pretrained(tmp_path)

@@ -1,0 +1,41 @@
+"""Recorded batches: which there are, and that rows stay what they are alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tests.fakes.rehearsal import Rehearsal
+from tests.models.modules import CPU
+from translate_svc.models.graphs.batch_graphs import RecordedBatches
+
+
+def doubling() -> tuple[RecordedBatches, list[int]]:
+    """Doubles rows of three numbers; up to four rows. And the numbers of rows that were compared."""
+    compared: list[int] = []
+
+    def check(recorded: Tensor, plain: Tensor) -> None:
+        assert torch.equal(recorded, plain)
+        compared.append(len(plain))
+
+    batches = RecordedBatches(4, Rehearsal(), CPU)
+    batches.add("twice", lambda rows: 2 * rows, idle=torch.zeros(3), others=torch.ones(4, 3), check=check)
+    return batches, compared
+
+
+def test_every_size_is_recorded_and_compared() -> None:
+    batches, compared = doubling()
+    assert len(batches) == 3
+    assert compared == [4, 2, 1]
+
+
+def test_it_has_what_was_added_and_no_more_rows() -> None:
+    batches, _ = doubling()
+    assert [batches.has("twice", rows) for rows in (1, 3, 4, 5)] == [True, True, True, False]
+    assert not batches.has("thrice", 1)
+
+
+def test_fewer_rows_than_recorded_give_as_many() -> None:
+    batches, _ = doubling()
+    for rows in (torch.arange(12.0).view(4, 3), torch.arange(9.0).view(3, 3), torch.ones(1, 3)):
+        assert torch.equal(batches.run("twice", rows), 2 * rows)

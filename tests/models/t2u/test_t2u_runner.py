@@ -1,0 +1,145 @@
+"""Texts to units in batches, plain and with both halves recorded: each text as if it were alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.fakes.rehearsal import Rehearsal, stale
+from tests.models.modules import checkpoint, text_to_unit
+from translate_svc.errors import EngineError
+from translate_svc.models.graphs.captured_graph import RecordingError
+from translate_svc.models.t2u import t2u_graphs
+from translate_svc.models.t2u.t2u_graphs import RecordedHalves
+from translate_svc.models.t2u.t2u_runner import Speech, Text, TextSpeaker
+
+SLOTS, PLACES = 12, 100
+LENGTHS = [5, 17, 3, 40, 9, 28, 12, 99, 6, 33, 21, 60]
+
+
+@pytest.fixture(autouse=True)
+def _inference() -> object:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "recorded"])
+def speaker(request: pytest.FixtureRequest) -> TextSpeaker:
+    return new_speaker(recorded=request.param)
+
+
+def states() -> Tensor:
+    return 2 * torch.randn(SLOTS, PLACES, 32, generator=torch.Generator().manual_seed(0))
+
+
+def new_speaker(*, recorded: bool, held: Tensor | None = None) -> TextSpeaker:
+    table = checkpoint("tiny").character_table()
+    made = TextSpeaker(text_to_unit("tiny"), states() if held is None else held, table)
+    if recorded:
+        made.record(Rehearsal())
+    return made
+
+
+def text(slot: int, *, factor: float = 1.0, length: int | None = None) -> Text:
+    tokens = torch.randint(4, 90, (length or LENGTHS[slot],), generator=torch.Generator().manual_seed(slot))
+    return Text(slot, (3, 97, *tokens.tolist()[2:]), factor)
+
+
+def told(speeches: Sequence[Speech | EngineError]) -> list[object]:
+    """Something that compares."""
+    return [
+        str(each) if isinstance(each, EngineError) else (each.units.tolist(), each.character_durations)
+        for each in speeches
+    ]
+
+
+def alone(texts: Sequence[Text]) -> list[object]:
+    speaker = new_speaker(recorded=False)
+    return [told(speaker.speeches([each]))[0] for each in texts]
+
+
+@pytest.mark.parametrize(
+    "slots", [[0], [3], [1, 2], [7, 0, 4], [5, 3, 8, 2, 0, 1, 4, 6], list(range(SLOTS)), [7, 11, 9]], ids=str
+)
+def test_each_text_is_as_if_it_were_alone(slots: list[int], speaker: TextSpeaker) -> None:
+    texts = [text(slot) for slot in slots]
+    for _ in range(2):  # the second time over what the first one left
+        assert told(speaker.speeches(texts)) == alone(texts)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.7])
+def test_each_text_has_its_own_tempo(factor: float, speaker: TextSpeaker) -> None:
+    texts = [text(3), text(3, factor=factor), text(6, factor=factor)]
+    assert told(speaker.speeches(texts)) == alone(texts)
+    assert alone(texts[:1]) != alone(texts[1:2])
+
+
+def test_a_small_batch_after_a_large_one(speaker: TextSpeaker) -> None:
+    speaker.speeches([text(slot) for slot in (7, 11, 3, 9, 5)])
+    for slot in (2, 0, 8):
+        assert told(speaker.speeches([text(slot)])) == alone([text(slot)])
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_text_that_is_not_a_number_fails_alone(poison: float, place: int, recorded: bool) -> None:
+    texts = [text(slot) for slot in (1, 4, 6)]
+    expected = alone(texts)
+    held = states()
+    held[texts[place].slot] = poison
+    speaker = new_speaker(recorded=recorded, held=held)
+    made = told(speaker.speeches(texts))
+    assert made[place] == "the result is not finite"
+    assert [each for i, each in enumerate(made) if i != place] == expected[:place] + expected[place + 1 :]
+    held[texts[place].slot] = states()[texts[place].slot]
+    assert told(speaker.speeches(texts)) == expected
+
+
+def test_a_speech_too_long_for_the_model_fails_alone(speaker: TextSpeaker) -> None:
+    texts = [text(1), text(7, factor=1e6), text(6)]
+    made = told(speaker.speeches(texts))
+    assert "more than" in str(made[1])
+    assert "units" in str(made[1])
+    assert [made[0], made[2]] == alone([texts[0], texts[2]])
+
+
+def test_a_text_without_characters_has_no_units(speaker: TextSpeaker) -> None:
+    texts = [Text(0, (3, 97), 1.0), text(4)]
+    assert told(speaker.speeches(texts)) == [([], ()), *alone([text(4)])]
+    assert told(speaker.speeches(texts[:1])) == [([], ())]
+
+
+def test_what_is_recorded_is_replayed_and_the_rest_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
+    monkeypatch.setattr(t2u_graphs, "_MOST_UNITS", 128)
+    rehearsal = Rehearsal()
+    speaker = new_speaker(recorded=False)
+    speaker.record(rehearsal)
+    assert rehearsal.recorded == 2 * (3 + 1)  # 1 and 2 rows; 32, 64, 100 tokens; 128 units
+    expected_replays = {
+        (0, 2): 2,  # both halves
+        (7,): 1,  # too long for the second
+        (0, 2, 4): 0,  # too many
+    }
+    for slots, replays in expected_replays.items():
+        before = rehearsal.replays
+        texts = [text(slot) for slot in slots]
+        assert told(speaker.speeches(texts)) == alone(texts)
+        assert rehearsal.replays - before == replays, slots
+
+
+def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(t2u_graphs, "_FEWEST_TOKENS", 16)
+    monkeypatch.setattr(t2u_graphs, "_CHARACTERS_A_TOKEN", 1)
+    speaker = new_speaker(recorded=True)
+    for each in (text(9, factor=0.01), text(2), text(8)):
+        assert told(speaker.speeches([each])) == alone([each])
+
+
+def test_a_recording_that_computes_something_else_is_found_out() -> None:
+    with pytest.raises(RecordingError, match="text-to-unit differs"):
+        RecordedHalves(text_to_unit("tiny"), states(), stale)

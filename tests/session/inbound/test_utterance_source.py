@@ -1,0 +1,478 @@
+"""From raw input to utterances: what is cut, where, and what a control message does at its place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.session.source_driver import Driver, comparable, talk, tone
+from translate_svc.audio.resampler import resample
+from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.session.inbound.source_events import Committed, SettingsApplied, SpeechStart, Utterance
+from translate_svc.session.inbound.utterance_source import UtteranceSource
+from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
+from translate_svc.vad.frame_vad import VadFrame
+from translate_svc.vad.options import VadOptions
+
+RATES = [8_000, 16_000, 44_100, 48_000]
+FRAME = 512
+OPTIONS = VadOptions(
+    min_speech_ms=3 * 32,
+    min_silence_ms=10 * 32,
+    prefix_padding_ms=4 * 32,
+    suffix_padding_ms=2 * 32,
+    max_utterance_ms=80 * 32,
+    cut_search_ms=20 * 32,
+    idle_timeout_ms=70 * 32,
+)
+
+
+def stream(
+    rate_hz: int = 16_000,
+    options: VadOptions = OPTIONS,
+    segmentation: Segmentation = Segmentation.VAD,
+    start: int = 0,
+) -> Driver:
+    return Driver(UtteranceSource(rate_hz, options, segmentation, start_position=start))
+
+
+def frames(row: str) -> Samples:
+    """16 kHz input, one frame a character: ``#`` speech, ``.`` silence."""
+    return np.repeat([{"#": 0.9, ".": 0.01}[symbol] for symbol in row], FRAME).astype(np.float32)
+
+
+# ---------------------------------------------------------------- cutting
+
+
+def test_an_utterance_at_16_khz_is_the_input_itself() -> None:
+    driver, audio = stream(), frames("." * 10 + "#" * 10 + "." * 30)
+    driver.push(audio)
+    start, utterance = driver.events
+    assert start == SpeechStart(6 * FRAME)
+    assert isinstance(utterance, Utterance)
+    assert utterance.source == SampleRange(6 * FRAME, 22 * FRAME)
+    assert utterance.commit_position == 26 * FRAME
+    assert utterance.reason is EndReason.SILENCE
+    np.testing.assert_array_equal(utterance.samples, audio[6 * FRAME : 22 * FRAME])
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
+    """And at 16 kHz, where nothing is held back by a filter, what is missing gives one."""
+    source, rng = UtteranceSource(rate_hz, OPTIONS), np.random.default_rng(1)
+
+    def heard(samples: int) -> int:
+        source.push(np.zeros(samples, np.float32))
+        frames = 0
+        while (step := source.step()) is not None:
+            if isinstance(step, VadFrame):
+                frames += 1
+                source.accept(float(rng.choice([0.0, 1.0], p=[0.3, 0.7])))
+        return frames
+
+    for _ in range(400):
+        heard(int(rng.integers(0, 700)))
+        missing = source.missing_samples
+        assert 1 <= missing <= -(-FRAME * rate_hz // 16_000)
+        assert heard(missing - 1) == 0
+        assert source.missing_samples == 1
+        given = heard(1)
+        assert given >= 1 or rate_hz != 16_000
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_source_range_and_samples_agree_at_any_rate(rate_hz: int) -> None:
+    """Each utterance equals the raw input from the commit point before it, resampled in one piece."""
+    driver = stream(rate_hz)
+    audio = talk([(0.01, 700), (0.6, 500), (0.01, 600), (0.7, 4000), (0.01, 500), (0.8, 200)], rate_hz)
+    driver.push(audio)
+    driver.source.end()
+    driver.pull()
+    assert [u.reason for u in driver.utterances] == [
+        EndReason.SILENCE,
+        EndReason.MAX_LENGTH,
+        EndReason.SILENCE,
+        EndReason.END_OF_STREAM,
+    ]
+    origin = 0
+    for utterance in driver.utterances:
+        start_16k = round((utterance.source.start - origin) * 16_000 / rate_hz / FRAME) * FRAME
+        end = len(audio) if utterance.reason is not EndReason.END_OF_STREAM else utterance.source.end
+        expected = resample(audio[origin:end], rate_hz, 16_000)[
+            start_16k : start_16k + len(utterance.samples)
+        ]
+        np.testing.assert_array_equal(utterance.samples, expected)
+        span = utterance.source.end - utterance.source.start
+        assert abs(len(utterance.samples) - span * 16_000 / rate_hz) <= 1
+        assert origin <= utterance.source.start
+        assert utterance.source.end <= utterance.commit_position
+        origin = utterance.commit_position
+
+
+def test_a_cut_for_length_hears_the_rest_again() -> None:
+    """The cut lies in the past; what was received behind it becomes the next utterance, without a gap."""
+    driver = stream()
+    audio = frames("#" * 70) * 0.9
+    quiet = 65
+    audio[quiet * FRAME : (quiet + 1) * FRAME] = 0.45
+    audio = np.concatenate((audio, frames("#" * 30 + "." * 30)))
+    driver.push(audio)
+    first, second = driver.utterances
+    assert first.reason is EndReason.MAX_LENGTH
+    assert first.source == SampleRange(0, quiet * FRAME)
+    assert first.commit_position == quiet * FRAME
+    assert second.source.start == quiet * FRAME
+    np.testing.assert_array_equal(second.samples, audio[quiet * FRAME : second.source.end])
+
+
+def test_prefix_padding_never_reaches_behind_the_commit_point() -> None:
+    driver = stream()
+    driver.push(frames("#" * 5 + "." * 10 + "#" * 5))
+    assert driver.events[1].commit_position == 11 * FRAME  # type: ignore[union-attr]
+    driver.source.finalize()
+    driver.pull()
+    driver.push(frames("#" * 5))
+    assert [event for event in driver.events if isinstance(event, SpeechStart)] == [
+        SpeechStart(0),
+        SpeechStart(11 * FRAME),
+        SpeechStart(20 * FRAME),
+    ]
+
+
+def test_detector_restarts_with_every_grid_and_only_there() -> None:
+    driver = stream()
+    driver.push(frames("#" * 5 + "." * 10 + "." * 5))
+    restarts = [index for index, frame in enumerate(driver.frames) if frame.restart]
+    assert restarts == [0, 15]
+    np.testing.assert_array_equal(driver.frames[15].samples, frames("."))
+    assert len(driver.frames) == 15 + 9  # frames 11 to 14 were judged twice
+
+
+# ---------------------------------------------------------------- finalize, end
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+@pytest.mark.parametrize("extra", [-1, 0, 1, 2, 511, 700])
+def test_finalize_ends_at_this_exact_sample(rate_hz: int, extra: int) -> None:
+    """Also one sample beside a frame's border, where the resampled length is that of whole frames."""
+    driver = stream(rate_hz)
+    count = 20 * FRAME * rate_hz // 16_000 + extra
+    driver.push(tone(0.8, 2_000, rate_hz)[:count])
+    driver.source.finalize()
+    (utterance,) = [event for event in driver.pull() if isinstance(event, Utterance)]
+    assert utterance.source == SampleRange(0, count)
+    assert utterance.commit_position == count
+    assert utterance.reason is EndReason.FINALIZE
+    np.testing.assert_array_equal(
+        utterance.samples, resample(tone(0.8, 2_000, rate_hz)[:count], rate_hz, 16_000)
+    )
+
+
+def test_last_partial_frame_is_padded_for_the_detector_alone() -> None:
+    driver = stream()
+    audio = frames("#" * 6)[:-100]
+    driver.push(audio)
+    driver.source.end()
+    driver.pull()
+    last = driver.frames[-1].samples
+    assert last.shape == (FRAME,)
+    assert not last[-100:].any()
+    assert last[:-100].all()
+    assert driver.utterances[0].samples.tobytes() == audio.tobytes()
+    assert driver.utterances[0].source == SampleRange(0, len(audio))
+
+
+def test_finalize_without_speech_is_a_commit_point() -> None:
+    driver = stream()
+    driver.push(frames("." * 5)[:-7])
+    driver.source.finalize()
+    driver.source.finalize()
+    driver.pull()
+    driver.source.finalize()
+    driver.pull()
+    assert driver.events == [Committed(5 * FRAME - 7)]
+
+
+def test_finalize_keeps_its_place_behind_a_cut_in_the_past() -> None:
+    """An utterance that ends before the marker first, then the marker ends the next one."""
+    driver = stream()
+    driver.source.push(frames("#" * 85))
+    driver.source.finalize()
+    driver.source.push(frames("." * 5))
+    driver.pull()
+    assert [(u.source.end, u.reason) for u in driver.utterances] == [
+        (79 * FRAME, EndReason.MAX_LENGTH),
+        (85 * FRAME, EndReason.FINALIZE),
+    ]
+
+
+def test_end_flushes_and_finishes() -> None:
+    driver = stream()
+    driver.push(frames("." * 10 + "#" * 8))
+    finished = [driver.source.finished]
+    driver.source.end()
+    finished.append(driver.source.finished)
+    driver.pull()
+    finished.append(driver.source.finished)
+    assert finished == [False, False, True]
+    assert driver.source.committed_position == driver.source.received_position == 18 * FRAME
+    assert driver.utterances[0].reason is EndReason.END_OF_STREAM
+
+
+def test_nothing_may_follow_the_end() -> None:
+    driver = stream()
+    driver.source.end()
+    with pytest.raises(InvalidArgument, match="audio"):
+        driver.source.push(frames("."))
+    with pytest.raises(InvalidArgument, match=r"silence\.samples"):
+        driver.source.silence(5)
+    for act in (driver.source.finalize, driver.source.end):
+        with pytest.raises(InvalidArgument):
+            act()
+    driver.pull()
+    assert driver.source.finished
+
+
+# ---------------------------------------------------------------- silence and memory
+
+
+def test_declared_silence_equals_pushed_zeros() -> None:
+    events = []
+    for declared in (False, True):
+        driver = stream(48_000)
+        for _ in range(2):
+            driver.push(tone(0.8, 600, 48_000))
+            if declared:
+                driver.source.silence(5 * 48_000 + 17)
+                driver.pull()
+            else:
+                driver.push(np.zeros(5 * 48_000 + 17, dtype=np.float32))
+        driver.source.end()
+        driver.pull()
+        events.append(comparable(event for event in driver.events if not isinstance(event, Committed)))
+        assert driver.source.committed_position == driver.source.received_position
+    assert events[0] == events[1]
+    assert len(events[0]) == 4
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100])
+@pytest.mark.parametrize("tail_ms", [0, 300, 600, 900, 1_200, 1_500, 1_800])
+def test_skipped_silence_commits_where_heard_silence_does(rate_hz: int, tail_ms: int) -> None:
+    zeros = (8_000 + tail_ms) * rate_hz // 1000
+    heard, skipped = stream(rate_hz), stream(rate_hz)
+    heard.push(np.zeros(zeros, dtype=np.float32), [rate_hz])
+    skipped.source.silence(zeros)
+    skipped.pull()
+    assert len(skipped.frames) < len(heard.frames) / 2
+    assert skipped.source.committed_position == heard.source.committed_position > 5 * rate_hz
+    for driver in (heard, skipped):
+        driver.push(tone(0.8, 300, rate_hz))
+        driver.source.end()
+        driver.pull()
+    assert comparable(heard.utterances) == comparable(skipped.utterances)
+
+
+def test_skipping_stops_at_a_finalize() -> None:
+    place = 10 * 16_000 + 123
+    driver = stream()
+    driver.source.silence(place)
+    driver.source.finalize()
+    driver.source.silence(10 * 16_000)
+    driver.pull()
+    assert Committed(place) in driver.events
+
+
+def test_an_age_of_silence_costs_neither_memory_nor_time() -> None:
+    driver = stream(48_000)
+    driver.push(tone(0.8, 600, 48_000))
+    driver.source.silence(2**61)
+    driver.pull()
+    assert len(driver.frames) < 500
+    assert driver.source.stored_samples == 0
+    driver.push(tone(0.8, 600, 48_000))
+    driver.source.finalize()
+    driver.pull()
+    second = driver.utterances[-1].source
+    assert second.end == 2**61 + 2 * 28_800
+    assert 0 <= 2**61 + 28_800 - second.start <= 5 * 1_536  # four frames of padding, and the grid
+
+
+def test_memory_stays_bounded_in_silence_and_in_endless_speech() -> None:
+    for level, bound_ms in ((0.01, 1_100), (0.9, OPTIONS.max_utterance_ms + 1_100)):
+        driver = stream(16_000)
+        for index in range(300):
+            driver.push(tone(level, 100, 16_000, index), [160])
+            assert driver.source.stored_samples <= bound_ms * 16
+        assert driver.source.committed_position > 20 * 16_000
+
+
+def test_too_much_input_at_once_is_refused() -> None:
+    driver = stream(8_000)
+    with pytest.raises(OutOfRange, match="audio"):
+        driver.source.push(np.zeros(91 * 8_000, dtype=np.float32))
+    assert driver.source.received_position == 0
+    driver.push(np.zeros(80 * 8_000, dtype=np.float32))
+    driver.push(np.zeros(80 * 8_000, dtype=np.float32))
+
+
+def test_a_flood_of_control_messages_is_refused() -> None:
+    driver = stream()
+    for _ in range(1_024):
+        driver.source.update(OPTIONS, Segmentation.VAD)
+    with pytest.raises(OutOfRange, match="control"):
+        driver.source.update(OPTIONS, Segmentation.VAD)
+    driver.source.end()
+    driver.pull()
+    assert driver.source.finished
+
+
+@pytest.mark.parametrize("samples", [2**63, 2**63 - 100])
+def test_positions_stay_within_64_bits(samples: int) -> None:
+    driver = stream()
+    driver.push(frames("."))
+    with pytest.raises(OutOfRange, match=r"silence\.samples"):
+        driver.source.silence(samples)
+
+
+def test_negative_silence_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"silence\.samples"):
+        stream().source.silence(-1)
+
+
+# ---------------------------------------------------------------- manual segmentation
+
+
+def test_manual_everything_between_two_finalizes_is_one_utterance() -> None:
+    driver = stream(segmentation=Segmentation.MANUAL)
+    first, second = frames("." * 40)[:-5], frames("#." * 10)
+    for audio in (first, second):
+        driver.push(audio, [700])
+        driver.source.finalize()
+        driver.pull()
+    driver.source.end()
+    driver.pull()
+    assert driver.frames == []
+    middle = len(first)
+    assert [event for event in driver.events if isinstance(event, SpeechStart)] == [
+        SpeechStart(0),
+        SpeechStart(middle),
+    ]
+    assert [u.source for u in driver.utterances] == [
+        SampleRange(0, middle),
+        SampleRange(middle, middle + len(second)),
+    ]
+    assert driver.utterances[0].samples.tobytes() == first.tobytes()
+    assert driver.utterances[1].samples.tobytes() == second.tobytes()
+
+
+def test_manual_keeps_the_shortest_utterance() -> None:
+    driver = stream(segmentation=Segmentation.MANUAL)
+    driver.push(frames(".")[:1])
+    driver.source.finalize()
+    driver.source.finalize()
+    driver.pull()
+    assert [u.source for u in driver.utterances] == [SampleRange(0, 1)]
+    assert len(driver.utterances[0].samples) == 1
+
+
+def test_manual_is_capped_at_the_quietest_frame() -> None:
+    driver = stream(segmentation=Segmentation.MANUAL)
+    audio = frames("#" * 70 + "." + "#" * 29)
+    driver.push(audio)
+    driver.source.finalize()
+    driver.pull()
+    assert [(u.source, u.reason) for u in driver.utterances] == [
+        (SampleRange(0, 70 * FRAME), EndReason.MAX_LENGTH),
+        (SampleRange(70 * FRAME, 100 * FRAME), EndReason.FINALIZE),
+    ]
+
+
+# ---------------------------------------------------------------- update, clear
+
+LONG_SILENCE = VadOptions(min_silence_ms=3_000)
+
+
+def test_update_in_silence_holds_at_once() -> None:
+    driver = stream()
+    driver.push(frames("." * 20))
+    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    assert SettingsApplied() in driver.pull()
+    driver.push(frames("#" * 10 + "." * 60))
+    assert [type(event) for event in driver.events] == [Committed, SettingsApplied, SpeechStart]
+    assert driver.events[0] == Committed(16 * FRAME)  # so that the next utterance still has its padding
+    assert driver.events[-1] == SpeechStart(16 * FRAME)
+
+
+def test_update_spares_the_running_utterance() -> None:
+    driver = stream()
+    driver.push(frames("." * 10 + "#" * 10))
+    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    driver.pull()
+    driver.push(frames("." * 20 + "#" * 10 + "." * 60))
+    assert [type(event) for event in driver.events] == [SpeechStart, Utterance, SettingsApplied, SpeechStart]
+
+
+def test_update_spares_a_candidate() -> None:
+    driver = stream()
+    driver.push(frames("." * 10 + "##"))
+    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    assert driver.pull() == []
+    driver.push(frames("#" * 5 + "." * 15))
+    assert [type(event) for event in driver.events] == [SpeechStart, Utterance, SettingsApplied]
+
+
+def test_updates_are_answered_one_by_one_and_the_last_holds() -> None:
+    driver = stream()
+    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    driver.source.update(OPTIONS, Segmentation.MANUAL)
+    assert driver.pull() == [SettingsApplied()] * 3
+    driver.push(frames("." * 5))
+    driver.source.finalize()
+    driver.pull()
+    assert driver.utterances[0].source == SampleRange(0, 5 * FRAME)
+
+
+def test_clear_drops_what_runs_and_what_waits() -> None:
+    driver = stream()
+    driver.push(frames("." * 10 + "#" * 10)[:-9])
+    driver.source.push(frames("#" * 10))
+    driver.source.finalize()
+    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    position = driver.source.clear()
+    assert position == 30 * FRAME - 9
+    assert driver.pull() == [Committed(position), SettingsApplied()]
+    assert driver.source.stored_samples == 0
+    driver.push(frames("." * 6 + "#" * 5))
+    driver.source.end()
+    driver.pull()
+    assert driver.utterances[-1].source == SampleRange(position, position + 11 * FRAME)
+
+
+def test_clear_forgets_the_frame_given_out_and_keeps_the_end() -> None:
+    driver = stream()
+    driver.source.push(frames("#" * 10))
+    driver.source.end()
+    assert isinstance(driver.source.step(), VadFrame)
+    driver.source.clear()
+    with pytest.raises(RuntimeError):
+        driver.source.accept(0.5)
+    assert driver.pull() == [Committed(10 * FRAME)]
+    assert driver.source.finished
+
+
+# ---------------------------------------------------------------- protocol of the caller
+
+
+def test_a_frame_must_be_answered_once() -> None:
+    source = stream().source
+    source.push(frames("##"))
+    assert isinstance(source.step(), VadFrame)
+    with pytest.raises(RuntimeError):
+        source.step()
+    for wrong in (float("nan"), -0.1, 1.1):
+        with pytest.raises(ValueError, match="probability"):
+            source.accept(wrong)
+    source.accept(0.5)
+    with pytest.raises(RuntimeError):
+        source.accept(0.5)

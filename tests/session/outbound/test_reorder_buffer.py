@@ -1,0 +1,78 @@
+"""Order of results as a property: any interleaving in, the same order out."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind, Lanes
+
+KEYS = [LaneKey(kind, language) for kind in LaneKind for language in ("spa", "fra")]
+
+
+def test_an_utterance_whose_turn_it_is_leaves_at_once() -> None:
+    left: list[tuple[int, str]] = []
+    lanes: Lanes[str] = Lanes(lambda number, item: left.append((number, item)))
+    text, audio = KEYS[0], KEYS[4]
+    lanes.enter(0, [text, audio])
+    lanes.enter(1, [text, audio])
+    lanes.put(1, text, "b")
+    lanes.put(0, text, "a")
+    assert left == [(0, "a")]
+    lanes.finish(0, text)
+    assert left == [(0, "a"), (1, "b")], "the text of 1 does not wait for the speech of 0"
+    lanes.put(1, text, "c")
+    assert left[-1] == (1, "c")
+    lanes.finish(1, text)
+    assert not lanes.is_through(0)
+    lanes.finish(0, audio)
+    lanes.finish(0, audio)
+    assert lanes.is_through(0)
+    assert not lanes.is_through(1)
+
+
+def test_dropping_lets_the_next_go() -> None:
+    left: list[tuple[int, str]] = []
+    lanes: Lanes[str] = Lanes(lambda number, item: left.append((number, item)))
+    for number in range(3):
+        lanes.enter(number, [KEYS[0]])
+        lanes.put(number, KEYS[0], f"{number}")
+    lanes.drop(1)
+    assert left == [(0, "0")]
+    lanes.drop(0)
+    assert left == [(0, "0"), (2, "2")]
+    assert lanes.held() == 0
+
+
+@given(st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_interleaving_comes_out_in_order_and_whole(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 5), label="utterances")
+    used = [
+        data.draw(st.sets(st.sampled_from(KEYS), min_size=1), label=f"lanes of {number}")
+        for number in range(count)
+    ]
+    left: list[tuple[int, tuple[LaneKey, int]]] = []
+    lanes: Lanes[tuple[LaneKey, int]] = Lanes(lambda number, item: left.append((number, item)))
+    pending = {
+        (number, key): data.draw(st.integers(0, 3), label="items")
+        for number in range(count)
+        for key in used[number]
+    }
+    for number in range(count):
+        lanes.enter(number, used[number])
+    sent = dict.fromkeys(pending, 0)
+    while pending:
+        number, key = data.draw(st.sampled_from(sorted(pending, key=repr)), label="next")
+        if sent[number, key] < pending[number, key]:
+            lanes.put(number, key, (key, sent[number, key]))
+            sent[number, key] += 1
+        else:
+            lanes.finish(number, key)
+            del pending[number, key]
+    assert all(lanes.is_through(number) for number in range(count))
+    assert lanes.held() == 0
+    assert len(left) == sum(sent.values()), "nothing is lost and nothing doubled"
+    for key in KEYS:
+        of_lane = [(number, item[1]) for number, item in left if item[0] == key]
+        assert of_lane == sorted(of_lane)

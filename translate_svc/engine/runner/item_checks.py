@@ -1,0 +1,86 @@
+"""The runner's own check of each item of a plan. What passes cannot harm its batch mates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
+from translate_svc.engine.runner.slot_ledger import Tenants
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.limits import ModelLimits
+
+
+class ItemChecks:
+    """Each method says what is wrong with an item, in words free of callers' data, or None."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, limits: ModelLimits, min_source_samples: int, tenants: Tenants
+    ) -> None:
+        self._config = checkpoint.config
+        self._speech_languages = checkpoint.maps.vocoder_languages
+        self._limits = limits
+        self._min_source_samples = min_source_samples
+        self._tenants = tenants
+
+    def encode(self, item: EncodeItem) -> str | None:
+        """Evicts the former owners of the item's slots, whatever becomes of it."""
+        if not item.slots or not all(self._tenants.exists(slot) for slot in item.slots):
+            return f"slots {item.slots} do not all exist"
+        for slot in item.slots:
+            self._tenants.evict(slot)
+        if isinstance(item.source, tuple):
+            return self._text(item.source)
+        low, high = self._min_source_samples, self._limits.max_source_samples
+        if item.source.ndim != 1 or not low <= len(item.source) <= high:
+            return f"samples: shape {list(item.source.shape)}, expected one dimension of {low} to {high}"
+        return None
+
+    def _text(self, token_ids: tuple[int, ...]) -> str | None:
+        longest = self._limits.max_source_tokens
+        if not 2 < len(token_ids) <= longest:
+            return f"text of {len(token_ids)} tokens, expected 3 to {longest}"
+        if not all(0 <= token_id < self._config.vocab_size for token_id in token_ids):
+            return "text with tokens outside the vocabulary"
+        return None
+
+    def decode(self, item: DecodeItem, shared_slots: Collection[int]) -> str | None:
+        """``shared_slots``: those that more than one item of this step names."""
+        tenant = self._tenants.find(item.key, item.slot)
+        if tenant is None:
+            return f"slot {item.slot} does not hold this sequence"
+        if item.slot in shared_slots:
+            return f"slot {item.slot} is fed twice in one step"
+        if item.position != len(tenant.fed_token_ids):
+            return f"position {item.position} is fed after {len(tenant.fed_token_ids)} tokens"
+        if item.position >= self._limits.max_tokens:
+            return f"position {item.position} is beyond the cache"
+        if not 0 <= item.token_id < self._config.vocab_size:
+            return "token_id is outside the vocabulary"
+        return None
+
+    def text_to_unit(self, item: TextToUnitItem) -> str | None:
+        """Also: exactly what the slot was fed is to be spoken."""
+        tenant = self._tenants.find(item.key, item.slot)
+        if tenant is None:
+            return f"slot {item.slot} does not hold this sequence"
+        if len(item.token_ids) < 2 or item.token_ids != tuple(tenant.fed_token_ids):
+            return "token_ids are not what was fed"
+        if item.language not in self._speech_languages:
+            return f"language {item.language!r} has no speech"
+        if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):
+            return "duration_factor must be a positive number"
+        return None
+
+    def vocode(self, item: VocodeItem) -> str | None:
+        """Units, range and voice exist."""
+        config = self._config
+        if item.language not in self._speech_languages:
+            return f"language {item.language!r} has no speech"
+        if not 0 <= item.speaker_id < config.vocoder_num_spkrs:
+            return f"speaker_id {item.speaker_id} is not in [0, {config.vocoder_num_spkrs})"
+        if not 0 <= item.start_unit < item.end_unit <= len(item.units):
+            return f"units [{item.start_unit}, {item.end_unit}) of {len(item.units)} do not exist"
+        if item.units.min() < 0 or item.units.max() >= config.unit_hifi_gan_vocab_size:
+            return f"units must lie in [0, {config.unit_hifi_gan_vocab_size})"
+        return None

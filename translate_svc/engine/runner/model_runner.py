@@ -1,0 +1,255 @@
+"""Computes plans: owns the model, its caches and every tensor. Knows nothing of phases, credit or order."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+
+from translate_svc.engine.plan import (
+    Decoded,
+    DecodeItem,
+    Encoded,
+    EncodeItem,
+    Failure,
+    StageReport,
+    StepPlan,
+    StepResult,
+    TextToUnitItem,
+    Unfinished,
+    UnitsMade,
+    Vocoded,
+    VocodeItem,
+)
+from translate_svc.engine.runner.encode_batch import Encoding
+from translate_svc.engine.runner.item_checks import ItemChecks
+from translate_svc.engine.runner.slot_ledger import Tenants
+from translate_svc.errors import EngineError
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.graphs.cuda_graphs import recorder_of
+from translate_svc.models.isolation import run_isolated
+from translate_svc.models.limits import ModelLimits
+from translate_svc.models.t2u.t2u_runner import Text
+from translate_svc.models.translation_model import (
+    TokenPrediction,
+    TranslationModel,
+)
+from translate_svc.models.vocoder.piecewise_vocoder import Piece
+from translate_svc.models.vocoder.vocoder import Voice
+
+_Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
+_Result = TypeVar("_Result")
+_Outcome = TypeVar("_Outcome")
+
+
+@dataclass(slots=True)
+class _Report:
+    """Failures and stage times of one step."""
+
+    failures: list[Failure] = field(default_factory=list)
+    stages: list[StageReport] = field(default_factory=list)
+
+
+class ModelRunner:
+    """Executes one ``StepPlan`` at a time, all items of a stage in one batch. Not thread-safe.
+
+    An encoding makes the texts of its step wait about as long as the plan allows (a decode step takes as long
+    as the last one did), and then goes on in the next step; where nothing is decoded it is finished at once.
+
+    A result does not depend on its batch mates. An item that cannot be computed becomes a ``Failure`` of its
+    own: one that raises, one that is not finite, one whose slot belongs to somebody else.
+
+    Args:
+        checkpoint: a verified checkpoint; its weights are loaded here.
+        max_slots: rows of the decoder's caches.
+        max_source_samples: longest utterance (16 kHz); sizes the cross-attention caches.
+        max_source_tokens: longest source text, language and ``</s>`` included; sizes them likewise.
+        max_tokens: most tokens fed to one sequence, prompt included; sizes the self-attention caches.
+        device: where to compute.
+        dtype: of encoders, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
+        alignment_layer: decoder layer whose cross-attention tells ``source_ms``; by default the one at two
+            thirds of the stack.
+        graphs: record what has few shapes as CUDA graphs where ``device`` has them, which takes seconds.
+
+    Raises:
+        CheckpointError: the weights are torn or do not fit the configuration.
+        InvalidArgument: a limit that the checkpoint cannot hold.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        max_slots: int,
+        max_source_samples: int,
+        max_source_tokens: int,
+        max_tokens: int,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        alignment_layer: int | None = None,
+        graphs: bool = True,
+    ) -> None:
+        default_layer = checkpoint.config.decoder_layers * 2 // 3
+        self._checkpoint = checkpoint
+        self._model = TranslationModel(
+            checkpoint,
+            ModelLimits(max_slots, max_tokens, max_source_samples, max_source_tokens),
+            device=torch.device(device),
+            dtype=dtype,
+            alignment_layer=default_layer if alignment_layer is None else alignment_layer,
+            record=recorder_of(torch.device(device)) if graphs else None,
+        )
+        self._tenants = Tenants(max_slots)
+        self._checks = ItemChecks(
+            checkpoint, self._model.limits, self._model.min_source_samples, self._tenants
+        )
+        self._encoding: Encoding | None = None
+        self._encode_until_s = math.inf
+        self._decode_s = 0.0  # what the last decode step took
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Languages, voices and limits of the loaded checkpoint."""
+        return self._checkpoint.capabilities()
+
+    def execute(self, plan: StepPlan) -> StepResult:
+        """Computes every item of ``plan``; each is answered exactly once.
+
+        Raises:
+            DeviceLost: the accelerator's context is gone.
+        """
+        report = _Report()
+        encode_s = plan.encode_steps * self._decode_s if plan.decode else math.inf
+        self._encode_until_s = time.monotonic() + encode_s
+        with torch.inference_mode():
+            encoded: list[Encoded | Unfinished] = self._stage("encode", plan.encode, self._encode, report)
+            decoded = self._stage("decode", plan.decode, self._decode, report)
+            units = self._stage("text_to_unit", plan.text_to_unit, self._text_to_unit, report)
+            vocoded = self._stage("vocode", plan.vocode, self._vocode, report)
+        return StepResult(
+            tuple(encoded),
+            tuple(decoded),
+            tuple(units),
+            tuple(vocoded),
+            tuple(report.failures),
+            tuple(report.stages),
+        )
+
+    def _stage(
+        self,
+        name: str,
+        items: Sequence[_Item],
+        batch: Callable[[Sequence[_Item]], Sequence[_Result | EngineError]],
+        report: _Report,
+    ) -> list[_Result]:
+        if not items:
+            return []
+        started_s = time.monotonic()
+        outcomes = run_isolated(items, batch)
+        duration_ms = (time.monotonic() - started_s) * 1000
+        report.stages.append(StageReport(name, duration_ms, len(items), started_s))
+        if name == "decode":
+            self._decode_s = duration_ms / 1000
+        results: list[_Result] = []
+        for item, outcome in zip(items, outcomes, strict=True):
+            if isinstance(outcome, EngineError):
+                key = (item.request_id, None) if isinstance(item, EncodeItem) else item.key
+                report.failures.append(Failure(*key, name, outcome.description))
+            else:
+                results.append(outcome)
+        return results
+
+    def _encode(self, items: Sequence[EncodeItem]) -> list[Encoded | Unfinished | EngineError]:
+        encoding, self._encoding = self._encoding, None  # given up, where it raises or the plan has others
+        if encoding is None or not encoding.covers(items):
+            encoding = self._begin_encoding(items)
+        try:
+            done = encoding.advance(self._encode_until_s)
+        except Exception:
+            self._encode_until_s = math.inf  # what is repeated to find the guilty item is repeated in one go
+            raise
+        if not done:
+            self._encoding = encoding
+            return [Unfinished(item.request_id) for item in items]
+        outcomes = [encoding.outcome(item) for item in items]
+        return [
+            each if isinstance(each, EngineError) else self._moved_in(item, each)
+            for item, each in zip(items, outcomes, strict=True)
+        ]
+
+    def _begin_encoding(self, items: Sequence[EncodeItem]) -> Encoding:
+        problems = [self._checks.encode(item) for item in items]
+        good = [item for item, problem in zip(items, problems, strict=True) if problem is None]
+        slices = self._model.encode([item.source for item in good], [item.slots for item in good])
+        return Encoding(items, problems, slices, self._model.synchronize)
+
+    def _decode(self, items: Sequence[DecodeItem]) -> list[Decoded | EngineError]:
+        shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
+
+        def run(good: Sequence[DecodeItem]) -> list[Decoded | EngineError]:
+            predictions = self._model.decode(
+                [item.slot for item in good],
+                [item.position for item in good],
+                [item.token_id for item in good],
+                align=[item.attention for item in good],
+            )
+            return [
+                each if isinstance(each, EngineError) else self._fed(item, each)
+                for item, each in zip(good, predictions, strict=True)
+            ]
+
+        return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
+
+    def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[UnitsMade | EngineError]:
+        def run(good: Sequence[TextToUnitItem]) -> list[UnitsMade | EngineError]:
+            texts = [Text(item.slot, item.token_ids, item.duration_factor) for item in good]
+            return [
+                each
+                if isinstance(each, EngineError)
+                else UnitsMade(item.key, each.units, each.character_durations)
+                for item, each in zip(good, self._model.text_to_unit(texts), strict=True)
+            ]
+
+        return _run_valid(items, self._checks.text_to_unit, run)
+
+    def _vocode(self, items: Sequence[VocodeItem]) -> list[Vocoded | EngineError]:
+        languages = self._checkpoint.maps.vocoder_languages
+
+        def run(good: Sequence[VocodeItem]) -> list[Vocoded | EngineError]:
+            voices = [Voice(languages[item.language], item.speaker_id) for item in good]
+            pieces = [
+                Piece(item.units, item.start_unit, item.end_unit, voice)
+                for item, voice in zip(good, voices, strict=True)
+            ]
+            return [
+                each if isinstance(each, EngineError) else Vocoded(item.key, each)
+                for item, each in zip(good, self._model.vocode(pieces), strict=True)
+            ]
+
+        return _run_valid(items, self._checks.vocode, run)
+
+    def _moved_in(self, item: EncodeItem, states: int) -> Encoded:
+        self._tenants.move_in(item)
+        return Encoded(item.request_id, states)
+
+    def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> Decoded:
+        source_ms = self._tenants.feed(item, prediction.source_ms)
+        return Decoded(item.key, prediction.token_id, prediction.log_probability, source_ms)
+
+
+def _run_valid(
+    items: Sequence[_Item],
+    problem: Callable[[_Item], str | None],
+    run: Callable[[Sequence[_Item]], Sequence[_Outcome | EngineError]],
+) -> list[_Outcome | EngineError]:
+    """Runs the items that have no problem; the others are answered by it."""
+    problems = [problem(item) for item in items]
+    good = [item for item, found in zip(items, problems, strict=True) if found is None]
+    outcomes = iter(run(good) if good else ())
+    return [next(outcomes) if found is None else EngineError(found) for found in problems]

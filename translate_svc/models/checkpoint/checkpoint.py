@@ -1,0 +1,75 @@
+"""A SeamlessM4T v2 checkpoint directory: verify it, load parts of it.
+
+Expected files, as ``save_pretrained`` writes them: ``config.json``, ``generation_config.json``,
+``preprocessor_config.json``, the tokenizer's, and ``model.safetensors`` or its sharded form. Optional:
+``speakers.json`` (``{"eng": [3, 5], ...}``: the vocoder's speaker ids by language, the default one first) and
+``MANIFEST.sha256`` (lines as ``sha256sum`` writes them), which is verified by the rule in ``manifest``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.description import Description
+from translate_svc.models.checkpoint.manifest import check_manifest
+from translate_svc.models.checkpoint.weights import WeightFiles
+from translate_svc.models.encoder.features import FeatureExtractor
+from translate_svc.models.t2u.characters import CharacterTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint(Description):
+    """A verified directory. Weights are read when a module is loaded."""
+
+    weights: WeightFiles
+
+    @classmethod
+    def open(cls, path: Path) -> Checkpoint:
+        """Reads and verifies everything except the weights' values.
+
+        Raises:
+            CheckpointError: a file is missing, torn, another model's, or contradicts ``config.json``.
+        """
+        if not path.is_dir():
+            raise CheckpointError("no such directory", field=path.name)
+        check_manifest(path)
+        described = Description.read(path)
+        return cls(path, described.config, described.maps, described.speakers, WeightFiles(path))
+
+    def character_table(self) -> CharacterTable:
+        """The character view of text tokens that text-to-unit needs."""
+        config = self.config
+        silent = {config.pad_token_id, config.bos_token_id, config.eos_token_id}
+        return CharacterTable(
+            self.maps.id_to_text,
+            self.maps.char_to_id,
+            silent_ids=silent.union(self.maps.text_languages.values()),
+        )
+
+    def feature_extractor(self) -> FeatureExtractor:
+        """Samples to features as this checkpoint was trained on.
+
+        Raises:
+            CheckpointError: ``preprocessor_config.json`` is missing or asks for other features.
+        """
+        extractor = FeatureExtractor.from_pretrained(self.path)
+        if extractor.feature_size != self.config.feature_projection_input_dim:
+            raise CheckpointError(
+                f"makes {extractor.feature_size} numbers a frame, config.json asks for "
+                f"{self.config.feature_projection_input_dim}",
+                field="preprocessor_config.json",
+            )
+        return extractor
+
+    def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
+        """Fills a module of this package with the weights behind ``prefix``.
+
+        Raises:
+            CheckpointError: weights are missing, torn, or do not fit ``config.json``.
+        """
+        self.weights.load(module, prefix, device=device, dtype=dtype)

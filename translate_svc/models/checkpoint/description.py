@@ -1,0 +1,117 @@
+"""What a checkpoint directory says of itself, weights aside: read without torch, in a moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.generation import GenerationMaps
+from translate_svc.models.config import ModelConfig
+
+SPEAKERS_FILE = "speakers.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a loaded checkpoint can do. Languages are Seamless codes.
+
+    Attributes:
+        model_name: the directory's name.
+        text_languages: into these it writes. A checkpoint does not tell which it understands.
+        speech_languages: into these it speaks.
+        speaker_ids: voices of a language, the default one first, for languages that ``speakers.json`` names.
+        speaker_count: ids below this exist in the vocoder's table.
+        encoder_frame_ms: one frame of encoder output.
+        max_text_positions: greatest number of tokens, prompt included.
+        max_units: greatest number of units of one text (20 ms each).
+    """
+
+    model_name: str
+    text_languages: tuple[str, ...]
+    speech_languages: tuple[str, ...]
+    speaker_ids: Mapping[str, tuple[int, ...]]
+    speaker_count: int
+    encoder_frame_ms: int
+    max_text_positions: int
+    max_units: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Description:
+    """``config.json``, ``generation_config.json`` and ``speakers.json`` of the directory ``path``."""
+
+    path: Path
+    config: ModelConfig
+    maps: GenerationMaps
+    speakers: Mapping[str, tuple[int, ...]]
+
+    @staticmethod
+    def read(path: Path) -> Description:
+        """Reads them and checks that they agree.
+
+        Raises:
+            CheckpointError: a file is missing, torn, another model's, or contradicts ``config.json``.
+        """
+        if not path.is_dir():
+            raise CheckpointError("no such directory", field=path.name)
+        config = ModelConfig.from_mapping(_read_json(path / "config.json"), path=path / "config.json")
+        generation = path / "generation_config.json"
+        maps = GenerationMaps.from_mapping(_read_json(generation), path=generation)
+        described = Description(path, config, maps, _read_speakers(path, config))
+        described._verify_ids()
+        return described
+
+    def capabilities(self) -> Capabilities:
+        """Languages, voices and limits."""
+        config = self.config
+        return Capabilities(
+            model_name=self.path.name,
+            text_languages=tuple(sorted(self.maps.text_languages)),
+            speech_languages=tuple(sorted(self.maps.vocoder_languages)),
+            speaker_ids=self.speakers,
+            speaker_count=config.vocoder_num_spkrs,
+            encoder_frame_ms=config.encoder_frame_ms,
+            max_text_positions=config.max_position_embeddings,
+            max_units=config.t2u_max_position_embeddings,
+        )
+
+    def _verify_ids(self) -> None:
+        config, maps = self.config, self.maps
+        for name, ids, limit in (
+            ("text_decoder_lang_to_code_id", maps.text_languages.values(), config.vocab_size),
+            ("vocoder_lang_code_to_id", maps.vocoder_languages.values(), config.vocoder_num_langs),
+            ("char_to_id", maps.char_to_id.values(), config.char_vocab_size),
+        ):
+            if max(ids, default=-1) >= limit:
+                raise CheckpointError(f"{name} has ids beyond {limit - 1}", field="generation_config.json")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError("is missing", field=path.name) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError("cannot be read as JSON", field=path.name) from error
+    if not isinstance(value, dict):
+        raise CheckpointError("is not a JSON object", field=path.name)
+    return value
+
+
+def _read_speakers(folder: Path, config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    path = folder / SPEAKERS_FILE
+    if not path.exists():
+        return {}
+    speakers: dict[str, tuple[int, ...]] = {}
+    for code, ids in _read_json(path).items():
+        if not isinstance(ids, list) or not ids or not all(type(id_) is int for id_ in ids):
+            raise CheckpointError(f"{code} must map to a list of speaker ids", field=SPEAKERS_FILE)
+        if not all(0 <= id_ < config.vocoder_num_spkrs for id_ in ids):
+            message = f"{code} names a speaker beyond {config.vocoder_num_spkrs - 1}"
+            raise CheckpointError(message, field=SPEAKERS_FILE)
+        speakers[code] = tuple(ids)
+    return speakers

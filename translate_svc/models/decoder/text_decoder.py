@@ -1,0 +1,213 @@
+"""Text decoder: one token for each of many sequences in a step, every sequence at its own position.
+
+Numerically ``SeamlessM4Tv2Decoder`` with its tied output matrix. transformers takes one past length for the
+whole batch; here each row has its own, so that sequences may join and leave at every step.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# (calling an nn.Module gives Any)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from translate_svc.models.config import ModelConfig
+from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed, LayerCache, Places
+from translate_svc.models.layers import (
+    Embedding,
+    FeedForward,
+    MultiHeadAttention,
+    sinusoidal_positions,
+)
+from translate_svc.models.packed_linear import Product
+
+NO_FRAME = -1
+"""The place of a token that comes of no frame more than of others: of the text so far, as a rule."""
+
+MIN_CONTRIBUTION = 0.15
+"""Least contribution of the frame that a token is said to come of; docs/inspection.md has what it trades."""
+
+
+class CrossAttention(MultiHeadAttention):
+    """Attention to the encoder's frames, whose keys and values are computed once per utterance."""
+
+    def prepare(self) -> None:
+        """Products of one token. Those of the source are ``TextDecoder``'s, for all layers at once."""
+        self.query = Product(self.q_proj)
+        self.out = Product(self.out_proj)
+
+    def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """The frame that each query draws most from, ``[B]``, or ``NO_FRAME``. For inspection only.
+
+        What a query draws from a frame is the attention weight times the norm of the value, mean over heads,
+        in parts of the utterance's largest mean norm (Kobayashi et al. 2020, "Attention is Not Only a Weight:
+        Analyzing Transformers with Vector Norms"). The weights alone mislead: a head that needs nothing of
+        the source rests on some silent frame whose value is next to nothing.
+        """
+        scores = (query @ key.transpose(2, 3)) * self.head_dim**-0.5
+        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).squeeze(2)
+        norms = value.norm(dim=-1).masked_fill(~mask.squeeze(2), 0.0)
+        largest = norms.mean(dim=1).amax(dim=-1, keepdim=True)
+        contributions, frames = ((weights * norms).mean(dim=1) / largest).max(dim=-1)
+        return frames.masked_fill(contributions < MIN_CONTRIBUTION, NO_FRAME)
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm self-attention, cross-attention, feed-forward (``SeamlessM4Tv2DecoderLayer``)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size, heads = config.hidden_size, config.decoder_attention_heads
+        self.self_attn = MultiHeadAttention(size, heads)
+        self.self_attn_layer_norm = nn.LayerNorm(size)
+        self.cross_attention = CrossAttention(size, heads)
+        self.cross_attention_layer_norm = nn.LayerNorm(size)
+        self.ffn = FeedForward(size, config.decoder_ffn_dim, config.activation_function)
+        self.ffn_layer_norm = nn.LayerNorm(size)
+
+    def forward(
+        self, states: Tensor, cache: LayerCache, places: Places, align: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """One token a row, ``[B, hidden]``; with ``align`` also ``CrossAttention.frames``, ``[B]``."""
+        attention, cross = self.self_attn, self.cross_attention
+        qkv = attention.qkv(self.self_attn_layer_norm(states)).view(
+            states.shape[0], 3, cross.heads, cross.head_dim
+        )
+        places.write(cache, qkv[:, 1:])
+        states = states + attention.out(places.attend_tokens(cache, qkv[:, 0]))
+
+        query = cross.query(self.cross_attention_layer_norm(states))
+        query = query.view(states.shape[0], cross.heads, cross.head_dim)
+        frames = None
+        if align:
+            frames = cross.frames(query[:, :, None], *places.source(cache), places.source_seen)
+        states = states + cross.out(places.attend_source(cache, query))
+        return states + self.ffn(self.ffn_layer_norm(states)), frames
+
+
+_STRETCH = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedStep:
+    """Per row: the most probable next token, its log-probability, whether the row is finite, and, when asked,
+    the encoder frame that the alignment layer draws most from (``NO_FRAME``: none stands out)."""
+
+    token_ids: Tensor
+    log_probabilities: Tensor
+    finite: Tensor
+    source_frames: Tensor | None
+
+    def packed(self) -> Tensor:
+        """``[3 or 4, B]`` float64, which holds each of them exactly: one way to the host instead of four."""
+        parts = [self.token_ids, self.log_probabilities, self.finite, self.source_frames]
+        return torch.stack([part.double() for part in parts if part is not None])
+
+    @classmethod
+    def unpacked(cls, packed: Tensor) -> DecodedStep:
+        """What ``packed`` was made of."""
+        token_ids, log_probabilities, finite, *frames = packed
+        return cls(token_ids.long(), log_probabilities, finite.bool(), frames[0].long() if frames else None)
+
+
+class TextDecoder(nn.Module):
+    """Decode step over a ``DecoderCache``. Parameter prefix ``text_decoder.``; the output matrix is tied.
+
+    Args:
+        config: sizes.
+        max_tokens: greatest number of tokens fed to one sequence.
+        alignment_layer: the decoder layer whose cross-attention tells a token's place in the source.
+    """
+
+    positions: Tensor
+
+    def __init__(self, config: ModelConfig, *, max_tokens: int, alignment_layer: int) -> None:
+        super().__init__()
+        self.alignment_layer = alignment_layer
+        self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.layer_norm = nn.LayerNorm(config.hidden_size)
+        # one more than there are tokens: the cache's spare place
+        table = sinusoidal_positions(max_tokens + 1, config.hidden_size, config.pad_token_id)
+        self.register_buffer("positions", table, persistent=False)
+
+    def prepare(self) -> None:
+        """Products over all layers, and the output matrix: the embedding once more, in another layout."""
+        attentions = [layer.cross_attention for layer in self._layers()]
+        self._source_product = Product(*(each for one in attentions for each in (one.k_proj, one.v_proj)))
+        self._output = Product(self.embed_tokens, keep=True)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Scaled embeddings, ``[..., hidden]``; the text encoder's are the same."""
+        return self.embed_tokens(token_ids) * self.embed_scale
+
+    def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
+        """Gives ``slots`` one source's encoder states (``[length, hidden]``) to attend to.
+
+        The rows are wiped first: nothing of a former owner can reach the new one.
+        """
+        cache.clear(slots)
+        length = states.shape[0]
+        layers, _, _, heads, _, head_dim = cache.cross_rows.shape
+        # [length, layers, 2, heads, head_dim] -> [layers, 2, heads, length, head_dim]
+        made = self._source_product(states).view(length, layers, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
+        cache.cross_rows[:, cache.index(slots), :, :, :length] = made[:, None]
+        for slot in slots:
+            cache.source_lengths[slot] = length
+
+    def step(self, cache: DecoderCache, fed: Fed, *, align: bool) -> DecodedStep:
+        """Feeds one token to each of some slots.
+
+        Every slot must have a source and have been fed at all positions before the given one. Feeding the
+        same token at the same position again changes nothing.
+        """
+        return self.run(cache, Places.fitting(cache, fed), align=align)
+
+    def run(self, cache: DecoderCache, places: Places, *, align: bool) -> DecodedStep:
+        """``step`` behind what is prepared on the host: nothing here waits for the device."""
+        states = self.embed(places.token_ids) + self.positions[places.positions]
+        source_frames = None
+        for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
+            states, frames = layer(states, layer_cache, places, align and index == self.alignment_layer)
+            source_frames = source_frames if frames is None else frames
+        states = self.layer_norm(states)
+        cache.states[places.slots, places.positions] = states
+        return self._predict(states, source_frames)
+
+    def _layers(self) -> Iterator[DecoderLayer]:
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            yield layer
+
+    def _predict(self, states: Tensor, source_frames: Tensor | None) -> DecodedStep:
+        logits = self._output(states).float()
+        # a softmax is four times as fast as a logsumexp, and not finite where any logit is not a number
+        best = logits.softmax(dim=-1).amax(dim=-1).log()
+        return DecodedStep(
+            first_maximum(logits),
+            best,
+            torch.isfinite(best) & torch.isfinite(states).all(dim=-1),
+            source_frames,
+        )
+
+
+def first_maximum(values: Tensor) -> Tensor:
+    """``values.argmax(dim=1)`` of ``[B, N]``; in two steps where ``N`` is large: looking for the place is ten
+    times as slow as looking for the value.
+    """
+    size = values.shape[1]
+    if size <= 4 * _STRETCH:
+        return values.argmax(dim=1)
+    whole = size - size % _STRETCH
+    greatest = values[:, :whole].reshape(len(values), whole // _STRETCH, _STRETCH).amax(dim=2)
+    if whole < size:
+        greatest = torch.cat([greatest, values[:, whole:].amax(dim=1, keepdim=True)], dim=1)
+    first = greatest.argmax(dim=1, keepdim=True) * _STRETCH
+    places = (first + torch.arange(_STRETCH, device=values.device)).clamp(max=size - 1)
+    return places.gather(1, values.gather(1, places).argmax(dim=1, keepdim=True)).squeeze(1)

@@ -1,0 +1,69 @@
+"""What lies in a model cache, read without loading any of it. Free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.description import Description
+from translate_svc.models.checkpoint.identity import read_identity
+from translate_svc.models.checkpoint.manifest import verification
+from translate_svc.models.checkpoint.weight_index import count_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One directory.
+
+    Attributes:
+        directory: its name inside the cache.
+        name: its hub id, or the directory's name.
+        size: bytes of its files.
+        parameters: numbers in its weights.
+        text_languages: into these it writes, and from these it reads text.
+        speech_languages: into these it speaks.
+        license: what its card says, empty when unknown.
+        revision: commit, or digest of the manifest; empty when unknown.
+        verified: ``verified``, ``not yet`` or ``no manifest``; see ``models.manifest``.
+        error: why it cannot be served, or empty; the rest is then what could be read.
+    """
+
+    directory: str
+    name: str
+    size: int
+    parameters: int = 0
+    text_languages: tuple[str, ...] = ()
+    speech_languages: tuple[str, ...] = ()
+    license: str = ""
+    revision: str = ""
+    verified: str = ""
+    error: str = ""
+
+
+def read_catalog(cache: Path) -> list[CatalogEntry]:
+    """Every directory in ``cache``, by name; none where there is no cache."""
+    if not cache.is_dir():
+        return []
+    folders = (path for path in cache.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [_read_entry(folder) for folder in sorted(folders)]
+
+
+def _read_entry(folder: Path) -> CatalogEntry:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    try:
+        identity = read_identity(folder)
+        capabilities = Description.read(folder).capabilities()
+        return CatalogEntry(
+            folder.name,
+            identity.name,
+            size,
+            count_parameters(folder),
+            capabilities.text_languages,
+            capabilities.speech_languages,
+            identity.license,
+            identity.revision,
+            verification(folder).value,
+        )
+    except CheckpointError as error:
+        return CatalogEntry(folder.name, folder.name, size, error=str(error))

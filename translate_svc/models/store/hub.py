@@ -1,0 +1,177 @@
+"""A Hugging Face hub: what a model repository holds, and which of its files a checkpoint needs.
+
+Only what this package reads is ever asked for: safetensors, JSON, the SentencePiece model and the card. The
+published repository also holds its publisher's own pickles (``.pt``), which are larger than the checkpoint
+and could run code; nothing here touches them. Free of torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+from translate_svc.errors import CheckpointError, DownloadError
+from translate_svc.models.checkpoint.identity import CARD_FILE, license_of
+from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
+from translate_svc.models.config import ModelConfig
+
+_REQUIRED_FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "sentencepiece.bpe.model",
+)
+_OPTIONAL_FILES = (
+    CARD_FILE,
+    "LICENSE",
+    "speakers.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.json",
+)
+_READ_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """One file of a commit. The hub states ``sha256`` for large files (LFS) and git's ``blob_id`` for all."""
+
+    path: str
+    size: int
+    blob_id: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PullPlan:
+    """What is to be downloaded. ``revision`` is a commit; ``license`` what the card says, or empty."""
+
+    hub_id: str
+    revision: str
+    license: str
+    endpoint: str
+    files: tuple[HubFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+class Hub:
+    """Reads one hub. The token is huggingface_hub's own (``HF_TOKEN``, or ``hf auth login``).
+
+    Args:
+        endpoint: base address; by default ``HF_ENDPOINT``, else huggingface.co.
+    """
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        self._api = HfApi(endpoint=self.endpoint, library_name="translate-svc")
+
+    def plan(self, hub_id: str, revision: str | None = None) -> PullPlan:
+        """Resolves ``revision`` (a branch, a tag or a commit; by default ``main``) and picks the files.
+
+        Raises:
+            DownloadError: no such model or revision, no access, or no hub; ``field`` is the hub id.
+            CheckpointError: the repository is not a SeamlessM4T v2 checkpoint in transformers' layout.
+        """
+        with self.errors_of(hub_id):
+            commit = self._api.model_info(hub_id, revision=revision).sha
+            assert commit is not None, "the hub always tells the commit"
+            listed = self._api.list_repo_tree(hub_id, revision=commit)
+            found = {each.path: _hub_file(each) for each in listed if isinstance(each, RepoFile)}
+            for name in _REQUIRED_FILES:
+                if name not in found:
+                    raise CheckpointError(f"is missing from {hub_id}", field=name)
+            config = json.loads(self._read(hub_id, commit, "config.json"))
+            ModelConfig.from_mapping(config if isinstance(config, dict) else {}, path=Path("config.json"))
+            card = self._read(hub_id, commit, CARD_FILE) if CARD_FILE in found else b""
+            chosen = [
+                *(name for name in (*_REQUIRED_FILES, *_OPTIONAL_FILES) if name in found),
+                *self._weight_files(hub_id, commit, found),
+            ]
+        files = tuple(found[name] for name in chosen)
+        license = license_of(card.decode(errors="replace"))
+        return PullPlan(hub_id, commit, license, self.endpoint, files)
+
+    @contextmanager
+    def open(self, plan: PullPlan, file: HubFile, start: int) -> Iterator[httpx2.Response]:
+        """Streams ``file`` from byte ``start`` on. Status 200: the hub begins at byte 0 all the same.
+
+        Raises:
+            httpx2.HTTPError: the connection, or the hub, failed.
+        """
+        headers = build_hf_headers(library_name="translate-svc") | {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        url = hf_hub_url(plan.hub_id, file.path, revision=plan.revision, endpoint=self.endpoint)
+        with get_session().stream("GET", url, headers=headers, timeout=_READ_TIMEOUT_S) as response:
+            hf_raise_for_status(response)
+            yield response
+
+    @contextmanager
+    def errors_of(self, hub_id: str) -> Iterator[None]:
+        """Turns what can go wrong between here and the hub into one line."""
+        try:
+            yield
+        except HFValidationError as error:
+            raise DownloadError("is not a model's name on a hub (owner/name)", field=hub_id) from error
+        except GatedRepoError as error:
+            page = f"{self.endpoint}/{hub_id}"
+            message = f"is gated: ask for access on {page}, then set HF_TOKEN to a token of yours"
+            raise DownloadError(message, field=hub_id) from error
+        except RevisionNotFoundError as error:
+            raise DownloadError("has no such revision", field=hub_id) from error
+        except RepositoryNotFoundError as error:
+            message = f"is not on {self.endpoint}, or is private (then set HF_TOKEN to a token of yours)"
+            raise DownloadError(message, field=hub_id) from error
+        except OfflineModeIsEnabled as error:
+            raise DownloadError("cannot be pulled while HF_HUB_OFFLINE is set", field=hub_id) from error
+        except HfHubHTTPError as error:
+            message = f"{self.endpoint} answered {error.response.status_code}; try again later"
+            raise DownloadError(message, field=hub_id) from error
+        except (httpx2.HTTPError, ValueError) as error:
+            raise DownloadError(f"no answer from {self.endpoint} that makes sense", field=hub_id) from error
+
+    def _weight_files(self, hub_id: str, commit: str, found: Mapping[str, HubFile]) -> list[str]:
+        if INDEX_FILE not in found:
+            if SINGLE_FILE not in found:
+                raise CheckpointError(f"is missing from {hub_id}: no safetensors weights", field=SINGLE_FILE)
+            return [SINGLE_FILE]
+        shards = shards_of(self._read(hub_id, commit, INDEX_FILE))
+        for shard in shards:
+            if shard not in found:
+                raise CheckpointError(f"is missing from {hub_id}, {INDEX_FILE} names it", field=shard)
+        return [INDEX_FILE, *shards]
+
+    def _read(self, hub_id: str, commit: str, path: str) -> bytes:
+        """A small file; what is kept of it is downloaded, and verified, later."""
+        url = hf_hub_url(hub_id, path, revision=commit, endpoint=self.endpoint)
+        headers = build_hf_headers(library_name="translate-svc")
+        response = get_session().get(url, headers=headers, timeout=_READ_TIMEOUT_S)
+        hf_raise_for_status(response)
+        content: bytes = response.content
+        return content
+
+
+def _hub_file(listed: RepoFile) -> HubFile:
+    return HubFile(listed.path, listed.size, listed.blob_id, listed.lfs.sha256 if listed.lfs else None)

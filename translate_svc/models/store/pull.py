@@ -1,0 +1,130 @@
+"""From a hub into the model cache: a directory appears there whole and verified, or not at all.
+
+Files gather in ``.pulling/`` inside the cache and stay there when a pull ends early, so the next one of the
+same commit goes on where this one stopped. Once every file has the checksum that the hub states and the whole
+opens as a checkpoint, one rename puts it in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from translate_svc.errors import CheckpointError, DownloadError
+from translate_svc.models.checkpoint.identity import HubOrigin, directory_name, read_origin
+from translate_svc.models.checkpoint.manifest import (
+    Progress,
+    Verification,
+    check_manifest,
+    verification,
+    write_manifest,
+)
+from translate_svc.models.store.download import download
+from translate_svc.models.store.hub import Hub, PullPlan
+
+STAGING_FOLDER = ".pulling"
+
+
+def pulled(plan: PullPlan, cache: Path) -> bool:
+    """Whether the directory of ``plan`` is there already, at its commit and whole; hashes it where need be.
+
+    Raises:
+        DownloadError: a directory of that name is there that was not pulled.
+    """
+    target = cache / directory_name(plan.hub_id)
+    if not target.exists():
+        return False
+    origin = read_origin(target)
+    if origin is None:
+        raise DownloadError(f"{target} is there and was not pulled; move it away", field=plan.hub_id)
+    if origin.revision != plan.revision:
+        return False
+    try:
+        check_manifest(target)
+    except CheckpointError:
+        return False  # damaged: a pull mends it
+    return verification(target) is not Verification.NO_MANIFEST
+
+
+def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
+    """Downloads ``plan`` into ``cache`` and returns the directory. Replaces another commit of the same model.
+
+    Args:
+        progress: gets the number of new bytes, those of an earlier pull that was cut short included.
+
+    Raises:
+        DownloadError: see ``download``; too little room; another pull into this cache is running.
+        CheckpointError: what was downloaded is not a checkpoint that this package can serve; names the file.
+    """
+    target = cache / directory_name(plan.hub_id)
+    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache):
+        staging = _staging(cache, plan)
+        _check_room(staging, plan)
+        digests = {file.path: download(hub, plan, file, staging, progress) for file in plan.files}
+        write_manifest(staging, digests)
+        HubOrigin(plan.hub_id, plan.revision, plan.endpoint).write(staging)
+        _check_loads(staging)
+        _put_in_place(staging, target)
+    return target
+
+
+@contextlib.contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Holds the cache against other pulls; the lock ends with the process."""
+    descriptor = os.open(cache, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DownloadError("another pull into it is running", field=str(cache)) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _staging(cache: Path, plan: PullPlan) -> Path:
+    """Where the files gather; what is left of other commits of this model goes."""
+    name = directory_name(plan.hub_id)
+    staging = cache / STAGING_FOLDER / f"{name}@{plan.revision}"
+    for other in staging.parent.glob(f"{name}@*"):
+        if other != staging:
+            shutil.rmtree(other)
+    staging.mkdir(parents=True, exist_ok=True)
+    return staging
+
+
+def _check_room(staging: Path, plan: PullPlan) -> None:
+    there = sum((staging / file.path).stat().st_size for file in plan.files if (staging / file.path).exists())
+    needed, free = plan.size - there, shutil.disk_usage(staging).free
+    if needed > free:
+        message = f"needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free in {staging.parent.parent}"
+        raise DownloadError(message, field=plan.hub_id)
+
+
+def _check_loads(folder: Path) -> None:
+    """Everything that a start would complain about, the weights' values aside."""
+    # here, for it loads torch, and what is there already needs no look
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.tokenizer import Tokenizer
+
+    checkpoint = Checkpoint.open(folder)
+    checkpoint.feature_extractor()
+    languages = checkpoint.maps.text_languages
+    Tokenizer.from_pretrained(folder, config=checkpoint.config, languages=languages)
+
+
+def _put_in_place(staging: Path, target: Path) -> None:
+    """One rename where nothing was, two where another commit was."""
+    old = staging.parent / f"{target.name}@replaced"
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+    staging.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another model's files are there
+        staging.parent.rmdir()

@@ -1,0 +1,65 @@
+"""Both halves of text-to-unit, from the host and back to it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from translate_svc.models.t2u.t2u import TextToUnit
+from translate_svc.models.t2u.t2u_shape import TextShape
+
+
+class UnitHalves(Protocol):
+    """The one wait of each half is for its result."""
+
+    def room(self, rows: int, shape: TextShape) -> TextShape:
+        """The shape that so many texts of up to ``shape`` are to have."""
+
+    def characters(self, rows: Tensor, shape: TextShape) -> tuple[Tensor, Tensor]:
+        """Of texts (see ``TextShape.row``, on the host): ``CharacterBatch.packed`` on the host, and the
+        characters' states on the device, which hold until the next call.
+        """
+
+    def units(self, states: Tensor, durations: Tensor, size: int) -> Tensor:
+        """``UnitBatch.packed`` on the host, of the states just made and the durations that they shall have
+        (``[B, C]`` int64 on the host, each row 1 to ``size`` together).
+        """
+
+
+class PlainHalves:
+    """Each at its own shape.
+
+    Args:
+        text_to_unit: loaded.
+        states: the text decoder's, ``[slots, places, hidden]``, on the same device.
+    """
+
+    def __init__(self, text_to_unit: TextToUnit, states: Tensor) -> None:
+        self._text_to_unit = text_to_unit
+        self._states = states
+
+    def room(self, _rows: int, shape: TextShape) -> TextShape:
+        """No more than there must be."""
+        return shape
+
+    def characters(self, rows: Tensor, shape: TextShape) -> tuple[Tensor, Tensor]:
+        """See ``UnitHalves``."""
+        padded = len(rows) > 1  # alone, a text is as long as its batch
+        batch = shape.batch(rows.to(self._states.device, non_blocking=True), self._states, padded=padded)
+        made = self._text_to_unit.characters(batch)
+        return made.packed().cpu(), made.states
+
+    def units(self, states: Tensor, durations: Tensor, size: int) -> Tensor:
+        """See ``UnitHalves``."""
+        padded = bool((durations.sum(dim=1) < size).any())
+        there = durations.to(states.device, non_blocking=True)
+        return self._text_to_unit.units(states, there, size, padded=padded).packed().cpu()
+
+
+def silent(rows: int, characters: int) -> Tensor:
+    """Durations of rows that nobody hears, ``[rows, characters]``: one unit."""
+    durations = torch.zeros(rows, characters, dtype=torch.int64)
+    durations[:, 0] = 1
+    return durations

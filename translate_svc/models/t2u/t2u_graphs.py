@@ -1,0 +1,111 @@
+"""Both halves of text-to-unit, recorded for batches of few shapes."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from translate_svc.models.graphs.batch_graphs import RecordedBatches
+from translate_svc.models.graphs.captured_graph import RecordingError, at_least, doubled
+from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.t2u.characters import CharacterSequence
+from translate_svc.models.t2u.t2u import TextToUnit
+from translate_svc.models.t2u.t2u_backend import PlainHalves, silent
+from translate_svc.models.t2u.t2u_shape import TextShape
+
+_MAX_ROWS = 8
+_FEWEST_TOKENS, _CHARACTERS_A_TOKEN = 32, 6
+"""A text of long tokens takes the next size."""
+_FEWEST_UNITS, _MOST_UNITS = 128, 1024
+"""A speech of more than 20 s starts its few hundred kernels itself: they are large."""
+_DIFFERING = 0.1
+"""Share of numbers in which a recording may differ: a duration between two, a unit as likely as another."""
+
+_log = logging.getLogger(__name__)
+
+
+class RecordedHalves:
+    """As ``UnitHalves``, plain where a batch is larger than what was recorded.
+
+    Args:
+        text_to_unit: its weights must stay where they are.
+        states: the text decoder's, ``[slots, places, hidden]``; likewise.
+        record: see ``Recorder``.
+
+    Raises:
+        RuntimeError: a half cannot be recorded, or what was recorded computes something else
+            (``RecordingError``).
+    """
+
+    def __init__(self, text_to_unit: TextToUnit, states: Tensor, record: Recorder) -> None:
+        self._text_to_unit, self._states = text_to_unit, states
+        self._plain = PlainHalves(text_to_unit, states)
+        most = text_to_unit.max_units
+        self._shapes = [
+            TextShape(tokens, min(tokens * _CHARACTERS_A_TOKEN, most))
+            for tokens in doubled(_FEWEST_TOKENS, states.shape[1])
+        ]
+        self._sizes = doubled(_FEWEST_UNITS, min(_MOST_UNITS, most))
+        # where the first half leaves its states for the second
+        self._latest: Tensor | None = None
+        self._between = states.new_zeros(_MAX_ROWS, self._shapes[-1].characters, states.shape[2])
+        self._first = RecordedBatches(_MAX_ROWS, record, states.device)
+        self._second = RecordedBatches(_MAX_ROWS, record, states.device)
+        started_s = time.monotonic()
+        for shape in reversed(self._shapes):
+            self._record_first(shape)
+        for size in reversed(self._sizes):
+            self._record_second(size)
+        halves, seconds = len(self._first) + len(self._second), time.monotonic() - started_s
+        _log.info("recorded %d halves of text-to-unit in %.1f s", halves, seconds)
+
+    def room(self, rows: int, shape: TextShape) -> TextShape:
+        """See ``UnitHalves``."""
+        if rows > _MAX_ROWS:
+            return shape
+        roomy = (each for each in self._shapes if each.tokens >= shape.tokens)
+        return next((each for each in roomy if each.characters >= shape.characters), shape)
+
+    def characters(self, rows: Tensor, shape: TextShape) -> tuple[Tensor, Tensor]:
+        """See ``UnitHalves``."""
+        if not self._first.has(shape, len(rows)):
+            return self._plain.characters(rows, shape)
+        self._latest = self._between[: len(rows), : shape.characters]
+        return self._first.run(shape, rows), self._latest
+
+    def units(self, states: Tensor, durations: Tensor, size: int) -> Tensor:
+        """See ``UnitHalves``."""
+        if states is not self._latest or size > self._sizes[-1]:
+            return self._plain.units(states, durations, size)
+        padded = F.pad(durations, (0, self._between.shape[1] - durations.shape[1]))
+        return self._second.run(at_least(self._sizes, size), padded)[:, : 1 + size]
+
+    def _record_first(self, shape: TextShape) -> None:
+        def work(rows: Tensor) -> Tensor:
+            made = self._text_to_unit.characters(shape.batch(rows, self._states, padded=True))
+            self._between[: len(rows), : shape.characters] = made.states
+            return made.packed()
+
+        ids = tuple(i % self._text_to_unit.config.char_vocab_size for i in range(shape.characters - 1))
+        idle, other = (
+            torch.from_numpy(shape.row(0, CharacterSequence(each, (len(each),)), 1.0)) for each in ((0,), ids)
+        )
+        self._first.add(shape, work, idle=idle, others=other.expand(_MAX_ROWS, -1), check=_check)
+
+    def _record_second(self, size: int) -> None:
+        def work(durations: Tensor) -> Tensor:
+            states = self._between[: len(durations)]
+            return self._text_to_unit.units(states, durations, size, padded=True).packed()
+
+        idle = silent(_MAX_ROWS, self._between.shape[1])
+        self._second.add(size, work, idle=idle[0], others=(size // 2) * idle, check=_check)
+
+
+def _check(recorded: Tensor, plain: Tensor) -> None:
+    differing = float((recorded != plain).double().mean())
+    if not differing <= _DIFFERING:
+        raise RecordingError(f"a recorded half of text-to-unit differs in {differing:.0%} of its numbers")

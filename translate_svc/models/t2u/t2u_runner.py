@@ -1,0 +1,106 @@
+"""Finished texts to units: batches for both halves of text-to-unit, and what goes wrong with a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from translate_svc.errors import EngineError
+from translate_svc.models.encoder.source_encoder import NOT_FINITE
+from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.t2u.characters import CharacterSequence, CharacterTable
+from translate_svc.models.t2u.t2u import TextToUnit
+from translate_svc.models.t2u.t2u_backend import PlainHalves, UnitHalves, silent
+from translate_svc.models.t2u.t2u_graphs import RecordedHalves
+from translate_svc.models.t2u.t2u_shape import TextShape
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A finished text: ``</s>``, language, tokens, all fed to ``slot``."""
+
+    slot: int
+    token_ids: Sequence[int]
+    duration_factor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """Vocoder units of a text, and how many each character got."""
+
+    units: npt.NDArray[np.int64]
+    character_durations: tuple[int, ...]
+
+
+class TextSpeaker:
+    """Batches of texts through text-to-unit.
+
+    Args:
+        text_to_unit: loaded.
+        states: the text decoder's, ``[slots, places, hidden]``, on the same device.
+        characters: the checkpoint's.
+    """
+
+    def __init__(self, text_to_unit: TextToUnit, states: Tensor, characters: CharacterTable) -> None:
+        self._text_to_unit = text_to_unit
+        self._states = states
+        self._characters = characters
+        self._halves: UnitHalves = PlainHalves(text_to_unit, states)
+
+    def record(self, record: Recorder) -> None:
+        """Records both halves for batches of few shapes.
+
+        Raises:
+            RuntimeError: they cannot be recorded, or compute something else then.
+        """
+        self._halves = RecordedHalves(self._text_to_unit, self._states, record)
+
+    def speeches(self, texts: Sequence[Text]) -> list[Speech | EngineError]:
+        """One for each text; one without a character has no units."""
+        characters = [self._characters.characters(text.token_ids) for text in texts]
+        outcomes: dict[int, Speech | EngineError] = {}
+        for index, sequence in enumerate(characters):
+            if not sequence.character_ids:
+                outcomes[index] = Speech(np.empty(0, np.int64), ())
+            elif len(sequence.character_ids) > self._text_to_unit.max_units:
+                outcomes[index] = self._too_long("characters")
+        left = [index for index in range(len(texts)) if index not in outcomes]
+        if left:
+            made = self._speak([texts[i] for i in left], [characters[i] for i in left])
+            outcomes |= dict(zip(left, made, strict=True))
+        return [outcomes[index] for index in range(len(texts))]
+
+    def _speak(
+        self, texts: Sequence[Text], characters: Sequence[CharacterSequence]
+    ) -> list[Speech | EngineError]:
+        lengths = [len(sequence.character_ids) for sequence in characters]
+        shape = TextShape(max(len(text.token_ids) for text in texts), max(lengths))
+        shape = self._halves.room(len(texts), shape)
+        rows = [
+            shape.row(text.slot, sequence, text.duration_factor)
+            for text, sequence in zip(texts, characters, strict=True)
+        ]
+        packed, states = self._halves.characters(torch.from_numpy(np.stack(rows)), shape)
+        finite, durations = packed[:, 0].bool(), packed[:, 1:]
+        short = durations.sum(dim=1) <= self._text_to_unit.max_units
+        good = (finite & short)[:, None]
+        durations = torch.where(good, durations, silent(*durations.shape))
+        made = self._halves.units(states, durations, int(durations.sum(dim=1).max())).numpy()
+        outcomes: list[Speech | EngineError] = []
+        for row, length in enumerate(lengths):
+            spread = tuple(durations[row, :length].tolist())
+            if not (finite[row] and made[row, 0]):
+                outcomes.append(EngineError(NOT_FINITE))
+            elif not short[row]:
+                outcomes.append(self._too_long("units"))
+            else:
+                outcomes.append(Speech(made[row, 1 : 1 + sum(spread)].copy(), spread))
+        return outcomes
+
+    def _too_long(self, what: str) -> EngineError:
+        return EngineError(f"the text has more than {self._text_to_unit.max_units} {what}")

@@ -1,0 +1,55 @@
+"""Rows of texts to be spoken, as they go to the device in one tensor."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from translate_svc.models.t2u.characters import CharacterSequence
+from translate_svc.models.t2u.t2u import TextBatch
+
+_HEAD = 3  # slot, tokens, duration factor
+
+
+class TextShape(NamedTuple):
+    """How many tokens and characters each row has room for."""
+
+    tokens: int
+    characters: int
+
+    @property
+    def row_size(self) -> int:
+        """Numbers of a row."""
+        return _HEAD + self.tokens + self.characters
+
+    def row(
+        self, slot: int, characters: CharacterSequence, duration_factor: float
+    ) -> npt.NDArray[np.float64]:
+        """A text whose states lie in ``slot``: slot, tokens, factor, how many characters a token, their ids.
+
+        All are float64, which holds each of them exactly.
+        """
+        counts, ids = characters.counts_per_token, characters.character_ids
+        made = np.zeros(self.row_size)
+        made[:_HEAD] = slot, len(counts), duration_factor
+        made[_HEAD : _HEAD + len(counts)] = counts
+        made[_HEAD + self.tokens :][: len(ids)] = ids
+        return made
+
+    def batch(self, rows: Tensor, states: Tensor, *, padded: bool) -> TextBatch:
+        """What ``rows`` (``[B, row_size]``) tell, with their tokens' ``states`` out of ``[slots, places,
+        hidden]``; both on one device.
+        """
+        whole = rows.long()
+        ids = _HEAD + self.tokens
+        return TextBatch(
+            states=states[whole[:, 0], : self.tokens],
+            lengths=whole[:, 1],
+            character_ids=whole[:, ids:],
+            counts=whole[:, _HEAD:ids],
+            duration_factors=rows[:, 2].float(),
+            padded=padded,
+        )

@@ -1,0 +1,109 @@
+"""Pieces of speech to waveforms: in windows of few shapes where batches pay, else one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from translate_svc.errors import EngineError
+from translate_svc.models.encoder.source_encoder import NOT_FINITE
+from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.vocoder.receptive_field import excerpt
+from translate_svc.models.vocoder.vocoder import Vocoder, Voice
+from translate_svc.models.vocoder.vocoder_graphs import RecordedWindows
+from translate_svc.models.vocoder.window import Window
+from translate_svc.types import SAMPLES_PER_UNIT, Samples
+
+_NARROWEST_UNITS = 32
+_MAX_ROWS = 8
+"""Of a batch: first pieces of as many texts fill a step's budget."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Units ``[start, end)`` out of ``units``, to be heard in the context of all."""
+
+    units: npt.NDArray[np.int64]
+    start: int
+    end: int
+    voice: Voice
+
+
+class PieceVocoder:
+    """Batches of pieces through a vocoder.
+
+    A CPU computes each piece by itself, and of what it hears no more than there is: a batch gains nothing
+    there and leaves the caches. Elsewhere pieces of all lengths and places share batches, each in a window
+    of 32, 64, 128, ... units.
+
+    Args:
+        vocoder: loaded.
+        device: where it is.
+    """
+
+    def __init__(self, vocoder: Vocoder, device: torch.device) -> None:
+        self._vocoder = vocoder
+        self._device = device
+        self._windows: dict[int, Window] = {}
+        self._recorded: RecordedWindows | None = None
+
+    def record(self, record: Recorder) -> None:
+        """Records the windows that a service needs, in batches of 1, 2, 4 and 8; on no CPU.
+
+        Raises:
+            RuntimeError: they cannot be recorded, or compute something else then.
+        """
+        windows = [self._window(_NARROWEST_UNITS << doublings) for doublings in range(3)]
+        self._recorded = RecordedWindows(self._vocoder, windows, _MAX_ROWS, record, self._device)
+
+    def waveforms(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
+        """One for each piece; an error for one that is not finite."""
+        if self._device.type == "cpu":
+            return [_checked(self._alone(piece)) for piece in pieces]
+        by_window: dict[int, list[int]] = {}
+        for index, piece in enumerate(pieces):
+            doublings = ((piece.end - piece.start - 1) // _NARROWEST_UNITS).bit_length()
+            by_window.setdefault(_NARROWEST_UNITS << doublings, []).append(index)
+        outcomes: dict[int, Samples | EngineError] = {}
+        for units, indices in by_window.items():
+            for first in range(0, len(indices), _MAX_ROWS):
+                chosen = indices[first : first + _MAX_ROWS]
+                made = self._windowed(self._window(units), [pieces[index] for index in chosen])
+                outcomes |= dict(zip(chosen, map(_checked, made), strict=True))
+        return [outcomes[index] for index in range(len(pieces))]
+
+    def _alone(self, piece: Piece) -> npt.NDArray[np.float32]:
+        part = excerpt(piece.start, piece.end, len(piece.units), self._vocoder.config)
+        heard = torch.from_numpy(piece.units[None, slice(*part.units)])
+        waveform: npt.NDArray[np.float32] = self._vocoder(heard, [piece.voice], part)[0].numpy()
+        return waveform
+
+    def _windowed(self, window: Window, pieces: Sequence[Piece]) -> list[npt.NDArray[np.float32]]:
+        rows = [
+            window.row(piece.units, piece.start, piece.voice.language_id, piece.voice.speaker_id)
+            for piece in pieces
+        ]
+        waveforms = self._run(window, torch.from_numpy(np.stack(rows))).numpy()
+        lengths = [(piece.end - piece.start) * SAMPLES_PER_UNIT for piece in pieces]
+        return [waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)]
+
+    def _run(self, window: Window, rows: Tensor) -> Tensor:
+        """On the host."""
+        if self._recorded is not None and self._recorded.has(window):
+            return self._recorded.run(window, rows)
+        return self._vocoder.windowed(rows.to(self._device, non_blocking=True), window).cpu()
+
+    def _window(self, units: int) -> Window:
+        if units not in self._windows:
+            self._windows[units] = Window.of(units, self._vocoder.config)
+        return self._windows[units]
+
+
+def _checked(waveform: npt.NDArray[np.float32]) -> Samples | EngineError:
+    """A copy that keeps no batch alive."""
+    return waveform.copy() if np.isfinite(waveform).all() else EngineError(NOT_FINITE)

@@ -1,0 +1,79 @@
+"""Vocoder windows, recorded for batches of few sizes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from translate_svc.models.graphs.batch_graphs import RecordedBatches
+from translate_svc.models.graphs.captured_graph import RecordingError
+from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.vocoder.vocoder import Vocoder
+from translate_svc.models.vocoder.window import Window
+
+_TOLERANCE = 0.05
+"""Between samples of a recorded window and the same unrecorded: another kernel may round to TF32."""
+
+_log = logging.getLogger(__name__)
+
+
+class RecordedWindows:
+    """``Vocoder.windowed`` for some windows, in batches of 1, 2, 4, ... rows.
+
+    Args:
+        vocoder: its weights must stay where they are.
+        windows: of different ``piece_units``.
+        max_rows: of a batch.
+        record: see ``Recorder``.
+        device: where the vocoder is.
+
+    Raises:
+        RuntimeError: a window cannot be recorded, or what was recorded computes something else
+            (``RecordingError``).
+    """
+
+    def __init__(
+        self,
+        vocoder: Vocoder,
+        windows: Sequence[Window],
+        max_rows: int,
+        record: Recorder,
+        device: torch.device,
+    ) -> None:
+        self._batches = RecordedBatches(max_rows, record, device)
+        started_s = time.monotonic()
+        for window in sorted(windows, key=lambda each: each.piece_units, reverse=True):
+            self._add(vocoder, window, max_rows)
+        seconds = time.monotonic() - started_s
+        _log.info("recorded %d windows of the vocoder in %.1f s", len(self._batches), seconds)
+
+    def has(self, window: Window) -> bool:
+        """Whether it was recorded."""
+        return self._batches.has(window.piece_units, rows=1)
+
+    def run(self, window: Window, rows: Tensor) -> Tensor:
+        """As ``Vocoder.windowed``, from the host and back to it; up to ``max_rows`` rows."""
+        return self._batches.run(window.piece_units, rows)
+
+    def _add(self, vocoder: Vocoder, window: Window, max_rows: int) -> None:
+        """Compared with units of one text each, in the midst of it and at its ends."""
+
+        def check(recorded: Tensor, plain: Tensor) -> None:
+            error = float((recorded - plain).abs().max())
+            if not error <= _TOLERANCE:
+                raise RecordingError(f"a recorded window of {window.piece_units} units is off by {error:.2g}")
+
+        units = np.arange(window.piece_units + 3) % vocoder.unit_embedding.num_embeddings
+        others = np.stack([window.row(units, row % 4, 0, 0) for row in range(max_rows)])
+        self._batches.add(
+            window.piece_units,
+            lambda rows: vocoder.windowed(rows, window),
+            idle=torch.from_numpy(window.row(np.zeros(1, np.int64), 0, 0, 0)),
+            others=torch.from_numpy(others),
+            check=check,
+        )

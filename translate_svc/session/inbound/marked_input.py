@@ -1,0 +1,106 @@
+"""A stream's input: samples, and what the client said between them."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass
+
+from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.session.inbound.input_buffer import InputBuffer
+from translate_svc.types import Samples, Segmentation
+from translate_svc.vad.options import VadOptions
+
+_MAX_POSITION = 2**63 - 1
+_MAX_MARKERS = 1024
+
+
+class Boundary(enum.Enum):
+    """A marker that ends the running utterance at its exact sample."""
+
+    FINALIZE = enum.auto()
+    END = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsUpdate:
+    """A marker that replaces the settings from the next utterance on."""
+
+    options: VadOptions
+    segmentation: Segmentation
+    voice_gate: bool
+
+
+Marker = Boundary | SettingsUpdate
+
+
+class MarkedInput:
+    """``InputBuffer`` with markers at exact positions, and the limits of both.
+
+    Args:
+        start: Position of the first sample.
+        max_stored_samples: Most samples held in memory; more at once are refused.
+    """
+
+    def __init__(self, start: int, max_stored_samples: int) -> None:
+        self.buffer = InputBuffer(start)
+        self._max_stored_samples = max_stored_samples
+        self._markers: deque[tuple[int, Marker]] = deque()
+        self._ended = False
+
+    def push(self, samples: Samples) -> None:
+        """Append samples. Raises ``OutOfRange`` when there is no room, ``InvalidArgument`` after the end."""
+        self._check(len(samples), stored=len(samples), field="audio")
+        self.buffer.append(samples)
+
+    def push_silence(self, samples: int) -> None:
+        """Append zeros. Raises as ``push`` does, and ``InvalidArgument`` for a negative number."""
+        field = "silence.samples"
+        if samples < 0:
+            raise InvalidArgument("must not be negative", field=field)
+        self._check(samples, stored=self.buffer.silence_cost(samples), field=field)
+        self.buffer.append_silence(samples)
+
+    def mark(self, marker: Marker) -> None:
+        """Put a marker behind the last sample. Two boundaries at the same place are one.
+
+        Raises ``OutOfRange`` for a flood of markers, ``InvalidArgument`` after the end.
+        """
+        if self._ended:
+            raise InvalidArgument("nothing may follow the end of the stream")
+        entry = (self.buffer.end, marker)
+        if marker is Boundary.FINALIZE and self._markers and self._markers[-1] == entry:
+            return
+        if marker is Boundary.END:
+            self._ended = True
+        elif len(self._markers) >= _MAX_MARKERS:
+            raise OutOfRange("too many control messages at once")
+        self._markers.append(entry)
+
+    def next_marker(self) -> tuple[int, Marker] | None:
+        """Position and kind of the first marker that has not been popped."""
+        return self._markers[0] if self._markers else None
+
+    def pop_marker(self) -> None:
+        """Done with the first marker."""
+        self._markers.popleft()
+
+    def readable_end(self) -> int:
+        """Position up to which input may be read before the next marker has been obeyed."""
+        return self._markers[0][0] if self._markers else self.buffer.end
+
+    def drop(self) -> list[SettingsUpdate]:
+        """Forget all samples and markers but the end; return the updates among them. Positions go on."""
+        updates = [marker for _, marker in self._markers if isinstance(marker, SettingsUpdate)]
+        ends = [entry for entry in self._markers if entry[1] is Boundary.END]
+        self._markers = deque(ends)
+        self.buffer.discard_before(self.buffer.end)
+        return updates
+
+    def _check(self, samples: int, *, stored: int, field: str) -> None:
+        if self._ended:
+            raise InvalidArgument("nothing may follow the end of the stream", field=field)
+        if self.buffer.end + samples > _MAX_POSITION:
+            raise OutOfRange("the stream's position would pass 2^63 - 1 samples", field=field)
+        if self.buffer.stored_samples + stored > self._max_stored_samples:
+            raise OutOfRange("more input at once than the stream can hold", field=field)

@@ -1,0 +1,281 @@
+"""One utterance on its way: from the engine's events to a stream's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from translate_svc.engine.request import (
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    SequenceSpec,
+    SourceText,
+    StageSpan,
+    StopReason,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.observer import ENDPOINTING, UtteranceReport
+from translate_svc.session.outbound.playout import Playout, catch_up_factor
+from translate_svc.session.outbound.reorder_buffer import LaneKind
+from translate_svc.session.outbound.speech_writer import SpeechWriter
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    AudioFormat,
+    Inspect,
+    SampleRange,
+    Samples,
+    SpeechChunk,
+    StageTiming,
+    TextDelta,
+    TokenInfo,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+    Warning,
+)
+
+_STOPS = {
+    StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
+    StopReason.REPETITION: ("repetition_stopped", "the text repeated itself in a loop and was ended there"),
+    StopReason.LENGTH: ("length_stopped", "the text outgrew what its source can have said and was ended"),
+}
+_UNEXPECTED_SCRIPT = (
+    "unexpected_script",
+    "the text is in another script than its language is written in and is not spoken",
+)
+
+
+@dataclass(slots=True, eq=False)
+class _Sequence:
+    """What is known of one target language so far."""
+
+    plan: PlannedSequence
+    writer: SpeechWriter | None
+    status: FinishStatus | None = None
+    text: TextFinished | None = None
+    units: UnitsPredicted | None = None
+
+
+class LiveUtterance:
+    """What one utterance says of itself. It knows neither queues nor the engine.
+
+    Its times have one zero: the moment it was cut, which is when ``SpeechEnded`` was made. What lies before,
+    from the arrival of its last sample to the cut, is the timing named ``endpointing``: mostly the silence
+    that the segmenter waits for.
+    """
+
+    def __init__(
+        self, utterance_id: int, position: int, settings: Negotiated, output: AudioFormat, request_id: str
+    ) -> None:
+        self.utterance_id = utterance_id
+        self.request_id = request_id
+        self.settings = settings
+        self.source = SampleRange(position, position)
+        self._include = settings.settings.include
+        self._sequences = [
+            _Sequence(plan, SpeechWriter(output) if plan.audio is not None else None)
+            for plan in settings.sequences
+        ]
+        self._cut_s: float | None = None
+        self._source_samples = 0
+        self._endpointing_ms: float | None = None
+        self._first_text_ms: float | None = None
+        self._first_audio_ms: float | None = None
+        self._result: RequestFinished | None = None
+
+    @property
+    def plans(self) -> tuple[PlannedSequence, ...]:
+        """The sequences of its request, in order."""
+        return self.settings.sequences
+
+    @property
+    def answered(self) -> bool:
+        """Whether all its sequences have ended."""
+        return all(sequence.status is not None for sequence in self._sequences)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the engine has said its last."""
+        return self._result is not None
+
+    def cut(
+        self,
+        source: SampleRange,
+        content: Samples | SourceText,
+        now_s: float,
+        endpointing_ms: float | None = None,
+        playouts: Mapping[str, Playout] = MappingProxyType({}),
+    ) -> Request:
+        """The utterance is over: ``source`` of the input, ``content`` at 16 kHz. Returns its request.
+
+        Where nobody had to find its end, there is no ``endpointing_ms``; a text has an empty ``source``.
+        ``playouts``: by language, the speech that this utterance's may have to catch up with.
+        """
+        self.source = source
+        self._cut_s = now_s
+        self._source_samples = 0 if isinstance(content, SourceText) else len(content)
+        self._endpointing_ms = endpointing_ms
+        return Request(
+            self.request_id,
+            content,
+            tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans),
+            source_times=Inspect.TOKENS in self._include,
+        )
+
+    def stop(self, position: int) -> None:
+        """It is dropped; had it not been cut yet, it ends at ``position``."""
+        if self._cut_s is None:
+            self.source = SampleRange(self.source.start, position)
+
+    def text(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
+        """The delta that an event makes; None when there is nothing to see in it."""
+        plan = self._sequences[event.sequence].plan
+        final = isinstance(event, TextFinished)
+        delta = event.tail if isinstance(event, TextFinished) else event.text
+        tokens: tuple[TokenInfo, ...] = ()
+        if isinstance(event, TokenDecoded) and Inspect.TOKENS in self._include:
+            tokens = (TokenInfo(event.text, event.token_id, event.log_probability, event.source_ms),)
+        if not delta and not final and not tokens:
+            return None
+        if delta and self._first_text_ms is None:
+            self._first_text_ms = self._since_cut_ms(now_s)
+        return TextDelta(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            language=plan.spec.language,
+            delta=delta,
+            final=final,
+            transcript=plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT,
+            tokens=tokens,
+        )
+
+    def speech(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
+        """The chunk that a piece makes; None while resampler and codec keep all of it."""
+        sequence = self._sequences[piece.sequence]
+        assert sequence.writer is not None, "pieces come only where speech was asked for"
+        start_sample = sequence.writer.written_samples
+        chunk = sequence.writer.write(piece.samples, final=piece.final)
+        if not chunk.sample_count and not piece.final:
+            return None
+        if self._first_audio_ms is None:
+            self._first_audio_ms = self._since_cut_ms(now_s)
+        units, sequence.units = sequence.units, None
+        rate = sequence.writer.sample_rate_hz
+        heard_s = playout.hear(now_s, chunk.sample_count / rate)
+        lag_ms = self._since_cut_ms(heard_s) - start_sample * 1000 / rate
+        return SpeechChunk(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            language=sequence.plan.spec.language,
+            start_sample=start_sample,
+            data=chunk.data,
+            packets=chunk.packets,
+            sample_count=chunk.sample_count,
+            final=piece.final,
+            units=units.units if units else (),
+            character_durations=units.character_durations if units else (),
+            output_lag_ms=max(0, round(lag_ms)),
+        )
+
+    def note(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
+        """Keeps what later events or the end will need."""
+        match event:
+            case TextFinished():
+                self._sequences[event.sequence].text = event
+            case UnitsPredicted():
+                if Inspect.UNITS in self._include:
+                    self._sequences[event.sequence].units = event
+            case SequenceFinished():
+                self._sequences[event.sequence].status = event.status
+            case RequestFinished():
+                self._result = event
+
+    def warnings(self, event: SequenceFinished) -> list[Warning]:
+        """What a client should know of how a sequence ended."""
+        sequence = self._sequences[event.sequence]
+        told: list[tuple[str, str]] = []
+        if sequence.text is not None and sequence.text.stop in _STOPS:
+            told.append(_STOPS[sequence.text.stop])
+        if sequence.text is not None and sequence.text.unexpected_script:
+            told.append(_UNEXPECTED_SCRIPT)
+        if event.status is FinishStatus.FAILED:
+            told.append(("sequence_failed", event.error or "the engine failed"))
+        language = sequence.plan.spec.language
+        return [Warning(code, message, self.utterance_id, language) for code, message in told]
+
+    def done(self, status: UtteranceStatus | None = None) -> UtteranceDone:
+        """Its last event, with the status that follows from its sequences unless one is given."""
+        return UtteranceDone(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            status=status or self._status(),
+            usage=self._usage(),
+            timings=self._timings() if Inspect.TIMINGS in self._include else (),
+            end_to_first_text_ms=self._first_text_ms,
+            end_to_first_audio_ms=self._first_audio_ms,
+        )
+
+    def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
+        """What is told of its end beside the stream."""
+        cut_s = now_s if self._cut_s is None else self._cut_s
+        began_s = cut_s - (self._endpointing_ms or 0.0) / 1000
+        spans = () if self._result is None else self._result.spans
+        if self._endpointing_ms is not None:
+            spans = (StageSpan(ENDPOINTING, began_s, cut_s), *spans)
+        return UtteranceReport(
+            done=done,
+            source_language=self.settings.settings.source_language,
+            target_languages=tuple(plan.spec.language for plan in self.plans),
+            timings=self._timings(),
+            spans=spans,
+            began_s=began_s,
+            ended_s=now_s,
+        )
+
+    def _timings(self) -> tuple[StageTiming, ...]:
+        """Of its stages, once the engine has answered."""
+        if self._result is None:
+            return ()
+        if self._endpointing_ms is None:
+            return self._result.timings
+        return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *self._result.timings)
+
+    def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
+        """The sequence to ask for, hurried where earlier speech is still being played."""
+        if plan.catch_up_duration_factor is None or playout is None:
+            return plan.spec
+        factor = catch_up_factor(
+            playout.backlog_s(now_s),
+            self._source_samples / INTERNAL_SAMPLE_RATE_HZ,
+            duration_factor=plan.spec.duration_factor,
+            catch_up_duration_factor=plan.catch_up_duration_factor,
+        )
+        return replace(plan.spec, duration_factor=factor)
+
+    def _since_cut_ms(self, at_s: float) -> float:
+        assert self._cut_s is not None, "nothing is said of an utterance before it is cut"
+        return (at_s - self._cut_s) * 1000
+
+    def _status(self) -> UtteranceStatus:
+        statuses = {sequence.status for sequence in self._sequences}
+        if self._result is not None:
+            statuses.add(self._result.status)
+        if FinishStatus.FAILED in statuses or None in statuses:
+            return UtteranceStatus.FAILED
+        return UtteranceStatus.EMPTY if statuses <= {FinishStatus.EMPTY} else UtteranceStatus.OK
+
+    def _usage(self) -> Usage:
+        speech_s = sum(each.writer.written_s for each in self._sequences if each.writer is not None)
+        return Usage(
+            source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+            text_tokens=sum(each.text.tokens for each in self._sequences if each.text is not None),
+            speech_ms=round(speech_s * 1000),
+            utterances=1,
+        )
