@@ -35,10 +35,10 @@ from translate_svc.types import (
     SpeechChunk,
     StreamConfig,
     StreamSettings,
+    StreamWarning,
     TargetSettings,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -193,7 +193,7 @@ async def test_push_to_talk_without_a_word_yields_no_invented_text(service: Serv
     finally:
         await session.cancel()
     check_contract(events)
-    assert [warning.code for warning in of(events, Warning)] == ["no_speech"]
+    assert [warning.code for warning in of(events, StreamWarning)] == ["no_speech"]
     assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.EMPTY]
     assert service.info().load.finished_requests == asked
 
@@ -203,7 +203,7 @@ async def test_push_to_talk_with_words_is_translated(service: Service, name: str
     samples = _clip(name)
     config = _config(TargetSettings("spa"), segmentation=Segmentation.MANUAL)
     events = await _converse(service.open_session(config, "test"), samples)
-    assert of(events, Warning) == []
+    assert of(events, StreamWarning) == []
     assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.OK]
 
 

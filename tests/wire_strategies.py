@@ -138,7 +138,7 @@ events = st.one_of(
     st.builds(Updated, counts),
     st.builds(Cleared, counts),
     st.builds(Progress, counts, counts, st.binary(max_size=8)),
-    st.builds(types.Warning, texts, texts, st.none() | counts, st.none() | names),
+    st.builds(types.StreamWarning, texts, texts, st.none() | counts, st.none() | names),
     st.builds(GoAway, counts),
     st.builds(Closed, st.booleans(), usages),
 )

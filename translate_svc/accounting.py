@@ -17,7 +17,7 @@ _MEDIAN_OF = 1_000
 _log = logging.getLogger("translate_svc.stream")
 
 
-class Books:
+class Accounting:
     """Where the books of all streams are kept."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing | None = None) -> None:

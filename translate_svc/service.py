@@ -39,7 +39,7 @@ from translate_svc.types import (
 from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from translate_svc.accounting import Books
+    from translate_svc.accounting import Accounting
     from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.models.checkpoint.description import Capabilities
     from translate_svc.telemetry import Tracing
@@ -53,7 +53,7 @@ class Service:
     ``healthy`` turns False for good when the engine is lost; the process is then to be restarted.
     """
 
-    def __init__(self, settings: Settings, heavy: Assembly, vad_loop: VadLoop, books: Books) -> None:
+    def __init__(self, settings: Settings, heavy: Assembly, vad_loop: VadLoop, books: Accounting) -> None:
         self._settings = settings
         self._books = books
         self._engine = heavy.engine
@@ -91,7 +91,7 @@ class Service:
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
         # here, for they need the extra "server", as the heavy half does
-        from translate_svc.accounting import Books
+        from translate_svc.accounting import Accounting
         from translate_svc.metrics import Metrics
 
         metrics = metrics or Metrics()
@@ -100,7 +100,7 @@ class Service:
             heavy.engine.start()
             watchdog = asyncio.create_task(Watchdog(heavy.engine, settings.step_timeout_s).run())
             try:
-                service = cls(settings, heavy, vad_loop, Books(metrics, tracing))
+                service = cls(settings, heavy, vad_loop, Accounting(metrics, tracing))
                 metrics.watch(service.snapshot)
                 try:
                     yield service

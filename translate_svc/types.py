@@ -362,7 +362,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class StreamWarning:
     """Something went wrong that the stream survives. ``code`` is stable, ``message`` is for people."""
 
     code: str
@@ -386,7 +386,7 @@ class Closed:
     usage: Usage = field(default_factory=Usage)
 
 
-ResultEvent = TextDelta | SpeechChunk | UtteranceDone | Warning
+ResultEvent = TextDelta | SpeechChunk | UtteranceDone | StreamWarning
 """What one utterance, text or clip comes to; all that a call of Translate answers."""
 
 SessionEvent = (
@@ -399,7 +399,7 @@ SessionEvent = (
     | Updated
     | Cleared
     | Progress
-    | Warning
+    | StreamWarning
     | GoAway
     | Closed
 )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.stages.floors import Rates
-from translate_svc.models.packed_linear import Product
+from translate_svc.models.packed_linear import PackedLinear
 
 _ROUNDS = 7
 _FRAMES, _HIDDEN, _INNER = 512, 512, 2048
@@ -20,7 +20,7 @@ _READ_FLOATS = 1 << 27
 @torch.inference_mode()
 def measure_rates() -> Rates:
     """The product at its best (512 x 512 by 512 x 2048) and a plain sum over half a gibibyte; medians."""
-    product, states = Product(nn.Linear(_HIDDEN, _INNER)), torch.randn(_FRAMES, _HIDDEN)
+    product, states = PackedLinear(nn.Linear(_HIDDEN, _INNER)), torch.randn(_FRAMES, _HIDDEN)
     data = torch.ones(_READ_FLOATS)
     flop_s = _median_s(lambda: [product(states) for _ in range(8)]) / 8
     read_s = _median_s(lambda: data.sum())

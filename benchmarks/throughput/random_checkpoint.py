@@ -104,7 +104,7 @@ class NumberTokenizer:
 
     eos_token_id = 3
 
-    def piece(self, token_id: int) -> str:
+    def id_to_piece(self, token_id: int) -> str:
         """The id in digits, behind a space."""
         return f"\u2581{token_id}"
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.process import STARTER, run
 from tests.clips import DATA, entries, texts
 from translate_svc.audio.files import read_audio
-from translate_svc.cli.recording import Recording
+from translate_svc.cli.recording import EventLog
 from translate_svc.types import SampleRange, SpeechChunk, TextDelta
 
 SOURCE = SampleRange(0, 1)
@@ -57,7 +57,7 @@ async def test_the_demo_says_what_it_did_not_expect(tmp_path: Path) -> None:
 
 
 def test_a_recording_keeps_texts_apart_by_utterance_and_events_with_their_times(tmp_path: Path) -> None:
-    recording = Recording()
+    recording = EventLog()
     for number, delta, transcript in ((1, "b", False), (0, "a", False), (0, " c", False), (0, "x", True)):
         recording.add(TextDelta(number, SOURCE, "spa", delta, False, transcript), 1.25)
     recording.add(SpeechChunk(0, SOURCE, "spa", 0, bytes(800), True, sample_count=400), 2)

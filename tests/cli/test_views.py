@@ -22,11 +22,11 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
+    StreamWarning,
     TextDelta,
     Usage,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 SOURCE = SampleRange(16_000, 48_000)
@@ -79,7 +79,7 @@ def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
             (TextDelta(0, SOURCE, "spa", "Buenos", False, False), 3_500),
             (TextDelta(0, SOURCE, "spa", " días", True, False), 3_510),
             (SpeechChunk(0, SOURCE, "spa", 0, bytes(2), True, sample_count=1), 3_700),
-            (Warning("length_stopped", "was ended", 0, "spa"), 3_750),
+            (StreamWarning("length_stopped", "was ended", 0, "spa"), 3_750),
             (UtteranceDone(0, SOURCE, UtteranceStatus.OK, Usage(speech_ms=900)), 3_800),
             (UtteranceDone(1, SOURCE, UtteranceStatus.EMPTY, Usage()), 5_000),
         ]

@@ -26,12 +26,12 @@ from translate_svc.types import (
     ResultEvent,
     SampleRange,
     SpeechChunk,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     Usage,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 pytestmark = pytest.mark.realtime
@@ -197,7 +197,7 @@ async def test_a_failed_translation_is_no_result_but_its_events_can_be_had(
 ) -> None:
     service.on_answer = _says(
         TextDelta(0, NOWHERE, "spa", "uno", False, transcript=False),
-        Warning("sequence_failed", "the vocoder failed", 0, "spa"),
+        StreamWarning("sequence_failed", "the vocoder failed", 0, "spa"),
         UtteranceDone(0, NOWHERE, UtteranceStatus.FAILED, Usage()),
     )
     with pytest.raises(errors.EngineError, match="the vocoder failed"):
@@ -210,7 +210,7 @@ async def test_a_failed_translation_is_no_result_but_its_events_can_be_had(
 async def test_warnings_and_the_transcript_are_part_of_the_result(
     client: AsyncClient, service: ScriptedService
 ) -> None:
-    warning = Warning("length_stopped", "the text was far too long", 0, "spa")
+    warning = StreamWarning("length_stopped", "the text was far too long", 0, "spa")
     service.on_answer = _says(
         TextDelta(0, NOWHERE, "eng", " Good", False, transcript=True),
         TextDelta(0, NOWHERE, "spa", "Buenos ", True, transcript=False),

@@ -16,8 +16,8 @@ from tests.checkpoints import (
 )
 from translate_svc.engine.plan import (
     DecodeItem,
-    Encoded,
     EncodeItem,
+    EncodeResult,
     SequenceKey,
     StepPlan,
     StepResult,
@@ -86,9 +86,9 @@ class Scene:
         ]
 
 
-def encoded(result: StepResult) -> list[Encoded]:
+def encoded(result: StepResult) -> list[EncodeResult]:
     """The encodings, all of them finished."""
-    finished = [each for each in result.encoded if isinstance(each, Encoded)]
+    finished = [each for each in result.encoded if isinstance(each, EncodeResult)]
     assert len(finished) == len(result.encoded)
     return finished
 

@@ -35,7 +35,7 @@ def device() -> Iterator[StandIn]:
 def test_all_in_one_batch_are_what_they_are_on_the_host(
     name: str, graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: Rehearsal())
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: Rehearsal())
     few_batches(monkeypatch)
     expected = Driver(name, device="cpu").translate(jobs(name, apart=0)[:4])
     driver = Driver(name, slots=5, device=NAME, graphs=graphs)
@@ -48,7 +48,7 @@ def test_the_host_waits_for_results_alone(
     graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for a batch of sources, of tokens, of waveforms; for texts also between durations and units."""
-    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: Rehearsal())
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: Rehearsal())
     few_batches(monkeypatch)
     monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 4)
     driver = Driver("tiny", slots=5, device=NAME, graphs=graphs)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.scenes import ONE, ROOMY, TWO, finish, run_to, says, together
 from tests.engine.world import World
-from translate_svc.engine.plan import Failure, SequenceKey, StageReport, StepResult
+from translate_svc.engine.plan import ItemFailure, SequenceKey, StageReport, StepResult
 from translate_svc.engine.request import (
     RequestFinished,
     TokenDecoded,
@@ -43,7 +43,7 @@ def _twice(result: StepResult) -> StepResult:
 
 def _both(result: StepResult) -> StepResult:
     key = result.decoded[0].key
-    return dataclasses.replace(result, failures=(Failure(*key, "decode", "poisoned"),))
+    return dataclasses.replace(result, failures=(ItemFailure(*key, "decode", "poisoned"),))
 
 
 def _foreign(result: StepResult) -> StepResult:
@@ -56,7 +56,7 @@ def _unknown_stage(result: StepResult) -> StepResult:
 
 
 def _foreign_failure(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, failures=(Failure("stranger", None, "encode", "poisoned"),))
+    return dataclasses.replace(result, failures=(ItemFailure("stranger", None, "encode", "poisoned"),))
 
 
 @pytest.mark.parametrize("break_contract", [_drop, _twice, _both, _foreign, _unknown_stage, _foreign_failure])

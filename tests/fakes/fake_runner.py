@@ -20,20 +20,20 @@ import numpy as np
 import numpy.typing as npt
 
 from translate_svc.engine.plan import (
-    Decoded,
     DecodeItem,
-    Encoded,
+    DecodeResult,
     EncodeItem,
-    Failure,
+    EncodeResult,
+    EncodeUnfinished,
+    ItemFailure,
     SequenceKey,
     StageReport,
     StepPlan,
     StepResult,
     TextToUnitItem,
-    Unfinished,
-    UnitsMade,
-    Vocoded,
+    TextToUnitResult,
     VocodeItem,
+    VocodeResult,
 )
 from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples
 
@@ -111,7 +111,7 @@ class FakeRunner:
             self._before_execute(plan)
         self._check_slots_named_once(plan)
         self._check_encodings_go_on(plan)
-        failures: list[Failure] = []
+        failures: list[ItemFailure] = []
         stages: list[StageReport] = []
         for stage in ("encode", "decode", "text_to_unit", "vocode"):
             items = getattr(plan, stage)
@@ -146,25 +146,27 @@ class FakeRunner:
         )
         self._encodings = going_on
 
-    def _encode(self, item: EncodeItem, failures: list[Failure]) -> Encoded | Unfinished | None:
+    def _encode(
+        self, item: EncodeItem, failures: list[ItemFailure]
+    ) -> EncodeResult | EncodeUnfinished | None:
         keys = [SequenceKey(item.request_id, index) for index in range(len(item.slots))]
         steps = self._encodings.pop(item, 0) + 1
         if steps < max(self._model(item.source, key.sequence).encode_steps for key in keys):
             self._encodings[item] = steps
-            return Unfinished(item.request_id)
+            return EncodeUnfinished(item.request_id)
         for key, slot in zip(keys, item.slots, strict=True):
             self._slots[slot] = _Slot(key, item.source)
         if any(self._model(item.source, key.sequence).fails_at == "encode" for key in keys):
-            failures.append(Failure(item.request_id, None, "encode", "poisoned"))
+            failures.append(ItemFailure(item.request_id, None, "encode", "poisoned"))
             return None
-        return Encoded(item.request_id, -(-len(item.source) // 2560))
+        return EncodeResult(item.request_id, -(-len(item.source) // 2560))
 
     def _held(self, key: SequenceKey, slot: int) -> _Slot:
         held = self._slots[slot]
         assert held.key == key, "a slot is used by a sequence that was not encoded into it"
         return held
 
-    def _decode(self, item: DecodeItem, failures: list[Failure]) -> Decoded | None:
+    def _decode(self, item: DecodeItem, failures: list[ItemFailure]) -> DecodeResult | None:
         held = self._held(item.key, item.slot)
         assert item.position == len(held.fed), "positions of a slot must be fed in order"
         held.fed.append(item.token_id)
@@ -174,29 +176,29 @@ class FakeRunner:
             "not what was predicted"
         )
         if translation.fails_at == "decode" and item.position == 1 + len(translation.token_ids) // 2:
-            failures.append(Failure(*item.key, "decode", "poisoned"))
+            failures.append(ItemFailure(*item.key, "decode", "poisoned"))
             return None
         # Position 0 predicts nonsense, as the real model's does: nobody may use it.
         predicted = said[item.position - 1] if item.position else said[0] + 1
-        return Decoded(item.key, predicted, -0.5, item.position * 160 if item.attention else None)
+        return DecodeResult(item.key, predicted, -0.5, item.position * 160 if item.attention else None)
 
-    def _to_units(self, item: TextToUnitItem, failures: list[Failure]) -> UnitsMade | None:
+    def _to_units(self, item: TextToUnitItem, failures: list[ItemFailure]) -> TextToUnitResult | None:
         held = self._held(item.key, item.slot)
         assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of all that was fed, no more"
         translation = self._model(held.source, item.key.sequence)
         if translation.fails_at == "text_to_unit":
-            failures.append(Failure(*item.key, "text_to_unit", "poisoned"))
+            failures.append(ItemFailure(*item.key, "text_to_unit", "poisoned"))
             return None
         units = units_of(item.token_ids, translation.units)
         self._speeches[item.key] = _Speech(translation.fails_at == "vocode")
-        return UnitsMade(item.key, units, (translation.units,))
+        return TextToUnitResult(item.key, units, (translation.units,))
 
-    def _vocode(self, item: VocodeItem, failures: list[Failure]) -> Vocoded | None:
+    def _vocode(self, item: VocodeItem, failures: list[ItemFailure]) -> VocodeResult | None:
         speech = self._speeches[item.key]
         assert item.start_unit == speech.next_unit, "pieces of a speech must follow each other"
         assert item.start_unit < item.end_unit <= len(item.units), "a piece must lie within its speech"
         speech.next_unit = item.end_unit
         if speech.last_piece_fails and item.end_unit == len(item.units):
-            failures.append(Failure(*item.key, "vocode", "poisoned"))
+            failures.append(ItemFailure(*item.key, "vocode", "poisoned"))
             return None
-        return Vocoded(item.key, waveform_of(item.units[item.start_unit : item.end_unit]))
+        return VocodeResult(item.key, waveform_of(item.units[item.start_unit : item.end_unit]))

@@ -37,7 +37,7 @@ class FakeTokenizer:
         """All ids that are text."""
         return range(self.first_text_id, self.first_text_id + len(self._pieces))
 
-    def piece(self, token_id: int) -> str:
+    def id_to_piece(self, token_id: int) -> str:
         """See ``Tokenizer``; an id past the vocabulary raises, as a torn checkpoint's would."""
         return self._pieces[token_id - self.first_text_id]
 

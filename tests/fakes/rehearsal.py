@@ -40,13 +40,13 @@ def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """A ``Recorder`` whose recordings give what they were recorded with for ever."""
+    """A ``GraphCapturer`` whose recordings give what they were recorded with for ever."""
     made = function().clone()
     return lambda: made
 
 
 class Rehearsal:
-    """A ``Recorder``. ``replays`` counts."""
+    """A ``GraphCapturer``. ``replays`` counts."""
 
     def __init__(self) -> None:
         self.recorded = self.replays = 0

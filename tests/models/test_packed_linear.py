@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.packed_linear import ACTIVATIONS, Product, prepare
+from translate_svc.models import packed_linear
+from translate_svc.models.packed_linear import ACTIVATIONS, PackedLinear, prepare
 
 
 def layers_of(*sizes: tuple[int, int], bias: bool = True) -> list[nn.Linear]:
@@ -26,7 +27,7 @@ def test_a_product_is_the_layer_and_its_activation(
     states = torch.randn(2, rows, sizes[0])
     expected = layer(states)
     expected = expected if activation is None else ACTIVATIONS[activation](expected)
-    made = Product(layer, activation=activation)(states)
+    made = PackedLinear(layer, activation=activation)(states)
     torch.testing.assert_close(made, expected, atol=2e-5, rtol=0)
 
 
@@ -35,7 +36,7 @@ def test_a_product_is_the_layer_and_its_activation(
 def test_several_layers_stand_side_by_side_and_are_scaled(bias: bool) -> None:
     layers, states = layers_of((300, 200), (300, 700), bias=bias), torch.randn(5, 300)
     expected = torch.cat([0.5 * layer(states) for layer in layers], dim=1)
-    torch.testing.assert_close(Product(*layers, scale=0.5)(states), expected, atol=2e-5, rtol=0)
+    torch.testing.assert_close(PackedLinear(*layers, scale=0.5)(states), expected, atol=2e-5, rtol=0)
 
 
 @torch.inference_mode()
@@ -43,14 +44,14 @@ def test_a_convolution_is_a_product_of_windows() -> None:
     conv, states = nn.Conv1d(16, 24, 8, stride=8), torch.randn(1, 64, 16)
     windows = states.view(1, 8, 8 * 16)
     expected = conv(states.transpose(1, 2)).transpose(1, 2)
-    torch.testing.assert_close(Product(conv)(windows), expected, atol=2e-5, rtol=0)
+    torch.testing.assert_close(PackedLinear(conv)(windows), expected, atol=2e-5, rtol=0)
 
 
 @torch.inference_mode()
 def test_layers_lose_their_weights_unless_they_keep_them() -> None:
     lost, kept = layers_of((8, 8), (8, 8))
-    Product(lost)
-    Product(kept, keep=True)
+    PackedLinear(lost)
+    PackedLinear(kept, keep=True)
     assert not lost.state_dict()
     assert set(kept.state_dict()) == {"weight", "bias"}
 
@@ -58,9 +59,9 @@ def test_layers_lose_their_weights_unless_they_keep_them() -> None:
 @torch.inference_mode()
 def test_without_onednn_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     layers, states = layers_of((600, 700), (600, 700)), torch.randn(9, 600)
-    packed = Product(layers[0], activation="relu", keep=True)(states)
+    packed = PackedLinear(layers[0], activation="relu", keep=True)(states)
     monkeypatch.setattr(packed_linear, "_can_pack", lambda weight: False)
-    plain = Product(layers[0], activation="relu")(states)
+    plain = PackedLinear(layers[0], activation="relu")(states)
     torch.testing.assert_close(packed, plain, atol=2e-5, rtol=0)
 
 
@@ -73,7 +74,7 @@ class Doubling(nn.Module):
 
     def prepare(self) -> None:
         """Takes the layer's weights."""
-        self.product = Product(self.layer, scale=2.0)
+        self.product = PackedLinear(self.layer, scale=2.0)
 
     def forward(self, states: Tensor) -> Tensor:
         return self.product(states)

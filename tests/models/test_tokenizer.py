@@ -36,7 +36,7 @@ def test_ids_are_transformers_ids(name: str) -> None:
     for token_id in range(len(theirs)):
         assert ours.is_special(token_id) == (token_id in special), token_id
         expected = "" if token_id in special else theirs.convert_ids_to_tokens(token_id)
-        assert ours.piece(token_id) == expected
+        assert ours.id_to_piece(token_id) == expected
     assert ours.eos_token_id == theirs.eos_token_id
     for code, token_id in whole.maps.text_languages.items():
         assert ours.language_token(code) == token_id == theirs.convert_tokens_to_ids(f"__{code}__")
@@ -46,9 +46,9 @@ def test_ids_outside_the_pieces_are_special() -> None:
     tokenizer = load(checkpoint_folder("tiny"))
     for token_id in (-1, 0, 1, 2, 3, PIECE_COUNT + 1, PIECE_COUNT + len(LANGUAGES) + 1, 10**6):
         assert tokenizer.is_special(token_id)
-        assert tokenizer.piece(token_id) == ""
-    assert tokenizer.piece(4) != ""
-    assert tokenizer.piece(PIECE_COUNT) != ""
+        assert tokenizer.id_to_piece(token_id) == ""
+    assert tokenizer.id_to_piece(4) != ""
+    assert tokenizer.id_to_piece(PIECE_COUNT) != ""
 
 
 def test_an_unknown_language_is_a_key_error() -> None:

@@ -29,11 +29,11 @@ from translate_svc.types import (
     Closed,
     SessionEvent,
     SpeechChunk,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 OK, FAILED, CLEARED = UtteranceStatus.OK, UtteranceStatus.FAILED, UtteranceStatus.CLEARED
@@ -63,7 +63,7 @@ def test_an_utterance_that_cannot_be_encoded_fails_alone() -> None:
     fine = ScriptedSequence()
     events = _converse({1: ScriptedRequest((fine, fine), encode_fails=True)})
     assert _statuses(events) == {0: OK, 1: FAILED, 2: OK}
-    warnings = of(events, Warning)
+    warnings = of(events, StreamWarning)
     assert {(each.code, each.utterance_id, each.language) for each in warnings} == {
         ("sequence_failed", 1, "spa"),
         ("sequence_failed", 1, "fra"),
@@ -84,7 +84,7 @@ def test_a_target_that_fails_leaves_the_others_whole(broken: ScriptedSequence) -
     fine = ScriptedSequence(deltas=("fine",), piece_units=(25,))
     events = _converse({0: ScriptedRequest((broken, fine))})
     assert _statuses(events) == {0: FAILED, 1: OK, 2: OK}
-    assert [(each.utterance_id, each.language) for each in of(events, Warning)] == [(0, "spa")]
+    assert [(each.utterance_id, each.language) for each in of(events, StreamWarning)] == [(0, "spa")]
     assert texts(events)[0, "fra"] == "fine"
     french = [
         chunk for chunk in of(events, SpeechChunk) if (chunk.utterance_id, chunk.language) == (0, "fra")
@@ -98,7 +98,7 @@ def test_a_text_that_is_cut_off_is_delivered_with_a_warning() -> None:
     long = ScriptedSequence(deltas=("all", " of", " it"), stop=StopReason.TOKEN_LIMIT)
     fine = ScriptedSequence()
     events = _converse({0: ScriptedRequest((long, fine))}, count=1)
-    assert [(each.code, each.language) for each in of(events, Warning)] == [("text_truncated", "spa")]
+    assert [(each.code, each.language) for each in of(events, StreamWarning)] == [("text_truncated", "spa")]
     assert texts(events)[0, "spa"] == "all of it"
     assert of(events, UtteranceDone)[0].status is OK
 
@@ -116,7 +116,9 @@ def test_an_utterance_that_the_engine_refuses_fails_alone(error: TranslateSvcErr
         events, home = runner.run(scenario())
     check_contract(events)
     assert _statuses(events) == {0: FAILED, 1: OK}
-    assert [(each.code, each.utterance_id) for each in of(events, Warning)] == [("utterance_refused", 0)]
+    assert [(each.code, each.utterance_id) for each in of(events, StreamWarning)] == [
+        ("utterance_refused", 0)
+    ]
     assert len(home.engine.submitted) == 1
 
 
@@ -140,7 +142,7 @@ def test_a_burst_waits_for_a_full_engine() -> None:
         for events in runner.run(scenario()):
             check_contract(events)
             assert _statuses(events) == dict.fromkeys(range(4), OK)
-            assert of(events, Warning) == []
+            assert of(events, StreamWarning) == []
 
 
 def test_the_input_waits_with_it() -> None:
@@ -177,7 +179,7 @@ def test_an_engine_that_stays_full_fails_an_utterance_in_the_end() -> None:
         events = runner.run(scenario())
     check_contract(events)
     assert _statuses(events) == {0: OK, 1: OK, 2: FAILED, 3: FAILED}
-    assert [(each.code, each.utterance_id) for each in of(events, Warning)] == [
+    assert [(each.code, each.utterance_id) for each in of(events, StreamWarning)] == [
         ("engine_busy", 2),
         ("engine_busy", 3),
     ]

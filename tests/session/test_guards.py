@@ -49,12 +49,12 @@ from translate_svc.types import (
     SilenceInput,
     SpeechChunk,
     StreamSettings,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     UpdateInput,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.options import VadOptions
@@ -86,7 +86,7 @@ def stream(
 
 
 def codes(events: Sequence[SessionEvent]) -> list[tuple[str, int | None, str | None]]:
-    return [(each.code, each.utterance_id, each.language) for each in of(events, Warning)]
+    return [(each.code, each.utterance_id, each.language) for each in of(events, StreamWarning)]
 
 
 # ------------------------------------------------------------------ what the engine's guards did
@@ -105,7 +105,7 @@ def test_a_text_that_was_ended_is_spoken_and_warned_of(stop: StopReason, code: s
     said = ScriptedSequence(deltas=("secret", " secret"), stop=stop)
     events, _ = stream(chunks(utterances(1)), said)
     assert codes(events) == [(code, 0, "spa")]
-    assert "secret" not in of(events, Warning)[0].message
+    assert "secret" not in of(events, StreamWarning)[0].message
     assert texts(events) == {(0, "spa"): "secret secret"}
     assert of(events, SpeechChunk)[-1].final
     assert of(events, UtteranceDone)[0].status is UtteranceStatus.OK

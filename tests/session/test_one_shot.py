@@ -36,11 +36,11 @@ from translate_svc.types import (
     SampleRange,
     Segmentation,
     SpeechChunk,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 
@@ -121,7 +121,7 @@ def test_a_clip_too_short_to_hold_a_word_is_empty(samples: int) -> None:
             events = await collect(home.translate(clip_call(speech(1)[:samples])))
             assert home.engine.submitted == []
         assert texts(events) == {(0, "spa"): ""}
-        assert of(events, Warning) == []
+        assert of(events, StreamWarning) == []
         assert done(events).status is UtteranceStatus.EMPTY
 
     play(scenario())
@@ -134,7 +134,7 @@ def test_a_clip_in_which_nobody_speaks_is_not_translated(gate: bool, status: Utt
             call = clip_call(silence(2), guards=GuardSettings(voice_gate=gate))
             events = await collect(home.translate(call))
             assert len(home.engine.submitted) == (not gate)
-        assert [warning.code for warning in of(events, Warning)] == ["no_speech"] * gate
+        assert [warning.code for warning in of(events, StreamWarning)] == ["no_speech"] * gate
         assert done(events).status is status
 
     play(scenario())
@@ -155,7 +155,7 @@ def test_one_language_that_fails_leaves_the_others() -> None:
             call = text_call(targets=(TargetSettings("fr"), TargetSettings("es")))
             events = await collect(home.translate(call))
         assert texts(events)[0, "spa"] == "hello world"
-        (warning,) = of(events, Warning)
+        (warning,) = of(events, StreamWarning)
         assert (warning.code, warning.language) == ("sequence_failed", "fra")
         assert done(events).status is UtteranceStatus.FAILED
 

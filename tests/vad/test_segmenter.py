@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from translate_svc.types import EndReason
 from translate_svc.vad.options import VadOptions
-from translate_svc.vad.segmenter import Idle, Segmenter, SegmentEvent, SpeechBegan, SpeechEnded
+from translate_svc.vad.segmenter import SegmentEnded, Segmenter, SegmenterIdle, SegmentEvent, SegmentStarted
 
 PROBABILITY = {"#": 0.9, ".": 0.05, "~": 0.4}
 OPTIONS = VadOptions(
@@ -38,13 +38,13 @@ def run(
         event = segmenter.advance(PROBABILITY[frame], -20.0 if levels is None else levels[index])
         if event is not None:
             events.append((index, event))
-            if not isinstance(event, SpeechBegan):
+            if not isinstance(event, SegmentStarted):
                 break
     return events
 
 
-def ended(start: int, end: int, commit: int, reason: EndReason = EndReason.SILENCE) -> SpeechEnded:
-    return SpeechEnded(start, end, commit, reason)
+def ended(start: int, end: int, commit: int, reason: EndReason = EndReason.SILENCE) -> SegmentEnded:
+    return SegmentEnded(start, end, commit, reason)
 
 
 @pytest.mark.parametrize(
@@ -53,32 +53,34 @@ def ended(start: int, end: int, commit: int, reason: EndReason = EndReason.SILEN
         pytest.param("." * 60, [], id="silence"),
         pytest.param("." * 10 + "##" + "." * 30, [], id="shorter than min_speech is dropped"),
         pytest.param("." * 10 + "##." * 10, [], id="bursts do not add up"),
-        pytest.param("." * 10 + "###", [(12, SpeechBegan(6))], id="starts at min_speech, padded"),
-        pytest.param("." * 10 + "#~~", [(12, SpeechBegan(6))], id="in-between frames prolong a candidate"),
+        pytest.param("." * 10 + "###", [(12, SegmentStarted(6))], id="starts at min_speech, padded"),
+        pytest.param("." * 10 + "#~~", [(12, SegmentStarted(6))], id="in-between frames prolong a candidate"),
         pytest.param("." * 10 + "~~~~" + "." * 5, [], id="in-between frames alone start nothing"),
-        pytest.param("..###", [(4, SpeechBegan(0))], id="padding stops at the grid's start"),
+        pytest.param("..###", [(4, SegmentStarted(0))], id="padding stops at the grid's start"),
         pytest.param(
             "." * 10 + "#" * 10 + "." * 10,
-            [(12, SpeechBegan(6)), (29, ended(6, 22, 26))],
+            [(12, SegmentStarted(6)), (29, ended(6, 22, 26))],
             id="ends after min_silence; suffix kept, commit leaves the next prefix",
         ),
         pytest.param(
-            "." * 10 + "#" * 10 + "." * 9 + "#" + "." * 9, [(12, SpeechBegan(6))], id="speech resets silence"
+            "." * 10 + "#" * 10 + "." * 9 + "#" + "." * 9,
+            [(12, SegmentStarted(6))],
+            id="speech resets silence",
         ),
         pytest.param(
             "." * 10 + "#" * 10 + "." * 5 + "~" * 5,
-            [(12, SpeechBegan(6)), (29, ended(6, 22, 26))],
+            [(12, SegmentStarted(6)), (29, ended(6, 22, 26))],
             id="in-between frames do not reset silence",
         ),
         pytest.param(
             "." * 10 + "#" * 10 + "~" * 20,
-            [(12, SpeechBegan(6))],
+            [(12, SegmentStarted(6))],
             id="in-between frames do not begin silence",
         ),
-        pytest.param("." * 70, [(69, Idle(66))], id="idle; commit leaves the next prefix"),
-        pytest.param("." * 69 + "###", [(71, SpeechBegan(65))], id="a candidate defers idle"),
+        pytest.param("." * 70, [(69, SegmenterIdle(66))], id="idle; commit leaves the next prefix"),
+        pytest.param("." * 69 + "###", [(71, SegmentStarted(65))], id="a candidate defers idle"),
         pytest.param("." * 69 + "##.", [], id="a dropped candidate is not idle yet"),
-        pytest.param("." * 69 + "##..", [(72, Idle(69))], id="idle after a dropped candidate"),
+        pytest.param("." * 69 + "##..", [(72, SegmenterIdle(69))], id="idle after a dropped candidate"),
     ],
 )
 def test_rows(row: str, expected: list[tuple[int, SegmentEvent]]) -> None:
@@ -115,7 +117,7 @@ def test_the_cut_never_falls_into_the_first_half() -> None:
 
 def test_longest_utterance_counts_its_padding() -> None:
     events = run("." * 50 + "#" * 100)
-    assert events == [(52, SpeechBegan(46)), (125, ended(46, 125, 125, EndReason.MAX_LENGTH))]
+    assert events == [(52, SegmentStarted(46)), (125, ended(46, 125, 125, EndReason.MAX_LENGTH))]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_longest_utterance_counts_its_padding() -> None:
         ("." * 10 + "####" + "." * 5, ended(6, 19, 19, EndReason.FINALIZE)),
     ],
 )
-def test_finalize(row: str, expected: SpeechEnded | None) -> None:
+def test_finalize(row: str, expected: SegmentEnded | None) -> None:
     segmenter = Segmenter(OPTIONS)
     for frame in row:
         segmenter.advance(PROBABILITY[frame], -20.0)
@@ -153,18 +155,18 @@ def test_every_event_respects_its_contract(runs: list[tuple[str, int, float]]) -
     for symbol, length, level in runs:
         for _ in range(length):
             event = segmenter.advance(PROBABILITY[symbol], level)
-            if isinstance(event, SpeechBegan):
+            if isinstance(event, SegmentStarted):
                 assert started is None
                 started = event.start_frame
                 assert started >= earliest
-            elif isinstance(event, SpeechEnded):
+            elif isinstance(event, SegmentEnded):
                 assert event.start_frame == started
                 assert (
                     earliest <= event.start_frame < event.end_frame <= event.commit_frame <= segmenter.frames
                 )
                 assert event.end_frame - event.start_frame <= OPTIONS.max_utterance_frames
                 return
-            elif isinstance(event, Idle):
+            elif isinstance(event, SegmenterIdle):
                 assert started is None
                 assert earliest <= event.commit_frame <= segmenter.frames
                 assert event.commit_frame > 0

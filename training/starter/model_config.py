@@ -58,7 +58,7 @@ def generation_config(tokenizer: StarterTokenizer) -> Mapping[str, Any]:
     """The content of generation_config.json: language maps, the T2U's view of the tokens, control tokens."""
     token_ids = range(VOCABULARY_SIZE)
     pieces = {
-        token_id: tokenizer.piece(token_id) if token_id in tokenizer.text_token_ids() else ""
+        token_id: tokenizer.id_to_piece(token_id) if token_id in tokenizer.text_token_ids() else ""
         for token_id in token_ids
     }
     indices = {code: index for index, code in enumerate(LANGUAGE_CODES)}

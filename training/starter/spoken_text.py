@@ -69,7 +69,7 @@ class SpokenTextSource:
         """Raises AlignmentError and SynthesisError."""
         tokens = self._tokenizer.encode(text)
         sequence = self._characters.characters([EOS_ID, self._tokenizer.language_id(language), *tokens])
-        spelled = [character for token in tokens for character in self._tokenizer.piece(token)]
+        spelled = [character for token in tokens for character in self._tokenizer.id_to_piece(token)]
         speech = speak(text, language)
         teacher = character_units(spelled, speech)
         return SpokenText(

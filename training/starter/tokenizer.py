@@ -47,7 +47,7 @@ class StarterTokenizer:
     def language_id(self, language: str) -> int:
         return PIECE_COUNT + 1 + LANGUAGE_CODES.index(language)
 
-    def piece(self, token_id: int) -> str:
+    def id_to_piece(self, token_id: int) -> str:
         """The piece of an ordinary token id, with the word mark U+2581."""
         return str(self.pieces.id_to_piece(token_id - 1))
 
@@ -56,7 +56,9 @@ class StarterTokenizer:
 
     def characters(self) -> list[str]:
         """Every character that a piece contains, word mark included, sorted."""
-        return sorted({character for token_id in self.text_token_ids() for character in self.piece(token_id)})
+        return sorted(
+            {character for token_id in self.text_token_ids() for character in self.id_to_piece(token_id)}
+        )
 
 
 def train(sentences: Sequence[str], folder: Path) -> None:

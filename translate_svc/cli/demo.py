@@ -23,7 +23,7 @@ from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output_file import path_for
-from translate_svc.cli.recording import Recording
+from translate_svc.cli.recording import EventLog
 from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.server_process import server_process
 from translate_svc.cli.sinks import SpeechSink
@@ -123,14 +123,14 @@ async def _run(console: Console, model: str, clip: _Clip, output: Path) -> bool:
     return _verdict(console, clip, recording)
 
 
-async def _play(translator: Translator, clip: _Clip, view: TextView, speech: SpeechSink) -> Recording:
+async def _play(translator: Translator, clip: _Clip, view: TextView, speech: SpeechSink) -> EventLog:
     loop = asyncio.get_running_loop()
     settings = StreamSettings(
         targets=tuple(TargetSettings(target) for target in clip.targets),
         source_language=clip.source,
         include=frozenset(Inspect),
     )
-    recording = Recording()
+    recording = EventLog()
     shown = EventView(view, clip.rate_hz, clip.last_word_end_ms, "the last word")
     async with translator.stream(settings, clip.rate_hz) as stream:
         began_s = loop.time()
@@ -144,7 +144,7 @@ async def _play(translator: Translator, clip: _Clip, view: TextView, speech: Spe
     return recording
 
 
-def _show(console: Console, clip: _Clip, recording: Recording, wav: Path) -> None:
+def _show(console: Console, clip: _Clip, recording: EventLog, wav: Path) -> None:
     """What was said, in every language, and where its speech was written."""
     console.print()
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -157,7 +157,7 @@ def _show(console: Console, clip: _Clip, recording: Recording, wav: Path) -> Non
     console.print(table)
 
 
-def _heard(clip: _Clip, recording: Recording) -> dict[str, str]:
+def _heard(clip: _Clip, recording: EventLog) -> dict[str, str]:
     """The transcript first, then the translations."""
     return {
         language: recording.full_text(language, transcript=language == clip.source)
@@ -165,7 +165,7 @@ def _heard(clip: _Clip, recording: Recording) -> dict[str, str]:
     }
 
 
-def _verdict(console: Console, clip: _Clip, recording: Recording) -> bool:
+def _verdict(console: Console, clip: _Clip, recording: EventLog) -> bool:
     wrong = [language for language, text in _heard(clip, recording).items() if text != clip.texts[language]]
     if not wrong:
         console.print("[bold green]The texts are the expected ones.[/bold green]")

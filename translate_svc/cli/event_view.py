@@ -11,9 +11,9 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
+    StreamWarning,
     TextDelta,
     UtteranceDone,
-    Warning,
 )
 
 
@@ -51,7 +51,7 @@ class EventView:
                 self._take_text(event, at_ms)
             case SpeechChunk() if event.sample_count or event.data:
                 self._first_ms.setdefault((event.utterance_id, "speech"), at_ms)
-            case Warning():
+            case StreamWarning():
                 self._view.line(stamp, f"{event.code}: {event.message}", "problem")
             case UtteranceDone():
                 self._view.settle(event.utterance_id)

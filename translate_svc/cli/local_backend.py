@@ -15,7 +15,7 @@ from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.models.checkpoint.description import Description
+from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import find_checkpoint
 from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
@@ -47,7 +47,7 @@ class LocalBackend:
             CheckpointError: the directory is missing, torn or foreign. Names the file.
         """
         path = find_checkpoint(self._settings.model, Path(self._settings.model_cache))
-        return language_table(Description.read(path).capabilities())
+        return language_table(CheckpointDescription.read(path).capabilities())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LocalTranslator]:

@@ -11,7 +11,7 @@ from translate_svc import wire
 from translate_svc.types import SessionEvent, TextDelta
 
 
-class Recording:
+class EventLog:
     """The events of one stream with the milliseconds at which they came, and what they add up to."""
 
     def __init__(self) -> None:

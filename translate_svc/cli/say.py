@@ -20,7 +20,7 @@ from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.targets import check_output, target_settings
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import TextDelta, UtteranceDone, UtteranceStatus, Warning
+from translate_svc.types import StreamWarning, TextDelta, UtteranceDone, UtteranceStatus
 
 
 def say(
@@ -74,7 +74,7 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
                     speech.take(event)
                 if isinstance(event, TextDelta):
                     texts[event.language] += event.delta
-                elif isinstance(event, Warning):
+                elif isinstance(event, StreamWarning):
                     print(f"{event.code}: {event.message}", file=sys.stderr)
                 elif isinstance(event, UtteranceDone) and event.status is UtteranceStatus.FAILED:
                     raise TranslateSvcError("the text could not be translated")

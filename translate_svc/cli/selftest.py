@@ -199,7 +199,7 @@ def _table(found: Sequence[Comparison], tokenizer: Tokenizer) -> Table:
 def _remark(comparison: Comparison, tokenizer: Tokenizer) -> str:
     if comparison.difference:
         return f"[red]{comparison.difference}[/red]"
-    pieces = "".join(tokenizer.piece(token_id) for token_id in comparison.token_ids)
+    pieces = "".join(tokenizer.id_to_piece(token_id) for token_id in comparison.token_ids)
     remarks = ["equal"]
     if comparison.ties:
         remarks.append(f"{comparison.ties} near ties")

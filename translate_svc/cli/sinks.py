@@ -19,10 +19,10 @@ from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
     SessionEvent,
     SpeechChunk,
+    StreamWarning,
     TextDelta,
     TokenInfo,
     UtteranceDone,
-    Warning,
 )
 
 STDOUT = Path("-")
@@ -147,7 +147,7 @@ class TextSink:
             while self._next in self._done:
                 self._settle(self._next)
                 self._next += 1
-        elif isinstance(event, Warning):
+        elif isinstance(event, StreamWarning):
             language = f"{event.language}: " if event.language else ""
             print(f"{language}{event.code}: {event.message}", file=sys.stderr)
 

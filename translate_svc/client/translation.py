@@ -15,10 +15,10 @@ from translate_svc.types import (
     ResultEvent,
     Samples,
     SpeechChunk,
+    StreamWarning,
     TextDelta,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 
@@ -39,7 +39,7 @@ class Translation:
     speech: Mapping[str, Samples]
     sample_rate_hz: int
     transcript: str
-    warnings: tuple[Warning, ...]
+    warnings: tuple[StreamWarning, ...]
     done: UtteranceDone
 
 
@@ -52,7 +52,7 @@ class TranslationBuilder:
         self._transcript = ""
         self._decoders: dict[str, SpeechDecoder] = {}
         self._speech: defaultdict[str, list[Samples]] = defaultdict(list)
-        self._warnings: list[Warning] = []
+        self._warnings: list[StreamWarning] = []
         self._done: UtteranceDone | None = None
 
     def add(self, event: ResultEvent) -> None:
@@ -69,7 +69,7 @@ class TranslationBuilder:
             case SpeechChunk():
                 decoder = self._decoders.setdefault(event.language, SpeechDecoder(self._output))
                 self._speech[event.language].append(decoder.decode(event))
-            case Warning():
+            case StreamWarning():
                 self._warnings.append(event)
             case UtteranceDone():
                 self._done = event

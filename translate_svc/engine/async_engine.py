@@ -12,12 +12,12 @@ import traceback
 from collections.abc import Callable
 
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.delivery import Delivery, Ticket
+from translate_svc.engine.delivery import Delivery, Submission
 from translate_svc.engine.mailbox import Mail, Mailbox
 from translate_svc.engine.request import Deliver, EngineEvent, Request, RequestFinished
 from translate_svc.engine.retry_estimate import RetryEstimate
 from translate_svc.engine.totals import Totals
-from translate_svc.engine.validation import Abilities, validate
+from translate_svc.engine.validation import ModelCapabilities, validate
 from translate_svc.errors import EngineError, ResourceExhausted
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _STEP_GRACE_S = 2.0
 """What a thread that was told to drop everything gets to finish the step it is in."""
 
-Batch = list[tuple[Ticket, EngineEvent]]
+Batch = list[tuple[Submission, EngineEvent]]
 
 
 class AsyncEngine:
@@ -42,7 +42,7 @@ class AsyncEngine:
     def __init__(
         self,
         core: EngineCore,
-        abilities: Abilities,
+        abilities: ModelCapabilities,
         *,
         on_fatal: Callable[[BaseException], None] | None = None,
     ) -> None:
@@ -54,7 +54,7 @@ class AsyncEngine:
         self._delivery = Delivery(self._limits.max_live_requests)
         self._mailbox = Mailbox(self._limits.max_waiting_requests)
         self._retry = RetryEstimate()
-        self._tickets: dict[str, Ticket] = {}  # the engine thread's own view: what the scheduler holds
+        self._tickets: dict[str, Submission] = {}  # the engine thread's own view: what the scheduler holds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ended = asyncio.Event()
@@ -238,7 +238,7 @@ class AsyncEngine:
                 self._scheduler.grant(request_id, sequence, pieces)
         self._mailbox.tell_line(self._scheduler.waiting_requests)
 
-    def _add(self, ticket: Ticket) -> None:
+    def _add(self, ticket: Submission) -> None:
         try:
             self._scheduler.add(ticket.request)
         except Exception as error:  # what ``validate`` could not know; it ends this request and no other
@@ -247,7 +247,7 @@ class AsyncEngine:
         else:
             self._tickets[ticket.request.request_id] = ticket
 
-    def _drop(self, ticket: Ticket) -> None:
+    def _drop(self, ticket: Submission) -> None:
         request_id = ticket.request.request_id
         if self._tickets.get(request_id) is ticket:
             del self._tickets[request_id]

@@ -15,7 +15,7 @@ class Runner(Protocol):
     """Computes plans; owns every tensor. Called from one thread only."""
 
     def execute(self, plan: StepPlan) -> StepResult:
-        """Answers every item of ``plan`` exactly once: with its result, or with a ``Failure`` of its own.
+        """Answers every item of ``plan`` exactly once: with its result, or with a ``ItemFailure`` of its own.
 
         ``StageReport.stage`` is named as the plan's field: ``encode``, ``decode``, ``text_to_unit``,
         ``vocode``.

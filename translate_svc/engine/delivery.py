@@ -19,7 +19,7 @@ from translate_svc.errors import InvalidArgument, Unavailable
 _log = logging.getLogger(__name__)
 
 
-class Ticket:
+class Submission:
     """One submission. An id may be used again once its ticket is closed; tickets tell such requests apart."""
 
     __slots__ = ("_deliver", "_unfinished", "open", "request")
@@ -58,7 +58,7 @@ class Delivery:
     def __init__(self, max_open: int) -> None:
         self._max_open = max_open
         self._lock = threading.RLock()
-        self._open: dict[str, Ticket] = {}
+        self._open: dict[str, Submission] = {}
         self._refusal = "the engine is not started"
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class Delivery:
         with self._lock:
             self._refusal = reason
 
-    def open(self, request: Request, deliver: Deliver) -> Ticket | None:
+    def open(self, request: Request, deliver: Deliver) -> Submission | None:
         """A ticket for a new request; None when ``max_open`` are open.
 
         Raises:
@@ -88,14 +88,14 @@ class Delivery:
                 raise InvalidArgument("is in use", field="request_id")
             if len(self._open) >= self._max_open:
                 return None
-            ticket = self._open[request.request_id] = Ticket(request, deliver)
+            ticket = self._open[request.request_id] = Submission(request, deliver)
             return ticket
 
-    def find(self, request_id: str) -> Ticket | None:
+    def find(self, request_id: str) -> Submission | None:
         """The open ticket of a request."""
         return self._open.get(request_id)
 
-    def close(self, request_id: str) -> Ticket | None:
+    def close(self, request_id: str) -> Submission | None:
         """Closes a request's ticket: nothing of it is delivered once this has returned. None if none is
         open.
         """
@@ -105,11 +105,11 @@ class Delivery:
                 ticket.open = False
             return ticket
 
-    def deliver(self, batch: Iterable[tuple[Ticket, EngineEvent]]) -> list[Ticket]:
+    def deliver(self, batch: Iterable[tuple[Submission, EngineEvent]]) -> list[Submission]:
         """Hands over a step's events. Gives the tickets it closed because their caller's ``deliver``
         raised.
         """
-        broken: list[Ticket] = []
+        broken: list[Submission] = []
         for ticket, event in batch:
             with self._lock:
                 if not ticket.open:

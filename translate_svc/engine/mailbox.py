@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-from translate_svc.engine.delivery import Ticket
+from translate_svc.engine.delivery import Submission
 
 
 @dataclass(slots=True)
@@ -20,8 +20,8 @@ class Mail:
     well.
     """
 
-    arrivals: list[tuple[Ticket, bool]] = field(default_factory=list)
-    grants: Counter[tuple[Ticket, int]] = field(default_factory=Counter)
+    arrivals: list[tuple[Submission, bool]] = field(default_factory=list)
+    grants: Counter[tuple[Submission, int]] = field(default_factory=Counter)
     stop: bool = False
     drain: bool = True
 
@@ -47,7 +47,7 @@ class Mailbox:
         """Requests that are not admitted yet, as of the last step."""
         return self._in_mail + self._in_line
 
-    def submit(self, ticket: Ticket) -> bool:
+    def submit(self, ticket: Submission) -> bool:
         """Puts a request at the end of the line; False, and nothing done, when the line is full."""
         with self._condition:
             if self.line >= self._max_line:
@@ -57,13 +57,13 @@ class Mailbox:
             self._condition.notify()
             return True
 
-    def abort(self, ticket: Ticket) -> None:
+    def abort(self, ticket: Submission) -> None:
         """Asks for a request to be forgotten."""
         with self._condition:
             self._mail.arrivals.append((ticket, False))
             self._condition.notify()
 
-    def grant(self, ticket: Ticket, sequence: int, pieces: int) -> None:
+    def grant(self, ticket: Submission, sequence: int, pieces: int) -> None:
         """Adds credit."""
         with self._condition:
             self._mail.grants[ticket, sequence] += pieces

@@ -80,7 +80,7 @@ class VocodeItem:
 class StepPlan:
     """All the work of one step. An empty plan is never executed.
 
-    ``encode`` repeats the very items of the last step that were answered by ``Unfinished``; those of them
+    ``encode`` repeats the very items of the last step that were answered by ``EncodeUnfinished``; those
     that it leaves out are given up. No other item is begun beside them, so nobody else gets the slots of one
     that was given up before all of them are done.
 
@@ -98,7 +98,7 @@ class StepPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodeResult:
     """So many encoder states now stand in the request's slots: frames of 160 ms (published stride), or one
     for each token of a text.
     """
@@ -108,14 +108,14 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class EncodeUnfinished:
     """The request's encoding goes on in the next step, so that texts need not wait for its end."""
 
     request_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodeResult:
     """The most probable next token and its natural log-probability.
 
     ``source_ms``: centre of the encoder frame that the named layer's heads look at most, when asked for; None
@@ -129,7 +129,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UnitsMade:
+class TextToUnitResult:
     """Vocoder units (one per 20 ms, offset already removed) and the frames given to each character."""
 
     key: SequenceKey
@@ -138,7 +138,7 @@ class UnitsMade:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vocoded:
+class VocodeResult:
     """Samples of the units asked for: ``(end_unit - start_unit) * 320``."""
 
     key: SequenceKey
@@ -146,7 +146,7 @@ class Vocoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ItemFailure:
     """One item failed alone. ``sequence`` None: the whole request (its encoding) failed."""
 
     request_id: str
@@ -179,9 +179,9 @@ class StepReport:
 class StepResult:
     """What a step made: every item of the plan is either in one of these or in ``failures``, exactly once."""
 
-    encoded: tuple[Encoded | Unfinished, ...] = ()
-    decoded: tuple[Decoded, ...] = ()
-    units: tuple[UnitsMade, ...] = ()
-    vocoded: tuple[Vocoded, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    encoded: tuple[EncodeResult | EncodeUnfinished, ...] = ()
+    decoded: tuple[DecodeResult, ...] = ()
+    units: tuple[TextToUnitResult, ...] = ()
+    vocoded: tuple[VocodeResult, ...] = ()
+    failures: tuple[ItemFailure, ...] = ()
     stages: tuple[StageReport, ...] = ()

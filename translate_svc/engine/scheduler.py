@@ -10,18 +10,18 @@ from translate_svc.engine.in_flight import InFlight
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.phase_queues import PhaseQueues
 from translate_svc.engine.plan import (
-    Decoded,
     DecodeItem,
-    Encoded,
-    Failure,
+    DecodeResult,
+    EncodeResult,
+    EncodeUnfinished,
+    ItemFailure,
     SequenceKey,
     StepPlan,
     StepResult,
     TextToUnitItem,
-    Unfinished,
-    UnitsMade,
-    Vocoded,
+    TextToUnitResult,
     VocodeItem,
+    VocodeResult,
 )
 from translate_svc.engine.request import (
     EngineEvent,
@@ -188,15 +188,15 @@ class Scheduler:
             for request_id in sharers[report.stage]:
                 self._requests[request_id].add_timing(report)
 
-    def _take_encoded(self, state: RequestState, encoded: Encoded | Unfinished) -> None:
+    def _take_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
-        if isinstance(encoded, Encoded):
+        if isinstance(encoded, EncodeResult):
             for sequence in live:
                 self._queues.start_decoding(sequence)
         elif live:
             self._queues.go_on_encoding(state)
 
-    def _take_token(self, sequence: SequenceState, decoded: Decoded) -> None:
+    def _take_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
         sequence.fed_tokens += 1
         if sequence.fed_tokens < len(sequence.token_ids):
             return  # the prompt is still being fed: its predictions are not text
@@ -231,7 +231,7 @@ class Scheduler:
         else:
             self._finish(sequence, sequence.spoken_status)
 
-    def _take_units(self, sequence: SequenceState, made: UnitsMade) -> None:
+    def _take_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
         units = tuple(made.units.tolist())
         self._events.append(UnitsPredicted(*sequence.key, units, made.character_durations))
         sequence.units = made.units
@@ -240,7 +240,7 @@ class Scheduler:
         else:
             self._finish(sequence, sequence.spoken_status)
 
-    def _take_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: Vocoded) -> None:
+    def _take_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
         if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
             raise EngineError("the runner made a waveform piece of the wrong length")
         final = item.end_unit == len(sequence.units)
@@ -253,7 +253,7 @@ class Scheduler:
         else:
             self._queues.await_turn(sequence)
 
-    def _take_failure(self, flight: InFlight, failure: Failure) -> None:
+    def _take_failure(self, flight: InFlight, failure: ItemFailure) -> None:
         failed: tuple[SequenceState, ...]
         if failure.sequence is None:
             failed = flight.settle_request(failure.request_id).sequences

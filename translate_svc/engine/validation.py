@@ -15,7 +15,7 @@ from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import Samples
 
 
-class Abilities(Protocol):
+class ModelCapabilities(Protocol):
     """What the loaded model can do, as far as a request depends on it. Languages are Seamless codes."""
 
     @property
@@ -31,7 +31,9 @@ class Abilities(Protocol):
         """The vocoder knows the speaker ids below this."""
 
 
-def validate(request: Request, limits: EngineLimits, abilities: Abilities, tokenizer: Tokenizer) -> None:
+def validate(
+    request: Request, limits: EngineLimits, abilities: ModelCapabilities, tokenizer: Tokenizer
+) -> None:
     """Checks a request before it enters the line.
 
     A text is tokenized to know its length: a few milliseconds at most, for ``max_source_characters``.
@@ -67,7 +69,7 @@ def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
 
 
 def _validate_text(
-    source: SourceText, limits: EngineLimits, abilities: Abilities, tokenizer: Tokenizer
+    source: SourceText, limits: EngineLimits, abilities: ModelCapabilities, tokenizer: Tokenizer
 ) -> None:
     if source.language not in abilities.text_languages:
         raise InvalidArgument("is not a language of the loaded model", field="source.language")
@@ -83,7 +85,9 @@ def _validate_text(
         raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
 
 
-def _validate_sequence(spec: SequenceSpec, path: str, limits: EngineLimits, abilities: Abilities) -> None:
+def _validate_sequence(
+    spec: SequenceSpec, path: str, limits: EngineLimits, abilities: ModelCapabilities
+) -> None:
     if spec.language not in abilities.text_languages:
         raise InvalidArgument("is not a language of the loaded model", field=f"{path}.language")
     if not spec.speech:

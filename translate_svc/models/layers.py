@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.packed_linear import Product
+from translate_svc.models.packed_linear import PackedLinear
 
 
 class Embedding(nn.Embedding):
@@ -30,7 +30,7 @@ class Embedding(nn.Embedding):
         """Leaves the weights as they are."""
 
 
-def placed(values: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
+def to_device(values: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
     """``torch.tensor(values, device=device)``, int64, but without waiting for the device."""
     return torch.tensor(values, dtype=torch.int64).to(device, non_blocking=True)
 
@@ -104,8 +104,8 @@ class MultiHeadAttention(nn.Module):
 
     def prepare(self) -> None:
         """One product for queries, keys and values."""
-        self.qkv = Product(self.q_proj, self.k_proj, self.v_proj)
-        self.out = Product(self.out_proj)
+        self.qkv = PackedLinear(self.q_proj, self.k_proj, self.v_proj)
+        self.out = PackedLinear(self.out_proj)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
         """Attention of split heads, ``[B, heads, T, head_dim]``; ``bias`` is added to the scores. Returns
@@ -132,8 +132,8 @@ class FeedForward(nn.Module):
 
     def prepare(self) -> None:
         """Two products, the first one with the activation."""
-        self.inner = Product(self.fc1, activation=self.act)
-        self.outer = Product(self.fc2)
+        self.inner = PackedLinear(self.fc1, activation=self.act)
+        self.outer = PackedLinear(self.fc2)
 
     def forward(self, states: Tensor) -> Tensor:
         return self.outer(self.inner(states))

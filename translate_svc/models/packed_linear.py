@@ -32,7 +32,7 @@ _FEW_PRODUCTS = 1 << 20
 it saves."""
 
 
-class Product:
+class PackedLinear:
     """``act(x W^T + b)`` with the weights of one or several layers side by side, which lose them.
 
     Args:

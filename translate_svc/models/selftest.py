@@ -25,12 +25,12 @@ from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference, ReferenceTranslation
 from translate_svc.models.slices import finish
-from translate_svc.models.t2u.t2u_runner import Text
+from translate_svc.models.t2u.t2u_runner import T2uInput
 from translate_svc.models.translation_model import (
     TokenPrediction,
     TranslationModel,
 )
-from translate_svc.models.vocoder.piecewise_vocoder import Piece
+from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
 from translate_svc.models.vocoder.vocoder import Voice
 from translate_svc.types import EncoderSource
 
@@ -216,7 +216,7 @@ class _Stages:
     def text_to_unit(self, fed: Sequence[int]) -> None:
         """Compares the units of the whole text."""
         with self._timed("text_to_unit"):
-            ours = _result(self._model.text_to_unit([Text(_SLOT, tuple(fed), 1.0)])).units
+            ours = _result(self._model.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
         theirs = self._expected.units
         self._found.units = len(theirs)
         self._found.unit_similarity = _similarity(ours, theirs)
@@ -231,7 +231,7 @@ class _Stages:
         assert case.speaker_id is not None, "without a speaker there are no units"
         voice = Voice(self._maps.vocoder_languages[case.language], case.speaker_id)
         with self._timed("vocode"):
-            ours = _result(self._model.vocode([Piece(theirs.units, 0, len(theirs.units), voice)]))
+            ours = _result(self._model.vocode([VocoderInput(theirs.units, 0, len(theirs.units), voice)]))
         if len(ours) != len(theirs.samples):
             raise _Difference(f"vocoder: {len(ours)} samples, transformers makes {len(theirs.samples)}")
         apart = np.abs(ours - theirs.samples)

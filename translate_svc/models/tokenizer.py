@@ -67,7 +67,7 @@ class Tokenizer:
         """``</s>``: starts every prompt and ends every text."""
         return _SPECIAL_PIECES.index("</s>") + _ID_OFFSET
 
-    def piece(self, token_id: int) -> str:
+    def id_to_piece(self, token_id: int) -> str:
         """The piece: ``\u2581`` stands for a space, ``<0xE2>`` for one byte. Special ids give ``""``."""
         return "" if self.is_special(token_id) else self._pieces[token_id - _ID_OFFSET]
 

@@ -14,19 +14,19 @@ import torch
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.decoder.decode_graphs import RecordedSteps
-from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed
+from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
 from translate_svc.models.decoder.text_decoder import NO_FRAME, DecodedStep, TextDecoder
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.encoder.speech_encoder import frame_centre_ms
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.limits import ModelLimits, check_limits
 from translate_svc.models.packed_linear import prepare
 from translate_svc.models.slices import Slices
 from translate_svc.models.t2u.t2u import TextToUnit
-from translate_svc.models.t2u.t2u_runner import Speech, Text, TextSpeaker
-from translate_svc.models.vocoder.piecewise_vocoder import Piece, PieceVocoder
+from translate_svc.models.t2u.t2u_runner import SpeechUnits, T2uInput, T2uRunner
+from translate_svc.models.vocoder.piecewise_vocoder import PiecewiseVocoder, VocoderInput
 from translate_svc.models.vocoder.vocoder import Vocoder
 from translate_svc.types import EncoderSource, Samples
 
@@ -66,7 +66,7 @@ class TranslationModel:
         device: torch.device,
         dtype: torch.dtype,
         alignment_layer: int,
-        record: Recorder | None = None,
+        record: GraphCapturer | None = None,
     ) -> None:
         keep_freed_memory()
         config = checkpoint.config
@@ -100,9 +100,9 @@ class TranslationModel:
             device=device,
             dtype=dtype,
         )
-        self._texts = TextSpeaker(self._text_to_unit, self._cache.states, checkpoint.character_table())
-        self._pieces = PieceVocoder(self._vocoder, device)
-        self._recorded: RecordedSteps | None = None
+        self._texts = T2uRunner(self._text_to_unit, self._cache.states, checkpoint.character_table())
+        self._pieces = PiecewiseVocoder(self._vocoder, device)
+        self._recorded: DecodeGraphs | None = None
         if record is not None:
             self._record(record)
 
@@ -142,7 +142,7 @@ class TranslationModel:
         align: Sequence[bool],
     ) -> list[TokenPrediction | EngineError]:
         """Feeds one token to each of some distinct slots."""
-        step = self._step(Fed(slots, positions, token_ids), align=any(align))
+        step = self._step(DecodeInput(slots, positions, token_ids), align=any(align))
         frames = [None] * len(slots) if step.source_frames is None else step.source_frames.tolist()
         outcomes: list[TokenPrediction | EngineError] = []
         for token_id, log_probability, finite, frame, asked in zip(
@@ -159,15 +159,15 @@ class TranslationModel:
             outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
 
-    def text_to_unit(self, texts: Sequence[Text]) -> list[Speech | EngineError]:
+    def text_to_unit(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """Units of finished texts."""
         return self._texts.speeches(texts)
 
-    def vocode(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
+    def vocode(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
         """Waveforms of pieces."""
         return self._pieces.waveforms(pieces)
 
-    def _record(self, record: Recorder) -> None:
+    def _record(self, record: GraphCapturer) -> None:
         """A stage that cannot be recorded is as right as it was: that is a warning."""
         for stage, recording in (
             ("decode", self._record_steps),
@@ -180,10 +180,10 @@ class TranslationModel:
             except RuntimeError as error:
                 _log.warning("%s is slower, for it could not be recorded: %s", stage, error)
 
-    def _record_steps(self, record: Recorder) -> None:
-        self._recorded = RecordedSteps(self._decoder, self._cache, record)
+    def _record_steps(self, record: GraphCapturer) -> None:
+        self._recorded = DecodeGraphs(self._decoder, self._cache, record)
 
-    def _step(self, fed: Fed, *, align: bool) -> DecodedStep:
+    def _step(self, fed: DecodeInput, *, align: bool) -> DecodedStep:
         """On the host."""
         if self._recorded is not None:
             return self._recorded.step(fed)

@@ -60,7 +60,7 @@ class StreamObserver(Protocol):
         """
 
 
-class Unobserved:
+class NullObserver:
     """Nobody keeps books."""
 
     def utterance_done(self, report: UtteranceReport) -> None:
@@ -76,4 +76,4 @@ class Unobserved:
         """Forgotten."""
 
 
-UNOBSERVED = Unobserved()
+NULL_OBSERVER = NullObserver()

@@ -11,11 +11,11 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.clip import read_clip
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.session.observer import UNOBSERVED, StreamObserver
+from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
-from translate_svc.session.outbound.utterance_router import Results
+from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import clip_holds_voice, no_speech
 from translate_svc.types import (
@@ -40,7 +40,7 @@ class OneShotParts:
     options: SessionOptions
     slot: AdmissionSlot
     vad_stream: VadStream | None = None
-    observer: StreamObserver = UNOBSERVED
+    observer: StreamObserver = NULL_OBSERVER
 
 
 class OneShot:
@@ -52,8 +52,8 @@ class OneShot:
     Rules:
 
     * **Guards** are a stream's. A clip that is too short, or in which nobody speaks, is EMPTY.
-    * **Events** are those of a stream's utterance, by the same ``Results``: text at once, speech as long as
-      the reader takes it, a credit a piece. Its zero of times is the moment at which the source is ready.
+    * **Events** are those of a stream's utterance, by the same ``UtteranceRouter``: text at once, speech as
+      long as the reader takes it, a credit a piece. Times count from the moment at which the source is ready.
     * **Failure**: what one sequence suffers is a warning and ``FAILED``. What keeps the whole from being
       translated (bytes that are no audio, a source past a limit, an engine that has no room or is gone) is
       raised by ``events``, and names the field.
@@ -68,7 +68,7 @@ class OneShot:
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._outbox = Outbox(parts.observer)
-        self._results = Results(
+        self._results = UtteranceRouter(
             parts.engine,
             self._outbox,
             parts.observer,
@@ -152,7 +152,7 @@ class OneShot:
         return utterance, utterance.cut(source, content, self._clock())
 
     def _hand_over(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
-        """Raises as ``Results.hand_over``; ``field`` is the source's path in the contract."""
+        """Raises as ``UtteranceRouter.hand_over``; ``field`` is the source's path in the contract."""
         try:
             self._results.hand_over(utterance, request)
         except InvalidArgument as error:

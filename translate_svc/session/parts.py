@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from translate_svc.engine.request import Engine
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.session.observer import UNOBSERVED, StreamObserver
+from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.vad_loop import VadStream
 
@@ -21,4 +21,4 @@ class SessionParts:
     negotiator: Negotiator
     options: SessionOptions
     slot: AdmissionSlot
-    observer: StreamObserver = UNOBSERVED
+    observer: StreamObserver = NULL_OBSERVER

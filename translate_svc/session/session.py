@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
-from translate_svc.session.inbound.input_pump import Listener
+from translate_svc.session.inbound.input_pump import InputPump
 from translate_svc.session.input_queue import (
     InputQueue,
     Queued,
@@ -20,7 +20,7 @@ from translate_svc.session.input_queue import (
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
 from translate_svc.session.outbound.outbox import Outbox
-from translate_svc.session.outbound.utterance_router import Results
+from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.parts import SessionParts
 from translate_svc.types import (
     AckInput,
@@ -66,7 +66,7 @@ class Session:
       while that is full. The segmenter waits while ``max_utterances_in_flight`` utterances, or
       ``max_queued_events`` events, wait for the reader. So a client that does not read is, in the end, not
       read from either.
-    * **Order**, and exactly one ``UtteranceDone`` an utterance: see ``Results``. Engine events never wait.
+    * **Order**, and exactly one ``UtteranceDone`` an utterance. Engine events never wait.
     * **Settings** apply at their place in the stream, from the next utterance on; ``Updated`` tells which.
     * **Clear** acts at once, without waiting for what was received before it: that is dropped, and so is
       every result that the reader has not taken. ``Cleared`` follows the ``CLEARED`` ends of its utterances.
@@ -96,7 +96,7 @@ class Session:
         self._input = InputQueue(self._rate_hz * parts.options.max_queued_input_ms // 1000)
         self._acks = AckWindow(parts.options.max_unacknowledged, parts.options.ack_timeout_ms / 1000)
         self._outbox = Outbox(parts.observer, self._acks)
-        self._results = Results(
+        self._results = UtteranceRouter(
             parts.engine,
             self._outbox,
             parts.observer,
@@ -104,7 +104,7 @@ class Session:
             on_commit=self._report,
             on_failure=self._fail,
         )
-        self._listener = Listener(
+        self._listener = InputPump(
             session_id, config, settings, parts.vad_stream, self._results, self._outbox, parts.options
         )
         self._received_samples = 0

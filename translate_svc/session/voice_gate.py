@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import numpy as np
 
-from translate_svc.types import FRAME_SAMPLES, Samples, Warning
+from translate_svc.types import FRAME_SAMPLES, Samples, StreamWarning
 from translate_svc.vad.frame_vad import VadFrame
 
 MIN_VOICED_FRAMES = 3
@@ -27,9 +27,9 @@ def holds_voice(voiced_frames: int) -> bool:
     return voiced_frames >= MIN_VOICED_FRAMES
 
 
-def no_speech(utterance_id: int) -> Warning:
+def no_speech(utterance_id: int) -> StreamWarning:
     """What a client is told of an utterance that the gate has kept back."""
-    return Warning("no_speech", "nobody speaks in it", utterance_id)
+    return StreamWarning("no_speech", "nobody speaks in it", utterance_id)
 
 
 class VoicedFrames:

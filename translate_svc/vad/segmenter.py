@@ -8,7 +8,7 @@ Hysteresis as in Silero's ``VADIterator``: a frame is *speech* from ``threshold`
 ``negative_threshold``; in between it prolongs whatever is going on.
 
 A segmenter serves one frame grid. Its life ends with the event that moves the stream's commit point
-(``SpeechEnded`` or ``Idle``); whoever drives it starts another grid, and another segmenter, there. Frame
+(``SegmentEnded`` or ``SegmenterIdle``); its caller starts another grid and another segmenter there. Frame
 indices count from the start of the grid, and the grid's start is the wall that padding never crosses.
 """
 
@@ -22,14 +22,14 @@ from translate_svc.vad.options import VadOptions
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechBegan:
+class SegmentStarted:
     """Enough speech was heard: an utterance runs. Its audio starts at ``start_frame``, padding included."""
 
     start_frame: int
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechEnded:
+class SegmentEnded:
     """The utterance is frames ``[start_frame, end_frame)``; the next grid starts at ``commit_frame``.
 
     ``end_frame <= commit_frame``. The commit frame may lie before the frame that decided: after a cut for
@@ -43,7 +43,7 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
+class SegmenterIdle:
     """Nothing was said for ``idle_timeout_ms``: the next grid starts at ``commit_frame``, without an
     utterance.
     """
@@ -51,7 +51,7 @@ class Idle:
     commit_frame: int
 
 
-SegmentEvent = SpeechBegan | SpeechEnded | Idle
+SegmentEvent = SegmentStarted | SegmentEnded | SegmenterIdle
 
 
 class _State(enum.Enum):
@@ -104,20 +104,20 @@ class Segmenter:
             if probability >= self._options.threshold:
                 self._begin_candidate(index)
             elif self._frames >= self._options.idle_timeout_frames:
-                return self._over(Idle(self._padded(self._frames)))
+                return self._over(SegmenterIdle(self._padded(self._frames)))
         if self._state is _State.CANDIDATE:
             return self._advance_candidate(probability, level_dbfs)
         if self._state is _State.SPEECH:
             return self._advance_speech(index, probability, level_dbfs)
         return None
 
-    def finalize(self, reason: EndReason) -> SpeechEnded | None:
+    def finalize(self, reason: EndReason) -> SegmentEnded | None:
         """End the running utterance after the last frame heard, and the grid with it.
 
         None when there is no utterance to end; speech shorter than ``min_speech_ms`` is none.
         """
         if self._state is _State.SPEECH:
-            ended = SpeechEnded(self._start_frame, self._frames, self._frames, reason)
+            ended = SegmentEnded(self._start_frame, self._frames, self._frames, reason)
             self._over(ended)
             return ended
         self._state = _State.OVER
@@ -140,7 +140,7 @@ class Segmenter:
         if len(self._levels_dbfs) < self._options.min_speech_frames:
             return None
         self._state = _State.SPEECH
-        return SpeechBegan(self._start_frame)
+        return SegmentStarted(self._start_frame)
 
     def _advance_speech(self, index: int, probability: float, level_dbfs: float) -> SegmentEvent | None:
         self._levels_dbfs.append(level_dbfs)
@@ -152,10 +152,10 @@ class Segmenter:
         if silent_from is not None and self._frames - silent_from >= self._options.min_silence_frames:
             end = silent_from + self._options.suffix_padding_frames
             commit = max(end, self._padded(self._frames))
-            return self._over(SpeechEnded(self._start_frame, end, commit, EndReason.SILENCE))
+            return self._over(SegmentEnded(self._start_frame, end, commit, EndReason.SILENCE))
         if self._frames - self._start_frame >= self._options.max_utterance_frames:
             cut = self._quietest_frame()
-            return self._over(SpeechEnded(self._start_frame, cut, cut, EndReason.MAX_LENGTH))
+            return self._over(SegmentEnded(self._start_frame, cut, cut, EndReason.MAX_LENGTH))
         return None
 
     def _quietest_frame(self) -> int:

@@ -13,10 +13,10 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
+    StreamWarning,
     TextDelta,
     Updated,
     UtteranceDone,
-    Warning,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.enums import END_REASONS
@@ -34,7 +34,7 @@ from translate_svc.wire.results import (
 def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateResponse:
     """``event`` as the ``seq``-th message of its stream. (Long because it has one case an event.)"""
     match event:
-        case TextDelta() | SpeechChunk() | UtteranceDone() | Warning():
+        case TextDelta() | SpeechChunk() | UtteranceDone() | StreamWarning():
             return pb.StreamingTranslateResponse(seq=seq, **encode_result(event))
         case SpeechStarted(utterance_id, position):
             started = pb.SpeechStarted(utterance_id=utterance_id, position=position)

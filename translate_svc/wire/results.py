@@ -9,11 +9,11 @@ from translate_svc.types import (
     SampleRange,
     SpeechChunk,
     StageTiming,
+    StreamWarning,
     TextDelta,
     TokenInfo,
     Usage,
     UtteranceDone,
-    Warning,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.enums import UTTERANCE_STATUSES
@@ -30,7 +30,7 @@ def encode_result(event: ResultEvent) -> dict[str, Any]:
             return {"audio": _encode_speech(event)}
         case UtteranceDone():
             return {"utterance_done": _encode_done(event)}
-        case Warning():
+        case StreamWarning():
             return {"warning": _encode_warning(event)}
 
 
@@ -156,7 +156,7 @@ def _decode_done(done: pb.UtteranceDone) -> UtteranceDone:
     )
 
 
-def _encode_warning(event: Warning) -> pb.StreamWarning:
+def _encode_warning(event: StreamWarning) -> pb.StreamWarning:
     return pb.StreamWarning(
         code=event.code,
         message=event.message,
@@ -165,9 +165,9 @@ def _encode_warning(event: Warning) -> pb.StreamWarning:
     )
 
 
-def _decode_warning(warning: pb.StreamWarning) -> Warning:
+def _decode_warning(warning: pb.StreamWarning) -> StreamWarning:
     utterance_id = warning.utterance_id if warning.HasField("utterance_id") else None
-    return Warning(warning.code, warning.message, utterance_id, warning.language or None)
+    return StreamWarning(warning.code, warning.message, utterance_id, warning.language or None)
 
 
 def encode_range(source: SampleRange) -> pb.SampleRange:

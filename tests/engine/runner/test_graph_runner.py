@@ -18,7 +18,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 @pytest.fixture
 def rehearsal(monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     recorder = Rehearsal()
-    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: recorder)
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: recorder)
     few_batches(monkeypatch)
     return recorder
 
@@ -57,7 +57,7 @@ def test_a_recorder_that_fails_is_a_warning(
         function()
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(model_runner, "recorder_of", lambda _device: failing)
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: failing)
     with caplog.at_level(logging.WARNING):
         driver = Driver("tiny")
     assert "could not be recorded: operation not permitted" in caplog.text

@@ -16,7 +16,7 @@ from tests.tiny_checkpoint import PIECE_COUNT
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    Failure,
+    ItemFailure,
     SequenceKey,
     StepPlan,
     TextToUnitItem,
@@ -79,7 +79,7 @@ def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], Non
             voices.copy_(healthy_voices)
 
     sequence = None if stage == "encode" else 0
-    assert result.failures == (Failure(f"r{victim}", sequence, stage, "the result is not finite"),)
+    assert result.failures == (ItemFailure(f"r{victim}", sequence, stage, "the result is not finite"),)
     found = answers(result)
     assert set(found) == set(expected) - {f"r{victim}"}
     for request_id, answer in found.items():
@@ -124,7 +124,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(encoder, "_embed", poisoned)
         result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (Failure("sick", None, "encode", "the result is not finite"),)
+    assert result.failures == (ItemFailure("sick", None, "encode", "the result is not finite"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
     assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
 
@@ -142,7 +142,7 @@ def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(encoder, "_embed", raising)
     result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (Failure("sick", None, "encode", "RuntimeError"),)
+    assert result.failures == (ItemFailure("sick", None, "encode", "RuntimeError"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
 
 

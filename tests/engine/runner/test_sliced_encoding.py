@@ -14,14 +14,14 @@ from tests.checkpoints import EOS
 from tests.engine.model_scene import Scene, answers, text_languages
 from translate_svc.engine.plan import (
     DecodeItem,
-    Encoded,
     EncodeItem,
+    EncodeResult,
+    EncodeUnfinished,
     SequenceKey,
     StepPlan,
     StepResult,
-    Unfinished,
 )
-from translate_svc.engine.runner.encode_batch import Encoding
+from translate_svc.engine.runner.encode_batch import EncodeBatch
 
 FED = 2
 LAST = 14
@@ -57,7 +57,7 @@ def encode_beside_texts(scene: Scene, *items: EncodeItem) -> tuple[list[StepResu
         result = step(scene, items, position)
         for row, each in zip(scene.tokens[:3], result.decoded, strict=True):
             row.append(each.token_id)
-        if not any(isinstance(each, Unfinished) for each in result.encoded):
+        if not any(isinstance(each, EncodeUnfinished) for each in result.encoded):
             return unfinished, result
         assert [each.request_id for each in result.encoded] == [item.request_id for item in items]
         unfinished.append(result)
@@ -78,7 +78,7 @@ def test_slices_give_what_one_go_gives(scene: Scene) -> None:
     expected = first_tokens(scene, NEW, 3)
     unfinished, last = encode_beside_texts(scene, item_of(scene))
     assert len(unfinished) >= 5, "it was not sliced"
-    assert [type(each) for each in last.encoded] == [Encoded]
+    assert [type(each) for each in last.encoded] == [EncodeResult]
     assert first_tokens(scene, NEW, 3) == expected
 
 
@@ -97,7 +97,7 @@ def test_texts_say_beside_it_what_they_say_alone(scene: Scene) -> None:
 
 def test_where_nothing_is_decoded_it_is_finished_at_once(scene: Scene) -> None:
     result = scene.do(encode=[item_of(scene)])
-    assert [type(each) for each in result.encoded] == [Encoded]
+    assert [type(each) for each in result.encoded] == [EncodeResult]
 
 
 def test_one_that_is_left_out_is_given_up_and_its_slot_is_the_next_ones(scene: Scene) -> None:
@@ -106,7 +106,7 @@ def test_one_that_is_left_out_is_given_up_and_its_slot_is_the_next_ones(scene: S
     gone = item_of(scene, SequenceKey("gone", 0))
     for position in range(FED, FED + 3):
         (answer,) = step(scene, (gone,), position).encoded
-        assert isinstance(answer, Unfinished)
+        assert isinstance(answer, EncodeUnfinished)
         for row, each in zip(scene.tokens[:3], (0, 0, 0), strict=True):
             row.append(each)
     scene.do(encode=[item_of(scene, row=1)])
@@ -164,7 +164,7 @@ def test_the_device_is_waited_for_where_time_is_short() -> None:
         return [7]
 
     item = EncodeItem("r", np.zeros(9, np.float32), (0,))
-    encoding = Encoding([item], [None], slices(), lambda: waits.append(1))
+    encoding = EncodeBatch([item], [None], slices(), lambda: waits.append(1))
     assert not encoding.advance(-math.inf)
     assert not encoding.advance(-math.inf)
     assert len(waits) == 2, "the time is asked after every slice, when the device is done with it"
@@ -187,7 +187,7 @@ def test_a_slice_that_would_end_too_late_is_not_begun(
         return [7]
 
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    encoding = Encoding([EncodeItem("r", np.zeros(9, np.float32), (0,))], [None], slices(), lambda: None)
+    encoding = EncodeBatch([EncodeItem("r", np.zeros(9, np.float32), (0,))], [None], slices(), lambda: None)
     assert encoding.advance(until_s) == (expected == 5)
     assert clock[0] == expected
 

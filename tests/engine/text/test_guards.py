@@ -189,7 +189,7 @@ def test_a_model_of_random_weights_loops_and_is_ended() -> None:
 class _NumberTokenizer(FakeTokenizer):
     """Every token of the tiny checkpoint is a word: its number."""
 
-    def piece(self, token_id: int) -> str:
+    def id_to_piece(self, token_id: int) -> str:
         return f"▁{token_id}"
 
     def language_token(self, code: str) -> int:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from tests.fakes.rehearsal import Rehearsal, Waited, stale
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
-from translate_svc.models.decoder.decode_graphs import RecordedSteps
-from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed
+from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
 from translate_svc.models.decoder.text_decoder import DecodedStep
-from translate_svc.models.graphs.captured_graph import RecordingError, doubled
+from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
 
 SLOTS = 20
 
@@ -24,9 +24,9 @@ def _inference() -> object:
         yield
 
 
-def recorded(slots: int = SLOTS) -> tuple[RecordedSteps, DecoderCache, Rehearsal]:
+def recorded(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, Rehearsal]:
     cache, rehearsal = new_cache("tiny", slots=slots, max_encoder_frames=150), Rehearsal()
-    return RecordedSteps(text_decoder("tiny"), cache, rehearsal), cache, rehearsal
+    return DecodeGraphs(text_decoder("tiny"), cache, rehearsal), cache, rehearsal
 
 
 def write(cache: DecoderCache, slot: int, length: int) -> None:
@@ -34,10 +34,10 @@ def write(cache: DecoderCache, slot: int, length: int) -> None:
     text_decoder("tiny").write_source(cache, [slot], states)
 
 
-def fed(rows: dict[int, tuple[int, int]]) -> Fed:
+def fed(rows: dict[int, tuple[int, int]]) -> DecodeInput:
     """``rows``: slot to (position, token)."""
     positions, token_ids = zip(*rows.values(), strict=True)
-    return Fed(tuple(rows), positions, token_ids)
+    return DecodeInput(tuple(rows), positions, token_ids)
 
 
 def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
@@ -112,8 +112,8 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
     cache = new_cache("tiny", slots=SLOTS)
-    with pytest.raises(RecordingError, match="20 rows"):
-        RecordedSteps(text_decoder("tiny"), cache, stale)
+    with pytest.raises(GraphCaptureError, match="20 rows"):
+        DecodeGraphs(text_decoder("tiny"), cache, stale)
     assert not cache.states.any()
 
 

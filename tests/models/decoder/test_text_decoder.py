@@ -8,12 +8,12 @@ from torch import Tensor
 
 from tests.checkpoints import oracle, tones
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
-from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed
+from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
 from translate_svc.models.decoder.text_decoder import (
     MIN_CONTRIBUTION,
     NO_FRAME,
     CrossAttention,
-    first_maximum,
+    first_argmax,
 )
 from translate_svc.models.layers import sinusoidal_positions
 
@@ -37,7 +37,7 @@ def reference(states: Tensor, token_ids: list[int]) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def feed(cache: DecoderCache, slots: list[int], positions: list[int], token_ids: list[int]) -> Tensor:
     """One step; the predicted ids."""
-    fed = Fed(slots, positions, token_ids)
+    fed = DecodeInput(slots, positions, token_ids)
     return text_decoder("tiny").step(cache, fed, align=False).token_ids
 
 
@@ -121,7 +121,7 @@ def test_the_alignment_layer_tells_the_frame_that_a_token_draws_most_from() -> N
     frames = []
     with torch.inference_mode():
         for position, token in enumerate(TOKENS):
-            fed = Fed([0, 1], [position] * 2, [token] * 2)
+            fed = DecodeInput([0, 1], [position] * 2, [token] * 2)
             step = text_decoder("tiny").step(cache, fed, align=True)
             assert step.source_frames is not None
             frames.append(int(step.source_frames[1]))
@@ -151,7 +151,7 @@ def test_the_first_maximum_is_argmax(size: int) -> None:
     values[torch.arange(40), torch.linspace(0, size - 1, 40).long()] = 50.0
     values[:5, -1] = 50.0
     values[5, size // 2] = torch.nan
-    for row, place in zip(values, first_maximum(values).tolist(), strict=True):
+    for row, place in zip(values, first_argmax(values).tolist(), strict=True):
         best = torch.isnan(row).nonzero() if row.isnan().any() else (row == 50.0).nonzero()
         assert place == int(best[0])
 

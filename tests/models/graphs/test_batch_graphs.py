@@ -7,10 +7,10 @@ from torch import Tensor
 
 from tests.fakes.rehearsal import Rehearsal
 from tests.models.modules import CPU
-from translate_svc.models.graphs.batch_graphs import RecordedBatches
+from translate_svc.models.graphs.batch_graphs import BatchGraphs
 
 
-def doubling() -> tuple[RecordedBatches, list[int]]:
+def doubling() -> tuple[BatchGraphs, list[int]]:
     """Doubles rows of three numbers; up to four rows. And the numbers of rows that were compared."""
     compared: list[int] = []
 
@@ -18,7 +18,7 @@ def doubling() -> tuple[RecordedBatches, list[int]]:
         assert torch.equal(recorded, plain)
         compared.append(len(plain))
 
-    batches = RecordedBatches(4, Rehearsal(), CPU)
+    batches = BatchGraphs(4, Rehearsal(), CPU)
     batches.add("twice", lambda rows: 2 * rows, idle=torch.zeros(3), others=torch.ones(4, 3), check=check)
     return batches, compared
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from tests.fakes.rehearsal import Rehearsal, stale
 from tests.models.modules import checkpoint, text_to_unit
 from translate_svc.errors import EngineError
-from translate_svc.models.graphs.captured_graph import RecordingError
+from translate_svc.models.graphs.captured_graph import GraphCaptureError
 from translate_svc.models.t2u import t2u_graphs
-from translate_svc.models.t2u.t2u_graphs import RecordedHalves
-from translate_svc.models.t2u.t2u_runner import Speech, Text, TextSpeaker
+from translate_svc.models.t2u.t2u_graphs import T2uGraphs
+from translate_svc.models.t2u.t2u_runner import SpeechUnits, T2uInput, T2uRunner
 
 SLOTS, PLACES = 12, 100
 LENGTHS = [5, 17, 3, 40, 9, 28, 12, 99, 6, 33, 21, 60]
@@ -27,7 +27,7 @@ def _inference() -> object:
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "recorded"])
-def speaker(request: pytest.FixtureRequest) -> TextSpeaker:
+def speaker(request: pytest.FixtureRequest) -> T2uRunner:
     return new_speaker(recorded=request.param)
 
 
@@ -35,20 +35,20 @@ def states() -> Tensor:
     return 2 * torch.randn(SLOTS, PLACES, 32, generator=torch.Generator().manual_seed(0))
 
 
-def new_speaker(*, recorded: bool, held: Tensor | None = None) -> TextSpeaker:
+def new_speaker(*, recorded: bool, held: Tensor | None = None) -> T2uRunner:
     table = checkpoint("tiny").character_table()
-    made = TextSpeaker(text_to_unit("tiny"), states() if held is None else held, table)
+    made = T2uRunner(text_to_unit("tiny"), states() if held is None else held, table)
     if recorded:
         made.record(Rehearsal())
     return made
 
 
-def text(slot: int, *, factor: float = 1.0, length: int | None = None) -> Text:
+def text(slot: int, *, factor: float = 1.0, length: int | None = None) -> T2uInput:
     tokens = torch.randint(4, 90, (length or LENGTHS[slot],), generator=torch.Generator().manual_seed(slot))
-    return Text(slot, (3, 97, *tokens.tolist()[2:]), factor)
+    return T2uInput(slot, (3, 97, *tokens.tolist()[2:]), factor)
 
 
-def told(speeches: Sequence[Speech | EngineError]) -> list[object]:
+def told(speeches: Sequence[SpeechUnits | EngineError]) -> list[object]:
     """Something that compares."""
     return [
         str(each) if isinstance(each, EngineError) else (each.units.tolist(), each.character_durations)
@@ -56,7 +56,7 @@ def told(speeches: Sequence[Speech | EngineError]) -> list[object]:
     ]
 
 
-def alone(texts: Sequence[Text]) -> list[object]:
+def alone(texts: Sequence[T2uInput]) -> list[object]:
     speaker = new_speaker(recorded=False)
     return [told(speaker.speeches([each]))[0] for each in texts]
 
@@ -64,20 +64,20 @@ def alone(texts: Sequence[Text]) -> list[object]:
 @pytest.mark.parametrize(
     "slots", [[0], [3], [1, 2], [7, 0, 4], [5, 3, 8, 2, 0, 1, 4, 6], list(range(SLOTS)), [7, 11, 9]], ids=str
 )
-def test_each_text_is_as_if_it_were_alone(slots: list[int], speaker: TextSpeaker) -> None:
+def test_each_text_is_as_if_it_were_alone(slots: list[int], speaker: T2uRunner) -> None:
     texts = [text(slot) for slot in slots]
     for _ in range(2):  # the second time over what the first one left
         assert told(speaker.speeches(texts)) == alone(texts)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.7])
-def test_each_text_has_its_own_tempo(factor: float, speaker: TextSpeaker) -> None:
+def test_each_text_has_its_own_tempo(factor: float, speaker: T2uRunner) -> None:
     texts = [text(3), text(3, factor=factor), text(6, factor=factor)]
     assert told(speaker.speeches(texts)) == alone(texts)
     assert alone(texts[:1]) != alone(texts[1:2])
 
 
-def test_a_small_batch_after_a_large_one(speaker: TextSpeaker) -> None:
+def test_a_small_batch_after_a_large_one(speaker: T2uRunner) -> None:
     speaker.speeches([text(slot) for slot in (7, 11, 3, 9, 5)])
     for slot in (2, 0, 8):
         assert told(speaker.speeches([text(slot)])) == alone([text(slot)])
@@ -99,7 +99,7 @@ def test_a_text_that_is_not_a_number_fails_alone(poison: float, place: int, reco
     assert told(speaker.speeches(texts)) == expected
 
 
-def test_a_speech_too_long_for_the_model_fails_alone(speaker: TextSpeaker) -> None:
+def test_a_speech_too_long_for_the_model_fails_alone(speaker: T2uRunner) -> None:
     texts = [text(1), text(7, factor=1e6), text(6)]
     made = told(speaker.speeches(texts))
     assert "more than" in str(made[1])
@@ -107,8 +107,8 @@ def test_a_speech_too_long_for_the_model_fails_alone(speaker: TextSpeaker) -> No
     assert [made[0], made[2]] == alone([texts[0], texts[2]])
 
 
-def test_a_text_without_characters_has_no_units(speaker: TextSpeaker) -> None:
-    texts = [Text(0, (3, 97), 1.0), text(4)]
+def test_a_text_without_characters_has_no_units(speaker: T2uRunner) -> None:
+    texts = [T2uInput(0, (3, 97), 1.0), text(4)]
     assert told(speaker.speeches(texts)) == [([], ()), *alone([text(4)])]
     assert told(speaker.speeches(texts[:1])) == [([], ())]
 
@@ -141,5 +141,5 @@ def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
-    with pytest.raises(RecordingError, match="text-to-unit differs"):
-        RecordedHalves(text_to_unit("tiny"), states(), stale)
+    with pytest.raises(GraphCaptureError, match="text-to-unit differs"):
+        T2uGraphs(text_to_unit("tiny"), states(), stale)

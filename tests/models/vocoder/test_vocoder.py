@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.checkpoints import oracle
 from tests.models.modules import checkpoint, vocoder
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.vocoder.receptive_field import Excerpt, UnitSpan, excerpt
+from translate_svc.models.vocoder.receptive_field import ReceptiveField, UnitSpan, receptive_field
 from translate_svc.models.vocoder.vocoder import Voice
 
 VOICE = Voice(language_id=1, speaker_id=1)
@@ -26,7 +26,7 @@ def units_of(count: int, seed: int = 0) -> Tensor:
 
 @torch.inference_mode()
 def synthesise(
-    units: Tensor, voice: Voice = VOICE, name: str = "tiny", part: Excerpt | None = None
+    units: Tensor, voice: Voice = VOICE, name: str = "tiny", part: ReceptiveField | None = None
 ) -> npt.NDArray[np.float32]:
     waveform: npt.NDArray[np.float32] = vocoder(name)(units[None], [voice], part)[0].numpy()
     return waveform
@@ -47,7 +47,7 @@ def in_pieces(units: Tensor, cuts: list[int], name: str = "tiny") -> npt.NDArray
     edges = [0, *cuts, len(units)]
     pieces = []
     for start, end in itertools.pairwise(edges):
-        part = excerpt(start, end, len(units), checkpoint(name).config)
+        part = receptive_field(start, end, len(units), checkpoint(name).config)
         pieces.append(synthesise(units[slice(*part.units)], name=name, part=part))
     return np.concatenate(pieces)
 
@@ -101,7 +101,7 @@ def test_pieces_as_the_engine_cuts_them_give_the_whole_waveform(name: str) -> No
 def test_the_receptive_field_is_what_the_network_hears() -> None:
     """Changing a unit outside leaves the piece as it is; the outermost units inside are heard."""
     units, start, end = units_of(41, 1), 20, 23
-    span = excerpt(start, end, len(units), checkpoint("tiny").config).units
+    span = receptive_field(start, end, len(units), checkpoint("tiny").config).units
     whole = synthesise(units)[start * 320 : end * 320]
     for place in range(len(units)):
         changed = units.clone()
@@ -115,8 +115,8 @@ def test_the_receptive_field_is_what_the_network_hears() -> None:
 
 def test_the_receptive_field_of_the_published_vocoder() -> None:
     """Against the same walk with sets of positions instead of intervals."""
-    assert excerpt(100, 101, 200, PUBLISHED).units == UnitSpan(*published_by_simulation(100, 101))
-    assert excerpt(0, 10, 12, PUBLISHED).units == UnitSpan(0, 12)
+    assert receptive_field(100, 101, 200, PUBLISHED).units == UnitSpan(*published_by_simulation(100, 101))
+    assert receptive_field(0, 10, 12, PUBLISHED).units == UnitSpan(0, 12)
 
 
 def published_by_simulation(start: int, end: int) -> tuple[int, int]:
@@ -146,5 +146,5 @@ def test_pieces_never_reach_outside_the_text() -> None:
     config = checkpoint("tiny").config
     for start in range(10):
         for end in range(start + 1, 11):
-            span = excerpt(start, end, 10, config).units
+            span = receptive_field(start, end, 10, config).units
             assert 0 <= span.start <= start < end <= span.end <= 10

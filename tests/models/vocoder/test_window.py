@@ -11,10 +11,10 @@ from torch import Tensor
 from tests.fakes.rehearsal import Rehearsal, stale
 from tests.models.modules import CPU, checkpoint, vocoder
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.graphs.captured_graph import RecordingError
-from translate_svc.models.vocoder.receptive_field import excerpt
+from translate_svc.models.graphs.captured_graph import GraphCaptureError
+from translate_svc.models.vocoder.receptive_field import receptive_field
 from translate_svc.models.vocoder.vocoder import Voice
-from translate_svc.models.vocoder.vocoder_graphs import RecordedWindows
+from translate_svc.models.vocoder.vocoder_graphs import VocoderGraphs
 from translate_svc.models.vocoder.window import Window
 
 PIECES = [  # start, end, units of the text
@@ -50,7 +50,7 @@ def rows(window: Window, places: list[int]) -> Tensor:
 
 def alone(place: int, name: str) -> npt.NDArray[np.float32]:
     start, end, total = PIECES[place]
-    part = excerpt(start, end, total, checkpoint(name).config)
+    part = receptive_field(start, end, total, checkpoint(name).config)
     heard = torch.from_numpy(text(total)[None, slice(*part.units)])
     waveform: npt.NDArray[np.float32] = vocoder(name)(heard, [VOICES[place]], part)[0].numpy()
     return waveform
@@ -80,7 +80,7 @@ def test_a_text_shorter_than_what_its_window_hears() -> None:
     "config", [ModelConfig(), checkpoint("starter").config], ids=["published", "starter"]
 )
 def test_a_window_is_what_a_piece_in_the_midst_hears(config: ModelConfig) -> None:
-    window, piece = Window.of(25, config), excerpt(100, 125, 300, config)
+    window, piece = Window.of(25, config), receptive_field(100, 125, 300, config)
     assert window.part.units.end == piece.units.end - piece.units.start
     assert window.before == 100 - piece.units.start
     assert (window.part.kept, window.part.samples) == (piece.kept, piece.samples)
@@ -89,7 +89,7 @@ def test_a_window_is_what_a_piece_in_the_midst_hears(config: ModelConfig) -> Non
 def test_recorded_batches_of_every_size() -> None:
     config, rehearsal = checkpoint("tiny").config, Rehearsal()
     windows = [Window.of(4, config), Window.of(8, config)]
-    recorded = RecordedWindows(vocoder("tiny"), windows, 4, rehearsal, CPU)
+    recorded = VocoderGraphs(vocoder("tiny"), windows, 4, rehearsal, CPU)
     assert rehearsal.recorded == 2 * 3  # 1, 2, 4 rows
     assert recorded.has(windows[0])
     assert not recorded.has(Window.of(16, config))
@@ -101,7 +101,7 @@ def test_a_row_that_is_not_a_number_stays_alone() -> None:
     """Rows that nobody asked for keep what they were given: here the one before."""
     module = vocoder("tiny")
     window = Window.of(8, checkpoint("tiny").config)
-    recorded = RecordedWindows(module, [window], 4, Rehearsal(), CPU)
+    recorded = VocoderGraphs(module, [window], 4, Rehearsal(), CPU)
     kept = module.language_embedding.weight[VOICES[4].language_id].clone()
     module.language_embedding.weight[VOICES[4].language_id] = torch.nan
     try:
@@ -114,5 +114,5 @@ def test_a_row_that_is_not_a_number_stays_alone() -> None:
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
-    with pytest.raises(RecordingError, match="8 units"):
-        RecordedWindows(vocoder("tiny"), [Window.of(8, checkpoint("tiny").config)], 2, stale, CPU)
+    with pytest.raises(GraphCaptureError, match="8 units"):
+        VocoderGraphs(vocoder("tiny"), [Window.of(8, checkpoint("tiny").config)], 2, stale, CPU)

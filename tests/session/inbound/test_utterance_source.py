@@ -8,7 +8,12 @@ import pytest
 from tests.session.source_driver import Driver, comparable, talk, tone
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument, OutOfRange
-from translate_svc.session.inbound.source_events import Committed, SettingsApplied, SpeechStart, Utterance
+from translate_svc.session.inbound.source_events import (
+    Committed,
+    SettingsApplied,
+    Utterance,
+    UtteranceStarted,
+)
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
@@ -48,7 +53,7 @@ def test_an_utterance_at_16_khz_is_the_input_itself() -> None:
     driver, audio = stream(), frames("." * 10 + "#" * 10 + "." * 30)
     driver.push(audio)
     start, utterance = driver.events
-    assert start == SpeechStart(6 * FRAME)
+    assert start == UtteranceStarted(6 * FRAME)
     assert isinstance(utterance, Utterance)
     assert utterance.source == SampleRange(6 * FRAME, 22 * FRAME)
     assert utterance.commit_position == 26 * FRAME
@@ -132,10 +137,10 @@ def test_prefix_padding_never_reaches_behind_the_commit_point() -> None:
     driver.source.finalize()
     driver.pull()
     driver.push(frames("#" * 5))
-    assert [event for event in driver.events if isinstance(event, SpeechStart)] == [
-        SpeechStart(0),
-        SpeechStart(11 * FRAME),
-        SpeechStart(20 * FRAME),
+    assert [event for event in driver.events if isinstance(event, UtteranceStarted)] == [
+        UtteranceStarted(0),
+        UtteranceStarted(11 * FRAME),
+        UtteranceStarted(20 * FRAME),
     ]
 
 
@@ -353,9 +358,9 @@ def test_manual_everything_between_two_finalizes_is_one_utterance() -> None:
     driver.pull()
     assert driver.frames == []
     middle = len(first)
-    assert [event for event in driver.events if isinstance(event, SpeechStart)] == [
-        SpeechStart(0),
-        SpeechStart(middle),
+    assert [event for event in driver.events if isinstance(event, UtteranceStarted)] == [
+        UtteranceStarted(0),
+        UtteranceStarted(middle),
     ]
     assert [u.source for u in driver.utterances] == [
         SampleRange(0, middle),
@@ -398,9 +403,9 @@ def test_update_in_silence_holds_at_once() -> None:
     driver.source.update(LONG_SILENCE, Segmentation.VAD)
     assert SettingsApplied() in driver.pull()
     driver.push(frames("#" * 10 + "." * 60))
-    assert [type(event) for event in driver.events] == [Committed, SettingsApplied, SpeechStart]
+    assert [type(event) for event in driver.events] == [Committed, SettingsApplied, UtteranceStarted]
     assert driver.events[0] == Committed(16 * FRAME)  # so that the next utterance still has its padding
-    assert driver.events[-1] == SpeechStart(16 * FRAME)
+    assert driver.events[-1] == UtteranceStarted(16 * FRAME)
 
 
 def test_update_spares_the_running_utterance() -> None:
@@ -409,7 +414,12 @@ def test_update_spares_the_running_utterance() -> None:
     driver.source.update(LONG_SILENCE, Segmentation.VAD)
     driver.pull()
     driver.push(frames("." * 20 + "#" * 10 + "." * 60))
-    assert [type(event) for event in driver.events] == [SpeechStart, Utterance, SettingsApplied, SpeechStart]
+    assert [type(event) for event in driver.events] == [
+        UtteranceStarted,
+        Utterance,
+        SettingsApplied,
+        UtteranceStarted,
+    ]
 
 
 def test_update_spares_a_candidate() -> None:
@@ -418,7 +428,7 @@ def test_update_spares_a_candidate() -> None:
     driver.source.update(LONG_SILENCE, Segmentation.VAD)
     assert driver.pull() == []
     driver.push(frames("#" * 5 + "." * 15))
-    assert [type(event) for event in driver.events] == [SpeechStart, Utterance, SettingsApplied]
+    assert [type(event) for event in driver.events] == [UtteranceStarted, Utterance, SettingsApplied]
 
 
 def test_updates_are_answered_one_by_one_and_the_last_holds() -> None:

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from tests.fakes.fake_vad import SmoothedAmplitudeVad
 from tests.session.source_driver import Driver, comparable, talk
-from translate_svc.session.inbound.source_events import Committed, SettingsApplied, SpeechStart, Utterance
+from translate_svc.session.inbound.source_events import (
+    Committed,
+    SettingsApplied,
+    Utterance,
+    UtteranceStarted,
+)
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.types import Samples, Segmentation
 from translate_svc.vad.options import VadOptions
@@ -132,7 +137,7 @@ def test_order_and_bounds(
     committed, running, applied = 0, None, 0
     script = make(parts, rate_hz, segmentation, marks)
     for event in script.play(sizes).events:
-        if isinstance(event, SpeechStart):
+        if isinstance(event, UtteranceStarted):
             assert running is None
             assert event.position >= committed
             running = event.position

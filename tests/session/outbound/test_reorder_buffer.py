@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind, Lanes
+from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind, ReorderBuffer
 
 KEYS = [LaneKey(kind, language) for kind in LaneKind for language in ("spa", "fra")]
 
 
 def test_an_utterance_whose_turn_it_is_leaves_at_once() -> None:
     left: list[tuple[int, str]] = []
-    lanes: Lanes[str] = Lanes(lambda number, item: left.append((number, item)))
+    lanes: ReorderBuffer[str] = ReorderBuffer(lambda number, item: left.append((number, item)))
     text, audio = KEYS[0], KEYS[4]
     lanes.enter(0, [text, audio])
     lanes.enter(1, [text, audio])
@@ -33,7 +33,7 @@ def test_an_utterance_whose_turn_it_is_leaves_at_once() -> None:
 
 def test_dropping_lets_the_next_go() -> None:
     left: list[tuple[int, str]] = []
-    lanes: Lanes[str] = Lanes(lambda number, item: left.append((number, item)))
+    lanes: ReorderBuffer[str] = ReorderBuffer(lambda number, item: left.append((number, item)))
     for number in range(3):
         lanes.enter(number, [KEYS[0]])
         lanes.put(number, KEYS[0], f"{number}")
@@ -53,7 +53,9 @@ def test_any_interleaving_comes_out_in_order_and_whole(data: st.DataObject) -> N
         for number in range(count)
     ]
     left: list[tuple[int, tuple[LaneKey, int]]] = []
-    lanes: Lanes[tuple[LaneKey, int]] = Lanes(lambda number, item: left.append((number, item)))
+    lanes: ReorderBuffer[tuple[LaneKey, int]] = ReorderBuffer(
+        lambda number, item: left.append((number, item))
+    )
     pending = {
         (number, key): data.draw(st.integers(0, 3), label="items")
         for number in range(count)

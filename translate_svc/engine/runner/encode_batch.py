@@ -11,7 +11,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.slices import Slices
 
 
-class Encoding:
+class EncodeBatch:
     """One batch of the encoders on its way.
 
     Args:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
-from translate_svc.engine.runner.slot_ledger import Tenants
+from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 
@@ -15,7 +15,7 @@ class ItemChecks:
     """Each method says what is wrong with an item, in words free of callers' data, or None."""
 
     def __init__(
-        self, checkpoint: Checkpoint, limits: ModelLimits, min_source_samples: int, tenants: Tenants
+        self, checkpoint: Checkpoint, limits: ModelLimits, min_source_samples: int, tenants: SlotLedger
     ) -> None:
         self._config = checkpoint.config
         self._speech_languages = checkpoint.maps.vocoder_languages

@@ -12,35 +12,35 @@ from typing import TypeVar
 import torch
 
 from translate_svc.engine.plan import (
-    Decoded,
     DecodeItem,
-    Encoded,
+    DecodeResult,
     EncodeItem,
-    Failure,
+    EncodeResult,
+    EncodeUnfinished,
+    ItemFailure,
     StageReport,
     StepPlan,
     StepResult,
     TextToUnitItem,
-    Unfinished,
-    UnitsMade,
-    Vocoded,
+    TextToUnitResult,
     VocodeItem,
+    VocodeResult,
 )
-from translate_svc.engine.runner.encode_batch import Encoding
+from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.item_checks import ItemChecks
-from translate_svc.engine.runner.slot_ledger import Tenants
+from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.graphs.cuda_graphs import recorder_of
+from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.t2u.t2u_runner import Text
+from translate_svc.models.t2u.t2u_runner import T2uInput
 from translate_svc.models.translation_model import (
     TokenPrediction,
     TranslationModel,
 )
-from translate_svc.models.vocoder.piecewise_vocoder import Piece
+from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
 from translate_svc.models.vocoder.vocoder import Voice
 
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
@@ -52,7 +52,7 @@ _Outcome = TypeVar("_Outcome")
 class _Report:
     """Failures and stage times of one step."""
 
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[ItemFailure] = field(default_factory=list)
     stages: list[StageReport] = field(default_factory=list)
 
 
@@ -62,8 +62,8 @@ class ModelRunner:
     An encoding makes the texts of its step wait about as long as the plan allows (a decode step takes as long
     as the last one did), and then goes on in the next step; where nothing is decoded it is finished at once.
 
-    A result does not depend on its batch mates. An item that cannot be computed becomes a ``Failure`` of its
-    own: one that raises, one that is not finite, one whose slot belongs to somebody else.
+    A result does not depend on its batch mates. An item that cannot be computed becomes an ``ItemFailure`` of
+    its own: one that raises, one that is not finite, one whose slot belongs to somebody else.
 
     Args:
         checkpoint: a verified checkpoint; its weights are loaded here.
@@ -103,13 +103,13 @@ class ModelRunner:
             device=torch.device(device),
             dtype=dtype,
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
-            record=recorder_of(torch.device(device)) if graphs else None,
+            record=graph_capturer(torch.device(device)) if graphs else None,
         )
-        self._tenants = Tenants(max_slots)
+        self._tenants = SlotLedger(max_slots)
         self._checks = ItemChecks(
             checkpoint, self._model.limits, self._model.min_source_samples, self._tenants
         )
-        self._encoding: Encoding | None = None
+        self._encoding: EncodeBatch | None = None
         self._encode_until_s = math.inf
         self._decode_s = 0.0  # what the last decode step took
 
@@ -128,7 +128,9 @@ class ModelRunner:
         encode_s = plan.encode_steps * self._decode_s if plan.decode else math.inf
         self._encode_until_s = time.monotonic() + encode_s
         with torch.inference_mode():
-            encoded: list[Encoded | Unfinished] = self._stage("encode", plan.encode, self._encode, report)
+            encoded: list[EncodeResult | EncodeUnfinished] = self._stage(
+                "encode", plan.encode, self._encode, report
+            )
             decoded = self._stage("decode", plan.decode, self._decode, report)
             units = self._stage("text_to_unit", plan.text_to_unit, self._text_to_unit, report)
             vocoded = self._stage("vocode", plan.vocode, self._vocode, report)
@@ -160,12 +162,12 @@ class ModelRunner:
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, EngineError):
                 key = (item.request_id, None) if isinstance(item, EncodeItem) else item.key
-                report.failures.append(Failure(*key, name, outcome.description))
+                report.failures.append(ItemFailure(*key, name, outcome.description))
             else:
                 results.append(outcome)
         return results
 
-    def _encode(self, items: Sequence[EncodeItem]) -> list[Encoded | Unfinished | EngineError]:
+    def _encode(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
         encoding, self._encoding = self._encoding, None  # given up, where it raises or the plan has others
         if encoding is None or not encoding.covers(items):
             encoding = self._begin_encoding(items)
@@ -176,23 +178,23 @@ class ModelRunner:
             raise
         if not done:
             self._encoding = encoding
-            return [Unfinished(item.request_id) for item in items]
+            return [EncodeUnfinished(item.request_id) for item in items]
         outcomes = [encoding.outcome(item) for item in items]
         return [
             each if isinstance(each, EngineError) else self._moved_in(item, each)
             for item, each in zip(items, outcomes, strict=True)
         ]
 
-    def _begin_encoding(self, items: Sequence[EncodeItem]) -> Encoding:
+    def _begin_encoding(self, items: Sequence[EncodeItem]) -> EncodeBatch:
         problems = [self._checks.encode(item) for item in items]
         good = [item for item, problem in zip(items, problems, strict=True) if problem is None]
         slices = self._model.encode([item.source for item in good], [item.slots for item in good])
-        return Encoding(items, problems, slices, self._model.synchronize)
+        return EncodeBatch(items, problems, slices, self._model.synchronize)
 
-    def _decode(self, items: Sequence[DecodeItem]) -> list[Decoded | EngineError]:
+    def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
 
-        def run(good: Sequence[DecodeItem]) -> list[Decoded | EngineError]:
+        def run(good: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
             predictions = self._model.decode(
                 [item.slot for item in good],
                 [item.position for item in good],
@@ -206,41 +208,41 @@ class ModelRunner:
 
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
-    def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[UnitsMade | EngineError]:
-        def run(good: Sequence[TextToUnitItem]) -> list[UnitsMade | EngineError]:
-            texts = [Text(item.slot, item.token_ids, item.duration_factor) for item in good]
+    def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
+        def run(good: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
+            texts = [T2uInput(item.slot, item.token_ids, item.duration_factor) for item in good]
             return [
                 each
                 if isinstance(each, EngineError)
-                else UnitsMade(item.key, each.units, each.character_durations)
+                else TextToUnitResult(item.key, each.units, each.character_durations)
                 for item, each in zip(good, self._model.text_to_unit(texts), strict=True)
             ]
 
         return _run_valid(items, self._checks.text_to_unit, run)
 
-    def _vocode(self, items: Sequence[VocodeItem]) -> list[Vocoded | EngineError]:
+    def _vocode(self, items: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
         languages = self._checkpoint.maps.vocoder_languages
 
-        def run(good: Sequence[VocodeItem]) -> list[Vocoded | EngineError]:
+        def run(good: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
             voices = [Voice(languages[item.language], item.speaker_id) for item in good]
             pieces = [
-                Piece(item.units, item.start_unit, item.end_unit, voice)
+                VocoderInput(item.units, item.start_unit, item.end_unit, voice)
                 for item, voice in zip(good, voices, strict=True)
             ]
             return [
-                each if isinstance(each, EngineError) else Vocoded(item.key, each)
+                each if isinstance(each, EngineError) else VocodeResult(item.key, each)
                 for item, each in zip(good, self._model.vocode(pieces), strict=True)
             ]
 
         return _run_valid(items, self._checks.vocode, run)
 
-    def _moved_in(self, item: EncodeItem, states: int) -> Encoded:
+    def _moved_in(self, item: EncodeItem, states: int) -> EncodeResult:
         self._tenants.move_in(item)
-        return Encoded(item.request_id, states)
+        return EncodeResult(item.request_id, states)
 
-    def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> Decoded:
+    def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
         source_ms = self._tenants.feed(item, prediction.source_ms)
-        return Decoded(item.key, prediction.token_id, prediction.log_probability, source_ms)
+        return DecodeResult(item.key, prediction.token_id, prediction.log_probability, source_ms)
 
 
 def _run_valid(

@@ -11,7 +11,7 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 
 @dataclass(slots=True)
-class Tenant:
+class SlotEntry:
     """One sequence in its slot. ``source_ms``: how long its source is; None for a text."""
 
     key: SequenceKey
@@ -19,17 +19,17 @@ class Tenant:
     fed_token_ids: list[int] = field(default_factory=list)
 
 
-class Tenants:
+class SlotLedger:
     """``slots`` of them, all empty at first."""
 
     def __init__(self, slots: int) -> None:
-        self._by_slot: list[Tenant | None] = [None] * slots
+        self._by_slot: list[SlotEntry | None] = [None] * slots
 
     def exists(self, slot: int) -> bool:
         """Whether there is such a slot."""
         return 0 <= slot < len(self._by_slot)
 
-    def find(self, key: SequenceKey, slot: int) -> Tenant | None:
+    def find(self, key: SequenceKey, slot: int) -> SlotEntry | None:
         """What ``slot`` holds, if it is ``key``'s."""
         tenant = self._by_slot[slot] if self.exists(slot) else None
         return tenant if tenant is not None and tenant.key == key else None
@@ -43,7 +43,7 @@ class Tenants:
         is_text = isinstance(item.source, tuple)
         source_ms = None if is_text else len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
         for sequence, slot in enumerate(item.slots):
-            self._by_slot[slot] = Tenant(SequenceKey(item.request_id, sequence), source_ms)
+            self._by_slot[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 
     def feed(self, item: DecodeItem, source_ms: int | None) -> int | None:
         """Records a token fed; gives its time, kept within the source. A text has no times."""

@@ -19,7 +19,7 @@ class Tokenizer(Protocol):
     def eos_token_id(self) -> int:
         """``</s>``: starts every prompt and ends every text."""
 
-    def piece(self, token_id: int) -> str:
+    def id_to_piece(self, token_id: int) -> str:
         """The SentencePiece piece: ``\u2581`` for a space, ``<0xE2>`` for one byte. Ids without text give
         ``""``.
         """
@@ -71,7 +71,7 @@ class Detokenizer:
             EngineError: the tokenizer failed on this token.
         """
         try:
-            piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.piece(token_id)
+            piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.id_to_piece(token_id)
         except Exception as error:  # whatever it is, it must end this text and no other
             raise EngineError(f"detokenize: token {token_id} ({type(error).__name__})") from error
         if not piece:

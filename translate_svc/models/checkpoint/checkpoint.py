@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.description import Description
+from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import check_manifest
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.encoder.features import FeatureExtractor
@@ -23,7 +23,7 @@ from translate_svc.models.t2u.characters import CharacterTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint(Description):
+class Checkpoint(CheckpointDescription):
     """A verified directory. Weights are read when a module is loaded."""
 
     weights: WeightFiles
@@ -38,7 +38,7 @@ class Checkpoint(Description):
         if not path.is_dir():
             raise CheckpointError("no such directory", field=path.name)
         check_manifest(path)
-        described = Description.read(path)
+        described = CheckpointDescription.read(path)
         return cls(path, described.config, described.maps, described.speakers, WeightFiles(path))
 
     def character_table(self) -> CharacterTable:

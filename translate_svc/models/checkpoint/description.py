@@ -41,7 +41,7 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Description:
+class CheckpointDescription:
     """``config.json``, ``generation_config.json`` and ``speakers.json`` of the directory ``path``."""
 
     path: Path
@@ -50,7 +50,7 @@ class Description:
     speakers: Mapping[str, tuple[int, ...]]
 
     @staticmethod
-    def read(path: Path) -> Description:
+    def read(path: Path) -> CheckpointDescription:
         """Reads them and checks that they agree.
 
         Raises:
@@ -61,7 +61,7 @@ class Description:
         config = ModelConfig.from_mapping(_read_json(path / "config.json"), path=path / "config.json")
         generation = path / "generation_config.json"
         maps = GenerationMaps.from_mapping(_read_json(generation), path=generation)
-        described = Description(path, config, maps, _read_speakers(path, config))
+        described = CheckpointDescription(path, config, maps, _read_speakers(path, config))
         described._verify_ids()
         return described
 

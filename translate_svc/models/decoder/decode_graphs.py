@@ -2,7 +2,7 @@
 the host to start them one by one.
 
 A recording reads the first rows of the caches in place, whether they take part or not: those that do not
-write to the spare place, and what is predicted for them is thrown away. The lowest free slots are given
+write to the scratch column, and what is predicted for them is thrown away. The lowest free slots are given
 first, so there are few. It computes ``source_frames`` too, which is one layer's work and saves a second set.
 """
 
@@ -15,10 +15,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed, Places, Reach
+from translate_svc.models.decoder.decoder_cache import (
+    AttentionMetadata,
+    DecodeInput,
+    DecoderCache,
+    GraphBucket,
+)
 from translate_svc.models.decoder.text_decoder import DecodedStep, TextDecoder
-from translate_svc.models.graphs.captured_graph import Recording, RecordingError, at_least, doubled
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, at_least, doubled
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 _FEWEST_ROWS, _SHORTEST_REACH = 8, 64
 _TOLERANCE = 0.1
@@ -27,77 +32,79 @@ _TOLERANCE = 0.1
 _log = logging.getLogger(__name__)
 
 
-class RecordedSteps:
+class DecodeGraphs:
     """``TextDecoder.step`` over one cache, which must not hold anything yet.
 
     Args:
         decoder: its weights must stay where they are.
         cache: likewise.
-        record: see ``Recorder``.
+        record: see ``GraphCapturer``.
 
     Raises:
         RuntimeError: a step cannot be recorded, or what was recorded computes something else
-            (``RecordingError``). The cache is as it was.
+            (``GraphCaptureError``). The cache is as it was.
     """
 
-    def __init__(self, decoder: TextDecoder, cache: DecoderCache, record: Recorder) -> None:
+    def __init__(self, decoder: TextDecoder, cache: DecoderCache, record: GraphCapturer) -> None:
         self._decoder, self._cache = decoder, cache
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
-        self._recordings: dict[tuple[int, Reach], Recording] = {}
-        # inputs (see Places) of a token that nobody hears: to the spare place, of a source of one state
-        self._idle = torch.tensor([[0], [cache.spare_place], [1]])
+        self._recordings: dict[tuple[int, GraphBucket], CapturedGraph] = {}
+        # a token that no sequence sees: it is written to the scratch column and has a source of one state
+        self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
         try:
             self._record_all(record)
         finally:
             cache.clear(range(len(cache.source_lengths)))
 
-    def step(self, fed: Fed) -> DecodedStep:
+    def step(self, fed: DecodeInput) -> DecodedStep:
         """As ``TextDecoder.step`` with ``align``; the result is on the host."""
         lengths = self._cache.lengths(fed.slots)
         count = at_least(self._row_counts, max(fed.slots) + 1)
-        reach = Reach(
+        reach = GraphBucket(
             at_least(self._token_reaches, max(fed.positions) + 1),
             at_least(self._source_reaches, max(lengths)),
         )
         return self._replay(count, reach, fed, lengths)
 
-    def _replay(self, count: int, reach: Reach, fed: Fed, lengths: Sequence[int]) -> DecodedStep:
+    def _replay(
+        self, count: int, reach: GraphBucket, fed: DecodeInput, lengths: Sequence[int]
+    ) -> DecodedStep:
         recording, taken = self._recordings[count, reach], list(fed.slots)
         recording.inputs.copy_(self._idle)
         recording.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
         return DecodedStep.unpacked(recording.run()[:, taken])
 
-    def _record_all(self, record: Recorder) -> None:
+    def _record_all(self, record: GraphCapturer) -> None:
         started_s = time.monotonic()
-        reaches = [Reach(t, s) for t in self._token_reaches for s in self._source_reaches]
+        reaches = [GraphBucket(t, s) for t in self._token_reaches for s in self._source_reaches]
         total = len(self._row_counts) * len(reaches)
         for count in reversed(self._row_counts):  # the largest first: the others fit into its memory
             for reach in reversed(reaches):
-                self._recordings[count, reach] = Recording(
+                self._recordings[count, reach] = CapturedGraph(
                     self._idle.repeat(1, count), self._step_of(reach), record, self._cache.states.device
                 )
                 self._check(count, reach)
             seconds = time.monotonic() - started_s
             _log.info("recorded %d of %d decode steps after %.1f s", len(self._recordings), total, seconds)
 
-    def _step_of(self, reach: Reach) -> Callable[[Tensor], Tensor]:
+    def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
-            places = Places.fixed(self._cache, inputs, reach)
+            places = AttentionMetadata.fixed(self._cache, inputs, reach)
             return self._decoder.run(self._cache, places, align=True).packed()
 
         return step
 
-    def _check(self, count: int, reach: Reach) -> None:
+    def _check(self, count: int, reach: GraphBucket) -> None:
         """Feeds every second row a token of its own, recorded and not, all of a source of one state."""
         slots = range(0, count, 2)
         for slot in slots:
             self._cache.source_lengths[slot] = 1
         vocabulary = self._decoder.embed_tokens.num_embeddings
-        fed = Fed(slots, [0] * len(slots), [slot % vocabulary for slot in slots])
+        fed = DecodeInput(slots, [0] * len(slots), [slot % vocabulary for slot in slots])
         replayed = self._replay(count, reach, fed, self._cache.lengths(slots)).log_probabilities
         expected = self._decoder.step(self._cache, fed, align=False).log_probabilities.double().cpu()
         error = float((replayed - expected).abs().max())
         if not error <= _TOLERANCE:
-            raise RecordingError(f"a recorded step of {count} rows is off by {error:.2g}")
+            raise GraphCaptureError(f"a recorded step of {count} rows is off by {error:.2g}")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.layers import key_bias, length_mask, placed
+from translate_svc.models.layers import key_bias, length_mask, to_device
 
 
 class LayerCache:
@@ -29,7 +29,7 @@ class LayerCache:
 
 
 @dataclass(frozen=True, slots=True)
-class Fed:
+class DecodeInput:
     """One token for each of some rows: sequences of equal length, the slots distinct. ``positions`` count a
     row's tokens from 0.
     """
@@ -39,7 +39,7 @@ class Fed:
     token_ids: Sequence[int]
 
 
-class Reach(NamedTuple):
+class GraphBucket(NamedTuple):
     """How many places attention reads: of tokens fed, of the source."""
 
     tokens: int
@@ -58,7 +58,7 @@ class DecoderCache:
         reach: of attention at most.
 
     Places that hold nothing hold finite numbers: attention multiplies masked values by zero, and zero times
-    NaN is NaN. ``clear`` sees to that for what a failed sequence left. The spare place is written by rows
+    NaN is NaN. ``clear`` sees to that for what a failed sequence left. The scratch column is written by rows
     that come along in a step without taking part, and never read.
     """
 
@@ -85,10 +85,10 @@ class DecoderCache:
         ]
         self.source_lengths = [0] * slots
         self.states = torch.zeros(slots, max_tokens + 1, config.hidden_size, device=device, dtype=dtype)
-        self.reach = Reach(max_tokens, max_encoder_frames)
+        self.reach = GraphBucket(max_tokens, max_encoder_frames)
 
     @property
-    def spare_place(self) -> int:
+    def scratch_column(self) -> int:
         """The place behind the last token's."""
         return self.reach.tokens
 
@@ -98,7 +98,7 @@ class DecoderCache:
 
     def index(self, slots: Sequence[int]) -> Tensor:
         """``[n]`` int64 on the caches' device."""
-        return placed(slots, self.states.device)
+        return to_device(slots, self.states.device)
 
     def clear(self, slots: Sequence[int]) -> None:
         """Zeroes these rows, whatever they held."""
@@ -116,7 +116,7 @@ rows between come along and are thrown away. Below it the rows that take part ar
 """
 
 
-class Places:
+class AttentionMetadata:
     """Where the rows of one step stand in the caches, and what each may see.
 
     Args:
@@ -137,7 +137,7 @@ class Places:
         slots: Tensor,
         run: slice | Tensor,
         rows: Tensor | None,
-        reach: Reach,
+        reach: GraphBucket,
         dtype: torch.dtype,
     ) -> None:
         self.token_ids, self.positions, source_lengths = inputs
@@ -149,10 +149,10 @@ class Places:
         self._source_bias = self._spread(key_bias(self.source_seen[:, 0, 0], dtype))[:, None, None, :]
 
     @classmethod
-    def fitting(cls, cache: DecoderCache, fed: Fed) -> Places:
+    def fitting(cls, cache: DecoderCache, fed: DecodeInput) -> AttentionMetadata:
         """Those of ``fed``, reaching no further than they must."""
         lengths = cache.lengths(fed.slots)
-        inputs = placed([fed.token_ids, fed.positions, lengths, fed.slots], cache.states.device)
+        inputs = to_device([fed.token_ids, fed.positions, lengths, fed.slots], cache.states.device)
         slots = inputs[3]
         first, end = min(fed.slots), max(fed.slots) + 1
         run: slice | Tensor = slots
@@ -161,11 +161,11 @@ class Places:
             run = slice(first, end)
             if list(fed.slots) != list(range(first, end)):
                 rows = slots - first
-        reach = Reach(max(fed.positions) + 1, max(lengths))
+        reach = GraphBucket(max(fed.positions) + 1, max(lengths))
         return cls(inputs[:3], slots, run, rows, reach, cache.states.dtype)
 
     @classmethod
-    def fixed(cls, cache: DecoderCache, inputs: Tensor, reach: Reach) -> Places:
+    def fixed(cls, cache: DecoderCache, inputs: Tensor, reach: GraphBucket) -> AttentionMetadata:
         """Those of the first ``B`` slots, whatever ``inputs`` (see above, on the caches' device) says."""
         count = inputs.shape[1]
         slots = torch.arange(count, device=inputs.device)

@@ -17,14 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder.decoder_cache import DecoderCache, Fed, LayerCache, Places
+from translate_svc.models.decoder.decoder_cache import (
+    AttentionMetadata,
+    DecodeInput,
+    DecoderCache,
+    LayerCache,
+)
 from translate_svc.models.layers import (
     Embedding,
     FeedForward,
     MultiHeadAttention,
     sinusoidal_positions,
 )
-from translate_svc.models.packed_linear import Product
+from translate_svc.models.packed_linear import PackedLinear
 
 NO_FRAME = -1
 """The place of a token that comes of no frame more than of others: of the text so far, as a rule."""
@@ -38,8 +43,8 @@ class CrossAttention(MultiHeadAttention):
 
     def prepare(self) -> None:
         """Products of one token. Those of the source are ``TextDecoder``'s, for all layers at once."""
-        self.query = Product(self.q_proj)
-        self.out = Product(self.out_proj)
+        self.query = PackedLinear(self.q_proj)
+        self.out = PackedLinear(self.out_proj)
 
     def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         """The frame that each query draws most from, ``[B]``, or ``NO_FRAME``. For inspection only.
@@ -71,7 +76,7 @@ class DecoderLayer(nn.Module):
         self.ffn_layer_norm = nn.LayerNorm(size)
 
     def forward(
-        self, states: Tensor, cache: LayerCache, places: Places, align: bool
+        self, states: Tensor, cache: LayerCache, places: AttentionMetadata, align: bool
     ) -> tuple[Tensor, Tensor | None]:
         """One token a row, ``[B, hidden]``; with ``align`` also ``CrossAttention.frames``, ``[B]``."""
         attention, cross = self.self_attn, self.cross_attention
@@ -133,15 +138,17 @@ class TextDecoder(nn.Module):
         self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
-        # one more than there are tokens: the cache's spare place
+        # one more than there are tokens: the cache's scratch column
         table = sinusoidal_positions(max_tokens + 1, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
     def prepare(self) -> None:
         """Products over all layers, and the output matrix: the embedding once more, in another layout."""
         attentions = [layer.cross_attention for layer in self._layers()]
-        self._source_product = Product(*(each for one in attentions for each in (one.k_proj, one.v_proj)))
-        self._output = Product(self.embed_tokens, keep=True)
+        self._source_product = PackedLinear(
+            *(each for one in attentions for each in (one.k_proj, one.v_proj))
+        )
+        self._output = PackedLinear(self.embed_tokens, keep=True)
 
     def embed(self, token_ids: Tensor) -> Tensor:
         """Scaled embeddings, ``[..., hidden]``; the text encoder's are the same."""
@@ -161,15 +168,15 @@ class TextDecoder(nn.Module):
         for slot in slots:
             cache.source_lengths[slot] = length
 
-    def step(self, cache: DecoderCache, fed: Fed, *, align: bool) -> DecodedStep:
+    def step(self, cache: DecoderCache, fed: DecodeInput, *, align: bool) -> DecodedStep:
         """Feeds one token to each of some slots.
 
         Every slot must have a source and have been fed at all positions before the given one. Feeding the
         same token at the same position again changes nothing.
         """
-        return self.run(cache, Places.fitting(cache, fed), align=align)
+        return self.run(cache, AttentionMetadata.fitting(cache, fed), align=align)
 
-    def run(self, cache: DecoderCache, places: Places, *, align: bool) -> DecodedStep:
+    def run(self, cache: DecoderCache, places: AttentionMetadata, *, align: bool) -> DecodedStep:
         """``step`` behind what is prepared on the host: nothing here waits for the device."""
         states = self.embed(places.token_ids) + self.positions[places.positions]
         source_frames = None
@@ -190,14 +197,14 @@ class TextDecoder(nn.Module):
         # a softmax is four times as fast as a logsumexp, and not finite where any logit is not a number
         best = logits.softmax(dim=-1).amax(dim=-1).log()
         return DecodedStep(
-            first_maximum(logits),
+            first_argmax(logits),
             best,
             torch.isfinite(best) & torch.isfinite(states).all(dim=-1),
             source_frames,
         )
 
 
-def first_maximum(values: Tensor) -> Tensor:
+def first_argmax(values: Tensor) -> Tensor:
     """``values.argmax(dim=1)`` of ``[B, N]``; in two steps where ``N`` is large: looking for the place is ten
     times as slow as looking for the value.
     """

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.convolution import Convolution
 from translate_svc.models.layers import Embedding, key_bias
-from translate_svc.models.packed_linear import ACTIVATIONS, Product
+from translate_svc.models.packed_linear import ACTIVATIONS, PackedLinear
 from translate_svc.models.slices import Slices
 
 _QUERY_BLOCK = 64
@@ -45,8 +45,8 @@ class ConformerFeedForward(nn.Module):
 
     def prepare(self) -> None:
         """Two products; the scale goes into the second one's weights."""
-        self.inner = Product(self.intermediate_dense, activation=self.act)
-        self.outer = Product(self.output_dense, scale=self.scale)
+        self.inner = PackedLinear(self.intermediate_dense, activation=self.act)
+        self.outer = PackedLinear(self.output_dense, scale=self.scale)
 
     def forward(self, states: Tensor) -> Tensor:
         return self.outer(self.inner(states))
@@ -70,8 +70,8 @@ class ConformerSelfAttention(nn.Module):
 
     def prepare(self) -> None:
         """One product for queries, keys and values."""
-        self.qkv = Product(self.linear_q, self.linear_k, self.linear_v)
-        self.out = Product(self.linear_out)
+        self.qkv = PackedLinear(self.linear_q, self.linear_k, self.linear_v)
+        self.out = PackedLinear(self.linear_out)
 
     def slices(self, states: Tensor, bias: Tensor | None) -> Slices[Tensor]:
         """``[B, T, hidden]`` under a key bias of four dimensions that broadcasts to the scores
@@ -136,8 +136,8 @@ class ConformerConvolution(nn.Module):
 
     def prepare(self) -> None:
         """Convolutions of width 1 are products."""
-        self.widen = Product(self.pointwise_conv1)
-        self.narrow = Product(self.pointwise_conv2)
+        self.widen = PackedLinear(self.pointwise_conv1)
+        self.narrow = PackedLinear(self.pointwise_conv2)
 
     def slices(self, states: Tensor, behind: Tensor | None) -> Slices[Tensor]:
         """``behind`` (``[B, T, 1]``) marks padding, which must read as zero; None without any."""

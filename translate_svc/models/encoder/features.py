@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.layers import placed
+from translate_svc.models.layers import to_device
 from translate_svc.models.slices import Slices, finish
 
 _CONFIG_FILE = "preprocessor_config.json"
@@ -118,7 +118,7 @@ class FeatureExtractor(nn.Module):
         device = self.window.device
         batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device, non_blocking=True)
         frame_counts = [1 + (len(row) - self.frame_samples) // self.hop_samples for row in rows]
-        frames = placed(frame_counts, device)
+        frames = to_device(frame_counts, device)
         log_mel = yield from self._log_mel(batch)
         normalised = self._normalise(log_mel, frames)
         longest = max(frame_counts) // self.stride

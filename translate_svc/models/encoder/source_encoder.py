@@ -13,7 +13,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.encoder.text_encoder import TextEncoder
-from translate_svc.models.layers import EncodedSource, length_mask, placed
+from translate_svc.models.layers import EncodedSource, length_mask, to_device
 from translate_svc.models.packed_linear import prepare
 from translate_svc.models.slices import Slices
 from translate_svc.types import EncoderSource, Samples
@@ -104,12 +104,12 @@ class SourceEncoder:
     def _encode_text(self, texts: Sequence[tuple[int, ...]]) -> EncodedSource:
         lengths = [len(text) for text in texts]
         padded = [text + (self._config.pad_token_id,) * (max(lengths) - len(text)) for text in texts]
-        return self._text_encoder.encode(self._embed(placed(padded, self._device)), lengths)
+        return self._text_encoder.encode(self._embed(to_device(padded, self._device)), lengths)
 
 
 def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
     """What counts of each row; an error in place of one that is not finite."""
-    lengths = placed(encoded.lengths, encoded.states.device)
+    lengths = to_device(encoded.lengths, encoded.states.device)
     outside = ~length_mask(lengths, encoded.states.shape[1])[:, :, None]
     finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
     return [

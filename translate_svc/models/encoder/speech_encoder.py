@@ -22,8 +22,8 @@ from translate_svc.models.encoder.conformer import (
     ConformerSelfAttention,
     frame_by_frame,
 )
-from translate_svc.models.layers import EncodedSource, key_bias, length_mask, placed
-from translate_svc.models.packed_linear import Product
+from translate_svc.models.layers import EncodedSource, key_bias, length_mask, to_device
+from translate_svc.models.packed_linear import PackedLinear
 from translate_svc.models.slices import Slices, finish
 
 Length = TypeVar("Length", int, Tensor)
@@ -67,8 +67,8 @@ class AdapterLayer(nn.Module):
 
     def prepare(self) -> None:
         """A strided convolution is the product of windows with all of its taps."""
-        self.pool_residual = Product(self.residual_conv)
-        self.pool = Product(self.self_attn_conv)
+        self.pool_residual = PackedLinear(self.residual_conv)
+        self.pool = PackedLinear(self.self_attn_conv)
 
     def slices(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
         """``behind`` (``[B, T, 1]``): places that no single utterance would have, which must read as zero;
@@ -141,7 +141,7 @@ class SpeechEncoder(nn.Module):
         """
         size = features.shape[1]
         padded = min(lengths) < size
-        counted, there = placed([lengths, present], features.device)
+        counted, there = to_device([lengths, present], features.device)
         valid = length_mask(counted, size) if padded else None
         states = self.feature_projection(features)
         yield

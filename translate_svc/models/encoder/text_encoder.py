@@ -15,8 +15,8 @@ from translate_svc.models.layers import (
     EncodedSource,
     TransformerEncoder,
     length_mask,
-    placed,
     sinusoidal_positions,
+    to_device,
 )
 
 
@@ -51,6 +51,6 @@ class TextEncoder(TransformerEncoder):
             lengths: by row, tokens that count.
         """
         size = embedded.shape[1]
-        valid = length_mask(placed(lengths, embedded.device), size)
+        valid = length_mask(to_device(lengths, embedded.device), size)
         states = self(embedded + self.positions[:size], valid)
         return EncodedSource(states, lengths)

@@ -7,24 +7,24 @@ from collections.abc import Callable, Hashable
 import torch
 from torch import Tensor
 
-from translate_svc.models.graphs.captured_graph import Recording, at_least, doubled
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.captured_graph import CapturedGraph, at_least, doubled
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 
-class RecordedBatches:
+class BatchGraphs:
     """Several pieces of work, each by a key, recorded for 1, 2, 4, ... rows.
 
     Args:
         max_rows: of a batch.
-        record: see ``Recorder``.
+        record: see ``GraphCapturer``.
         device: where it is computed.
     """
 
-    def __init__(self, max_rows: int, record: Recorder, device: torch.device) -> None:
+    def __init__(self, max_rows: int, record: GraphCapturer, device: torch.device) -> None:
         self._max_rows = max_rows
         self._counts = doubled(1, max_rows)
         self._record, self._device = record, device
-        self._recordings: dict[tuple[Hashable, int], Recording] = {}
+        self._recordings: dict[tuple[Hashable, int], CapturedGraph] = {}
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -42,7 +42,7 @@ class RecordedBatches:
 
         Args:
             key: by which it is run.
-            work: see ``Recording``; of rows to rows.
+            work: see ``CapturedGraph``; of rows to rows.
             idle: a row (on the host) that is recorded with.
             others: ``max_rows`` rows (on the host) that it is compared with.
             check: takes what these give, recorded and not, and raises where they differ too much.
@@ -51,7 +51,7 @@ class RecordedBatches:
             RuntimeError: it cannot be recorded, or whatever ``check`` raises.
         """
         for count in reversed(self._counts):
-            recording = Recording(torch.stack([idle] * count), work, self._record, self._device)
+            recording = CapturedGraph(torch.stack([idle] * count), work, self._record, self._device)
             self._recordings[key, count] = recording
             check(*recording.both(others[:count]))
 

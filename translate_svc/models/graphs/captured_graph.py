@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 
-class RecordingError(RuntimeError):
+class GraphCaptureError(RuntimeError):
     """What was recorded computes something else than what it was recorded of."""
 
 
-class Recording:
+class CapturedGraph:
     """``work(inputs)``, which must not wait for the device, recorded for inputs of one shape.
 
     Args:
         inputs: what it is recorded with.
         work: gives the same tensor each time, with new content.
-        record: see ``Recorder``.
+        record: see ``GraphCapturer``.
         device: where it computes.
 
     Attributes:
@@ -31,7 +31,7 @@ class Recording:
     """
 
     def __init__(
-        self, inputs: Tensor, work: Callable[[Tensor], Tensor], record: Recorder, device: torch.device
+        self, inputs: Tensor, work: Callable[[Tensor], Tensor], record: GraphCapturer, device: torch.device
     ) -> None:
         self.inputs = inputs.pin_memory() if device.type == "cuda" else inputs
         self._there = self.inputs.to(device, copy=True)

@@ -12,7 +12,7 @@ _WARM_UP_RUNS = 2
 """What libraries do at a first call (choosing kernels, taking workspace) cannot be recorded."""
 
 
-class Recorder(Protocol):
+class GraphCapturer(Protocol):
     """Makes of ``function()``, which reads and writes tensors that stay where they are, one that does the
     same again and gives the same tensor, with new content. ``function`` must not wait for the device.
 
@@ -35,7 +35,7 @@ class CudaGraphs:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        """See ``Recorder``."""
+        """See ``GraphCapturer``."""
         with torch.cuda.device(self._device):
             self._stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._stream):
@@ -53,6 +53,6 @@ class CudaGraphs:
         return replay
 
 
-def recorder_of(device: torch.device) -> Recorder | None:
+def graph_capturer(device: torch.device) -> GraphCapturer | None:
     """None where there is nothing to gain: on a CPU a kernel starts at once."""
     return CudaGraphs(device) if device.type == "cuda" else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.description import Description
+from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import read_identity
 from translate_svc.models.checkpoint.manifest import verification
 from translate_svc.models.checkpoint.weight_index import count_parameters
@@ -53,7 +53,7 @@ def _read_entry(folder: Path) -> CatalogEntry:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
         identity = read_identity(folder)
-        capabilities = Description.read(folder).capabilities()
+        capabilities = CheckpointDescription.read(folder).capabilities()
         return CatalogEntry(
             folder.name,
             identity.name,

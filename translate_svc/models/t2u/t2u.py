@@ -27,7 +27,7 @@ from translate_svc.models.layers import (
     sinusoidal_positions,
     upsample,
 )
-from translate_svc.models.packed_linear import ACTIVATIONS, Product
+from translate_svc.models.packed_linear import ACTIVATIONS, PackedLinear
 
 _CONV_KERNEL = 7
 
@@ -204,7 +204,7 @@ class TextToUnit(nn.Module):
         first = self.config.vocoder_offset
         matrix = self.model.decoder.embed_tokens.weight
         units = matrix[first : first + self.config.unit_hifi_gan_vocab_size]
-        self.unit_scores = Product(nn.Embedding.from_pretrained(units))  # type: ignore[no-untyped-call]
+        self.unit_scores = PackedLinear(nn.Embedding.from_pretrained(units))  # type: ignore[no-untyped-call]
 
     @property
     def max_units(self) -> int:

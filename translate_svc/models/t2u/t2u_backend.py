@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from translate_svc.models.t2u.t2u import TextToUnit
-from translate_svc.models.t2u.t2u_shape import TextShape
+from translate_svc.models.t2u.t2u_shape import T2uShape
 
 
-class UnitHalves(Protocol):
+class T2uBackend(Protocol):
     """The one wait of each half is for its result."""
 
-    def room(self, rows: int, shape: TextShape) -> TextShape:
+    def room(self, rows: int, shape: T2uShape) -> T2uShape:
         """The shape that so many texts of up to ``shape`` are to have."""
 
-    def characters(self, rows: Tensor, shape: TextShape) -> tuple[Tensor, Tensor]:
-        """Of texts (see ``TextShape.row``, on the host): ``CharacterBatch.packed`` on the host, and the
+    def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, Tensor]:
+        """Of texts (see ``T2uShape.row``, on the host): ``CharacterBatch.packed`` on the host, and the
         characters' states on the device, which hold until the next call.
         """
 
@@ -28,7 +28,7 @@ class UnitHalves(Protocol):
         """
 
 
-class PlainHalves:
+class EagerT2u:
     """Each at its own shape.
 
     Args:
@@ -40,19 +40,19 @@ class PlainHalves:
         self._text_to_unit = text_to_unit
         self._states = states
 
-    def room(self, _rows: int, shape: TextShape) -> TextShape:
+    def room(self, _rows: int, shape: T2uShape) -> T2uShape:
         """No more than there must be."""
         return shape
 
-    def characters(self, rows: Tensor, shape: TextShape) -> tuple[Tensor, Tensor]:
-        """See ``UnitHalves``."""
+    def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, Tensor]:
+        """See ``T2uBackend``."""
         padded = len(rows) > 1  # alone, a text is as long as its batch
         batch = shape.batch(rows.to(self._states.device, non_blocking=True), self._states, padded=padded)
         made = self._text_to_unit.characters(batch)
         return made.packed().cpu(), made.states
 
     def units(self, states: Tensor, durations: Tensor, size: int) -> Tensor:
-        """See ``UnitHalves``."""
+        """See ``T2uBackend``."""
         padded = bool((durations.sum(dim=1) < size).any())
         there = durations.to(states.device, non_blocking=True)
         return self._text_to_unit.units(states, there, size, padded=padded).packed().cpu()

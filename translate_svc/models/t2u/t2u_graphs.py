@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from translate_svc.models.graphs.batch_graphs import RecordedBatches
-from translate_svc.models.graphs.captured_graph import RecordingError, at_least, doubled
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.batch_graphs import BatchGraphs
+from translate_svc.models.graphs.captured_graph import GraphCaptureError, at_least, doubled
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.t2u.characters import CharacterSequence
 from translate_svc.models.t2u.t2u import TextToUnit
-from translate_svc.models.t2u.t2u_backend import PlainHalves, silent
-from translate_svc.models.t2u.t2u_shape import TextShape
+from translate_svc.models.t2u.t2u_backend import EagerT2u, silent
+from translate_svc.models.t2u.t2u_shape import T2uShape
 
 _MAX_ROWS = 8
 _FEWEST_TOKENS, _CHARACTERS_A_TOKEN = 32, 6
@@ -28,33 +28,33 @@ _DIFFERING = 0.1
 _log = logging.getLogger(__name__)
 
 
-class RecordedHalves:
-    """As ``UnitHalves``, plain where a batch is larger than what was recorded.
+class T2uGraphs:
+    """As ``T2uBackend``, plain where a batch is larger than what was recorded.
 
     Args:
         text_to_unit: its weights must stay where they are.
         states: the text decoder's, ``[slots, places, hidden]``; likewise.
-        record: see ``Recorder``.
+        record: see ``GraphCapturer``.
 
     Raises:
         RuntimeError: a half cannot be recorded, or what was recorded computes something else
-            (``RecordingError``).
+            (``GraphCaptureError``).
     """
 
-    def __init__(self, text_to_unit: TextToUnit, states: Tensor, record: Recorder) -> None:
+    def __init__(self, text_to_unit: TextToUnit, states: Tensor, record: GraphCapturer) -> None:
         self._text_to_unit, self._states = text_to_unit, states
-        self._plain = PlainHalves(text_to_unit, states)
+        self._plain = EagerT2u(text_to_unit, states)
         most = text_to_unit.max_units
         self._shapes = [
-            TextShape(tokens, min(tokens * _CHARACTERS_A_TOKEN, most))
+            T2uShape(tokens, min(tokens * _CHARACTERS_A_TOKEN, most))
             for tokens in doubled(_FEWEST_TOKENS, states.shape[1])
         ]
         self._sizes = doubled(_FEWEST_UNITS, min(_MOST_UNITS, most))
         # where the first half leaves its states for the second
         self._latest: Tensor | None = None
         self._between = states.new_zeros(_MAX_ROWS, self._shapes[-1].characters, states.shape[2])
-        self._first = RecordedBatches(_MAX_ROWS, record, states.device)
-        self._second = RecordedBatches(_MAX_ROWS, record, states.device)
+        self._first = BatchGraphs(_MAX_ROWS, record, states.device)
+        self._second = BatchGraphs(_MAX_ROWS, record, states.device)
         started_s = time.monotonic()
         for shape in reversed(self._shapes):
             self._record_first(shape)
@@ -63,28 +63,28 @@ class RecordedHalves:
         halves, seconds = len(self._first) + len(self._second), time.monotonic() - started_s
         _log.info("recorded %d halves of text-to-unit in %.1f s", halves, seconds)
 
-    def room(self, rows: int, shape: TextShape) -> TextShape:
-        """See ``UnitHalves``."""
+    def room(self, rows: int, shape: T2uShape) -> T2uShape:
+        """See ``T2uBackend``."""
         if rows > _MAX_ROWS:
             return shape
         roomy = (each for each in self._shapes if each.tokens >= shape.tokens)
         return next((each for each in roomy if each.characters >= shape.characters), shape)
 
-    def characters(self, rows: Tensor, shape: TextShape) -> tuple[Tensor, Tensor]:
-        """See ``UnitHalves``."""
+    def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, Tensor]:
+        """See ``T2uBackend``."""
         if not self._first.has(shape, len(rows)):
             return self._plain.characters(rows, shape)
         self._latest = self._between[: len(rows), : shape.characters]
         return self._first.run(shape, rows), self._latest
 
     def units(self, states: Tensor, durations: Tensor, size: int) -> Tensor:
-        """See ``UnitHalves``."""
+        """See ``T2uBackend``."""
         if states is not self._latest or size > self._sizes[-1]:
             return self._plain.units(states, durations, size)
         padded = F.pad(durations, (0, self._between.shape[1] - durations.shape[1]))
         return self._second.run(at_least(self._sizes, size), padded)[:, : 1 + size]
 
-    def _record_first(self, shape: TextShape) -> None:
+    def _record_first(self, shape: T2uShape) -> None:
         def work(rows: Tensor) -> Tensor:
             made = self._text_to_unit.characters(shape.batch(rows, self._states, padded=True))
             self._between[: len(rows), : shape.characters] = made.states
@@ -108,4 +108,4 @@ class RecordedHalves:
 def _check(recorded: Tensor, plain: Tensor) -> None:
     differing = float((recorded != plain).double().mean())
     if not differing <= _DIFFERING:
-        raise RecordingError(f"a recorded half of text-to-unit differs in {differing:.0%} of its numbers")
+        raise GraphCaptureError(f"a recorded half of text-to-unit differs in {differing:.0%} of its numbers")

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.encoder.source_encoder import NOT_FINITE
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.t2u.characters import CharacterSequence, CharacterTable
 from translate_svc.models.t2u.t2u import TextToUnit
-from translate_svc.models.t2u.t2u_backend import PlainHalves, UnitHalves, silent
-from translate_svc.models.t2u.t2u_graphs import RecordedHalves
-from translate_svc.models.t2u.t2u_shape import TextShape
+from translate_svc.models.t2u.t2u_backend import EagerT2u, T2uBackend, silent
+from translate_svc.models.t2u.t2u_graphs import T2uGraphs
+from translate_svc.models.t2u.t2u_shape import T2uShape
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class T2uInput:
     """A finished text: ``</s>``, language, tokens, all fed to ``slot``."""
 
     slot: int
@@ -30,14 +30,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Speech:
+class SpeechUnits:
     """Vocoder units of a text, and how many each character got."""
 
     units: npt.NDArray[np.int64]
     character_durations: tuple[int, ...]
 
 
-class TextSpeaker:
+class T2uRunner:
     """Batches of texts through text-to-unit.
 
     Args:
@@ -50,23 +50,23 @@ class TextSpeaker:
         self._text_to_unit = text_to_unit
         self._states = states
         self._characters = characters
-        self._halves: UnitHalves = PlainHalves(text_to_unit, states)
+        self._halves: T2uBackend = EagerT2u(text_to_unit, states)
 
-    def record(self, record: Recorder) -> None:
+    def record(self, record: GraphCapturer) -> None:
         """Records both halves for batches of few shapes.
 
         Raises:
             RuntimeError: they cannot be recorded, or compute something else then.
         """
-        self._halves = RecordedHalves(self._text_to_unit, self._states, record)
+        self._halves = T2uGraphs(self._text_to_unit, self._states, record)
 
-    def speeches(self, texts: Sequence[Text]) -> list[Speech | EngineError]:
+    def speeches(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """One for each text; one without a character has no units."""
         characters = [self._characters.characters(text.token_ids) for text in texts]
-        outcomes: dict[int, Speech | EngineError] = {}
+        outcomes: dict[int, SpeechUnits | EngineError] = {}
         for index, sequence in enumerate(characters):
             if not sequence.character_ids:
-                outcomes[index] = Speech(np.empty(0, np.int64), ())
+                outcomes[index] = SpeechUnits(np.empty(0, np.int64), ())
             elif len(sequence.character_ids) > self._text_to_unit.max_units:
                 outcomes[index] = self._too_long("characters")
         left = [index for index in range(len(texts)) if index not in outcomes]
@@ -76,10 +76,10 @@ class TextSpeaker:
         return [outcomes[index] for index in range(len(texts))]
 
     def _speak(
-        self, texts: Sequence[Text], characters: Sequence[CharacterSequence]
-    ) -> list[Speech | EngineError]:
+        self, texts: Sequence[T2uInput], characters: Sequence[CharacterSequence]
+    ) -> list[SpeechUnits | EngineError]:
         lengths = [len(sequence.character_ids) for sequence in characters]
-        shape = TextShape(max(len(text.token_ids) for text in texts), max(lengths))
+        shape = T2uShape(max(len(text.token_ids) for text in texts), max(lengths))
         shape = self._halves.room(len(texts), shape)
         rows = [
             shape.row(text.slot, sequence, text.duration_factor)
@@ -91,7 +91,7 @@ class TextSpeaker:
         good = (finite & short)[:, None]
         durations = torch.where(good, durations, silent(*durations.shape))
         made = self._halves.units(states, durations, int(durations.sum(dim=1).max())).numpy()
-        outcomes: list[Speech | EngineError] = []
+        outcomes: list[SpeechUnits | EngineError] = []
         for row, length in enumerate(lengths):
             spread = tuple(durations[row, :length].tolist())
             if not (finite[row] and made[row, 0]):
@@ -99,7 +99,7 @@ class TextSpeaker:
             elif not short[row]:
                 outcomes.append(self._too_long("units"))
             else:
-                outcomes.append(Speech(made[row, 1 : 1 + sum(spread)].copy(), spread))
+                outcomes.append(SpeechUnits(made[row, 1 : 1 + sum(spread)].copy(), spread))
         return outcomes
 
     def _too_long(self, what: str) -> EngineError:

@@ -14,7 +14,7 @@ from translate_svc.models.t2u.t2u import TextBatch
 _HEAD = 3  # slot, tokens, duration factor
 
 
-class TextShape(NamedTuple):
+class T2uShape(NamedTuple):
     """How many tokens and characters each row has room for."""
 
     tokens: int

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.encoder.source_encoder import NOT_FINITE
-from translate_svc.models.graphs.cuda_graphs import Recorder
-from translate_svc.models.vocoder.receptive_field import excerpt
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.vocoder.receptive_field import receptive_field
 from translate_svc.models.vocoder.vocoder import Vocoder, Voice
-from translate_svc.models.vocoder.vocoder_graphs import RecordedWindows
+from translate_svc.models.vocoder.vocoder_graphs import VocoderGraphs
 from translate_svc.models.vocoder.window import Window
 from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
@@ -25,7 +25,7 @@ _MAX_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class VocoderInput:
     """Units ``[start, end)`` out of ``units``, to be heard in the context of all."""
 
     units: npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class Piece:
     voice: Voice
 
 
-class PieceVocoder:
+class PiecewiseVocoder:
     """Batches of pieces through a vocoder.
 
     A CPU computes each piece by itself, and of what it hears no more than there is: a batch gains nothing
@@ -50,18 +50,18 @@ class PieceVocoder:
         self._vocoder = vocoder
         self._device = device
         self._windows: dict[int, Window] = {}
-        self._recorded: RecordedWindows | None = None
+        self._recorded: VocoderGraphs | None = None
 
-    def record(self, record: Recorder) -> None:
+    def record(self, record: GraphCapturer) -> None:
         """Records the windows that a service needs, in batches of 1, 2, 4 and 8; on no CPU.
 
         Raises:
             RuntimeError: they cannot be recorded, or compute something else then.
         """
         windows = [self._window(_NARROWEST_UNITS << doublings) for doublings in range(3)]
-        self._recorded = RecordedWindows(self._vocoder, windows, _MAX_ROWS, record, self._device)
+        self._recorded = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, record, self._device)
 
-    def waveforms(self, pieces: Sequence[Piece]) -> list[Samples | EngineError]:
+    def waveforms(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
         """One for each piece; an error for one that is not finite."""
         if self._device.type == "cpu":
             return [_checked(self._alone(piece)) for piece in pieces]
@@ -77,13 +77,13 @@ class PieceVocoder:
                 outcomes |= dict(zip(chosen, map(_checked, made), strict=True))
         return [outcomes[index] for index in range(len(pieces))]
 
-    def _alone(self, piece: Piece) -> npt.NDArray[np.float32]:
-        part = excerpt(piece.start, piece.end, len(piece.units), self._vocoder.config)
+    def _alone(self, piece: VocoderInput) -> npt.NDArray[np.float32]:
+        part = receptive_field(piece.start, piece.end, len(piece.units), self._vocoder.config)
         heard = torch.from_numpy(piece.units[None, slice(*part.units)])
         waveform: npt.NDArray[np.float32] = self._vocoder(heard, [piece.voice], part)[0].numpy()
         return waveform
 
-    def _windowed(self, window: Window, pieces: Sequence[Piece]) -> list[npt.NDArray[np.float32]]:
+    def _windowed(self, window: Window, pieces: Sequence[VocoderInput]) -> list[npt.NDArray[np.float32]]:
         rows = [
             window.row(piece.units, piece.start, piece.voice.language_id, piece.voice.speaker_id)
             for piece in pieces

@@ -21,7 +21,7 @@ class UnitSpan(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
+class ReceptiveField:
     """What must be computed for a piece of a longer waveform, as if the whole were.
 
     Attributes:
@@ -36,7 +36,7 @@ class Excerpt:
     samples: slice
 
 
-def excerpt(start: int, end: int, total: int, config: ModelConfig) -> Excerpt:
+def receptive_field(start: int, end: int, total: int, config: ModelConfig) -> ReceptiveField:
     """The receptive field of the samples of units ``[start, end)`` out of ``total``, walked backwards.
 
     At a cut inside, what the missing neighbours would have changed lies outside of what is kept.
@@ -68,6 +68,6 @@ def excerpt(start: int, end: int, total: int, config: ModelConfig) -> Excerpt:
         low, high = max(low, 0), min(high, places)
         kept.append(slice(low - first, high - first))
         first = low
-    return Excerpt(
+    return ReceptiveField(
         units, tuple(kept), slice(start * SAMPLES_PER_UNIT - first, end * SAMPLES_PER_UNIT - first)
     )

@@ -20,7 +20,12 @@ from torch import Tensor, nn
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.convolution import Convolution, Upsampling
 from translate_svc.models.layers import Embedding
-from translate_svc.models.vocoder.receptive_field import POST_KERNEL, PRE_KERNEL, Excerpt, excerpt
+from translate_svc.models.vocoder.receptive_field import (
+    POST_KERNEL,
+    PRE_KERNEL,
+    ReceptiveField,
+    receptive_field,
+)
 from translate_svc.models.vocoder.window import Window
 
 _LAST_SLOPE = 0.01
@@ -88,7 +93,7 @@ class HifiGan(nn.Module):
             reader.weight.div_(self.blocks_per_stage)
 
     def forward(
-        self, states: Tensor, part: Excerpt, outside: Sequence[Tensor | None] | None = None
+        self, states: Tensor, part: ReceptiveField, outside: Sequence[Tensor | None] | None = None
     ) -> Tensor:
         """``[B, U, width]`` of the excerpt's units -> ``[B, samples]``.
 
@@ -124,7 +129,7 @@ class Vocoder(nn.Module):
         self.language_embedding = Embedding(config.vocoder_num_langs, config.lang_embed_dim)
         self.hifi_gan = HifiGan(config)
 
-    def forward(self, units: Tensor, voices: Sequence[Voice], part: Excerpt | None = None) -> Tensor:
+    def forward(self, units: Tensor, voices: Sequence[Voice], part: ReceptiveField | None = None) -> Tensor:
         """Synthesises texts, or pieces of texts, of equal length; nothing is padded, so nothing leaks.
 
         Args:
@@ -136,7 +141,7 @@ class Vocoder(nn.Module):
             ``[B, samples]`` within (-1, 1), 320 a unit of the piece.
         """
         size = units.shape[1]
-        part = excerpt(0, size, size, self.config) if part is None else part
+        part = receptive_field(0, size, size, self.config) if part is None else part
         device = units.device
         languages = torch.tensor([voice.language_id for voice in voices], device=device)
         speakers = torch.tensor([voice.speaker_id for voice in voices], device=device)

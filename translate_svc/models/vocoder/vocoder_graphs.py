@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from translate_svc.models.graphs.batch_graphs import RecordedBatches
-from translate_svc.models.graphs.captured_graph import RecordingError
-from translate_svc.models.graphs.cuda_graphs import Recorder
+from translate_svc.models.graphs.batch_graphs import BatchGraphs
+from translate_svc.models.graphs.captured_graph import GraphCaptureError
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.vocoder.vocoder import Vocoder
 from translate_svc.models.vocoder.window import Window
 
@@ -22,19 +22,19 @@ _TOLERANCE = 0.05
 _log = logging.getLogger(__name__)
 
 
-class RecordedWindows:
+class VocoderGraphs:
     """``Vocoder.windowed`` for some windows, in batches of 1, 2, 4, ... rows.
 
     Args:
         vocoder: its weights must stay where they are.
         windows: of different ``piece_units``.
         max_rows: of a batch.
-        record: see ``Recorder``.
+        record: see ``GraphCapturer``.
         device: where the vocoder is.
 
     Raises:
         RuntimeError: a window cannot be recorded, or what was recorded computes something else
-            (``RecordingError``).
+            (``GraphCaptureError``).
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class RecordedWindows:
         vocoder: Vocoder,
         windows: Sequence[Window],
         max_rows: int,
-        record: Recorder,
+        record: GraphCapturer,
         device: torch.device,
     ) -> None:
-        self._batches = RecordedBatches(max_rows, record, device)
+        self._batches = BatchGraphs(max_rows, record, device)
         started_s = time.monotonic()
         for window in sorted(windows, key=lambda each: each.piece_units, reverse=True):
             self._add(vocoder, window, max_rows)
@@ -66,7 +66,9 @@ class RecordedWindows:
         def check(recorded: Tensor, plain: Tensor) -> None:
             error = float((recorded - plain).abs().max())
             if not error <= _TOLERANCE:
-                raise RecordingError(f"a recorded window of {window.piece_units} units is off by {error:.2g}")
+                raise GraphCaptureError(
+                    f"a recorded window of {window.piece_units} units is off by {error:.2g}"
+                )
 
         units = np.arange(window.piece_units + 3) % vocoder.unit_embedding.num_embeddings
         others = np.stack([window.row(units, row % 4, 0, 0) for row in range(max_rows)])

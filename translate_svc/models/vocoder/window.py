@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.vocoder.receptive_field import Excerpt, UnitSpan, excerpt
+from translate_svc.models.vocoder.receptive_field import ReceptiveField, UnitSpan, receptive_field
 
 _FAR = 1 << 16
 """Units; further than any piece hears."""
@@ -38,20 +38,20 @@ class Window:
 
     piece_units: int
     before: int
-    part: Excerpt
+    part: ReceptiveField
     _levels: tuple[_Level, ...]
 
     @classmethod
     def of(cls, piece_units: int, config: ModelConfig) -> Window:
         """The narrowest one for pieces of up to ``piece_units``."""
-        midst = excerpt(_FAR, _FAR + piece_units, 2 * _FAR + piece_units, config)
+        midst = receptive_field(_FAR, _FAR + piece_units, 2 * _FAR + piece_units, config)
         size = midst.units.end - midst.units.start
         levels = [_Level(1, 0, size)]
         for rate, kept in zip(config.upsample_rates, midst.kept, strict=True):
             above = levels[-1]
             first = above.first * rate + kept.start
             levels.append(_Level(above.rate * rate, first, kept.stop - kept.start))
-        part = Excerpt(UnitSpan(0, size), midst.kept, midst.samples)
+        part = ReceptiveField(UnitSpan(0, size), midst.kept, midst.samples)
         return cls(piece_units, _FAR - midst.units.start, part, tuple(levels))
 
     @property

@@ -7,7 +7,12 @@ from collections import deque
 
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted
-from translate_svc.session.inbound.source_events import Committed, SettingsApplied, SpeechStart, Utterance
+from translate_svc.session.inbound.source_events import (
+    Committed,
+    SettingsApplied,
+    Utterance,
+    UtteranceStarted,
+)
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.input_queue import (
     Queued,
@@ -21,7 +26,7 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
-from translate_svc.session.outbound.utterance_router import Results
+from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import holds_voice, no_speech
 from translate_svc.types import SpeechEnded, SpeechStarted, StreamConfig, Updated
@@ -35,8 +40,8 @@ _MAX_RETRY_S = 1.0
 """Between two attempts at the engine's line: a place is given to whoever asks first, so one asks often."""
 
 
-class Listener:
-    """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to ``Results``.
+class InputPump:
+    """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to ``UtteranceRouter``.
 
     ``hear`` is called by one task; ``restart`` by anybody on the event loop, also while ``hear`` waits: what
     that was waiting for is then stale, and is dropped.
@@ -48,7 +53,7 @@ class Listener:
         config: StreamConfig,
         settings: Negotiated,
         vad_stream: VadStream,
-        results: Results,
+        results: UtteranceRouter,
         outbox: Outbox,
         options: SessionOptions,
     ) -> None:
@@ -94,7 +99,7 @@ class Listener:
                 probability = await self._vad_stream.probability(step)
                 if restarts == self._restarts:
                     self._source.accept(probability)
-            elif isinstance(step, SpeechStart):
+            elif isinstance(step, UtteranceStarted):
                 self._begin(step.position)
             elif isinstance(step, Utterance):
                 await self._cut(step)
@@ -105,7 +110,7 @@ class Listener:
     def restart(self, position: int) -> None:
         """Drops the running utterance and all input; goes on at ``position``, a commit point.
 
-        Updates among that input stay valid. The utterance itself is the business of ``Results.clear``.
+        Updates among that input stay valid. The utterance itself is cleared by ``UtteranceRouter.clear``.
         """
         self._restarts += 1
         self._running = None

@@ -8,7 +8,7 @@ from translate_svc.types import EndReason, SampleRange, Samples
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStart:
+class UtteranceStarted:
     """An utterance runs; its audio starts at ``position``. One ``Utterance`` follows, unless cleared."""
 
     position: int
@@ -41,4 +41,4 @@ class SettingsApplied:
     """The oldest ``update`` not yet answered holds from the next utterance on."""
 
 
-SourceEvent = SpeechStart | Utterance | Committed | SettingsApplied
+SourceEvent = UtteranceStarted | Utterance | Committed | SettingsApplied

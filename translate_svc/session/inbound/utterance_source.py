@@ -12,7 +12,7 @@ The source is pulled:
     while (step := source.step()) is not None:
         match step:
             case VadFrame():    source.accept(await stream.probability(step))
-            case SpeechStart(): ...
+            case UtteranceStarted(): ...
             case Utterance():   ...
 
 ``step`` returning None means that the source waits for input (or, after ``end``, is ``finished``). Pulling
@@ -30,14 +30,14 @@ from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
     SourceEvent,
-    SpeechStart,
     Utterance,
+    UtteranceStarted,
 )
 from translate_svc.session.voice_gate import VoicedFrames
 from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.options import VadOptions
-from translate_svc.vad.segmenter import Idle, Segmenter, SegmentEvent, SpeechBegan
+from translate_svc.vad.segmenter import Segmenter, SegmenterIdle, SegmentEvent, SegmentStarted
 
 _MAX_STORED_S = 90
 """Raw input in memory: the longest utterance and its paddings, and a minute that waits to be pulled."""
@@ -251,9 +251,9 @@ class UtteranceSource:
 
     def _handle(self, event: SegmentEvent) -> None:
         grid = self._grid
-        if isinstance(event, SpeechBegan):
-            self._ready.append(SpeechStart(grid.position_of(event.start_frame)))
-        elif isinstance(event, Idle):
+        if isinstance(event, SegmentStarted):
+            self._ready.append(UtteranceStarted(grid.position_of(event.start_frame)))
+        elif isinstance(event, SegmenterIdle):
             self._commit(grid.position_of(event.commit_frame))
         else:
             source = SampleRange(grid.position_of(event.start_frame), grid.position_of(event.end_frame))

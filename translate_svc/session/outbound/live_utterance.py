@@ -33,12 +33,12 @@ from translate_svc.types import (
     Samples,
     SpeechChunk,
     StageTiming,
+    StreamWarning,
     TextDelta,
     TokenInfo,
     Usage,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 _STOPS = {
@@ -197,7 +197,7 @@ class LiveUtterance:
             case RequestFinished():
                 self._result = event
 
-    def warnings(self, event: SequenceFinished) -> list[Warning]:
+    def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """What a client should know of how a sequence ended."""
         sequence = self._sequences[event.sequence]
         told: list[tuple[str, str]] = []
@@ -208,7 +208,7 @@ class LiveUtterance:
         if event.status is FinishStatus.FAILED:
             told.append(("sequence_failed", event.error or "the engine failed"))
         language = sequence.plan.spec.language
-        return [Warning(code, message, self.utterance_id, language) for code, message in told]
+        return [StreamWarning(code, message, self.utterance_id, language) for code, message in told]
 
     def done(self, status: UtteranceStatus | None = None) -> UtteranceDone:
         """Its last event, with the status that follows from its sequences unless one is given."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.ack_window import AckWindow
-from translate_svc.types import SessionEvent, Warning
+from translate_svc.types import SessionEvent, StreamWarning
 
 
 def _nothing() -> None:
@@ -51,7 +51,7 @@ class Outbox:
         """Appends an event. After ``close``, ``fail`` or ``discard`` it is dropped silently."""
         if not self._closed:
             self._line.append(_Parcel(event, taken))
-            if isinstance(event, Warning):
+            if isinstance(event, StreamWarning):
                 self._observer.warned(event.code)
             self._arrived.set()
 

@@ -34,7 +34,7 @@ class _Place(Generic[ItemT]):
     finished: bool = False
 
 
-class Lanes(Generic[ItemT]):
+class ReorderBuffer(Generic[ItemT]):
     """Holds items back until all earlier utterances have finished in the same lane.
 
     An utterance ``enter``s its lanes in stream order, ``put``s items into them at any time and ``finish``es

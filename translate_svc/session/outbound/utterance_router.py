@@ -26,28 +26,28 @@ from translate_svc.session.outbound.commit_points import CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.playout import Playout
-from translate_svc.session.outbound.reorder_buffer import Lanes
+from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
 from translate_svc.types import (
     Progress,
     SessionEvent,
     SpeechChunk,
+    StreamWarning,
     TextDelta,
     Usage,
     UtteranceDone,
     UtteranceStatus,
-    Warning,
 )
 
 _LaneItem = TokenDecoded | TextFinished | WaveformPiece
 
 
-class Results:
+class UtteranceRouter:
     """The utterances of a stream from their start until the reader has taken their ``UtteranceDone``.
 
     Rules:
 
-    * Order is that of ``Lanes``: per language and kind, utterance n before n + 1; nothing else waits. So
-      ``UtteranceDone`` of n + 1 comes before that of n when n still speaks and n + 1 came to nothing.
+    * Order is that of ``ReorderBuffer``: per language and kind, utterance n before n + 1; nothing else waits.
+      So ``UtteranceDone`` of n + 1 comes before that of n when n still speaks and n + 1 came to nothing.
     * ``UtteranceDone`` comes exactly once for each utterance that ``begin`` announced, after all else of it.
     * An utterance is *in flight* until the reader has taken its ``UtteranceDone``. That bounds what lies in
       the outbox, since the engine bounds what it delivers for one request.
@@ -76,7 +76,7 @@ class Results:
         self._clock = clock
         self._on_commit = on_commit
         self._on_failure = on_failure
-        self._lanes: Lanes[_LaneItem] = Lanes(self._leave)
+        self._lanes: ReorderBuffer[_LaneItem] = ReorderBuffer(self._leave)
         self._in_flight: dict[int, LiveUtterance] = {}
         self._undone: set[int] = set()
         self._cleared: set[int] = set()
@@ -130,7 +130,7 @@ class Results:
 
     def refuse(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
         """Ends an utterance that the engine does not take, with a warning."""
-        self._outbox.put(Warning(code, error.description, utterance.utterance_id))
+        self._outbox.put(StreamWarning(code, error.description, utterance.utterance_id))
         self.finish(utterance, UtteranceStatus.FAILED)
 
     def answer_nothing(self, utterance: LiveUtterance, request: Request) -> None:
@@ -212,7 +212,7 @@ class Results:
         self._observer.utterances_dropped(len(self._undone))
         self._undone.clear()
         self._commits.clear()
-        self._lanes = Lanes(self._leave)
+        self._lanes = ReorderBuffer(self._leave)
         self._changed.set()
 
     def _put_done(self, done: UtteranceDone) -> None:
