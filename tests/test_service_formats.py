@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.clips import sentences, texts
 from tests.session.harness import check_contract, collect, of
-from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.audio.codec import chunk_encoder, codec_of
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.audio.speech_decoder import SpeechDecoder
@@ -69,17 +69,18 @@ async def _translate(
     """The events of a stream that is sent ``samples`` (16 kHz) in ``audio_format``, 20 ms a message."""
     spoken = resample(samples, 16_000, audio_format.sample_rate_hz)
     encoder, step = chunk_encoder(audio_format), audio_format.sample_rate_hz // 50
+    framing = codec_of(audio_format).framing
     settings = StreamSettings((target,), source_language=source, include=frozenset({Inspect.TRANSCRIPT}))
     session = service.open_session(StreamConfig(audio_format, output, settings), "test")
     reader = asyncio.create_task(collect(session))
     try:
         pieces = [encoder.encode(spoken[start : start + step]) for start in range(0, len(spoken), step)]
         pieces.append(encoder.flush())
-        for piece in pieces:
-            for part in piece.packets or (piece.data,)[: piece.sample_count]:
-                await session.receive(AudioInput(part))
-        packets = sum(len(piece.packets) for piece in pieces)
-        await session.receive(EndInput(packets * 960 or len(spoken)))
+        parts = [part for piece in pieces for part in framing.parts(piece) if part]
+        for part in parts:
+            await session.receive(AudioInput(part))
+        total_samples = sum(framing.count_samples(part, audio_format.channels, field="") for part in parts)
+        await session.receive(EndInput(total_samples))
         events = await reader
     finally:
         await session.cancel()

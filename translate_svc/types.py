@@ -51,6 +51,10 @@ class Encoding(enum.Enum):
     OPUS = "opus"
 
 
+DEFAULT_ENCODING = Encoding.PCM_S16LE
+"""Where nobody says another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
     """Encoding and rate of one direction. ``channel``, from 1, is the one to hear; 0: not said."""
@@ -138,7 +142,7 @@ class StreamConfig:
 
 @dataclass(frozen=True, slots=True)
 class AudioClip:
-    """A short recording: ``data``, or ``packets`` where the encoding is Opus."""
+    """A short recording: ``data``, or ``packets`` where the encoding consists of packets."""
 
     format: AudioFormat
     data: bytes = b""
@@ -305,7 +309,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechChunk:
-    """Translated speech in the negotiated output format: ``data``, or ``packets`` where that is Opus.
+    """Translated speech in the negotiated output format: ``data``, or ``packets`` where it has those.
 
     ``start_sample`` counts at the output rate from the start of this utterance's speech in this language;
     ``sample_count`` is what this chunk holds of it. ``units`` and ``character_durations`` are set on the

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translate_svc.audio.chunk_decoder import chunk_decoder
 from translate_svc.audio.clip import decode_clip
+from translate_svc.audio.codec import CODECS, chunk_decoder, codec_of
 from translate_svc.audio.formats import check_input_format
 from translate_svc.audio.opus_packet import MAX_PACKET_SAMPLES
 from translate_svc.errors import InvalidArgument
@@ -28,8 +28,8 @@ chunks = st.lists(
 @st.composite
 def formats(draw: st.DrawFn) -> AudioFormat:
     encoding = draw(st.sampled_from(Encoding))
-    channels = draw(st.integers(1, 2 if encoding is Encoding.OPUS else 8))
-    rate_hz = 48_000 if encoding is Encoding.OPUS else draw(st.integers(8_000, 48_000))
+    channels = draw(st.integers(1, CODECS[encoding].max_channels))
+    rate_hz = CODECS[encoding].sample_rate_hz or draw(st.integers(8_000, 48_000))
     made = AudioFormat(encoding, rate_hz, channels, draw(st.integers(1, channels)))
     check_input_format(made, field="config.input")
     return made
@@ -37,9 +37,9 @@ def formats(draw: st.DrawFn) -> AudioFormat:
 
 def longest(chunk: bytes, audio_format: AudioFormat) -> int:
     """The samples that so many bytes can stand for at most."""
-    if audio_format.encoding is Encoding.OPUS:
+    if codec_of(audio_format).framing.field_name == "packets":
         return MAX_PACKET_SAMPLES
-    return len(chunk) // audio_format.channels
+    return 2 * len(chunk) // audio_format.channels
 
 
 @settings(deadline=None)
@@ -61,10 +61,8 @@ def test_a_stream_of_any_bytes(audio_format: AudioFormat, sent: list[bytes]) -> 
 @settings(deadline=None)
 @given(formats(), chunks, st.integers(0, 4_000))
 def test_a_clip_of_any_bytes(audio_format: AudioFormat, sent: list[bytes], max_samples: int) -> None:
-    opus = audio_format.encoding is Encoding.OPUS
-    clip = (
-        AudioClip(audio_format, packets=tuple(sent)) if opus else AudioClip(audio_format, data=b"".join(sent))
-    )
+    packed = codec_of(audio_format).framing.pack(sent)
+    clip = AudioClip(audio_format, packed.data, packed.packets)
     try:
         samples = decode_clip(clip, field="clip", max_samples=max_samples)
     except InvalidArgument:
@@ -84,5 +82,5 @@ def test_any_format_is_let_in_or_refused(encoding: Encoding) -> None:
                     check_input_format(made, field="config.input")
                 except InvalidArgument:
                     continue
-                silence = bytes([0]) if encoding is Encoding.OPUS else b""
+                silence = bytes([0]) if CODECS[encoding].framing.field_name == "packets" else b""
                 chunk_decoder(made).decode(silence, field="audio.data")

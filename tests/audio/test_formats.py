@@ -11,7 +11,8 @@ from translate_svc.audio.formats import check_input_format, check_output_format,
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import AudioFormat, Encoding
 
-S16, F32, MULAW, ALAW, OPUS = Encoding
+S16, F32, MULAW, ALAW = Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW
+OPUS = Encoding.OPUS
 
 
 def test_every_encoding_is_served() -> None:
@@ -74,7 +75,7 @@ WITHOUT_PYAV = """
 import sys
 sys.modules["av"] = None
 import numpy as np
-from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.audio.codec import chunk_encoder
 from translate_svc.audio.formats import check_input_format, check_output_format, served_encodings
 from translate_svc.errors import Unsupported
 from translate_svc.types import AudioFormat, Encoding
@@ -97,7 +98,7 @@ else:
 
 LIGHT = """
 import sys
-import translate_svc.audio.chunk_decoder, translate_svc.audio.chunk_encoder, translate_svc.audio.clip
+import translate_svc.audio.clip, translate_svc.audio.codec
 import translate_svc.audio.formats, translate_svc.audio.speech_decoder
 from translate_svc.types import AudioFormat, Encoding
 translate_svc.audio.formats.check_input_format(AudioFormat(Encoding.OPUS, 48_000), field="input")

@@ -29,8 +29,8 @@ def test_the_encoder_says_the_same() -> None:
     """Pre-skip, bytes 10 and 11 of the identification header (RFC 7845, section 5.1)."""
     encoder = OpusEncoder()
     encoder.encode(noise(PACKET_SAMPLES))
-    assert encoder._context is not None
-    header = encoder._context.extradata
+    assert encoder.context is not None
+    header = encoder.context.extradata
     assert header is not None
     assert OPUS_LOOKAHEAD_SAMPLES == 312
     assert int.from_bytes(header[10:12], "little") == OPUS_LOOKAHEAD_SAMPLES

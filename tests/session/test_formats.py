@@ -10,7 +10,7 @@ import pytest
 
 from tests.session.harness import check_contract, clip, collect, config, house, of, silence
 from tests.virtual_time import virtual_time
-from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.audio.codec import chunk_encoder, codec_of
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.options import SessionOptions
@@ -29,7 +29,8 @@ from translate_svc.types import (
     UtteranceDone,
 )
 
-S16, F32, MULAW, ALAW, OPUS = Encoding
+S16, F32, MULAW, ALAW = Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW
+OPUS = Encoding.OPUS
 
 
 def _buzz(seconds: float, rate_hz: int) -> Samples:
@@ -53,13 +54,19 @@ def _messages(samples: Samples, audio_format: AudioFormat) -> list[AudioInput]:
     ]
 
 
+def _count(messages: list[AudioInput], audio_format: AudioFormat) -> int:
+    """Samples a channel that the messages stand for."""
+    count_samples, channels = codec_of(audio_format).framing.count_samples, audio_format.channels
+    return sum(count_samples(message.data, channels, field="") for message in messages)
+
+
 def _hear(
     samples: Samples, audio_format: AudioFormat, output: AudioFormat | None = None
 ) -> list[SessionEvent]:
     """All events of a stream of ``samples``, which ends with the right count."""
     stream = dataclasses.replace(config(), input=audio_format, output=output or config().output)
     messages = [message for message in _messages(samples, audio_format) if message.data]
-    total = len(messages) * 960 if audio_format.encoding is OPUS else len(samples)
+    total = _count(messages, audio_format)
 
     async def scenario() -> list[SessionEvent]:
         async with house() as home:

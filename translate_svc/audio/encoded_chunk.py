@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """``data``, or ``packets`` where the encoding is Opus.
+    """``data``, or ``packets``, as the framing of the encoding is.
 
     ``sample_count``: samples a channel that decoding yields once this chunk is there, look-ahead and padding
     not counted. The sum over a signal is its length.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from translate_svc.audio.framing import PacketFraming
 from translate_svc.errors import InvalidArgument
 
 OPUS_SAMPLE_RATE_HZ = 48_000
@@ -97,3 +98,6 @@ def _frame_bytes(packet: bytes, place: int) -> tuple[int, int]:
 def _check(holds: bool) -> None:
     if not holds:
         raise _MalformedError
+
+
+OPUS_FRAMING = PacketFraming(opus_packet_samples)

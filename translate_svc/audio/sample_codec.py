@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from translate_svc.audio import g711, pcm
 from translate_svc.audio.encoded_chunk import EncodedChunk
-from translate_svc.errors import InvalidArgument
-from translate_svc.types import AudioFormat, Encoding, Samples
+from translate_svc.audio.framing import ByteFraming
+from translate_svc.types import AudioFormat, Samples
 
 
 class _FromWire(Protocol):
@@ -20,7 +20,7 @@ class _FromWire(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _SampleCodec:
+class SampleValues:
     """Values of the wire have ``dtype``; both functions take any shape."""
 
     dtype: np.dtype[Any]
@@ -37,27 +37,20 @@ def _never_wrong(convert: Callable[[npt.NDArray[Any]], Samples]) -> _FromWire:
     return from_wire
 
 
-_CODECS = {
-    Encoding.PCM_S16LE: _SampleCodec(np.dtype("<i2"), _never_wrong(pcm.from_s16), pcm.to_s16),
-    Encoding.PCM_F32LE: _SampleCodec(np.dtype("<f4"), pcm.from_f32, pcm.to_f32),
-    Encoding.MULAW: _SampleCodec(np.dtype("u1"), _never_wrong(g711.from_mulaw), g711.to_mulaw),
-    Encoding.ALAW: _SampleCodec(np.dtype("u1"), _never_wrong(g711.from_alaw), g711.to_alaw),
-}
-
-
-def bytes_per_frame(audio_format: AudioFormat) -> int:
-    """Bytes of one sample of all channels. Not for Opus."""
-    return _CODECS[audio_format.encoding].dtype.itemsize * audio_format.channels
+PCM_S16LE = SampleValues(np.dtype("<i2"), _never_wrong(pcm.from_s16), pcm.to_s16)
+PCM_F32LE = SampleValues(np.dtype("<f4"), pcm.from_f32, pcm.to_f32)
+MULAW = SampleValues(np.dtype("u1"), _never_wrong(g711.from_mulaw), g711.to_mulaw)
+ALAW = SampleValues(np.dtype("u1"), _never_wrong(g711.from_alaw), g711.to_alaw)
 
 
 class SampleDecoder:
     """Decodes to the channel to hear; the others are not looked at. Keeps nothing from chunk to chunk."""
 
-    def __init__(self, audio_format: AudioFormat) -> None:
-        self._codec = _CODECS[audio_format.encoding]
+    def __init__(self, values: SampleValues, framing: ByteFraming, audio_format: AudioFormat) -> None:
+        self._values = values
+        self._framing = framing
         self._channels = audio_format.channels
         self._index = max(audio_format.channel, 1) - 1
-        self._frame_bytes = bytes_per_frame(audio_format)
 
     def decode(self, data: bytes, *, field: str) -> Samples:
         """Samples ``[n]``, finite and within [-1, 1], of whole samples of all channels; possibly none.
@@ -65,23 +58,20 @@ class SampleDecoder:
         Raises ``InvalidArgument`` that names ``field``: torn samples; floats that are NaN, infinite or in
         another scale.
         """
-        if len(data) % self._frame_bytes:
-            raise InvalidArgument(
-                f"{len(data)} bytes are no whole number of {self._frame_bytes}-byte samples", field=field
-            )
-        values = np.frombuffer(data, self._codec.dtype).reshape(-1, self._channels)
-        return self._codec.from_wire(values[:, self._index], field=field)
+        self._framing.count_samples(data, self._channels, field=field)
+        values = np.frombuffer(data, self._values.dtype).reshape(-1, self._channels)
+        return self._values.from_wire(values[:, self._index], field=field)
 
 
 class SampleEncoder:
     """Encodes every sample at once; keeps nothing."""
 
-    def __init__(self, audio_format: AudioFormat) -> None:
-        self._codec = _CODECS[audio_format.encoding]
+    def __init__(self, values: SampleValues) -> None:
+        self._values = values
 
     def encode(self, samples: Samples) -> EncodedChunk:
         """The bytes of samples ``[n]``, or ``[n, channels]``; integers and G.711 clip."""
-        return EncodedChunk(data=self._codec.to_wire(samples).tobytes(), sample_count=len(samples))
+        return EncodedChunk(data=self._values.to_wire(samples).tobytes(), sample_count=len(samples))
 
     def flush(self) -> EncodedChunk:
         """Nothing."""

@@ -12,8 +12,8 @@ from translate_svc.client import ClientOptions
 from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
+    DEFAULT_ENCODING,
     AudioFormat,
-    Encoding,
     Samples,
     SessionEvent,
     StreamSettings,
@@ -23,7 +23,7 @@ from translate_svc.types import (
 _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
 
 
-SPEECH_FORMAT = AudioFormat(Encoding.PCM_S16LE, 16_000)
+SPEECH_FORMAT = AudioFormat(DEFAULT_ENCODING, 16_000)
 """Of the speech that the command line asks for."""
 
 

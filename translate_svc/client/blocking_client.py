@@ -18,6 +18,7 @@ from translate_svc.client.stream_config import stream_config, stream_settings
 from translate_svc.client.translate_call import translate_call
 from translate_svc.languages import Language
 from translate_svc.types import (
+    DEFAULT_ENCODING,
     AudioFormat,
     Encoding,
     GuardSettings,
@@ -63,7 +64,7 @@ class Client:
         sample_rate_hz: int,
         source: str | None = None,
         include: Iterable[str | Inspect] = (),
-        encoding: str | Encoding = Encoding.PCM_S16LE,
+        encoding: str | Encoding = DEFAULT_ENCODING,
         channels: int = 1,
         channel: int = 0,
         output: AudioFormat = DEFAULT_OUTPUT,
@@ -73,7 +74,7 @@ class Client:
     ) -> Stream:
         """A stream, to be opened by ``with``. Languages are Seamless codes or BCP-47 tags.
 
-        Samples may be sent in any encoding (Opus: at 48 kHz, and PyAV has to be there); ``channel``, from 1,
+        Samples may be sent in any encoding; some need PyAV and have one rate only. ``channel``, from 1,
         is the one of several ``channels`` to hear.
 
         Raises:
@@ -106,7 +107,7 @@ class Client:
         sample_rate_hz: int | None = None,
         source: str | None = None,
         include: Iterable[str | Inspect] = (),
-        encoding: str | Encoding = Encoding.PCM_S16LE,
+        encoding: str | Encoding = DEFAULT_ENCODING,
         channels: int = 1,
         channel: int = 0,
         output: AudioFormat = DEFAULT_OUTPUT,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from translate_svc.client.arguments import audio_format, enum_member, inspections, target_settings
 from translate_svc.types import (
+    DEFAULT_ENCODING,
     AudioFormat,
     Encoding,
     GuardSettings,
@@ -49,7 +50,7 @@ def stream_config(
     settings: StreamSettings,
     *,
     sample_rate_hz: int,
-    encoding: str | Encoding = Encoding.PCM_S16LE,
+    encoding: str | Encoding = DEFAULT_ENCODING,
     channels: int = 1,
     channel: int = 0,
     output: AudioFormat = DEFAULT_OUTPUT,

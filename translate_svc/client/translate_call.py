@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from translate_svc.audio.codec import codec_of
 from translate_svc.client.arguments import audio_format, inspections, target_settings
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import InvalidArgument
@@ -40,7 +41,7 @@ def translate_call(
     Raises:
         InvalidArgument: both or neither of text and samples, samples without their rate, of a wrong shape
             or of a wrong dtype, a value that no enum has. Names the field.
-        Unsupported: samples are to be sent as Opus, and PyAV is not installed.
+        Unsupported: samples are to be encoded, and the codec's library (PyAV) is not installed.
     """
     if (text is None) == (samples is None):
         raise InvalidArgument("give either text or samples", field="input")
@@ -68,6 +69,5 @@ def _clip(samples: Audio, clip_format: AudioFormat) -> AudioClip:
         pieces = (*encoder.chunks(samples), *encoder.flush())
     except InvalidArgument as error:  # that of a stream is called audio.data
         raise type(error)(error.description, field=error.field.replace("audio", "clip", 1)) from None
-    if clip_format.encoding is Encoding.OPUS:
-        return AudioClip(clip_format, packets=pieces)
-    return AudioClip(clip_format, b"".join(pieces))
+    packed = codec_of(clip_format).framing.pack(pieces)
+    return AudioClip(clip_format, packed.data, packed.packets)

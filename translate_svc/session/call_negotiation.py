@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
+from translate_svc.audio.codec import codec_of
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.negotiation import Negotiated, Negotiator
 from translate_svc.session.options import SessionOptions
-from translate_svc.types import AudioClip, Encoding, Inspect, StreamSettings, TranslateCall
+from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateCall
 
 _SPACES = "\t\n\v\f\r\x85"
 """Control characters that stand for white space, as the tokenizer takes them."""
@@ -51,7 +52,8 @@ class CallNegotiator:
     def _check_clip(self, clip: AudioClip) -> None:
         check_input_format(clip.format, field="clip.format")
         sizes_bytes = {"data": len(clip.data), "packets": sum(map(len, clip.packets))}
-        used, unused = ("packets", "data") if clip.format.encoding is Encoding.OPUS else ("data", "packets")
+        used = codec_of(clip.format).framing.field_name
+        unused = "data" if used == "packets" else "packets"
         if sizes_bytes[unused]:
             raise InvalidArgument(f"must be empty: this encoding takes {used}", field=f"clip.{unused}")
         if not sizes_bytes[used]:

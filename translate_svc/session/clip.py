@@ -24,7 +24,7 @@ def read_clip(clip: AudioClip, max_ms: int) -> ClipAudio:
     Raises:
         InvalidArgument: no audio, or not of the format that it claims. Names the field.
         OutOfRange: longer than ``max_ms``. Names the field.
-        Unsupported: Opus, and its library is not installed.
+        Unsupported: the codec's library is not installed.
     """
     rate_hz = clip.format.sample_rate_hz
     try:

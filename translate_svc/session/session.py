@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from translate_svc.audio.chunk_decoder import chunk_decoder
+from translate_svc.audio.codec import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
 from translate_svc.session.inbound.input_pump import InputPump
 from translate_svc.session.input_queue import (

@@ -19,7 +19,7 @@ from translate_svc.wire.requests import (
 from translate_svc.wire.results import decode_result, encode_result
 
 MAX_PACKETS = 16_384
-"""Of Opus in a clip: 40 s of the shortest ones, more than any utterance may last."""
+"""In a clip: of Opus, 40 s of the shortest ones, more than any utterance may last."""
 
 
 def decode_translate_request(request: pb.TranslateRequest) -> TranslateCall:

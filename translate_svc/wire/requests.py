@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence, Sized
 
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import (
+    DEFAULT_ENCODING,
     INTERNAL_SAMPLE_RATE_HZ,
     AckInput,
     AudioFormat,
     AudioInput,
     ClearInput,
     ClientMessage,
-    Encoding,
     EndInput,
     FinalizeInput,
     GuardSettings,
@@ -29,7 +29,7 @@ from translate_svc.types import (
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.enums import ENCODINGS, INSPECTS, SEGMENTATIONS
 
-DEFAULT_OUTPUT = AudioFormat(Encoding.PCM_S16LE, INTERNAL_SAMPLE_RATE_HZ)
+DEFAULT_OUTPUT = AudioFormat(DEFAULT_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 """What a client gets that does not say what it wants."""
 
 MAX_ENTRIES = 1024

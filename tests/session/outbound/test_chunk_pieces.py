@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from translate_svc.audio.opus_encoder import OpusEncoder
 from translate_svc.session.outbound.chunk_pieces import MAX_SPEECH_BYTES, pieces
-from translate_svc.types import SampleRange, SpeechChunk
+from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
+
+BYTES_PER_SAMPLE = {1: Encoding.MULAW, 2: Encoding.PCM_S16LE, 4: Encoding.PCM_F32LE}
 
 
 def chunk(data: bytes, sample_count: int, *, final: bool = True) -> SpeechChunk:
@@ -15,12 +21,12 @@ def chunk(data: bytes, sample_count: int, *, final: bool = True) -> SpeechChunk:
     )
 
 
-@pytest.mark.parametrize("sample_bytes", [1, 2, 4])
+@pytest.mark.parametrize("sample_bytes", BYTES_PER_SAMPLE)
 @pytest.mark.parametrize("samples", [0, 1, 8_191, 8_192, 32_768, 32_769, 96_001])
 def test_they_sum_up_to_the_whole(samples: int, sample_bytes: int) -> None:
     data = bytes(range(256)) * (samples * sample_bytes // 256 + 1)
     whole = chunk(data[: samples * sample_bytes], samples)
-    parts = list(pieces(whole))
+    parts = list(pieces(whole, AudioFormat(BYTES_PER_SAMPLE[sample_bytes], 16_000)))
     assert b"".join(part.data for part in parts) == whole.data
     assert all(len(part.data) == part.sample_count * sample_bytes <= MAX_SPEECH_BYTES for part in parts)
     position = whole.start_sample
@@ -36,5 +42,21 @@ def test_they_sum_up_to_the_whole(samples: int, sample_bytes: int) -> None:
     }
 
 
+def test_packets_are_split_between_two_of_them() -> None:
+    """And the look-ahead counts for the first piece alone."""
+    opus = AudioFormat(Encoding.OPUS, 48_000)
+    encoder = OpusEncoder()
+    encoded = encoder.encode(np.zeros(48_000, np.float32)) + encoder.flush()
+    padded = tuple(bytes([packet[0] | 3, 0x41, 250]) + bytes(1_200 + 250) for packet in encoded.packets)
+    whole = replace(chunk(b"", encoded.sample_count), start_sample=0, packets=padded)
+    parts = list(pieces(whole, opus))
+    assert sum((part.packets for part in parts), ()) == padded
+    assert all(sum(map(len, part.packets)) <= MAX_SPEECH_BYTES for part in parts)
+    assert [part.sample_count for part in parts] == [22 * 960 - 312, 22 * 960, 48_000 + 312 - 44 * 960]
+    assert [part.start_sample for part in parts] == [0, 22 * 960 - 312, 44 * 960 - 312]
+    assert [part.final for part in parts] == [False, False, True]
+
+
 def test_what_is_not_the_end_has_no_end() -> None:
-    assert not any(part.final for part in pieces(chunk(bytes(100_000), 50_000, final=False)))
+    whole = chunk(bytes(100_000), 50_000, final=False)
+    assert not any(part.final for part in pieces(whole, AudioFormat(Encoding.PCM_S16LE, 16_000)))

@@ -77,6 +77,7 @@ class LiveUtterance:
         self.utterance_id = utterance_id
         self.request_id = request_id
         self.settings = settings
+        self.output = output
         self.source = SampleRange(position, position)
         self._include = settings.settings.include
         self._sequences = [

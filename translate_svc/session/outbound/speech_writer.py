@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.audio.chunk_encoder import chunk_encoder
+from translate_svc.audio.codec import chunk_encoder
 from translate_svc.audio.encoded_chunk import EncodedChunk
 from translate_svc.audio.resampler import Resampler
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioFormat, Samples

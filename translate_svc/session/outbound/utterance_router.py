@@ -288,7 +288,7 @@ class UtteranceRouter:
         if chunk is None:
             grant()
             return
-        *earlier, last = pieces(chunk)
+        *earlier, last = pieces(chunk, utterance.output)
         for each in earlier:
             self._outbox.put(each)
         self._outbox.put(last, taken=grant)

@@ -1,0 +1,100 @@
+"""Samples -> frames of a codec that takes only whole ones and looks ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from translate_svc.audio.encoded_chunk import EncodedChunk
+from translate_svc.audio.ffmpeg_codec import LAYOUTS
+from translate_svc.audio.framing import Framing
+from translate_svc.audio.pcm import to_s16
+from translate_svc.types import Samples
+
+if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
+
+
+class FrameEncoder:
+    """Encodes one signal frame by frame and counts it; keeps what does not fill a frame.
+
+    ``sample_count`` of what it returns is what comes out of the decoder after the look-ahead. ``flush`` pads
+    the end with silence until the last sample is out. After it the next signal may begin, with a look-ahead
+    of its own; the encoder's state goes on, as does that of a decoder that hears both.
+
+    Args:
+        framing: How the frames lie in a chunk.
+        open_context: Opens FFmpeg's encoder, which makes one packet of one frame. Called when the first
+            frame is full.
+        frame_samples: Samples a channel of one frame.
+        lookahead_samples: By how many samples what was encoded comes out of the decoder too late.
+    """
+
+    def __init__(
+        self,
+        framing: Framing,
+        open_context: Callable[[], AudioCodecContext],
+        *,
+        frame_samples: int,
+        lookahead_samples: int,
+        channels: int = 1,
+    ) -> None:
+        self._framing = framing
+        self._open_context = open_context
+        self._frame_samples = frame_samples
+        self._lookahead_samples = lookahead_samples
+        self._channels = channels
+        self.context: AudioCodecContext | None = None
+        self._waiting = self._silence(0)
+        self._given_samples = 0
+        self._frames = 0
+        self._told_samples = 0
+
+    def encode(self, samples: Samples) -> EncodedChunk:
+        """Takes samples ``[n]``, or ``[n, channels]``; returns the frames that are full, possibly none.
+
+        Raises ``Unsupported`` where PyAV is not installed.
+        """
+        self._given_samples += len(samples)
+        return self._push(samples.reshape(-1, self._channels))
+
+    def flush(self) -> EncodedChunk:
+        """Ends the signal: the frames that hold the rest of it, none when nothing was given."""
+        if self._given_samples == 0:
+            return EncodedChunk()
+        padding = -(len(self._waiting) + self._lookahead_samples) % self._frame_samples
+        rest = self._push(self._silence(self._lookahead_samples + padding))
+        self._given_samples = self._frames = self._told_samples = 0
+        return rest
+
+    def _push(self, samples: Samples) -> EncodedChunk:
+        self._waiting = np.concatenate((self._waiting, samples))
+        whole = len(self._waiting) // self._frame_samples * self._frame_samples
+        frames = [
+            self._frame(self._waiting[start : start + self._frame_samples])
+            for start in range(0, whole, self._frame_samples)
+        ]
+        self._waiting = self._waiting[whole:]
+        self._frames += len(frames)
+        decoded_samples = max(self._frames * self._frame_samples - self._lookahead_samples, 0)
+        count = min(decoded_samples, self._given_samples) - self._told_samples
+        self._told_samples += count
+        return replace(self._framing.pack(frames), sample_count=count)
+
+    def _frame(self, samples: Samples) -> bytes:
+        """``[frame_samples, channels]`` -> one frame."""
+        if self.context is None:
+            self.context = self._open_context()
+        from av import AudioFrame
+
+        layout = LAYOUTS[self._channels]
+        frame = AudioFrame.from_ndarray(to_s16(samples).reshape(1, -1), format="s16", layout=layout)
+        frame.sample_rate = self.context.sample_rate
+        (packet,) = self.context.encode(frame)
+        return bytes(packet)
+
+    def _silence(self, count: int) -> Samples:
+        return np.zeros((count, self._channels), np.float32)
