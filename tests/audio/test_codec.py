@@ -189,12 +189,6 @@ def _named_encodings(tree: ast.Module) -> list[str]:
     return found
 
 
-def test_nobody_else_names_an_encoding() -> None:
-    tables = {"types.py", "wire/enums.py", "audio/codec.py"}
-    naming = {name for name, tree in _sources() if _named_encodings(tree)}
-    assert naming == tables
-
-
 def _imported(tree: ast.Module) -> set[str]:
     """Modules of the room ``audio`` that a module imports."""
     room = "translate_svc.audio"
@@ -207,11 +201,13 @@ def _imported(tree: ast.Module) -> set[str]:
     return found
 
 
-def test_nobody_else_imports_what_codes_one_encoding() -> None:
+def test_nobody_else_knows_an_encoding() -> None:
+    """Neither by its name nor by importing what codes it; but for the table, and files of one codec alone."""
     imported = {name: _imported(tree) for name, tree in _sources()}
-    of_one_codec = imported["audio/codec.py"] - {"encoded_chunk", "ffmpeg_codec", "framing"}
-    assert {"sample_codec", "opus_encoder", "opus_decoder", "opus_packet"} <= of_one_codec
-    allowed = {"audio/codec.py"} | {f"audio/{module}.py" for module in of_one_codec}
-    assert {name for name, modules in imported.items() if modules & of_one_codec} <= allowed | {
-        "audio/opus_library.py"
-    }
+    modules = imported["audio/codec.py"] - {"encoded_chunk", "ffmpeg_codec", "framing"}
+    assert {"sample_codec", "opus_encoder", "opus_decoder", "opus_packet"} <= modules
+    own = {f"audio/{module}.py" for module in modules} | {"audio/opus_library.py"}
+    importing = {name for name, others in imported.items() if others & modules}
+    assert importing - own == {"audio/codec.py"}
+    naming = {name for name, tree in _sources() if _named_encodings(tree)}
+    assert naming - own == {"types.py", "wire/enums.py", "audio/codec.py"}

@@ -64,3 +64,17 @@ def test_the_look_ahead_is_dropped_once() -> None:
     ]
     assert [len(each) for each in heard] == [0, 4 * 960 - 312, 4_000 - 4 * 960 + 312]
     assert np.corrcoef(np.concatenate(heard), signal)[0, 1] > 0.3
+
+
+def test_a_look_ahead_longer_than_the_first_chunk_goes_on_in_the_next_one() -> None:
+    """Opus packets of 2.5 ms: 312 samples are two and a half of them."""
+    lost_2_5_ms, decoder = bytes([16 << 3]), SpeechDecoder(OPUS)
+    for _ in range(2):
+        assert len(decoder.decode(chunk(0, 0, packets=(lost_2_5_ms,)))) == 0
+    assert len(decoder.decode(chunk(0, 48, packets=(lost_2_5_ms,)))) == 48
+    with pytest.raises(DataLoss):
+        SpeechDecoder(OPUS).decode(chunk(0, 49, packets=(lost_2_5_ms,) * 3))
+    decoder = SpeechDecoder(OPUS)
+    decoder.decode(chunk(0, 0, packets=(lost_2_5_ms,) * 2))
+    with pytest.raises(DataLoss):
+        decoder.decode(chunk(0, 49, packets=(lost_2_5_ms,)))

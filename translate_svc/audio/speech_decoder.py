@@ -42,7 +42,6 @@ class SpeechDecoder:
             raise DataLoss(
                 f"holds {len(samples)} samples of {chunk.sample_count}", field="audio.sample_count"
             )
-        if len(decoded):
-            self._skip_samples = 0
+        self._skip_samples = max(self._skip_samples - len(decoded), 0)
         self._next_sample += len(samples)
         return samples
