@@ -21,6 +21,7 @@ from tests.rpc.bad_calls import BAD_CALLS, MAX_CLIP_BYTES
 from tests.rpc.conftest import until
 from tests.rpc.test_stream import outcome
 from translate_svc import errors
+from translate_svc.audio.codec import CODECS
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.client import AsyncClient, Client
@@ -172,19 +173,21 @@ async def test_a_text_is_inspected_but_has_no_times(client: AsyncClient) -> None
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 async def test_every_encoding_goes_in_and_comes_out(client: AsyncClient, encoding: Encoding) -> None:
-    """In at one rate and a chosen channel, out at another; the words survive both."""
+    """In at one rate and a chosen channel, out at another, where it has several; the words survive both."""
     samples, known = read("eng_1.flac")
-    opus = encoding is Encoding.OPUS
-    rate_hz, out_rate_hz = (48_000, 48_000) if opus else (24_000, 8_000)
-    right = resample(samples, 16_000, rate_hz)
-    left = np.zeros_like(right) if opus else resample(read("spa_1.flac")[0], 16_000, rate_hz)
-    both = np.stack([np.resize(left, len(right)), right], axis=1)
+    codec = CODECS[encoding]
+    rate_hz, out_rate_hz = codec.sample_rate_hz or 24_000, codec.sample_rate_hz or 8_000
+    spoken_on = resample(samples, 16_000, rate_hz)
+    # one codec may code channels together: what another one says is then heard in this one
+    other = resample(read("spa_1.flac")[0], 16_000, rate_hz) * (codec.lookahead_samples == 0)
+    channels = min(codec.max_channels, 2)
+    both = np.stack([np.resize(other, len(spoken_on)), spoken_on], axis=1)
     spoken = await client.translate(
-        samples=both,
+        samples=both if channels == 2 else spoken_on,
         sample_rate_hz=rate_hz,
         encoding=encoding,
-        channels=2,
-        channel=2,
+        channels=channels,
+        channel=channels,
         source="eng",
         targets=["spa"],
         output=AudioFormat(encoding, out_rate_hz),
