@@ -43,6 +43,7 @@ FORMATS = [
     pytest.param(AudioFormat(Encoding.MULAW, 8_000), id="mulaw"),
     pytest.param(AudioFormat(Encoding.ALAW, 8_000), id="alaw"),
     pytest.param(AudioFormat(Encoding.OPUS, 48_000), id="opus"),
+    pytest.param(AudioFormat(Encoding.G722, 16_000), id="g722"),
 ]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

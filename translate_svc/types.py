@@ -49,6 +49,7 @@ class Encoding(enum.Enum):
     MULAW = "mulaw"
     ALAW = "alaw"
     OPUS = "opus"
+    G722 = "g722"
 
 
 DEFAULT_ENCODING = Encoding.PCM_S16LE

@@ -13,6 +13,8 @@ import pytest
 from tests.media import write_media
 from translate_svc.audio.containers import open_media
 from translate_svc.audio.files import read_audio
+from translate_svc.audio.g722 import G722Encoder
+from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
@@ -75,6 +77,15 @@ def test_stereo_of_any_codec_is_mixed_to_one_channel_in_its_place(
     assert len(samples) / rate_hz == pytest.approx(len(clip[0]) / clip[1], abs=0.06)
     assert _best_shift_ms(samples, rate_hz, clip) == 0
     assert np.abs(samples).max() == pytest.approx(np.abs(clip[0]).max(), rel=0.2), "mixed, not added up"
+
+
+def test_a_recording_of_bare_g722_is_read_by_its_suffix(tmp_path: Path, clip: tuple[Samples, int]) -> None:
+    encoder, path = G722Encoder(), tmp_path / "a.g722"
+    path.write_bytes((encoder.encode(resample(*clip, 16_000)) + encoder.flush()).data)
+    samples, rate_hz = _read(path)
+    assert rate_hz == 16_000
+    assert len(samples) / rate_hz == pytest.approx(len(clip[0]) / clip[1], abs=0.025)
+    assert _best_shift_ms(samples, rate_hz, clip) == 0
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "libopus"), ("a.ts", "aac")])

@@ -12,7 +12,7 @@ from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import AudioFormat, Encoding
 
 S16, F32, MULAW, ALAW = Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW
-OPUS = Encoding.OPUS
+OPUS, G722 = Encoding.OPUS, Encoding.G722
 
 
 def test_every_encoding_is_served() -> None:
@@ -39,11 +39,13 @@ REFUSED = {
     "negative rate": (AudioFormat(S16, -8_000), OutOfRange, "sample_rate_hz"),
     "fast": (AudioFormat(F32, 48_001), OutOfRange, "sample_rate_hz"),
     "Opus at another rate": (AudioFormat(OPUS, 16_000), InvalidArgument, "sample_rate_hz"),
+    "G.722 at the rate of RTP's clock": (AudioFormat(G722, 8_000), InvalidArgument, "sample_rate_hz"),
     "no channel": (AudioFormat(S16, 16_000, 0), InvalidArgument, "channels"),
 }
 REFUSED_IN = REFUSED | {
     "nine channels": (AudioFormat(S16, 16_000, 9, 1), OutOfRange, "channels"),
     "three channels of Opus": (AudioFormat(OPUS, 48_000, 3, 1), OutOfRange, "channels"),
+    "two channels of G.722": (AudioFormat(G722, 16_000, 2, 1), OutOfRange, "channels"),
     "none of two chosen": (AudioFormat(S16, 16_000, 2), InvalidArgument, "channel"),
     "third of two chosen": (AudioFormat(OPUS, 48_000, 2, 3), InvalidArgument, "channel"),
     "second of one chosen": (AudioFormat(S16, 16_000, 1, 2), InvalidArgument, "channel"),
@@ -75,25 +77,32 @@ WITHOUT_PYAV = """
 import sys
 sys.modules["av"] = None
 import numpy as np
-from translate_svc.audio.codec import chunk_encoder
+from translate_svc.audio.codec import chunk_decoder, chunk_encoder
 from translate_svc.audio.formats import check_input_format, check_output_format, served_encodings
 from translate_svc.errors import Unsupported
 from translate_svc.types import AudioFormat, Encoding
-opus = AudioFormat(Encoding.OPUS, 48_000)
-assert Encoding.OPUS not in served_encodings() and len(served_encodings()) == 4
-for check in (check_input_format, check_output_format):
-    try:
-        check(opus, field="config.x")
-    except Unsupported as error:
-        assert error.field == "config.x.encoding" and "translate-svc[media]" in error.description
-    else:
-        raise AssertionError
-try:
-    chunk_encoder(opus).encode(np.zeros(960, np.float32))
-except Unsupported as error:
-    assert "translate-svc[media]" in error.description
-else:
-    raise AssertionError
+formats = {"Opus": AudioFormat(Encoding.OPUS, 48_000), "G.722": AudioFormat(Encoding.G722, 16_000)}
+assert set(Encoding) - set(served_encodings()) == {each.encoding for each in formats.values()}
+def refused(description):
+    return description.startswith(f"{title} needs PyAV") and "translate-svc[media]" in description
+for title, each in formats.items():
+    for check in (check_input_format, check_output_format):
+        try:
+            check(each, field="config.x")
+        except Unsupported as error:
+            assert error.field == "config.x.encoding" and refused(error.description)
+        else:
+            raise AssertionError
+    for code in (
+        lambda: chunk_encoder(each).encode(np.zeros(960, np.float32)),
+        lambda: chunk_decoder(each).decode(bytes([8]), field="audio.data"),
+    ):
+        try:
+            code()
+        except Unsupported as error:
+            assert refused(error.description)
+        else:
+            raise AssertionError
 """
 
 LIGHT = """

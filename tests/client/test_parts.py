@@ -103,6 +103,17 @@ class TestInputEncoder:
         assert encoder.total_samples == 2_880
         assert list(encoder.flush()) == []
 
+    def test_a_byte_of_g722_counts_for_two_samples(self) -> None:
+        encoder = InputEncoder(AudioFormat(Encoding.G722, 16_000), 100)
+        sent = [list(encoder.chunks(np.full(500, 0.1))) for _ in range(4)]
+        lengths = [[len(piece) for piece in pieces] for pieces in sent]
+        assert lengths == [[100, 60], [100, 100, 100, 20]] * 2
+        assert encoder.total_samples == 1_920
+        assert sum(map(len, encoder.flush())) == 160  # 80 samples and the look-ahead
+        assert encoder.total_samples == 2_240
+        assert list(map(len, encoder.chunks(bytes(333)))) == [100, 100, 100, 33]
+        assert encoder.total_samples == 2_240 + 666
+
     def test_bytes_of_opus_are_one_packet(self) -> None:
         encoder = InputEncoder(AudioFormat(Encoding.OPUS, 48_000), 16)
         long = bytes([(9 << 3) | 3, 6]) + bytes(60)

@@ -122,6 +122,15 @@ async def test_opus_goes_as_packets(client: AsyncClient, service: ScriptedServic
     assert (len(clip.packets), clip.data) == (6, b"")  # 100 ms, and the encoder's look-ahead
 
 
+async def test_g722_goes_as_bytes(client: AsyncClient, service: ScriptedService) -> None:
+    samples = np.zeros(1_600, np.float32)
+    await client.translate(samples=samples, sample_rate_hz=16_000, encoding="g722", targets=["spa"]).result()
+    clip = service.answers[0].call.source
+    assert isinstance(clip, AudioClip)
+    assert clip.format == AudioFormat(Encoding.G722, 16_000)
+    assert (len(clip.data), clip.packets) == (6 * 160, ())  # 100 ms, and the encoder's look-ahead
+
+
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [

@@ -17,6 +17,9 @@ SPANISH = [pb.TargetSettings(language="spa")]
 S16 = pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000)
 F32 = pb.AudioFormat(encoding=pb.ENCODING_PCM_F32LE, sample_rate_hz=16_000)
 OPUS = pb.AudioFormat(encoding=pb.ENCODING_OPUS, sample_rate_hz=48_000)
+G722 = pb.AudioFormat(encoding=pb.ENCODING_G722, sample_rate_hz=16_000)
+G722_AT_8_KHZ = pb.AudioFormat(encoding=pb.ENCODING_G722, sample_rate_hz=8_000)
+G722_STEREO = pb.AudioFormat(encoding=pb.ENCODING_G722, sample_rate_hz=16_000, channels=2, channel=1)
 
 
 def bad_text(text: str = "Hello.", **changes: Any) -> pb.TranslateRequest:
@@ -64,6 +67,9 @@ BAD_CALLS: list[tuple[pb.TranslateRequest, grpc.StatusCode, str]] = [
     (bad_clip(b"1234", packets=[b"1"]), WRONG, "clip.packets"),
     (bad_clip(b"\0\0\xc0\x7f", F32), WRONG, "clip.data"),
     (bad_clip(b"1", OPUS), WRONG, "clip.data"),
+    (bad_clip(b"1", G722_AT_8_KHZ), WRONG, "clip.format.sample_rate_hz"),
+    (bad_clip(b"1", G722_STEREO), PAST, "clip.format.channels"),
+    (bad_clip(audio=G722, packets=[b"1"]), WRONG, "clip.packets"),
     (bad_clip(audio=OPUS, packets=[b"\xff"]), WRONG, "clip.packets[0]"),
     (bad_clip(audio=OPUS, packets=[b"\xfc"] * 1_600), PAST, "clip.packets"),
     (bad_clip(audio=OPUS, packets=[b""] * 20_000), PAST, "clip.packets"),

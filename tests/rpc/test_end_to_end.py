@@ -214,6 +214,47 @@ async def test_samples_are_sent_and_heard_as_opus(client: AsyncClient) -> None:
     assert events[-1].complete
 
 
+async def test_g722_in_and_out_says_what_pcm_says(client: AsyncClient) -> None:
+    """As a stream, cut by ``finalize`` between two frames of the codec, and as a clip."""
+    g722, samples = AudioFormat(Encoding.G722, 16_000), clip("eng_1")
+    async with client.stream(source="eng", targets=["spa"], sample_rate_hz=16_000) as plain:
+        expected = await everything(plain, samples)
+    async with client.stream(
+        source="eng",
+        targets=["spa"],
+        sample_rate_hz=16_000,
+        encoding="g722",
+        output=g722,
+        segmentation="manual",
+    ) as stream:
+        for start in range(0, len(samples), 777):
+            await stream.send(samples[start : start + 777])
+        await stream.finalize()
+        await stream.end()
+        sent_samples = stream.total_samples
+        events = [event async for event in stream]
+    assert 22 <= sent_samples - len(samples) < 22 + 320
+    assert text_of(events) == text_of(expected) == texts("eng_1")["spa"]
+    assert isinstance(events[-1], Closed)
+    assert events[-1].complete
+    speech = [event for event in events if isinstance(event, SpeechChunk)]
+    decoder = SpeechDecoder(g722)
+    heard = np.concatenate([decoder.decode(event) for event in speech])
+    assert sum(len(event.data) for event in speech) * 2 - 320 - 22 <= len(heard)
+    ends = {event.utterance_id: event for event in events if isinstance(event, UtteranceDone)}
+    assert ends[0].usage.speech_ms == len(heard) // 16 > 1_000
+    answer = client.translate(
+        samples=samples, sample_rate_hz=16_000, encoding="g722", source="eng", targets=["spa"], output=g722
+    )
+    translation = await answer.result()
+    assert translation.text == {"spa": texts("eng_1")["spa"]}
+    assert translation.sample_rate_hz == 16_000
+    back = client.translate(
+        samples=translation.speech["spa"], sample_rate_hz=16_000, source="spa", targets=["eng"]
+    )
+    assert (await back.result()).text == {"eng": texts("eng_1")["eng"]}
+
+
 async def test_no_room_is_told_with_a_time(client: AsyncClient) -> None:
     streams = [client.stream(targets=["spa"], sample_rate_hz=16_000) for _ in range(4)]
     for stream in streams:

@@ -30,7 +30,7 @@ from translate_svc.types import (
 )
 
 S16, F32, MULAW, ALAW = Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW
-OPUS = Encoding.OPUS
+OPUS, G722 = Encoding.OPUS, Encoding.G722
 
 
 def _buzz(seconds: float, rate_hz: int) -> Samples:
@@ -89,6 +89,7 @@ OUTPUTS = [
     AudioFormat(ALAW, 8_000),
     AudioFormat(MULAW, 16_000),
     AudioFormat(OPUS, 48_000),
+    AudioFormat(G722, 16_000),
 ]
 
 
@@ -119,13 +120,14 @@ def test_speech_comes_in_the_negotiated_format(output: AudioFormat) -> None:
         (AudioFormat(MULAW, 8_000), 0.0),
         (AudioFormat(ALAW, 8_000), 0.0),
         (AudioFormat(OPUS, 48_000), 0.04),
+        (AudioFormat(G722, 16_000), 0.04),
     ],
-    ids=["s16", "f32", "mulaw", "alaw", "opus"],
+    ids=["s16", "f32", "mulaw", "alaw", "opus", "g722"],
 )
 def test_the_same_utterances_are_found_in_every_encoding(
     audio_format: AudioFormat, tolerance_s: float
 ) -> None:
-    """As in 16-bit samples at the same rate; what Opus adds is its look-ahead and a frame of the grid."""
+    """As in 16-bit samples at the same rate; what others add: a look-ahead, a frame of the grid."""
     recording = _recording(audio_format.sample_rate_hz)
     expected = of(_hear(recording, AudioFormat(S16, audio_format.sample_rate_hz)), SpeechEnded)
     found = of(_hear(recording, audio_format), SpeechEnded)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from translate_svc.audio import ffmpeg_codec, sample_codec
+from translate_svc.audio import ffmpeg_codec, g722, sample_codec
 from translate_svc.audio.encoded_chunk import EncodedChunk
 from translate_svc.audio.framing import ByteFraming, Framing
 from translate_svc.audio.opus_decoder import OpusDecoder
@@ -127,6 +127,16 @@ CODECS: Mapping[Encoding, Codec] = MappingProxyType(
             sample_rate_hz=OPUS_SAMPLE_RATE_HZ,
             max_channels=2,  # what one packet can hold (RFC 6716); more is the business of containers
             lookahead_samples=OPUS_LOOKAHEAD_SAMPLES,
+            needs_pyav=True,
+        ),
+        Encoding.G722: Codec(
+            g722.TITLE,
+            g722.G722_FRAMING,
+            decoder=lambda audio_format: g722.G722Decoder(),
+            encoder=lambda audio_format: g722.G722Encoder(),
+            sample_rate_hz=g722.G722_SAMPLE_RATE_HZ,
+            max_channels=1,
+            lookahead_samples=g722.G722_LOOKAHEAD_SAMPLES,
             needs_pyav=True,
         ),
     }

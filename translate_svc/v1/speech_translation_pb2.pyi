@@ -15,6 +15,7 @@ class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENCODING_MULAW: _ClassVar[Encoding]
     ENCODING_ALAW: _ClassVar[Encoding]
     ENCODING_OPUS: _ClassVar[Encoding]
+    ENCODING_G722: _ClassVar[Encoding]
 
 class Inspect(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -51,6 +52,7 @@ ENCODING_PCM_F32LE: Encoding
 ENCODING_MULAW: Encoding
 ENCODING_ALAW: Encoding
 ENCODING_OPUS: Encoding
+ENCODING_G722: Encoding
 INSPECT_UNSPECIFIED: Inspect
 INSPECT_TRANSCRIPT: Inspect
 INSPECT_TOKENS: Inspect

@@ -49,6 +49,7 @@ ENCODINGS = EnumTable(
         Encoding.MULAW: pb.ENCODING_MULAW,
         Encoding.ALAW: pb.ENCODING_ALAW,
         Encoding.OPUS: pb.ENCODING_OPUS,
+        Encoding.G722: pb.ENCODING_G722,
     }
 )
 INSPECTS = EnumTable(

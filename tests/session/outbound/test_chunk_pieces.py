@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from translate_svc.audio.g722 import G722Encoder
 from translate_svc.audio.opus_encoder import OpusEncoder
 from translate_svc.session.outbound.chunk_pieces import MAX_SPEECH_BYTES, pieces
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
@@ -55,6 +56,17 @@ def test_packets_are_split_between_two_of_them() -> None:
     assert [part.sample_count for part in parts] == [22 * 960 - 312, 22 * 960, 48_000 + 312 - 44 * 960]
     assert [part.start_sample for part in parts] == [0, 22 * 960 - 312, 44 * 960 - 312]
     assert [part.final for part in parts] == [False, False, True]
+
+
+def test_less_than_a_byte_a_sample() -> None:
+    """G.722 has half a one."""
+    encoder = G722Encoder()
+    encoded = encoder.encode(np.zeros(100_000, np.float32)) + encoder.flush()
+    whole = replace(chunk(encoded.data, encoded.sample_count), start_sample=0)
+    parts = list(pieces(whole, AudioFormat(Encoding.G722, 16_000)))
+    assert b"".join(part.data for part in parts) == encoded.data
+    assert [part.sample_count for part in parts] == [65_536 - 22, 100_000 + 22 - 65_536]
+    assert [part.start_sample for part in parts] == [0, 65_536 - 22]
 
 
 def test_what_is_not_the_end_has_no_end() -> None:

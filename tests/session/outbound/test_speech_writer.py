@@ -17,6 +17,7 @@ FORMATS = {
     "pcm_f32le at 24 kHz": (AudioFormat(Encoding.PCM_F32LE, 24_000), 100),
     "mulaw at 8 kHz": (AudioFormat(Encoding.MULAW, 8_000), 30),
     "alaw at 8 kHz": (AudioFormat(Encoding.ALAW, 8_000), 30),
+    "g722": (AudioFormat(Encoding.G722, 16_000), 18),
     "opus": (AudioFormat(Encoding.OPUS, 48_000), 5),
 }
 SPEECH = resample(spoken(), 48_000, 16_000)
