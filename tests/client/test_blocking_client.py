@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import threading
 import time
@@ -11,12 +12,26 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from tests import settings_samples
 from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
+from tests.settings_samples import field_names
 from translate_svc import errors
-from translate_svc.client import Client, ClientOptions
+from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import Closed, EndInput, Opened, Samples, SessionEvent, TextDelta
+from translate_svc.types import (
+    AudioFormat,
+    Closed,
+    Encoding,
+    EndInput,
+    Opened,
+    Samples,
+    SessionEvent,
+    StreamConfig,
+    StreamSettings,
+    TextDelta,
+    TranslateCall,
+)
 
 pytestmark = pytest.mark.realtime
 
@@ -42,6 +57,32 @@ async def test_a_stream_from_opened_to_closed(server: RpcServer, service: Script
     assert "".join(event.delta for event in events if isinstance(event, TextDelta)) == "uno dos"
     assert service.sessions[0].received[-1] == EndInput(1700)
     await until(lambda: server.live_streams == 0)
+
+
+async def test_a_whole_config_and_a_whole_call_are_sent_as_they_are(
+    server: RpcServer, service: ScriptedService
+) -> None:
+    speech_format = AudioFormat(Encoding.MULAW, 8_000)
+    wanted = StreamConfig(AudioFormat(Encoding.ALAW, 8_000), speech_format, settings_samples.SETTINGS)
+    call = TranslateCall(
+        "Hi.", (TargetSettings("spa"),), speech_format, "eng", guards=settings_samples.GUARDS
+    )
+
+    def translate() -> None:
+        with Client(server.target) as client:
+            with client.open(wanted) as stream:
+                assert stream.opened.config == wanted
+            client.answer(call).result()
+
+    await asyncio.to_thread(translate)
+    assert service.sessions[0].config == wanted
+    assert service.answers[0].call == call
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_every_setting_is_a_keyword_of_stream(client: type[Client] | type[AsyncClient]) -> None:
+    keywords = {"source" if each == "source_language" else each for each in field_names(StreamSettings)}
+    assert keywords <= set(inspect.signature(client.stream).parameters)
 
 
 async def test_languages_and_info(server: RpcServer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -12,19 +12,13 @@ from translate_svc.client import ClientOptions
 from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
-    DEFAULT_ENCODING,
-    AudioFormat,
     Samples,
     SessionEvent,
     StreamSettings,
-    TargetSettings,
+    TranslateCall,
 )
 
 _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
-
-
-SPEECH_FORMAT = AudioFormat(DEFAULT_ENCODING, 16_000)
-"""Of the speech that the command line asks for."""
 
 
 class TranslationStream(Protocol):
@@ -41,17 +35,15 @@ class TranslationStream(Protocol):
 
 
 class Translator(Protocol):
-    """Opens streams, and translates texts."""
+    """Opens streams, and translates texts. What is asked for travels whole, as one value."""
 
     def stream(
         self, settings: StreamSettings, sample_rate_hz: int
     ) -> AbstractAsyncContextManager[TranslationStream]:
-        """A stream that hears mono audio of ``sample_rate_hz``."""
+        """A stream that hears mono audio of ``sample_rate_hz`` and speaks in ``SPEECH_FORMAT``."""
 
-    def translate_text(
-        self, text: str, source_language: str, targets: Sequence[TargetSettings]
-    ) -> AsyncIterable[SessionEvent]:
-        """One text as one utterance; its events end with ``UtteranceDone``."""
+    def translate(self, call: TranslateCall) -> AsyncIterable[SessionEvent]:
+        """One utterance; its events end with ``UtteranceDone``."""
 
 
 class Backend(Protocol):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 
-from translate_svc.cli.backend import SPEECH_FORMAT
 from translate_svc.cli.logs import configure_logs
+from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
@@ -26,7 +26,6 @@ from translate_svc.types import (
     SessionEvent,
     StreamConfig,
     StreamSettings,
-    TargetSettings,
     TranslateCall,
 )
 
@@ -64,15 +63,12 @@ class LocalTranslator:
         self._service = service
 
     def stream(self, settings: StreamSettings, sample_rate_hz: int) -> LocalStream:
-        """See ``Translator``."""
+        """As ``Translator.stream``."""
         config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
         return LocalStream(self._service, config)
 
-    async def translate_text(
-        self, text: str, source_language: str, targets: Sequence[TargetSettings]
-    ) -> AsyncIterator[SessionEvent]:
-        """See ``Translator``."""
-        call = TranslateCall(text, tuple(targets), SPEECH_FORMAT, source_language)
+    async def translate(self, call: TranslateCall) -> AsyncIterator[SessionEvent]:
+        """As ``Translator.translate``."""
         one_shot = self._service.translate(call, _TENANT)
         try:
             async for event in one_shot.events():

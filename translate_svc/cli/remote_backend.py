@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from translate_svc.cli.backend import SPEECH_FORMAT
+from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.client import AsyncAnswer, AsyncClient, AsyncStream, ClientOptions
+from translate_svc.client.stream_config import stream_config
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.types import StreamSettings, TargetSettings
+from translate_svc.types import StreamSettings, TranslateCall
 
 
 class RemoteBackend:
@@ -49,24 +50,13 @@ class RemoteTranslator:
         self._client = client
 
     def stream(self, settings: StreamSettings, sample_rate_hz: int) -> AsyncStream:
-        """See ``Translator``."""
-        return self._client.stream(
-            targets=settings.targets,
-            source=settings.source_language,
-            include=settings.include,
-            segmentation=settings.segmentation,
-            vad=settings.vad,
-            sample_rate_hz=sample_rate_hz,
-            output=SPEECH_FORMAT,
-        )
+        """As ``Translator.stream``."""
+        config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
+        return self._client.open(config)
 
-    def translate_text(
-        self, text: str, source_language: str, targets: Sequence[TargetSettings]
-    ) -> AsyncAnswer:
-        """See ``Translator``."""
-        return self._client.translate(
-            text=text, source=source_language, targets=targets, output=SPEECH_FORMAT
-        )
+    def translate(self, call: TranslateCall) -> AsyncAnswer:
+        """As ``Translator.translate``."""
+        return self._client.answer(call)
 
 
 def _cause(error: Unavailable) -> str:

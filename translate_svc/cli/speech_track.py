@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from translate_svc.cli.backend import SPEECH_FORMAT
+from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.types import SpeechChunk
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from translate_svc.cli.exit_codes import WrongUsage
 from translate_svc.cli.language_argument import label, match_languages
 from translate_svc.languages import LanguageTable
-from translate_svc.types import TargetSettings
+from translate_svc.types import DEFAULT_ENCODING, AudioFormat, TargetSettings
+
+SPEECH_FORMAT = AudioFormat(DEFAULT_ENCODING, 16_000)
+"""Of the speech that the command line asks for."""
 
 
 def target_settings(

@@ -25,7 +25,9 @@ from translate_svc.types import (
     Inspect,
     Segmentation,
     ServerInfo,
+    StreamConfig,
     TargetSettings,
+    TranslateCall,
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -52,6 +54,20 @@ class AsyncClient:
         self._target = target
         self._options = options
         self._channel: grpc.aio.Channel | None = None
+
+    def open(self, config: StreamConfig) -> AsyncStream:
+        """A stream with ``config`` as its first message, to be opened by ``async with``.
+
+        ``stream`` makes the configuration of keywords.
+        """
+        return AsyncStream(self._stub(), config, self._options)
+
+    def answer(self, call: TranslateCall) -> AsyncAnswer:
+        """The answer to ``call``. Nothing is sent before the answer is used.
+
+        ``translate`` makes the call of keywords.
+        """
+        return AsyncAnswer(self._stub(), call, self._options)
 
     def stream(
         self,
@@ -92,7 +108,7 @@ class AsyncClient:
             channel=channel,
             output=output,
         )
-        return AsyncStream(self._stub(), config, self._options)
+        return self.open(config)
 
     def translate(
         self,
@@ -130,7 +146,7 @@ class AsyncClient:
             output=output,
             guards=guards,
         )
-        return AsyncAnswer(self._stub(), call, self._options)
+        return self.answer(call)
 
     async def languages(self) -> tuple[Language, ...]:
         """What the server's checkpoint can do, sorted by code."""

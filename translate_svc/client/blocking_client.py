@@ -25,7 +25,9 @@ from translate_svc.types import (
     Inspect,
     Segmentation,
     ServerInfo,
+    StreamConfig,
     TargetSettings,
+    TranslateCall,
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -56,6 +58,20 @@ class Client:
         else:
             self._channel = grpc.secure_channel(target, options.credentials, options=arguments)
         self._stub: Any = pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+
+    def open(self, config: StreamConfig) -> Stream:
+        """A stream with ``config`` as its first message, to be opened by ``with``.
+
+        ``stream`` makes the configuration of keywords.
+        """
+        return Stream(self._stub, config, self._options)
+
+    def answer(self, call: TranslateCall) -> Answer:
+        """The answer to ``call``. Nothing is sent before the answer is used.
+
+        ``translate`` makes the call of keywords.
+        """
+        return Answer(self._stub, call, self._options)
 
     def stream(
         self,
@@ -96,7 +112,7 @@ class Client:
             channel=channel,
             output=output,
         )
-        return Stream(self._stub, config, self._options)
+        return self.open(config)
 
     def translate(
         self,
@@ -134,7 +150,7 @@ class Client:
             output=output,
             guards=guards,
         )
-        return Answer(self._stub, call, self._options)
+        return self.answer(call)
 
     def languages(self) -> tuple[Language, ...]:
         """What the server's checkpoint can do, sorted by code."""

@@ -1,0 +1,79 @@
+"""What a command asks of a server reaches it whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests import settings_samples
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.cli.backend import Translator
+from translate_svc.cli.remote_backend import RemoteBackend
+from translate_svc.cli.targets import SPEECH_FORMAT
+from translate_svc.errors import Unavailable
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Inspect,
+    Opened,
+    StreamConfig,
+    TranslateCall,
+    UtteranceDone,
+)
+
+
+@pytest.fixture
+def service() -> ScriptedService:
+    return ScriptedService()
+
+
+@pytest.fixture
+async def translator(service: ScriptedService) -> AsyncIterator[Translator]:
+    async with (
+        RpcServer(service, RpcOptions()) as server,
+        RemoteBackend(server.target).open() as opened,
+    ):
+        yield opened
+
+
+class TestRemoteTranslator:
+    async def test_every_setting_of_a_stream_arrives(
+        self, translator: Translator, service: ScriptedService
+    ) -> None:
+        async with translator.stream(settings_samples.SETTINGS, 44_100) as stream:
+            opened = await anext(aiter(stream))
+        wanted = StreamConfig(
+            AudioFormat(Encoding.PCM_S16LE, 44_100), SPEECH_FORMAT, settings_samples.SETTINGS
+        )
+        assert service.sessions[0].config == wanted
+        assert opened == Opened("scripted", wanted)
+
+    async def test_every_setting_of_a_call_arrives(
+        self, translator: Translator, service: ScriptedService
+    ) -> None:
+        call = TranslateCall(
+            "Good morning.",
+            settings_samples.SETTINGS.targets,
+            AudioFormat(Encoding.MULAW, 8_000),
+            source_language="eng",
+            include=frozenset({Inspect.TOKENS}),
+            guards=settings_samples.GUARDS,
+        )
+        events = [event async for event in translator.translate(call)]
+        assert service.answers[0].call == call
+        assert isinstance(events[-1], UtteranceDone)
+
+
+class TestRemoteBackend:
+    async def test_languages_are_those_of_the_server(self, service: ScriptedService) -> None:
+        async with RpcServer(service, RpcOptions()) as server:
+            table = await RemoteBackend(server.target).languages()
+        assert [language.code for language in table] == ["eng", "spa"]
+
+    async def test_a_server_that_is_not_there_is_named(self) -> None:
+        with pytest.raises(Unavailable) as caught:
+            await RemoteBackend("127.0.0.1:1").languages()
+        assert caught.value.description == "127.0.0.1:1: not reachable"
