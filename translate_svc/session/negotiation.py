@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec, TextGuards
@@ -104,13 +104,7 @@ class Negotiator:
             source_language=self._source(
                 settings.source_language, transcript, _under(path, "source_language")
             ),
-            vad=VadSettings(
-                threshold=vad.threshold,
-                min_speech_ms=vad.min_speech_ms,
-                min_silence_ms=vad.min_silence_ms,
-                prefix_padding_ms=vad.prefix_padding_ms,
-                max_utterance_ms=vad.max_utterance_ms,
-            ),
+            vad=vad.settings(),
         )
         return Negotiated(settled, vad, _sequences(settled))
 
@@ -173,7 +167,7 @@ def _speaker(target: TargetSettings, language: Language, path: str) -> int | Non
 
 def text_guards(settings: GuardSettings) -> TextGuards:
     """The part of the guards that the engine keeps."""
-    return TextGuards(settings.repetition_stop, settings.length_stop, settings.script_check)
+    return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
 
 
 def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:

@@ -45,8 +45,7 @@ class VadOptions:
         prefix_padding_ms: Audio kept before the first speech frame; 0 to 1000 ms. Default 300 ms. Soft onsets
             are recognised late and would be lost without it. Never reaches behind the last commit point.
         suffix_padding_ms: Audio kept after the last speech frame when silence ends the utterance; 0 to 300
-        ms.
-            Default 200 ms. Lower it only to save computing.
+            ms. Default 200 ms. Lower it only to save computing.
         max_utterance_ms: Longest utterance, padding included; 2500 to 30000 ms. Default 15000 ms, for which
             the engine's slots are sized by default. A longer one is cut at its quietest frame.
         cut_search_ms: How far back from ``max_utterance_ms`` the quietest frame is searched, though never
@@ -123,3 +122,8 @@ class VadOptions:
             return dataclasses.replace(self, **changes)
         except OutOfRange as error:
             raise OutOfRange(error.description, field=f"{field}.{error.field}") from None
+
+    def settings(self) -> VadSettings:
+        """Those of these options that a client may change."""
+        names = [entry.name for entry in dataclasses.fields(VadSettings)]
+        return VadSettings(**{name: getattr(self, name) for name in names})

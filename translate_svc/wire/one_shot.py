@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
-from translate_svc.types import AudioClip, ResultEvent, TranslateCall
+from translate_svc.types import AudioClip, GuardSettings, ResultEvent, TranslateCall
 from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.wire.plain_fields import decode_plain, encode_plain
 from translate_svc.wire.requests import (
     DEFAULT_OUTPUT,
     decode_format,
-    decode_guards,
     decode_include,
     decode_targets,
     encode_format,
-    encode_guards,
     encode_include,
-    encode_target,
+    encode_targets,
 )
 from translate_svc.wire.results import decode_result, encode_result
 
@@ -35,7 +34,7 @@ def decode_translate_request(request: pb.TranslateRequest) -> TranslateCall:
         output=decode_format(request.output, "output") if request.HasField("output") else DEFAULT_OUTPUT,
         source_language=request.source_language or None,
         include=decode_include(request.include, "include"),
-        guards=decode_guards(request.guards),
+        guards=decode_plain(GuardSettings, request.guards, "guards"),
     )
 
 
@@ -47,10 +46,10 @@ def encode_translate_request(call: TranslateCall) -> pb.TranslateRequest:
     """
     request = pb.TranslateRequest(
         source_language=call.source_language or "",
-        targets=[encode_target(target) for target in call.targets],
+        targets=encode_targets(call.targets),
         include=encode_include(call.include),
         output=encode_format(call.output),
-        guards=encode_guards(call.guards),
+        guards=encode_plain(pb.GuardSettings, call.guards),
     )
     if isinstance(call.source, AudioClip):
         clip = call.source
