@@ -64,9 +64,8 @@ async def test_a_whole_config_and_a_whole_call_are_sent_as_they_are(
 ) -> None:
     speech_format = AudioFormat(Encoding.MULAW, 8_000)
     wanted = StreamConfig(AudioFormat(Encoding.ALAW, 8_000), speech_format, settings_samples.SETTINGS)
-    call = TranslateCall(
-        "Hi.", (TargetSettings("spa"),), speech_format, "eng", guards=settings_samples.GUARDS
-    )
+    targets = settings_samples.SETTINGS.targets
+    call = TranslateCall("Hi.", targets, speech_format, "eng", guards=settings_samples.GUARDS)
 
     def translate() -> None:
         with Client(server.target) as client:
