@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.options import RpcOptions
@@ -41,12 +42,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         kind = next(kind for kind in kinds if getattr(handler, kind) is not None)
         make_handler = getattr(grpc, f"{kind}_rpc_method_handler")
         return make_handler(
-            self._guarded(getattr(handler, kind)),
+            self._guarded(getattr(handler, kind), reads_on=kind == "stream_stream"),
             request_deserializer=_deserializer(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
-    def _guarded(self, behaviour: Behaviour) -> Behaviour:
+    def _guarded(self, behaviour: Behaviour, *, reads_on: bool = False) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
                 if isinstance(request, TranslateSvcError):
@@ -56,9 +57,28 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
                 # a swallowed cancellation leaks the call's memory (grpc#43360)
                 raise
             except Exception as error:
+                if reads_on:
+                    await _read_on(context, self._options)
                 await fail(context, error, self._options.abort_timeout_s)
 
         return guarded
+
+
+async def _read_on(context: grpc.aio.ServicerContext[Any, Any], options: RpcOptions) -> None:
+    """Takes and drops what the client still sends, until it pauses.
+
+    A status that meets a ``write`` of a ``grpc.aio`` client reaches its program as INTERNAL, "Internal error
+    from Core". Bounded in time and in bytes: a client that does not pause is answered all the same.
+    """
+    left_bytes = options.refusal_read_bytes
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(options.refusal_read_s):
+            while left_bytes > 0:
+                async with asyncio.timeout(options.refusal_pause_s):
+                    request = await context.read()
+                if request is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+                    return
+                left_bytes -= request.ByteSize() if isinstance(request, Message) else 0
 
 
 def _deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -28,6 +28,11 @@ class RpcOptions:
             so a client that does not take it in this time does not read at all.
         abort_timeout_s: for a status to leave. It never does when the client's window is shut; the call is
             then dropped without one.
+        refusal_pause_s: before a stream is failed, what its client still sends is taken and dropped until
+            nothing came for so long. A status that meets a write of a ``grpc.aio`` client is seen there as
+            INTERNAL.
+        refusal_read_s: for all of that; then the status is sent, pause or not.
+        refusal_read_bytes: that are taken so, at most by one message more.
         cancel_timeout_s: for a session to drop everything.
         drain_finish_s: how long before the deadline of a drain the input of streams ends, so that what was
             begun can be finished; at most half of the grace.
@@ -49,6 +54,9 @@ class RpcOptions:
     idle_timeout_s: float = 300.0
     write_timeout_s: float = 10.0
     abort_timeout_s: float = 1.0
+    refusal_pause_s: float = 0.01
+    refusal_read_s: float = 0.25
+    refusal_read_bytes: int = MIB
     cancel_timeout_s: float = 5.0
     drain_finish_s: float = 10.0
     max_unopened_streams: int = 1_024

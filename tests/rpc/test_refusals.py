@@ -1,0 +1,98 @@
+"""A refusal reaches a client that goes on writing; and a client that never pauses is refused all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.rpc.conftest import CONFIG, audio, open_stream, request
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+
+pytestmark = pytest.mark.realtime
+
+CALLS = 30
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def write_on(call: Any, messages: int) -> grpc.StatusCode:
+    """How a call ends whose client sends ``messages`` chunks of 20 ms behind what it has sent, then reads."""
+    try:
+        for _ in range(messages):
+            await call.write(audio())
+        await call.read()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        pass
+    code: grpc.StatusCode = await call.code()
+    return code
+
+
+@pytest.mark.parametrize("messages", [5, 100])
+async def test_a_client_that_writes_behind_its_config_sees_why_it_is_refused(
+    stub: Any, service: ScriptedService, messages: int
+) -> None:
+    """A raw ``grpc.aio`` client, without the mends of ours: INTERNAL 30 times of 30 where nobody reads on."""
+    service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
+    codes: Counter[grpc.StatusCode] = Counter()
+    for _ in range(CALLS):
+        call = stub.StreamingTranslate()
+        await call.write(request(config=CONFIG))
+        codes[await write_on(call, messages)] += 1
+    assert codes[INVALID] >= 0.9 * CALLS, codes
+
+
+async def test_so_does_one_whose_stream_fails_later(stub: Any, service: ScriptedService) -> None:
+    codes: Counter[grpc.StatusCode] = Counter()
+    for _ in range(CALLS):
+        call, session = await open_stream(stub, service)
+        session.say(InvalidArgument("is wrong", field="silence.samples"))
+        codes[await write_on(call, 50)] += 1
+    assert codes[INVALID] >= 0.9 * CALLS, codes
+
+
+@pytest.fixture
+async def brisk() -> AsyncIterator[tuple[RpcServer, ScriptedService]]:
+    service = ScriptedService()
+    service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
+    # nobody pauses for so long: the bounds alone decide
+    options = RpcOptions(refusal_pause_s=60, refusal_read_s=0.2, refusal_read_bytes=64 * 1024)
+    async with RpcServer(service, options) as server:
+        yield server, service
+
+
+async def test_a_client_that_never_pauses_is_refused_all_the_same(
+    brisk: tuple[RpcServer, ScriptedService],
+) -> None:
+    server, _ = brisk
+    async with grpc.aio.insecure_channel(server.target) as channel:
+        method = channel.stream_stream("/translate_svc.v1.SpeechTranslation/StreamingTranslate")
+        call = method(endless())
+        began_s = time.monotonic()
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await asyncio.wait_for(anext(aiter(call)), 10)
+        assert ended.value.code() in (INVALID, grpc.StatusCode.INTERNAL)
+        assert time.monotonic() - began_s < 5
+
+
+async def endless() -> AsyncIterator[bytes]:
+    yield request(config=CONFIG).SerializeToString()
+    while True:
+        yield audio().SerializeToString()
+        await asyncio.sleep(0)
+
+
+async def test_a_client_that_waits_is_refused_at_once(stub: Any, service: ScriptedService) -> None:
+    service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
+    call = stub.StreamingTranslate()
+    began_s = time.monotonic()
+    await call.write(request(config=CONFIG))
+    assert await write_on(call, 0) is INVALID
+    assert time.monotonic() - began_s < 1
