@@ -71,7 +71,7 @@ async def _read_on(context: grpc.aio.ServicerContext[Any, Any], options: RpcOpti
     from Core". Bounded in time and in bytes: a client that does not pause is answered all the same.
     """
     left_bytes = options.refusal_read_bytes
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(TimeoutError, grpc.aio.BaseError):
         async with asyncio.timeout(options.refusal_read_s):
             while left_bytes > 0:
                 async with asyncio.timeout(options.refusal_pause_s):

@@ -15,7 +15,8 @@ _LEAST_PROPAGATION_S = 5
 def drain_slack_s() -> float:
     """What may pass after the drain's grace: each of the transport's own deadlines, then unloading."""
     options = RpcOptions()
-    return options.write_timeout_s + options.abort_timeout_s * 2 + options.cancel_timeout_s + _UNLOAD_S
+    told_s = options.refusal_read_s + options.abort_timeout_s * 2
+    return options.write_timeout_s + told_s + options.cancel_timeout_s + _UNLOAD_S
 
 
 def grace_covers_the_drain(manifests: Manifests) -> Iterator[str]:
