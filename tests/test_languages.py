@@ -26,7 +26,7 @@ def test_a_tag_means_a_seamless_code(tag: str, code: str) -> None:
     assert packaged().resolve(tag, "language").code == code
 
 
-@pytest.mark.parametrize("tag", ["", "-", "xx", "e", "spanish", "mx-es", " es", "es" + "-a" * 32])
+@pytest.mark.parametrize("tag", ["", "-", "xx", "e", "spanish", "mx-es", " es", "es ", "es" + "-a" * 32])
 def test_what_is_no_language_is_refused_by_field(tag: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         packaged().resolve(tag, "config.settings.targets[0].language")

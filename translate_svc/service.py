@@ -21,6 +21,7 @@ from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.inbound.input_pump import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotParts
 from translate_svc.session.parts import SessionParts
@@ -236,6 +237,8 @@ class Service:
             max_queued_input_total_ms=self._settings.max_queued_input_total_ms,
             max_waiting_requests=self._settings.max_waiting_requests,
             max_live_requests=self._engine.max_live_requests,
+            max_silence_ms=self._session_options.max_silence_ms,
+            max_waiting_updates=MAX_WAITING_UPDATES,
             input_encodings=served_encodings(),
             output_encodings=served_encodings(),
         )

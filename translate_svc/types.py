@@ -82,6 +82,13 @@ class Segmentation(enum.Enum):
     MANUAL = "manual"
 
 
+MIN_DURATION_FACTOR = 0.5
+"""Speech at twice its predicted speed; no factor may be lower."""
+
+MAX_DURATION_FACTOR = 2.0
+"""Speech at half its predicted speed; no factor may be higher."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
     """One language a stream is translated into. ``speaker_id`` None takes the language's default voice.
@@ -452,6 +459,8 @@ class ServerLimits:
     max_waiting_requests: int = 0
     max_live_requests: int = 0
     max_buffered_bytes: int = 0
+    max_silence_ms: int = 0
+    max_waiting_updates: int = 0
     input_encodings: tuple[Encoding, ...] = ()
     output_encodings: tuple[Encoding, ...] = ()
 

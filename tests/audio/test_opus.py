@@ -122,6 +122,35 @@ def test_a_frame_without_payload_is_concealed() -> None:
     assert len(decoder.decode(packets[66], field="")) == PACKET_SAMPLES
 
 
+FRAMES = [
+    pytest.param(1 << 3, 20, 3, id="silk-narrow-band-60-ms-of-20"),
+    pytest.param(9 << 3, 20, 6, id="silk-wide-band-120-ms-of-20"),
+    pytest.param(11 << 3, 60, 1, id="silk-wide-band-one-of-60"),
+    pytest.param(15 << 3, 20, 1, id="hybrid-one-of-20"),
+    pytest.param(31 << 3, 20, 2, id="celt-40-ms-of-20"),
+    pytest.param(28 << 3 | 4, 2.5, 8, id="celt-stereo-20-ms-of-2.5"),
+]
+
+
+@pytest.mark.parametrize(("first_byte", "frame_ms", "frames"), FRAMES)
+@pytest.mark.parametrize("code", range(4))
+def test_the_contracts_recipe_for_a_lost_packet_counts_all_of_its_frames(
+    first_byte: int, frame_ms: float, frames: int, code: int
+) -> None:
+    """Whatever the code of the packet before: its first byte with the lowest bits set, and the frames."""
+    lost = bytes([first_byte | code | 3, frames])
+    samples = round(frame_ms * frames * 48)
+    assert opus_packet_samples(lost, field="") == samples
+    decoder = OpusDecoder()
+    for packet in packets_of(spoken())[:60]:
+        heard = decoder.decode(packet, field="")
+    filled = decoder.decode(lost, field="")
+    assert len(filled) == samples
+    assert np.isfinite(filled).all()
+    if first_byte == 9 << 3:  # as the packets before: concealed, not silent
+        assert np.abs(filled[:PACKET_SAMPLES]).max() > 0.1 * np.abs(heard).max()
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_damage_inside_of_a_packet_is_heard_not_refused(data: st.DataObject) -> None:

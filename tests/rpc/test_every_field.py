@@ -44,17 +44,31 @@ class Wrong:
 # A bool that is there has no wrong value, nor has a message without fields; when they come is another matter.
 HARMLESS: tuple[Wrong, ...] = ()
 
+TEXT_ALONE = {"targets.speech": False}
+MANUAL = {"segmentation": pb.SEGMENTATION_MANUAL}
+
 SETTINGS: dict[str, tuple[Wrong, ...]] = {
     "targets.language": (Wrong("tlh", INVALID), Wrong("", INVALID), Wrong("x" * 20_000, INVALID)),
     "targets.text": (Wrong(False, INVALID, also={"targets.speech": False}),),
     "targets.speech": (Wrong(True, INVALID, also={"targets.language": "fra"}),),
-    "targets.speaker_id": (Wrong(-1, INVALID), Wrong(9_999, INVALID)),
-    "targets.duration_factor": (Wrong(0.49, RANGE), Wrong(2.01, RANGE), Wrong(math.nan, INVALID)),
-    "targets.catch_up_duration_factor": (Wrong(0.49, RANGE), Wrong(1.01, RANGE), Wrong(math.inf, INVALID)),
+    "targets.speaker_id": (Wrong(-1, INVALID), Wrong(9_999, INVALID), Wrong(0, INVALID, also=TEXT_ALONE)),
+    "targets.duration_factor": (
+        Wrong(0.49, RANGE),
+        Wrong(2.01, RANGE),
+        Wrong(math.nan, INVALID),
+        Wrong(0.9, INVALID, also=TEXT_ALONE),
+    ),
+    "targets.catch_up_duration_factor": (
+        Wrong(0.49, RANGE),
+        Wrong(1.01, RANGE),
+        Wrong(math.inf, INVALID),
+        Wrong(0.9, INVALID, also=TEXT_ALONE),
+    ),
     "source_language": (Wrong("tlh", INVALID),),
     "include": (
         Wrong([pb.INSPECT_TOKENS, 0], INVALID, names="include[1]"),
         Wrong([99], INVALID, names="include[0]"),
+        Wrong([pb.INSPECT_TOKENS, pb.INSPECT_UNITS, pb.INSPECT_TOKENS], INVALID, names="include[2]"),
         Wrong([pb.INSPECT_TOKENS] * 2_000, RANGE, names="include"),
         Wrong([pb.INSPECT_TRANSCRIPT], INVALID, names="source_language", also={"source_language": ""}),
     ),
@@ -66,9 +80,17 @@ SETTINGS: dict[str, tuple[Wrong, ...]] = {
 STREAM_SETTINGS = SETTINGS | {
     "segmentation": (Wrong(99, INVALID),),
     "vad.threshold": (Wrong(0.0, RANGE), Wrong(1.0, RANGE), Wrong(math.nan, INVALID)),
-    "vad.min_speech_ms": (Wrong(-1, INVALID), Wrong(2**31 - 1, RANGE)),
-    "vad.min_silence_ms": (Wrong(-1, INVALID), Wrong(299, RANGE)),
-    "vad.prefix_padding_ms": (Wrong(-1, INVALID), Wrong(2**31 - 1, RANGE)),
+    "vad.min_speech_ms": (
+        Wrong(-1, INVALID),
+        Wrong(2**31 - 1, RANGE),
+        Wrong(100, INVALID, also=MANUAL),
+    ),
+    "vad.min_silence_ms": (Wrong(-1, INVALID), Wrong(299, RANGE), Wrong(500, INVALID, also=MANUAL)),
+    "vad.prefix_padding_ms": (
+        Wrong(-1, INVALID),
+        Wrong(2**31 - 1, RANGE),
+        Wrong(300, INVALID, also=MANUAL),
+    ),
     "vad.max_utterance_ms": (Wrong(0, RANGE), Wrong(600_000, RANGE)),
 }
 CODING = {

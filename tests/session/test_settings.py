@@ -57,6 +57,10 @@ def _settings(*targets: TargetSettings, **more: object) -> StreamSettings:
     return StreamSettings(targets, **more)  # type: ignore[arg-type]
 
 
+def _manual(vad: VadSettings) -> StreamSettings:
+    return StreamSettings((ES,), segmentation=Segmentation.MANUAL, vad=vad)
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "field"),
     [
@@ -78,6 +82,24 @@ def _settings(*targets: TargetSettings, **more: object) -> StreamSettings:
         (_settings(ES, source_language="qq"), InvalidArgument, "source_language"),
         (_settings(ES, source_language="xxa"), InvalidArgument, "source_language"),
         (_settings(ES, include=TRANSCRIPT, source_language="ast"), InvalidArgument, "source_language"),
+        (
+            _settings(TargetSettings("es", speech=False, speaker_id=45)),
+            InvalidArgument,
+            "targets[0].speaker_id",
+        ),
+        (
+            _settings(TargetSettings("es", speech=False, duration_factor=0.9)),
+            InvalidArgument,
+            "targets[0].duration_factor",
+        ),
+        (
+            _settings(TargetSettings("es", speech=False, catch_up_duration_factor=0.9)),
+            InvalidArgument,
+            "targets[0].catch_up_duration_factor",
+        ),
+        (_manual(VadSettings(min_speech_ms=100)), InvalidArgument, "vad.min_speech_ms"),
+        (_manual(VadSettings(min_silence_ms=500)), InvalidArgument, "vad.min_silence_ms"),
+        (_manual(VadSettings(prefix_padding_ms=300)), InvalidArgument, "vad.prefix_padding_ms"),
         (_settings(ES, vad=VadSettings(threshold=2.0)), OutOfRange, "vad.threshold"),
         (_settings(ES, vad=VadSettings(min_silence_ms=299)), OutOfRange, "vad.min_silence_ms"),
         (_settings(ES, vad=VadSettings(max_utterance_ms=20_001)), OutOfRange, "vad.max_utterance_ms"),
@@ -116,7 +138,7 @@ def test_what_can_be_had_reaches_the_engine(factor: float) -> None:
     settled = NEGOTIATOR.settle(
         _settings(
             TargetSettings("id", speaker_id=24, duration_factor=factor),
-            TargetSettings("el", speech=False, speaker_id=7),
+            TargetSettings("el", speech=False),
             include=TRANSCRIPT,
             source_language="en-GB",
         ),
@@ -131,6 +153,14 @@ def test_what_can_be_had_reaches_the_engine(factor: float) -> None:
     assert specs[0].duration_factor == factor
     assert settled.settings.targets[1].speaker_id is None
     assert NEGOTIATOR.settle(settled.settings, "config.settings") == settled, "settling twice changes nothing"
+
+
+def test_manual_segmentation_tells_what_of_the_vad_still_counts() -> None:
+    asked = _manual(VadSettings(threshold=0.4, max_utterance_ms=9_000))
+    settled = NEGOTIATOR.settle(asked, "config.settings")
+    assert settled.settings.vad == VadSettings(threshold=0.4, max_utterance_ms=9_000)
+    assert (settled.vad.threshold, settled.vad.max_utterance_ms) == (0.4, 9_000)
+    assert NEGOTIATOR.settle(settled.settings, "") == settled, "what opened told may be sent as an update"
 
 
 def test_an_update_holds_from_the_next_utterance_on() -> None:

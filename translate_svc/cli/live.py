@@ -58,7 +58,7 @@ class _Talk:
             raise WrongUsage(f"the model has no voice for {first.language}; use --no-play", field="--to")
         return StreamSettings(
             targets=(
-                replace(first, catch_up_duration_factor=self.catch_up),
+                replace(first, catch_up_duration_factor=self.catch_up) if self.play else first,
                 *(replace(other, speech=False) for other in others),
             ),
             source_language=None if source is None else source.code,

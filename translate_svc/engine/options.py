@@ -8,7 +8,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, Samples
+from translate_svc.types import (
+    FRAME_SAMPLES,
+    INTERNAL_SAMPLE_RATE_HZ,
+    MAX_DURATION_FACTOR,
+    MIN_DURATION_FACTOR,
+    Samples,
+)
 
 PROMPT_TOKENS = 2
 """Every sequence is fed ``</s>`` and its language before the first token of its own. A source text stands
@@ -84,8 +90,8 @@ class EngineLimits:
     first_piece_units: int = 25
     max_piece_units: int = 100
     initial_credit_pieces: int = 4
-    min_duration_factor: float = 0.5
-    max_duration_factor: float = 2.0
+    min_duration_factor: float = MIN_DURATION_FACTOR
+    max_duration_factor: float = MAX_DURATION_FACTOR
 
     def __post_init__(self) -> None:
         for name in (each.name for each in fields(self)):

@@ -10,8 +10,11 @@ from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind
 from translate_svc.types import (
+    MAX_DURATION_FACTOR,
+    MIN_DURATION_FACTOR,
     GuardSettings,
     Inspect,
+    Segmentation,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -19,8 +22,13 @@ from translate_svc.types import (
 )
 from translate_svc.vad.options import VadOptions
 
-MIN_DURATION_FACTOR = 0.5
-MAX_DURATION_FACTOR = 2.0
+_MEANINGLESS_IF_MANUAL = ("min_speech_ms", "min_silence_ms", "prefix_padding_ms")
+"""Of ``VadSettings``. The threshold serves the voice gate, and an utterance is cut at its maximum as ever."""
+
+_OF_SPEECH = ("speaker_id", "duration_factor", "catch_up_duration_factor")
+"""Of ``TargetSettings``."""
+
+_TEXT_ALONE = TargetSettings("", speech=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +87,9 @@ class Negotiator:
         """Fills in and checks ``settings``, which stand under ``path`` (may be empty) in the wire contract.
 
         Raises:
-            InvalidArgument: unknown language or speaker, speech in a language without it, a language twice, a
-                transcript without its language, nothing asked for. Names the field.
+            InvalidArgument: unknown language or speaker, speech in a language without it, a setting of speech
+                where it is off or of the segmentation where it is manual, a language twice, a transcript
+                without its language, nothing asked for. Names the field.
             OutOfRange: too many targets, a duration factor outside 0.5 to 2, one for catching up outside 0.5
                 to that, a setting of the segmentation past its limits. Names the field.
         """
@@ -98,13 +107,17 @@ class Negotiator:
                 "must name a language, unless a transcript is asked for", field=_under(path, "targets")
             )
         vad = self._vad(settings.vad, _under(path, "vad"))
+        vad_settings = vad.settings()
+        if settings.segmentation is Segmentation.MANUAL:
+            _refuse_without_vad(settings.vad, _under(path, "vad"))
+            vad_settings = replace(vad_settings, **dict.fromkeys(_MEANINGLESS_IF_MANUAL))
         settled = replace(
             settings,
             targets=tuple(targets),
             source_language=self._source(
                 settings.source_language, transcript, _under(path, "source_language")
             ),
-            vad=vad.settings(),
+            vad=vad_settings,
         )
         return Negotiated(settled, vad, _sequences(settled))
 
@@ -155,6 +168,9 @@ def _under(path: str, name: str) -> str:
 def _speaker(target: TargetSettings, language: Language, path: str) -> int | None:
     """The voice to use; None where there is no speech."""
     if not target.speech:
+        for name in _OF_SPEECH:
+            if getattr(target, name) != getattr(_TEXT_ALONE, name):
+                raise InvalidArgument("is about speech, which is off", field=f"{path}.{name}")
         return None
     if not language.speech_out:
         raise InvalidArgument("is not to be had in this language", field=f"{path}.speech")
@@ -163,6 +179,13 @@ def _speaker(target: TargetSettings, language: Language, path: str) -> int | Non
     if target.speaker_id not in language.speaker_ids:
         raise InvalidArgument("is not a voice of this language", field=f"{path}.speaker_id")
     return target.speaker_id
+
+
+def _refuse_without_vad(vad: VadSettings, path: str) -> None:
+    """Refuses what has no meaning where the client alone says where an utterance ends."""
+    for name in _MEANINGLESS_IF_MANUAL:
+        if getattr(vad, name) is not None:
+            raise InvalidArgument("means nothing with manual segmentation", field=f"{path}.{name}")
 
 
 def text_guards(settings: GuardSettings) -> TextGuards:

@@ -523,7 +523,7 @@ class ModelInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_streams", "max_targets", "max_utterance_ms", "max_message_bytes", "max_audio_chunk_bytes", "max_clip_bytes", "max_text_characters", "max_unacknowledged", "input_encodings", "output_encodings", "max_queued_input_ms", "max_queued_input_total_ms", "max_waiting_requests", "max_live_requests", "max_buffered_bytes")
+    __slots__ = ("max_streams", "max_targets", "max_utterance_ms", "max_message_bytes", "max_audio_chunk_bytes", "max_clip_bytes", "max_text_characters", "max_unacknowledged", "input_encodings", "output_encodings", "max_queued_input_ms", "max_queued_input_total_ms", "max_waiting_requests", "max_live_requests", "max_buffered_bytes", "max_silence_ms", "max_waiting_updates")
     MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
     MAX_TARGETS_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCE_MS_FIELD_NUMBER: _ClassVar[int]
@@ -539,6 +539,8 @@ class Limits(_message.Message):
     MAX_WAITING_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     MAX_LIVE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     MAX_BUFFERED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_SILENCE_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_WAITING_UPDATES_FIELD_NUMBER: _ClassVar[int]
     max_streams: int
     max_targets: int
     max_utterance_ms: int
@@ -554,7 +556,9 @@ class Limits(_message.Message):
     max_waiting_requests: int
     max_live_requests: int
     max_buffered_bytes: int
-    def __init__(self, max_streams: _Optional[int] = ..., max_targets: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_audio_chunk_bytes: _Optional[int] = ..., max_clip_bytes: _Optional[int] = ..., max_text_characters: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., input_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., output_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., max_queued_input_ms: _Optional[int] = ..., max_queued_input_total_ms: _Optional[int] = ..., max_waiting_requests: _Optional[int] = ..., max_live_requests: _Optional[int] = ..., max_buffered_bytes: _Optional[int] = ...) -> None: ...
+    max_silence_ms: int
+    max_waiting_updates: int
+    def __init__(self, max_streams: _Optional[int] = ..., max_targets: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_audio_chunk_bytes: _Optional[int] = ..., max_clip_bytes: _Optional[int] = ..., max_text_characters: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., input_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., output_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., max_queued_input_ms: _Optional[int] = ..., max_queued_input_total_ms: _Optional[int] = ..., max_waiting_requests: _Optional[int] = ..., max_live_requests: _Optional[int] = ..., max_buffered_bytes: _Optional[int] = ..., max_silence_ms: _Optional[int] = ..., max_waiting_updates: _Optional[int] = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("uptime_ms", "live_streams", "waiting_requests", "live_requests", "busy_slots", "slots", "admitted", "rejected", "finished_requests", "failed_requests", "steps", "text_tokens", "source_ms", "speech_ms")

@@ -66,7 +66,8 @@ class SpeechTranslationServicer:
 
         The client sends `config` first and once, then `audio`, `silence`, `finalize`, `update`, `clear` and `ack` in any
         order, then `end` last and once. The server answers `opened` first, `closed` last, and closes the call with OK.
-        Messages take effect at their place in the stream, that is, after all audio that was sent before them.
+        `silence`, `finalize`, `update` and `end` take effect at their place in the stream, that is, after all audio that
+        was sent before them. `clear` and `ack` act at once, when they arrive.
 
         How it ends:
         * `end`: what is in flight is finished and sent, then `closed{complete: true}`.

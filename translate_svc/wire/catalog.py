@@ -10,21 +10,8 @@ from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, ServerLoad
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.enums import ENCODINGS
 
-_LIMIT_COUNTS = (
-    "max_streams",
-    "max_targets",
-    "max_utterance_ms",
-    "max_message_bytes",
-    "max_audio_chunk_bytes",
-    "max_clip_bytes",
-    "max_text_characters",
-    "max_unacknowledged",
-    "max_queued_input_ms",
-    "max_queued_input_total_ms",
-    "max_waiting_requests",
-    "max_live_requests",
-    "max_buffered_bytes",
-)
+_ENCODING_LISTS = ("input_encodings", "output_encodings")
+_LIMIT_COUNTS = tuple(field.name for field in fields(ServerLimits) if field.name not in _ENCODING_LISTS)
 _LOAD_COUNTS = tuple(field.name for field in fields(ServerLoad))
 
 

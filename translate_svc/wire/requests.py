@@ -166,9 +166,17 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
 
 
 def decode_include(numbers: Sequence[int], path: str) -> frozenset[Inspect]:
-    """Raises InvalidArgument: an unspecified or unknown inspection; OutOfRange: more than ``MAX_ENTRIES``."""
+    """Raises InvalidArgument: an unspecified or unknown inspection, or one that is there already; OutOfRange:
+    more than ``MAX_ENTRIES``.
+    """
     _bounded(numbers, path)
-    return frozenset(INSPECTS.decode(number, f"{path}[{index}]") for index, number in enumerate(numbers))
+    include: set[Inspect] = set()
+    for index, number in enumerate(numbers):
+        inspect = INSPECTS.decode(number, f"{path}[{index}]")
+        if inspect in include:
+            raise InvalidArgument("is included already", field=f"{path}[{index}]")
+        include.add(inspect)
+    return frozenset(include)
 
 
 def encode_include(include: Iterable[Inspect]) -> list[pb.Inspect]:
