@@ -9,7 +9,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
@@ -19,7 +19,34 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 from translate_svc.vad.options import VadOptions
 
 ENVIRONMENT_PREFIX = "TRANSLATE_SVC_"
+T = TypeVar("T")
+_INFO = "info"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInfo:
+    """What a field of ``Settings`` says beside its name, type and default.
+
+    Attributes:
+        help: one line, for the flag.
+        low: the lowest value taken, of a number.
+        high: the highest.
+        metavar: what its value is called in the help, where its type does not tell.
+    """
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+
+
+def setting(
+    default: T, help: str, *, low: float | None = None, high: float | None = None, metavar: str | None = None
+) -> T:
+    """A field of ``Settings``; its ``SettingInfo`` is what makes its flag and checks its limits."""
+    metadata = {_INFO: SettingInfo(help, low, high, metavar)}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,56 +93,57 @@ class Settings:
         log_format: ``json`` or ``logfmt`` (``key=value``).
     """
 
-    model: str = "starter"
-    model_cache: str = "model_cache"
-    host: str = "127.0.0.1"
-    port: int = 50051
-    insecure: bool = False
-    device: str = "auto"
-    dtype: str = "auto"
-    graphs: bool = True
-    max_streams: int = 32
-    max_slots: int = 16
-    max_slot_tokens: int = 256
-    max_waiting_requests: int = 64
-    max_queued_input_total_ms: int = 120_000
-    max_utterance_ms: int = 15_000
-    min_silence_ms: int = 500
-    vad_threshold: float = 0.5
-    tls_certificate: str = ""
-    tls_key: str = ""
-    tls_client_ca: str = ""
-    api_keys: str = ""
-    keepalive_time_ms: int = 20_000
-    keepalive_timeout_ms: int = 10_000
-    ping_timeout_ms: int = 10_000
-    drain_grace_s: float = 20.0
-    step_timeout_s: float = 30.0
-    admin: bool = True
-    admin_host: str = "127.0.0.1"
-    admin_port: int = 9090
-    log_level: str = "info"
-    log_format: str = "json"
+    model: str = setting("starter", "Directory, or a name inside --model-cache.")
+    model_cache: str = setting("model_cache", "Where named models lie.")
+    host: str = setting("127.0.0.1", "Address to listen on, or unix:PATH.")
+    port: int = setting(50051, "0 takes a free one.", low=0, high=65_535)
+    insecure: bool = setting(False, "Plaintext on an address that is not loopback.")
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1, ...")
+    dtype: str = setting("auto", "auto, float32 or bfloat16.")
+    graphs: bool = setting(True, "CUDA graphs, on a GPU.")
+    max_streams: int = setting(32, "Live streams at once.", low=1, high=100_000)
+    max_slots: int = setting(16, "Sequences that decode at once.", low=1, high=4_096)
+    max_slot_tokens: int = setting(
+        256, "Longest text of one utterance, in tokens.", low=PROMPT_TOKENS + 1, high=4_096
+    )
+    max_waiting_requests: int = setting(64, "Utterances that wait for slots.", low=1, high=100_000)
+    max_queued_input_total_ms: int = setting(
+        120_000, "Audio of all streams that waits to be heard.", low=1, high=86_400_000
+    )
+    max_utterance_ms: int = setting(15_000, "Longest utterance.")
+    min_silence_ms: int = setting(500, "Silence that ends an utterance.")
+    vad_threshold: float = setting(0.5, "Probability that counts as speech.")
+    tls_certificate: str = setting("", "Serve TLS with this certificate; needs --tls-key.", metavar="PEM")
+    tls_key: str = setting("", "The certificate's private key.", metavar="PEM")
+    tls_client_ca: str = setting("", "Refuse clients without a certificate of these (mTLS).", metavar="PEM")
+    api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
+    keepalive_time_ms: int = setting(
+        20_000, "A client silent for so long is pinged.", low=1_000, high=7_200_000
+    )
+    keepalive_timeout_ms: int = setting(
+        10_000, "How long its TCP may take to acknowledge.", low=1_000, high=7_200_000
+    )
+    ping_timeout_ms: int = setting(
+        10_000, "How long it may take to answer the ping.", low=1_000, high=7_200_000
+    )
+    drain_grace_s: float = setting(20.0, "What streams get after SIGTERM.", low=0, high=86_400)
+    admin: bool = setting(True, "Metrics and probes over HTTP.")
+    admin_host: str = setting("127.0.0.1", "Address of the admin port.")
+    admin_port: int = setting(9090, "0 takes a free one.", low=0, high=65_535)
+    step_timeout_s: float = setting(
+        30.0, "A step of the engine that takes longer ends the process.", low=0.1, high=3_600
+    )
+    log_level: str = setting("info", "debug, info, warning or error.")
+    log_format: str = setting("json", "json or logfmt.")
 
     def __post_init__(self) -> None:
         if not self.model:
             raise InvalidArgument("must name a model", field="model")
-        for name, low, high in (
-            ("port", 0, 65_535),
-            ("admin_port", 0, 65_535),
-            ("max_streams", 1, 100_000),
-            ("max_slots", 1, 4_096),
-            ("max_slot_tokens", PROMPT_TOKENS + 1, 4_096),
-            ("max_waiting_requests", 1, 100_000),
-            ("max_queued_input_total_ms", 1, 86_400_000),
-            ("keepalive_time_ms", 1_000, 7_200_000),
-            ("keepalive_timeout_ms", 1_000, 7_200_000),
-            ("ping_timeout_ms", 1_000, 7_200_000),
-            ("drain_grace_s", 0, 86_400),
-            ("step_timeout_s", 0.1, 3_600),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise OutOfRange(f"must be {low} to {high}", field=name)
+        for name, info in setting_infos().items():
+            if info.low is None or info.high is None:
+                continue
+            if not info.low <= getattr(self, name) <= info.high:
+                raise OutOfRange(f"must be {info.low} to {info.high}", field=name)
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise InvalidArgument("must be debug, info, warning or error", field="log_level")
         for name, needed in (
@@ -197,6 +225,11 @@ class Settings:
         return dataclasses.replace(
             defaults, max_targets=max(1, min(defaults.max_targets, self.max_slots - 1))
         )
+
+
+def setting_infos() -> dict[str, SettingInfo]:
+    """What is said of each field of ``Settings``, in their order."""
+    return {field.name: field.metadata[_INFO] for field in fields(Settings)}
 
 
 def _parse(text: str, kind: type, variable: str) -> Any:

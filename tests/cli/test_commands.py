@@ -10,15 +10,17 @@ import sys
 from contextlib import aclosing
 from dataclasses import fields, replace
 from importlib import metadata
+from typing import Any
 
 import pytest
+import typer
 
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER, environment, start
 from tests.rpc.scripted_session import ScriptedService
-from translate_svc.cli.load_rates import rates_between
+from translate_svc.cli.main import app
 from translate_svc.cli.serve import serve
-from translate_svc.cli.top import readings
+from translate_svc.cli.top import rates_between, readings
 from translate_svc.config import Settings
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
@@ -35,6 +37,23 @@ def test_the_version_and_the_commands(command: Command) -> None:
 
 def test_every_setting_has_its_flag() -> None:
     assert set(inspect.signature(serve).parameters) == {field.name for field in fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "told"),
+    [
+        ("max_streams", ["--max-streams"], "Live streams at once. Default: 32."),
+        ("vad_threshold", ["--vad-threshold"], "Probability that counts as speech. Default: 0.5."),
+        ("api_keys", ["--api-keys"], "Refuse callers without a key; see `keys new`."),
+        ("insecure", ["--insecure"], "Plaintext on an address that is not loopback."),
+        ("admin", ["--admin", "--no-admin"], "Metrics and probes over HTTP. Default: on."),
+    ],
+)
+def test_a_flag_is_what_the_field_of_the_settings_says(name: str, flags: list[str], told: str) -> None:
+    group: Any = typer.main.get_command(app)
+    (parameter,) = [each for each in group.commands["serve"].params if each.name == name]
+    assert parameter.opts + parameter.secondary_opts == flags
+    assert (parameter.default, parameter.help) == (None, told)
 
 
 def test_languages_are_those_of_the_checkpoint_here_and_at_a_server(command: Command, server: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.process import STARTER, run
 from tests.clips import DATA, entries, texts
 from translate_svc.audio.files import read_audio
-from translate_svc.cli.recording import EventLog
+from translate_svc.cli.demo import EventLog
 from translate_svc.types import SampleRange, SpeechChunk, TextDelta
 
 SOURCE = SampleRange(0, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,21 +17,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from translate_svc import languages
+from translate_svc import languages, wire
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.backend import Translator
 from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output_file import path_for
-from translate_svc.cli.recording import EventLog
 from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.server_process import server_process
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.text_view import TextView
 from translate_svc.client import pace
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import Inspect, Samples, StreamSettings, TargetSettings, UtteranceDone
+from translate_svc.types import (
+    Inspect,
+    Samples,
+    SessionEvent,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+)
 
 _OUTPUT = "demo_out"
 _EXIT_UNEXPECTED = 1
@@ -77,6 +85,34 @@ class _Clip:
         )
         inside = [ms for ms in self.sentence_ends_ms if start_ms < ms <= end_ms]
         return max(inside, default=end_ms)
+
+
+class EventLog:
+    """The events of one stream with the milliseconds at which they came, and what they add up to."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._texts: defaultdict[tuple[bool, str, int], str] = defaultdict(str)
+
+    def add(self, event: SessionEvent, at_ms: float) -> None:
+        """Takes the next event."""
+        row = wire.event_json(len(self._rows) + 1, event, audio=False)
+        self._rows.append({"atMs": round(at_ms, 1)} | row)
+        if isinstance(event, TextDelta):
+            self._texts[event.transcript, event.language, event.utterance_id] += event.delta
+
+    def full_text(self, language: str, *, transcript: bool) -> str:
+        """All utterances, joined by spaces."""
+        texts = sorted(
+            (utterance, text)
+            for (kind, code, utterance), text in self._texts.items()
+            if kind is transcript and code == language and text
+        )
+        return " ".join(text for _, text in texts)
+
+    def save(self, path: Path) -> None:
+        """Writes all events as one JSON array (without the speech itself)."""
+        path.write_text(json.dumps(self._rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def demo(

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from translate_svc.cli.completion import complete_language, complete_model
-from translate_svc.config import Settings
+from translate_svc.config import Settings, setting_infos
 
-_DEFAULTS = Settings()
+_COMPLETIONS = {"model": complete_model}
 
 
-def setting(name: str, text: str) -> Any:
-    """An option for one of ``Settings``; where it is not given the environment decides, then its default."""
-    return typer.Option(help=f"{text} Default: {getattr(_DEFAULTS, name)}.")
+def setting_option(name: str) -> Any:
+    """The flag of a field of ``Settings``. Without it the environment decides, then the default."""
+    info, default = setting_infos()[name], getattr(Settings(), name)
+    flag, told = "--" + name.replace("_", "-"), str(default)
+    if isinstance(default, bool):
+        flag, told = (f"{flag}/--no-{name.replace('_', '-')}", "on") if default else (flag, "")
+    return typer.Option(
+        flag,
+        help=f"{info.help} Default: {told}." if told else info.help,
+        metavar=info.metavar,
+        autocompletion=_COMPLETIONS.get(name),
+    )
+
+
+def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """``command(**flags)`` with a flag for every field of ``Settings``; None where it is not given."""
+    flags = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[type(field.default) | None, setting_option(field.name)],
+        )
+        for field in fields(Settings)
+    ]
+    command.__dict__["__signature__"] = inspect.Signature(flags)
+    return command
 
 
 To = Annotated[
@@ -54,12 +81,6 @@ TlsKey = Annotated[str | None, typer.Option(metavar="PEM", help="The certificate
 ApiKeyFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Holds the API key that the server asks for.")
 ]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help=f"Directory, or a name inside --model-cache. Default: {_DEFAULTS.model}.",
-        autocompletion=complete_model,
-    ),
-]
-ModelCache = Annotated[str | None, setting("model_cache", "Where named models lie.")]
-Device = Annotated[str | None, setting("device", "auto, cpu, cuda, cuda:1, ...")]
+Model = Annotated[str | None, setting_option("model")]
+ModelCache = Annotated[str | None, setting_option("model_cache")]
+Device = Annotated[str | None, setting_option("device")]

@@ -10,21 +10,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from translate_svc.addresses import is_local
 from translate_svc.cli import options
 from translate_svc.cli.logs import configure_logs, log_loop_error
-from translate_svc.cli.options import setting
-from translate_svc.cli.rpc_server import rpc_server_maker
 from translate_svc.config import Settings
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
     from translate_svc.metrics import Metrics
+    from translate_svc.rpc.protocols import Service
     from translate_svc.rpc.server import RpcServer
     from translate_svc.telemetry import Tracing
 
@@ -36,78 +35,14 @@ _EXIT_DEADLINE_S = 10.0
 _log = logging.getLogger(__name__)
 
 
-# long because it declares a flag a setting
-def serve(
-    model: options.Model = None,
-    model_cache: options.ModelCache = None,
-    host: Annotated[str | None, setting("host", "Address to listen on, or unix:PATH.")] = None,
-    port: Annotated[int | None, setting("port", "0 takes a free one.")] = None,
-    insecure: Annotated[
-        bool | None, typer.Option("--insecure", help="Plaintext on an address that is not loopback.")
-    ] = None,
-    device: options.Device = None,
-    dtype: Annotated[str | None, setting("dtype", "auto, float32 or bfloat16.")] = None,
-    graphs: Annotated[
-        bool | None,
-        typer.Option("--graphs/--no-graphs", help="CUDA graphs, on a GPU. Default: on."),
-    ] = None,
-    max_streams: Annotated[int | None, setting("max_streams", "Live streams at once.")] = None,
-    max_slots: Annotated[int | None, setting("max_slots", "Sequences that decode at once.")] = None,
-    max_slot_tokens: Annotated[
-        int | None, setting("max_slot_tokens", "Longest text of one utterance, in tokens.")
-    ] = None,
-    max_waiting_requests: Annotated[
-        int | None, setting("max_waiting_requests", "Utterances that wait for slots.")
-    ] = None,
-    max_queued_input_total_ms: Annotated[
-        int | None, setting("max_queued_input_total_ms", "Audio of all streams that waits to be heard.")
-    ] = None,
-    max_utterance_ms: Annotated[int | None, setting("max_utterance_ms", "Longest utterance.")] = None,
-    min_silence_ms: Annotated[
-        int | None, setting("min_silence_ms", "Silence that ends an utterance.")
-    ] = None,
-    vad_threshold: Annotated[
-        float | None, setting("vad_threshold", "Probability that counts as speech.")
-    ] = None,
-    tls_certificate: Annotated[
-        str | None, typer.Option(metavar="PEM", help="Serve TLS with this certificate; needs --tls-key.")
-    ] = None,
-    tls_key: Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's private key.")] = None,
-    tls_client_ca: Annotated[
-        str | None, typer.Option(metavar="PEM", help="Refuse clients without a certificate of these (mTLS).")
-    ] = None,
-    api_keys: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Refuse callers without a key; see `keys new`.")
-    ] = None,
-    keepalive_time_ms: Annotated[
-        int | None, setting("keepalive_time_ms", "A client silent for so long is pinged.")
-    ] = None,
-    keepalive_timeout_ms: Annotated[
-        int | None, setting("keepalive_timeout_ms", "How long its TCP may take to acknowledge.")
-    ] = None,
-    ping_timeout_ms: Annotated[
-        int | None, setting("ping_timeout_ms", "How long it may take to answer the ping.")
-    ] = None,
-    drain_grace_s: Annotated[
-        float | None, setting("drain_grace_s", "What streams get after SIGTERM.")
-    ] = None,
-    admin: Annotated[
-        bool | None, typer.Option("--admin/--no-admin", help="Metrics and probes over HTTP. Default: on.")
-    ] = None,
-    admin_host: Annotated[str | None, setting("admin_host", "Address of the admin port.")] = None,
-    admin_port: Annotated[int | None, setting("admin_port", "0 takes a free one.")] = None,
-    step_timeout_s: Annotated[
-        float | None, setting("step_timeout_s", "A step of the engine that takes longer ends the process.")
-    ] = None,
-    log_level: Annotated[str | None, setting("log_level", "debug, info, warning or error.")] = None,
-    log_format: Annotated[str | None, setting("log_format", "json or logfmt.")] = None,
-) -> None:
+@options.with_setting_flags
+def serve(**flags: Any) -> None:
     """Serve speech translation over gRPC.
 
     Every flag may also be set by an environment variable: TRANSLATE_SVC_MAX_STREAMS for --max-streams.
     The first SIGTERM or Ctrl-C drains, the second one drops what is left.
     """
-    settings = Settings.load(dict(locals()))
+    settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format)
     code = asyncio.run(_run(settings))
     if code == _EXIT_ENGINE_LOST:
@@ -122,7 +57,7 @@ async def _run(settings: Settings) -> int:
     from translate_svc.metrics import Metrics
     from translate_svc.service import Service
 
-    make_server = rpc_server_maker(settings)
+    make_server = _rpc_server_maker(settings)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
     signals, lost = asyncio.Queue[None](), asyncio.Event()
@@ -156,6 +91,40 @@ async def _run(settings: Settings) -> int:
         await _drain(server, grace_s, signals)
     _log.info("stopped")
     return _EXIT_ENGINE_LOST if lost.is_set() else 0
+
+
+def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
+    """Makes the server that ``settings`` describe, not started.
+
+    What is wrong with them is found here and now, before a model is loaded.
+
+    Raises:
+        InvalidArgument: an address off loopback without TLS, a file that cannot be used. Names the field.
+    """
+    # here, for it needs the extra "server", and the other commands do not
+    from translate_svc.rpc.options import RpcOptions
+    from translate_svc.rpc.server import RpcServer, refuse_plaintext
+    from translate_svc.rpc.tls import TlsFiles, server_credentials
+    from translate_svc.session.auth import ApiKeys
+
+    options = RpcOptions(
+        address=settings.address,
+        insecure=settings.insecure,
+        keepalive_time_ms=settings.keepalive_time_ms,
+        keepalive_timeout_ms=settings.keepalive_timeout_ms,
+        ping_timeout_ms=settings.ping_timeout_ms,
+    )
+    credentials = None
+    if settings.tls_certificate:
+        client_ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
+        credentials = server_credentials(
+            TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
+        )
+    refuse_plaintext(options, credentials)
+    keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
+    if keys is not None and credentials is None and not is_local(settings.address):
+        _log.warning("API keys arrive in plaintext: whoever sees the network sees them")
+    return lambda service: RpcServer(service, options, credentials, keys)
 
 
 @asynccontextmanager
