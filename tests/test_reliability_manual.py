@@ -9,7 +9,8 @@ import pytest
 
 from translate_svc.config import Settings
 from translate_svc.engine.options import EngineLimits
-from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.options import MIB, RpcOptions
+from translate_svc.session.inbound.input_pump import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.chunk_pieces import MAX_SPEECH_BYTES
 
@@ -56,6 +57,9 @@ def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
         f"no response could leave for {RpcOptions().write_timeout_s:g} s",
         f"`keepalive_time_ms` | {Settings().keepalive_time_ms // 1000} s |",
         f"`ping_timeout_ms` | {Settings().ping_timeout_ms // 1000} s |",
+        f"{MAX_WAITING_UPDATES} updates an utterance (`max_waiting_updates`)",
+        f"nothing came for {RpcOptions().refusal_pause_s * 1000:g} ms, for "
+        f"{RpcOptions().refusal_read_s * 1000:g} ms and {RpcOptions().refusal_read_bytes // MIB} MiB at most",
         f"still there {RpcOptions().drain_finish_s:g} s before the deadline",
     ],
 )
