@@ -11,10 +11,20 @@ import numpy as np
 from tests.fakes.fake_vad import AmplitudeVad
 from translate_svc.session.inbound.source_events import SourceEvent, Utterance
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.types import Samples
+from translate_svc.session.negotiation import Negotiated
+from translate_svc.types import GuardSettings, Samples, Segmentation, StreamSettings
 from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
+from translate_svc.vad.options import VadOptions
 
 Comparable = tuple[object, ...]
+
+
+def heard_by(
+    options: VadOptions, segmentation: Segmentation = Segmentation.VAD, *, voice_gate: bool = False
+) -> Negotiated:
+    """Settings of which only what an ``UtteranceSource`` reads matters."""
+    asked = StreamSettings((), segmentation=segmentation, guards=GuardSettings(voice_gate=voice_gate))
+    return Negotiated(asked, options, ())
 
 
 @dataclass

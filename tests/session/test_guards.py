@@ -32,7 +32,7 @@ from tests.session.harness import (
     texts,
     utterances,
 )
-from tests.session.source_driver import Driver, comparable, talk
+from tests.session.source_driver import Driver, comparable, heard_by, talk
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason, TextGuards
 from translate_svc.session.inbound.utterance_source import UtteranceSource
@@ -213,7 +213,9 @@ def test_the_gate_cuts_nothing_differently_and_a_replay_counts_the_same(
 
     def play(voice_gate: bool, start: int = 0) -> Driver:
         options = VadOptions(max_utterance_ms=2_500)
-        source = UtteranceSource(rate_hz, options, MANUAL, voice_gate=voice_gate, start_position=start)
+        source = UtteranceSource(
+            rate_hz, heard_by(options, MANUAL, voice_gate=voice_gate), start_position=start
+        )
         driver = Driver(source, SmoothedAmplitudeVad())
         position = start
         for place in (each for each in finalizes if each >= start):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.session.source_driver import Driver, comparable, talk, tone
+from tests.session.source_driver import Driver, comparable, heard_by, talk, tone
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.source_events import (
@@ -14,7 +14,7 @@ from translate_svc.session.inbound.source_events import (
     Utterance,
     UtteranceStarted,
 )
-from translate_svc.session.inbound.utterance_source import UtteranceSource
+from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES, UtteranceSource
 from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.options import VadOptions
@@ -38,7 +38,7 @@ def stream(
     segmentation: Segmentation = Segmentation.VAD,
     start: int = 0,
 ) -> Driver:
-    return Driver(UtteranceSource(rate_hz, options, segmentation, start_position=start))
+    return Driver(UtteranceSource(rate_hz, heard_by(options, segmentation), start_position=start))
 
 
 def frames(row: str) -> Samples:
@@ -64,7 +64,7 @@ def test_an_utterance_at_16_khz_is_the_input_itself() -> None:
 @pytest.mark.parametrize("rate_hz", RATES)
 def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
     """And at 16 kHz, where nothing is held back by a filter, what is missing gives one."""
-    source, rng = UtteranceSource(rate_hz, OPTIONS), np.random.default_rng(1)
+    source, rng = UtteranceSource(rate_hz, heard_by(OPTIONS)), np.random.default_rng(1)
 
     def heard(samples: int) -> int:
         source.push(np.zeros(samples, np.float32))
@@ -323,12 +323,26 @@ def test_too_much_input_at_once_is_refused() -> None:
 def test_a_flood_of_control_messages_is_refused() -> None:
     driver = stream()
     for _ in range(1_024):
-        driver.source.update(OPTIONS, Segmentation.VAD)
+        driver.source.push(np.zeros(1, dtype=np.float32))
+        driver.source.finalize()
     with pytest.raises(OutOfRange, match="control"):
-        driver.source.update(OPTIONS, Segmentation.VAD)
+        driver.source.update(heard_by(OPTIONS))
     driver.source.end()
     driver.pull()
     assert driver.source.finished
+
+
+def test_a_flood_of_updates_is_refused() -> None:
+    driver = stream()
+    driver.push(frames("#" * 10))
+    for _ in range(MAX_WAITING_UPDATES):
+        driver.source.update(heard_by(OPTIONS))
+        driver.pull()
+    with pytest.raises(OutOfRange, match="update"):
+        driver.source.update(heard_by(OPTIONS))
+    driver.source.clear()
+    assert len(driver.pull()) == 1 + MAX_WAITING_UPDATES
+    driver.source.update(heard_by(OPTIONS))
 
 
 @pytest.mark.parametrize("samples", [2**63, 2**63 - 100])
@@ -400,8 +414,8 @@ LONG_SILENCE = VadOptions(min_silence_ms=3_000)
 def test_update_in_silence_holds_at_once() -> None:
     driver = stream()
     driver.push(frames("." * 20))
-    driver.source.update(LONG_SILENCE, Segmentation.VAD)
-    assert SettingsApplied() in driver.pull()
+    driver.source.update(heard_by(LONG_SILENCE))
+    assert SettingsApplied(heard_by(LONG_SILENCE)) in driver.pull()
     driver.push(frames("#" * 10 + "." * 60))
     assert [type(event) for event in driver.events] == [Committed, SettingsApplied, UtteranceStarted]
     assert driver.events[0] == Committed(16 * FRAME)  # so that the next utterance still has its padding
@@ -411,7 +425,7 @@ def test_update_in_silence_holds_at_once() -> None:
 def test_update_spares_the_running_utterance() -> None:
     driver = stream()
     driver.push(frames("." * 10 + "#" * 10))
-    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    driver.source.update(heard_by(LONG_SILENCE))
     driver.pull()
     driver.push(frames("." * 20 + "#" * 10 + "." * 60))
     assert [type(event) for event in driver.events] == [
@@ -425,7 +439,7 @@ def test_update_spares_the_running_utterance() -> None:
 def test_update_spares_a_candidate() -> None:
     driver = stream()
     driver.push(frames("." * 10 + "##"))
-    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    driver.source.update(heard_by(LONG_SILENCE))
     assert driver.pull() == []
     driver.push(frames("#" * 5 + "." * 15))
     assert [type(event) for event in driver.events] == [UtteranceStarted, Utterance, SettingsApplied]
@@ -433,10 +447,10 @@ def test_update_spares_a_candidate() -> None:
 
 def test_updates_are_answered_one_by_one_and_the_last_holds() -> None:
     driver = stream()
-    driver.source.update(LONG_SILENCE, Segmentation.VAD)
-    driver.source.update(LONG_SILENCE, Segmentation.VAD)
-    driver.source.update(OPTIONS, Segmentation.MANUAL)
-    assert driver.pull() == [SettingsApplied()] * 3
+    updates = [heard_by(LONG_SILENCE), heard_by(LONG_SILENCE), heard_by(OPTIONS, Segmentation.MANUAL)]
+    for update in updates:
+        driver.source.update(update)
+    assert driver.pull() == [SettingsApplied(update) for update in updates]
     driver.push(frames("." * 5))
     driver.source.finalize()
     driver.pull()
@@ -448,10 +462,10 @@ def test_clear_drops_what_runs_and_what_waits() -> None:
     driver.push(frames("." * 10 + "#" * 10)[:-9])
     driver.source.push(frames("#" * 10))
     driver.source.finalize()
-    driver.source.update(LONG_SILENCE, Segmentation.VAD)
+    driver.source.update(heard_by(LONG_SILENCE))
     position = driver.source.clear()
     assert position == 30 * FRAME - 9
-    assert driver.pull() == [Committed(position), SettingsApplied()]
+    assert driver.pull() == [Committed(position), SettingsApplied(heard_by(LONG_SILENCE))]
     assert driver.source.stored_samples == 0
     driver.push(frames("." * 6 + "#" * 5))
     driver.source.end()

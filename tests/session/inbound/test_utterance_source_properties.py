@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.fake_vad import SmoothedAmplitudeVad
-from tests.session.source_driver import Driver, comparable, talk
+from tests.session.source_driver import Driver, comparable, heard_by, talk
 from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
@@ -55,7 +55,9 @@ class Script:
     start: int = 0
 
     def play(self, sizes: Sequence[int]) -> Driver:
-        source = UtteranceSource(self.rate_hz, OPTIONS, self.segmentation, start_position=self.start)
+        source = UtteranceSource(
+            self.rate_hz, heard_by(OPTIONS, self.segmentation), start_position=self.start
+        )
         driver = Driver(source, SmoothedAmplitudeVad())
         position = self.start
         for place, what in self.controls:
@@ -64,7 +66,7 @@ class Script:
             if what == "finalize":
                 source.finalize()
             else:
-                source.update(OTHER_OPTIONS, self.segmentation)
+                source.update(heard_by(OTHER_OPTIONS, self.segmentation))
         driver.push(self.audio[position:], sizes)
         source.end()
         driver.pull()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.session.source_driver import Driver, comparable
+from tests.session.source_driver import Driver, comparable, heard_by
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.session.inbound.source_events import Utterance
@@ -31,7 +31,7 @@ def vad() -> SileroVad:
 
 
 def listen(vad: SileroVad, samples: Samples, rate_hz: int, chunk_ms: int = 20) -> Driver:
-    driver = Driver(UtteranceSource(rate_hz, VadOptions()), vad)
+    driver = Driver(UtteranceSource(rate_hz, heard_by(VadOptions())), vad)
     driver.push(samples, [rate_hz * chunk_ms // 1000])
     driver.source.end()
     driver.pull()
@@ -62,7 +62,7 @@ async def test_streams_at_once_give_what_each_gives_alone(vad: SileroVad) -> Non
     audio = [read_audio(DATA / clip["file"])[0] for clip in CLIPS[:8]]
 
     async def speak(loop: VadLoop, samples: Samples) -> list[Utterance]:
-        source, stream, utterances = UtteranceSource(16_000, VadOptions()), loop.open_stream(), []
+        source, stream, utterances = UtteranceSource(16_000, heard_by(VadOptions())), loop.open_stream(), []
         for chunk in np.array_split(samples, 40):
             source.push(chunk)
             while (step := source.step()) is not None:
@@ -75,6 +75,6 @@ async def test_streams_at_once_give_what_each_gives_alone(vad: SileroVad) -> Non
     async with VadLoop(vad) as loop:
         together = await asyncio.gather(*(speak(loop, samples) for samples in audio))
     for samples, utterances in zip(audio, together, strict=True):
-        alone = Driver(UtteranceSource(16_000, VadOptions()), vad)
+        alone = Driver(UtteranceSource(16_000, heard_by(VadOptions())), vad)
         alone.push(samples, [320])
         assert comparable(utterances) == comparable(alone.utterances)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
 from translate_svc.engine.request import Request
-from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted
+from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
@@ -31,10 +30,6 @@ from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import holds_voice, no_speech
 from translate_svc.types import SpeechEnded, SpeechStarted, StreamConfig, Updated
 from translate_svc.vad.frame_vad import VadFrame
-
-MAX_WAITING_UPDATES = 64
-"""Updates between the start of an utterance and its end: what bounds the memory that they take."""
-
 
 _MAX_RETRY_S = 1.0
 """Between two attempts at the engine's line: a place is given to whoever asks first, so one asks often."""
@@ -61,18 +56,12 @@ class InputPump:
         self._rate_hz = config.input.sample_rate_hz
         self._output = config.output
         self._settings = settings
-        self._updates: deque[Negotiated] = deque()
         self._vad_stream = vad_stream
         self._results = results
         self._outbox = outbox
         self._options = options
         self._clock = asyncio.get_running_loop().time
-        self._source = UtteranceSource(
-            self._rate_hz,
-            settings.vad,
-            settings.settings.segmentation,
-            voice_gate=settings.settings.guards.voice_gate,
-        )
+        self._source = UtteranceSource(self._rate_hz, settings)
         self._running: LiveUtterance | None = None
         self._arrived_s = 0.0
         self._restarts = 0
@@ -133,12 +122,7 @@ class InputPump:
             case QueuedEnd():
                 self._source.end()
             case QueuedUpdate(settings=settings):
-                if len(self._updates) >= MAX_WAITING_UPDATES:
-                    message = f"is one of more than {MAX_WAITING_UPDATES} in one utterance"
-                    raise OutOfRange(message, field="update")
-                self._updates.append(settings)
-                asked = settings.settings
-                self._source.update(settings.vad, asked.segmentation, voice_gate=asked.guards.voice_gate)
+                self._source.update(settings)
                 return
         self._arrived_s = item.arrived_s
 
@@ -146,7 +130,7 @@ class InputPump:
         if isinstance(event, Committed):
             self._results.commit(event.position)
         else:
-            self._settings = self._updates.popleft()
+            self._settings = event.settings
             self._outbox.put(Updated(self._results.begun))
 
     def _begin(self, position: int) -> None:

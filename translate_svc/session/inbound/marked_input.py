@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from dataclasses import dataclass
 
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.input_buffer import InputBuffer
-from translate_svc.types import Samples, Segmentation
-from translate_svc.vad.options import VadOptions
+from translate_svc.session.negotiation import Negotiated
+from translate_svc.types import Samples
 
 _MAX_POSITION = 2**63 - 1
 _MAX_MARKERS = 1024
@@ -22,16 +21,8 @@ class Boundary(enum.Enum):
     END = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsUpdate:
-    """A marker that replaces the settings from the next utterance on."""
-
-    options: VadOptions
-    segmentation: Segmentation
-    voice_gate: bool
-
-
-Marker = Boundary | SettingsUpdate
+Marker = Boundary | Negotiated
+"""``Negotiated``: an update, which replaces the settings from the next utterance on."""
 
 
 class MarkedInput:
@@ -89,9 +80,13 @@ class MarkedInput:
         """Position up to which input may be read before the next marker has been obeyed."""
         return self._markers[0][0] if self._markers else self.buffer.end
 
-    def drop(self) -> list[SettingsUpdate]:
+    def updates(self) -> list[Negotiated]:
+        """The updates among the markers, in their order."""
+        return [marker for _, marker in self._markers if isinstance(marker, Negotiated)]
+
+    def drop(self) -> list[Negotiated]:
         """Forget all samples and markers but the end; return the updates among them. Positions go on."""
-        updates = [marker for _, marker in self._markers if isinstance(marker, SettingsUpdate)]
+        updates = self.updates()
         ends = [entry for entry in self._markers if entry[1] is Boundary.END]
         self._markers = deque(ends)
         self.buffer.discard_before(self.buffer.end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from translate_svc.session.negotiation import Negotiated
 from translate_svc.types import EndReason, SampleRange, Samples
 
 
@@ -38,7 +39,9 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class SettingsApplied:
-    """The oldest ``update`` not yet answered holds from the next utterance on."""
+    """These settings, given by one ``update``, hold from the next utterance on."""
+
+    settings: Negotiated
 
 
 SourceEvent = UtteranceStarted | Utterance | Committed | SettingsApplied

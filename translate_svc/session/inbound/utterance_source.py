@@ -24,8 +24,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
+from translate_svc.errors import OutOfRange
 from translate_svc.session.inbound.frame_grid import FrameGrid, frames_to_input, level_dbfs
-from translate_svc.session.inbound.marked_input import Boundary, MarkedInput, SettingsUpdate
+from translate_svc.session.inbound.marked_input import Boundary, MarkedInput
 from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
@@ -33,10 +34,10 @@ from translate_svc.session.inbound.source_events import (
     Utterance,
     UtteranceStarted,
 )
+from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.voice_gate import VoicedFrames
 from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
-from translate_svc.vad.options import VadOptions
 from translate_svc.vad.segmenter import Segmenter, SegmenterIdle, SegmentEvent, SegmentStarted
 
 _MAX_STORED_S = 90
@@ -44,6 +45,9 @@ _MAX_STORED_S = 90
 
 _SKIP_MARGIN_MS = 500
 """Silence that must follow a skipped stretch: more than the resampler ever looks ahead (120 ms at 8 kHz)."""
+
+MAX_WAITING_UPDATES = 64
+"""Updates between the start of an utterance and its end: what bounds the memory that they take."""
 
 
 Step = VadFrame | SourceEvent
@@ -54,30 +58,19 @@ class UtteranceSource:
 
     Args:
         input_rate_hz: Rate of what ``push`` takes, 8000 to 48000 (checked where the stream's format is).
-        options: The segmenter's options.
-        segmentation: ``VAD``, or ``MANUAL``: everything between two ``finalize`` is one utterance, cut at its
-            quietest frame only where it grows longer than ``max_utterance_ms``.
-        voice_gate: Whether frames are judged with ``MANUAL`` too, so that ``Utterance.voiced_frames`` is
-            known; cuts and commit points are the same either way. Frames of zeros are not: they hold no
-            voice.
+        settings: Of these it reads the segmenter's options, the segmentation (``VAD``, or ``MANUAL``:
+            everything between two ``finalize`` is one utterance, cut at its quietest frame only where it
+            grows longer than ``max_utterance_ms``) and the voice gate. With the gate frames are judged with
+            ``MANUAL`` too, so that ``Utterance.voiced_frames`` is known; cuts and commit points are the same
+            either way. Frames of zeros are not judged: they hold no voice.
         start_position: Position of the first sample pushed; a commit point when a stream is resumed.
     """
 
-    def __init__(
-        self,
-        input_rate_hz: int,
-        options: VadOptions,
-        segmentation: Segmentation = Segmentation.VAD,
-        *,
-        voice_gate: bool = False,
-        start_position: int = 0,
-    ) -> None:
+    def __init__(self, input_rate_hz: int, settings: Negotiated, *, start_position: int = 0) -> None:
         self._rate_hz = input_rate_hz
-        self._options = options
-        self._segmentation = segmentation
-        self._voice_gate = voice_gate
+        self._use(settings)
         self._input = MarkedInput(start_position, input_rate_hz * _MAX_STORED_S)
-        self._due_updates: list[SettingsUpdate] = []
+        self._due_updates: list[Negotiated] = []
         self._ready: deque[SourceEvent] = deque()
         self._judged: VadFrame | None = None
         self._finished = False
@@ -106,13 +99,17 @@ class UtteranceSource:
         """End the running utterance at this exact input sample; a commit point either way."""
         self._input.mark(Boundary.FINALIZE)
 
-    def update(self, options: VadOptions, segmentation: Segmentation, *, voice_gate: bool = False) -> None:
+    def update(self, settings: Negotiated) -> None:
         """Replace the settings from the next utterance on.
 
-        An utterance that runs here (or whose first frames are being heard) keeps the old ones. Answered, in
-        order, by one ``SettingsApplied`` each.
+        An utterance that runs here (or whose first frames are being heard) keeps the old ones. Answered by
+        one ``SettingsApplied`` that carries these settings, in the order of the calls; ``clear`` drops none.
+
+        Raises ``OutOfRange`` when ``MAX_WAITING_UPDATES`` wait for the running utterance to end.
         """
-        self._input.mark(SettingsUpdate(options, segmentation, voice_gate))
+        if len(self._due_updates) + len(self._input.updates()) >= MAX_WAITING_UPDATES:
+            raise OutOfRange(f"is one of more than {MAX_WAITING_UPDATES} in one utterance", field="update")
+        self._input.mark(settings)
 
     def end(self) -> None:
         """No more input: end the running utterance at the last sample."""
@@ -193,6 +190,11 @@ class UtteranceSource:
 
     # -------------------------------------------------------------- inside
 
+    def _use(self, settings: Negotiated) -> None:
+        self._options = settings.vad
+        self._segmentation = settings.settings.segmentation
+        self._voice_gate = settings.settings.guards.voice_gate
+
     def _start_grid(self, origin: int) -> None:
         self._grid = FrameGrid(origin, self._rate_hz)
         options = self._options
@@ -217,7 +219,7 @@ class UtteranceSource:
         if next_marker is None:
             return False
         position, marker = next_marker
-        if isinstance(marker, SettingsUpdate):
+        if isinstance(marker, Negotiated):
             self._input.pop_marker()
             self._due_updates.append(marker)
             if self._segmenter.silent:
@@ -271,9 +273,8 @@ class UtteranceSource:
             self._committed = position
             self._ready.append(Committed(position))
         for update in self._due_updates:
-            self._options, self._segmentation = update.options, update.segmentation
-            self._voice_gate = update.voice_gate
-            self._ready.append(SettingsApplied())
+            self._use(update)
+            self._ready.append(SettingsApplied(update))
         self._due_updates.clear()
         self._input.buffer.discard_before(position)
         self._start_grid(position)
