@@ -262,6 +262,7 @@ class EndReason(enum.Enum):
     MAX_LENGTH = "max_length"
     FINALIZE = "finalize"
     END_OF_STREAM = "end_of_stream"
+    CLEARED = "cleared"
 
 
 class UtteranceStatus(enum.Enum):

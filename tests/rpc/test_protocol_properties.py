@@ -156,7 +156,7 @@ def check_stream(outcome: Outcome) -> None:
     assert kinds.count("opened") == min(len(kinds), 1)
     if outcome.code is grpc.StatusCode.OK:
         assert kinds[-1] == "closed"
-        assert kinds.count("speech_started") == kinds.count("utterance_done")
+        assert kinds.count("speech_started") == kinds.count("speech_ended") == kinds.count("utterance_done")
     else:  # what comes after ``end`` may be found when ``closed`` is on its way
         assert "closed" not in kinds[:-1]
 

@@ -31,10 +31,12 @@ from translate_svc.types import (
     EndInput,
     Opened,
     Progress,
+    SampleRange,
     Samples,
     SessionEvent,
     SilenceInput,
     SpeechChunk,
+    SpeechEnded,
     SpeechStarted,
     StreamConfig,
     StreamSettings,
@@ -226,6 +228,7 @@ def check_contract(events: Sequence[SessionEvent], *, closed: bool = True) -> No
     started = [event.utterance_id for event in of(events, SpeechStarted)]
     assert started == list(range(len(started))), "utterances are numbered from 0 in the order of their place"
     _check_ends(events, started, closed=closed)
+    _check_cuts(events, closed=closed)
     _check_lanes(events)
     _check_commits(events)
     committed = [event.committed_samples for event in of(events, Progress)]
@@ -260,6 +263,21 @@ def _check_ends(events: Sequence[SessionEvent], started: list[int], *, closed: b
         if isinstance(event, UtteranceDone):
             done.add(number)
     assert not closed or done == set(started), "every utterance has its end"
+
+
+def _check_cuts(events: Sequence[SessionEvent], *, closed: bool) -> None:
+    """Every start is followed by one cut, which says where the utterance started and ended."""
+    running: dict[int, int] = {}
+    ranges: dict[int, SampleRange] = {}
+    for event in events:
+        if isinstance(event, SpeechStarted):
+            running[event.utterance_id] = event.position
+        elif isinstance(event, SpeechEnded):
+            assert event.source.start == running.pop(event.utterance_id), "one cut for each start"
+            ranges[event.utterance_id] = event.source
+        elif isinstance(event, UtteranceDone):
+            assert event.source == ranges[event.utterance_id], "cut before it is done"
+    assert not closed or not running, "every start is followed by a cut"
 
 
 def _check_lanes(events: Sequence[SessionEvent]) -> None:

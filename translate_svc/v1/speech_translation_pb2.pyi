@@ -38,6 +38,7 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_MAX_LENGTH: _ClassVar[EndReason]
     END_REASON_FINALIZE: _ClassVar[EndReason]
     END_REASON_END_OF_STREAM: _ClassVar[EndReason]
+    END_REASON_CLEARED: _ClassVar[EndReason]
 
 class UtteranceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +67,7 @@ END_REASON_SILENCE: EndReason
 END_REASON_MAX_LENGTH: EndReason
 END_REASON_FINALIZE: EndReason
 END_REASON_END_OF_STREAM: EndReason
+END_REASON_CLEARED: EndReason
 UTTERANCE_STATUS_UNSPECIFIED: UtteranceStatus
 UTTERANCE_STATUS_OK: UtteranceStatus
 UTTERANCE_STATUS_EMPTY: UtteranceStatus

@@ -69,6 +69,7 @@ END_REASONS = EnumTable(
         EndReason.MAX_LENGTH: pb.END_REASON_MAX_LENGTH,
         EndReason.FINALIZE: pb.END_REASON_FINALIZE,
         EndReason.END_OF_STREAM: pb.END_REASON_END_OF_STREAM,
+        EndReason.CLEARED: pb.END_REASON_CLEARED,
     }
 )
 UTTERANCE_STATUSES = EnumTable(

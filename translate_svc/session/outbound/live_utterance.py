@@ -28,10 +28,12 @@ from translate_svc.session.outbound.speech_writer import SpeechWriter
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
+    EndReason,
     Inspect,
     SampleRange,
     Samples,
     SpeechChunk,
+    SpeechEnded,
     StageTiming,
     StreamWarning,
     TextDelta,
@@ -130,10 +132,12 @@ class LiveUtterance:
             source_times=Inspect.TOKENS in self._include,
         )
 
-    def stop(self, position: int) -> None:
-        """It is dropped; had it not been cut yet, it ends at ``position``."""
-        if self._cut_s is None:
-            self.source = SampleRange(self.source.start, position)
+    def drop(self, position: int) -> SpeechEnded | None:
+        """It is dropped. Had it not been cut yet, it ends at ``position``: returns the event that says so."""
+        if self._cut_s is not None:
+            return None
+        self.source = SampleRange(self.source.start, position)
+        return SpeechEnded(self.utterance_id, self.source, EndReason.CLEARED)
 
     def text(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
         """The delta that an event makes; None when there is nothing to see in it."""

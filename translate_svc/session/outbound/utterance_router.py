@@ -165,6 +165,7 @@ class UtteranceRouter:
     def clear(self, through_sample: int) -> None:
         """Drops every utterance in flight and says ``CLEARED`` of each, in order.
 
+        One that nobody has cut yet ends here: its ``SpeechEnded`` comes first.
         One that an earlier ``clear`` has ended so keeps its end where it is, before that ``Cleared``.
         """
         dropped = {n: each for n, each in self._in_flight.items() if n not in self._cleared}
@@ -178,7 +179,8 @@ class UtteranceRouter:
         self.playouts.clear()
         self._cleared.update(dropped)
         for utterance in dropped.values():
-            utterance.stop(through_sample)
+            if ended := utterance.drop(through_sample):
+                self._outbox.put(ended)
             if utterance.utterance_id in self._undone:
                 self.finish(utterance, UtteranceStatus.CLEARED)
             else:  # its end was said and counted, but the reader has not taken it
