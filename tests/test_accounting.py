@@ -11,10 +11,10 @@ import pytest
 
 from tests.rpc.conftest import CONFIG, audio, open_stream, request
 from tests.rpc.scripted_session import ScriptedService, ScriptedSession
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.errors import DataLoss, InvalidArgument, ResourceExhausted, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.session.auth import ApiKeys, key_line, new_key
 from translate_svc.types import CallEnd
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc

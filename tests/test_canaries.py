@@ -26,6 +26,7 @@ from prometheus_client.exposition import generate_latest
 
 from tests.clips import texts
 from tests.test_observability import config, end, pcm, speech
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.cli.logs import JsonFormatter, log_loop_error
 from translate_svc.config import Settings
 from translate_svc.engine.runner.model_runner import ModelRunner
@@ -33,7 +34,6 @@ from translate_svc.metrics import Metrics
 from translate_svc.rpc.server import RpcServer
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.service import Service
-from translate_svc.session.auth import ApiKeys, key_line, new_key
 from translate_svc.telemetry import Tracing
 from translate_svc.v1 import speech_translation_pb2 as pb
 

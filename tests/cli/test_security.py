@@ -12,9 +12,9 @@ import pytest
 from tests.certificates import Authority
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER, run, serving
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.errors import Unauthenticated
-from translate_svc.session.auth import ApiKeys, key_line, new_key
 
 
 def test_a_key_is_made_and_its_line_admits_it(command: Command, tmp_path: Path) -> None:

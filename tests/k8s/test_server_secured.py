@@ -12,9 +12,9 @@ from tests.k8s.caller import EXPECTED, Caller
 from tests.k8s.kubelet import Node, Pod
 from tests.k8s.manifests import ROOT, Manifests
 from tests.k8s.server_images import IMAGES
+from translate_svc.access.api_keys import key_line, new_key
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.errors import TranslateSvcError
-from translate_svc.session.auth import key_line, new_key
 
 _OVERLAY = ROOT / "tests/k8s/overlays/secured"
 _READY_S = 90.0

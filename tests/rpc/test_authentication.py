@@ -17,11 +17,11 @@ from grpc_status import rpc_status
 
 from tests.rpc.conftest import CONFIG, request
 from tests.rpc.scripted_session import ScriptedAnswer, ScriptedService, ScriptedSession
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.errors import InvalidArgument, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.session.auth import ApiKeys, key_line, new_key
 from translate_svc.types import StreamConfig, TranslateCall
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc

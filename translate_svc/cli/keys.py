@@ -28,7 +28,7 @@ def new(
     The line holds the key's hash and goes into the file of `serve --api-keys`, which a running server reads
     again by itself. To revoke a key remove its line; to replace one, have both lines for a while.
     """
-    from translate_svc.session.auth import key_line, new_key
+    from translate_svc.access.api_keys import key_line, new_key
 
     key = new_key()
     line = key_line(name, key)

@@ -105,7 +105,7 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer, refuse_plaintext
     from translate_svc.rpc.tls import TlsFiles, server_credentials
-    from translate_svc.session.auth import ApiKeys
+    from translate_svc.access.api_keys import ApiKeys
 
     options = RpcOptions(
         address=settings.address,

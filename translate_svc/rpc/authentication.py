@@ -8,10 +8,10 @@ from typing import Any
 
 import grpc
 
+from translate_svc.access.api_keys import ApiKeys
 from translate_svc.errors import Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import fail
-from translate_svc.session.auth import ApiKeys
 
 ANONYMOUS = "anonymous"
 """Whose call it is where nobody has to say who he is."""

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from translate_svc.access.api_keys import ApiKeys
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.authentication import AuthenticationInterceptor
@@ -19,7 +20,6 @@ from translate_svc.rpc.protocols import Service
 from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.trace_context import TraceContextInterceptor
-from translate_svc.session.auth import ApiKeys
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 

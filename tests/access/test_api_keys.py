@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.errors import InvalidArgument, Unauthenticated
-from translate_svc.session.auth import ApiKeys, key_line, new_key
 
 
 @pytest.fixture
