@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from translate_svc.audio.codec import chunk_decoder, codec_of
+from translate_svc.audio.resampler import resample
 from translate_svc.errors import OutOfRange
-from translate_svc.types import AudioClip, Samples
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioClip, Samples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipAudio:
+    """``samples`` at 16 kHz, and how many samples of the clip's own rate they were made of."""
+
+    samples: Samples
+    source_samples: int
+
+
+def read_clip(clip: AudioClip, *, field: str, max_ms: int) -> ClipAudio:
+    """Decodes and resamples a clip of at most ``max_ms``, as a stream of the same audio would.
+
+    Raises:
+        InvalidArgument, OutOfRange, Unsupported: as ``decode_clip``.
+    """
+    rate_hz = clip.format.sample_rate_hz
+    try:
+        decoded = decode_clip(clip, field=field, max_samples=max_ms * rate_hz // 1000)
+    except OutOfRange as error:
+        message = f"lasts longer than {max_ms} ms: use StreamingTranslate"
+        raise OutOfRange(message, field=error.field) from None
+    return ClipAudio(resample(decoded, rate_hz, INTERNAL_SAMPLE_RATE_HZ), len(decoded))
 
 
 def decode_clip(clip: AudioClip, *, field: str, max_samples: int) -> Samples:

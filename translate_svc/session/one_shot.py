@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from translate_svc.audio.clip import read_clip
 from translate_svc.engine.request import Engine, Request, SourceText
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
-from translate_svc.session.clip import read_clip
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
@@ -123,7 +123,8 @@ class OneShot:
     async def _translate_clip(self, clip: AudioClip) -> None:
         """Raises InvalidArgument, OutOfRange, Unsupported: as ``read_clip``; and as ``_hand_over``."""
         # off the loop: seconds of audio take milliseconds, which every other stream would wait for
-        audio = await asyncio.to_thread(read_clip, clip, self._settings.vad.max_utterance_ms)
+        max_ms = self._settings.vad.max_utterance_ms
+        audio = await asyncio.to_thread(read_clip, clip, field="clip", max_ms=max_ms)
         self._input_s = len(audio.samples) / INTERNAL_SAMPLE_RATE_HZ
         samples, long_enough = audio.samples, len(audio.samples) >= self._parts.options.min_utterance_samples
         has_voice = not long_enough or await self._has_voice(samples)
