@@ -12,7 +12,7 @@ from translate_svc.engine.options import EngineLimits
 from translate_svc.rpc.options import MIB, RpcOptions
 from translate_svc.session.inbound.input_pump import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.outbound.chunk_pieces import MAX_SPEECH_BYTES
+from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES
 
 TESTS = Path(__file__).parent
 MANUAL = (TESTS.parent / "docs" / "reliability.md").read_text()

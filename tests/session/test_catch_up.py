@@ -20,7 +20,7 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.session.outbound.playout import Playout, catch_up_factor
+from translate_svc.session.outbound.speech_writer import Playout, catch_up_factor
 from translate_svc.types import EndInput, SpeechChunk, TargetSettings
 
 LONGER = 1.3

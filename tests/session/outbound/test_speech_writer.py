@@ -25,8 +25,8 @@ SPEECH = resample(spoken(), 48_000, 16_000)
 
 def write(samples: Samples, piece_samples: int, output: AudioFormat) -> list[EncodedChunk]:
     writer = SpeechWriter(output)
-    pieces = [samples[start : start + piece_samples] for start in range(0, len(samples), piece_samples)]
-    return [writer.write(piece, final=index == len(pieces) - 1) for index, piece in enumerate(pieces)]
+    parts = [samples[start : start + piece_samples] for start in range(0, len(samples), piece_samples)]
+    return [writer.write(part, final=index == len(parts) - 1) for index, part in enumerate(parts)]
 
 
 def read(chunks: list[EncodedChunk], output: AudioFormat) -> Samples:

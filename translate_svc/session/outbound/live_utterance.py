@@ -22,9 +22,8 @@ from translate_svc.engine.request import (
 )
 from translate_svc.session.negotiation import Negotiated, PlannedSequence
 from translate_svc.session.observer import ENDPOINTING, UtteranceReport
-from translate_svc.session.outbound.playout import Playout, catch_up_factor
 from translate_svc.session.outbound.reorder_buffer import LaneKind
-from translate_svc.session.outbound.speech_writer import SpeechWriter
+from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,

@@ -21,12 +21,11 @@ from translate_svc.engine.request import (
 )
 from translate_svc.errors import TranslateSvcError
 from translate_svc.session.observer import StreamObserver
-from translate_svc.session.outbound.chunk_pieces import pieces
 from translate_svc.session.outbound.commit_points import CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
-from translate_svc.session.outbound.playout import Playout
 from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
+from translate_svc.session.outbound.speech_writer import Playout, pieces
 from translate_svc.types import (
     Progress,
     SessionEvent,
