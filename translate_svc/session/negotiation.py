@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec, TextGuards
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind
 from translate_svc.types import (
     MAX_DURATION_FACTOR,
     MIN_DURATION_FACTOR,
@@ -29,6 +30,21 @@ _OF_SPEECH = ("speaker_id", "duration_factor", "catch_up_duration_factor")
 """Of ``TargetSettings``."""
 
 _TEXT_ALONE = TargetSettings("", speech=False)
+
+
+class LaneKind(enum.Enum):
+    """What travels in a lane."""
+
+    TRANSCRIPT = "transcript"
+    TRANSLATION = "translation"
+    AUDIO = "audio"
+
+
+class LaneKey(NamedTuple):
+    """One kind of result in one language (a Seamless code)."""
+
+    kind: LaneKind
+    language: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from translate_svc.session.input_queue import (
 )
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
+from translate_svc.session.outbound.dispatcher import Dispatcher
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.parts import SessionParts
@@ -104,9 +105,10 @@ class Session:
             on_commit=self._report,
             on_failure=self._fail,
         )
-        self._listener = InputPump(
-            session_id, config, settings, parts.vad_stream, self._results, self._outbox, parts.options
+        self._dispatcher = Dispatcher(
+            session_id, config.output, settings, self._results, self._outbox, parts.options
         )
+        self._listener = InputPump(self._rate_hz, settings, parts.vad_stream, self._dispatcher)
         self._received_samples = 0
         self._ended = False
         self._told_to_leave = False
@@ -241,7 +243,7 @@ class Session:
     def _clear(self) -> None:
         """Drops, at once, all that was received and every result that the reader has not taken."""
         self._input.drop_audio()
-        self._results.clear(self._received_samples)
+        self._dispatcher.clear(self._received_samples)
         self._outbox.put(Cleared(self._received_samples))
         self._listener.restart(self._received_samples)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from translate_svc.session.outbound.reorder_buffer import LaneKey, LaneKind, ReorderBuffer
+from translate_svc.session.negotiation import LaneKey, LaneKind
+from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
 
 KEYS = [LaneKey(kind, language) for kind in LaneKind for language in ("spa", "fra")]
 

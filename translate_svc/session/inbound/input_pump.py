@@ -1,11 +1,10 @@
-"""The way in: from queued input through the segmenter to the engine."""
+"""The way in: from queued input through the segmenter to utterances."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
-from translate_svc.engine.request import Request
-from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
@@ -22,47 +21,43 @@ from translate_svc.session.input_queue import (
     QueuedUpdate,
 )
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.session.options import SessionOptions
-from translate_svc.session.outbound.live_utterance import LiveUtterance
-from translate_svc.session.outbound.outbox import Outbox
-from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.vad_loop import VadStream
-from translate_svc.session.voice_gate import holds_voice, no_speech
-from translate_svc.types import SpeechEnded, SpeechStarted, StreamConfig, Updated
 from translate_svc.vad.frame_vad import VadFrame
 
-_MAX_RETRY_S = 1.0
-"""Between two attempts at the engine's line: a place is given to whoever asks first, so one asks often."""
+
+class UtteranceSink(Protocol):
+    """Takes what the input turns out to be, in the order of the stream."""
+
+    def use(self, settings: Negotiated) -> None:
+        """Settings that hold from the next utterance on."""
+
+    def begin(self, position: int) -> None:
+        """An utterance runs; its audio starts at ``position``."""
+
+    async def cut(self, cut: Utterance, last_sample_s: float) -> None:
+        """The running utterance is over; ``last_sample_s`` is the loop's time when its audio was complete.
+
+        The input waits as long as this does. Raises ``Unavailable`` where nothing can be taken any more.
+        """
+
+    def commit(self, position: int) -> None:
+        """A commit point without an utterance."""
 
 
 class InputPump:
-    """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to ``UtteranceRouter``.
+    """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to the sink.
 
-    ``hear`` is called by one task; ``restart`` by anybody on the event loop, also while ``hear`` waits: what
-    that was waiting for is then stale, and is dropped.
+    ``hear`` is called by one task; ``restart`` by anybody on the event loop, also while ``hear`` waits: the
+    probability that it was waiting for is then stale, and is dropped.
     """
 
     def __init__(
-        self,
-        session_id: str,
-        config: StreamConfig,
-        settings: Negotiated,
-        vad_stream: VadStream,
-        results: UtteranceRouter,
-        outbox: Outbox,
-        options: SessionOptions,
+        self, input_rate_hz: int, settings: Negotiated, vad_stream: VadStream, sink: UtteranceSink
     ) -> None:
-        self._session_id = session_id
-        self._rate_hz = config.input.sample_rate_hz
-        self._output = config.output
-        self._settings = settings
+        self._rate_hz = input_rate_hz
         self._vad_stream = vad_stream
-        self._results = results
-        self._outbox = outbox
-        self._options = options
-        self._clock = asyncio.get_running_loop().time
-        self._source = UtteranceSource(self._rate_hz, settings)
-        self._running: LiveUtterance | None = None
+        self._sink = sink
+        self._source = UtteranceSource(input_rate_hz, settings)
         self._arrived_s = 0.0
         self._restarts = 0
 
@@ -74,8 +69,7 @@ class InputPump:
     async def hear(self, item: Queued) -> None:
         """Takes one piece of input and does all that follows from it.
 
-        Waits for the detector, and before an utterance goes to the engine while too many are in flight or the
-        engine's line is full.
+        Waits for the detector, and as long as the sink does.
 
         Raises:
             Unavailable: the engine or the detector is gone.
@@ -89,9 +83,10 @@ class InputPump:
                 if restarts == self._restarts:
                     self._source.accept(probability)
             elif isinstance(step, UtteranceStarted):
-                self._begin(step.position)
+                self._sink.begin(step.position)
             elif isinstance(step, Utterance):
-                await self._cut(step)
+                heard_s = (self._source.received_position - step.source.end) / self._rate_hz
+                await self._sink.cut(step, self._arrived_s - heard_s)
                 await asyncio.sleep(0)  # one message may stand for an hour of silence: others get their turn
             else:
                 self._note(step)
@@ -99,10 +94,9 @@ class InputPump:
     def restart(self, position: int) -> None:
         """Drops the running utterance and all input; goes on at ``position``, a commit point.
 
-        Updates among that input stay valid. The utterance itself is cleared by ``UtteranceRouter.clear``.
+        Updates among that input stay valid. What became of the utterance is the sink's business.
         """
         self._restarts += 1
-        self._running = None
         unheard_samples = position - self._source.received_position
         if unheard_samples:
             self._source.silence(unheard_samples)  # that positions go on counting what the client sent
@@ -128,65 +122,6 @@ class InputPump:
 
     def _note(self, event: Committed | SettingsApplied) -> None:
         if isinstance(event, Committed):
-            self._results.commit(event.position)
+            self._sink.commit(event.position)
         else:
-            self._settings = event.settings
-            self._outbox.put(Updated(self._results.begun))
-
-    def _begin(self, position: int) -> None:
-        number = self._results.begun
-        request_id = f"{self._session_id}/{number}"
-        self._running = LiveUtterance(number, position, self._settings, self._output, request_id)
-        self._results.begin(self._running)
-        self._outbox.put(SpeechStarted(number, position))
-
-    async def _cut(self, cut: Utterance) -> None:
-        utterance, self._running = self._running, None
-        assert utterance is not None, "an utterance starts before it ends"
-        now_s = self._clock()
-        heard_s = (self._source.received_position - cut.source.end) / self._rate_hz
-        endpointing_ms = (heard_s + now_s - self._arrived_s) * 1000
-        request = utterance.cut(cut.source, cut.samples, now_s, endpointing_ms, self._results.playouts)
-        self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-        restarts = self._restarts
-        while self._results.in_flight > self._options.max_utterances_in_flight:
-            await self._results.change()
-        if restarts != self._restarts:
-            return
-        if len(cut.samples) < self._options.min_utterance_samples:
-            self._results.answer_nothing(utterance, request)
-        elif utterance.settings.settings.guards.voice_gate and not _holds_voice(cut):
-            self._outbox.put(no_speech(utterance.utterance_id))
-            self._results.answer_nothing(utterance, request)
-        else:
-            await self._submit(utterance, request)
-        if restarts == self._restarts:
-            self._results.commit(cut.commit_position)
-
-    async def _submit(self, utterance: LiveUtterance, request: Request) -> None:
-        """Hands an utterance to the engine. What only this utterance suffers becomes a warning.
-
-        Where the engine's line is full it waits for a place, and with it the stream's input, for
-        ``max_engine_wait_ms`` at most.
-
-        Raises:
-            Unavailable: the engine takes nothing any more.
-        """
-        give_up_s = self._clock() + self._options.max_engine_wait_ms / 1000
-        restarts = self._restarts
-        while restarts == self._restarts:
-            try:
-                self._results.hand_over(utterance, request)
-            except ResourceExhausted as error:
-                left_s = give_up_s - self._clock()
-                if left_s > 0:
-                    await asyncio.sleep(min(error.retry_after_s, _MAX_RETRY_S, left_s))
-                    continue
-                self._results.refuse(utterance, "engine_busy", error)
-            except InvalidArgument as error:
-                self._results.refuse(utterance, "utterance_refused", error)
-            return
-
-
-def _holds_voice(cut: Utterance) -> bool:
-    return cut.voiced_frames is None or holds_voice(cut.voiced_frames)
+            self._sink.use(event.settings)

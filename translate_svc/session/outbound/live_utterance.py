@@ -20,9 +20,8 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.negotiation import LaneKind, Negotiated, PlannedSequence
 from translate_svc.session.observer import ENDPOINTING, UtteranceReport
-from translate_svc.session.outbound.reorder_buffer import LaneKind
 from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+from translate_svc.session.negotiation import LaneKey
 
 ItemT = TypeVar("ItemT")
-
-
-class LaneKind(enum.Enum):
-    """What travels in a lane."""
-
-    TRANSCRIPT = "transcript"
-    TRANSLATION = "translation"
-    AUDIO = "audio"
-
-
-class LaneKey(NamedTuple):
-    """One kind of result in one language (a Seamless code)."""
-
-    kind: LaneKind
-    language: str
 
 
 @dataclass(slots=True)
