@@ -23,6 +23,7 @@ from translate_svc.session.parts import SessionParts
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import AudioClip, ModelInfo, ServerInfo, ServerLimits, StreamConfig, TranslateCall
+from translate_svc.vad.frame_vad import FrameVad
 from translate_svc.vad.options import VadOptions
 
 
@@ -109,10 +110,11 @@ async def model_free_service(
     options: SessionOptions = SessionOptions(),  # noqa: B008 - frozen
     max_running_requests: int = 1_000,
     max_waiting_requests: int = 1_000,
+    vad: FrameVad | None = None,
 ) -> AsyncIterator[ModelFreeService]:
-    """See ``ModelFreeService``; the last two size its engine."""
+    """See ``ModelFreeService``. The limits size its engine; ``vad`` replaces ``EnergyVad``."""
     engine = ForgetfulEngine(
         script, max_running_requests=max_running_requests, max_waiting_requests=max_waiting_requests
     )
-    async with VadLoop(EnergyVad(), max_streams=admission.max_streams) as vad_loop:
+    async with VadLoop(vad or EnergyVad(), max_streams=admission.max_streams) as vad_loop:
         yield ModelFreeService(engine, vad_loop, admission, options)

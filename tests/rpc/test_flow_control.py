@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 
+from tests.fakes.fake_vad import EnergyVad
 from tests.fakes.model_free_service import model_free_service
 from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
 from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
@@ -25,6 +26,7 @@ from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.options import SessionOptions
 from translate_svc.types import AudioFormat, Closed, Encoding, SampleRange, SessionEvent, SpeechChunk
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+from translate_svc.vad.frame_vad import Float32Array
 
 pytestmark = pytest.mark.realtime
 
@@ -32,37 +34,36 @@ CHUNK_BYTES = 3_200
 RATE_HZ = 16_000
 
 
+class SlowVad(EnergyVad):
+    """Takes 0.6 ms for a frame: about 50 times real time, and far below what is sent. Counts what it heard."""
+
+    heard_bytes = 0
+
+    def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
+        time.sleep(0.0006 * len(frames))
+        self.heard_bytes += 2 * frames.size
+        return super().step(frames, states)
+
+
 async def test_a_sender_faster_than_it_is_heard_is_held_at_once() -> None:
     """Bytes on their way are bounded: by the session's queue, one window and gRPC's own buffer."""
     options = SessionOptions(max_queued_input_ms=1_000)
     queue_bytes = 2 * RATE_HZ
-    async with model_free_service(options=options) as service, RpcServer(service) as server:
-        opened = service.open_session
-        heard_bytes = written_bytes = most_bytes = 0
-
-        def open_slow(config: Any, tenant: str) -> Any:
-            session = opened(config, tenant)
-            hear = session._listener.hear
-
-            async def hear_slowly(item: Any) -> None:
-                nonlocal heard_bytes
-                await asyncio.sleep(0.002)  # 50 times real time, and far below what is sent
-                heard_bytes += 2 * len(getattr(item, "samples", ()))
-                await hear(item)
-
-            session._listener.hear = hear_slowly  # type: ignore[method-assign]
-            return session
-
-        service.open_session = open_slow  # type: ignore[method-assign]
-        async with grpc.aio.insecure_channel(server.target) as channel:
-            call: Any = pb_grpc.SpeechTranslationStub(channel).StreamingTranslate()  # type: ignore[no-untyped-call]
-            await call.write(request(config=CONFIG))
-            until_s = time.monotonic() + 1.5
-            while time.monotonic() < until_s:
-                await call.write(audio(CHUNK_BYTES // 2))
-                written_bytes += CHUNK_BYTES
-                most_bytes = max(most_bytes, written_bytes - heard_bytes)
-            call.cancel()
+    vad = SlowVad()
+    async with (
+        model_free_service(options=options, vad=vad) as service,
+        RpcServer(service) as server,
+        grpc.aio.insecure_channel(server.target) as channel,
+    ):
+        call: Any = pb_grpc.SpeechTranslationStub(channel).StreamingTranslate()  # type: ignore[no-untyped-call]
+        await call.write(request(config=CONFIG))
+        written_bytes = most_bytes = 0
+        until_s = time.monotonic() + 1.5
+        while time.monotonic() < until_s:
+            await call.write(audio(CHUNK_BYTES // 2))
+            written_bytes += CHUNK_BYTES
+            most_bytes = max(most_bytes, written_bytes - vad.heard_bytes)
+        call.cancel()
         await until(lambda: not any(service.held.values()))
     assert written_bytes > 3 * most_bytes, "what was sent has been heard, and more was taken in its place"
     assert most_bytes < queue_bytes + 3 * RpcOptions().stream_buffer_bytes
