@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.fakes.fake_vad import AmplitudeVad
-from translate_svc.session.inbound.source_events import SourceEvent, Utterance
+from translate_svc.session.inbound.source_events import Committed, SourceEvent, Utterance
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.types import GuardSettings, Samples, Segmentation, StreamSettings
@@ -37,6 +37,7 @@ class Driver:
     frames: list[VadFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._start = self.source.received_position
         self._state: Float32Array = np.zeros((1, self.vad.state_size), dtype=np.float32)
 
     def pull(self) -> list[SourceEvent]:
@@ -62,6 +63,16 @@ class Driver:
             self.source.push(samples[start : start + size])
             self.pull()
             start += size
+
+    @property
+    def committed_position(self) -> int:
+        """The last commit point that was told, or where the source started."""
+        for event in reversed(self.events):
+            if isinstance(event, Utterance):
+                return event.commit_position
+            if isinstance(event, Committed):
+                return event.position
+        return self._start
 
     @property
     def utterances(self) -> list[Utterance]:

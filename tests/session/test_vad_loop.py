@@ -140,14 +140,17 @@ async def test_a_cancelled_wait_leaves_the_state_as_it_was() -> None:
 
 async def test_cancelling_and_asking_again_does_not_grow_the_queue(gated: tuple[VadLoop, GatedVad]) -> None:
     loop, vad = gated
-    await in_flight(loop, vad)
+    _, running = await in_flight(loop, vad)
     stream = loop.open_stream()
     for _ in range(50):
         task = asyncio.create_task(stream.probability(frame(0.5)))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert loop.waiting_frames == 0
+    vad.gate.set()
+    await running
+    assert await loop.open_stream().probability(frame(0.3)) == pytest.approx(0.3)
+    assert vad.batch_sizes == [1, 1], "nothing of what was cancelled was judged"
 
 
 async def test_one_frame_at_a_time(gated: tuple[VadLoop, GatedVad]) -> None:
@@ -208,14 +211,17 @@ async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
 
 async def test_closing_a_stream_releases_its_waiting_frame(gated: tuple[VadLoop, GatedVad]) -> None:
     loop, vad = gated
-    await in_flight(loop, vad)
+    _, running = await in_flight(loop, vad)
     stream = loop.open_stream()
     task = asyncio.create_task(stream.probability(frame(0.5)))
     await asyncio.sleep(0)
     stream.close()
-    assert loop.waiting_frames == 0
     with pytest.raises(Unavailable):
         await task
+    vad.gate.set()
+    await running
+    assert await loop.open_stream().probability(frame(0.3)) == pytest.approx(0.3)
+    assert vad.batch_sizes == [1, 1], "its frame was not judged"
 
 
 async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share_them() -> None:

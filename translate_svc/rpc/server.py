@@ -143,10 +143,6 @@ class RpcServer:
             pass
         await self._server.stop(self._options.abort_timeout_s)
 
-    async def wait_closed(self) -> None:
-        """Returns after ``stop``."""
-        await self._server.wait_for_termination()
-
     async def __aenter__(self) -> RpcServer:
         await self.start()
         return self

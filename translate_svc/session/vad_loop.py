@@ -117,11 +117,6 @@ class VadLoop:
         """Streams that hold a place."""
         return len(self._streams)
 
-    @property
-    def waiting_frames(self) -> int:
-        """Frames not yet in a call; never more than there are open streams."""
-        return len(self._waiting)
-
     def open_stream(self) -> VadStream:
         """A place for one stream.
 

@@ -71,7 +71,7 @@ class Script:
         source.end()
         driver.pull()
         assert source.finished
-        assert source.committed_position == len(self.audio)
+        assert driver.committed_position == len(self.audio)
         return driver
 
     def resumed(self, commit: int) -> Script:

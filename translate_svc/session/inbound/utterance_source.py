@@ -136,11 +136,6 @@ class UtteranceSource:
         return self._input.buffer.end
 
     @property
-    def committed_position(self) -> int:
-        """The last commit point: what came before it need not be sent again."""
-        return self._committed
-
-    @property
     def missing_samples(self) -> int:
         """Input that must come at the least, 1 or more, before ``step`` can give another frame."""
         frame_end = self._grid.origin + frames_to_input(self._grid.frames_taken + 1, self._rate_hz)
