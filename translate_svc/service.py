@@ -6,6 +6,7 @@ Importing this file is cheap; the heavy half is imported when a service is built
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 _STOP_DEADLINE_S = 5.0
 
+_log = logging.getLogger(__name__)
+
 
 class Service:
     """Opens sessions. Made by ``Service.start``; belongs to the event loop that made it.
@@ -63,6 +66,10 @@ class Service:
         self._admission = Admission(settings.admission(), self._backlog)
         self._session_options = settings.session()
         self._languages = language_table(heavy.capabilities)
+        if hint := heavy.capabilities.missing_voices(
+            [each.code for each in self._languages if each.speech_out]
+        ):
+            _log.warning("%s", hint)
         self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
         self._calls = CallNegotiator(self._negotiator, self._session_options)
         self._sessions: set[Session | OneShot] = set()

@@ -46,6 +46,13 @@ def edit_json(path: Path, **values: Any) -> None:
     path.write_text(json.dumps({key: value for key, value in whole.items() if value is not None}))
 
 
+def save_as_processor(folder: Path, **values: Any) -> None:
+    """Puts what ``preprocessor_config.json`` holds where transformers 5 saves it."""
+    features = json.loads((folder / "preprocessor_config.json").read_text()) | values
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "processor_config.json").write_text(json.dumps({"feature_extractor": features}))
+
+
 def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], Any]) -> None:
     tensors = load_file(folder / "model.safetensors")
     edit(tensors)
@@ -185,11 +192,16 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "no features": (
         lambda f: (f / "preprocessor_config.json").unlink(),
         "preprocessor_config.json",
-        "cannot be read",
+        "is missing, and so is processor_config.json",
     ),
     "other features": (
         lambda f: edit_json(f / "preprocessor_config.json", num_mel_bins=40),
         "preprocessor_config.json",
+        "makes 80 numbers a frame, config.json asks for 160",
+    ),
+    "other features in a processor": (
+        lambda f: save_as_processor(f, num_mel_bins=40),
+        "processor_config.json",
         "makes 80 numbers a frame, config.json asks for 160",
     ),
     "a speaker who is not there": (

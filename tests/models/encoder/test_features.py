@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import SeamlessM4TFeatureExtractor
+from transformers import SeamlessM4TFeatureExtractor, SeamlessM4TProcessor, SeamlessM4TTokenizer
 
+from tests.checkpoints import checkpoint_folder
 from translate_svc.errors import CheckpointError
 from translate_svc.models.encoder.features import FeatureExtractor
 
@@ -123,9 +124,59 @@ def test_a_foreign_configuration_is_refused_by_field(tmp_path: Path, field: str,
         FeatureExtractor.from_pretrained(tmp_path)
 
 
-def test_a_missing_or_torn_configuration_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json"):
+def save_processor(folder: Path) -> None:
+    """As transformers 5 saves a processor: its feature extractor is part of processor_config.json."""
+    source = checkpoint_folder("tiny")
+    extractor = SeamlessM4TFeatureExtractor(num_mel_bins=40, feature_size=40)
+    tokenizer = SeamlessM4TTokenizer.from_pretrained(source)
+    SeamlessM4TProcessor(extractor, tokenizer).save_pretrained(folder)
+    assert not (folder / "preprocessor_config.json").exists()
+
+
+def test_reads_what_transformers_5_saves_of_a_processor(tmp_path: Path) -> None:
+    save_processor(tmp_path)
+    assert FeatureExtractor.from_pretrained(tmp_path).mel_bins == 40
+
+
+def test_where_both_files_describe_features_the_processors_holds_as_in_transformers(tmp_path: Path) -> None:
+    save_processor(tmp_path)
+    SeamlessM4TFeatureExtractor(num_mel_bins=20, feature_size=20).save_pretrained(tmp_path)
+    assert SeamlessM4TFeatureExtractor.from_pretrained(tmp_path).num_mel_bins == 40
+    assert FeatureExtractor.from_pretrained(tmp_path).mel_bins == 40
+    (tmp_path / "processor_config.json").write_text('{"processor_class": "SeamlessM4TProcessor"}')
+    assert SeamlessM4TFeatureExtractor.from_pretrained(tmp_path).num_mel_bins == 20
+    assert FeatureExtractor.from_pretrained(tmp_path).mel_bins == 20
+
+
+PROCESSOR, PREPROCESSOR = "processor_config.json", "preprocessor_config.json"
+
+
+@pytest.mark.parametrize(
+    ("files", "field", "said"),
+    [
+        ({}, PREPROCESSOR, "is missing, and so is processor_config.json: a model has one of them"),
+        ({PREPROCESSOR: '{"stride": 2'}, PREPROCESSOR, "cannot be read as JSON"),
+        ({PREPROCESSOR: "[]"}, PREPROCESSOR, "is not a JSON object"),
+        ({PROCESSOR: '{"feature_extractor": '}, PROCESSOR, "cannot be read as JSON"),
+        ({PROCESSOR: "[]"}, PROCESSOR, "is not a JSON object"),
+        ({PROCESSOR: '{"feature_extractor": []}'}, PROCESSOR, "feature_extractor is not a JSON object"),
+        (
+            {PROCESSOR: '{"processor_class": "SeamlessM4TProcessor"}'},
+            PROCESSOR,
+            "has no feature_extractor, and preprocessor_config.json is missing",
+        ),
+        (
+            {PROCESSOR: '{"feature_extractor": {"stride": 0}}'},
+            PROCESSOR,
+            "stride: 0 is not a positive integer",
+        ),
+    ],
+)
+def test_a_missing_or_torn_configuration_is_refused_by_the_file_that_is_wrong(
+    tmp_path: Path, files: dict[str, str], field: str, said: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(CheckpointError) as caught:
         FeatureExtractor.from_pretrained(tmp_path)
-    (tmp_path / "preprocessor_config.json").write_text('{"stride": 2')
-    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json"):
-        FeatureExtractor.from_pretrained(tmp_path)
+    assert (caught.value.field, caught.value.description) == (field, said)

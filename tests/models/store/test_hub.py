@@ -29,6 +29,11 @@ def _lose(name: str) -> Any:
     return lambda hub: (hub.folder / name).unlink()
 
 
+def _hollow_processor(hub: FakeHub) -> None:
+    (hub.folder / "preprocessor_config.json").unlink()
+    (hub.folder / "processor_config.json").write_text('{"processor_class": "SeamlessM4TProcessor"}')
+
+
 def _change_model(hub: FakeHub) -> None:
     config = json.loads((hub.folder / "config.json").read_text())
     (hub.folder / "config.json").write_text(json.dumps(config | {"model_type": "whisper"}))
@@ -43,6 +48,18 @@ def _change_model(hub: FakeHub) -> None:
         (None, HUB_ID, "v9", "has no such revision"),
         (None, "not a name", None, "is not a model's name on a hub"),
         (_lose("generation_config.json"), HUB_ID, None, "generation_config.json: is missing from facebook"),
+        (
+            _lose("preprocessor_config.json"),
+            HUB_ID,
+            None,
+            "preprocessor_config.json: is missing from facebook.*, and so is processor_config.json",
+        ),
+        (
+            _hollow_processor,
+            HUB_ID,
+            None,
+            "processor_config.json: has no feature_extractor, and preprocessor_config.json is missing from",
+        ),
         (_lose(SHARD), HUB_ID, None, f"{SHARD}: is missing from facebook.* names it"),
         (_lose("model.safetensors.index.json"), HUB_ID, None, "no safetensors weights"),
         (_change_model, HUB_ID, None, "config.json: model_type is 'whisper'"),

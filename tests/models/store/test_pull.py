@@ -48,6 +48,15 @@ def check_nothing_looks_complete(cache: Path) -> None:
     assert not list(cache.glob("*/config.json"))
 
 
+def test_a_model_that_transformers_5_saved_is_pulled_and_opens(hub: FakeHub, cache: Path) -> None:
+    features = (hub.folder / "preprocessor_config.json").read_text()
+    (hub.folder / "preprocessor_config.json").unlink()
+    (hub.folder / "processor_config.json").write_text(f'{{"feature_extractor": {features}}}')
+    path = pull_all(hub, cache).path
+    assert (path / "processor_config.json").is_file()
+    assert Checkpoint.open(path).feature_extractor().feature_size == 160
+
+
 def test_a_pull_brings_what_is_needed_and_opens_without_a_network(
     hub: FakeHub, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

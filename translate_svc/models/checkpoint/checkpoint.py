@@ -1,7 +1,8 @@
 """A SeamlessM4T v2 checkpoint directory: verify it, load parts of it.
 
 Expected files, as ``save_pretrained`` writes them: ``config.json``, ``generation_config.json``,
-``preprocessor_config.json``, the tokenizer's, and ``model.safetensors`` or its sharded form. Optional:
+``preprocessor_config.json`` (or ``processor_config.json``, which holds the same), the tokenizer's, and
+``model.safetensors`` or its sharded form. Optional:
 ``speakers.json`` (``{"eng": [3, 5], ...}``: the vocoder's speaker ids by language, the default one first) and
 ``MANIFEST.sha256`` (lines as ``sha256sum`` writes them), which is verified by the rule in ``manifest``.
 """
@@ -55,14 +56,14 @@ class Checkpoint(CheckpointDescription):
         """Samples to features as this checkpoint was trained on.
 
         Raises:
-            CheckpointError: ``preprocessor_config.json`` is missing or asks for other features.
+            CheckpointError: what describes the features is missing or asks for other ones.
         """
         extractor = FeatureExtractor.from_pretrained(self.path)
         if extractor.feature_size != self.config.feature_projection_input_dim:
             raise CheckpointError(
                 f"makes {extractor.feature_size} numbers a frame, config.json asks for "
                 f"{self.config.feature_projection_input_dim}",
-                field="preprocessor_config.json",
+                field=extractor.config_file,
             )
         return extractor
 

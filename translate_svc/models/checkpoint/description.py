@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,10 @@ from translate_svc.models.checkpoint.generation import GenerationMaps
 from translate_svc.models.config import ModelConfig
 
 SPEAKERS_FILE = "speakers.json"
+FEATURES_FILE = "preprocessor_config.json"
+PROCESSOR_FILE = "processor_config.json"
+NESTED_FEATURES = "feature_extractor"
+"""Where ``PROCESSOR_FILE`` holds what ``FEATURES_FILE`` would: transformers 5 saves it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,22 @@ class Capabilities:
     encoder_frame_ms: int
     max_text_positions: int
     max_units: int
+
+    def missing_voices(self, spoken: Collection[str]) -> str:
+        """What an operator should know where the vocoder has languages that are not ``spoken``; else empty.
+
+        A language is spoken where ``speakers.json``, or the packaged table, names a voice that exists.
+        """
+        silent = [code for code in self.speech_languages if code not in spoken]
+        if not silent:
+            return ""
+        example = json.dumps({code: [0] for code in silent[:2]})
+        return (
+            f"{self.model_name} gives no speech in {', '.join(silent)}, only text: its vocoder knows these "
+            f"languages, but no file says which speakers speak them. Write {SPEAKERS_FILE} into the model's "
+            f"directory, such as {example}: for each language its speaker ids (0 to "
+            f"{self.speaker_count - 1}), the default one first"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +108,31 @@ class CheckpointDescription:
         ):
             if max(ids, default=-1) >= limit:
                 raise CheckpointError(f"{name} has ids beyond {limit - 1}", field="generation_config.json")
+
+
+def read_feature_config(folder: Path) -> tuple[str, dict[str, Any]]:
+    """What describes the features of the speech encoder, and the name of the file that holds it.
+
+    As in transformers, ``processor_config.json`` comes first where it holds a feature extractor.
+
+    Raises:
+        CheckpointError: both files are missing or hold no features, or one cannot be read.
+    """
+    has_features_file = (folder / FEATURES_FILE).exists()
+    if (folder / PROCESSOR_FILE).exists():
+        processor = _read_json(folder / PROCESSOR_FILE)
+        if NESTED_FEATURES in processor:
+            nested = processor[NESTED_FEATURES]
+            if not isinstance(nested, dict):
+                raise CheckpointError(f"{NESTED_FEATURES} is not a JSON object", field=PROCESSOR_FILE)
+            return PROCESSOR_FILE, nested
+        if not has_features_file:
+            message = f"has no {NESTED_FEATURES}, and {FEATURES_FILE} is missing"
+            raise CheckpointError(message, field=PROCESSOR_FILE)
+    if not has_features_file:
+        message = f"is missing, and so is {PROCESSOR_FILE}: a model has one of them"
+        raise CheckpointError(message, field=FEATURES_FILE)
+    return FEATURES_FILE, _read_json(folder / FEATURES_FILE)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ works on one frame, and the statistics are taken over the row's own frames alone
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.description import FEATURES_FILE, read_feature_config
 from translate_svc.models.layers import to_device
 from translate_svc.models.slices import Slices, finish
 
-_CONFIG_FILE = "preprocessor_config.json"
 _ONLY = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "padding_side": "right"}
 
 _FRAME_MS, _HOP_MS = 25, 10
@@ -43,38 +42,43 @@ class FeatureExtractor(nn.Module):
     window: Tensor
     mel_filters: Tensor
 
-    def __init__(self, *, sample_rate_hz: int = 16_000, mel_bins: int = 80, stride: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        sample_rate_hz: int = 16_000,
+        mel_bins: int = 80,
+        stride: int = 2,
+        config_file: str = FEATURES_FILE,
+    ) -> None:
+        """``config_file`` asked for these features: errors name it."""
         super().__init__()
+        self.config_file = config_file
         self.sample_rate_hz = sample_rate_hz
         self.mel_bins = mel_bins
         self.stride = stride
         self.frame_samples = sample_rate_hz * _FRAME_MS // 1000
         self.hop_samples = sample_rate_hz * _HOP_MS // 1000
         if not 2 <= self.frame_samples <= _FFT_SAMPLES:
-            raise CheckpointError(f"sampling_rate: {sample_rate_hz} Hz is not supported", field=_CONFIG_FILE)
+            raise CheckpointError(f"sampling_rate: {sample_rate_hz} Hz is not supported", field=config_file)
         self.register_buffer("window", _povey_window(self.frame_samples), persistent=False)
         self.register_buffer("mel_filters", _kaldi_mel_filters(mel_bins, sample_rate_hz), persistent=False)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> FeatureExtractor:
-        """Reads `preprocessor_config.json` of a checkpoint.
+        """Reads `preprocessor_config.json` or `processor_config.json` of a checkpoint.
 
-        Raises CheckpointError when it cannot be read or asks for features other than those made here.
+        Raises CheckpointError when neither can be read or it asks for features other than those made here.
         """
-        try:
-            config = json.loads((Path(folder) / _CONFIG_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CheckpointError("cannot be read as JSON", field=_CONFIG_FILE) from error
-        if not isinstance(config, dict):
-            raise CheckpointError("is not a JSON object", field=_CONFIG_FILE)
+        file, config = read_feature_config(Path(folder))
         for name, only in _ONLY.items():
             if config.get(name, only) != only:
                 message = f"{name}: {config[name]!r} is not supported, only {only!r}"
-                raise CheckpointError(message, field=_CONFIG_FILE)
+                raise CheckpointError(message, field=file)
         return cls(
-            sample_rate_hz=_positive(config, "sampling_rate", 16_000),
-            mel_bins=_positive(config, "num_mel_bins", 80),
-            stride=_positive(config, "stride", 2),
+            sample_rate_hz=_positive(config, "sampling_rate", 16_000, file=file),
+            mel_bins=_positive(config, "num_mel_bins", 80, file=file),
+            stride=_positive(config, "stride", 2, file=file),
+            config_file=file,
         )
 
     @property
@@ -163,10 +167,10 @@ class FeatureExtractor(nn.Module):
         return centred / (variance + _VARIANCE_FLOOR).sqrt()
 
 
-def _positive(config: dict[str, Any], name: str, default: int) -> int:
+def _positive(config: dict[str, Any], name: str, default: int, *, file: str) -> int:
     value = config.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise CheckpointError(f"{name}: {value!r} is not a positive integer", field=_CONFIG_FILE)
+        raise CheckpointError(f"{name}: {value!r} is not a positive integer", field=file)
     return value
 
 

@@ -28,6 +28,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from translate_svc.errors import CheckpointError, DownloadError
+from translate_svc.models.checkpoint.description import FEATURES_FILE, NESTED_FEATURES, PROCESSOR_FILE
 from translate_svc.models.checkpoint.identity import CARD_FILE, license_of
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
 from translate_svc.models.config import ModelConfig
@@ -35,13 +36,14 @@ from translate_svc.models.config import ModelConfig
 _REQUIRED_FILES = (
     "config.json",
     "generation_config.json",
-    "preprocessor_config.json",
     "tokenizer_config.json",
     "sentencepiece.bpe.model",
 )
 _OPTIONAL_FILES = (
     CARD_FILE,
     "LICENSE",
+    FEATURES_FILE,
+    PROCESSOR_FILE,
     "speakers.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -102,6 +104,7 @@ class Hub:
             for name in _REQUIRED_FILES:
                 if name not in found:
                     raise CheckpointError(f"is missing from {hub_id}", field=name)
+            self._check_features(hub_id, commit, found)
             config = json.loads(self._read(hub_id, commit, "config.json"))
             ModelConfig.from_mapping(config if isinstance(config, dict) else {}, path=Path("config.json"))
             card = self._read(hub_id, commit, CARD_FILE) if CARD_FILE in found else b""
@@ -151,6 +154,17 @@ class Hub:
             raise DownloadError(message, field=hub_id) from error
         except (httpx2.HTTPError, ValueError) as error:
             raise DownloadError(f"no answer from {self.endpoint} that makes sense", field=hub_id) from error
+
+    def _check_features(self, hub_id: str, commit: str, found: Mapping[str, HubFile]) -> None:
+        if FEATURES_FILE in found:
+            return
+        if PROCESSOR_FILE not in found:
+            message = f"is missing from {hub_id}, and so is {PROCESSOR_FILE}: a model has one of them"
+            raise CheckpointError(message, field=FEATURES_FILE)
+        processor = json.loads(self._read(hub_id, commit, PROCESSOR_FILE))
+        if not isinstance(processor, dict) or NESTED_FEATURES not in processor:
+            message = f"has no {NESTED_FEATURES}, and {FEATURES_FILE} is missing from {hub_id}"
+            raise CheckpointError(message, field=PROCESSOR_FILE)
 
     def _weight_files(self, hub_id: str, commit: str, found: Mapping[str, HubFile]) -> list[str]:
         if INDEX_FILE not in found:
