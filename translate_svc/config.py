@@ -71,7 +71,7 @@ class Settings:
         max_waiting_requests: utterances that wait for slots.
         max_queued_input_total_ms: audio of all streams that waits to be heard; where more does, the next
             stream is refused likewise.
-        max_utterance_ms: longest utterance; a longer one is cut at its quietest frame.
+        max_utterance_ms: longest utterance; a longer one is cut in a pause or at its quietest frame.
         min_silence_ms: silence that ends an utterance, unless a client says otherwise.
         vad_threshold: probability from which a frame counts as speech, unless a client says otherwise.
         tls_certificate: PEM file with the server's certificate and those that lead to its authority. Read

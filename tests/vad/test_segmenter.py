@@ -109,6 +109,40 @@ def test_longest_utterance_is_cut_at_its_quietest_frame(quiet: dict[int, float],
     assert events[-1] == (79, ended(0, cut, cut, EndReason.MAX_LENGTH))
 
 
+@pytest.mark.parametrize(
+    ("spoken", "quiet", "cut"),
+    [
+        pytest.param("#" * 64 + "...." + "#" * 40, {75: -60.0}, 67, id="a pause before a quieter frame"),
+        pytest.param("#" * 64 + "..." + "#" * 40, {75: -60.0}, 75, id="three frames are a gap within a word"),
+        pytest.param("#" * 64 + ".~~." + "#" * 40, {75: -60.0}, 67, id="in-between frames prolong a pause"),
+        pytest.param("#" * 64 + "~~~~~~" + "#" * 40, {75: -60.0}, 75, id="in-between frames alone are none"),
+        pytest.param("#" * 64 + "..#.." + "#" * 40, {75: -60.0}, 75, id="speech tears a pause"),
+        pytest.param("#" * 62 + "....##....." + "#" * 40, {}, 72, id="the longer of two"),
+        pytest.param("#" * 62 + ".....##....." + "#" * 40, {}, 73, id="the later of equals"),
+        pytest.param("#" * 64 + "......" + "#" * 40, {66: -60.0, 75: -70.0}, 66, id="its quietest frame"),
+        pytest.param(
+            "#" * 64 + "......" + "#" * 40, {66: -60.0, 68: -60.0}, 68, id="the latest of its quietest"
+        ),
+        pytest.param(
+            "#" * 57 + "......" + "#" * 40, {75: -60.0}, 75, id="what lies before the window is no part"
+        ),
+        pytest.param("#" * 54 + "." * 9 + "#" + "." * 4 + "#" * 40, {}, 67, id="however long it is"),
+        pytest.param("#" * 76 + "....", {70: -60.0}, 79, id="at the end of the window"),
+    ],
+)
+def test_longest_utterance_is_cut_in_a_pause_rather_than_in_a_word(
+    spoken: str, quiet: dict[int, float], cut: int
+) -> None:
+    levels = [quiet.get(index, -20.0) for index in range(len(spoken))]
+    assert run(spoken, levels=levels)[-1] == (79, ended(0, cut, cut, EndReason.MAX_LENGTH))
+
+
+def test_a_pause_in_the_first_half_is_no_place_for_the_cut() -> None:
+    options = replace(OPTIONS, cut_search_ms=30_000)
+    row = "#" * 20 + "." * 8 + "#" * 72
+    assert run(row, options)[-1][1] == ended(0, 79, 79, EndReason.MAX_LENGTH)
+
+
 def test_the_cut_never_falls_into_the_first_half() -> None:
     levels = [-60.0 if index < 40 else -20.0 for index in range(100)]
     options = replace(OPTIONS, cut_search_ms=30_000)

@@ -47,8 +47,9 @@ class VadOptions:
         suffix_padding_ms: Audio kept after the last speech frame when silence ends the utterance; 0 to 300
             ms. Default 200 ms. Lower it only to save computing.
         max_utterance_ms: Longest utterance, padding included; 2500 to 30000 ms. Default 15000 ms, for which
-            the engine's slots are sized by default. A longer one is cut at its quietest frame.
-        cut_search_ms: How far back from ``max_utterance_ms`` the quietest frame is searched, though never
+            the engine's slots are sized by default. A longer one is cut in its longest late pause
+            (100 ms or more), or at its quietest late frame.
+        cut_search_ms: How far back from ``max_utterance_ms`` the place for a cut is searched, though never
             farther than half of the utterance; 32 to 30000 ms. Default 3000 ms. Raise it for readers who
             rarely pause: later speech is heard twice by the VAD, but cuts fall between sentences.
         idle_timeout_ms: Without speech for this long, the frame grid restarts: a commit point without an

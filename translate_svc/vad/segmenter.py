@@ -15,10 +15,18 @@ indices count from the start of the grid, and the grid's start is the wall that 
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from translate_svc.types import EndReason
-from translate_svc.vad.options import VadOptions
+from translate_svc.vad.options import FRAME_MS, VadOptions
+
+MIN_PAUSE_MS = 100
+"""Silence that counts as a pause where an utterance must be cut for its length. Shorter gaps are within
+words: the closure of a plosive lasts 50 to 100 ms.
+"""
+MIN_PAUSE_FRAMES = math.ceil(MIN_PAUSE_MS / FRAME_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,8 @@ class Segmenter:
         self._first_speech_frame = 0
         self._start_frame = 0
         self._first_silent_frame: int | None = None
-        self._levels_dbfs: list[float] = []  # of the frames since _start_frame, while speech is suspected
+        self._levels_dbfs: list[float] = []  # of the frames since _first_speech_frame
+        self._paused: list[bool] = []  # of the same frames
 
     @property
     def frames(self) -> int:
@@ -131,12 +140,14 @@ class Segmenter:
         self._first_speech_frame = index
         self._start_frame = self._padded(index)
         self._levels_dbfs.clear()
+        self._paused.clear()
 
     def _advance_candidate(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
         if probability < self._options.negative_threshold:
             self._state = _State.SILENCE
             return None
         self._levels_dbfs.append(level_dbfs)
+        self._paused.append(False)
         if len(self._levels_dbfs) < self._options.min_speech_frames:
             return None
         self._state = _State.SPEECH
@@ -149,27 +160,42 @@ class Segmenter:
         elif probability < self._options.negative_threshold and self._first_silent_frame is None:
             self._first_silent_frame = index
         silent_from = self._first_silent_frame
+        self._paused.append(silent_from is not None)
         if silent_from is not None and self._frames - silent_from >= self._options.min_silence_frames:
             end = silent_from + self._options.suffix_padding_frames
             commit = max(end, self._padded(self._frames))
             return self._over(SegmentEnded(self._start_frame, end, commit, EndReason.SILENCE))
         if self._frames - self._start_frame >= self._options.max_utterance_frames:
-            cut = self._quietest_frame()
+            cut = self._best_cut()
             return self._over(SegmentEnded(self._start_frame, cut, cut, EndReason.MAX_LENGTH))
         return None
 
-    def _quietest_frame(self) -> int:
-        """Where to cut: before the quietest of the last frames, the latest of equals.
+    def _best_cut(self) -> int:
+        """Where to cut: in the longest pause of the last frames, or anywhere in them where nobody pauses;
+        there, before the quietest frame, the latest of equals.
 
         Before it rather than after it, for the quietest moment of a gap is its last: what follows begins with
-        that frame instead of with a torn onset.
+        that frame instead of with a torn onset. A pause comes first, since the quietest frame of running
+        speech is often the closure of a consonant, in the middle of a word.
         """
         length = self._frames - self._start_frame
         search = min(self._options.cut_search_frames, length // 2, len(self._levels_dbfs) - 1)
         levels = self._levels_dbfs[-search:]
-        latest = min(range(search), key=lambda place: (levels[place], -place))
+        among = _longest_pause(self._paused[-search:]) or range(search)
+        latest = min(among, key=lambda place: (levels[place], -place))
         return self._frames - search + latest
 
     def _over(self, event: SegmentEvent) -> SegmentEvent:
         self._state = _State.OVER
         return event
+
+
+def _longest_pause(paused: Sequence[bool]) -> range:
+    """The longest run of true entries, the latest of equals; empty if none lasts ``MIN_PAUSE_MS``."""
+    longest, start = range(0), 0
+    for place, each in enumerate(paused):
+        if not each:
+            start = place + 1
+        elif place + 1 - start >= max(MIN_PAUSE_FRAMES, len(longest)):
+            longest = range(start, place + 1)
+    return longest
