@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from pathlib import Path
 
 from translate_svc import errors
 from translate_svc.metrics import (
@@ -11,6 +13,7 @@ from translate_svc.metrics import (
     ERROR_CAUSES,
     PREFIX,
     UTTERANCE_STATUSES,
+    WARNING_CODES,
     Metrics,
     Snapshot,
     error_cause,
@@ -133,3 +136,11 @@ def test_counting_costs_microseconds() -> None:
     for _ in range(2_000):
         metrics.take_step(0.01, sizes)
     assert (time.thread_time() - began) / 2_000 < 200e-6
+
+
+def test_every_warning_is_in_the_manual_and_in_the_contract() -> None:
+    root = Path(__file__).resolve().parents[1]
+    manual = re.findall(r"^\| `([a-z_]+)` \|", (root / "docs/contract.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(manual) == sorted(WARNING_CODES)
+    proto = (root / "protos/translate_svc/v1/speech_translation.proto").read_text("utf-8")
+    assert [code for code in WARNING_CODES if f"`{code}`" not in proto] == []

@@ -35,6 +35,7 @@ from translate_svc.types import (
     SpeechStarted,
     StreamConfig,
     StreamSettings,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     UtteranceDone,
@@ -267,6 +268,16 @@ async def test_voices_are_the_checkpoints_own_or_the_tables_where_it_has_them() 
     assert voices(speaker_count=12) == {"eng": (10,), "fra": (), "spa": ()}, (
         "no voice beyond the vocoder's table"
     )
+
+
+@pytest.mark.parametrize("name", ["demo_spa", "spa_two", "deu_two", "eng_three"])
+async def test_a_text_as_long_as_its_speech_is_not_warned_of(service: Service, name: str) -> None:
+    """These have the fewest tokens a second of all clips."""
+    source = name.replace("demo_", "")[:3]
+    targets = [code for code in ("eng", "spa", "fra", "deu") if code != source]
+    events = await _hear(service, f"{name}.flac", _config(*targets, source=source))
+    assert of(events, TextDelta)
+    assert of(events, StreamWarning) == []
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -28,9 +28,11 @@ UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
 WARNING_CODES = (
     "engine_busy",
     "length_stopped",
+    "max_utterance_reached",
     "no_speech",
     "repetition_stopped",
     "sequence_failed",
+    "short_text",
     "text_truncated",
     "unexpected_script",
     "utterance_refused",

@@ -9,11 +9,13 @@ from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.session.inbound.source_events import Utterance
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.outbound.advice import LengthAdvice
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.voice_gate import holds_voice, no_speech
 from translate_svc.types import AudioFormat, SpeechEnded, SpeechStarted, Updated
+from translate_svc.vad.options import FRAME_MS
 
 _MAX_RETRY_S = 1.0
 """Between two attempts at the engine's line: a place is given to whoever asks first, so one asks often."""
@@ -43,11 +45,13 @@ class Dispatcher:
         self._options = options
         self._clock = asyncio.get_running_loop().time
         self._running: LiveUtterance | None = None
+        self._length_advice = LengthAdvice()
         self._clears = 0
 
     def use(self, settings: Negotiated) -> None:
         """Settings that hold from the next utterance on; the client is told."""
         self._settings = settings
+        self._length_advice = LengthAdvice()
         self._outbox.put(Updated(self._results.begun))
 
     def begin(self, position: int) -> None:
@@ -70,7 +74,10 @@ class Dispatcher:
         assert utterance is not None, "an utterance starts before it ends"
         now_s = self._clock()
         endpointing_ms = (now_s - last_sample_s) * 1000
-        request = utterance.cut(cut.source, cut.samples, now_s, endpointing_ms, self._results.playouts)
+        voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
+        request = utterance.cut(
+            cut.source, cut.samples, now_s, endpointing_ms, self._results.playouts, voiced_s
+        )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         clears = self._clears
         while self._results.in_flight > self._options.max_utterances_in_flight:
@@ -83,6 +90,8 @@ class Dispatcher:
             self._outbox.put(no_speech(utterance.utterance_id))
             self._results.answer_nothing(utterance, request)
         else:
+            if advice := self._length_advice.hear(cut.reason, utterance.settings):
+                self._outbox.put(advice)
             await self._submit(utterance, request)
         if clears == self._clears:
             self._results.commit(cut.commit_position)

@@ -22,6 +22,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.session.negotiation import LaneKind, Negotiated, PlannedSequence
 from translate_svc.session.observer import ENDPOINTING, UtteranceReport
+from translate_svc.session.outbound.advice import is_short
 from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -50,6 +51,8 @@ _UNEXPECTED_SCRIPT = (
     "unexpected_script",
     "the text is in another script than its language is written in and is not spoken",
 )
+
+_SHORT_TEXT = ("short_text", "the text is far shorter than the speech: part of it may be lost")
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +90,7 @@ class LiveUtterance:
         self._cut_s: float | None = None
         self._source_samples = 0
         self._endpointing_ms: float | None = None
+        self._voiced_s: float | None = None  # None too once a short text was warned of
         self._first_text_ms: float | None = None
         self._first_audio_ms: float | None = None
         self._result: RequestFinished | None = None
@@ -113,16 +117,19 @@ class LiveUtterance:
         now_s: float,
         endpointing_ms: float | None = None,
         playouts: Mapping[str, Playout] = MappingProxyType({}),
+        voiced_s: float | None = None,
     ) -> Request:
         """The utterance is over: ``source`` of the input, ``content`` at 16 kHz. Returns its request.
 
         Where nobody had to find its end, there is no ``endpointing_ms``; a text has an empty ``source``.
-        ``playouts``: by language, the speech that this utterance's may have to catch up with.
+        ``playouts``: by language, the speech that this utterance's may have to catch up with. ``voiced_s``:
+        how long somebody speaks in it, None where nobody asked.
         """
         self.source = source
         self._cut_s = now_s
         self._source_samples = 0 if isinstance(content, SourceText) else len(content)
         self._endpointing_ms = endpointing_ms
+        self._voiced_s = voiced_s
         return Request(
             self.request_id,
             content,
@@ -210,6 +217,9 @@ class LiveUtterance:
             told.append(_UNEXPECTED_SCRIPT)
         if event.status is FinishStatus.FAILED:
             told.append(("sequence_failed", event.error or "the engine failed"))
+        if not told and self._is_short(sequence):
+            told.append(_SHORT_TEXT)
+            self._voiced_s = None
         language = sequence.plan.spec.language
         return [StreamWarning(code, message, self.utterance_id, language) for code, message in told]
 
@@ -261,6 +271,11 @@ class LiveUtterance:
             catch_up_duration_factor=plan.catch_up_duration_factor,
         )
         return replace(plan.spec, duration_factor=factor)
+
+    def _is_short(self, sequence: _Sequence) -> bool:
+        if self._voiced_s is None or sequence.text is None:
+            return False
+        return is_short(sequence.text.tokens, self._voiced_s)
 
     def _since_cut_ms(self, at_s: float) -> float:
         assert self._cut_s is not None, "nothing is said of an utterance before it is cut"

@@ -1,0 +1,214 @@
+"""Warnings that say what would help: when they come, how often, and when not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.session.harness import (
+    check_contract,
+    chunks,
+    clip,
+    config,
+    converse,
+    house,
+    of,
+    silence,
+    speech,
+)
+from tests.session.source_driver import heard_by
+from tests.virtual_time import virtual_time
+from translate_svc.engine.request import Request, StopReason
+from translate_svc.session.outbound.advice import LengthAdvice, is_short
+from translate_svc.types import (
+    ClientMessage,
+    EndReason,
+    FinalizeInput,
+    GuardSettings,
+    Samples,
+    Segmentation,
+    SessionEvent,
+    SpeechEnded,
+    StreamSettings,
+    StreamWarning,
+    TargetSettings,
+    UpdateInput,
+    VadSettings,
+)
+from translate_svc.vad.options import VadOptions
+
+REASONS = {
+    "M": EndReason.MAX_LENGTH,
+    "s": EndReason.SILENCE,
+    "f": EndReason.FINALIZE,
+    "e": EndReason.END_OF_STREAM,
+}
+ES, FR = TargetSettings("es"), TargetSettings("fr")
+SHORT = VadSettings(max_utterance_ms=2_500)
+
+
+@pytest.mark.parametrize(
+    ("row", "told_at"),
+    [
+        ("MM", []),
+        ("MMM", [2]),
+        ("MMMMMMMM", [2]),
+        ("MMsMM", []),
+        ("MMfMMeMM", []),
+        ("sMMM", [3]),
+        ("MMsMMM", [5]),
+        ("MMMsMMM", [2]),
+    ],
+)
+def test_the_third_in_a_row_is_told_once(row: str, told_at: list[int]) -> None:
+    advice, settings = LengthAdvice(), heard_by(VadOptions())
+    told = [place for place, each in enumerate(row) if advice.hear(REASONS[each], settings)]
+    assert told == told_at
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "said"),
+    [
+        (
+            Segmentation.VAD,
+            "3 utterances in a row reached max_utterance_ms (5000): no pause of min_silence_ms (400) ended "
+            "them. Their text comes late and may lack words. A smaller max_utterance_ms or a shorter "
+            "min_silence_ms helps.",
+        ),
+        (
+            Segmentation.MANUAL,
+            "3 utterances in a row reached max_utterance_ms (5000): no finalize ended them. "
+            "Their text comes late and may lack words. A finalize at each pause helps.",
+        ),
+    ],
+)
+def test_it_says_what_would_help(segmentation: Segmentation, said: str) -> None:
+    settings = heard_by(VadOptions(max_utterance_ms=5_000, min_silence_ms=400), segmentation)
+    advice = LengthAdvice()
+    told = [advice.hear(EndReason.MAX_LENGTH, settings) for _ in range(3)]
+    assert told == [None, None, StreamWarning("max_utterance_reached", said)]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "voiced_s", "short"),
+    [
+        (0, 3.0, True),
+        (7, 3.0, True),
+        (8, 3.0, False),
+        (37, 15.0, True),
+        (38, 15.0, False),
+        (0, 2.9, False),
+        (1, 2.9, False),
+    ],
+)
+def test_a_text_is_short_by_its_tokens_a_second(tokens: int, voiced_s: float, short: bool) -> None:
+    assert is_short(tokens, voiced_s) is short
+
+
+# ------------------------------------------------------------------------------------------ in a stream
+
+
+def stream(
+    messages: Sequence[ClientMessage], *sequences: ScriptedSequence, targets: int = 1, **settings: Any
+) -> list[SessionEvent]:
+    def script(request: Request) -> ScriptedRequest:
+        return ScriptedRequest(sequences or (wordy(200),) * len(request.sequences))
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(script) as home:
+            return await converse(home.open(config(*(ES, FR)[:targets], **settings)), messages)
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    return events
+
+
+def wordy(tokens: int) -> ScriptedSequence:
+    return ScriptedSequence(deltas=("a",) * tokens)
+
+
+def warned(events: Sequence[SessionEvent], code: str) -> list[StreamWarning]:
+    return [each for each in of(events, StreamWarning) if each.code == code]
+
+
+def endless(seconds: float) -> list[ClientMessage]:
+    return list(chunks(speech(seconds)))
+
+
+def test_speech_without_a_pause_is_told_of_once_behind_the_third_cut() -> None:
+    events = stream(endless(15), vad=SHORT)
+    assert len(of(events, SpeechEnded)) >= 6
+    (told,) = warned(events, "max_utterance_reached")
+    assert told.utterance_id is None
+    third = of(events, SpeechEnded)[2]
+    assert events.index(third) < events.index(told) < events.index(of(events, SpeechEnded)[3])
+
+
+def test_speech_with_pauses_is_not_told_of() -> None:
+    sentence: Samples = clip(speech(4), silence(1))
+    events = stream(chunks(clip(*[sentence] * 5)), vad=SHORT)
+    assert {each.reason for each in of(events, SpeechEnded)} == {EndReason.MAX_LENGTH, EndReason.SILENCE}
+    assert warned(events, "max_utterance_reached") == []
+
+
+def test_it_is_told_again_once_an_update_has_changed_the_settings() -> None:
+    update = UpdateInput(StreamSettings((ES,), vad=VadSettings(max_utterance_ms=3_000)))
+    events = stream([*endless(11), update, *endless(14)], vad=SHORT)
+    told = warned(events, "max_utterance_reached")
+    assert ["(2500)" in each.message for each in told] == [True, False]
+    assert "(3000)" in told[1].message
+
+
+def test_silence_that_nobody_ends_is_not_told_of() -> None:
+    """Push to talk with the button held: the voice gate keeps each utterance back."""
+    events = stream(chunks(silence(16)), segmentation=Segmentation.MANUAL, vad=SHORT)
+    assert {each.code for each in of(events, StreamWarning)} == {"no_speech"}
+
+
+def test_a_short_text_is_told_of_once_an_utterance_with_its_language() -> None:
+    events = stream(chunks(clip(speech(5), silence(1), speech(5))), wordy(3), wordy(2), targets=2)
+    told = warned(events, "short_text")
+    assert sorted(each.utterance_id or 0 for each in told) == [0, 1]
+    assert {each.language for each in told} <= {"spa", "fra"}
+
+
+def test_the_language_whose_text_is_short_is_named() -> None:
+    events = stream(endless(5), wordy(60), wordy(2), targets=2)
+    assert [(each.utterance_id, each.language) for each in warned(events, "short_text")] == [(0, "fra")]
+
+
+@pytest.mark.parametrize("tokens", [13, 40, 200])
+def test_a_text_of_the_usual_length_is_not_told_of(tokens: int) -> None:
+    assert of(stream(endless(5), wordy(tokens)), StreamWarning) == []
+
+
+def test_a_short_text_of_short_speech_is_not_told_of() -> None:
+    assert of(stream(endless(2), wordy(1)), StreamWarning) == []
+
+
+def test_pauses_are_not_speech() -> None:
+    """Ten seconds between two calls of ``finalize``, of which two are spoken."""
+    audio = clip(silence(4), speech(2), silence(4))
+    messages: list[ClientMessage] = [*chunks(audio), FinalizeInput()]
+    assert of(stream(messages, wordy(2), segmentation=Segmentation.MANUAL), StreamWarning) == []
+    spoken: list[ClientMessage] = [*chunks(speech(10)), FinalizeInput()]
+    assert warned(stream(spoken, wordy(2), segmentation=Segmentation.MANUAL), "short_text")
+    unasked = stream(
+        spoken, wordy(2), segmentation=Segmentation.MANUAL, guards=GuardSettings(voice_gate=False)
+    )
+    assert of(unasked, StreamWarning) == [], "nobody has judged how much of it is speech"
+
+
+def test_a_text_that_was_ended_is_not_told_of_twice() -> None:
+    ended = replace(wordy(2), stop=StopReason.REPETITION)
+    assert [each.code for each in of(stream(endless(5), ended), StreamWarning)] == ["repetition_stopped"]
+
+
+def test_an_empty_text_of_much_speech_is_told_of() -> None:
+    events = stream(endless(5), ScriptedSequence(deltas=()))
+    assert [each.code for each in of(events, StreamWarning)] == ["short_text"]
