@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,12 +12,11 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.checkpoints import checkpoint_folder
 from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
-from translate_svc.models.checkpoint.description import Capabilities, CheckpointDescription
+from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
 from translate_svc.types import (
@@ -278,30 +276,6 @@ async def test_a_text_as_long_as_its_speech_is_not_warned_of(service: Service, n
     events = await _hear(service, f"{name}.flac", _config(*targets, source=source))
     assert of(events, TextDelta)
     assert of(events, StreamWarning) == []
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("named", [True, False])
-async def test_a_model_without_voices_says_once_what_to_write_where(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, named: bool
-) -> None:
-    folder = shutil.copytree(checkpoint_folder("tiny"), tmp_path / "mine")
-    if not named:
-        (folder / "speakers.json").unlink()
-    with caplog.at_level("WARNING", "translate_svc"):
-        async with Service.start(Settings(model=str(folder), max_streams=1)) as service:
-            spoken = [each.code for each in service.languages() if each.speech_out]
-    told = [record.getMessage() for record in caplog.records if "speakers.json" in record.getMessage()]
-    if named:
-        assert (spoken, told) == (["eng", "spa"], [])
-        return
-    assert spoken == []
-    assert len(told) == 1
-    assert told[0].startswith("mine gives no speech in eng, spa, only text")
-    assert '{"eng": [0], "spa": [0]}' in told[0], "what it says can be written as it is"
-    assert "(0 to 5)" in told[0]
-    (folder / "speakers.json").write_text('{"eng": [0], "spa": [0]}')
-    assert CheckpointDescription.read(folder).capabilities().missing_voices(["eng", "spa"]) == ""
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:
