@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from translate_svc.audio.formats import (
-    MAX_CHANNELS,
-    MAX_OPUS_CHANNELS,
-    MAX_SAMPLE_RATE_HZ,
-    MIN_SAMPLE_RATE_HZ,
-)
+from translate_svc.audio.codec import CODECS, MAX_CHANNELS
+from translate_svc.audio.formats import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 from translate_svc.audio.opus_encoder import OPUS_LOOKAHEAD_SAMPLES
 from translate_svc.audio.opus_packet import MAX_PACKET_SAMPLES, OPUS_SAMPLE_RATE_HZ
 from translate_svc.errors import OutOfRange
@@ -22,11 +18,13 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     MAX_DURATION_FACTOR,
     MIN_DURATION_FACTOR,
+    Encoding,
     VadSettings,
 )
 from translate_svc.vad.options import FRAME_MS, VadOptions
 
 PROTO = Path(__file__).resolve().parent.parent / "protos/translate_svc/v1/speech_translation.proto"
+OPUS_CHANNELS = CODECS[Encoding.OPUS].max_channels
 LINES = PROTO.read_text("utf-8").splitlines()
 RANGE = re.compile(r"; ([\d.]+) to ([\d.]+)\b")
 
@@ -90,7 +88,10 @@ def test_the_duration_factors() -> None:
     [
         ("int32 sample_rate_hz =", f"{MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ}; Opus: "),
         ("int32 sample_rate_hz =", f"Opus: {OPUS_SAMPLE_RATE_HZ}"),
-        ("int32 channels =", f"At most {MAX_CHANNELS}, interleaved (Opus: at most {MAX_OPUS_CHANNELS})"),
+        (
+            "int32 channels =",
+            f"At most {MAX_CHANNELS}, interleaved (Opus: at most {OPUS_CHANNELS})",
+        ),
         ("message AudioInput", f"at most {MAX_PACKET_SAMPLES * 1000 // OPUS_SAMPLE_RATE_HZ} ms"),
         ("repeated bytes packets = 11", f"the first {OPUS_LOOKAHEAD_SAMPLES} samples"),
         ("AudioFormat output = 2", f"ENCODING_PCM_S16LE, {INTERNAL_SAMPLE_RATE_HZ} Hz, mono"),

@@ -10,7 +10,7 @@ import pytest
 from translate_svc.config import Settings
 from translate_svc.engine.options import EngineLimits
 from translate_svc.rpc.options import MIB, RpcOptions
-from translate_svc.session.inbound.input_pump import MAX_WAITING_UPDATES
+from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES
 

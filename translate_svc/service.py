@@ -22,7 +22,7 @@ from translate_svc.errors import Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
-from translate_svc.session.inbound.input_pump import MAX_WAITING_UPDATES
+from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotParts
 from translate_svc.session.parts import SessionParts

@@ -102,10 +102,10 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
         InvalidArgument: an address off loopback without TLS, a file that cannot be used. Names the field.
     """
     # here, for it needs the extra "server", and the other commands do not
+    from translate_svc.access.api_keys import ApiKeys
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer, refuse_plaintext
     from translate_svc.rpc.tls import TlsFiles, server_credentials
-    from translate_svc.access.api_keys import ApiKeys
 
     options = RpcOptions(
         address=settings.address,
