@@ -90,7 +90,7 @@ def test_the_duration_factors() -> None:
         ("int32 sample_rate_hz =", f"Opus: {OPUS_SAMPLE_RATE_HZ}"),
         (
             "int32 channels =",
-            f"At most {MAX_CHANNELS}, interleaved (Opus: at most {OPUS_CHANNELS})",
+            f"At most {MAX_CHANNELS}, interleaved (Opus: at most {OPUS_CHANNELS}; G.722: 1)",
         ),
         ("message AudioInput", f"at most {MAX_PACKET_SAMPLES * 1000 // OPUS_SAMPLE_RATE_HZ} ms"),
         ("repeated bytes packets = 11", f"the first {OPUS_LOOKAHEAD_SAMPLES} samples"),

@@ -69,7 +69,7 @@ def assemble(
     )
 
     def on_step(report: StepReport) -> None:
-        batch_sizes = ((each.stage, each.batch_size) for each in report.stages)
+        batch_sizes = ((each.stage.value, each.batch_size) for each in report.stages)
         metrics.take_step(report.duration_s, batch_sizes)
 
     core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)

@@ -16,13 +16,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from translate_svc import errors
-from translate_svc.types import ServerLoad
+from translate_svc.types import ENDPOINTING, ServerLoad, Stage
 
 PREFIX = "translate_svc_"
 OTHER = "other"
 
-ENGINE_STAGES = ("encode", "decode", "text_to_unit", "vocode")
-UTTERANCE_STAGES = ("endpointing", *ENGINE_STAGES)
+ENGINE_STAGES = tuple(stage.value for stage in Stage)
+UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
 UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
 """Those of the contract, and ``dropped``: its stream ended before it did."""
 WARNING_CODES = (

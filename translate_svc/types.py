@@ -33,6 +33,22 @@ tokens ``</s>``) to the text encoder.
 """
 
 
+class Stage(enum.Enum):
+    """The stages of the engine, in the order in which a step computes them.
+
+    The values are their names on the wire, in metrics and in traces. Nothing else lists the stages.
+    """
+
+    ENCODE = "encode"
+    DECODE = "decode"
+    TEXT_TO_UNIT = "text_to_unit"
+    VOCODE = "vocode"
+
+
+ENDPOINTING = "endpointing"
+"""Name of what comes before the engine's stages: the wait from the last sample of speech to the cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampleRange:
     """Half-open range ``[start, end)`` of a stream's input, in samples at the declared input rate."""
@@ -238,7 +254,10 @@ class TokenInfo:
 
 @dataclass(frozen=True, slots=True)
 class StageTiming:
-    """Time that an utterance's share of one stage took, and the largest batch it shared."""
+    """Time that an utterance's share of one stage took, and the largest batch it shared.
+
+    ``stage``: a value of ``Stage``, or ``ENDPOINTING``. A newer server may name others.
+    """
 
     stage: str
     duration_ms: float

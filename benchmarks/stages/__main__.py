@@ -34,10 +34,10 @@ from benchmarks.throughput.utterances import forced_utterances, spoken_utterance
 from translate_svc.engine.options import EngineLimits
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.config import ModelConfig
-from translate_svc.types import SAMPLES_PER_UNIT
+from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 _RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "stages.json"
-_STAGES = ("encode", "decode", "text_to_unit", "vocode")
+_STAGES = tuple(stage.value for stage in Stage)
 _FRAME_S = 0.02
 _PROMPT_TOKENS = 2
 

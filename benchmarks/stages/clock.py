@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 
 from translate_svc.engine.plan import StepReport
+from translate_svc.types import Stage
 
 
 class StageClock:
@@ -24,8 +25,8 @@ class StageClock:
     def take_step(self, report: StepReport) -> None:
         """To be called after every step."""
         for stage in report.stages:
-            self._sums[stage.stage] += stage.duration_ms
-            if stage.stage == "decode":
+            self._sums[stage.stage.value] += stage.duration_ms
+            if stage.stage is Stage.DECODE:
                 self.decode_steps.append((stage.batch_size, stage.duration_ms))
         self._sums["between"] += report.duration_s * 1000 - sum(each.duration_ms for each in report.stages)
 

@@ -13,7 +13,7 @@ from benchmarks.throughput.random_checkpoint import NumberTokenizer
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
-from translate_svc.engine.plan import StepPlan, StepReport, StepResult
+from translate_svc.engine.plan import DecodeResult, StepPlan, StepReport, StepResult
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
@@ -44,13 +44,14 @@ class ForcedLengths:
         """As the runner, with ``</s>`` predicted once a request has its number of tokens."""
         result = self._runner.execute(plan)
         positions = {item.key: item.position for item in plan.decode}
-        decoded = tuple(
+        results = tuple(
             dataclasses.replace(each, token_id=self._eos_token_id)
-            if self.tokens.get(each.key.request_id) == positions[each.key] + 1 - PROMPT_TOKENS
+            if isinstance(each, DecodeResult)
+            and self.tokens.get(each.key.request_id) == positions[each.key] + 1 - PROMPT_TOKENS
             else each
-            for each in result.decoded
+            for each in result.results
         )
-        return dataclasses.replace(result, decoded=decoded)
+        return dataclasses.replace(result, results=results)
 
 
 class Engine:

@@ -21,6 +21,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.text.detokenize import Detokenizer
+from translate_svc.types import Stage
 
 LANGUAGES = ("eng", "spa", "fra")
 
@@ -72,7 +73,7 @@ class Expectation:
         script = self._script
         *body, last = events
         assert isinstance(last, RequestFinished)
-        encode_fails = any(translation.fails_at == "encode" for _, translation in script.sequences)
+        encode_fails = any(translation.fails_at is Stage.ENCODE for _, translation in script.sequences)
         statuses = []
         for index, (speech, translation) in enumerate(script.sequences):
             own: list[EngineEvent] = [
@@ -86,7 +87,7 @@ class Expectation:
             assert last.status is FinishStatus.TRUNCATED
         else:
             assert last.status is (FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY)
-        assert {"encode"} <= {timing.stage for timing in last.timings}
+        assert Stage.ENCODE.value in {timing.stage for timing in last.timings}
 
     def _check_sequence(
         self, events: list[EngineEvent], speech: bool, translation: FakeTranslation, encode_fails: bool
@@ -111,12 +112,15 @@ class Expectation:
         self, speech: bool, translation: FakeTranslation, encode_fails: bool, said: tuple[int, ...]
     ) -> FinishStatus:
         text = self._text(said)
-        if encode_fails or (translation.fails_at == "decode" and self._decode_failure_is_met(translation)):
+        if encode_fails or (
+            translation.fails_at is Stage.DECODE and self._decode_failure_is_met(translation)
+        ):
             return FinishStatus.FAILED
         if not text.strip():
             return FinishStatus.EMPTY
         if speech and (
-            translation.fails_at == "text_to_unit" or (translation.fails_at == "vocode" and translation.units)
+            translation.fails_at is Stage.TEXT_TO_UNIT
+            or (translation.fails_at is Stage.VOCODE and translation.units)
         ):
             return FinishStatus.FAILED
         return FinishStatus.TRUNCATED if len(said) < len(translation.token_ids) else FinishStatus.OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
     EncodeResult,
+    PlanItem,
     SequenceKey,
     StepPlan,
     StepResult,
@@ -26,6 +27,7 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.types import Stage
 
 
 @functools.cache
@@ -102,15 +104,15 @@ def answers(result: StepResult) -> dict[str, Any]:
     return found
 
 
-STAGES: dict[str, Callable[[Scene], dict[str, Any]]] = {
-    "encode": lambda scene: {"encode": scene.encode_items()},
-    "decode": lambda scene: {"decode": scene.decode_items(6)},
-    "text_to_unit": lambda scene: {"text_to_unit": scene.text_to_unit_items(6)},
-    "vocode": lambda scene: {"vocode": scene.vocode_items()},
+STAGES: dict[Stage, Callable[[Scene], Sequence[PlanItem]]] = {
+    Stage.ENCODE: lambda scene: scene.encode_items(),
+    Stage.DECODE: lambda scene: scene.decode_items(6),
+    Stage.TEXT_TO_UNIT: lambda scene: scene.text_to_unit_items(6),
+    Stage.VOCODE: lambda scene: scene.vocode_items(),
 }
 
 
 @functools.cache
-def healthy_answers(stage: str) -> dict[str, Any]:
+def healthy_answers(stage: Stage) -> dict[str, Any]:
     scene = Scene()
-    return answers(scene.do(**STAGES[stage](scene)))
+    return answers(scene.do(**{stage.value: STAGES[stage](scene)}))

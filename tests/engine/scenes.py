@@ -13,6 +13,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.sequence import Phase
+from translate_svc.types import Stage
 
 ONE, TWO = FakeTokenizer().text_ids[:2]
 SPACE = FakeTokenizer().text_ids[4]
@@ -25,7 +26,7 @@ def says(
     *token_ids: int,
     units: int = 0,
     speech: bool = False,
-    fails_at: str | None = None,
+    fails_at: Stage | None = None,
     encode_steps: int = 1,
     frames: int = 1,
 ) -> Script:
@@ -37,7 +38,7 @@ def together(*scripts: Script) -> Script:
     return Script(scripts[0].frames, tuple(sequence for script in scripts for sequence in script.sequences))
 
 
-def run_to(world: World, request_id: str, phase: Phase) -> None:
+def run_to(world: World, request_id: str, phase: Phase | Stage) -> None:
     for _ in range(50):
         if phase in world.scheduler.phases(request_id):
             return

@@ -24,7 +24,7 @@ from tests.engine.async_scene import (
 from tests.fakes.fake_runner import FakeRunner
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.plan import DecodeResult, StepPlan, StepResult
 from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
@@ -85,7 +85,9 @@ async def test_a_fatal_error_ends_every_request_and_says_so(break_: Callable[[St
 async def test_a_runner_that_loses_an_item_is_fatal() -> None:
     class Forgetful(FakeRunner):
         def execute(self, plan: StepPlan) -> StepResult:
-            return dataclasses.replace(super().execute(plan), decoded=())
+            result = super().execute(plan)
+            kept = tuple(each for each in result.results if not isinstance(each, DecodeResult))
+            return dataclasses.replace(result, results=kept)
 
     inbox = Inbox()
     engine = AsyncEngine(EngineCore(Scheduler(LIMITS, TOKENIZER), Forgetful(model)), FakeAbilities())

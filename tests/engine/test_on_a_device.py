@@ -17,6 +17,7 @@ from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
 from translate_svc.models.vocoder import piecewise_vocoder
+from translate_svc.types import Stage
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("TEST_DEVICE", "").startswith("cuda"),
@@ -52,7 +53,7 @@ def test_the_host_waits_for_results_alone(
     few_batches(monkeypatch)
     monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 4)
     driver = Driver("tiny", slots=5, device=NAME, graphs=graphs)
-    waits: dict[str, set[int]] = {}
+    waits: dict[Stage, set[int]] = {}
     execute = driver.runner.execute
 
     def counted(plan: StepPlan) -> StepResult:
@@ -65,7 +66,7 @@ def test_the_host_waits_for_results_alone(
     monkeypatch.setattr(driver.runner, "execute", counted)
     monkeypatch.setattr(piecewise_vocoder, "_NARROWEST_UNITS", 256)  # all in one window
     driver.translate(jobs("tiny", apart=0)[:4])
-    assert waits == {"encode": {1}, "decode": {1}, "text_to_unit": {2}, "vocode": {1}}
+    assert waits == {stage: {2 if stage is Stage.TEXT_TO_UNIT else 1} for stage in Stage}
 
 
 def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:

@@ -19,6 +19,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.sequence import Phase
 from translate_svc.errors import InvalidArgument
+from translate_svc.types import Stage
 
 
 def test_the_prompt_is_fed_and_its_first_prediction_is_not_text() -> None:
@@ -95,8 +96,8 @@ def test_a_token_that_has_no_text_fails_its_sequence_alone() -> None:
     assert world.scheduler.slot_owners == {}
 
 
-@pytest.mark.parametrize("stage", ["encode", "decode", "text_to_unit", "vocode"])
-def test_a_poisoned_item_fails_alone(stage: str) -> None:
+@pytest.mark.parametrize("stage", list(Stage))
+def test_a_poisoned_item_fails_alone(stage: Stage) -> None:
     world = World(ROOMY)
     before = world.submit(says(ONE, units=10, speech=True))
     poisoned = world.submit(together(says(ONE, units=10, speech=True, fails_at=stage), says(TWO)))
@@ -106,11 +107,13 @@ def test_a_poisoned_item_fails_alone(stage: str) -> None:
     world.run(100)
     assert finish(world, before).status is FinishStatus.OK
     assert finish(world, after).status is FinishStatus.OK
-    assert finish(world, poisoned).error == f"{stage}: poisoned"
+    assert finish(world, poisoned).error == f"{stage.value}: poisoned"
     fine = [
         each for each in world.events[poisoned] if isinstance(each, SequenceFinished) and each.sequence == 1
     ]
-    assert [each.status for each in fine] == [FinishStatus.FAILED if stage == "encode" else FinishStatus.OK]
+    assert [each.status for each in fine] == [
+        FinishStatus.FAILED if stage is Stage.ENCODE else FinishStatus.OK
+    ]
 
 
 def test_the_first_in_line_is_not_passed_by_a_smaller_one() -> None:
@@ -155,7 +158,7 @@ def test_short_sources_share_a_step() -> None:
 def test_slots_are_free_as_soon_as_units_are_made() -> None:
     world = World()
     request_id = world.submit(says(ONE, units=30, speech=True))
-    run_to(world, request_id, Phase.VOCODE)
+    run_to(world, request_id, Stage.VOCODE)
     assert world.scheduler.slot_owners == {}
 
 

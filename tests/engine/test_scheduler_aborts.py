@@ -8,16 +8,17 @@ import pytest
 
 from tests.engine.scenes import ONE, TWO, finish, run_to, says, together
 from tests.engine.world import World
-from translate_svc.engine.plan import SequenceKey, StepPlan
+from translate_svc.engine.plan import EncodeItem, SequenceKey, StepPlan
 from translate_svc.engine.request import (
     FinishStatus,
 )
 from translate_svc.engine.sequence import Phase
+from translate_svc.types import Stage
 
-SCENES = (Phase.WAITING, Phase.DECODE, Phase.T2U, Phase.VOCODE)
+SCENES = (Phase.WAITING, Stage.DECODE, Stage.TEXT_TO_UNIT, Stage.VOCODE)
 
 
-def at(phase: Phase, is_text: bool) -> tuple[World, str]:
+def at(phase: Phase | Stage, is_text: bool) -> tuple[World, str]:
     """A request that has just come to ``phase`` (in WAITING all slots are taken by another)."""
     world = World()
     if phase is Phase.WAITING:
@@ -32,7 +33,7 @@ def at(phase: Phase, is_text: bool) -> tuple[World, str]:
 
 @pytest.mark.parametrize("is_text", [False, True])
 @pytest.mark.parametrize("phase", SCENES)
-def test_abort_between_steps(phase: Phase, is_text: bool) -> None:
+def test_abort_between_steps(phase: Phase | Stage, is_text: bool) -> None:
     world, request_id = at(phase, is_text)
     heir = world.submit(together(says(TWO), says(ONE)))
     world.abort(request_id)
@@ -44,7 +45,7 @@ def test_abort_between_steps(phase: Phase, is_text: bool) -> None:
 @pytest.mark.parametrize("is_text", [False, True])
 @pytest.mark.parametrize("phase", SCENES)
 @pytest.mark.parametrize("resubmit", [False, True])
-def test_abort_while_the_result_is_on_its_way(phase: Phase, resubmit: bool, is_text: bool) -> None:
+def test_abort_while_the_result_is_on_its_way(phase: Phase | Stage, resubmit: bool, is_text: bool) -> None:
     """``World.step`` sees to it that no event of the aborted request comes out, nor of its namesake too
     early.
     """
@@ -88,14 +89,14 @@ def test_abort_of_an_encoding_that_takes_several_steps(in_flight: bool, resubmit
 def test_texts_go_on_while_another_source_is_encoded() -> None:
     world = World()
     first = world.submit(says(ONE, TWO, ONE, TWO))
-    run_to(world, first, Phase.DECODE)
+    run_to(world, first, Stage.DECODE)
     second = world.submit(says(ONE, encode_steps=3))
     for _ in range(3):
         world.step()
         plan = world.runner.plans[-1]
         assert [item.request_id for item in plan.encode] == [second]
         assert [item.key.request_id for item in plan.decode] == [first]
-    assert world.scheduler.phases(second) == (Phase.DECODE,)
+    assert world.scheduler.phases(second) == (Stage.DECODE,)
     assert finish(world, second).status is FinishStatus.OK
 
 
@@ -115,5 +116,4 @@ def test_abort_and_grant_of_strangers_are_ignored() -> None:
 
 
 def _keys(plan: StepPlan) -> list[SequenceKey]:
-    decode = [item.key for item in plan.decode]
-    return decode + [item.key for item in plan.text_to_unit] + [item.key for item in plan.vocode]
+    return [item.key for stage in Stage for item in plan.items(stage) if not isinstance(item, EncodeItem)]

@@ -12,7 +12,7 @@ from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import (
     FinishStatus,
 )
-from translate_svc.engine.sequence import Phase
+from translate_svc.types import Stage
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_credit_granted_early_is_kept() -> None:
 def test_a_grant_during_the_step_does_not_put_a_speech_in_line_twice() -> None:
     world = World()
     request_id = world.submit(says(ONE, units=30, speech=True))
-    run_to(world, request_id, Phase.VOCODE)
+    run_to(world, request_id, Stage.VOCODE)
     plan = world.scheduler.schedule()
     assert plan.vocode
     world.scheduler.grant(request_id, 0, 1)

@@ -22,6 +22,7 @@ from tests.engine.world import World
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
+from translate_svc.types import Stage
 
 pytestmark = pytest.mark.timeout(
     600
@@ -33,7 +34,7 @@ translations = st.builds(
     FakeTranslation,
     token_ids=st.lists(st.sampled_from(TEXT_IDS), max_size=7).map(tuple),
     units=st.integers(0, 40),
-    fails_at=st.sampled_from((None,) * 8 + ("encode", "decode", "text_to_unit", "vocode")),
+    fails_at=st.sampled_from((None,) * 8 + tuple(Stage)),
     encode_steps=st.sampled_from((1, 1, 2, 4)),
 )
 limits = st.builds(

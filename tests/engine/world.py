@@ -21,7 +21,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduler import Scheduler
 from translate_svc.engine.sequence import Phase
-from translate_svc.types import FRAME_SAMPLES, EncoderSource, Samples
+from translate_svc.types import FRAME_SAMPLES, EncoderSource, Samples, Stage
 
 SMALL = EngineLimits(
     max_slots=3,
@@ -36,7 +36,7 @@ SMALL = EngineLimits(
 )
 """So tight that every queue fills and every budget is met with a handful of requests."""
 
-SLOT_PHASES = frozenset({Phase.ENCODE, Phase.DECODE, Phase.T2U})
+SLOT_PHASES = frozenset({Stage.ENCODE, Stage.DECODE, Stage.TEXT_TO_UNIT})
 
 
 class World:
@@ -115,7 +115,7 @@ class World:
         """One step; False when there was nothing to do. Aborts a request while its results are on their way;
         ``resubmit`` gives its id to a new request at once.
         """
-        decoding, self._encoding = self._keys_in(Phase.DECODE), self._requests_in(Phase.ENCODE)
+        decoding, self._encoding = self._keys_in(Stage.DECODE), self._requests_in(Stage.ENCODE)
         had_work = self.scheduler.has_work
         plan = self.scheduler.schedule()
         assert bool(plan) == had_work, "has_work must tell whether there is a plan"
@@ -159,7 +159,7 @@ class World:
 
     # ---------------------------------------------------------------- what must always hold
 
-    def _keys_in(self, *phases: Phase) -> set[SequenceKey]:
+    def _keys_in(self, *phases: Phase | Stage) -> set[SequenceKey]:
         return {
             SequenceKey(request_id, index)
             for request_id in self.live()
@@ -167,7 +167,7 @@ class World:
             if phase in phases
         }
 
-    def _requests_in(self, phase: Phase) -> set[str]:
+    def _requests_in(self, phase: Phase | Stage) -> set[str]:
         return {key.request_id for key in self._keys_in(phase)}
 
     def check(self) -> None:
@@ -218,7 +218,7 @@ class World:
         served = {item.key for item in plan.vocode}
         ready = {
             key
-            for key in self._keys_in(Phase.VOCODE) - served
+            for key in self._keys_in(Stage.VOCODE) - served
             if self._pieces()[key] < self.limits.initial_credit_pieces + self.granted[key]
         }
         self._overtaken = {key: self._overtaken.get(key, Counter()) for key in ready}

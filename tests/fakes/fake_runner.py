@@ -26,8 +26,10 @@ from translate_svc.engine.plan import (
     EncodeResult,
     EncodeUnfinished,
     ItemFailure,
+    PlanItem,
     SequenceKey,
     StageReport,
+    StageResult,
     StepPlan,
     StepResult,
     TextToUnitItem,
@@ -35,20 +37,20 @@ from translate_svc.engine.plan import (
     VocodeItem,
     VocodeResult,
 )
-from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples
+from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples, Stage
 
 
 @dataclass(frozen=True, slots=True)
 class FakeTranslation:
     """What the fake model says: the tokens (without prompt and end) and how many units they become.
 
-    ``fails_at``: None, or the stage (a field of ``StepPlan``) whose item is to fail. ``encode_steps``: how
+    ``fails_at``: None, or the stage whose item is to fail. ``encode_steps``: how
     many steps the encoding of its request takes at least.
     """
 
     token_ids: tuple[int, ...]
     units: int
-    fails_at: str | None = None
+    fails_at: Stage | None = None
     encode_steps: int = 1
 
 
@@ -113,24 +115,25 @@ class FakeRunner:
         self._check_encodings_go_on(plan)
         failures: list[ItemFailure] = []
         stages: list[StageReport] = []
-        for stage in ("encode", "decode", "text_to_unit", "vocode"):
-            items = getattr(plan, stage)
+        for stage in Stage:
+            items = plan.items(stage)
             if items:
                 started_s = time.monotonic()
                 time.sleep(self._stage_s)
                 stages.append(StageReport(stage, 1.0, len(items), started_s))
-        encoded = [self._encode(item, failures) for item in plan.encode]
-        decoded = [self._decode(item, failures) for item in plan.decode]
-        units = [self._to_units(item, failures) for item in plan.text_to_unit]
-        vocoded = [self._vocode(item, failures) for item in plan.vocode]
-        return StepResult(
-            tuple(filter(None, encoded)),
-            tuple(filter(None, decoded)),
-            tuple(filter(None, units)),
-            tuple(filter(None, vocoded)),
-            tuple(failures),
-            tuple(stages),
-        )
+        answers = [self._answer(item, failures) for stage in Stage for item in plan.items(stage)]
+        return StepResult(tuple(filter(None, answers)), tuple(failures), tuple(stages))
+
+    def _answer(self, item: PlanItem, failures: list[ItemFailure]) -> StageResult | None:
+        match item:
+            case EncodeItem():
+                return self._encode(item, failures)
+            case DecodeItem():
+                return self._decode(item, failures)
+            case TextToUnitItem():
+                return self._to_units(item, failures)
+            case VocodeItem():
+                return self._vocode(item, failures)
 
     @staticmethod
     def _check_slots_named_once(plan: StepPlan) -> None:
@@ -156,8 +159,8 @@ class FakeRunner:
             return EncodeUnfinished(item.request_id)
         for key, slot in zip(keys, item.slots, strict=True):
             self._slots[slot] = _Slot(key, item.source)
-        if any(self._model(item.source, key.sequence).fails_at == "encode" for key in keys):
-            failures.append(ItemFailure(item.request_id, None, "encode", "poisoned"))
+        if any(self._model(item.source, key.sequence).fails_at is Stage.ENCODE for key in keys):
+            failures.append(ItemFailure(item.request_id, None, Stage.ENCODE, "poisoned"))
             return None
         return EncodeResult(item.request_id, -(-len(item.source) // 2560))
 
@@ -175,8 +178,8 @@ class FakeRunner:
         assert item.token_id == (self._eos_token_id, item.token_id, *said)[item.position], (
             "not what was predicted"
         )
-        if translation.fails_at == "decode" and item.position == 1 + len(translation.token_ids) // 2:
-            failures.append(ItemFailure(*item.key, "decode", "poisoned"))
+        if translation.fails_at is Stage.DECODE and item.position == 1 + len(translation.token_ids) // 2:
+            failures.append(ItemFailure(*item.key, Stage.DECODE, "poisoned"))
             return None
         # Position 0 predicts nonsense, as the real model's does: nobody may use it.
         predicted = said[item.position - 1] if item.position else said[0] + 1
@@ -186,11 +189,11 @@ class FakeRunner:
         held = self._held(item.key, item.slot)
         assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of all that was fed, no more"
         translation = self._model(held.source, item.key.sequence)
-        if translation.fails_at == "text_to_unit":
-            failures.append(ItemFailure(*item.key, "text_to_unit", "poisoned"))
+        if translation.fails_at is Stage.TEXT_TO_UNIT:
+            failures.append(ItemFailure(*item.key, Stage.TEXT_TO_UNIT, "poisoned"))
             return None
         units = units_of(item.token_ids, translation.units)
-        self._speeches[item.key] = _Speech(translation.fails_at == "vocode")
+        self._speeches[item.key] = _Speech(translation.fails_at is Stage.VOCODE)
         return TextToUnitResult(item.key, units, (translation.units,))
 
     def _vocode(self, item: VocodeItem, failures: list[ItemFailure]) -> VocodeResult | None:
@@ -199,6 +202,6 @@ class FakeRunner:
         assert item.start_unit < item.end_unit <= len(item.units), "a piece must lie within its speech"
         speech.next_unit = item.end_unit
         if speech.last_piece_fails and item.end_unit == len(item.units):
-            failures.append(ItemFailure(*item.key, "vocode", "poisoned"))
+            failures.append(ItemFailure(*item.key, Stage.VOCODE, "poisoned"))
             return None
         return VocodeResult(item.key, waveform_of(item.units[item.start_unit : item.end_unit]))

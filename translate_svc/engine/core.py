@@ -17,9 +17,6 @@ class Runner(Protocol):
     def execute(self, plan: StepPlan) -> StepResult:
         """Answers every item of ``plan`` exactly once: with its result, or with a ``ItemFailure`` of its own.
 
-        ``StageReport.stage`` is named as the plan's field: ``encode``, ``decode``, ``text_to_unit``,
-        ``vocode``.
-
         Raises:
             DeviceLost: no later call can succeed. Any other exception is taken for the same.
         """

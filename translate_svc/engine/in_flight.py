@@ -4,14 +4,25 @@ planned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TypeVar
 
-from translate_svc.engine.plan import DecodeItem, SequenceKey, StepPlan, TextToUnitItem, VocodeItem
+from translate_svc.engine.plan import (
+    DecodeItem,
+    ItemKey,
+    PlanItem,
+    SequenceKey,
+    StepPlan,
+    TextToUnitItem,
+    VocodeItem,
+)
 from translate_svc.engine.sequence import RequestState, SequenceState
 from translate_svc.errors import EngineError
+from translate_svc.types import Stage
 
-SequenceItem = DecodeItem | TextToUnitItem | VocodeItem
+Work = tuple[PlanItem, RequestState | SequenceState]
+"""An item and what it was planned for: a request in ENCODE, a sequence in every other stage."""
+
 _Item = TypeVar("_Item", DecodeItem, TextToUnitItem, VocodeItem)
 
 
@@ -22,11 +33,9 @@ class InFlight:
     the aborted state, even when its id or its slot was given to another request meanwhile.
     """
 
-    def __init__(self, plan: StepPlan, requests: list[RequestState], sequences: list[SequenceState]) -> None:
+    def __init__(self, plan: StepPlan, work: Iterable[Work]) -> None:
         self.plan = plan
-        self._requests = {state.request.request_id: state for state in requests}
-        items: tuple[SequenceItem, ...] = (*plan.decode, *plan.text_to_unit, *plan.vocode)
-        self._sequences = {state.key: (item, state) for item, state in zip(items, sequences, strict=True)}
+        self._open: dict[ItemKey, Work] = {item.key: (item, state) for item, state in work}
 
     def settle_request(self, request_id: str) -> RequestState:
         """Takes out an encoding.
@@ -34,8 +43,8 @@ class InFlight:
         Raises:
             EngineError: it was not planned, or has its result already.
         """
-        state = self._requests.pop(request_id, None)
-        if state is None:
+        _, state = self._open.pop((request_id, None), (None, None))
+        if not isinstance(state, RequestState):
             raise EngineError("the runner answered an encoding that the plan does not hold")
         return state
 
@@ -45,38 +54,28 @@ class InFlight:
         Raises:
             EngineError: it was not planned, or has its result already.
         """
-        item, state = self._sequences.get(key, (None, None))
-        if not isinstance(item, kind) or state is None:
+        item, state = self._open.pop(key, (None, None))
+        if not isinstance(item, kind) or not isinstance(state, SequenceState):
             raise EngineError("the runner answered an item that the plan does not hold")
-        del self._sequences[key]
         return item, state
 
-    def settle_failed(self, key: SequenceKey) -> SequenceState:
-        """Takes out the item of ``key``, whatever its kind.
+    def settle_failed(self, key: ItemKey) -> tuple[SequenceState, ...]:
+        """Takes out the item of ``key``, whatever its kind; gives the sequences that fail with it.
 
         Raises:
             EngineError: it was not planned, or has its result already.
         """
-        if key not in self._sequences:
+        if key not in self._open:
             raise EngineError("the runner failed an item that the plan does not hold")
-        return self._sequences.pop(key)[1]
+        _, state = self._open.pop(key)
+        return state.sequences if isinstance(state, RequestState) else (state,)
 
     def check_settled(self) -> None:
         """Raises EngineError when an item of the plan got no result."""
-        missing = len(self._requests) + len(self._sequences)
-        if missing:
-            raise EngineError(f"the runner left {missing} item(s) of a plan unanswered")
+        if self._open:
+            raise EngineError(f"the runner left {len(self._open)} item(s) of a plan unanswered")
 
-    def live_by_stage(self) -> Iterator[tuple[str, set[str]]]:
-        """For each stage, named as the plan's field, the requests that shared it and were not aborted
-        since.
-        """
-        encode = {name for name, state in self._requests.items() if not state.sequences[0].terminal}
-        yield "encode", encode
-        live = {key for key, (_, state) in self._sequences.items() if not state.terminal}
-        for stage, items in (
-            ("decode", self.plan.decode),
-            ("text_to_unit", self.plan.text_to_unit),
-            ("vocode", self.plan.vocode),
-        ):
-            yield stage, {item.key.request_id for item in items if item.key in live}
+    def live_requests(self, stage: Stage) -> set[str]:
+        """The requests that share a stage of this plan and were not aborted since. Before any is settled."""
+        work = (self._open[item.key] for item in self.plan.items(stage))
+        return {item.key[0] for item, state in work if not state.terminal}

@@ -6,9 +6,9 @@ Rules of order:
   are free and nobody passes it, so none starves; a request takes all its slots at once, so none waits holding
   some.
 * Every sequence in DECODE advances one token a step, whatever else the step carries.
-* ENCODE and T2U work through their lines in order, VOCODE in turns: one piece of a speech, then to the back.
-  Each takes from the front what fits its budget, and always at least one. What is in ENCODE is finished
-  before others get there.
+* ENCODE and TEXT_TO_UNIT work through their lines in order, VOCODE in turns: one piece of a speech, then to
+  the back. Each takes from the front what fits its budget, and always at least one. What is in ENCODE is
+  finished before others get there.
 * A speech without credit is in no line; a grant puts it at the back.
 """
 
@@ -21,6 +21,7 @@ from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.sequence import Phase, RequestState, SequenceState
 from translate_svc.engine.slots import SlotPool
+from translate_svc.types import Stage
 
 _T = TypeVar("_T")
 
@@ -34,16 +35,15 @@ class PhaseQueues:
         # Insertion-ordered dictionaries: queues from whose middle an abort can take something out.
         self._waiting: dict[str, RequestState] = {}
         self._encoding: dict[str, RequestState] = {}
-        self._decoding: dict[SequenceKey, SequenceState] = {}
-        self._text_to_unit: dict[SequenceKey, SequenceState] = {}
-        self._vocode: dict[SequenceKey, SequenceState] = {}
+        self._lines: dict[Stage, dict[SequenceKey, SequenceState]] = {
+            stage: {} for stage in Stage if stage is not Stage.ENCODE
+        }
 
     def __bool__(self) -> bool:
-        """There is work to take. (Whoever waits for slots waits for a sequence that decodes or awaits
-        T2U.)
+        """There is work to take. (A request that waits for slots waits for sequences that decode or are in
+        the line of TEXT_TO_UNIT.)
         """
-        lines = (self._waiting, self._encoding, self._decoding, self._text_to_unit, self._vocode)
-        return any(lines)
+        return any((self._waiting, self._encoding, *self._lines.values()))
 
     @property
     def waiting_requests(self) -> int:
@@ -62,34 +62,36 @@ class PhaseQueues:
 
     def start_decoding(self, sequence: SequenceState) -> None:
         """From ENCODE to DECODE."""
-        sequence.phase = Phase.DECODE
-        self._decoding[sequence.key] = sequence
+        self._enter(Stage.DECODE, sequence)
 
     def start_text_to_unit(self, sequence: SequenceState) -> None:
-        """From DECODE to T2U."""
-        del self._decoding[sequence.key]
-        sequence.phase = Phase.T2U
-        self._text_to_unit[sequence.key] = sequence
+        """From DECODE to TEXT_TO_UNIT."""
+        del self._lines[Stage.DECODE][sequence.key]
+        self._enter(Stage.TEXT_TO_UNIT, sequence)
 
     def start_vocoding(self, sequence: SequenceState) -> None:
-        """From T2U to VOCODE; the slot is free again."""
+        """From TEXT_TO_UNIT to VOCODE; the slot is free again."""
         self._release(sequence)
-        sequence.phase = Phase.VOCODE
+        sequence.phase = Stage.VOCODE
         self.await_turn(sequence)
 
     def await_turn(self, sequence: SequenceState) -> None:
         """To the back of the vocoder's line, if there is credit for a piece. Idempotent."""
         if sequence.credit_pieces > 0:
-            self._vocode[sequence.key] = sequence
+            self._enter(Stage.VOCODE, sequence)
 
     def retire(self, sequence: SequenceState, phase: Phase) -> None:
         """From any phase to a terminal one; the slot is free again."""
         for line in (self._waiting, self._encoding):
             line.pop(sequence.key.request_id, None)
-        for queue in (self._decoding, self._text_to_unit, self._vocode):
+        for queue in self._lines.values():
             queue.pop(sequence.key, None)
         self._release(sequence)
         sequence.phase = phase
+
+    def _enter(self, stage: Stage, sequence: SequenceState) -> None:
+        sequence.phase = stage
+        self._lines[stage][sequence.key] = sequence
 
     def _release(self, sequence: SequenceState) -> None:
         if sequence.slot is not None:
@@ -118,7 +120,7 @@ class PhaseQueues:
             if slots is None:
                 break
             for sequence, slot in zip(state.sequences, slots, strict=True):
-                sequence.slot, sequence.phase = slot, Phase.ENCODE
+                sequence.slot, sequence.phase = slot, Stage.ENCODE
             del self._waiting[state.request.request_id]
             admitted.append(state)
         return admitted
@@ -129,24 +131,26 @@ class PhaseQueues:
 
     def decoding(self) -> list[SequenceState]:
         """All sequences in DECODE; they stay in line."""
-        return list(self._decoding.values())
+        return list(self._lines[Stage.DECODE].values())
 
     def take_text_to_unit(self) -> list[SequenceState]:
-        """The next texts for T2U."""
+        """The next texts for TEXT_TO_UNIT."""
         budget = self._limits.text_to_unit_budget_tokens
-        taken = _within(self._text_to_unit.values(), lambda sequence: len(sequence.token_ids), budget)
-        for sequence in taken:
-            del self._text_to_unit[sequence.key]
-        return taken
+        return self._take(Stage.TEXT_TO_UNIT, lambda sequence: len(sequence.token_ids), budget)
 
     def take_vocode(self) -> list[SequenceState]:
         """The speeches whose next piece is due; each pays one credit."""
         limits = self._limits
         budget = limits.vocode_budget_units
-        taken = _within(self._vocode.values(), lambda sequence: sequence.next_piece_units(limits), budget)
+        taken = self._take(Stage.VOCODE, lambda sequence: sequence.next_piece_units(limits), budget)
         for sequence in taken:
-            del self._vocode[sequence.key]
             sequence.credit_pieces -= 1
+        return taken
+
+    def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:
+        taken = _within(self._lines[stage].values(), cost, budget)
+        for sequence in taken:
+            del self._lines[stage][sequence.key]
         return taken
 
 

@@ -6,13 +6,14 @@ The scheduler decides and imports no torch; the runner computes and owns every t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.types import EncoderSource, Samples
+from translate_svc.types import EncoderSource, Samples, Stage
 
 
 class SequenceKey(NamedTuple):
@@ -22,6 +23,10 @@ class SequenceKey(NamedTuple):
     sequence: int
 
 
+ItemKey = tuple[str, int | None]
+"""Names one item of a plan: a ``SequenceKey``; where the item is the whole request's, its id and None."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeItem:
     """Encode ``source`` once and write its cross-attention cache into every slot of ``slots``.
@@ -29,9 +34,16 @@ class EncodeItem:
     Slot ``slots[i]`` belongs to sequence ``i`` from here on, whatever it held before.
     """
 
+    stage: ClassVar[Stage] = Stage.ENCODE
+
     request_id: str
     source: EncoderSource
     slots: tuple[int, ...]
+
+    @property
+    def key(self) -> ItemKey:
+        """It is the whole request's."""
+        return self.request_id, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class DecodeItem:
     The prompt is fed like any other token: ``</s>`` at 0, the language at 1; what position 0 predicts is not
     used.
     """
+
+    stage: ClassVar[Stage] = Stage.DECODE
 
     key: SequenceKey
     slot: int
@@ -57,6 +71,8 @@ class TextToUnitItem:
     ``token_ids`` is all that was fed: ``</s>``, language, tokens (the end token was predicted, never fed).
     """
 
+    stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
+
     key: SequenceKey
     slot: int
     token_ids: tuple[int, ...]
@@ -68,6 +84,8 @@ class TextToUnitItem:
 class VocodeItem:
     """Waveform of ``units[start_unit:end_unit]``, heard in the context of all ``units``."""
 
+    stage: ClassVar[Stage] = Stage.VOCODE
+
     key: SequenceKey
     units: npt.NDArray[np.int64]
     start_unit: int
@@ -76,9 +94,12 @@ class VocodeItem:
     speaker_id: int
 
 
+PlanItem = EncodeItem | DecodeItem | TextToUnitItem | VocodeItem
+
+
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """All the work of one step. An empty plan is never executed.
+    """All the work of one step: for each stage a field of its name. An empty plan is never executed.
 
     ``encode`` repeats the very items of the last step that were answered by ``EncodeUnfinished``; those
     that it leaves out are given up. No other item is begun beside them, so nobody else gets the slots of one
@@ -93,8 +114,22 @@ class StepPlan:
     vocode: tuple[VocodeItem, ...] = ()
     encode_steps: int = 1
 
+    @classmethod
+    def of(cls, items: Iterable[PlanItem], *, encode_steps: int = 1) -> StepPlan:
+        """The plan of these items, in their order."""
+        by_stage: dict[Stage, list[PlanItem]] = {stage: [] for stage in Stage}
+        for item in items:
+            by_stage[item.stage].append(item)
+        fields: dict[str, Any] = {stage.value: tuple(work) for stage, work in by_stage.items()}
+        return cls(**fields, encode_steps=encode_steps)
+
+    def items(self, stage: Stage) -> tuple[PlanItem, ...]:
+        """The work of one stage; its field has the very type."""
+        found: tuple[PlanItem, ...] = getattr(self, stage.value)
+        return found
+
     def __bool__(self) -> bool:
-        return bool(self.encode or self.decode or self.text_to_unit or self.vocode)
+        return any(self.items(stage) for stage in Stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +180,23 @@ class VocodeResult:
     samples: Samples
 
 
+StageResult = EncodeResult | EncodeUnfinished | DecodeResult | TextToUnitResult | VocodeResult
+_Result = TypeVar("_Result", bound=StageResult)
+
+
 @dataclass(frozen=True, slots=True)
 class ItemFailure:
     """One item failed alone. ``sequence`` None: the whole request (its encoding) failed."""
 
     request_id: str
     sequence: int | None
-    stage: str
+    stage: Stage
     error: str
+
+    @property
+    def key(self) -> ItemKey:
+        """That of the item."""
+        return self.request_id, self.sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +205,7 @@ class StageReport:
     shared it.
     """
 
-    stage: str
+    stage: Stage
     duration_ms: float
     batch_size: int
     started_s: float
@@ -177,11 +221,34 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step made: every item of the plan is either in one of these or in ``failures``, exactly once."""
+    """What a step made: every item of the plan is answered in ``results`` or in ``failures``, exactly once.
 
-    encoded: tuple[EncodeResult | EncodeUnfinished, ...] = ()
-    decoded: tuple[DecodeResult, ...] = ()
-    units: tuple[TextToUnitResult, ...] = ()
-    vocoded: tuple[VocodeResult, ...] = ()
+    ``results`` are in the order of the stages. The step's events keep this order.
+    """
+
+    results: tuple[StageResult, ...] = ()
     failures: tuple[ItemFailure, ...] = ()
     stages: tuple[StageReport, ...] = ()
+
+    @property
+    def encoded(self) -> tuple[EncodeResult | EncodeUnfinished, ...]:
+        """Those of ENCODE."""
+        return self._of((EncodeResult, EncodeUnfinished))
+
+    @property
+    def decoded(self) -> tuple[DecodeResult, ...]:
+        """Those of DECODE."""
+        return self._of((DecodeResult,))
+
+    @property
+    def units(self) -> tuple[TextToUnitResult, ...]:
+        """Those of TEXT_TO_UNIT."""
+        return self._of((TextToUnitResult,))
+
+    @property
+    def vocoded(self) -> tuple[VocodeResult, ...]:
+        """Those of VOCODE."""
+        return self._of((VocodeResult,))
+
+    def _of(self, kinds: tuple[type[_Result], ...]) -> tuple[_Result, ...]:
+        return tuple(each for each in self.results if isinstance(each, kinds))

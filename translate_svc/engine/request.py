@@ -141,7 +141,8 @@ class SequenceFinished:
 class StageSpan:
     """From when a stage first had a share for a request until it last had one (``time.monotonic``).
 
-    Other work may lie between: ``RequestFinished.timings`` tells how much of it was the stage's.
+    ``stage`` is named as in ``StageTiming``. Other work may lie between: ``RequestFinished.timings`` tells
+    how much of it was the stage's.
     """
 
     stage: str

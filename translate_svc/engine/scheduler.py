@@ -5,8 +5,9 @@ threads.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
-from translate_svc.engine.in_flight import InFlight
+from translate_svc.engine.in_flight import InFlight, Work
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.phase_queues import PhaseQueues
 from translate_svc.engine.plan import (
@@ -16,6 +17,7 @@ from translate_svc.engine.plan import (
     EncodeUnfinished,
     ItemFailure,
     SequenceKey,
+    StageResult,
     StepPlan,
     StepResult,
     TextToUnitItem,
@@ -39,7 +41,7 @@ from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.engine.totals import Totals
 from translate_svc.errors import EngineError, InvalidArgument
-from translate_svc.types import SAMPLES_PER_UNIT
+from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 
 class Scheduler:
@@ -79,7 +81,7 @@ class Scheduler:
         """Who owns each taken slot."""
         return self._queues.slots.owners
 
-    def phases(self, request_id: str) -> tuple[Phase, ...]:
+    def phases(self, request_id: str) -> tuple[Phase | Stage, ...]:
         """Where each sequence of a live request stands; empty for an unknown one."""
         state = self._requests.get(request_id)
         return tuple(sequence.phase for sequence in state.sequences) if state else ()
@@ -117,7 +119,7 @@ class Scheduler:
             return
         granted = state.sequences[sequence]
         granted.credit_pieces += pieces
-        if granted.phase is Phase.VOCODE:
+        if granted.phase is Stage.VOCODE:
             self._queues.await_turn(granted)
 
     # ---------------------------------------------------------------- one step
@@ -130,23 +132,33 @@ class Scheduler:
         """
         if self._in_flight is not None:
             raise EngineError("a plan is scheduled before the last one's result is in")
-        encode = self._queues.take_encoding()
-        if not encode:
-            encode = self._queues.admit()
-            self.admitted_requests += len(encode)
-        decode = self._queues.decoding()
-        text_to_unit = self._queues.take_text_to_unit()
-        vocode = self._queues.take_vocode()
-        plan = StepPlan(
-            tuple(state.encode_item() for state in encode),
-            tuple(sequence.decode_item() for sequence in decode),
-            tuple(sequence.text_to_unit_item() for sequence in text_to_unit),
-            tuple(sequence.vocode_item(self.limits) for sequence in vocode),
-            encode_steps=min(1 + self._queues.backlog(), self.limits.max_encode_steps),
-        )
+        work = [each for stage in Stage for each in self._take_work(stage)]
+        encode_steps = min(1 + self._queues.backlog(), self.limits.max_encode_steps)
+        plan = StepPlan.of([item for item, _ in work], encode_steps=encode_steps)
         if plan:
-            self._in_flight = InFlight(plan, encode, [*decode, *text_to_unit, *vocode])
+            self._in_flight = InFlight(plan, work)
         return plan
+
+    def _take_work(self, stage: Stage) -> list[Work]:
+        queues = self._queues
+        match stage:
+            case Stage.ENCODE:
+                return [(state.encode_item(), state) for state in self._take_encode()]
+            case Stage.DECODE:
+                return [(sequence.decode_item(), sequence) for sequence in queues.decoding()]
+            case Stage.TEXT_TO_UNIT:
+                return [(sequence.text_to_unit_item(), sequence) for sequence in queues.take_text_to_unit()]
+            case Stage.VOCODE:
+                return [(sequence.vocode_item(self.limits), sequence) for sequence in queues.take_vocode()]
+
+    def _take_encode(self) -> list[RequestState]:
+        """What goes on; where nothing does, what is admitted."""
+        going_on = self._queues.take_encoding()
+        if going_on:
+            return going_on
+        admitted = self._queues.admit()
+        self.admitted_requests += len(admitted)
+        return admitted
 
     def update(self, plan: StepPlan, result: StepResult) -> list[EngineEvent]:
         """Takes in what the runner made of ``plan``; gives the events of the step, in order.
@@ -159,20 +171,8 @@ class Scheduler:
         if flight is None or flight.plan is not plan:
             raise EngineError("a result is handed in for a plan that is not the last one")
         self._share_timings(flight, result)
-        for encoded in result.encoded:
-            self._take_encoded(flight.settle_request(encoded.request_id), encoded)
-        for decoded in result.decoded:
-            _, sequence = flight.settle(decoded.key, DecodeItem)
-            if not sequence.terminal:
-                self._take_token(sequence, decoded)
-        for made in result.units:
-            _, sequence = flight.settle(made.key, TextToUnitItem)
-            if not sequence.terminal:
-                self._take_units(sequence, made)
-        for vocoded in result.vocoded:
-            item, sequence = flight.settle(vocoded.key, VocodeItem)
-            if not sequence.terminal:
-                self._take_piece(sequence, item, vocoded)
+        for each in result.results:
+            self._take_result(flight, each)
         for failure in result.failures:
             self._take_failure(flight, failure)
         flight.check_settled()
@@ -181,12 +181,29 @@ class Scheduler:
         return events
 
     def _share_timings(self, flight: InFlight, result: StepResult) -> None:
-        sharers = dict(flight.live_by_stage())
         for report in result.stages:
-            if report.stage not in sharers:
-                raise EngineError(f"the runner reports an unknown stage {report.stage!r}")
-            for request_id in sharers[report.stage]:
+            for request_id in flight.live_requests(report.stage):
                 self._requests[request_id].add_timing(report)
+
+    def _take_result(self, flight: InFlight, result: StageResult) -> None:
+        """Settles an item. What was aborted meanwhile takes no part."""
+        match result:
+            case EncodeResult() | EncodeUnfinished():
+                self._take_encoded(flight.settle_request(result.request_id), result)
+            case DecodeResult():
+                _, sequence = flight.settle(result.key, DecodeItem)
+                if not sequence.terminal:
+                    self._take_token(sequence, result)
+            case TextToUnitResult():
+                _, sequence = flight.settle(result.key, TextToUnitItem)
+                if not sequence.terminal:
+                    self._take_units(sequence, result)
+            case VocodeResult():
+                item, sequence = flight.settle(result.key, VocodeItem)
+                if not sequence.terminal:
+                    self._take_piece(sequence, item, result)
+            case _:
+                assert_never(result)
 
     def _take_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
@@ -254,14 +271,9 @@ class Scheduler:
             self._queues.await_turn(sequence)
 
     def _take_failure(self, flight: InFlight, failure: ItemFailure) -> None:
-        failed: tuple[SequenceState, ...]
-        if failure.sequence is None:
-            failed = flight.settle_request(failure.request_id).sequences
-        else:
-            failed = (flight.settle_failed(SequenceKey(failure.request_id, failure.sequence)),)
-        for sequence in failed:
+        for sequence in flight.settle_failed(failure.key):
             if not sequence.terminal:
-                self._finish(sequence, FinishStatus.FAILED, f"{failure.stage}: {failure.error}")
+                self._finish(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
 
     def _finish(self, sequence: SequenceState, status: FinishStatus, error: str = "") -> None:
         self._queues.retire(sequence, Phase.FAILED if status is FinishStatus.FAILED else Phase.FINISHED)

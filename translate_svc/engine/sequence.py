@@ -29,17 +29,13 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
-from translate_svc.types import EncoderSource, StageTiming
+from translate_svc.types import EncoderSource, Stage, StageTiming
 
 
 class Phase(enum.Enum):
-    """Where a sequence stands. DECODE and T2U hold a slot, as ENCODE does; VOCODE no longer."""
+    """Where a sequence stands while no stage works for it: before the first, or after its last."""
 
     WAITING = "waiting"
-    ENCODE = "encode"
-    DECODE = "decode"
-    T2U = "t2u"
-    VOCODE = "vocode"
     FINISHED = "finished"
     FAILED = "failed"
     ABORTED = "aborted"
@@ -54,7 +50,8 @@ class SequenceState:
 
     ``token_ids``: all that is to be fed, in order: ``</s>``, language, then every token decoded.
     ``fed_tokens``: how many of them were. ``length_stop_tokens``: text that the length guard lets through.
-    ``piece_start_unit``: where the next waveform piece begins.
+    ``piece_start_unit``: where the next waveform piece begins. ``phase``: the stage that works for it, or why
+    none does. ENCODE, DECODE and TEXT_TO_UNIT hold a slot, VOCODE no longer.
     """
 
     key: SequenceKey
@@ -64,7 +61,7 @@ class SequenceState:
     credit_pieces: int
     attention: bool
     length_stop_tokens: int
-    phase: Phase = Phase.WAITING
+    phase: Phase | Stage = Phase.WAITING
     slot: int | None = None
     fed_tokens: int = 0
     stop: StopReason = StopReason.END_OF_TEXT
@@ -145,8 +142,8 @@ class RequestState:
     encoding: EncodeItem | None = None
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
-    timings: dict[str, tuple[float, int]] = field(default_factory=dict)
-    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
+    timings: dict[Stage, tuple[float, int]] = field(default_factory=dict)
+    spans: dict[Stage, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def create(cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits) -> RequestState:
@@ -174,6 +171,11 @@ class RequestState:
             ),
         )
 
+    @property
+    def terminal(self) -> bool:
+        """Nothing more will come of any of its sequences."""
+        return all(sequence.terminal for sequence in self.sequences)
+
     def encode_item(self) -> EncodeItem:
         """Encodes the source into the slots of all sequences; the same item in every step that it takes."""
         if self.encoding is None:
@@ -193,9 +195,9 @@ class RequestState:
         return RequestFinished(
             self.request.request_id,
             status,
-            tuple(StageTiming(stage, *total) for stage, total in self.timings.items()),
+            tuple(StageTiming(stage.value, *total) for stage, total in self.timings.items()),
             self.error,
-            tuple(StageSpan(stage, *span) for stage, span in self.spans.items()),
+            tuple(StageSpan(stage.value, *span) for stage, span in self.spans.items()),
         )
 
 

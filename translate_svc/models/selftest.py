@@ -32,7 +32,7 @@ from translate_svc.models.translation_model import (
 )
 from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
 from translate_svc.models.vocoder.vocoder import Voice
-from translate_svc.types import EncoderSource
+from translate_svc.types import EncoderSource, Stage
 
 MAX_NEW_TOKENS = 64
 _SLOT = 0
@@ -197,7 +197,7 @@ class _Stages:
 
     def encode(self) -> None:
         """The source into the decoder's slot."""
-        with self._timed("encode"):
+        with self._timed(Stage.ENCODE):
             _result(finish(self._model.encode([self._found.case.source], [[_SLOT]])))
 
     def decode(self) -> list[int]:
@@ -205,7 +205,7 @@ class _Stages:
         language = self._maps.text_languages[self._found.case.language]
         wanted = [*self._expected.token_ids, *([self._eos] if self._expected.finished else [])]
         fed = [self._eos, language, *self._expected.token_ids]
-        with self._timed("decode"):
+        with self._timed(Stage.DECODE):
             for position, token in enumerate(fed):
                 said = _result(self._model.decode([_SLOT], [position], [token], align=[False]))
                 step = position - 1  # the first token fed is answered by the language, which is given
@@ -215,7 +215,7 @@ class _Stages:
 
     def text_to_unit(self, fed: Sequence[int]) -> None:
         """Compares the units of the whole text."""
-        with self._timed("text_to_unit"):
+        with self._timed(Stage.TEXT_TO_UNIT):
             ours = _result(self._model.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
         theirs = self._expected.units
         self._found.units = len(theirs)
@@ -230,7 +230,7 @@ class _Stages:
             raise _Difference("text-to-unit: transformers chose ids that are no units")
         assert case.speaker_id is not None, "without a speaker there are no units"
         voice = Voice(self._maps.vocoder_languages[case.language], case.speaker_id)
-        with self._timed("vocode"):
+        with self._timed(Stage.VOCODE):
             ours = _result(self._model.vocode([VocoderInput(theirs.units, 0, len(theirs.units), voice)]))
         if len(ours) != len(theirs.samples):
             raise _Difference(f"vocoder: {len(ours)} samples, transformers makes {len(theirs.samples)}")
@@ -258,10 +258,10 @@ class _Stages:
             )
 
     @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
+    def _timed(self, stage: Stage) -> Iterator[None]:
         began_s = time.perf_counter()
         yield
-        self._found.stage_ms[stage] = (time.perf_counter() - began_s) * 1000
+        self._found.stage_ms[stage.value] = (time.perf_counter() - began_s) * 1000
 
 
 def _result(outcomes: Sequence[_Outcome | EngineError]) -> _Outcome:

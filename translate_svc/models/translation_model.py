@@ -28,7 +28,7 @@ from translate_svc.models.t2u.t2u import TextToUnit
 from translate_svc.models.t2u.t2u_runner import SpeechUnits, T2uInput, T2uRunner
 from translate_svc.models.vocoder.piecewise_vocoder import PiecewiseVocoder, VocoderInput
 from translate_svc.models.vocoder.vocoder import Vocoder
-from translate_svc.types import EncoderSource, Samples
+from translate_svc.types import EncoderSource, Samples, Stage
 
 _log = logging.getLogger(__name__)
 
@@ -170,15 +170,15 @@ class TranslationModel:
     def _record(self, record: GraphCapturer) -> None:
         """A stage that cannot be recorded is as right as it was: that is a warning."""
         for stage, recording in (
-            ("decode", self._record_steps),
-            ("text_to_unit", self._texts.record),
-            ("vocode", self._pieces.record),
+            (Stage.DECODE, self._record_steps),
+            (Stage.TEXT_TO_UNIT, self._texts.record),
+            (Stage.VOCODE, self._pieces.record),
         ):
             try:
                 with torch.inference_mode():
                     recording(record)
             except RuntimeError as error:
-                _log.warning("%s is slower, for it could not be recorded: %s", stage, error)
+                _log.warning("%s is slower, for it could not be recorded: %s", stage.value, error)
 
     def _record_steps(self, record: GraphCapturer) -> None:
         self._recorded = DecodeGraphs(self._decoder, self._cache, record)

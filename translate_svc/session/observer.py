@@ -11,9 +11,6 @@ from typing import Protocol
 from translate_svc.engine.request import StageSpan
 from translate_svc.types import CallEnd, StageTiming, UtteranceDone
 
-ENDPOINTING = "endpointing"
-"""Name of the stage between the last sample of speech and the cut; see ``LiveUtterance.cut``."""
-
 
 @dataclass(frozen=True, slots=True)
 class UtteranceReport:

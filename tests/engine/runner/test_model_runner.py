@@ -32,7 +32,7 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.types import EncoderSource
+from translate_svc.types import EncoderSource, Stage
 
 LANGUAGES = {"tiny": ("eng", "spa"), "starter": ("eng", "spa", "fra", "deu")}
 
@@ -150,10 +150,10 @@ def test_every_item_is_answered_once_and_every_stage_reported() -> None:
     assert [each.key.request_id for each in result.vocoded] == ["r0", "r1", "r2", "r3"]
     assert [each.request_id for each in result.failures] == ["r2"]
     assert [(each.stage, each.batch_size) for each in result.stages] == [
-        ("encode", 1),
-        ("decode", 3),
-        ("text_to_unit", 1),
-        ("vocode", 4),
+        (Stage.ENCODE, 1),
+        (Stage.DECODE, 3),
+        (Stage.TEXT_TO_UNIT, 1),
+        (Stage.VOCODE, 4),
     ]
     assert all(each.duration_ms > 0 for each in result.stages)
 
@@ -202,7 +202,7 @@ def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
 
 
 def test_attention_for_one_changes_nobodys_result() -> None:
-    expected = healthy_answers("decode")
+    expected = healthy_answers(Stage.DECODE)
     asking = Scene()
     items = [dataclasses.replace(item, attention=True) for item in asking.decode_items(6)]
     assert answers(asking.do(decode=items)) == expected
@@ -227,7 +227,7 @@ def test_read_only_samples_are_taken() -> None:
     samples = np.frombuffer(scene.samples[0].tobytes(), dtype=np.float32)
     assert not samples.flags.writeable
     (found,) = encoded(scene.do(encode=[EncodeItem("r0", samples, (0,))]))
-    assert found.encoder_frames == healthy_answers("encode")["r0"]
+    assert found.encoder_frames == healthy_answers(Stage.ENCODE)["r0"]
 
 
 def test_bfloat16_computes_every_stage() -> None:

@@ -22,6 +22,7 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
 )
 from translate_svc.errors import DeviceLost
+from translate_svc.types import Stage
 
 
 def nan_in_samples(scene: Scene, victim: int) -> None:
@@ -57,14 +58,14 @@ def healthy_first_tokens() -> dict[str, int]:
 @pytest.mark.parametrize(
     ("stage", "poison"),
     [
-        ("encode", nan_in_samples),
-        ("decode", nan_in_source),
-        ("decode", nan_in_history),
-        ("text_to_unit", nan_in_states),
-        ("vocode", nan_in_voice),
+        (Stage.ENCODE, nan_in_samples),
+        (Stage.DECODE, nan_in_source),
+        (Stage.DECODE, nan_in_history),
+        (Stage.TEXT_TO_UNIT, nan_in_states),
+        (Stage.VOCODE, nan_in_voice),
     ],
 )
-def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], None], victim: int) -> None:
+def test_nan_fails_its_item_alone(stage: Stage, poison: Callable[[Scene, int], None], victim: int) -> None:
     expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
     sick = Scene()
     voices = sick.model._vocoder.speaker_embedding.weight
@@ -72,19 +73,18 @@ def test_nan_fails_its_item_alone(stage: str, poison: Callable[[Scene, int], Non
     with torch.no_grad():
         poison(sick, victim)
     try:
-        items: dict[str, Any] = {name: tuple(each) for name, each in STAGES[stage](sick).items()}
-        result = sick.runner.execute(StepPlan(**items))
+        result = sick.runner.execute(StepPlan.of(STAGES[stage](sick)))
     finally:
         with torch.inference_mode():
             voices.copy_(healthy_voices)
 
-    sequence = None if stage == "encode" else 0
+    sequence = None if stage is Stage.ENCODE else 0
     assert result.failures == (ItemFailure(f"r{victim}", sequence, stage, "the result is not finite"),)
     found = answers(result)
     assert set(found) == set(expected) - {f"r{victim}"}
     for request_id, answer in found.items():
         np.testing.assert_allclose(answer, expected[request_id], atol=1e-5)
-    if stage == "encode":  # what the mates hear is unharmed as well
+    if stage is Stage.ENCODE:  # what the mates hear is unharmed as well
         for position in (0, 1):
             mates = [item for item in sick.decode_items(position) if item.slot != victim]
             decoded = sick.do(decode=mates).decoded
@@ -124,7 +124,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(encoder, "_embed", poisoned)
         result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (ItemFailure("sick", None, "encode", "the result is not finite"),)
+    assert result.failures == (ItemFailure("sick", None, Stage.ENCODE, "the result is not finite"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
     assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
 
@@ -142,7 +142,7 @@ def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(encoder, "_embed", raising)
     result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (ItemFailure("sick", None, "encode", "RuntimeError"),)
+    assert result.failures == (ItemFailure("sick", None, Stage.ENCODE, "RuntimeError"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
 
 
@@ -164,10 +164,10 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[Scene, i
     np.testing.assert_array_equal(new_units.units, other_units.units)
 
 
-@pytest.mark.parametrize("stage", list(STAGES))
-def test_an_item_that_raises_fails_alone(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", list(Stage))
+def test_an_item_that_raises_fails_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene()
-    compute = getattr(scene.model, stage)
+    compute = getattr(scene.model, stage.value)
     calls = []
 
     def raising(*args: Any, **kwargs: Any) -> Any:
@@ -177,15 +177,13 @@ def test_an_item_that_raises_fails_alone(stage: str, monkeypatch: pytest.MonkeyP
         return compute(*args, **kwargs)
 
     def guilty(each: Any) -> bool:
-        if stage == "encode":
+        if stage is Stage.ENCODE:
             return each is scene.samples[1]
-        return {"decode": each, "text_to_unit": getattr(each, "slot", None)}.get(stage) == 1 or (
-            stage == "vocode" and each.voice.speaker_id == 1
-        )
+        slots = {Stage.DECODE: each, Stage.TEXT_TO_UNIT: getattr(each, "slot", None)}
+        return slots.get(stage) == 1 or (stage is Stage.VOCODE and each.voice.speaker_id == 1)
 
-    monkeypatch.setattr(scene.model, stage, raising)
-    items: dict[str, Any] = {name: tuple(each) for name, each in STAGES[stage](scene).items()}
-    result = scene.runner.execute(StepPlan(**items))
+    monkeypatch.setattr(scene.model, stage.value, raising)
+    result = scene.runner.execute(StepPlan.of(STAGES[stage](scene)))
     assert [failure.request_id for failure in result.failures] == ["r1"]
     assert result.failures[0].error == "RuntimeError", "messages may quote a caller"
     assert set(answers(result)) == {"r0", "r2", "r3"}

@@ -19,6 +19,7 @@ from translate_svc.engine.plan import (
     EncodeUnfinished,
     ItemFailure,
     StageReport,
+    StageResult,
     StepPlan,
     StepResult,
     TextToUnitItem,
@@ -42,6 +43,7 @@ from translate_svc.models.translation_model import (
 )
 from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
 from translate_svc.models.vocoder.vocoder import Voice
+from translate_svc.types import Stage
 
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
 _Result = TypeVar("_Result")
@@ -125,27 +127,28 @@ class ModelRunner:
             DeviceLost: the accelerator's context is gone.
         """
         report = _Report()
+        results: list[StageResult] = []
         encode_s = plan.encode_steps * self._decode_s if plan.decode else math.inf
         self._encode_until_s = time.monotonic() + encode_s
         with torch.inference_mode():
-            encoded: list[EncodeResult | EncodeUnfinished] = self._stage(
-                "encode", plan.encode, self._encode, report
-            )
-            decoded = self._stage("decode", plan.decode, self._decode, report)
-            units = self._stage("text_to_unit", plan.text_to_unit, self._text_to_unit, report)
-            vocoded = self._stage("vocode", plan.vocode, self._vocode, report)
-        return StepResult(
-            tuple(encoded),
-            tuple(decoded),
-            tuple(units),
-            tuple(vocoded),
-            tuple(report.failures),
-            tuple(report.stages),
-        )
+            for stage in Stage:
+                results += self._stage(stage, plan, report)
+        return StepResult(tuple(results), tuple(report.failures), tuple(report.stages))
 
-    def _stage(
+    def _stage(self, stage: Stage, plan: StepPlan, report: _Report) -> Sequence[StageResult]:
+        match stage:
+            case Stage.ENCODE:
+                return self._run(stage, plan.encode, self._encode, report)
+            case Stage.DECODE:
+                return self._run(stage, plan.decode, self._decode, report)
+            case Stage.TEXT_TO_UNIT:
+                return self._run(stage, plan.text_to_unit, self._text_to_unit, report)
+            case Stage.VOCODE:
+                return self._run(stage, plan.vocode, self._vocode, report)
+
+    def _run(
         self,
-        name: str,
+        stage: Stage,
         items: Sequence[_Item],
         batch: Callable[[Sequence[_Item]], Sequence[_Result | EngineError]],
         report: _Report,
@@ -155,14 +158,13 @@ class ModelRunner:
         started_s = time.monotonic()
         outcomes = run_isolated(items, batch)
         duration_ms = (time.monotonic() - started_s) * 1000
-        report.stages.append(StageReport(name, duration_ms, len(items), started_s))
-        if name == "decode":
+        report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
+        if stage is Stage.DECODE:
             self._decode_s = duration_ms / 1000
         results: list[_Result] = []
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, EngineError):
-                key = (item.request_id, None) if isinstance(item, EncodeItem) else item.key
-                report.failures.append(ItemFailure(*key, name, outcome.description))
+                report.failures.append(ItemFailure(*item.key, stage, outcome.description))
             else:
                 results.append(outcome)
         return results

@@ -21,10 +21,11 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.session.negotiation import LaneKind, Negotiated, PlannedSequence
-from translate_svc.session.observer import ENDPOINTING, UtteranceReport
+from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.outbound.advice import is_short
 from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
 from translate_svc.types import (
+    ENDPOINTING,
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     EndReason,

@@ -1,0 +1,48 @@
+"""Everything that is done stage by stage is done for every ``Stage``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import get_args
+
+import pytest
+
+from tests.engine.model_scene import STAGES, Scene
+from translate_svc.engine.plan import PlanItem, StepPlan, StepResult
+from translate_svc.types import Stage
+
+
+def test_a_plan_has_a_field_for_each_stage() -> None:
+    fields = {field.name for field in dataclasses.fields(StepPlan)}
+    assert fields - {"encode_steps"} == {stage.value for stage in Stage}
+
+
+def test_each_stage_has_one_kind_of_item() -> None:
+    assert [kind.stage for kind in get_args(PlanItem)] == list(Stage)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_a_plan_with_work_for_one_stage_alone_is_not_empty(stage: Stage) -> None:
+    items = tuple(STAGES[stage](Scene()))
+    plan = StepPlan.of(items, encode_steps=3)
+    assert plan
+    assert plan == StepPlan(**{stage.value: items}, encode_steps=3)  # type: ignore[arg-type]
+    assert [plan.items(each) for each in Stage] == [items if each is stage else () for each in Stage]
+    assert not StepPlan.of([])
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_the_runner_answers_and_reports_each_stage(stage: Stage) -> None:
+    scene = Scene()
+    result = scene.runner.execute(StepPlan.of(STAGES[stage](scene)))
+    assert len(result.results) == 4
+    assert [report.stage for report in result.stages] == [stage]
+    assert not result.failures
+
+
+def test_results_are_told_apart_by_their_kind() -> None:
+    scene = Scene()
+    plans = [StepPlan.of(STAGES[stage](scene)) for stage in Stage]
+    results = StepResult(tuple(each for plan in plans for each in scene.runner.execute(plan).results))
+    found = (*results.encoded, *results.decoded, *results.units, *results.vocoded)
+    assert list(map(id, found)) == list(map(id, results.results))
