@@ -92,13 +92,26 @@ def test_values_without_a_series_of_their_own_are_counted_as_other() -> None:
     assert _value(metrics, "batch_size_count", stage="other") == 1
 
 
+SERVERS_DO_NOT_END_WITH = (
+    errors.TranslateSvcError,
+    errors.CheckpointError,
+    errors.DownloadError,
+    errors.TranslationFailed,
+)
+
+
 def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> None:
     for name, kind in vars(errors).items():
         told = isinstance(kind, type) and issubclass(kind, errors.TranslateSvcError)
-        if told and kind not in (errors.TranslateSvcError, errors.CheckpointError, errors.DownloadError):
+        if told and kind not in SERVERS_DO_NOT_END_WITH:
             assert error_cause(kind("x")) != "internal", name
             assert error_cause(kind("x")) in ERROR_CAUSES
             assert error_cause(kind("x")) in CLOSE_CAUSES
+    assert error_cause(errors.DetectorError("x")) == "detector_error"
+    assert error_cause(errors.InvariantViolation("x")) == "invariant_violation"
+    assert error_cause(errors.EngineLost("x")) == "engine_lost"
+    assert error_cause(errors.DeviceLost("x")) == "device_lost"
+    assert error_cause(errors.EngineError("x")) == "engine_error"
     assert error_cause(KeyError("x")) == "internal"
     assert {status.value for status in UtteranceStatus} < set(UTTERANCE_STATUSES)
 

@@ -13,7 +13,7 @@ import pytest
 from tests.engine.async_scene import Gate, Inbox, build, request
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.request import FinishStatus, RequestFinished
-from translate_svc.errors import EngineError, Unavailable
+from translate_svc.errors import EngineLost, Unavailable
 from translate_svc.watchdog import FIRST_STEP_FACTOR, Watchdog
 
 LIMIT_S = 0.2
@@ -52,7 +52,7 @@ async def test_a_step_that_hangs_costs_the_engine_and_ends_every_request() -> No
         await asyncio.wait_for(watching, 60)
         assert time.monotonic() - began_s < LIMIT_S * FIRST_STEP_FACTOR, "it was not the first step"
         assert (engine.lost, engine.healthy) == (True, False)
-        assert [type(error) for error in fatal] == [EngineError]
+        assert [type(error) for error in fatal] == [EngineLost]
         assert inbox.last.status is FinishStatus.FAILED
         with pytest.raises(Unavailable):
             engine.submit(request("b"), Inbox())

@@ -11,8 +11,12 @@
   * ``StreamTimeout`` - the peer kept the server waiting for too long
   * ``CheckpointError`` - a model directory is missing, torn or foreign
   * ``DownloadError`` - a model could not be downloaded
-  * ``EngineError`` - the engine could not finish a request
-    * ``DeviceLost`` - nor will it finish any other: the process must be restarted
+  * ``EngineError`` - one item of a step could not be computed; its request fails, its batch mates do not
+  * ``EngineLost`` - the engine computes nothing any more: the process must be restarted
+    * ``DeviceLost`` - because the device's context is gone
+  * ``InvariantViolation`` - this package broke a rule of its own: a defect, never a caller's fault
+  * ``DetectorError`` - the voice activity detector failed on a frame
+  * ``TranslationFailed`` - what a client is told of a text or clip that the server could not finish
 
 Messages never contain audio or text of a caller.
 """
@@ -74,8 +78,24 @@ class DownloadError(TranslateSvcError):
 
 
 class EngineError(TranslateSvcError):
-    """The engine could not finish a request."""
+    """One item of a step could not be computed: its request fails, and no other."""
 
 
-class DeviceLost(EngineError):
-    """The device context is gone; only a restart helps."""
+class EngineLost(TranslateSvcError):
+    """The engine computes nothing any more; only a restart helps."""
+
+
+class DeviceLost(EngineLost):
+    """The device context is gone."""
+
+
+class InvariantViolation(TranslateSvcError):
+    """This package broke a rule of its own. What its state is now, nobody knows: it is not to be used on."""
+
+
+class DetectorError(TranslateSvcError):
+    """The voice activity detector failed on a frame. The stream whose frame it was cannot go on."""
+
+
+class TranslationFailed(TranslateSvcError):
+    """The server could not finish a text or clip. The message is that of its warnings."""

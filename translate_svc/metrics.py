@@ -39,10 +39,13 @@ WARNING_CODES = (
 )
 ERROR_CAUSES = (
     "data_loss",
+    "detector_error",
     "device_lost",
     "engine_error",
+    "engine_lost",
     "internal",
     "invalid_argument",
+    "invariant_violation",
     "out_of_range",
     "resource_exhausted",
     "stream_timeout",
@@ -223,9 +226,12 @@ def error_cause(error: BaseException) -> str:
 
 _CAUSES: dict[type, str] = {
     errors.DataLoss: "data_loss",
+    errors.DetectorError: "detector_error",
     errors.DeviceLost: "device_lost",
     errors.EngineError: "engine_error",
+    errors.EngineLost: "engine_lost",
     errors.InvalidArgument: "invalid_argument",
+    errors.InvariantViolation: "invariant_violation",
     errors.OutOfRange: "out_of_range",
     errors.ResourceExhausted: "resource_exhausted",
     errors.StreamTimeout: "stream_timeout",

@@ -209,9 +209,9 @@ async def test_a_failed_translation_is_no_result_but_its_events_can_be_had(
         StreamWarning("sequence_failed", "the vocoder failed", 0, "spa"),
         UtteranceDone(0, NOWHERE, UtteranceStatus.FAILED, Usage()),
     )
-    with pytest.raises(errors.EngineError, match="the vocoder failed"):
+    with pytest.raises(errors.TranslationFailed, match="the vocoder failed"):
         await client.translate(**HELLO).result()
-    with pytest.raises(errors.EngineError, match="the vocoder failed"):
+    with pytest.raises(errors.TranslationFailed, match="the vocoder failed"):
         await blocking(server, lambda each: each.translate(**HELLO).result())
     assert len([event async for event in client.translate(**HELLO)]) == 3
 

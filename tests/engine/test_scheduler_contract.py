@@ -14,7 +14,7 @@ from translate_svc.engine.request import (
     RequestFinished,
     TokenDecoded,
 )
-from translate_svc.errors import EngineError
+from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage
 
 
@@ -63,7 +63,7 @@ def test_a_runner_that_breaks_the_contract_is_found_out(
     world.submit(says(ONE))
     world.step()
     plan = world.scheduler.schedule()
-    with pytest.raises(EngineError, match="runner"):
+    with pytest.raises(InvariantViolation, match="runner"):
         world.scheduler.update(plan, break_contract(world.runner.execute(plan)))
 
 
@@ -73,7 +73,7 @@ def test_a_piece_of_the_wrong_length_is_found_out() -> None:
     plan = world.scheduler.schedule()
     result = world.runner.execute(plan)
     short = dataclasses.replace(result.vocoded[0], samples=result.vocoded[0].samples[:-1])
-    with pytest.raises(EngineError, match="wrong length"):
+    with pytest.raises(InvariantViolation, match="wrong length"):
         world.scheduler.update(plan, dataclasses.replace(result, results=(short,)))
 
 
@@ -81,11 +81,11 @@ def test_schedule_and_update_alternate() -> None:
     world = World()
     world.submit(says(ONE))
     plan = world.scheduler.schedule()
-    with pytest.raises(EngineError, match="before the last"):
+    with pytest.raises(InvariantViolation, match="before the last"):
         world.scheduler.schedule()
     result = world.runner.execute(plan)
     world.scheduler.update(plan, result)
-    with pytest.raises(EngineError, match="not the last"):
+    with pytest.raises(InvariantViolation, match="not the last"):
         world.scheduler.update(plan, result)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.slots import SlotPool
-from translate_svc.errors import EngineError
+from translate_svc.errors import InvariantViolation
 
 A0, A1, B0, B1 = (SequenceKey(request_id, sequence) for request_id in "ab" for sequence in (0, 1))
 
@@ -29,7 +29,7 @@ def test_the_lowest_free_slots_are_given_first() -> None:
 def test_only_the_owner_can_release(slot: int, key: SequenceKey) -> None:
     pool = SlotPool(3)
     pool.acquire([A0, A1])
-    with pytest.raises(EngineError, match=f"slot {slot}"):
+    with pytest.raises(InvariantViolation, match=f"slot {slot}"):
         pool.release(slot, key)
 
 
@@ -37,5 +37,5 @@ def test_a_slot_is_released_once() -> None:
     pool = SlotPool(1)
     pool.acquire([A0])
     pool.release(0, A0)
-    with pytest.raises(EngineError):
+    with pytest.raises(InvariantViolation):
         pool.release(0, A0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmplitudeVad
-from translate_svc.errors import EngineError, ResourceExhausted, Unavailable
+from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
 from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, VadLoop, VadStream, gather_s
 from translate_svc.vad.frame_vad import VadFrame
 
@@ -178,7 +178,7 @@ async def test_places_are_bounded_and_given_back() -> None:
 async def test_a_failing_call_fails_its_frames_and_the_loop_goes_on() -> None:
     async with VadLoop(FailingVad()) as loop:
         bad, good = loop.open_stream(), loop.open_stream()
-        with pytest.raises(EngineError) as caught:
+        with pytest.raises(DetectorError) as caught:
             await bad.probability(frame(2.0))
         assert isinstance(caught.value.__cause__, RuntimeError)
         assert await good.probability(frame(0.25)) == pytest.approx(0.25)

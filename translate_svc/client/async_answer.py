@@ -36,7 +36,7 @@ class AsyncAnswer:
         """The whole of it.
 
         Raises:
-            EngineError: the server could not finish it.
+            TranslationFailed: the server could not finish it.
         """
         builder = TranslationBuilder(self._call.output)
         async with aclosing(aiter(self)) as events:

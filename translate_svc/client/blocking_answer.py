@@ -34,7 +34,7 @@ class Answer:
         """The whole of it.
 
         Raises:
-            EngineError: the server could not finish it.
+            TranslationFailed: the server could not finish it.
         """
         builder = TranslationBuilder(self._call.output)
         with closing(iter(self)) as events:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from translate_svc.audio.speech_decoder import SpeechDecoder
-from translate_svc.errors import DataLoss, EngineError
+from translate_svc.errors import DataLoss, TranslationFailed
 from translate_svc.types import (
     AudioFormat,
     ResultEvent,
@@ -78,13 +78,13 @@ class TranslationBuilder:
         """What all the events came to.
 
         Raises:
-            EngineError: the server could not finish it; the message is that of its warnings.
+            TranslationFailed: the server could not finish it; the message is that of its warnings.
             DataLoss: the last event is missing.
         """
         if self._done is None:
             raise DataLoss("did not come", field="utterance_done")
         if self._done.status is UtteranceStatus.FAILED:
-            raise EngineError("; ".join(warning.message for warning in self._warnings) or "it failed")
+            raise TranslationFailed("; ".join(warning.message for warning in self._warnings) or "it failed")
         return Translation(
             text={code: text.strip() for code, text in self._texts.items()},
             speech={code: np.concatenate(pieces) for code, pieces in self._speech.items()},

@@ -18,7 +18,7 @@ from translate_svc.engine.request import Deliver, EngineEvent, Request, RequestF
 from translate_svc.engine.retry_estimate import RetryEstimate
 from translate_svc.engine.totals import Totals
 from translate_svc.engine.validation import ModelCapabilities, validate
-from translate_svc.errors import EngineError, ResourceExhausted
+from translate_svc.errors import EngineLost, ResourceExhausted
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class AsyncEngine:
             self._fatal = True
             self._mailbox.stop(drain=False)
             _log.critical("the engine is given up: %s", reason)
-            self._end_fatally(EngineError(reason))
+            self._end_fatally(EngineLost(reason))
 
     @property
     def steps(self) -> int:

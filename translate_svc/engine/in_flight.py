@@ -17,7 +17,7 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.engine.sequence import RequestState, SequenceState
-from translate_svc.errors import EngineError
+from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage
 
 Work = tuple[PlanItem, RequestState | SequenceState]
@@ -41,39 +41,39 @@ class InFlight:
         """Takes out an encoding.
 
         Raises:
-            EngineError: it was not planned, or has its result already.
+            InvariantViolation: it was not planned, or has its result already.
         """
         _, state = self._open.pop((request_id, None), (None, None))
         if not isinstance(state, RequestState):
-            raise EngineError("the runner answered an encoding that the plan does not hold")
+            raise InvariantViolation("the runner answered an encoding that the plan does not hold")
         return state
 
     def settle(self, key: SequenceKey, kind: type[_Item]) -> tuple[_Item, SequenceState]:
         """Takes out an item of this kind and the state it was planned for.
 
         Raises:
-            EngineError: it was not planned, or has its result already.
+            InvariantViolation: it was not planned, or has its result already.
         """
         item, state = self._open.pop(key, (None, None))
         if not isinstance(item, kind) or not isinstance(state, SequenceState):
-            raise EngineError("the runner answered an item that the plan does not hold")
+            raise InvariantViolation("the runner answered an item that the plan does not hold")
         return item, state
 
     def settle_failed(self, key: ItemKey) -> tuple[SequenceState, ...]:
         """Takes out the item of ``key``, whatever its kind; gives the sequences that fail with it.
 
         Raises:
-            EngineError: it was not planned, or has its result already.
+            InvariantViolation: it was not planned, or has its result already.
         """
         if key not in self._open:
-            raise EngineError("the runner failed an item that the plan does not hold")
+            raise InvariantViolation("the runner failed an item that the plan does not hold")
         _, state = self._open.pop(key)
         return state.sequences if isinstance(state, RequestState) else (state,)
 
     def check_settled(self) -> None:
-        """Raises EngineError when an item of the plan got no result."""
+        """Raises InvariantViolation when an item of the plan got no result."""
         if self._open:
-            raise EngineError(f"the runner left {len(self._open)} item(s) of a plan unanswered")
+            raise InvariantViolation(f"the runner left {len(self._open)} item(s) of a plan unanswered")
 
     def live_requests(self, stage: Stage) -> set[str]:
         """The requests that share a stage of this plan and were not aborted since. Before any is settled."""

@@ -40,7 +40,7 @@ from translate_svc.engine.sequence import Phase, RequestState, SequenceState, co
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.engine.totals import Totals
-from translate_svc.errors import EngineError, InvalidArgument
+from translate_svc.errors import EngineError, InvalidArgument, InvariantViolation
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 
@@ -128,10 +128,10 @@ class Scheduler:
         """The work of the next step; an empty plan when there is none.
 
         Raises:
-            EngineError: the last plan's result is still missing.
+            InvariantViolation: the last plan's result is still missing.
         """
         if self._in_flight is not None:
-            raise EngineError("a plan is scheduled before the last one's result is in")
+            raise InvariantViolation("a plan is scheduled before the last one's result is in")
         work = [each for stage in Stage for each in self._take_work(stage)]
         encode_steps = min(1 + self._queues.backlog(), self.limits.max_encode_steps)
         plan = StepPlan.of([item for item, _ in work], encode_steps=encode_steps)
@@ -164,12 +164,12 @@ class Scheduler:
         """Takes in what the runner made of ``plan``; gives the events of the step, in order.
 
         Raises:
-            EngineError: the runner broke the contract: an item without a result, with two, or with another's.
-                The scheduler is of no use after that.
+            InvariantViolation: the runner broke the contract: an item without a result, with two, or with
+                another's. The scheduler is of no use after that.
         """
         flight, self._in_flight = self._in_flight, None
         if flight is None or flight.plan is not plan:
-            raise EngineError("a result is handed in for a plan that is not the last one")
+            raise InvariantViolation("a result is handed in for a plan that is not the last one")
         self._share_timings(flight, result)
         for each in result.results:
             self._take_result(flight, each)
@@ -259,7 +259,7 @@ class Scheduler:
 
     def _take_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
         if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
-            raise EngineError("the runner made a waveform piece of the wrong length")
+            raise InvariantViolation("the runner made a waveform piece of the wrong length")
         final = item.end_unit == len(sequence.units)
         start_samples = item.start_unit * SAMPLES_PER_UNIT
         self._events.append(WaveformPiece(*sequence.key, start_samples, vocoded.samples, final))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from translate_svc.engine.plan import SequenceKey
-from translate_svc.errors import EngineError
+from translate_svc.errors import InvariantViolation
 
 
 class SlotPool:
@@ -44,9 +44,9 @@ class SlotPool:
         """Gives a slot back.
 
         Raises:
-            EngineError: ``key`` does not own it.
+            InvariantViolation: ``key`` does not own it.
         """
         if self._owners.get(slot) != key:
-            raise EngineError(f"slot {slot} is released by a sequence that does not own it")
+            raise InvariantViolation(f"slot {slot} is released by a sequence that does not own it")
         del self._owners[slot]
         heapq.heappush(self._free, slot)

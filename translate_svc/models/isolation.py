@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-from translate_svc.errors import DeviceLost, EngineError
+from translate_svc.errors import DeviceLost, EngineError, InvariantViolation
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,11 +27,14 @@ def run_isolated(
 
     Raises:
         DeviceLost: the accelerator's context is gone; nothing run after this can succeed.
+        InvariantViolation: as ``batch`` raised it; no item is to blame.
     """
     if not items:
         return []
     try:
         return list(batch(items))
+    except InvariantViolation:
+        raise
     except Exception as error:
         if is_device_loss(error):
             raise DeviceLost(type(error).__name__) from error

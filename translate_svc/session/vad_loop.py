@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from translate_svc.errors import EngineError, ResourceExhausted, Unavailable
+from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
 from translate_svc.types import FRAME_SAMPLES
 from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
 
@@ -42,7 +42,7 @@ class VadStream:
 
         One frame at a time: ``RuntimeError`` while another of this stream waits. Where the wait is
         cancelled, the state stays as it was before the frame, and other streams notice nothing. Raises
-        ``Unavailable`` once the loop is closed, ``EngineError`` where the detector fails.
+        ``Unavailable`` once the loop is closed, ``DetectorError`` where the detector fails.
         """
         if self._waiting:
             raise RuntimeError("a frame of this stream is being judged")
@@ -179,7 +179,7 @@ class VadLoop:
             probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
             judged = list(zip(jobs, probabilities.tolist(), new_states, strict=True))
         except Exception as error:
-            failure = EngineError("the voice activity detector failed")
+            failure = DetectorError("the voice activity detector failed")
             failure.__cause__ = error
             _fail(jobs, failure)
             return

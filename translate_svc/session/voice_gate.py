@@ -66,7 +66,7 @@ async def clip_holds_voice(
     """``holds_voice`` of a clip; ``probability`` is ``VadStream.probability``. Hears no more than it must.
 
     Raises:
-        Unavailable, EngineError: as ``probability``.
+        Unavailable, DetectorError: as ``probability``.
     """
     voiced_frames = 0
     for frame in clip_frames(samples):

@@ -21,7 +21,7 @@ from translate_svc.engine.plan import (
     StepPlan,
     TextToUnitItem,
 )
-from translate_svc.errors import DeviceLost
+from translate_svc.errors import DeviceLost, InvariantViolation
 from translate_svc.types import Stage
 
 
@@ -202,6 +202,20 @@ def test_a_lost_device_is_no_items_fault(error: Exception, monkeypatch: pytest.M
     monkeypatch.setattr(scene.model, "decode", lost)
     with pytest.raises(DeviceLost):
         scene.runner.execute(StepPlan(decode=tuple(scene.decode_items(6))))
+
+
+def test_a_broken_invariant_is_no_items_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    calls = []
+
+    def broken(*_: Any, **__: Any) -> Any:
+        calls.append(1)
+        raise InvariantViolation("a rule")
+
+    monkeypatch.setattr(scene.model, "decode", broken)
+    with pytest.raises(InvariantViolation, match="a rule"):
+        scene.runner.execute(StepPlan(decode=tuple(scene.decode_items(6))))
+    assert len(calls) == 1, "it is not searched for among the items"
 
 
 def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:
