@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal, stale
+from tests.fakes.rehearsal import Rehearsal, few_batches, stale
 from tests.models.modules import checkpoint, text_to_unit
-from translate_svc.errors import EngineError
+from translate_svc.errors import EngineError, InvariantViolation
 from translate_svc.models.graphs.captured_graph import GraphCaptureError
 from translate_svc.models.t2u import t2u_graphs
+from translate_svc.models.t2u.characters import CharacterSequence
+from translate_svc.models.t2u.t2u_backend import EagerT2u, T2uBackend, silent
 from translate_svc.models.t2u.t2u_graphs import T2uGraphs
 from translate_svc.models.t2u.t2u_runner import SpeechUnits, T2uInput, T2uRunner
+from translate_svc.models.t2u.t2u_shape import T2uShape
 
 SLOTS, PLACES = 12, 100
 LENGTHS = [5, 17, 3, 40, 9, 28, 12, 99, 6, 33, 21, 60]
@@ -138,6 +142,43 @@ def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest
     speaker = new_speaker(recorded=True)
     for each in (text(9, factor=0.01), text(2), text(8)):
         assert told(speaker.speeches([each])) == alone([each])
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("rows", [(2, 1), (3, 1), (1, 3)], ids=str)  # 3 are more than are recorded
+def test_the_states_of_an_earlier_batch_are_refused(
+    rows: tuple[int, int], recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few_batches(monkeypatch)
+    held = states()
+    halves: T2uBackend = EagerT2u(text_to_unit("tiny"), held)
+    if recorded:
+        halves = T2uGraphs(text_to_unit("tiny"), held, Rehearsal())
+    shape = halves.room(1, T2uShape(5, 5))
+    batches = []
+    for count in rows:
+        sequence = CharacterSequence((1, 2, 3), (1, 2))
+        row = torch.from_numpy(shape.row(0, sequence, 1.0)).expand(count, -1)
+        batches.append(halves.characters(row, shape)[1])
+    stale_states, latest = batches
+    durations = silent(1, shape.characters)
+    with pytest.raises(InvariantViolation, match="earlier batch"):
+        halves.units(stale_states, durations.expand(rows[0], -1), 1)
+    equal = dataclasses.replace(latest)  # what it is counts, not which object it is
+    made = halves.units(equal, durations.expand(rows[1], -1), 1)
+    assert torch.equal(made, halves.units(latest, durations.expand(rows[1], -1), 1))
+
+
+def test_an_equal_handle_of_recorded_states_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_batches(monkeypatch)
+    rehearsal = Rehearsal()
+    halves = T2uGraphs(text_to_unit("tiny"), states(), rehearsal)
+    shape = halves.room(1, T2uShape(5, 5))
+    row = torch.from_numpy(shape.row(0, CharacterSequence((1, 2, 3), (1, 2)), 1.0))[None]
+    _, made = halves.characters(row, shape)
+    before = rehearsal.replays
+    halves.units(dataclasses.replace(made), silent(1, shape.characters), 1)
+    assert rehearsal.replays == before + 1
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:

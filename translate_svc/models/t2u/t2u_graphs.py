@@ -14,7 +14,7 @@ from translate_svc.models.graphs.captured_graph import GraphCaptureError, at_lea
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.t2u.characters import CharacterSequence
 from translate_svc.models.t2u.t2u import TextToUnit
-from translate_svc.models.t2u.t2u_backend import EagerT2u, silent
+from translate_svc.models.t2u.t2u_backend import CharacterStates, EagerT2u, silent
 from translate_svc.models.t2u.t2u_shape import T2uShape
 
 _MAX_ROWS = 8
@@ -50,8 +50,8 @@ class T2uGraphs:
             for tokens in doubled(_FEWEST_TOKENS, states.shape[1])
         ]
         self._sizes = doubled(_FEWEST_UNITS, min(_MOST_UNITS, most))
-        # where the first half leaves its states for the second
-        self._latest: Tensor | None = None
+        # where the first half leaves its states for the second, and of which generation they are
+        self._between_generation = 0
         self._between = states.new_zeros(_MAX_ROWS, self._shapes[-1].characters, states.shape[2])
         self._first = BatchGraphs(_MAX_ROWS, record, states.device)
         self._second = BatchGraphs(_MAX_ROWS, record, states.device)
@@ -70,16 +70,19 @@ class T2uGraphs:
         roomy = (each for each in self._shapes if each.tokens >= shape.tokens)
         return next((each for each in roomy if each.characters >= shape.characters), shape)
 
-    def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, Tensor]:
+    def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, CharacterStates]:
         """See ``T2uBackend``."""
         if not self._first.has(shape, len(rows)):
             return self._plain.characters(rows, shape)
-        self._latest = self._between[: len(rows), : shape.characters]
-        return self._first.run(shape, rows), self._latest
+        packed = self._first.run(shape, rows)
+        states = self._plain.latest(self._between[: len(rows), : shape.characters])
+        self._between_generation = states.generation
+        return packed, states
 
-    def units(self, states: Tensor, durations: Tensor, size: int) -> Tensor:
+    def units(self, states: CharacterStates, durations: Tensor, size: int) -> Tensor:
         """See ``T2uBackend``."""
-        if states is not self._latest or size > self._sizes[-1]:
+        self._plain.check_latest(states)
+        if states.generation != self._between_generation or size > self._sizes[-1]:
             return self._plain.units(states, durations, size)
         padded = F.pad(durations, (0, self._between.shape[1] - durations.shape[1]))
         return self._second.run(at_least(self._sizes, size), padded)[:, : 1 + size]
