@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import functools
 import itertools
 import os
@@ -31,6 +32,7 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
 from translate_svc.models.tokenizer import Tokenizer
@@ -132,16 +134,16 @@ def oracle(name: str) -> Oracle:
     return Oracle(checkpoint_folder(name))
 
 
-def new_runner(name: str, *, slots: int = 8, **options: Any) -> ModelRunner:
-    """A runner for utterances of up to ten seconds, on the CPU unless ``TEST_DEVICE`` says otherwise."""
-    sizes: dict[str, Any] = {
-        "device": os.environ.get("TEST_DEVICE", "cpu"),
-        "max_slots": slots,
-        "max_source_samples": 160_000,
-        "max_source_tokens": 64,
-        "max_tokens": MAX_NEW_TOKENS + 2,
-    }
-    return ModelRunner(Checkpoint.open(checkpoint_folder(name)), **(sizes | options))
+LIMITS = ModelLimits(
+    max_slots=8, max_slot_tokens=MAX_NEW_TOKENS + 2, max_source_samples=160_000, max_source_tokens=64
+)
+"""Utterances of up to ten seconds."""
+
+
+def new_runner(name: str, limits: ModelLimits = LIMITS, **options: Any) -> ModelRunner:
+    """On the CPU unless ``TEST_DEVICE`` says otherwise."""
+    options = {"device": os.environ.get("TEST_DEVICE", "cpu")} | options
+    return ModelRunner(Checkpoint.open(checkpoint_folder(name)), limits, **options)
 
 
 @dataclass(slots=True, eq=False)
@@ -165,8 +167,8 @@ class Job:
 class Driver:
     """Drives a runner as a scheduler would; everything that can share a step does."""
 
-    def __init__(self, name: str, **options: Any) -> None:
-        self.runner = new_runner(name, **options)
+    def __init__(self, name: str, slots: int = LIMITS.max_slots, **options: Any) -> None:
+        self.runner = new_runner(name, dataclasses.replace(LIMITS, max_slots=slots), **options)
         self._languages = Checkpoint.open(checkpoint_folder(name)).maps.text_languages
         self._requests = 0
 
@@ -189,7 +191,8 @@ class Driver:
             if joining:
                 self.execute(
                     encode=[
-                        EncodeItem(key.request_id, job.source, (job.slot,)) for key, job in joining.items()
+                        EncodeItem(key.request_id, job.source, (job.slot,), job.slot)
+                        for key, job in joining.items()
                     ]
                 )
             running = {key: job for key, job in live.items() if job.start <= step}

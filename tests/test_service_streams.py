@@ -15,7 +15,7 @@ from tests.session.harness import check_contract, collect, of, texts
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.engine.core import Runner
-from translate_svc.engine.plan import EncodeItem, StepPlan, StepResult
+from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.service import Service
 from translate_svc.session.session import Session
@@ -130,14 +130,14 @@ class _CountingRunner:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._encodings: dict[EncodeItem, None] = {}  # each may take several steps
+        self._slots: dict[int, int] = {}  # by ticket: an encoding may take several steps
 
     @property
     def slots_of_encodings(self) -> list[int]:
-        return [len(item.slots) for item in self._encodings]
+        return list(self._slots.values())
 
     def execute(self, plan: StepPlan) -> StepResult:
-        self._encodings |= dict.fromkeys(plan.encode)
+        self._slots |= {item.ticket: len(item.slots) for item in plan.encode}
         return self._runner.execute(plan)
 
 

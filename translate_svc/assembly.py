@@ -56,10 +56,7 @@ def assemble(
     limits = settings.engine(model_tokens=capabilities.max_text_positions)
     runner = ModelRunner(
         checkpoint,
-        max_slots=limits.max_slots,
-        max_source_samples=limits.max_source_samples,
-        max_source_tokens=limits.max_source_tokens,
-        max_tokens=limits.max_slot_tokens,
+        limits.model_limits,
         device=placement.device,
         dtype=placement.dtype,
         graphs=settings.graphs,

@@ -87,10 +87,7 @@ class Engine:
         )
         self.runner = ModelRunner(
             checkpoint,
-            max_slots=limits.max_slots,
-            max_source_samples=limits.max_source_samples,
-            max_source_tokens=limits.max_source_tokens,
-            max_tokens=limits.max_slot_tokens,
+            limits.model_limits,
             dtype=dtype,
             device=device,
             graphs=graphs,

@@ -44,8 +44,8 @@ def text_languages() -> dict[str, int]:
 class Scene:
     """Four sequences in slots 0 to 3, all of them fed ``fed`` tokens of their own translations."""
 
-    def __init__(self, fed: int = 6) -> None:
-        self.runner = shared_runner()
+    def __init__(self, fed: int = 6, runner: ModelRunner | None = None) -> None:
+        self.runner = runner or shared_runner()
         self.model: Any = self.runner._model
         self.samples = utterances("tiny")[:4]
         self.keys = [SequenceKey(f"r{slot}", 0) for slot in range(4)]
@@ -65,7 +65,7 @@ class Scene:
 
     def encode_items(self) -> list[EncodeItem]:
         return [
-            EncodeItem(key.request_id, samples, (slot,))
+            EncodeItem(key.request_id, samples, (slot,), slot)
             for slot, (key, samples) in enumerate(zip(self.keys, self.samples, strict=True))
         ]
 

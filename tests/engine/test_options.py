@@ -9,6 +9,7 @@ import pytest
 
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.errors import InvalidArgument
+from translate_svc.models.limits import ModelLimits
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,13 @@ def test_every_limit_is_documented_with_its_default() -> None:
         assert entry, f"{field.name} is not documented"
         default = f"{field.default:,}" if isinstance(field.default, int) else str(field.default)
         assert re.search(rf"\b{re.escape(default)}\b", entry[1])
+
+
+def test_the_models_sizes_are_the_engines() -> None:
+    limits = EngineLimits(max_slots=3, max_slot_tokens=40, max_source_samples=50_000, max_source_tokens=60)
+    assert limits.model_limits == ModelLimits(3, 40, 50_000, 60)
+    for field in dataclasses.fields(ModelLimits):
+        assert getattr(limits.model_limits, field.name) == getattr(limits, field.name), "one fact, one name"
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(1, 1), (512, 1), (513, 2), (480_000, 938)])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import pytest
 
 from tests.engine.scenes import ONE, ROOMY, TWO, finish, run_to, says, together
 from tests.engine.world import World
-from translate_svc.engine.plan import ItemFailure, SequenceKey, StepResult
+from translate_svc.engine.core import EngineCore
+from translate_svc.engine.plan import ItemFailure, SequenceKey, StepReport, StepResult
 from translate_svc.engine.request import (
     RequestFinished,
     TokenDecoded,
@@ -87,6 +89,34 @@ def test_schedule_and_update_alternate() -> None:
     world.scheduler.update(plan, result)
     with pytest.raises(InvariantViolation, match="not the last"):
         world.scheduler.update(plan, result)
+
+
+def test_an_encoding_keeps_its_ticket_and_its_namesake_gets_another() -> None:
+    world = World()
+    request_id = world.submit(says(ONE, encode_steps=3))
+    tickets = []
+    for _ in range(2):
+        world.step()
+        (item,) = world.runner.plans[-1].encode
+        tickets.append(item.ticket)
+    assert tickets[0] == tickets[1], "it goes on"
+    world.abort(request_id)
+    world.submit(says(TWO), request_id)
+    world.step()
+    (item,) = world.runner.plans[-1].encode
+    assert item.request_id == request_id
+    assert item.ticket not in tickets
+
+
+def test_the_core_times_a_step_by_its_clock() -> None:
+    seconds = itertools.count(5.0, 2.5)
+    reports: list[StepReport] = []
+    world = World()
+    core = EngineCore(world.scheduler, world.runner, on_step=reports.append, clock=lambda: next(seconds))
+    world.submit(says(ONE))
+    core.step()
+    assert [report.duration_s for report in reports] == [2.5]
+    assert [stage.stage for stage in reports[0].stages] == [Stage.ENCODE]
 
 
 def test_tokens_carry_their_delta_and_probability() -> None:

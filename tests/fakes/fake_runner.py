@@ -102,7 +102,7 @@ class FakeRunner:
         self._before_execute = before_execute
         self._slots: dict[int, _Slot] = {}
         self._speeches: dict[SequenceKey, _Speech] = {}  # outlive their slots
-        self._encodings: dict[EncodeItem, int] = {}  # those that go on, and how many steps they had
+        self._encodings: dict[int, int] = {}  # tickets of those that go on, and how many steps they had
         self.plans: list[StepPlan] = []
 
     def execute(self, plan: StepPlan) -> StepResult:
@@ -143,7 +143,8 @@ class FakeRunner:
 
     def _check_encodings_go_on(self, plan: StepPlan) -> None:
         """Those that the plan leaves out are given up."""
-        going_on = {item: steps for item, steps in self._encodings.items() if item in plan.encode}
+        planned = {item.ticket for item in plan.encode}
+        going_on = {ticket: steps for ticket, steps in self._encodings.items() if ticket in planned}
         assert not going_on or len(going_on) == len(plan.encode), (
             "an encoding is begun beside one that goes on"
         )
@@ -153,9 +154,9 @@ class FakeRunner:
         self, item: EncodeItem, failures: list[ItemFailure]
     ) -> EncodeResult | EncodeUnfinished | None:
         keys = [SequenceKey(item.request_id, index) for index in range(len(item.slots))]
-        steps = self._encodings.pop(item, 0) + 1
+        steps = self._encodings.pop(item.ticket, 0) + 1
         if steps < max(self._model(item.source, key.sequence).encode_steps for key in keys):
-            self._encodings[item] = steps
+            self._encodings[item.ticket] = steps
             return EncodeUnfinished(item.request_id)
         for key, slot in zip(keys, item.slots, strict=True):
             self._slots[slot] = _Slot(key, item.source)

@@ -48,7 +48,7 @@ def text_encoder(name: str) -> TextEncoder:
 @functools.cache
 def text_decoder(name: str) -> TextDecoder:
     config = checkpoint(name).config
-    return _filled(name, TextDecoder(config, max_tokens=MAX_TOKENS, alignment_layer=1), "text_decoder.")
+    return _filled(name, TextDecoder(config, max_slot_tokens=MAX_TOKENS, alignment_layer=1), "text_decoder.")
 
 
 @functools.cache
@@ -64,8 +64,8 @@ def vocoder(name: str) -> Vocoder:
 def new_cache(name: str, *, slots: int, max_encoder_frames: int = 40) -> DecoderCache:
     return DecoderCache(
         checkpoint(name).config,
-        slots=slots,
-        max_tokens=MAX_TOKENS,
+        max_slots=slots,
+        max_slot_tokens=MAX_TOKENS,
         max_encoder_frames=max_encoder_frames,
         device=CPU,
         dtype=torch.float32,

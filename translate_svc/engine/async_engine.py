@@ -7,7 +7,6 @@ import contextlib
 import functools
 import logging
 import threading
-import time
 import traceback
 from collections.abc import Callable
 
@@ -60,7 +59,7 @@ class AsyncEngine:
         self._ended = asyncio.Event()
         self._fatal = False
         self.last_step_started: float | None = None
-        """``time.monotonic()`` at the start of the running step; None between steps. For a watchdog."""
+        """The core's clock at the start of the running step; None between steps. For a watchdog."""
 
     # ---------------------------------------------------------------- life
 
@@ -255,12 +254,12 @@ class AsyncEngine:
 
     def _step(self) -> None:
         admitted = self._scheduler.admitted_requests
-        self.last_step_started = time.monotonic()
+        self.last_step_started = self._core.clock()
         events = self._core.step()
         self.last_step_started = None
         waiting = self._scheduler.waiting_requests
         self._mailbox.tell_line(waiting)
-        self._retry.observe(self._scheduler.admitted_requests - admitted, waiting, time.monotonic())
+        self._retry.observe(self._scheduler.admitted_requests - admitted, waiting, self._core.clock())
         if events:
             batch = [(self._tickets[event.request_id], event) for event in events]
             for event in events:

@@ -25,24 +25,31 @@ class Runner(Protocol):
 class EngineCore:
     """Scheduler and runner put together; the thread that calls ``step`` owns the device.
 
-    ``on_step`` is called on that thread after every step; it must be quick and must not raise.
+    ``on_step`` is called on that thread after every step; it must be quick and must not raise. ``clock``:
+    seconds, never backwards.
     """
 
     def __init__(
-        self, scheduler: Scheduler, runner: Runner, *, on_step: Callable[[StepReport], None] | None = None
+        self,
+        scheduler: Scheduler,
+        runner: Runner,
+        *,
+        on_step: Callable[[StepReport], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.scheduler = scheduler
+        self.clock = clock
         self._runner = runner
         self._on_step = on_step
 
     def step(self) -> list[EngineEvent]:
         """Runs what is due and gives its events, in order; none when nothing is due."""
-        started_s = time.monotonic()
+        started_s = self.clock()
         plan = self.scheduler.schedule()
         if not plan:
             return []
         result = self._runner.execute(plan)
         events = self.scheduler.update(plan, result)
         if self._on_step is not None:
-            self._on_step(StepReport(time.monotonic() - started_s, result.stages))
+            self._on_step(StepReport(self.clock() - started_s, result.stages))
         return events

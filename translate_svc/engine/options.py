@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.models.limits import ModelLimits
 from translate_svc.types import (
     FRAME_SAMPLES,
     INTERNAL_SAMPLE_RATE_HZ,
@@ -107,6 +108,16 @@ class EngineLimits:
         ):
             if getattr(self, low) > getattr(self, high):
                 raise InvalidArgument(f"must not exceed {high}", field=low)
+
+    @property
+    def model_limits(self) -> ModelLimits:
+        """What of it the model's caches are sized by."""
+        return ModelLimits(
+            max_slots=self.max_slots,
+            max_slot_tokens=self.max_slot_tokens,
+            max_source_samples=self.max_source_samples,
+            max_source_tokens=self.max_source_tokens,
+        )
 
     @property
     def max_source_characters(self) -> int:

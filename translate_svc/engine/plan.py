@@ -31,7 +31,8 @@ ItemKey = tuple[str, int | None]
 class EncodeItem:
     """Encode ``source`` once and write its cross-attention cache into every slot of ``slots``.
 
-    Slot ``slots[i]`` belongs to sequence ``i`` from here on, whatever it held before.
+    Slot ``slots[i]`` belongs to sequence ``i`` from here on, whatever it held before. ``ticket``: identifies
+    the job, as the request id does not (an id may be used again). Items of one ticket ask for the same.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -39,6 +40,7 @@ class EncodeItem:
     request_id: str
     source: EncoderSource
     slots: tuple[int, ...]
+    ticket: int
 
     @property
     def key(self) -> ItemKey:
@@ -101,9 +103,9 @@ PlanItem = EncodeItem | DecodeItem | TextToUnitItem | VocodeItem
 class StepPlan:
     """All the work of one step: for each stage a field of its name. An empty plan is never executed.
 
-    ``encode`` repeats the very items of the last step that were answered by ``EncodeUnfinished``; those
-    that it leaves out are given up. No other item is begun beside them, so nobody else gets the slots of one
-    that was given up before all of them are done.
+    ``encode`` repeats the items of the last step that were answered by ``EncodeUnfinished``, each with its
+    ticket; those of them that it leaves out are given up. No other item is begun beside them, so nobody else
+    gets the slots of one that was given up before all of them are done.
 
     ``encode_steps``: for how long encoding may make the texts of this step wait, in decode steps.
     """

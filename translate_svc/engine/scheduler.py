@@ -4,6 +4,7 @@ threads.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -56,6 +57,7 @@ class Scheduler:
         self.tokenizer = tokenizer
         self._queues = PhaseQueues(limits)
         self._requests: dict[str, RequestState] = {}
+        self._tickets = itertools.count()
         self._in_flight: InFlight | None = None
         self._events: list[EngineEvent] = []
         self.admitted_requests = 0
@@ -99,7 +101,7 @@ class Scheduler:
             raise InvalidArgument("is in use", field="request_id")
         if not 0 < len(request.sequences) <= self.limits.max_slots:
             raise InvalidArgument(f"must be 1 to {self.limits.max_slots}", field="sequences")
-        state = RequestState.create(request, self.tokenizer, self.limits)
+        state = RequestState.create(request, self.tokenizer, self.limits, next(self._tickets))
         self._requests[request.request_id] = state
         self._queues.wait(state)
 

@@ -131,22 +131,26 @@ class SequenceState:
 
 @dataclass(slots=True, eq=False)
 class RequestState:
-    """A request and its sequences. ``source``: what is encoded. ``encoding``: the item that does it, once
-    planned. ``timings``: per stage, milliseconds shared and the largest batch; ``spans``: its first start and
-    its last end, in seconds.
+    """A request and its sequences.
+
+    ``source``: what is encoded. ``ticket``: a number that no other request of this scheduler ever has.
+    ``timings``: per stage, milliseconds shared and the largest batch; ``spans``: its first start and its last
+    end, in seconds.
     """
 
     request: Request
     source: EncoderSource
     sequences: tuple[SequenceState, ...]
-    encoding: EncodeItem | None = None
+    ticket: int
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
     timings: dict[Stage, tuple[float, int]] = field(default_factory=dict)
     spans: dict[Stage, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits) -> RequestState:
+    def create(
+        cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits, ticket: int
+    ) -> RequestState:
         """A request as it arrives, waiting.
 
         Raises:
@@ -169,6 +173,7 @@ class RequestState:
                 )
                 for index, spec in enumerate(request.sequences)
             ),
+            ticket,
         )
 
     @property
@@ -177,11 +182,9 @@ class RequestState:
         return all(sequence.terminal for sequence in self.sequences)
 
     def encode_item(self) -> EncodeItem:
-        """Encodes the source into the slots of all sequences; the same item in every step that it takes."""
-        if self.encoding is None:
-            slots = tuple(sequence.held_slot for sequence in self.sequences)
-            self.encoding = EncodeItem(self.request.request_id, self.source, slots)
-        return self.encoding
+        """Encodes the source into the slots of all sequences; the same job in every step that it takes."""
+        slots = tuple(sequence.held_slot for sequence in self.sequences)
+        return EncodeItem(self.request.request_id, self.source, slots, self.ticket)
 
     def add_timing(self, report: StageReport) -> None:
         """Adds one step's share of a stage."""

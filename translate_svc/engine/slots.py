@@ -11,16 +11,18 @@ from translate_svc.errors import InvariantViolation
 
 
 class SlotPool:
-    """``size`` slots. A request's are taken all at once or not at all, so that requests never wait for each
-    other while holding some.
+    """``max_slots`` slots. A request's are taken all at once or not at all, so that requests never wait for
+    each other while holding some.
 
     The lowest free slots are given first, which keeps the rows in use close together.
+
+    This is the scheduler's record of who owns a slot; ``SequenceState.slot`` is the same fact seen from the
+    sequence, and ``release`` checks one against the other.
     """
 
-    def __init__(self, size: int) -> None:
-        self._free = list(range(size))  # a heap
+    def __init__(self, max_slots: int) -> None:
+        self._free = list(range(max_slots))  # a heap
         self._owners: dict[int, SequenceKey] = {}
-        self.size = size
 
     @property
     def free(self) -> int:

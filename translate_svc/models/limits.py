@@ -10,12 +10,17 @@ from translate_svc.models.config import ModelConfig
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """Sizes of the decoder's caches: rows, tokens fed to a row, 16 kHz samples of an utterance, tokens of a
-    source text (language and ``</s>`` included).
+    """Sizes of the decoder's caches.
+
+    Attributes:
+        max_slots: rows, hence sequences that decode at once.
+        max_slot_tokens: most tokens fed to one sequence, prompt included; sizes the self-attention caches.
+        max_source_samples: longest utterance (16 kHz); sizes the cross-attention caches.
+        max_source_tokens: longest source text, language and ``</s>`` included; they must hold it too.
     """
 
-    slots: int
-    max_tokens: int
+    max_slots: int
+    max_slot_tokens: int
     max_source_samples: int
     max_source_tokens: int
 
@@ -26,9 +31,9 @@ def check_limits(config: ModelConfig, limits: ModelLimits, alignment_layer: int)
     Raises:
         InvalidArgument: a limit that the checkpoint cannot hold; names it.
     """
-    if not 2 < limits.max_tokens <= config.max_position_embeddings:
+    if not 2 < limits.max_slot_tokens <= config.max_position_embeddings:
         message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
-        raise InvalidArgument(message, field="max_tokens")
+        raise InvalidArgument(message, field="max_slot_tokens")
     if not 2 < limits.max_source_tokens <= config.max_position_embeddings:
         message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"
         raise InvalidArgument(message, field="max_source_tokens")

@@ -140,8 +140,8 @@ def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placemen
     """
     sources = [case.source for case in cases]
     limits = ModelLimits(
-        slots=1,
-        max_tokens=MAX_NEW_TOKENS + 2,
+        max_slots=1,
+        max_slot_tokens=MAX_NEW_TOKENS + 2,
         max_source_samples=max(
             (len(each) for each in sources if isinstance(each, np.ndarray)), default=16_000
         ),

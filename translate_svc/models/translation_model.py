@@ -72,10 +72,11 @@ class TranslationModel:
         config = checkpoint.config
         check_limits(config, limits, alignment_layer)
         self.config = config
-        self.limits = limits
         self._device = device
         with torch.device("meta"):
-            self._decoder = TextDecoder(config, max_tokens=limits.max_tokens, alignment_layer=alignment_layer)
+            self._decoder = TextDecoder(
+                config, max_slot_tokens=limits.max_slot_tokens, alignment_layer=alignment_layer
+            )
             self._text_to_unit = TextToUnit(config)
             self._vocoder = Vocoder(config)
         for module, prefix, kind in (
@@ -94,8 +95,8 @@ class TranslationModel:
         )
         self._cache = DecoderCache(
             config,
-            slots=limits.slots,
-            max_tokens=limits.max_tokens,
+            max_slots=limits.max_slots,
+            max_slot_tokens=limits.max_slot_tokens,
             max_encoder_frames=self._encoder.max_states(limits.max_source_samples),
             device=device,
             dtype=dtype,

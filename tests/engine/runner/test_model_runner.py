@@ -13,6 +13,7 @@ import torch
 
 from tests.checkpoints import (
     EOS,
+    LIMITS,
     MAX_NEW_TOKENS,
     Driver,
     Job,
@@ -124,7 +125,7 @@ def test_one_encoding_serves_several_targets(
     sources: Callable[[str], tuple[EncoderSource, ...]],
 ) -> None:
     runner, source = shared_runner(), sources("tiny")[0]
-    runner.execute(StepPlan(encode=(EncodeItem("r", source, (5, 2)),)))
+    runner.execute(StepPlan(encode=(EncodeItem("r", source, (5, 2), 0),)))
     for sequence, (language, slot) in enumerate((("eng", 5), ("spa", 2))):
         theirs = oracle("tiny").translate(source, language, 0).token_ids[:4]
         fed = [EOS, text_languages()[language], *theirs]
@@ -138,7 +139,7 @@ def test_one_encoding_serves_several_targets(
 def test_every_item_is_answered_once_and_every_stage_reported() -> None:
     scene = Scene()
     plan = StepPlan(
-        encode=(EncodeItem("new", scene.samples[0], (6, 7)),),
+        encode=(EncodeItem("new", scene.samples[0], (6, 7), 0),),
         decode=(*scene.decode_items(6)[:2], dataclasses.replace(scene.decode_items(6)[2], position=0)),
         text_to_unit=(scene.text_to_unit_items(6)[3],),
         vocode=tuple(scene.vocode_items()),
@@ -179,7 +180,7 @@ def test_source_time_only_where_asked_and_within_the_source() -> None:
 
 def test_a_text_has_no_source_times() -> None:
     scene = Scene()
-    scene.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,))])
+    scene.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
     scene.do(decode=[DecodeItem(scene.keys[1], 1, 0, EOS)])
     text = DecodeItem(scene.keys[1], 1, 1, scene.tokens[1][1], attention=True)
     speech = dataclasses.replace(scene.decode_items(6)[0], attention=True)
@@ -189,15 +190,15 @@ def test_a_text_has_no_source_times() -> None:
 
 def test_an_encoded_text_has_a_state_a_token() -> None:
     texts = source_texts("tiny")[:2]
-    items = [EncodeItem("a", texts[0], (4,)), EncodeItem("b", texts[1], (5,))]
+    items = [EncodeItem("a", texts[0], (4,), 0), EncodeItem("b", texts[1], (5,), 1)]
     assert [each.encoder_frames for each in encoded(Scene().do(encode=items))] == [
         len(each) for each in texts
     ]
 
 
 def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
-    runner = new_runner("tiny", max_source_samples=16_000)
-    result = runner.execute(StepPlan(encode=(EncodeItem("a", (97, *(30,) * 62, 3), (0,)),)))
+    runner = new_runner("tiny", dataclasses.replace(LIMITS, max_source_samples=16_000))
+    result = runner.execute(StepPlan(encode=(EncodeItem("a", (97, *(30,) * 62, 3), (0,), 0),)))
     assert [each.encoder_frames for each in encoded(result)] == [64]
 
 
@@ -226,7 +227,7 @@ def test_read_only_samples_are_taken() -> None:
     scene = Scene()
     samples = np.frombuffer(scene.samples[0].tobytes(), dtype=np.float32)
     assert not samples.flags.writeable
-    (found,) = encoded(scene.do(encode=[EncodeItem("r0", samples, (0,))]))
+    (found,) = encoded(scene.do(encode=[EncodeItem("r0", samples, (0,), 0)]))
     assert found.encoder_frames == healthy_answers(Stage.ENCODE)["r0"]
 
 
@@ -241,22 +242,26 @@ def test_bfloat16_computes_every_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "field"),
+    ("limits", "field"),
     [
-        ({"max_tokens": 2}, "max_tokens"),
-        ({"max_tokens": 257}, "max_tokens"),
+        ({"max_slot_tokens": 2}, "max_slot_tokens"),
+        ({"max_slot_tokens": 257}, "max_slot_tokens"),
         ({"max_source_tokens": 2}, "max_source_tokens"),
         ({"max_source_tokens": 257}, "max_source_tokens"),
-        ({"alignment_layer": 3}, "alignment_layer"),
-        ({"alignment_layer": -1}, "alignment_layer"),
     ],
 )
-def test_limits_that_the_checkpoint_cannot_hold_are_refused(options: dict[str, Any], field: str) -> None:
+def test_limits_that_the_checkpoint_cannot_hold_are_refused(limits: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidArgument, match=field):
-        new_runner("tiny", **options)
+        new_runner("tiny", dataclasses.replace(LIMITS, **limits))
 
 
-def test_the_cache_ends_at_max_tokens() -> None:
+@pytest.mark.parametrize("layer", [3, -1])
+def test_a_layer_that_the_checkpoint_lacks_is_refused(layer: int) -> None:
+    with pytest.raises(InvalidArgument, match="alignment_layer"):
+        new_runner("tiny", alignment_layer=layer)
+
+
+def test_the_cache_ends_at_max_slot_tokens() -> None:
     driver = Driver("tiny")
     longest = max(jobs_of("tiny"), key=lambda job: len(job.source))
     (translated,) = driver.translate([longest])

@@ -98,9 +98,9 @@ class Texts:
         self.scene = Scene()
         self.poisonous = PIECE_COUNT - 1
         self.items = [
-            EncodeItem("speech", self.scene.samples[0], (4,)),
-            EncodeItem("healthy", (97, 30, 40, 50, 3), (5,)),
-            EncodeItem("sick", (97, 30, self.poisonous, 3), (6,)),
+            EncodeItem("speech", self.scene.samples[0], (4,), 0),
+            EncodeItem("healthy", (97, 30, 40, 50, 3), (5,), 1),
+            EncodeItem("sick", (97, 30, self.poisonous, 3), (6,), 2),
         ]
 
     def first_token(self, request_id: str, slot: int) -> int:
@@ -153,7 +153,9 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[Scene, i
         poison(sick, 2)
     sick.runner.execute(StepPlan(decode=tuple(sick.decode_items(6))))
     newcomer, twin = SequenceKey("new", 0), SequenceKey("twin", 0)
-    sick.do(encode=[EncodeItem("new", sick.samples[0], (2,)), EncodeItem("twin", sick.samples[0], (6,))])
+    sick.do(
+        encode=[EncodeItem("new", sick.samples[0], (2,), 0), EncodeItem("twin", sick.samples[0], (6,), 1)]
+    )
     fed = tuple(sick.tokens[0][:6])
     for position, token_id in enumerate(fed):
         new = sick.do(decode=[DecodeItem(newcomer, 2, position, token_id)]).decoded[0]

@@ -91,7 +91,7 @@ def test_two_items_of_one_slot_in_a_step_both_fail() -> None:
 
 def test_a_failed_encoding_evicts_the_former_owner() -> None:
     scene = Scene()
-    item = EncodeItem("new", np.full(16_000, np.nan, np.float32), (1,))
+    item = EncodeItem("new", np.full(16_000, np.nan, np.float32), (1,), 0)
     assert scene.runner.execute(StepPlan(encode=(item,))).failures
     result = scene.runner.execute(StepPlan(decode=(scene.decode_items(6)[1],)))
     assert result.failures[0].error == "slot 1 does not hold this sequence"

@@ -1,16 +1,21 @@
-"""An encoding that takes several steps on real modules: the same states, and texts that go on meanwhile."""
+"""An encoding that takes several steps on real modules: the same states, and texts that go on meanwhile.
+
+Time is virtual: it passes with every slice and with every decode step, and at no other time.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 import math
-import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.checkpoints import EOS
+from tests.checkpoints import EOS, new_runner
 from tests.engine.model_scene import Scene, answers, text_languages
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -22,39 +27,98 @@ from translate_svc.engine.plan import (
     StepResult,
 )
 from translate_svc.engine.runner.encode_batch import EncodeBatch
+from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.models.translation_model import TranslationModel
+from translate_svc.types import Stage
 
 FED = 2
 LAST = 14
 NEW = SequenceKey("new", 0)
+SLICE_S = 1.0
+DECODE_S = 4.0
+ONE_SLICE = 0
+"""As ``encode_steps``: no time at all, in which one slice is computed nevertheless."""
+
+TICKETS = itertools.count(100)
+
+
+class VirtualClock:
+    """Seconds that pass when they are told to. ``decode_s``: with every decode step."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.decode_s = DECODE_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+CLOCK = VirtualClock()
+
+
+@functools.cache
+def runner_in_virtual_time() -> ModelRunner:
+    return new_runner("tiny", clock=CLOCK)
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's slices and decode steps take their time."""
+    encode, decode = TranslationModel.encode, TranslationModel.decode
+
+    def slow_encode(*args: Any) -> Iterator[None]:
+        slices = encode(*args)
+        while True:
+            CLOCK.now_s += SLICE_S
+            try:
+                next(slices)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            yield
+
+    def slow_decode(*args: Any, **options: Any) -> Any:
+        CLOCK.now_s += CLOCK.decode_s
+        return decode(*args, **options)
+
+    monkeypatch.setattr(TranslationModel, "encode", slow_encode)
+    monkeypatch.setattr(TranslationModel, "decode", slow_decode)
+
+
+@pytest.fixture
+def scene(virtual_time: None) -> Scene:
     """Rows 0 to 2 decode."""
-    found = Scene(FED)
-    monkeypatch.setattr(found.runner, "_decode_s", 0.0)  # is put back
-    return found
+    return new_scene()
+
+
+def new_scene() -> Scene:
+    return Scene(FED, runner_in_virtual_time())
 
 
 def item_of(scene: Scene, key: SequenceKey = NEW, row: int = 3, slots: tuple[int, ...] = (3,)) -> EncodeItem:
-    return EncodeItem(key.request_id, scene.samples[row], slots)
+    return EncodeItem(key.request_id, scene.samples[row], slots, next(TICKETS))
 
 
-def step(scene: Scene, encode: tuple[EncodeItem, ...], position: int) -> StepResult:
-    """Encodes one slice, or all that are left at the last position, while three sequences decode."""
-    scene.runner._decode_s = math.inf if position == LAST else -math.inf
+def step(
+    scene: Scene, encode: tuple[EncodeItem, ...], position: int, encode_steps: int = ONE_SLICE
+) -> StepResult:
+    """Encodes while three sequences decode."""
     decode = [
         DecodeItem(key, slot, position, scene.tokens[slot][position])
         for slot, key in enumerate(scene.keys[:3])
     ]
-    return scene.runner.execute(StepPlan(encode=encode, decode=tuple(decode)))
+    return scene.runner.execute(StepPlan(encode=encode, decode=tuple(decode), encode_steps=encode_steps))
+
+
+def encode_s(result: StepResult) -> float:
+    """How long the encoding of a step took."""
+    return sum(each.duration_ms for each in result.stages if each.stage is Stage.ENCODE) / 1000
 
 
 def encode_beside_texts(scene: Scene, *items: EncodeItem) -> tuple[list[StepResult], StepResult]:
-    """The steps that left the encoding unfinished, and the one that ended it."""
+    """The steps that left the encoding unfinished after a slice, and the one that ended it."""
     unfinished: list[StepResult] = []
     for position in range(FED, LAST + 1):
-        result = step(scene, items, position)
+        result = step(scene, items, position, 1_000 if position == LAST else ONE_SLICE)
         for row, each in zip(scene.tokens[:3], result.decoded, strict=True):
             row.append(each.token_id)
         if not any(isinstance(each, EncodeUnfinished) for each in result.encoded):
@@ -85,7 +149,7 @@ def test_slices_give_what_one_go_gives(scene: Scene) -> None:
 def test_texts_say_beside_it_what_they_say_alone(scene: Scene) -> None:
     unfinished, last = encode_beside_texts(scene, item_of(scene))
     beside = scene.tokens[:3]
-    alone = Scene(FED)
+    alone = new_scene()
     for position in range(FED, FED + len(unfinished) + 1):
         for row, each in zip(
             alone.tokens, alone.do(decode=alone.decode_items(position)).decoded, strict=True
@@ -121,6 +185,20 @@ def test_a_namesake_is_not_taken_for_the_one_that_was_begun(scene: Scene) -> Non
     assert first_tokens(scene, NEW, 3) == expected
 
 
+def test_the_ticket_says_which_job_goes_on_whatever_object_brings_it(scene: Scene) -> None:
+    """An item that came over a wire is equal to the one that was sent, and is not the same object."""
+    scene.do(encode=[item_of(scene)])
+    expected = first_tokens(scene, NEW, 3)
+    item = item_of(scene)
+    slices = encode_s(scene.do(encode=[dataclasses.replace(item, ticket=next(TICKETS))])) / SLICE_S
+    step(scene, (item,), FED)
+    again = dataclasses.replace(item, source=scene.samples[3].copy())
+    assert again is not item
+    rest = scene.do(encode=[again])
+    assert encode_s(rest) / SLICE_S == slices - 1, "it is begun anew"
+    assert first_tokens(scene, NEW, 3) == expected
+
+
 def test_one_that_fails_in_a_late_slice_fails_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     guilty, innocent = item_of(scene, SequenceKey("guilty", 0), 2, (3,)), item_of(scene, NEW, 3, (4,))
     scene.do(encode=[item_of(scene, slots=(4,))])
@@ -149,60 +227,53 @@ def test_one_that_fails_in_a_late_slice_fails_alone(scene: Scene, monkeypatch: p
 
 
 def test_an_item_with_a_problem_is_answered_with_its_mates(scene: Scene) -> None:
-    wrong = EncodeItem("wrong", np.zeros(1, np.float32), (4,))
+    wrong = EncodeItem("wrong", np.zeros(1, np.float32), (4,), next(TICKETS))
     _, last = encode_beside_texts(scene, wrong, item_of(scene))
     assert [each.request_id for each in last.failures] == ["wrong"]
     assert [each.request_id for each in last.encoded] == ["new"]
 
 
+def slices_of(count: int, clock: VirtualClock) -> Any:
+    """Computes for ``count`` seconds, and then has an encoding of seven states."""
+    for _ in range(count):
+        clock.now_s += 1.0
+        yield
+    return [7]
+
+
 def test_the_device_is_waited_for_where_time_is_short() -> None:
     waits: list[int] = []
-
-    def slices() -> Any:
-        for _ in range(3):
-            yield
-        return [7]
-
-    item = EncodeItem("r", np.zeros(9, np.float32), (0,))
-    encoding = EncodeBatch([item], [None], slices(), lambda: waits.append(1))
+    clock = VirtualClock()
+    item = EncodeItem("r", np.zeros(9, np.float32), (0,), 5)
+    encoding = EncodeBatch([item], [None], slices_of(3, clock), lambda: waits.append(1), clock)
     assert not encoding.advance(-math.inf)
     assert not encoding.advance(-math.inf)
     assert len(waits) == 2, "the time is asked after every slice, when the device is done with it"
     assert encoding.advance(math.inf)
     assert len(waits) == 2, "nobody waits for the slices between"
-    assert encoding.outcome(item) == 7
+    assert encoding.outcome(dataclasses.replace(item)) == 7
 
 
-@pytest.mark.parametrize(("until_s", "expected"), [(2.5, 2), (2.0, 2), (1.9, 1), (0.5, 1), (9.0, 5)])
-def test_a_slice_that_would_end_too_late_is_not_begun(
-    until_s: float, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("within_s", "expected"), [(2.5, 2), (2.0, 2), (1.9, 1), (0.5, 1), (9.0, 5)])
+def test_a_slice_that_would_end_too_late_is_not_begun(within_s: float, expected: int) -> None:
     """Each takes a second; one is always computed, or nothing would ever be done."""
-    clock = [0.0]
-
-    def slices() -> Any:
-        for _ in range(5):
-            clock[0] += 1.0
-            yield
-        return [7]
-
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    encoding = EncodeBatch([EncodeItem("r", np.zeros(9, np.float32), (0,))], [None], slices(), lambda: None)
-    assert encoding.advance(until_s) == (expected == 5)
-    assert clock[0] == expected
+    clock = VirtualClock()
+    began_s = clock()
+    item = EncodeItem("r", np.zeros(9, np.float32), (0,), 5)
+    encoding = EncodeBatch([item], [None], slices_of(5, clock), lambda: None, clock)
+    assert encoding.advance(began_s + within_s) == (expected == 5)
+    assert clock() - began_s == expected
 
 
-def test_a_decode_step_is_what_it_may_take() -> None:
-    scene = Scene(FED)
-    scene.runner._decode_s = -1.0
+@pytest.mark.parametrize("encode_steps", [1, 3])
+def test_it_takes_as_many_decode_steps_as_the_plan_says(scene: Scene, encode_steps: int) -> None:
+    """As long as so many decode steps took the last time, hence four or twelve slices."""
+    result = step(scene, (item_of(scene),), FED, encode_steps)
+    assert [type(each) for each in result.encoded] == [EncodeUnfinished]
+    assert encode_s(result) == encode_steps * DECODE_S
+
+
+def test_the_last_decode_step_is_the_measure(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CLOCK, "decode_s", 7.0)
     scene.do(decode=scene.decode_items(FED))
-    assert 0 < scene.runner._decode_s < 1
-
-
-def test_it_may_take_as_many_decode_steps_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(FED)
-    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
-    scene.runner._decode_s = 0.25
-    plan = StepPlan(decode=tuple(scene.decode_items(FED)), encode_steps=3)
-    assert not scene.runner.execute(plan).failures
-    assert scene.runner._encode_until_s == 100.75
+    assert encode_s(step(scene, (item_of(scene),), FED, encode_steps=1)) == 7.0

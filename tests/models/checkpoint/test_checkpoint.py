@@ -34,7 +34,7 @@ def load_everything(folder: Path) -> None:
     checkpoint.feature_extractor()
     for module, prefix in (
         (SpeechEncoder(checkpoint.config), "speech_encoder."),
-        (TextDecoder(checkpoint.config, max_tokens=8, alignment_layer=0), "text_decoder."),
+        (TextDecoder(checkpoint.config, max_slot_tokens=8, alignment_layer=0), "text_decoder."),
         (Vocoder(checkpoint.config), "vocoder."),
     ):
         checkpoint.load(module, prefix, device=CPU, dtype=torch.float32)

@@ -44,7 +44,7 @@ def stages(config: ModelConfig) -> dict[str, nn.Module]:
     return {
         "speech_encoder.": SpeechEncoder(config),
         "text_encoder.": TextEncoder(config, max_tokens=8),
-        "text_decoder.": TextDecoder(config, max_tokens=8, alignment_layer=0),
+        "text_decoder.": TextDecoder(config, max_slot_tokens=8, alignment_layer=0),
         "t2u_model.": TextToUnit(config),
         "vocoder.": Vocoder(config),
     }

@@ -53,7 +53,7 @@ class ItemChecks:
             return f"slot {item.slot} is fed twice in one step"
         if item.position != len(tenant.fed_token_ids):
             return f"position {item.position} is fed after {len(tenant.fed_token_ids)} tokens"
-        if item.position >= self._limits.max_tokens:
+        if item.position >= self._limits.max_slot_tokens:
             return f"position {item.position} is beyond the cache"
         if not 0 <= item.token_id < self._config.vocab_size:
             return "token_id is outside the vocabulary"

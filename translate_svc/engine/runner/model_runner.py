@@ -69,15 +69,13 @@ class ModelRunner:
 
     Args:
         checkpoint: a verified checkpoint; its weights are loaded here.
-        max_slots: rows of the decoder's caches.
-        max_source_samples: longest utterance (16 kHz); sizes the cross-attention caches.
-        max_source_tokens: longest source text, language and ``</s>`` included; sizes them likewise.
-        max_tokens: most tokens fed to one sequence, prompt included; sizes the self-attention caches.
+        limits: sizes of the decoder's caches.
         device: where to compute.
         dtype: of encoders, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``; by default the one at two
             thirds of the stack.
         graphs: record what has few shapes as CUDA graphs where ``device`` has them, which takes seconds.
+        clock: seconds, never backwards; times the stages.
 
     Raises:
         CheckpointError: the weights are torn or do not fit the configuration.
@@ -87,30 +85,27 @@ class ModelRunner:
     def __init__(
         self,
         checkpoint: Checkpoint,
+        limits: ModelLimits,
         *,
-        max_slots: int,
-        max_source_samples: int,
-        max_source_tokens: int,
-        max_tokens: int,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         alignment_layer: int | None = None,
         graphs: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         default_layer = checkpoint.config.decoder_layers * 2 // 3
         self._checkpoint = checkpoint
         self._model = TranslationModel(
             checkpoint,
-            ModelLimits(max_slots, max_tokens, max_source_samples, max_source_tokens),
+            limits,
             device=torch.device(device),
             dtype=dtype,
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
             record=graph_capturer(torch.device(device)) if graphs else None,
         )
-        self._tenants = SlotLedger(max_slots)
-        self._checks = ItemChecks(
-            checkpoint, self._model.limits, self._model.min_source_samples, self._tenants
-        )
+        self._tenants = SlotLedger(limits.max_slots)
+        self._checks = ItemChecks(checkpoint, limits, self._model.min_source_samples, self._tenants)
+        self._clock = clock
         self._encoding: EncodeBatch | None = None
         self._encode_until_s = math.inf
         self._decode_s = 0.0  # what the last decode step took
@@ -129,7 +124,7 @@ class ModelRunner:
         report = _Report()
         results: list[StageResult] = []
         encode_s = plan.encode_steps * self._decode_s if plan.decode else math.inf
-        self._encode_until_s = time.monotonic() + encode_s
+        self._encode_until_s = self._clock() + encode_s
         with torch.inference_mode():
             for stage in Stage:
                 results += self._stage(stage, plan, report)
@@ -155,9 +150,9 @@ class ModelRunner:
     ) -> list[_Result]:
         if not items:
             return []
-        started_s = time.monotonic()
+        started_s = self._clock()
         outcomes = run_isolated(items, batch)
-        duration_ms = (time.monotonic() - started_s) * 1000
+        duration_ms = (self._clock() - started_s) * 1000
         report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
         if stage is Stage.DECODE:
             self._decode_s = duration_ms / 1000
@@ -191,7 +186,7 @@ class ModelRunner:
         problems = [self._checks.encode(item) for item in items]
         good = [item for item, problem in zip(items, problems, strict=True) if problem is None]
         slices = self._model.encode([item.source for item in good], [item.slots for item in good])
-        return EncodeBatch(items, problems, slices, self._model.synchronize)
+        return EncodeBatch(items, problems, slices, self._model.synchronize, self._clock)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}

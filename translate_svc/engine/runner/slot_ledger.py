@@ -20,10 +20,14 @@ class SlotEntry:
 
 
 class SlotLedger:
-    """``slots`` of them, all empty at first."""
+    """``max_slots`` of them, all empty at first.
 
-    def __init__(self, slots: int) -> None:
-        self._by_slot: list[SlotEntry | None] = [None] * slots
+    A safety net: the scheduler's ``SlotPool`` decides, and this second record, kept by what the runner was
+    really asked to do, finds out a plan that mixes slots up before it can harm a batch mate.
+    """
+
+    def __init__(self, max_slots: int) -> None:
+        self._by_slot: list[SlotEntry | None] = [None] * max_slots
 
     def exists(self, slot: int) -> bool:
         """Whether there is such a slot."""

@@ -50,11 +50,11 @@ class DecoderCache:
     """Everything the decoder keeps of its sequences, one row ("slot") each, allocated once.
 
     Attributes:
-        layers: keys and values; ``max_tokens`` places and a spare one, ``max_encoder_frames`` places.
+        layers: keys and values; ``max_slot_tokens`` places and a spare one, ``max_encoder_frames`` places.
         cross_rows: those of the sources, of all layers: ``[layers, slots, 2, heads, places, head_dim]``.
         source_lengths: by slot, states of the source that count: frames of speech, or tokens of text. On the
             host, where steps are prepared: a device that is asked must finish first.
-        states: ``[slots, max_tokens + 1, hidden]``, the last hidden state of every token fed.
+        states: ``[slots, max_slot_tokens + 1, hidden]``, the last hidden state of every token fed.
         reach: of attention at most.
 
     Places that hold nothing hold finite numbers: attention multiplies masked values by zero, and zero times
@@ -66,8 +66,8 @@ class DecoderCache:
         self,
         config: ModelConfig,
         *,
-        slots: int,
-        max_tokens: int,
+        max_slots: int,
+        max_slot_tokens: int,
         max_encoder_frames: int,
         device: torch.device,
         dtype: torch.dtype,
@@ -75,17 +75,19 @@ class DecoderCache:
         heads = config.decoder_attention_heads
 
         def rows(places: int) -> Tensor:
-            shape = (config.decoder_layers, slots, 2, heads, places, config.hidden_size // heads)
+            shape = (config.decoder_layers, max_slots, 2, heads, places, config.hidden_size // heads)
             return torch.zeros(shape, device=device, dtype=dtype)
 
-        self._self_rows, self.cross_rows = rows(max_tokens + 1), rows(max_encoder_frames)
+        self._self_rows, self.cross_rows = rows(max_slot_tokens + 1), rows(max_encoder_frames)
         self.layers = [
             LayerCache(of_tokens, of_source)
             for of_tokens, of_source in zip(self._self_rows, self.cross_rows, strict=True)
         ]
-        self.source_lengths = [0] * slots
-        self.states = torch.zeros(slots, max_tokens + 1, config.hidden_size, device=device, dtype=dtype)
-        self.reach = GraphBucket(max_tokens, max_encoder_frames)
+        self.source_lengths = [0] * max_slots
+        self.states = torch.zeros(
+            max_slots, max_slot_tokens + 1, config.hidden_size, device=device, dtype=dtype
+        )
+        self.reach = GraphBucket(max_slot_tokens, max_encoder_frames)
 
     @property
     def scratch_column(self) -> int:

@@ -125,13 +125,13 @@ class TextDecoder(nn.Module):
 
     Args:
         config: sizes.
-        max_tokens: greatest number of tokens fed to one sequence.
+        max_slot_tokens: greatest number of tokens fed to one sequence.
         alignment_layer: the decoder layer whose cross-attention tells a token's place in the source.
     """
 
     positions: Tensor
 
-    def __init__(self, config: ModelConfig, *, max_tokens: int, alignment_layer: int) -> None:
+    def __init__(self, config: ModelConfig, *, max_slot_tokens: int, alignment_layer: int) -> None:
         super().__init__()
         self.alignment_layer = alignment_layer
         self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
@@ -139,7 +139,7 @@ class TextDecoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
         # one more than there are tokens: the cache's scratch column
-        table = sinusoidal_positions(max_tokens + 1, config.hidden_size, config.pad_token_id)
+        table = sinusoidal_positions(max_slot_tokens + 1, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
     def prepare(self) -> None:
