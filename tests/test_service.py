@@ -213,8 +213,8 @@ async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> No
     async with Service.start(replace(SETTINGS, max_streams=2)) as service:
         session = service.open_session(_config("spa"), "test")
         await session.receive(AudioInput(_clip("eng_1.flac").tobytes()[:64_000]))
-        service.drain()
-        with pytest.raises(Unavailable):
+        service.drain(Unavailable("the server is draining"))
+        with pytest.raises(Unavailable, match="draining"):
             service.open_session(_config("spa"), "test")
     assert service.live_sessions == 0
     assert not service.healthy

@@ -6,6 +6,7 @@ Importing this file is cheap; the heavy half is imported when a service is built
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import time
 import uuid
@@ -18,7 +19,7 @@ from translate_svc import languages
 from translate_svc.assembly import Assembly, assemble
 from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
-from translate_svc.errors import Unavailable
+from translate_svc.errors import DeviceLost, TranslateSvcError, Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -73,7 +74,7 @@ class Service:
         self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
         self._calls = CallNegotiator(self._negotiator, self._session_options)
         self._sessions: set[Session | OneShot] = set()
-        self._draining = False
+        self._refusal: TranslateSvcError | None = None
         self._started_s = time.monotonic()
 
     @classmethod
@@ -90,7 +91,8 @@ class Service:
 
         Args:
             settings: the operator's.
-            on_fatal: called on this event loop when the engine is lost, be it that its thread hangs.
+            on_fatal: called on this event loop when the engine is lost (its device fails, or its thread
+                hangs), after every live stream and call has failed with the reason.
             metrics: where to count; by default nobody asks.
             tracing: where to export spans.
 
@@ -102,8 +104,16 @@ class Service:
         from translate_svc.accounting import Accounting
         from translate_svc.metrics import Metrics
 
+        service: Service | None = None
+
+        def on_lost(error: BaseException) -> None:
+            if service is not None:
+                service._lose_engine()
+            if on_fatal is not None:
+                on_fatal(error)
+
         metrics = metrics or Metrics()
-        heavy = await asyncio.to_thread(assemble, settings, metrics, on_fatal)
+        heavy = await asyncio.to_thread(assemble, settings, metrics, on_lost)
         async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
             heavy.engine.start()
             watchdog = asyncio.create_task(Watchdog(heavy.engine, settings.step_timeout_s).run())
@@ -122,7 +132,7 @@ class Service:
     @property
     def healthy(self) -> bool:
         """The engine lives and new streams are taken."""
-        return not self.closed_because
+        return self.refusal is None
 
     @property
     def engine_lost(self) -> bool:
@@ -130,23 +140,40 @@ class Service:
         return self._engine.lost
 
     @property
+    def refusal(self) -> TranslateSvcError | None:
+        """What new streams and calls are refused with; None while they are taken."""
+        if self._engine.lost:
+            return DeviceLost("the engine was lost")
+        if self._refusal is None and not self._engine.healthy:
+            return Unavailable("the engine has stopped")
+        return copy.copy(self._refusal)  # a shared exception would collect every caller's traceback
+
+    @property
     def closed_because(self) -> str:
         """Why new streams are refused; empty while they are taken."""
-        if self._engine.lost:
-            return "the engine is lost"
-        return "the server is draining" if self._draining or not self._engine.healthy else ""
+        return "" if self.refusal is None else str(self.refusal)
 
     @property
     def live_sessions(self) -> int:
         """Streams and calls that hold an admission slot."""
         return self._admission.live
 
-    def drain(self) -> None:
-        """Takes no new stream and no new call from now on; those that live go on."""
-        self._draining = True
+    def drain(self, reason: TranslateSvcError) -> None:
+        """Takes no new stream and no new call from now on; those that live go on.
+
+        Those that come are refused with ``reason``. Where the engine is lost they are told that.
+        """
+        self._refusal = reason
+
+    def _lose_engine(self) -> None:
+        """Every live stream and call fails with the reason; nothing can be computed for it any more."""
+        for session in self._sessions:
+            error = self.refusal
+            assert error is not None, "a lost engine takes nothing"
+            session.fail(error)
 
     async def _drop_sessions(self) -> None:
-        self.drain()
+        self.drain(Unavailable("the server has stopped"))
         await asyncio.gather(*(session.cancel() for session in self._sessions))
 
     def open_session(self, config: StreamConfig, tenant: str) -> Session:
@@ -157,7 +184,8 @@ class Service:
             OutOfRange: past a limit. Names the field.
             Unsupported: part of the contract that is not served yet. Names the field.
             ResourceExhausted: a limit of admission is reached; says when to try again.
-            Unavailable: draining, or the engine is lost.
+            DeviceLost: the engine is lost.
+            Unavailable: the server is draining.
         """
         self._check_open()
         config, negotiated = self._negotiator.negotiate(config)
@@ -183,7 +211,8 @@ class Service:
             OutOfRange: past a limit. Names the field.
             Unsupported: a format that is not served. Names the field.
             ResourceExhausted: a limit of admission is reached; says when to try again.
-            Unavailable: draining, or the engine is lost.
+            DeviceLost: the engine is lost.
+            Unavailable: the server is draining.
         """
         self._check_open()
         call, negotiated = self._calls.negotiate(call)
@@ -198,8 +227,8 @@ class Service:
         return one_shot
 
     def _check_open(self) -> None:
-        if reason := self.closed_because:
-            raise Unavailable(reason)
+        if (refusal := self.refusal) is not None:
+            raise refusal
 
     def _backlog(self) -> Backlog:
         """Silence, of which one message may make an hour, counts no more than a stream may queue."""

@@ -68,9 +68,9 @@ async def test_draining_is_alive_and_not_ready(http: aiohttp.ClientSession, prob
 async def test_without_its_engine_the_process_is_to_be_restarted(
     http: aiohttp.ClientSession, probes: Probes
 ) -> None:
-    probes.attach(FakeService(engine_lost=True, closed_because="the engine is lost"))
-    assert await _get(http, "/healthz") == (503, "the engine is lost\n")
-    assert await _get(http, "/readyz") == (503, "the engine is lost\n")
+    probes.attach(FakeService(engine_lost=True, closed_because="the engine was lost"))
+    assert await _get(http, "/healthz") == (503, "the engine was lost\n")
+    assert await _get(http, "/readyz") == (503, "the engine was lost\n")
 
 
 async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metrics: Metrics) -> None:

@@ -9,15 +9,18 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.process import ROOT, STARTER, environment
 from translate_svc.cli.serve import READY_PREFIX
-from translate_svc.client import AsyncClient
+from translate_svc.client import AsyncClient, AsyncStream
 from translate_svc.errors import Unavailable
 
+SPANISH: dict[str, Any] = {"targets": ["es"], "source": "en", "sample_rate_hz": 16_000}
 _HANG = "lambda self, plan: time.sleep(3600)"
 _LOSE = "lambda self, plan: (_ for _ in ()).throw(DeviceLost('CUDA error'))"
 _SERVER = """
@@ -32,7 +35,7 @@ from translate_svc.cli.main import main
 main()
 """
 _STOP_HANGS = """
-async def stop(self, grace_s):
+async def stop(self, *args):
     await asyncio.sleep(3600)
 RpcServer.stop = stop
 serve._EXIT_DEADLINE_S = 1.0
@@ -70,9 +73,30 @@ async def speak(address: str) -> None:
             pass
 
 
-async def messages(process: asyncio.subprocess.Process) -> list[str]:
+async def read(stream: AsyncStream) -> None:
+    async for _ in stream:
+        pass
+
+
+async def log_entries(process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
     _, error = await asyncio.wait_for(process.communicate(), 60)
-    return [json.loads(line)["message"] for line in error.decode().splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in error.decode().splitlines() if line.startswith("{")]
+
+
+async def messages(process: asyncio.subprocess.Process) -> list[str]:
+    return [entry["message"] for entry in await log_entries(process)]
+
+
+async def counts(http: aiohttp.ClientSession, counter: str) -> dict[str, float]:
+    """What a counter with the label ``cause`` says, without its zeros."""
+    async with http.get("/metrics") as response:
+        families = text_string_to_metric_families(await response.text())
+    return {
+        sample.labels["cause"]: sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == f"translate_svc_{counter}_total" and sample.value
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,6 +116,39 @@ async def test_it_tells_its_clients_and_exits_with_3(execute: str, said: str) ->
     assert log[-1] == "stopped", "it went the orderly way"
 
 
+@pytest.mark.parametrize("execute", [_HANG, _LOSE], ids=["hangs", "loses-its-device"])
+async def test_live_callers_are_told_the_true_reason(execute: str) -> None:
+    """Both the one whose request was lost and the one who had asked for nothing yet."""
+    async with losing(execute) as (process, address, _):
+        async with AsyncClient(address) as client, client.stream(**SPANISH) as idle:
+            reading = asyncio.create_task(read(idle))
+            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+                await client.translate(text="Hello.", source="en", targets=["es"]).result()
+            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+                await reading
+        ended = [entry for entry in await log_entries(process) if entry["message"] == "stream ended"]
+        assert process.returncode == 3
+    assert {(each["kind"], each["status"], each["cause"]) for each in ended} == {
+        ("call", "UNAVAILABLE", "device_lost"),
+        ("stream", "UNAVAILABLE", "device_lost"),
+    }
+
+
+async def test_the_loss_is_counted_and_new_callers_are_told_too() -> None:
+    async with (
+        losing(_LOSE, _STOP_HANGS) as (_, address, admin),
+        aiohttp.ClientSession(f"http://{admin}") as http,
+        AsyncClient(address) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+                await client.translate(text="Hello.", source="en", targets=["es"]).result()
+        assert await counts(http, "streams_closed") == {"device_lost": 1}
+        rejected = await counts(http, "rejected")
+        assert set(rejected) == {"device_lost"}
+        assert rejected["device_lost"] > 1, "the client tries again: another server might take it"
+
+
 async def test_it_is_not_ready_and_ends_even_if_its_shutdown_hangs() -> None:
     async with (
         losing(_HANG, _STOP_HANGS) as (process, address, admin),
@@ -105,7 +162,7 @@ async def test_it_is_not_ready_and_ends_even_if_its_shutdown_hangs() -> None:
             assert time.monotonic() - began_s < 30
             async with http.get("/readyz") as response:
                 if response.status == 503:
-                    assert await response.text() == "the engine is lost\n"
+                    assert await response.text() == "the engine was lost\n"
                     break
             await asyncio.sleep(0.02)
         async with http.get("/healthz") as response:

@@ -321,7 +321,7 @@ async def test_the_blocking_client_does_the_same(server: RpcServer) -> None:
 
 async def test_a_draining_service_takes_no_call() -> None:
     async with Service.start(Settings(max_streams=1)) as service, RpcServer(service) as server:
-        service.drain()
+        service.drain(errors.Unavailable("the server is draining"))
         async with AsyncClient(server.target) as client:
             with pytest.raises(errors.Unavailable):
                 await client.translate(text="Hello.", source="eng", targets=["spa"]).result()

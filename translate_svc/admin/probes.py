@@ -31,7 +31,7 @@ class Probes:
     def dead_because(self) -> str:
         """Why the process is to be restarted; empty while it is not."""
         lost = self._service is not None and self._service.engine_lost
-        return "the engine is lost" if lost else ""
+        return "the engine was lost" if lost else ""
 
     @property
     def closed_because(self) -> str:

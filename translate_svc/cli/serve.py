@@ -22,6 +22,7 @@ from translate_svc.config import Settings
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
+    from translate_svc.errors import TranslateSvcError
     from translate_svc.metrics import Metrics
     from translate_svc.rpc.protocols import Service
     from translate_svc.rpc.server import RpcServer
@@ -55,6 +56,7 @@ async def _run(settings: Settings) -> int:
     # here, for it needs the extra "server", and the other commands do not
     from translate_svc.admin.probes import Probes
     from translate_svc.metrics import Metrics
+    from translate_svc.rpc.server import DRAINING
     from translate_svc.service import Service
 
     make_server = _rpc_server_maker(settings)
@@ -85,10 +87,11 @@ async def _run(settings: Settings) -> int:
         print(f"{READY_PREFIX}{server.target}", flush=True)
         _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
         await signals.get()
-        service.drain()
+        service.drain(DRAINING)
         grace_s = 0.0 if lost.is_set() else settings.drain_grace_s
+        reason = service.refusal or DRAINING
         _log.info("draining %d streams for up to %.0f s", server.live_streams, grace_s)
-        await _drain(server, grace_s, signals)
+        await _drain(server, grace_s, reason, signals)
     _log.info("stopped")
     return _EXIT_ENGINE_LOST if lost.is_set() else 0
 
@@ -175,12 +178,14 @@ def _exit_now(code: int) -> None:
     os._exit(code)
 
 
-async def _drain(server: RpcServer, grace_s: float, signals: asyncio.Queue[None]) -> None:
-    """Stops the server gracefully; another signal drops what is left."""
-    draining = asyncio.create_task(server.stop(grace_s))
+async def _drain(
+    server: RpcServer, grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
+) -> None:
+    """Stops the server gracefully, for ``reason``; another signal drops what is left."""
+    draining = asyncio.create_task(server.stop(grace_s, reason))
     hastened = asyncio.create_task(signals.get())
     await asyncio.wait({draining, hastened}, return_when=asyncio.FIRST_COMPLETED)
     if hastened.done():
-        await server.stop(0)
+        await server.stop(0, reason)
     hastened.cancel()
     await draining

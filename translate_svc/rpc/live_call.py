@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 import math
 from collections.abc import Callable, Coroutine
@@ -12,13 +13,11 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
-from translate_svc.errors import StreamTimeout, Unavailable
+from translate_svc.errors import StreamTimeout, TranslateSvcError, Unavailable
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Answer
 from translate_svc.rpc.status import code_of
 from translate_svc.types import CallEnd, SessionEvent
-
-DRAINING = "the server is draining"
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +53,7 @@ class LiveCall:
         self._clock = asyncio.get_running_loop().time
         self._grace_s = math.inf
         self._leave_at_s = math.inf
+        self._leave_reason: TranslateSvcError = Unavailable("the server ended the call")
         self._told_to_leave = asyncio.Event()
 
     async def run(self) -> None:
@@ -81,10 +81,11 @@ class LiveCall:
             await self._give_back(CallEnd(code_of(error).name, error, self._bytes_out))
             await self._finish_writing()
 
-    def go_away(self, deadline_s: float) -> None:
-        """The server is draining; after ``deadline_s`` the call fails. Said again, the earlier end counts."""
+    def go_away(self, deadline_s: float, reason: TranslateSvcError) -> None:
+        """After ``deadline_s`` the call fails with ``reason``. Said again, the earlier end counts."""
         if self._clock() + deadline_s < self._leave_at_s:
             self._grace_s, self._leave_at_s = deadline_s, self._clock() + deadline_s
+            self._leave_reason = reason
             self._told_to_leave.set()
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
@@ -138,7 +139,11 @@ class LiveCall:
         await self._sleep_until_leaving(min(self._options.drain_finish_s, self._grace_s / 2))
         self._end_input()
         await self._sleep_until_leaving(0)
-        raise Unavailable(DRAINING)
+        raise self._departure()
+
+    def _departure(self) -> TranslateSvcError:
+        """The reason, as this call's own exception: a shared one would collect all tracebacks."""
+        return copy.copy(self._leave_reason)
 
     async def _sleep_until_leaving(self, earlier_s: float) -> None:
         """Returns ``earlier_s`` before the call fails, which may come to be sooner."""

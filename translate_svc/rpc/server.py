@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from translate_svc.access.api_keys import ApiKeys
 from translate_svc.addresses import is_local
-from translate_svc.errors import InvalidArgument
+from translate_svc.errors import InvalidArgument, TranslateSvcError, Unavailable
 from translate_svc.rpc.authentication import AuthenticationInterceptor
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
@@ -21,6 +21,9 @@ from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.trace_context import TraceContextInterceptor
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+
+DRAINING = Unavailable("the server is draining")
+"""Why a server leaves, unless it is told another reason."""
 
 
 def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
@@ -123,12 +126,12 @@ class RpcServer:
         for name in ("", SERVICE_NAME):
             await self._health.set(name, status)
 
-    async def stop(self, grace_s: float) -> None:
+    async def stop(self, grace_s: float, reason: TranslateSvcError = DRAINING) -> None:
         """Drains for up to ``grace_s``, then ends what is left. Idempotent; a shorter grace hastens.
 
-        Health turns NOT_SERVING, new streams are refused with UNAVAILABLE, open ones get ``go_away`` and may
+        Health turns NOT_SERVING, new streams are refused with ``reason``, open ones get ``go_away`` and may
         end by themselves. Those that do not are no longer heard ``RpcOptions.drain_finish_s`` before the end:
-        what they had begun is finished and delivered, and then they fail with UNAVAILABLE. The listener
+        what they had begun is finished and delivered, and then they fail with ``reason``. The listener
         closes only after that: gRPC's own ``stop`` would refuse connections at once, and is not graceful for
         calls that are aborted (grpc#37239).
         """
@@ -138,7 +141,7 @@ class RpcServer:
         slack_s = 2 * self._options.abort_timeout_s + self._options.cancel_timeout_s
         try:
             async with asyncio.timeout(grace_s + slack_s):
-                await self._servicer.drain(grace_s)
+                await self._servicer.drain(grace_s, reason)
         except TimeoutError:
             pass
         await self._server.stop(self._options.abort_timeout_s)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.rpc.authentication import tenant
-from translate_svc.rpc.live_call import DRAINING, Context, LiveCall
+from translate_svc.rpc.live_call import Context, LiveCall
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Service
 from translate_svc.rpc.stream import LiveStream, read_request
@@ -30,7 +31,7 @@ class SpeechTranslationServicer:
         self._calls: set[LiveCall] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._draining = False
+        self._leaving: TranslateSvcError | None = None
         self._unopened = 0
 
     @property
@@ -42,7 +43,7 @@ class SpeechTranslationServicer:
         """Opens a session with the first message and carries the stream until it ends."""
         with self._refusals_told():
             config = await self._read_config(context)
-            self._refuse_when_draining()
+            self._refuse_when_leaving()
             session = self._service.open_session(config, tenant())
         await self._run(LiveStream(context, session, self._options))
 
@@ -50,7 +51,7 @@ class SpeechTranslationServicer:
         """Translates one text or one clip."""
         with self._refusals_told():
             call = wire.decode_translate_request(request)
-            self._refuse_when_draining()
+            self._refuse_when_leaving()
             answer = self._service.translate(call, tenant())
         encode = wire.encode_translate_response
         await self._run(LiveCall(context, answer, self._options, encode=encode, last=UtteranceDone))
@@ -73,14 +74,15 @@ class SpeechTranslationServicer:
         )
         return wire.encode_info(replace(info, limits=limits))
 
-    async def drain(self, grace_s: float) -> None:
+    async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
         """Refuses new streams and calls, sends ``go_away`` on open streams, and returns when all are gone.
 
-        What is still open after ``grace_s`` fails with UNAVAILABLE. Called again, the earlier end counts.
+        New ones, and those still open after ``grace_s``, fail with ``reason``. Called again, the earlier end
+        counts.
         """
-        self._draining = True
+        self._leaving = reason
         for call in tuple(self._calls):
-            call.go_away(grace_s)
+            call.go_away(grace_s, reason)
         await self._empty.wait()
 
     async def _read_config(self, context: Context) -> StreamConfig:
@@ -107,9 +109,9 @@ class SpeechTranslationServicer:
             self._service.rejected(error)
             raise
 
-    def _refuse_when_draining(self) -> None:
-        if self._draining:
-            raise Unavailable(DRAINING)
+    def _refuse_when_leaving(self) -> None:
+        if self._leaving is not None:
+            raise copy.copy(self._leaving)
 
     async def _run(self, call: LiveCall) -> None:
         """Carries an admitted call to its end. Nothing may be awaited between its admission and here."""

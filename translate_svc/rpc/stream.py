@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument, StreamTimeout, TranslateSvcError, Unavailable
-from translate_svc.rpc.live_call import DRAINING, Context, LiveCall
+from translate_svc.errors import InvalidArgument, StreamTimeout, TranslateSvcError
+from translate_svc.rpc.live_call import Context, LiveCall
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.protocols import Session
 from translate_svc.types import Closed, EndInput, SessionEvent, StreamConfig
@@ -45,7 +45,7 @@ class LiveStream(LiveCall):
     def _check(self, event: SessionEvent) -> None:
         # OK would tell the client that all it said was heard
         if isinstance(event, Closed) and not event.complete and self._cut_off:
-            raise Unavailable(DRAINING)
+            raise self._departure()
 
     async def _read(self) -> None:
         """Takes what the client sends; ends the input at its end, or where the server has to leave."""

@@ -74,7 +74,7 @@ class OneShot:
             parts.observer,
             self._clock,
             on_commit=_nothing_to_commit,
-            on_failure=self._fail,
+            on_failure=self.fail,
         )
         self._input_s = 0.0
         self._complete: bool | None = None
@@ -118,7 +118,7 @@ class OneShot:
             self._complete = True
             self._outbox.close()
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
 
     async def _translate_clip(self, clip: AudioClip) -> None:
         """Raises InvalidArgument, OutOfRange, Unsupported: as ``read_clip``; and as ``_hand_over``."""
@@ -161,8 +161,8 @@ class OneShot:
                 raise
             raise type(error)(error.description, field=field) from None
 
-    def _fail(self, error: Exception) -> None:
-        """Ends the call for a reason that is not one sequence's."""
+    def fail(self, error: Exception) -> None:
+        """Ends the call for a reason that is not one sequence's; ``events`` raises it in the end."""
         self._outbox.fail(error)
         self._give_back()
         if self._task is not asyncio.current_task():

@@ -103,7 +103,7 @@ class Session:
             parts.observer,
             self._clock,
             on_commit=self._report,
-            on_failure=self._fail,
+            on_failure=self.fail,
         )
         self._dispatcher = Dispatcher(
             session_id, config.output, settings, self._results, self._outbox, parts.options
@@ -257,7 +257,7 @@ class Session:
             self._outbox.put(Closed(complete, self._results.usage), taken=self._parts.slot.release)
             self._outbox.close()
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
         finally:
             self._parts.vad_stream.close()
 
@@ -275,8 +275,8 @@ class Session:
     def _report(self, committed_samples: int) -> None:
         self._outbox.put(Progress(self._received_samples, committed_samples))
 
-    def _fail(self, error: Exception) -> None:
-        """Ends the stream for a reason that is not one utterance's."""
+    def fail(self, error: Exception) -> None:
+        """Ends the stream for a reason that is not one utterance's; ``events`` raises it in the end."""
         if self._over is not None:
             return
         self._over = error
