@@ -158,7 +158,7 @@ async def test_a_stream_is_counted_and_logged_as_its_client_saw_it(
 
     line = ended(caplog)
     assert line["session_id"] == answers[0].opened.session_id
-    assert (line["kind"], line["tenant"]) == ("stream", "anonymous")
+    assert (line["kind"], line["caller"]) == ("stream", "anonymous")
     assert (line["status"], line["cause"]) == ("OK", "complete")
     assert line["input_s"] == pytest.approx(len(data) / 32_000, abs=0.001)
     assert (line["utterances_ok"], line["utterances_failed"], line["utterances_dropped"]) == (2, 0, 0)

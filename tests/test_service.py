@@ -20,6 +20,7 @@ from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
 from translate_svc.types import (
+    ANONYMOUS,
     AudioFormat,
     AudioInput,
     Closed,
@@ -77,7 +78,7 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 
 
 async def _hear(service: Service, name: str, config: StreamConfig) -> list[SessionEvent]:
-    return await _converse(service.open_session(config, "test"), _clip(name))
+    return await _converse(service.open_session(config, ANONYMOUS), _clip(name))
 
 
 CASES = [
@@ -154,7 +155,7 @@ async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
 async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: Service) -> None:
     samples = _clip("eng_two.flac")
     for count in (1, 2, 4, 7, 12, 20):
-        session = service.open_session(_config("spa", "eng"), "test")
+        session = service.open_session(_config("spa", "eng"), ANONYMOUS)
         for start in range(0, len(samples), 16_000):
             await session.receive(AudioInput(samples[start : start + 16_000].tobytes()))
         await session.half_close()
@@ -170,12 +171,12 @@ async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: S
 
 
 async def test_the_ninth_stream_is_told_to_come_back(service: Service) -> None:
-    sessions = [service.open_session(_config("spa"), "test") for _ in range(8)]
+    sessions = [service.open_session(_config("spa"), ANONYMOUS) for _ in range(8)]
     with pytest.raises(ResourceExhausted) as caught:
-        service.open_session(_config("spa"), "test")
+        service.open_session(_config("spa"), ANONYMOUS)
     assert caught.value.retry_after_s > 0
     await sessions.pop().cancel()
-    sessions.append(service.open_session(_config("spa"), "test"))
+    sessions.append(service.open_session(_config("spa"), ANONYMOUS))
     for session in sessions:
         await session.cancel()
     assert service.live_sessions == 0
@@ -189,7 +190,7 @@ async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
         (replace(_config("spa"), input=AudioFormat(Encoding.OPUS, 16_000)), "config.input.sample_rate_hz"),
     ):
         with pytest.raises(Exception, match=field.replace("[", r"\[").replace("]", r"\]")):
-            service.open_session(config, "test")
+            service.open_session(config, ANONYMOUS)
         assert service.live_sessions == 0
         assert service._vad_loop.open_streams == 0
 
@@ -211,11 +212,11 @@ async def test_info_tells_what_is_served(service: Service) -> None:
 async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> None:
     before = asyncio.all_tasks()
     async with Service.start(replace(SETTINGS, max_streams=2)) as service:
-        session = service.open_session(_config("spa"), "test")
+        session = service.open_session(_config("spa"), ANONYMOUS)
         await session.receive(AudioInput(_clip("eng_1.flac").tobytes()[:64_000]))
         service.drain(Unavailable("the server is draining"))
         with pytest.raises(Unavailable, match="draining"):
-            service.open_session(_config("spa"), "test")
+            service.open_session(_config("spa"), ANONYMOUS)
     assert service.live_sessions == 0
     assert not service.healthy
     await asyncio.sleep(0)

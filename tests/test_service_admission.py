@@ -17,6 +17,7 @@ from translate_svc.errors import ResourceExhausted
 from translate_svc.service import Service
 from translate_svc.session.options import SessionOptions
 from translate_svc.types import (
+    ANONYMOUS,
     AudioFormat,
     AudioInput,
     Encoding,
@@ -53,26 +54,29 @@ async def service(checkpoint: Path) -> AsyncIterator[Service]:
 
 async def test_audio_that_waits_to_be_heard_keeps_others_out(service: Service) -> None:
     """Nothing here waits before it is done, so no session hears anything meanwhile."""
-    one, other = (service.open_session(CONFIG, "test") for _ in range(2))
+    one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
     for session, seconds in ((one, 3), (other, 2)):
         for _ in range(seconds):
             await session.receive(SECOND)
-    third = service.open_session(CONFIG, "test")
+    third = service.open_session(CONFIG, ANONYMOUS)
     await other.receive(SECOND)
-    for admit in (lambda: service.open_session(CONFIG, "test"), lambda: service.translate(_text(), "test")):
+    for admit in (
+        lambda: service.open_session(CONFIG, ANONYMOUS),
+        lambda: service.translate(_text(), ANONYMOUS),
+    ):
         with pytest.raises(ResourceExhausted, match="6000 ms of audio wait") as refusal:
             admit()
         assert refusal.value.retry_after_s > 0
     for session in (one, other, third):
         await session.cancel()
-    await service.open_session(CONFIG, "test").cancel()
+    await service.open_session(CONFIG, ANONYMOUS).cancel()
 
 
 async def test_an_hour_of_silence_in_one_message_keeps_nobody_out(service: Service) -> None:
-    quiet = service.open_session(CONFIG, "test")
+    quiet = service.open_session(CONFIG, ANONYMOUS)
     await quiet.receive(SilenceInput(3_600 * 16_000))
     assert quiet.queued_s == 3_600
-    await service.open_session(CONFIG, "test").cancel()
+    await service.open_session(CONFIG, ANONYMOUS).cancel()
 
 
 class _HaltedRunner:
@@ -94,16 +98,16 @@ async def test_requests_that_wait_for_the_engine_keep_others_out(
     going = threading.Event()
     core = service._engine._core
     monkeypatch.setattr(core, "_runner", _HaltedRunner(core._runner, going))
-    calls = [service.translate(_text(), "test") for _ in range(2)]
+    calls = [service.translate(_text(), ANONYMOUS) for _ in range(2)]
     async with asyncio.timeout(5):
         while service._engine.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
     with pytest.raises(ResourceExhausted, match="2 requests wait for the engine"):
-        service.open_session(CONFIG, "test")
+        service.open_session(CONFIG, ANONYMOUS)
     going.set()
     for call in calls:
         assert [event async for event in call.events()]
-    await service.open_session(CONFIG, "test").cancel()
+    await service.open_session(CONFIG, ANONYMOUS).cancel()
 
 
 async def test_the_limits_are_told(service: Service) -> None:

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from translate_svc.metrics import UTTERANCE_STATUSES, Metrics, error_cause
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.telemetry import StreamTrace, Tracing
-from translate_svc.types import CallEnd
+from translate_svc.types import CallEnd, Caller
 
 _MEDIAN_OF = 1_000
 _log = logging.getLogger("translate_svc.stream")
@@ -24,21 +24,21 @@ class Accounting:
         self.metrics = metrics
         self._tracing = tracing
 
-    def open(self, kind: str, session_id: str, tenant: str) -> StreamRecord:
+    def open(self, kind: str, session_id: str, caller: Caller) -> StreamRecord:
         """For a stream or call that begins now; ``kind``, ``stream`` or ``call``, is for the log."""
         trace = None if self._tracing is None else self._tracing.stream(session_id)
-        return StreamRecord(kind, session_id, tenant, self.metrics, trace)
+        return StreamRecord(kind, session_id, caller, self.metrics, trace)
 
 
 class StreamRecord:
     """A ``StreamObserver``. The medians are over the last thousand utterances."""
 
     def __init__(
-        self, kind: str, session_id: str, tenant: str, metrics: Metrics, trace: StreamTrace | None
+        self, kind: str, session_id: str, caller: Caller, metrics: Metrics, trace: StreamTrace | None
     ) -> None:
         self._kind = kind
         self._session_id = session_id
-        self._tenant = tenant
+        self._caller = caller
         self._metrics = metrics
         self._trace = trace
         self._began_s = time.monotonic()
@@ -82,7 +82,7 @@ class StreamRecord:
         fields = {
             "kind": self._kind,
             "session_id": self._session_id,
-            "tenant": self._tenant,
+            "caller": self._caller.name,
             "status": end.status or None,
             "cause": cause,
             "duration_s": round(time.monotonic() - self._began_s, 3),

@@ -33,6 +33,7 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
     AudioClip,
+    Caller,
     ServerInfo,
     ServerLimits,
     ServerLoad,
@@ -176,8 +177,8 @@ class Service:
         self.drain(Unavailable("the server has stopped"))
         await asyncio.gather(*(session.cancel() for session in self._sessions))
 
-    def open_session(self, config: StreamConfig, tenant: str) -> Session:
-        """Admits a stream and starts it. ``tenant`` names the caller in the log.
+    def open_session(self, config: StreamConfig, caller: Caller) -> Session:
+        """Admits a stream and starts it. ``caller`` stands in the log.
 
         Raises:
             InvalidArgument: a setting is wrong. Names the field.
@@ -197,13 +198,13 @@ class Service:
                 self._negotiator,
                 self._session_options,
                 slot,
-                self._books.open("stream", session_id, tenant),
+                self._books.open("stream", session_id, caller),
             )
             session = Session(session_id, config, negotiated, parts)
         self._remember(session)
         return session
 
-    def translate(self, call: TranslateCall, tenant: str) -> OneShot:
+    def translate(self, call: TranslateCall, caller: Caller) -> OneShot:
         """Admits one text or one clip, as a stream is admitted, and starts it.
 
         Raises:
@@ -220,7 +221,7 @@ class Service:
             judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
             vad_stream = self._vad_loop.open_stream() if judged else None
             call_id = uuid.uuid4().hex
-            record = self._books.open("call", call_id, tenant)
+            record = self._books.open("call", call_id, caller)
             parts = OneShotParts(self._engine, self._session_options, slot, vad_stream, record)
             one_shot = OneShot(call_id, call, negotiated, parts)
         self._remember(one_shot)

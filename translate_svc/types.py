@@ -448,6 +448,17 @@ class CallEnd:
     bytes_out: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a call. ``name`` is that of the key it came with; it stands in the log."""
+
+    name: str
+
+
+ANONYMOUS = Caller("anonymous")
+"""The caller where none has to say who it is."""
+
+
 # ------------------------------------------------------------------ what a server is
 
 

@@ -15,6 +15,7 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     AudioInput,
+    Caller,
     Encoding,
     EndInput,
     Inspect,
@@ -71,7 +72,7 @@ async def listen(
 ) -> list[Utterance]:
     """The utterances of a clip, 16 kHz mono float32 ``[n]``, translated to text and speech."""
     settings = StreamSettings((TargetSettings(target),), source_language=source, include=frozenset(include))
-    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), "inspection")
+    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), Caller("inspection"))
     sending = asyncio.create_task(_send(session, samples))
     try:
         return await _collect(session)

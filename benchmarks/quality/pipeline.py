@@ -14,6 +14,7 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     AudioInput,
+    Caller,
     Encoding,
     EndInput,
     GuardSettings,
@@ -65,7 +66,7 @@ def settings_for(
 
 async def translate(service: Service, samples: Samples, settings: StreamSettings) -> Heard:
     """One stream: the clip in, everything out."""
-    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), "quality")
+    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), Caller("quality"))
     sender = asyncio.create_task(_send(session, samples))
     try:
         return await _collect(session.events())
@@ -95,7 +96,7 @@ async def translate_texts(
     async def one(text: str) -> Heard:
         async with gate:
             call = TranslateCall(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS)
-            one_shot = service.translate(call, "quality")
+            one_shot = service.translate(call, Caller("quality"))
             try:
                 return await _collect(one_shot.events())
             finally:

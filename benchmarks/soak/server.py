@@ -23,7 +23,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.session import Session
-from translate_svc.types import AudioInput, CallEnd, ClientMessage, SessionEvent, StreamConfig
+from translate_svc.types import AudioInput, CallEnd, Caller, ClientMessage, SessionEvent, StreamConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class _TimedService:
     def __getattr__(self, name: str) -> object:
         return getattr(self._service, name)
 
-    def open_session(self, config: StreamConfig, tenant: str) -> _TimedSession:
-        self.sessions.append(_TimedSession(self._service.open_session(config, tenant)))
+    def open_session(self, config: StreamConfig, caller: Caller) -> _TimedSession:
+        self.sessions.append(_TimedSession(self._service.open_session(config, caller)))
         return self.sessions[-1]
 
     def take_times(self) -> dict[str, list[float]]:

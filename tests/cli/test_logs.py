@@ -21,10 +21,10 @@ def _record(message: str = "stream ended", **extra: object) -> logging.LogRecord
 
 
 def test_json_holds_the_fields_of_a_record() -> None:
-    line = JsonFormatter().format(_record(fields={"tenant": "acme", "bytes_out": 7}))
+    line = JsonFormatter().format(_record(fields={"caller": "acme", "bytes_out": 7}))
     entry = json.loads(line)
-    assert list(entry) == ["time", "level", "logger", "message", "tenant", "bytes_out"]
-    assert (entry["message"], entry["tenant"], entry["bytes_out"]) == ("stream ended", "acme", 7)
+    assert list(entry) == ["time", "level", "logger", "message", "caller", "bytes_out"]
+    assert (entry["message"], entry["caller"], entry["bytes_out"]) == ("stream ended", "acme", 7)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,15 @@ from translate_svc.session.options import SessionOptions
 from translate_svc.session.parts import SessionParts
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
-from translate_svc.types import AudioClip, ModelInfo, ServerInfo, ServerLimits, StreamConfig, TranslateCall
+from translate_svc.types import (
+    AudioClip,
+    Caller,
+    ModelInfo,
+    ServerInfo,
+    ServerLimits,
+    StreamConfig,
+    TranslateCall,
+)
 from translate_svc.vad.frame_vad import FrameVad
 from translate_svc.vad.options import VadOptions
 
@@ -47,7 +55,7 @@ class ForgetfulEngine(ScriptedEngine):
 
 
 class ModelFreeService:
-    """Implements ``rpc.protocols.Service``."""
+    """Implements ``serving.protocols.Service``."""
 
     def __init__(
         self,
@@ -64,7 +72,7 @@ class ModelFreeService:
         self._negotiator = Negotiator(packaged(), options.max_targets, VadOptions())
         self._calls = CallNegotiator(self._negotiator, options)
 
-    def open_session(self, config: StreamConfig, tenant: str) -> Session:
+    def open_session(self, config: StreamConfig, caller: Caller) -> Session:
         """See ``Service.open_session``."""
         config, negotiated = self._negotiator.negotiate(config)
         slot = self.admission.admit()
@@ -72,7 +80,7 @@ class ModelFreeService:
         parts = SessionParts(self.engine, vad_stream, self._negotiator, self._options, slot)
         return Session(uuid.uuid4().hex, config, negotiated, parts)
 
-    def translate(self, call: TranslateCall, tenant: str) -> OneShot:
+    def translate(self, call: TranslateCall, caller: Caller) -> OneShot:
         """See ``Service.translate``."""
         call, negotiated = self._calls.negotiate(call)
         slot = self.admission.admit()

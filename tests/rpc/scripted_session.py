@@ -12,6 +12,7 @@ from translate_svc.types import (
     AckInput,
     AudioInput,
     CallEnd,
+    Caller,
     ClientMessage,
     Closed,
     EndInput,
@@ -183,13 +184,13 @@ class ScriptedService:
         self.rejections: list[BaseException] = []
         self._opened = asyncio.Condition()
 
-    def open_session(self, config: StreamConfig, tenant: str) -> ScriptedSession:
+    def open_session(self, config: StreamConfig, caller: Caller) -> ScriptedSession:
         if self.refusal is not None:
             raise self.refusal
         self.sessions.append(ScriptedSession(config))
         return self.sessions[-1]
 
-    def translate(self, call: TranslateCall, tenant: str) -> ScriptedAnswer:
+    def translate(self, call: TranslateCall, caller: Caller) -> ScriptedAnswer:
         if self.refusal is not None:
             raise self.refusal
         answer = ScriptedAnswer(call)

@@ -22,7 +22,7 @@ from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.errors import InvalidArgument, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import StreamConfig, TranslateCall
+from translate_svc.types import Caller, StreamConfig, TranslateCall
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -43,15 +43,15 @@ class Doorman(ScriptedService):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tenants: list[str] = []
+        self.callers: list[str] = []
 
-    def open_session(self, config: StreamConfig, tenant: str) -> ScriptedSession:
-        self.tenants.append(tenant)
-        return super().open_session(config, tenant)
+    def open_session(self, config: StreamConfig, caller: Caller) -> ScriptedSession:
+        self.callers.append(caller.name)
+        return super().open_session(config, caller)
 
-    def translate(self, call: TranslateCall, tenant: str) -> ScriptedAnswer:
-        self.tenants.append(tenant)
-        return super().translate(call, tenant)
+    def translate(self, call: TranslateCall, caller: Caller) -> ScriptedAnswer:
+        self.callers.append(caller.name)
+        return super().translate(call, caller)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_without_a_key_there_is_nothing_to_be_had(
             info = info_of(refusal.value)
             assert (info.reason, info.domain) == ("UNAUTHENTICATED", "translate_svc")
             assert KEY not in str(refusal.value)
-    assert service.tenants == []
+    assert service.callers == []
     assert "tsvc_" not in caplog.text, "no key, valid or not, is logged"
 
 
@@ -125,7 +125,7 @@ async def test_health_is_told_to_everybody(channel: grpc.aio.Channel) -> None:
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_key_names_the_tenant_of_each_call(server: RpcServer, service: Doorman) -> None:
+async def test_a_key_names_the_caller_of_each_call(server: RpcServer, service: Doorman) -> None:
     async def talk(key: str) -> None:
         async with AsyncClient(server.target, ClientOptions(api_key=key)) as client:
             async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
@@ -137,7 +137,7 @@ async def test_a_key_names_the_tenant_of_each_call(server: RpcServer, service: D
             assert len(await client.languages()) == 2
 
     await asyncio.gather(talk(KEY), talk(OTHER))
-    assert sorted(service.tenants) == ["alice", "alice", "bob", "bob"]
+    assert sorted(service.callers) == ["alice", "alice", "bob", "bob"]
 
 
 async def test_the_blocking_client_has_its_key_too(server: RpcServer, service: Doorman) -> None:
@@ -151,7 +151,7 @@ async def test_the_blocking_client_has_its_key_too(server: RpcServer, service: D
             assert len(client.languages()) == 2
 
     await asyncio.to_thread(talk)
-    assert service.tenants == ["alice", "alice"]
+    assert service.callers == ["alice", "alice"]
 
 
 async def test_reflection_is_had_with_a_key(channel: grpc.aio.Channel) -> None:
@@ -186,7 +186,7 @@ async def test_a_revoked_key_opens_nothing_more_and_what_it_opened_goes_on(
     assert refusal.value.code() == grpc.StatusCode.UNAUTHENTICATED
     await call.write(request(end=pb.EndInput(total_samples=0)))
     assert (await call.read()).closed.complete
-    assert service.tenants == ["alice"]
+    assert service.callers == ["alice"]
 
 
 class TestTheClientsSide:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.rpc.conftest import CONFIG, audio, request, until
-from translate_svc.rpc.live_call import LiveCall
 from translate_svc.rpc.server import RpcServer
+from translate_svc.serving.call_driver import CallDriver
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.session import Session
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
@@ -51,10 +51,10 @@ async def test_no_object_of_a_cancelled_stream_is_left() -> None:
     ):
         await cancel_streams(service, channel, 50)
         # what other tests have left in this process is not the matter here
-        before, contexts_before = alive(Session, LiveCall), contexts()
+        before, contexts_before = alive(Session, CallDriver), contexts()
         await cancel_streams(service, channel, 200)
         await until(lambda: server.live_streams == 0)
-        await until(lambda: alive(Session, LiveCall) <= before, timeout_s=20)
+        await until(lambda: alive(Session, CallDriver) <= before, timeout_s=20)
         await until(lambda: contexts() <= contexts_before, timeout_s=20)
 
 

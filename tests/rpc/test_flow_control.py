@@ -24,7 +24,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.options import SessionOptions
-from translate_svc.types import AudioFormat, Closed, Encoding, SampleRange, SessionEvent, SpeechChunk
+from translate_svc.types import AudioFormat, Caller, Closed, Encoding, SampleRange, SessionEvent, SpeechChunk
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 from translate_svc.vad.frame_vad import Float32Array
 
@@ -102,7 +102,7 @@ async def test_a_slow_reader_that_lives_is_paced_and_gets_everything(tmp_path: P
     speech_bytes = 5 * 48_000 * 4
     async with (
         model_free_service(eloquent) as service,
-        RpcServer(service, RpcOptions(f"unix:{socket}", write_timeout_s=patience_s)),
+        RpcServer(service, RpcOptions(address=f"unix:{socket}", write_timeout_s=patience_s)),
         throttled_proxy(socket, down_bytes_per_s=384 * 1024) as target,
         AsyncClient(target) as client,
         client.stream(targets=["spa"], sample_rate_hz=RATE_HZ, output=output) as stream,
@@ -121,7 +121,7 @@ async def test_a_slow_reader_that_lives_is_paced_and_gets_everything(tmp_path: P
 async def test_a_reader_who_takes_nothing_is_let_go_and_leaves_nothing(tmp_path: Path) -> None:
     """The same, and the line stands still."""
     socket = tmp_path / "socket"
-    options = RpcOptions(f"unix:{socket}", write_timeout_s=0.5, abort_timeout_s=0.2)
+    options = RpcOptions(address=f"unix:{socket}", write_timeout_s=0.5, abort_timeout_s=0.2)
     output = AudioFormat(Encoding.PCM_F32LE, 48_000)
     async with (
         model_free_service(eloquent) as service,
@@ -178,7 +178,7 @@ async def test_streams_that_never_say_what_they_want_are_bounded_too() -> None:
         stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
         mute = [stub.StreamingTranslate() for _ in range(2)]
         await asyncio.gather(*(call.wait_for_connection() for call in mute))
-        await until(lambda: server._servicer._unopened == 2)
+        await until(lambda: server._servicer.calls._unopened == 2)
         third = stub.StreamingTranslate()
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await third.read()
@@ -188,7 +188,7 @@ async def test_streams_that_never_say_what_they_want_are_bounded_too() -> None:
         call, _ = await open_stream(stub, service)
         for each in (*mute, call):
             each.cancel()
-        await until(lambda: server._servicer._unopened == 0)
+        await until(lambda: server._servicer.calls._unopened == 0)
 
 
 async def read_all(stream: AsyncStream) -> list[SessionEvent]:

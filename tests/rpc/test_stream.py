@@ -20,7 +20,7 @@ from tests.rpc.scripted_session import ScriptedService
 from translate_svc.client.outcome import CallOutcome
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import AckInput, Closed, SampleRange, SpeechChunk
+from translate_svc.types import AckInput, Caller, Closed, SampleRange, SpeechChunk
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -112,8 +112,8 @@ async def test_wrong_order_and_wrong_format_name_the_field(
     # gated, so that a message after `end` meets a session that has not closed yet
     original = ScriptedService.open_session
 
-    def open_without_closing(config: Any, tenant: str) -> Any:
-        session = original(service, config, tenant)
+    def open_without_closing(config: Any, caller: Caller) -> Any:
+        session = original(service, config, caller)
         session._close = lambda *, complete: None  # type: ignore[method-assign]
         return session
 

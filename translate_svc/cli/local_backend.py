@@ -21,6 +21,7 @@ from translate_svc.service import Service, language_table
 from translate_svc.session.session import Session
 from translate_svc.types import (
     AudioInput,
+    Caller,
     EndInput,
     Samples,
     SessionEvent,
@@ -30,7 +31,7 @@ from translate_svc.types import (
 )
 
 _CHUNK_BYTES = 16 * 1024
-_TENANT = "cli"
+_CALLER = Caller("cli")
 
 
 class LocalBackend:
@@ -69,7 +70,7 @@ class LocalTranslator:
 
     async def translate(self, call: TranslateCall) -> AsyncIterator[SessionEvent]:
         """As ``Translator.translate``."""
-        one_shot = self._service.translate(call, _TENANT)
+        one_shot = self._service.translate(call, _CALLER)
         try:
             async for event in one_shot.events():
                 yield event
@@ -89,7 +90,7 @@ class LocalStream:
         self._feed_error: Exception | None = None
 
     async def __aenter__(self) -> LocalStream:
-        self._session = self._service.open_session(self._config, _TENANT)
+        self._session = self._service.open_session(self._config, _CALLER)
         return self
 
     async def __aexit__(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
     from translate_svc.errors import TranslateSvcError
     from translate_svc.metrics import Metrics
-    from translate_svc.rpc.protocols import Service
     from translate_svc.rpc.server import RpcServer
+    from translate_svc.serving.protocols import FrontDoor, Service
     from translate_svc.telemetry import Tracing
 
 READY_PREFIX = "translate-svc is ready on "
@@ -56,8 +56,8 @@ async def _run(settings: Settings) -> int:
     # here, for it needs the extra "server", and the other commands do not
     from translate_svc.admin.probes import Probes
     from translate_svc.metrics import Metrics
-    from translate_svc.rpc.server import DRAINING
     from translate_svc.service import Service
+    from translate_svc.serving.live_calls import DRAINING
 
     make_server = _rpc_server_maker(settings)
     loop = asyncio.get_running_loop()
@@ -78,20 +78,22 @@ async def _run(settings: Settings) -> int:
         _tracing() as tracing,
         Service.start(settings, on_fatal=on_fatal, metrics=metrics, tracing=tracing) as service,
     ):
-        server = make_server(service)
-        await server.start()
+        doors: list[FrontDoor] = [make_server(service)]
+        for door in doors:
+            await door.start()
         # Collecting garbage among all that the model's libraries have loaded stops every stream for 0.2 s.
         gc.collect()
         gc.freeze()
         probes.attach(service)
-        print(f"{READY_PREFIX}{server.target}", flush=True)
-        _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
+        print(f"{READY_PREFIX}{doors[0].target}", flush=True)
+        for door in doors:
+            _log.info("ready on %s after %.1f s", door.target, time.monotonic() - started)
         await signals.get()
         service.drain(DRAINING)
         grace_s = 0.0 if lost.is_set() else settings.drain_grace_s
         reason = service.refusal or DRAINING
-        _log.info("draining %d streams for up to %.0f s", server.live_streams, grace_s)
-        await _drain(server, grace_s, reason, signals)
+        _log.info("draining %d streams for up to %.0f s", sum(door.live_streams for door in doors), grace_s)
+        await _drain(doors, grace_s, reason, signals)
     _log.info("stopped")
     return _EXIT_ENGINE_LOST if lost.is_set() else 0
 
@@ -179,13 +181,19 @@ def _exit_now(code: int) -> None:
 
 
 async def _drain(
-    server: RpcServer, grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
+    doors: list[FrontDoor], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
 ) -> None:
-    """Stops the server gracefully, for ``reason``; another signal drops what is left."""
-    draining = asyncio.create_task(server.stop(grace_s, reason))
+    """Stops all servers gracefully, for ``reason``; another signal drops what is left."""
+    draining = asyncio.create_task(_stop(doors, grace_s, reason))
     hastened = asyncio.create_task(signals.get())
     await asyncio.wait({draining, hastened}, return_when=asyncio.FIRST_COMPLETED)
     if hastened.done():
-        await server.stop(0, reason)
+        await _stop(doors, 0, reason)
     hastened.cancel()
     await draining
+
+
+async def _stop(doors: list[FrontDoor], grace_s: float, reason: TranslateSvcError) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for door in doors:
+            tasks.create_task(door.stop(grace_s, reason))

@@ -12,19 +12,17 @@ from translate_svc.access.api_keys import ApiKeys
 from translate_svc.errors import Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import fail
-
-ANONYMOUS = "anonymous"
-"""Whose call it is where nobody has to say who he is."""
+from translate_svc.types import ANONYMOUS, Caller
 
 _HEALTH_PREFIX = "/grpc.health.v1.Health/"
 _SCHEME = "bearer"
 
-_tenant: ContextVar[str] = ContextVar("tenant", default=ANONYMOUS)
+_caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)
 
 
-def tenant() -> str:
-    """Whose call this is: the name of its key. Known in whatever a method of the server runs."""
-    return _tenant.get()
+def caller() -> Caller:
+    """Who makes this call: the name of its key. Known in whatever a method of the server runs."""
+    return _caller.get()
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -47,7 +45,8 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
         if not handler_call_details.method.startswith(_HEALTH_PREFIX):
             try:
                 # gRPC runs the method in the context of its interceptors
-                _tenant.set(self._keys.authenticate(_bearer(handler_call_details.invocation_metadata)))
+                key = _bearer(handler_call_details.invocation_metadata)
+                _caller.set(Caller(self._keys.authenticate(key)))
             except Unauthenticated as error:
                 self._rejected(error)
                 return self._refusal(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -12,18 +11,16 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from translate_svc.access.api_keys import ApiKeys
 from translate_svc.addresses import is_local
-from translate_svc.errors import InvalidArgument, TranslateSvcError, Unavailable
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.authentication import AuthenticationInterceptor
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.protocols import Service
 from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.trace_context import TraceContextInterceptor
+from translate_svc.serving.live_calls import DRAINING
+from translate_svc.serving.protocols import Service
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
-
-DRAINING = Unavailable("the server is draining")
-"""Why a server leaves, unless it is told another reason."""
 
 
 def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
@@ -57,7 +54,9 @@ def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | 
 
 
 class RpcServer:
-    """Serves one ``Service`` on one address; plaintext leaves loopback only when ``insecure`` says so.
+    """The ``FrontDoor`` of gRPC: serves one ``Service`` on one address.
+
+    Plaintext leaves loopback only when ``insecure`` says so.
 
     Use it as a context manager, or ``start`` and ``stop``. One event loop a process may do so, and the
     process must not fork afterwards.
@@ -101,7 +100,7 @@ class RpcServer:
     @property
     def live_streams(self) -> int:
         """Streams that are open now."""
-        return self._servicer.live_streams
+        return len(self._servicer.calls)
 
     async def start(self) -> None:
         """Binds, serves and reports itself healthy.
@@ -136,14 +135,7 @@ class RpcServer:
         calls that are aborted (grpc#37239).
         """
         await self._health.enter_graceful_shutdown()
-        # past the grace each stream fails by itself; what it may wait for then has its own deadlines: the
-        # response that is on its way, the status behind it, and its session
-        slack_s = 2 * self._options.abort_timeout_s + self._options.cancel_timeout_s
-        try:
-            async with asyncio.timeout(grace_s + slack_s):
-                await self._servicer.drain(grace_s, reason)
-        except TimeoutError:
-            pass
+        await self._servicer.calls.drain(grace_s, reason)
         await self._server.stop(self._options.abort_timeout_s)
 
     async def __aenter__(self) -> RpcServer:

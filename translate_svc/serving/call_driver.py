@@ -7,49 +7,32 @@ import contextlib
 import copy
 import logging
 import math
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
-
-import grpc
-from google.protobuf.message import Message
+from collections.abc import Coroutine
+from typing import Any
 
 from translate_svc.errors import StreamTimeout, TranslateSvcError, Unavailable
-from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.protocols import Answer
-from translate_svc.rpc.status import code_of
+from translate_svc.serving.options import CallOptions
+from translate_svc.serving.protocols import Answer, EventSink
 from translate_svc.types import CallEnd, SessionEvent
 
 _log = logging.getLogger(__name__)
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-Encode: TypeAlias = Callable[[int, Any], Message]
-"""The ``seq``-th response of a call, of an event."""
-
-
-class LiveCall:
+class CallDriver:
     """Carries the events of an ``Answer`` out, until either side is done.
 
     The output is bounded: one event at a time is taken, and the next one when that has left.
     """
 
     def __init__(
-        self,
-        context: Context,
-        answer: Answer,
-        options: RpcOptions,
-        *,
-        encode: Encode,
-        last: type[SessionEvent],
+        self, sink: EventSink, answer: Answer, options: CallOptions, *, last: type[SessionEvent]
     ) -> None:
         """``last`` is the event without which the answer is not whole."""
-        self._context = context
+        self._sink = sink
         self._answer = answer
         self._options = options
-        self._encode = encode
         self._last = last
         self._writing: asyncio.Future[None] | None = None
-        self._bytes_out = 0
         self._clock = asyncio.get_running_loop().time
         self._grace_s = math.inf
         self._leave_at_s = math.inf
@@ -78,7 +61,7 @@ class LiveCall:
             error = cancelled
             raise
         finally:
-            await self._give_back(CallEnd(code_of(error).name, error, self._bytes_out))
+            await self._give_back(CallEnd(self._sink.status_of(error), error, self._sink.bytes_out))
             await self._finish_writing()
 
     def go_away(self, deadline_s: float, reason: TranslateSvcError) -> None:
@@ -102,14 +85,10 @@ class LiveCall:
         """Raises instead of an event that must not be told."""
 
     async def _write(self) -> None:
-        seq = 0
         event: SessionEvent | None = None
         async for event in self._answer.events():
             self._check(event)
-            seq += 1
-            response = self._encode(seq, event)
-            self._bytes_out += response.ByteSize()
-            self._writing = asyncio.ensure_future(self._context.write(response))
+            self._writing = asyncio.ensure_future(self._sink.send(event))
             try:
                 async with asyncio.timeout(self._options.write_timeout_s):
                     await asyncio.shield(self._writing)
@@ -120,13 +99,13 @@ class LiveCall:
                 ) from None
 
         if not isinstance(event, self._last):
-            # the service dropped it; OK would tell the client that it had got everything
+            # the service dropped it; success would tell the client that it had got everything
             raise Unavailable("the server ended the call")
 
     async def _finish_writing(self) -> None:
         """Lets the response that is on its way leave, which a status cannot overtake.
 
-        gRPC goes on with a write whose coroutine was cancelled, and refuses a status beside the first one.
+        A transport may go on with a write whose coroutine was cancelled, and refuse a status beside it.
         """
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=self._options.abort_timeout_s)

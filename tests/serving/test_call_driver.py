@@ -1,0 +1,160 @@
+"""One call on virtual time: patience with the client, going away, giving back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.serving.fakes import DONE, EVENT_BYTES, WORD, Client, Talk, now_s, play
+from translate_svc.errors import DeviceLost, StreamTimeout, TranslateSvcError, Unavailable
+from translate_svc.serving.call_driver import CallDriver
+from translate_svc.serving.options import CallOptions
+from translate_svc.types import UtteranceDone
+
+OPTIONS = CallOptions(write_timeout_s=10, abort_timeout_s=1, cancel_timeout_s=5, drain_finish_s=10)
+LEAVING = Unavailable("leaving")
+
+
+def driver(client: Client, talk: Talk) -> CallDriver:
+    return CallDriver(client, talk, OPTIONS, last=UtteranceDone)
+
+
+def test_a_whole_answer_is_carried_and_given_back() -> None:
+    async def scenario() -> None:
+        client, talk = Client(), Talk()
+        for event in (WORD, WORD, DONE):
+            talk.say(event)
+        await driver(client, talk).run()
+        assert client.got == [WORD, WORD, DONE]
+        assert talk.end is not None
+        assert (talk.end.status, talk.end.error, talk.end.bytes_out) == ("fine", None, 3 * EVENT_BYTES)
+
+    play(scenario)
+
+
+def test_an_answer_without_its_last_event_is_not_whole() -> None:
+    async def scenario() -> None:
+        client, talk = Client(), Talk()
+        talk.say(WORD)
+        talk.say(None)
+        with pytest.raises(Unavailable, match="ended the call"):
+            await driver(client, talk).run()
+
+    play(scenario)
+
+
+def test_what_ends_the_answer_ends_the_call_behind_the_events_before_it() -> None:
+    async def scenario() -> None:
+        client, talk = Client(), Talk()
+        talk.say(WORD)
+        talk.say(DeviceLost("the engine was lost"))
+        with pytest.raises(DeviceLost) as caught:
+            await driver(client, talk).run()
+        assert client.got == [WORD]
+        assert talk.end is not None
+        assert (talk.end.status, talk.end.error) == ("DeviceLost", caught.value)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("write_s", "late"), [(9.9, False), (10.1, True)])
+def test_a_reader_may_take_so_long_and_no_longer(write_s: float, late: bool) -> None:
+    async def scenario() -> None:
+        client, talk = Client(write_s), Talk()
+        talk.say(DONE)
+        if not late:
+            await driver(client, talk).run()
+            return
+        with pytest.raises(StreamTimeout, match="10 s"):
+            await driver(client, talk).run()
+        assert now_s() == pytest.approx(write_s), "the response on its way leaves before the status does"
+        assert client.got == [DONE]
+
+    play(scenario)
+
+
+def test_a_response_that_never_leaves_is_given_up() -> None:
+    async def scenario() -> None:
+        client, talk = Client(write_s=1_000), Talk()
+        talk.say(DONE)
+        with pytest.raises(StreamTimeout):
+            await driver(client, talk).run()
+        assert now_s() == pytest.approx(OPTIONS.write_timeout_s + OPTIONS.abort_timeout_s)
+        assert client.got == []
+
+    play(scenario)
+
+
+async def _leaving(call: CallDriver) -> tuple[float, TranslateSvcError]:
+    """When the call failed, and with what."""
+    with pytest.raises(TranslateSvcError) as caught:
+        await call.run()
+    return now_s(), caught.value
+
+
+def test_a_call_that_is_told_to_go_fails_at_the_deadline_with_the_reason() -> None:
+    async def scenario() -> None:
+        talk = Talk()
+        call = driver(Client(), talk)
+        call.go_away(30, LEAVING)
+        left_s, error = await _leaving(call)
+        assert left_s == pytest.approx(30)
+        assert (type(error), str(error)) == (Unavailable, "leaving")
+        assert error is not LEAVING, "each call has an exception of its own"
+        assert LEAVING.__traceback__ is None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("second_s", "left_s", "told"), [(5, 15, "lost"), (600, 30, "leaving")])
+def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, told: str) -> None:
+    async def scenario() -> None:
+        call = driver(Client(), Talk())
+        call.go_away(30, LEAVING)
+        asyncio.get_running_loop().call_later(10, call.go_away, second_s, DeviceLost("lost"))
+        at_s, error = await _leaving(call)
+        assert at_s == pytest.approx(left_s)
+        assert str(error) == told
+
+    play(scenario)
+
+
+def test_an_answer_that_ends_in_time_is_not_failed() -> None:
+    async def scenario() -> None:
+        client, talk = Client(), Talk()
+        call = driver(client, talk)
+        call.go_away(30, LEAVING)
+        asyncio.get_running_loop().call_later(29, talk.say, DONE)
+        await call.run()
+        assert client.got == [DONE]
+
+    play(scenario)
+
+
+def test_a_cancelled_call_gives_back_even_when_it_is_cancelled_again() -> None:
+    async def scenario() -> None:
+        talk = Talk(cancel_s=2)
+        running = asyncio.create_task(driver(Client(), talk).run())
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait({running})
+        assert now_s() == pytest.approx(3)
+        assert talk.end is not None
+        assert (talk.end.status, type(talk.end.error)) == ("CancelledError", asyncio.CancelledError)
+
+    play(scenario)
+
+
+def test_a_session_that_does_not_let_go_is_left_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        talk = Talk(cancel_s=8)
+        talk.say(DONE)
+        await driver(Client(), talk).run()
+        assert now_s() == pytest.approx(OPTIONS.cancel_timeout_s)
+        await asyncio.sleep(10)
+
+    with caplog.at_level(logging.ERROR):
+        play(scenario)
+    assert "did not drop its work within 5 s" in caplog.text

@@ -1,0 +1,99 @@
+"""The calls of one front door: how many may be opening, who is refused, and how a drain ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.rpc.scripted_session import ScriptedService
+from tests.serving.fakes import DONE, Client, Talk, now_s, play
+from translate_svc.errors import DeviceLost, InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.serving.call_driver import CallDriver
+from translate_svc.serving.live_calls import DRAINING, LiveCalls
+from translate_svc.serving.options import CallOptions
+from translate_svc.types import UtteranceDone
+
+OPTIONS = CallOptions(max_unopened_streams=1, abort_timeout_s=1, cancel_timeout_s=5)
+
+
+def start(calls: LiveCalls, talk: Talk) -> asyncio.Task[None]:
+    return asyncio.create_task(calls.run(CallDriver(Client(), talk, OPTIONS, last=UtteranceDone)))
+
+
+def test_who_is_kept_out_is_counted_whatever_kept_it_out() -> None:
+    async def scenario() -> None:
+        service = ScriptedService()
+        calls = LiveCalls(service, OPTIONS)
+        error = InvalidArgument("no")
+        with pytest.raises(InvalidArgument), calls.admission():
+            raise error
+        with calls.admission():
+            calls.check_open()
+        assert service.rejections == [error]
+
+    play(scenario)
+
+
+def test_so_many_streams_may_be_opening() -> None:
+    async def scenario() -> None:
+        calls = LiveCalls(ScriptedService(), OPTIONS)
+        refused = pytest.raises(ResourceExhausted, match="1 streams are being opened")
+        with calls.opening(), refused, calls.opening():
+            pass
+        with calls.opening():
+            pass
+
+    play(scenario)
+
+
+def test_a_drain_refuses_new_calls_and_waits_for_those_inside() -> None:
+    async def scenario() -> None:
+        calls, talk = LiveCalls(ScriptedService(), OPTIONS), Talk()
+        running = start(calls, talk)
+        await asyncio.sleep(1)
+        draining = asyncio.create_task(calls.drain(30, DRAINING))
+        await asyncio.sleep(1)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="draining"):
+                calls.check_open()
+        assert DRAINING.__traceback__ is None
+        assert len(calls) == 1
+        talk.say(DONE)
+        await draining
+        assert now_s() == pytest.approx(2)
+        assert len(calls) == 0
+        await running
+
+    play(scenario)
+
+
+def test_what_is_left_at_the_deadline_fails_with_the_reason() -> None:
+    async def scenario() -> None:
+        calls = LiveCalls(ScriptedService(), OPTIONS)
+        running = start(calls, Talk())
+        await asyncio.sleep(0)
+        await calls.drain(30, DeviceLost("the engine was lost"))
+        assert now_s() == pytest.approx(30)
+        with pytest.raises(DeviceLost, match="the engine was lost"):
+            await running
+
+    play(scenario)
+
+
+def test_a_call_that_misses_every_deadline_is_left_behind() -> None:
+    class Stuck(CallDriver):
+        async def run(self) -> None:
+            await asyncio.sleep(1_000)
+
+    async def scenario() -> None:
+        calls = LiveCalls(ScriptedService(), OPTIONS)
+        call = Stuck(Client(), Talk(), OPTIONS, last=UtteranceDone)
+        running = asyncio.create_task(calls.run(call))
+        await asyncio.sleep(0)
+        await calls.drain(30, DRAINING)
+        assert now_s() == pytest.approx(30 + 2 * 1 + 5)
+        running.cancel()
+        await asyncio.wait({running})
+
+    play(scenario)
