@@ -110,7 +110,7 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
     assert error_cause(errors.DetectorError("x")) == "detector_error"
     assert error_cause(errors.InvariantViolation("x")) == "invariant_violation"
     assert error_cause(errors.EngineLost("x")) == "engine_lost"
-    assert error_cause(errors.DeviceLost("x")) == "device_lost"
+    assert error_cause(errors.DeviceLost("x")) == "engine_lost"
     assert error_cause(errors.EngineError("x")) == "engine_error"
     assert error_cause(KeyError("x")) == "internal"
     assert {status.value for status in UtteranceStatus} < set(UTTERANCE_STATUSES)

@@ -166,7 +166,7 @@ async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: S
                 break
         await session.cancel()
         assert service.live_sessions == 0
-        assert service._engine.live_requests == 0
+        assert service._engine.status.live_requests == 0
         assert service._vad_loop.open_streams == 0
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.config import Settings
+from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import Runner
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.errors import ResourceExhausted
@@ -96,11 +97,12 @@ async def test_requests_that_wait_for_the_engine_keep_others_out(
 ) -> None:
     """Who comes then is told so, and let in once the line has moved."""
     going = threading.Event()
+    assert isinstance(service._engine, AsyncEngine)
     core = service._engine._core
     monkeypatch.setattr(core, "_runner", _HaltedRunner(core._runner, going))
     calls = [service.translate(_text(), ANONYMOUS) for _ in range(2)]
     async with asyncio.timeout(5):
-        while service._engine.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
+        while service._engine.status.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
     with pytest.raises(ResourceExhausted, match="2 requests wait for the engine"):
         service.open_session(CONFIG, ANONYMOUS)
@@ -115,7 +117,7 @@ async def test_the_limits_are_told(service: Service) -> None:
     assert (limits.max_streams, limits.max_waiting_requests) == (8, 2)
     assert limits.max_queued_input_total_ms == 6_000
     assert limits.max_queued_input_ms == options.max_queued_input_ms
-    assert limits.max_live_requests == service._engine.max_live_requests > 0
+    assert limits.max_live_requests == service._engine.status.max_live_requests > 0
 
 
 def _text() -> TranslateCall:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from tests.session.harness import check_contract, collect, of, texts
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
+from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import Runner
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.errors import InvalidArgument, ResourceExhausted
@@ -83,7 +84,9 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 
 async def test_clear_silences_a_stream_that_speaks(service: Service) -> None:
     """Told within 100 ms, with the sample received; the engine forgets the requests within one step."""
-    engine, samples = service._engine, np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
+    engine = service._engine
+    assert isinstance(engine, AsyncEngine)
+    samples = np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
     session = service.open_session(_config(TargetSettings("spa", duration_factor=2.0)), ANONYMOUS)
     stream = session.events()
     events: list[SessionEvent] = []
@@ -91,20 +94,20 @@ async def test_clear_silences_a_stream_that_speaks(service: Service) -> None:
         await _send(session, samples)
         while not of(events, SpeechChunk):
             events.append(await anext(stream))
-        assert engine.live_requests > 0, "there is something to silence"
+        assert engine.status.live_requests > 0, "there is something to silence"
 
-        steps, received_s = engine.totals.steps, time.monotonic()
+        steps, received_s = engine.steps, time.monotonic()
         await session.receive(ClearInput())
         while not of(events, Cleared):
             events.append(await anext(stream))
         told_after_s = time.monotonic() - received_s
         assert of(events, Cleared) == [Cleared(len(samples))]
         assert told_after_s < 0.1
-        assert engine.live_requests == 0
+        assert engine.status.live_requests == 0
         while engine._scheduler.live_requests:  # noqa: ASYNC110  # its thread tells nobody
             await asyncio.sleep(0.001)
-        assert engine.totals.steps - steps <= 1
-        assert engine.busy_slots == 0
+        assert engine.steps - steps <= 1
+        assert not engine._scheduler.slot_owners
 
         again = _clip("eng_1.flac")
         await _send(session, again)
@@ -145,6 +148,7 @@ class _CountingRunner:
 async def test_two_targets_and_the_transcript_come_from_one_encoding(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert isinstance(service._engine, AsyncEngine)
     runner = _CountingRunner(service._engine._core._runner)
     monkeypatch.setattr(service._engine._core, "_runner", runner)
     both = (TargetSettings("spa"), TargetSettings("eng"))

@@ -8,12 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
-from tests.engine.async_scene import Gate, Inbox, build, request
+from tests.engine.async_scene import Gate, Inbox, build, refusal_of, request
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.request import FinishStatus, RequestFinished
-from translate_svc.errors import EngineLost, Unavailable
+from translate_svc.errors import EngineLost
 from translate_svc.watchdog import FIRST_STEP_FACTOR, Watchdog
 
 LIMIT_S = 0.2
@@ -51,11 +49,10 @@ async def test_a_step_that_hangs_costs_the_engine_and_ends_every_request() -> No
         began_s = time.monotonic()
         await asyncio.wait_for(watching, 60)
         assert time.monotonic() - began_s < LIMIT_S * FIRST_STEP_FACTOR, "it was not the first step"
-        assert (engine.lost, engine.healthy) == (True, False)
+        assert (engine.status.lost, engine.status.healthy) == (True, False)
         assert [type(error) for error in fatal] == [EngineLost]
         assert inbox.last.status is FinishStatus.FAILED
-        with pytest.raises(Unavailable):
-            engine.submit(request("b"), Inbox())
+        assert isinstance(await refusal_of(engine, request("b")), EngineLost)
 
         heard = len(inbox.events)
         gate.open()

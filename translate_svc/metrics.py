@@ -40,7 +40,6 @@ WARNING_CODES = (
 ERROR_CAUSES = (
     "data_loss",
     "detector_error",
-    "device_lost",
     "engine_error",
     "engine_lost",
     "internal",
@@ -227,7 +226,6 @@ def error_cause(error: BaseException) -> str:
 _CAUSES: dict[type, str] = {
     errors.DataLoss: "data_loss",
     errors.DetectorError: "detector_error",
-    errors.DeviceLost: "device_lost",
     errors.EngineError: "engine_error",
     errors.EngineLost: "engine_lost",
     errors.InvalidArgument: "invalid_argument",

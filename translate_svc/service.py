@@ -19,7 +19,8 @@ from translate_svc import languages
 from translate_svc.assembly import Assembly, assemble
 from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
-from translate_svc.errors import DeviceLost, TranslateSvcError, Unavailable
+from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
+from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -62,7 +63,7 @@ class Service:
     def __init__(self, settings: Settings, heavy: Assembly, vad_loop: VadLoop, books: Accounting) -> None:
         self._settings = settings
         self._books = books
-        self._engine = heavy.engine
+        self._engine: EngineHandle = heavy.engine
         self._model = heavy.model
         self._vad_loop = vad_loop
         self._admission = Admission(settings.admission(), self._backlog)
@@ -128,7 +129,8 @@ class Service:
             finally:
                 watchdog.cancel()
                 # a lost engine has nothing to finish, and its thread may never come back
-                await heavy.engine.stop(drain=False, deadline_s=0 if heavy.engine.lost else _STOP_DEADLINE_S)
+                deadline_s = 0 if heavy.engine.status.lost else _STOP_DEADLINE_S
+                await heavy.engine.stop(drain=False, deadline_s=deadline_s)
 
     @property
     def healthy(self) -> bool:
@@ -138,14 +140,15 @@ class Service:
     @property
     def engine_lost(self) -> bool:
         """The engine is gone for good; the process is to be restarted."""
-        return self._engine.lost
+        return self._engine.status.lost
 
     @property
     def refusal(self) -> TranslateSvcError | None:
         """What new streams and calls are refused with; None while they are taken."""
-        if self._engine.lost:
-            return DeviceLost("the engine was lost")
-        if self._refusal is None and not self._engine.healthy:
+        engine = self._engine.status
+        if engine.lost:
+            return EngineLost(ENGINE_LOST)
+        if self._refusal is None and not engine.healthy:
             return Unavailable("the engine has stopped")
         return copy.copy(self._refusal)  # a shared exception would collect every caller's traceback
 
@@ -185,7 +188,7 @@ class Service:
             OutOfRange: past a limit. Names the field.
             Unsupported: part of the contract that is not served yet. Names the field.
             ResourceExhausted: a limit of admission is reached; says when to try again.
-            DeviceLost: the engine is lost.
+            EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
         self._check_open()
@@ -212,7 +215,7 @@ class Service:
             OutOfRange: past a limit. Names the field.
             Unsupported: a format that is not served. Names the field.
             ResourceExhausted: a limit of admission is reached; says when to try again.
-            DeviceLost: the engine is lost.
+            EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
         self._check_open()
@@ -236,7 +239,7 @@ class Service:
         limit_ms = self._session_options.max_queued_input_ms
         sessions = (each for each in self._sessions if isinstance(each, Session))
         queued_ms = sum(min(round(each.queued_s * 1000), limit_ms) for each in sessions)
-        return Backlog(self._engine.waiting_requests, queued_ms)
+        return Backlog(self._engine.status.waiting_requests, queued_ms)
 
     def rejected(self, error: BaseException) -> None:
         """Counts a stream or call that ``error`` has kept out, be it the service's or the transport's."""
@@ -273,7 +276,7 @@ class Service:
             max_queued_input_ms=self._session_options.max_queued_input_ms,
             max_queued_input_total_ms=self._settings.max_queued_input_total_ms,
             max_waiting_requests=self._settings.max_waiting_requests,
-            max_live_requests=self._engine.max_live_requests,
+            max_live_requests=self._engine.status.max_live_requests,
             max_silence_ms=self._session_options.max_silence_ms,
             max_waiting_updates=MAX_WAITING_UPDATES,
             input_encodings=served_encodings(),
@@ -294,14 +297,15 @@ class Service:
         )
 
     def _load(self) -> ServerLoad:
-        totals = self._engine.totals
+        engine = self._engine.status
+        totals = engine.totals
         return ServerLoad(
             uptime_ms=round((time.monotonic() - self._started_s) * 1000),
             live_streams=sum(isinstance(each, Session) and each.live for each in self._sessions),
-            waiting_requests=self._engine.waiting_requests,
-            live_requests=self._engine.live_requests,
-            busy_slots=self._engine.busy_slots,
-            slots=self._engine.slots,
+            waiting_requests=engine.waiting_requests,
+            live_requests=engine.live_requests,
+            busy_slots=engine.busy_slots,
+            slots=engine.slots,
             admitted=self._admission.admitted,
             rejected=self._admission.rejected,
             finished_requests=totals.finished_requests,

@@ -11,7 +11,13 @@ from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.async_engine import AsyncEngine
-from translate_svc.engine.request import EngineEvent, RequestFinished, TokenDecoded, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    RequestFinished,
+    RequestRefused,
+    TokenDecoded,
+    WaveformPiece,
+)
 
 
 def through_engine(engine: Engine, bridge: AsyncEngine) -> Translate:
@@ -19,7 +25,7 @@ def through_engine(engine: Engine, bridge: AsyncEngine) -> Translate:
     numbers = itertools.count()
 
     async def translate(utterance: Utterance, text: Callable[[], None], speech: Callable[[], None]) -> None:
-        done = asyncio.Event()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         awaited = {TokenDecoded: text, WaveformPiece: speech}
 
         def deliver(event: EngineEvent) -> None:
@@ -27,10 +33,12 @@ def through_engine(engine: Engine, bridge: AsyncEngine) -> Translate:
             if first is not None:
                 first()
             if isinstance(event, RequestFinished):
-                done.set()
+                done.set_result(None)
+            elif isinstance(event, RequestRefused):
+                done.set_exception(event.error)
 
         bridge.submit(engine.request(str(next(numbers)), utterance, speech=True), deliver)
-        await done.wait()
+        await done
 
     return translate
 

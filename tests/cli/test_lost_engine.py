@@ -129,8 +129,8 @@ async def test_live_callers_are_told_the_true_reason(execute: str) -> None:
         ended = [entry for entry in await log_entries(process) if entry["message"] == "stream ended"]
         assert process.returncode == 3
     assert {(each["kind"], each["status"], each["cause"]) for each in ended} == {
-        ("call", "UNAVAILABLE", "device_lost"),
-        ("stream", "UNAVAILABLE", "device_lost"),
+        ("call", "UNAVAILABLE", "engine_lost"),
+        ("stream", "UNAVAILABLE", "engine_lost"),
     }
 
 
@@ -143,10 +143,10 @@ async def test_the_loss_is_counted_and_new_callers_are_told_too() -> None:
         for _ in range(2):
             with pytest.raises(Unavailable, match=r"^the engine was lost$"):
                 await client.translate(text="Hello.", source="en", targets=["es"]).result()
-        assert await counts(http, "streams_closed") == {"device_lost": 1}
+        assert await counts(http, "streams_closed") == {"engine_lost": 1}
         rejected = await counts(http, "rejected")
-        assert set(rejected) == {"device_lost"}
-        assert rejected["device_lost"] > 1, "the client tries again: another server might take it"
+        assert set(rejected) == {"engine_lost"}
+        assert rejected["engine_lost"] > 1, "the client tries again: another server might take it"
 
 
 async def test_it_is_not_ready_and_ends_even_if_its_shutdown_hangs() -> None:

@@ -20,10 +20,12 @@ from translate_svc.engine.request import (
     EngineEvent,
     Request,
     RequestFinished,
+    RequestRefused,
     SequenceSpec,
     TokenDecoded,
 )
 from translate_svc.engine.scheduler import Scheduler
+from translate_svc.errors import TranslateSvcError
 from translate_svc.types import EncoderSource
 
 TOKENIZER = FakeTokenizer()
@@ -110,6 +112,17 @@ def build(
 ) -> AsyncEngine:
     runner = FakeRunner(model, before_execute=before_execute)
     return AsyncEngine(EngineCore(Scheduler(limits, TOKENIZER), runner), FakeAbilities(), on_fatal=on_fatal)
+
+
+async def refusal_of(engine: AsyncEngine, asked: Request) -> TranslateSvcError:
+    """Why the engine does not take a request; it gets no other event."""
+    inbox = Inbox()
+    engine.submit(asked, inbox)
+    assert inbox.events == [], "nothing is delivered inside submit"
+    await inbox.until(RequestRefused)
+    (refused,) = inbox.events
+    assert isinstance(refused, RequestRefused)
+    return refused.error
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from tests.engine.async_scene import (
     Inbox,
     build,
     model,
+    refusal_of,
     request,
     running,
 )
@@ -35,7 +36,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
 )
 from translate_svc.engine.scheduler import Scheduler
-from translate_svc.errors import DeviceLost, Unavailable
+from translate_svc.errors import DeviceLost, EngineLost
 
 
 def _lose_device(plan: StepPlan) -> None:
@@ -75,11 +76,11 @@ async def test_a_fatal_error_ends_every_request_and_says_so(break_: Callable[[St
             4,
             1,
         ]
-        assert not engine.healthy
+        assert not engine.status.healthy
         assert len(fatal) == 1
-        assert engine.live_requests == 0
-        with pytest.raises(Unavailable):
-            engine.submit(request("3"), Inbox())
+        assert engine.status.live_requests == 0
+        assert engine.status.lost
+        assert isinstance(await refusal_of(engine, request("3")), EngineLost)
 
 
 async def test_a_runner_that_loses_an_item_is_fatal() -> None:
@@ -95,7 +96,7 @@ async def test_a_runner_that_loses_an_item_is_fatal() -> None:
         engine.submit(request("a"), inbox)
         await inbox.until(RequestFinished)
         assert inbox.last.status is FinishStatus.FAILED
-        assert not engine.healthy
+        assert not engine.status.healthy
 
 
 async def test_what_only_the_scheduler_can_refuse_fails_alone() -> None:
@@ -110,8 +111,8 @@ async def test_what_only_the_scheduler_can_refuse_fails_alone() -> None:
         await inbox.until(RequestFinished)
         await other.until(RequestFinished)
         assert [inbox.last.status, other.last.status] == [FinishStatus.FAILED, FinishStatus.OK]
-        assert engine.healthy
-        assert engine.live_requests == 0
+        assert engine.status.healthy
+        assert engine.status.live_requests == 0
 
 
 async def test_draining_finishes_what_was_taken() -> None:
@@ -122,12 +123,11 @@ async def test_draining_finishes_what_was_taken() -> None:
         engine.submit(request(str(index), sequences=2), inbox)
     stopping = asyncio.create_task(engine.stop(drain=True, deadline_s=1_000))
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable):
-        engine.submit(request("late"), Inbox())
+    assert str(await refusal_of(engine, request("late"))) == "the engine is stopping"
     async with asyncio.timeout(60):
         assert await stopping, "it ends when all is done, not at the deadline"
     assert [inbox.last.status for inbox in inboxes] == [FinishStatus.OK] * 6
-    assert not engine.healthy
+    assert not engine.status.healthy
     assert await engine.stop(drain=True, deadline_s=1), "stopping twice is fine"
 
 
@@ -194,4 +194,4 @@ async def test_an_idle_engine_sleeps() -> None:
             while looks != before:  # a thread that never sleeps never lets this end
                 before = looks
                 await asyncio.sleep(0.1)
-        assert engine.healthy
+        assert engine.status.healthy

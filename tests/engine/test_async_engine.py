@@ -15,6 +15,7 @@ from tests.engine.async_scene import (
     Gate,
     Inbox,
     build,
+    refusal_of,
     request,
     running,
 )
@@ -22,13 +23,14 @@ from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
     RequestFinished,
+    RequestQueued,
     SequenceSpec,
     SourceText,
     TextFinished,
     TokenDecoded,
     WaveformPiece,
 )
-from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted, Unavailable
+from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted
 
 
 async def test_events_arrive_on_the_loop_in_order() -> None:
@@ -106,8 +108,8 @@ async def test_a_receiver_that_raises_loses_its_own_request_only() -> None:
         engine.submit(request("broken", tokens=50), broken)
         engine.submit(request("a"), inbox)
         await inbox.until(RequestFinished)
-        assert engine.live_requests == 0
-        assert engine.healthy
+        assert engine.status.live_requests == 0
+        assert engine.status.healthy
 
 
 async def test_bad_requests_are_refused_by_the_name_of_the_field() -> None:
@@ -122,7 +124,7 @@ async def test_bad_requests_are_refused_by_the_name_of_the_field() -> None:
         with pytest.raises(OutOfRange) as caught:
             engine.submit(dataclasses.replace(request("a"), source=long), Inbox())
         assert caught.value.field == "source"
-        assert engine.live_requests == 0
+        assert engine.status.live_requests == 0
 
 
 async def test_an_id_in_use_is_refused() -> None:
@@ -146,14 +148,15 @@ async def test_a_full_line_refuses_until_it_moves() -> None:
         gate.shut()
         engine.submit(request("1", tokens=20), inboxes[1])
         engine.submit(request("2"), inboxes[2])
-        with pytest.raises(ResourceExhausted, match="line") as caught:
-            engine.submit(request("3"), inboxes[3])
-        assert 0 < caught.value.retry_after_s <= 60
+        refusal = await refusal_of(engine, request("3"))
+        assert isinstance(refusal, ResourceExhausted)
+        assert "line" in str(refusal)
+        assert 0 < refusal.retry_after_s <= 60
         gate.open()
         await inboxes[2].until(RequestFinished)
         engine.submit(request("3"), inboxes[3])
         await inboxes[3].until(RequestFinished)
-        assert engine.waiting_requests == 0
+        assert engine.status.waiting_requests == 0
 
 
 async def test_readers_that_grant_nothing_cannot_fill_the_engine_without_bound() -> None:
@@ -164,15 +167,67 @@ async def test_readers_that_grant_nothing_cannot_fill_the_engine_without_bound()
             engine.submit(request(str(index), speech=True), inbox)
         for inbox in inboxes:
             await inbox.until(TextFinished)
-        with pytest.raises(ResourceExhausted):
-            engine.submit(request("2"), Inbox())
+        assert isinstance(await refusal_of(engine, request("2")), ResourceExhausted)
         engine.abort("0")
-        engine.submit(request("2"), Inbox())
+        heir = Inbox()
+        engine.submit(request("2"), heir)
+        await heir.until(RequestQueued)
+        assert engine.status.live_requests == 2
+
+
+async def test_a_refused_request_counts_nowhere_and_its_refusal_can_be_aborted() -> None:
+    limits = dataclasses.replace(LIMITS, max_live_requests=1, initial_credit_pieces=0)
+    async with running(build(limits=limits)) as engine:
+        first, refused, heir = Inbox(), Inbox(), Inbox()
+        engine.submit(request("0", speech=True), first)
+        engine.submit(request("1"), refused)
+        assert engine.status.live_requests == 1
+        with pytest.raises(InvalidArgument):
+            engine.submit(request("1"), Inbox())
+        engine.abort("1")
+        engine.abort("0")
+        engine.submit(request("1"), heir)
+        await heir.until(RequestFinished)
+    assert isinstance(heir.events[0], RequestQueued)
+    assert refused.events == []
+
+
+async def test_the_status_is_pushed_with_the_events_of_its_step() -> None:
+    gate, inbox = Gate(), Inbox()
+    async with running(build(before_execute=gate)) as engine:
+        assert (engine.status.slots, engine.status.max_live_requests) == (4, LIMITS.max_live_requests)
+        engine.submit(request("a", tokens=50, sequences=2), inbox)
+        await inbox.until(TokenDecoded)
+        gate.shut()
+        await gate.holds_a_step()
+        await asyncio.sleep(0.01)
+        held = engine.status
+        assert (held.busy_slots, held.live_requests, held.totals.finished_requests) == (2, 1, 0)
+        assert held.totals.steps > 0
+        gate.open()
+        await inbox.until(RequestFinished)
+        after = engine.status
+        assert (after.busy_slots, after.live_requests, after.totals.finished_requests) == (0, 0, 1)
+        assert held.totals.finished_requests == 0, "it is a copy"
+
+
+async def test_slots_that_an_abort_frees_are_told_without_another_step() -> None:
+    gate, inbox = Gate(), Inbox()
+    async with running(build(before_execute=gate)) as engine:
+        engine.submit(request("a", tokens=200), inbox)
+        await inbox.until(TokenDecoded)
+        gate.shut()
+        await gate.holds_a_step()
+        engine.abort("a")
+        gate.open()
+        async with asyncio.timeout(60):
+            while engine.status.busy_slots:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.005)
 
 
 async def test_before_start_nothing_is_taken() -> None:
     engine = build()
-    assert not engine.healthy
-    with pytest.raises(Unavailable):
+    assert not engine.status.healthy
+    with pytest.raises(RuntimeError, match="not started"):
         engine.submit(request("a"), Inbox())
     assert await engine.stop(drain=True, deadline_s=1)

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 from tests.fakes.fake_vad import EnergyVad
 from tests.fakes.scripted_engine import Script, ScriptedEngine, echo_script
-from translate_svc.engine.request import Deliver, Request
+from translate_svc.engine.handle import Deliver
+from translate_svc.engine.request import Request
 from translate_svc.languages import Language, packaged
 from translate_svc.session.admission import Admission, AdmissionOptions, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -39,17 +40,17 @@ class ForgetfulEngine(ScriptedEngine):
     """Keeps no record of what it was asked, so that hours of it cost no memory."""
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """See ``Engine.submit``."""
+        """See ``EngineHandle.submit``."""
         super().submit(request, deliver)
         self.submitted.clear()
 
     def abort(self, request_id: str) -> None:
-        """See ``Engine.abort``."""
+        """See ``EngineHandle.abort``."""
         super().abort(request_id)
         self.aborted.clear()
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """See ``Engine.grant``."""
+        """See ``EngineHandle.grant``."""
         super().grant(request_id, sequence, pieces)
         self.granted.clear()
 
@@ -66,7 +67,7 @@ class ModelFreeService:
     ) -> None:
         self.engine = engine
         self.vad_loop = vad_loop
-        self.admission = Admission(admission, lambda: Backlog(engine.waiting_requests))
+        self.admission = Admission(admission, lambda: Backlog(engine.status.waiting_requests))
         self._max_streams = admission.max_streams
         self._options = options
         self._negotiator = Negotiator(packaged(), options.max_targets, VadOptions())

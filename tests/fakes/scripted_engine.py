@@ -1,9 +1,9 @@
 """An engine that says what a script tells it, on the event loop's own clock.
 
-It implements ``translate_svc.engine.request.Engine`` with the guarantees the real one gives: events arrive on
-the loop's thread, in the documented order per sequence, never inside ``submit``; nothing after ``abort``;
-pieces wait for credit; a full waiting line refuses. All delays are ``asyncio.sleep``, so a loop with virtual
-time runs it without waiting.
+It implements ``translate_svc.engine.handle.EngineHandle`` with the guarantees the real one gives: events
+arrive on the loop's thread, in the documented order per sequence, never inside ``submit``; nothing after
+``abort``; pieces wait for credit; a full waiting line refuses, by an event. All delays are ``asyncio.sleep``,
+so a loop with virtual time runs it without waiting.
 
     def script(request: Request) -> ScriptedRequest:
         return ScriptedRequest(sequences=(ScriptedSequence(deltas=("good", " day"), piece_units=(25, 50)),))
@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import (
-    Deliver,
     EngineEvent,
     FinishStatus,
     Request,
     RequestFinished,
+    RequestQueued,
+    RequestRefused,
     SequenceFinished,
     SourceText,
     StopReason,
@@ -39,7 +41,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.sequence import combined_status
-from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.types import SAMPLES_PER_UNIT, Samples, StageTiming
 
 
@@ -129,8 +131,10 @@ class ScriptedEngine:
     """See the module. Use it on one event loop, from its thread.
 
     ``initial_credit_pieces``: pieces a sequence may deliver before the first ``grant``.
+    ``verdict_s``: until a request is told that it is queued or refused, as an engine in another process does;
+    shorter than its encoding.
     ``max_running_requests``: further ones wait in line, first come first served.
-    ``max_waiting_requests``: a longer line makes ``submit`` raise ``ResourceExhausted``.
+    ``max_waiting_requests``: a longer line is refused with ``ResourceExhausted``.
     """
 
     def __init__(
@@ -140,13 +144,16 @@ class ScriptedEngine:
         initial_credit_pieces: int = 4,
         max_running_requests: int = 1_000,
         max_waiting_requests: int = 1_000,
+        verdict_s: float = 0.0,
     ) -> None:
         self._script = script
         self._initial_credit_pieces = initial_credit_pieces
         self._max_running_requests = max_running_requests
         self._max_waiting_requests = max_waiting_requests
         self._live: dict[str, _Live] = {}
+        self._refused: dict[str, _Live] = {}
         self._waiting: deque[_Live] = deque()
+        self.verdict_s = verdict_s
         self._running = 0
         self._refusal: TranslateSvcError | None = None
         self._lost = False
@@ -160,45 +167,70 @@ class ScriptedEngine:
         return frozenset(self._live)
 
     @property
-    def waiting_requests(self) -> int:
-        """Requests in line."""
-        return len(self._waiting)
+    def status(self) -> EngineStatus:
+        """See ``EngineHandle.status``; it has no slots and counts nothing."""
+        return EngineStatus(
+            healthy=not self._lost,
+            lost=self._lost,
+            live_requests=len(self._live),
+            waiting_requests=len(self._waiting),
+        )
 
     def refuse_next(self, error: TranslateSvcError) -> None:
-        """Makes the next ``submit`` raise ``error``."""
+        """Refuses the next request with ``error``; an ``InvalidArgument`` is raised, as validation does."""
         self._refusal = error
 
     def lose_device(self) -> None:
-        """Fails every live request, as a dead device does, and makes every later ``submit`` unavailable."""
+        """Fails every live request, as a dead device does, and refuses every later one."""
         self._lost = True
         for live in list(self._live.values()):
             self._cancel(live)
-            self._fail_unfinished(live, "the device was lost")
+            self._fail_unfinished(live, ENGINE_LOST)
             live.open = False
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """See ``Engine.submit``."""
-        if self._lost:
-            raise Unavailable("the engine lost its device")
-        if self._refusal is not None:
-            refusal, self._refusal = self._refusal, None
+        """See ``EngineHandle.submit``."""
+        refusal, self._refusal = self._refusal, None
+        if isinstance(refusal, InvalidArgument):
             raise refusal
-        if request.request_id in self._live:
+        if request.request_id in self._live or request.request_id in self._refused:
             raise InvalidArgument("is in use", field="request_id")
-        if self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
-            raise ResourceExhausted("the waiting line is full", retry_after_s=1.0)
+        if self._lost:
+            refusal = EngineLost(ENGINE_LOST)
+        elif self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
+            refusal = refusal or ResourceExhausted("the waiting line is full", retry_after_s=1.0)
         script = self._script(request)
         if len(script.sequences) != len(request.sequences):
             raise AssertionError("the script must give one ScriptedSequence per sequence of the request")
         credits = [self._initial_credit_pieces] * len(request.sequences)
         live = _Live(request, deliver, script, credits)
+        if refusal is not None:
+            self._refused[request.request_id] = live
+            self._soon(self._tell_refusal, live, refusal)
+            return
+        self._soon(live.emit, RequestQueued(request.request_id))
         self._live[request.request_id] = live
         self.submitted.append(request)
         self._waiting.append(live)
         self._start_waiting()
 
+    def _soon(self, tell: Callable[..., None], *args: object) -> None:
+        loop = asyncio.get_running_loop()
+        if self.verdict_s:
+            loop.call_later(self.verdict_s, tell, *args)
+        else:
+            loop.call_soon(tell, *args)
+
+    def _tell_refusal(self, live: _Live, error: TranslateSvcError) -> None:
+        if live.open:
+            del self._refused[live.request.request_id]
+            live.emit(RequestRefused(live.request.request_id, error))
+            live.open = False
+
     def abort(self, request_id: str) -> None:
-        """See ``Engine.abort``."""
+        """See ``EngineHandle.abort``."""
+        if (refused := self._refused.pop(request_id, None)) is not None:
+            refused.open = False
         live = self._live.get(request_id)
         if live is None:
             return
@@ -207,7 +239,7 @@ class ScriptedEngine:
         self._cancel(live)
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """See ``Engine.grant``."""
+        """See ``EngineHandle.grant``."""
         live = self._live.get(request_id)
         if live is None:
             return

@@ -13,13 +13,14 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     RequestFinished,
+    RequestRefused,
     SequenceFinished,
     SequenceSpec,
     TextFinished,
     TokenDecoded,
     WaveformPiece,
 )
-from translate_svc.errors import ResourceExhausted, Unavailable
+from translate_svc.errors import EngineLost, OutOfRange, ResourceExhausted, TranslateSvcError, Unavailable
 
 QUICK = ScriptedSequence(token_interval_s=0.001, text_to_unit_s=0.001, piece_interval_s=0.001)
 
@@ -61,7 +62,7 @@ async def test_it_says_what_the_script_says_in_the_order_of_the_contract() -> No
     assert inbox.events == []
     assert await inbox.finished() is FinishStatus.OK
     assert inbox.kinds() == [
-        *("TokenDecoded", "TokenDecoded", "TextFinished", "UnitsPredicted"),
+        *("RequestQueued", "TokenDecoded", "TokenDecoded", "TextFinished", "UnitsPredicted"),
         *("WaveformPiece", "WaveformPiece", "SequenceFinished", "RequestFinished"),
     ]
     tokens = [event for event in inbox.events if isinstance(event, TokenDecoded)]
@@ -118,28 +119,56 @@ async def test_nothing_said_is_empty() -> None:
     engine, inbox = ScriptedEngine(lambda _: script_of(ScriptedSequence(deltas=()))), Inbox()
     engine.submit(request("a", speech=True), inbox)
     assert await inbox.finished() is FinishStatus.EMPTY
-    assert inbox.kinds() == ["TextFinished", "SequenceFinished", "RequestFinished"]
+    assert inbox.kinds() == ["RequestQueued", "TextFinished", "SequenceFinished", "RequestFinished"]
 
 
 async def test_a_full_line_and_a_scripted_refusal() -> None:
     engine = ScriptedEngine(max_running_requests=1, max_waiting_requests=1)
     engine.submit(request("a"), Inbox())
     engine.submit(request("b"), Inbox())
-    with pytest.raises(ResourceExhausted):
-        engine.submit(request("c"), Inbox())
-    engine.refuse_next(Unavailable("draining"))
-    with pytest.raises(Unavailable, match="draining"):
-        engine.submit(request("d"), Inbox())
+    assert isinstance(await refusal_of(engine, "c"), ResourceExhausted)
+    engine.refuse_next(Unavailable("stopping"))
+    assert str(await refusal_of(engine, "d")) == "stopping"
+    engine.refuse_next(OutOfRange("is too long", field="source"))
+    with pytest.raises(OutOfRange):
+        engine.submit(request("e"), Inbox())
     for name in "ab":
         engine.abort(name)
+
+
+async def test_no_refusal_arrives_after_abort() -> None:
+    engine, inbox = ScriptedEngine(), Inbox()
+    engine.refuse_next(Unavailable("stopping"))
+    engine.submit(request("a"), inbox)
+    engine.abort("a")
+    await asyncio.sleep(0.01)
+    assert inbox.events == []
 
 
 async def test_a_lost_device_fails_all() -> None:
     engine, inboxes = ScriptedEngine(max_running_requests=1), [Inbox(), Inbox()]
     for index, inbox in enumerate(inboxes):
         engine.submit(request(str(index)), inbox)
+    await asyncio.sleep(0)
+    assert (engine.status.healthy, engine.status.live_requests, engine.status.waiting_requests) == (
+        True,
+        2,
+        1,
+    )
     engine.lose_device()
     for inbox in inboxes:
-        assert inbox.kinds() == ["SequenceFinished", "RequestFinished"]
-    with pytest.raises(Unavailable):
-        engine.submit(request("2"), Inbox())
+        assert inbox.kinds() == ["RequestQueued", "SequenceFinished", "RequestFinished"]
+    assert isinstance(await refusal_of(engine, "2"), EngineLost)
+    assert (engine.status.healthy, engine.status.lost) == (False, True)
+
+
+async def refusal_of(engine: ScriptedEngine, request_id: str) -> TranslateSvcError:
+    """Of a request that is refused; it gets no other event."""
+    inbox = Inbox()
+    engine.submit(request(request_id), inbox)
+    assert inbox.events == [], "nothing is delivered inside submit"
+    await asyncio.sleep(0)
+    (refused,) = inbox.events
+    assert isinstance(refused, RequestRefused)
+    assert refused.request_id == request_id
+    return refused.error

@@ -41,7 +41,7 @@ def unpacked(status: status_pb2.Status, kind: type[Message]) -> list[Any]:
         (errors.Unsupported("no", field="ack"), "UNIMPLEMENTED", "UNSUPPORTED"),
         (errors.ResourceExhausted("no", retry_after_s=2.5), "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"),
         (errors.Unavailable("no"), "UNAVAILABLE", "UNAVAILABLE"),
-        (errors.DeviceLost("no"), "UNAVAILABLE", "DEVICE_LOST"),
+        (errors.DeviceLost("no"), "UNAVAILABLE", "ENGINE_LOST"),
         (errors.EngineLost("no"), "UNAVAILABLE", "ENGINE_LOST"),
         (errors.DataLoss("no", field="end.total_samples"), "DATA_LOSS", "DATA_LOSS"),
         (errors.StreamTimeout("no"), "DEADLINE_EXCEEDED", "STREAM_TIMEOUT"),

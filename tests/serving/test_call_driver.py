@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from tests.serving.fakes import DONE, EVENT_BYTES, WORD, Client, Talk, now_s, play
-from translate_svc.errors import DeviceLost, StreamTimeout, TranslateSvcError, Unavailable
+from translate_svc.errors import EngineLost, StreamTimeout, TranslateSvcError, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
 from translate_svc.types import UtteranceDone
@@ -49,12 +49,12 @@ def test_what_ends_the_answer_ends_the_call_behind_the_events_before_it() -> Non
     async def scenario() -> None:
         client, talk = Client(), Talk()
         talk.say(WORD)
-        talk.say(DeviceLost("the engine was lost"))
-        with pytest.raises(DeviceLost) as caught:
+        talk.say(EngineLost("the engine was lost"))
+        with pytest.raises(EngineLost) as caught:
             await driver(client, talk).run()
         assert client.got == [WORD]
         assert talk.end is not None
-        assert (talk.end.status, talk.end.error) == ("DeviceLost", caught.value)
+        assert (talk.end.status, talk.end.error) == ("EngineLost", caught.value)
 
     play(scenario)
 
@@ -113,7 +113,7 @@ def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, tol
     async def scenario() -> None:
         call = driver(Client(), Talk())
         call.go_away(30, LEAVING)
-        asyncio.get_running_loop().call_later(10, call.go_away, second_s, DeviceLost("lost"))
+        asyncio.get_running_loop().call_later(10, call.go_away, second_s, EngineLost("lost"))
         at_s, error = await _leaving(call)
         assert at_s == pytest.approx(left_s)
         assert str(error) == told

@@ -8,7 +8,7 @@ import pytest
 
 from tests.rpc.scripted_session import ScriptedService
 from tests.serving.fakes import DONE, Client, Talk, now_s, play
-from translate_svc.errors import DeviceLost, InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.options import CallOptions
@@ -73,9 +73,9 @@ def test_what_is_left_at_the_deadline_fails_with_the_reason() -> None:
         calls = LiveCalls(ScriptedService(), OPTIONS)
         running = start(calls, Talk())
         await asyncio.sleep(0)
-        await calls.drain(30, DeviceLost("the engine was lost"))
+        await calls.drain(30, EngineLost("the engine was lost"))
         assert now_s() == pytest.approx(30)
-        with pytest.raises(DeviceLost, match="the engine was lost"):
+        with pytest.raises(EngineLost, match="the engine was lost"):
             await running
 
     play(scenario)

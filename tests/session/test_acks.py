@@ -22,7 +22,7 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.errors import InvalidArgument, StreamTimeout, Unavailable
+from translate_svc.errors import EngineLost, InvalidArgument, StreamTimeout
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.session import Session
 from translate_svc.types import (
@@ -277,9 +277,9 @@ def test_a_failure_is_told_through_a_full_window() -> None:
             await asyncio.sleep(60)
             assert len(reader.taken) == WINDOW
             home.engine.lose_device()
-            with pytest.raises(Unavailable):
+            with pytest.raises(EngineLost):
                 await _send(session, 10)
-            with pytest.raises(Unavailable):
+            with pytest.raises(EngineLost):
                 await asyncio.wait_for(reader.task, 60)
             assert len(reader.taken) > WINDOW, "behind the events before it"
 

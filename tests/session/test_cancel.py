@@ -21,7 +21,7 @@ from tests.session.harness import (
     utterances,
 )
 from tests.virtual_time import virtual_time
-from translate_svc.errors import ResourceExhausted, Unavailable
+from translate_svc.errors import EngineLost, ResourceExhausted, Unavailable
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.session import Session
 from translate_svc.types import (
@@ -200,9 +200,9 @@ def test_a_lost_engine_ends_the_stream_with_its_reason() -> None:
                     await session.receive(message)
                     await asyncio.sleep(0.1)
 
-            with pytest.raises(Unavailable, match="device"):
+            with pytest.raises(EngineLost, match="the engine was lost"):
                 await send()
-            with pytest.raises(Unavailable, match="device"):
+            with pytest.raises(EngineLost, match="the engine was lost"):
                 await reader
             assert home.vad_loop.open_streams == 0, "a stream that failed holds nothing but its slot"
 

@@ -24,9 +24,7 @@ from tests.session.harness import (
 from tests.session.one_shot_calls import clip_call, done, play, text_call
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.errors import (
-    Unavailable,
-)
+from translate_svc.errors import EngineLost
 from translate_svc.session.one_shot import OneShot
 from translate_svc.types import (
     AudioClip,
@@ -169,7 +167,7 @@ def test_a_device_that_is_lost_fails_the_call_and_refuses_the_next() -> None:
             await asyncio.sleep(0.13)
             home.engine.lose_device()
             assert done(await running).status is UtteranceStatus.FAILED
-            with pytest.raises(Unavailable):
+            with pytest.raises(EngineLost):
                 await collect(home.translate(text_call()))
 
     play(scenario())

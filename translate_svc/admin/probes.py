@@ -30,8 +30,7 @@ class Probes:
     @property
     def dead_because(self) -> str:
         """Why the process is to be restarted; empty while it is not."""
-        lost = self._service is not None and self._service.engine_lost
-        return "the engine was lost" if lost else ""
+        return self.closed_because if self._service is not None and self._service.engine_lost else ""
 
     @property
     def closed_because(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 import threading
@@ -12,12 +13,18 @@ from collections.abc import Callable
 
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.delivery import Delivery, Submission
+from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.mailbox import Mail, Mailbox
-from translate_svc.engine.request import Deliver, EngineEvent, Request, RequestFinished
+from translate_svc.engine.request import (
+    EngineEvent,
+    Request,
+    RequestFinished,
+    RequestQueued,
+    RequestRefused,
+)
 from translate_svc.engine.retry_estimate import RetryEstimate
-from translate_svc.engine.totals import Totals
 from translate_svc.engine.validation import ModelCapabilities, validate
-from translate_svc.errors import EngineLost, ResourceExhausted
+from translate_svc.errors import EngineLost, ResourceExhausted, TranslateSvcError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -28,14 +35,14 @@ Batch = list[tuple[Submission, EngineEvent]]
 
 
 class AsyncEngine:
-    """Implements ``Engine``; see there for the contract of ``submit``, ``abort`` and ``grant``.
+    """The ``EngineHandle`` of an engine in this process; see there for ``submit``, ``abort`` and ``grant``.
 
     All three may be called from any thread. They take effect between two steps, hence within one. Events are
-    delivered on the loop that ``start`` was called on, a whole step's in one call.
+    delivered on the loop that ``start`` was called on, a whole step's in one call, and the status with them.
 
     An exception of the core that is not confined to an item is fatal, DeviceLost above all: every request
-    ends as FAILED, ``healthy`` turns False, nothing more is taken, and ``on_fatal`` is called on the loop.
-    The process is then to be restarted.
+    ends as FAILED, ``status.lost`` turns True, later ones are refused with EngineLost, and ``on_fatal`` is
+    called on the loop. The process is then to be restarted.
     """
 
     def __init__(
@@ -58,6 +65,9 @@ class AsyncEngine:
         self._thread: threading.Thread | None = None
         self._ended = asyncio.Event()
         self._fatal = False
+        self._posted = self._pushed = EngineStatus(
+            max_live_requests=self._limits.max_live_requests, slots=self._limits.max_slots
+        )
         self.last_step_started: float | None = None
         """The core's clock at the start of the running step; None between steps. For a watchdog."""
 
@@ -73,14 +83,16 @@ class AsyncEngine:
         self._thread.start()
 
     @property
-    def healthy(self) -> bool:
-        """The thread is there and no fatal error has happened."""
-        return self._thread is not None and self._thread.is_alive() and not self._fatal
-
-    @property
-    def lost(self) -> bool:
-        """A fatal error has happened: only a new process helps."""
-        return self._fatal
+    def status(self) -> EngineStatus:
+        """See ``EngineHandle.status``."""
+        alive = self._thread is not None and self._thread.is_alive()
+        return dataclasses.replace(
+            self._pushed,
+            healthy=alive and not self._fatal,
+            lost=self._fatal,
+            live_requests=len(self._delivery),
+            waiting_requests=self._mailbox.line,
+        )
 
     def abandon(self, reason: str) -> None:
         """Gives the engine up for lost, because its thread does not return from a step. On the loop.
@@ -95,38 +107,8 @@ class AsyncEngine:
 
     @property
     def steps(self) -> int:
-        """Steps finished so far."""
-        return self.totals.steps
-
-    @property
-    def live_requests(self) -> int:
-        """Requests taken whose last event has not been delivered."""
-        return len(self._delivery)
-
-    @property
-    def max_live_requests(self) -> int:
-        """At so many requests taken the engine refuses."""
-        return self._limits.max_live_requests
-
-    @property
-    def waiting_requests(self) -> int:
-        """Requests that have no slots yet."""
-        return self._mailbox.line
-
-    @property
-    def totals(self) -> Totals:
-        """What has been done so far; see there for how it may be read."""
-        return self._scheduler.totals
-
-    @property
-    def busy_slots(self) -> int:
-        """Rows of the text decoder in use, as of now."""
-        return len(self._scheduler.slot_owners)
-
-    @property
-    def slots(self) -> int:
-        """All rows of the text decoder."""
-        return self._limits.max_slots
+        """Steps finished so far. For a watchdog."""
+        return self._scheduler.totals.steps
 
     async def stop(self, *, drain: bool, deadline_s: float) -> bool:
         """Takes no more requests and ends the thread; with ``drain``, once those taken are done. Idempotent.
@@ -136,13 +118,13 @@ class AsyncEngine:
         """
         if self._thread is None:
             return True
-        self._delivery.refuse("the engine is stopping")
+        self._delivery.refuse(Unavailable("the engine is stopping"))
         self._mailbox.stop(drain)
         ended = await self._ends_within(deadline_s)
         if not ended and drain:
             self._mailbox.stop(drain=False)
             ended = await self._ends_within(_STEP_GRACE_S)
-        self._delivery.fail_all("the engine has stopped")
+        self._delivery.fail_all(Unavailable("the engine has stopped"))
         if ended:
             self._thread.join()
         return ended
@@ -158,38 +140,52 @@ class AsyncEngine:
     # ---------------------------------------------------------------- callers
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """See ``Engine.submit``. ``samples`` must not be changed any more."""
+        """See ``EngineHandle.submit``. After ``start`` only; ``samples`` must not be changed any more."""
         validate(request, self._limits, self._abilities, self._scheduler.tokenizer)
         ticket = self._delivery.open(request, deliver)
         if ticket is None:
-            raise self._exhausted("the engine holds all the requests it can")
-        if not self._mailbox.submit(ticket):
+            full = self._exhausted("the engine holds all the requests it can")
+            self._refuse(request, deliver, self._delivery.refusal or full)
+            return
+        queued = RequestQueued(request.request_id)
+        if not self._mailbox.submit(ticket, lambda: self._tell((ticket, queued))):
             self._delivery.close(request.request_id)
-            raise self._exhausted("the waiting line is full")
+            self._refuse(request, deliver, self._exhausted("the waiting line is full"))
+
+    def _refuse(self, request: Request, deliver: Deliver, error: TranslateSvcError) -> None:
+        ticket = self._delivery.open_refused(request, deliver)
+        self._tell((ticket, RequestRefused(request.request_id, error)))
+
+    def _tell(self, *events: tuple[Submission, EngineEvent]) -> None:
+        self._post(functools.partial(self._deliver, list(events)))
 
     def _exhausted(self, message: str) -> ResourceExhausted:
         return ResourceExhausted(message, retry_after_s=self._retry.seconds(self._mailbox.line))
 
     def abort(self, request_id: str) -> None:
-        """See ``Engine.abort``."""
+        """See ``EngineHandle.abort``."""
         ticket = self._delivery.close(request_id)
         if ticket is not None:
             self._mailbox.abort(ticket)
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """See ``Engine.grant``."""
+        """See ``EngineHandle.grant``."""
         ticket = self._delivery.find(request_id)
         if ticket is not None:
             self._mailbox.grant(ticket, sequence, pieces)
 
     # ---------------------------------------------------------------- on the loop
 
+    def _take_turn(self, status: EngineStatus, batch: Batch) -> None:
+        self._pushed = status
+        self._deliver(batch)
+
     def _deliver(self, batch: Batch) -> None:
         for ticket in self._delivery.deliver(batch):
             self._mailbox.abort(ticket)
 
     def _end_fatally(self, error: BaseException) -> None:
-        self._delivery.fail_all(f"the engine failed ({type(error).__name__})")
+        self._delivery.fail_all(EngineLost(ENGINE_LOST))
         if self._on_fatal is not None:
             self._on_fatal(error)
 
@@ -211,7 +207,8 @@ class AsyncEngine:
                 self._post(self._ended.set)
 
     def _post(self, callback: Callable[[], None]) -> None:
-        assert self._loop is not None
+        if self._loop is None:
+            raise RuntimeError("the engine is not started")
         self._loop.call_soon_threadsafe(callback)
 
     def _step_until_stopped(self) -> None:
@@ -222,8 +219,7 @@ class AsyncEngine:
             if mail.stop and not mail.drain:
                 return
             draining = draining or mail.stop
-            if self._scheduler.has_work:
-                self._step()
+            self._push(self._step() if self._scheduler.has_work else [])
 
     def _apply(self, mail: Mail) -> None:
         for ticket, arrives in mail.arrivals:
@@ -242,7 +238,7 @@ class AsyncEngine:
             self._scheduler.add(ticket.request)
         except Exception as error:  # what ``validate`` could not know; it ends this request and no other
             failure = ticket.failure(f"the scheduler refused it ({type(error).__name__})")
-            self._post(functools.partial(self._deliver, [(ticket, event) for event in failure]))
+            self._tell(*((ticket, event) for event in failure))
         else:
             self._tickets[ticket.request.request_id] = ticket
 
@@ -252,7 +248,7 @@ class AsyncEngine:
             del self._tickets[request_id]
             self._scheduler.abort(request_id)
 
-    def _step(self) -> None:
+    def _step(self) -> Batch:
         admitted = self._scheduler.admitted_requests
         self.last_step_started = self._core.clock()
         events = self._core.step()
@@ -260,9 +256,17 @@ class AsyncEngine:
         waiting = self._scheduler.waiting_requests
         self._mailbox.tell_line(waiting)
         self._retry.observe(self._scheduler.admitted_requests - admitted, waiting, self._core.clock())
-        if events:
-            batch = [(self._tickets[event.request_id], event) for event in events]
-            for event in events:
-                if isinstance(event, RequestFinished):
-                    del self._tickets[event.request_id]
-            self._post(functools.partial(self._deliver, batch))
+        batch = [(self._tickets[event.request_id], event) for event in events]
+        for event in events:
+            if isinstance(event, RequestFinished):
+                del self._tickets[event.request_id]
+        return batch
+
+    def _push(self, batch: Batch) -> None:
+        """Hands a turn's events over, and the status after it where that has changed."""
+        scheduler = self._scheduler
+        busy_slots, totals = len(scheduler.slot_owners), scheduler.totals
+        if batch or (busy_slots, totals) != (self._posted.busy_slots, self._posted.totals):
+            copied = dataclasses.replace(totals)
+            self._posted = dataclasses.replace(self._posted, busy_slots=busy_slots, totals=copied)
+            self._post(functools.partial(self._take_turn, self._posted, batch))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from collections.abc import Iterable
 
+from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import (
-    Deliver,
     EngineEvent,
     FinishStatus,
     Request,
     RequestFinished,
+    RequestRefused,
     SequenceFinished,
 )
-from translate_svc.errors import InvalidArgument, Unavailable
+from translate_svc.errors import InvalidArgument, TranslateSvcError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Submission:
 
 
 class Delivery:
-    """The open tickets.
+    """The open tickets. Its length is the number of requests taken; those refused are not among them.
 
     ``deliver`` and ``fail_all`` belong to the thread that callers want their events on; the rest may be
     called from any. The lock is held while a caller's ``deliver`` runs, so that ``close`` from another thread
@@ -59,7 +61,8 @@ class Delivery:
         self._max_open = max_open
         self._lock = threading.RLock()
         self._open: dict[str, Submission] = {}
-        self._refusal = "the engine is not started"
+        self._refused: dict[str, Submission] = {}
+        self._refusal: TranslateSvcError | None = Unavailable("the engine is not started")
 
     def __len__(self) -> int:
         return len(self._open)
@@ -67,29 +70,45 @@ class Delivery:
     def accept(self) -> None:
         """From now on requests are taken."""
         with self._lock:
-            self._refusal = ""
+            self._refusal = None
 
-    def refuse(self, reason: str) -> None:
-        """From now on ``open`` raises Unavailable, for this reason."""
+    def refuse(self, error: TranslateSvcError) -> None:
+        """From now on no request is taken, for this reason."""
         with self._lock:
-            self._refusal = reason
+            self._refusal = error
+
+    @property
+    def refusal(self) -> TranslateSvcError | None:
+        """Why no request is taken now, an exception of the caller's own; None while they are."""
+        return copy.copy(self._refusal)
 
     def open(self, request: Request, deliver: Deliver) -> Submission | None:
-        """A ticket for a new request; None when ``max_open`` are open.
+        """A ticket for a new request; None when none is taken now, or ``max_open`` are open.
 
         Raises:
-            Unavailable: no request is taken now.
             InvalidArgument: the id is in use.
         """
         with self._lock:
-            if self._refusal:
-                raise Unavailable(self._refusal)
-            if request.request_id in self._open:
-                raise InvalidArgument("is in use", field="request_id")
-            if len(self._open) >= self._max_open:
+            self._check_unused(request)
+            if self._refusal is not None or len(self._open) >= self._max_open:
                 return None
             ticket = self._open[request.request_id] = Submission(request, deliver)
             return ticket
+
+    def open_refused(self, request: Request, deliver: Deliver) -> Submission:
+        """A ticket for a request that is not taken: all that may be delivered on it is ``RequestRefused``.
+
+        Raises:
+            InvalidArgument: the id is in use.
+        """
+        with self._lock:
+            self._check_unused(request)
+            ticket = self._refused[request.request_id] = Submission(request, deliver)
+            return ticket
+
+    def _check_unused(self, request: Request) -> None:
+        if request.request_id in self._open or request.request_id in self._refused:
+            raise InvalidArgument("is in use", field="request_id")
 
     def find(self, request_id: str) -> Submission | None:
         """The open ticket of a request."""
@@ -100,7 +119,7 @@ class Delivery:
         open.
         """
         with self._lock:
-            ticket = self._open.pop(request_id, None)
+            ticket = self._open.pop(request_id, None) or self._refused.pop(request_id, None)
             if ticket is not None:
                 ticket.open = False
             return ticket
@@ -114,7 +133,7 @@ class Delivery:
             with self._lock:
                 if not ticket.open:
                     continue
-                if isinstance(event, RequestFinished):
+                if isinstance(event, RequestFinished | RequestRefused):
                     self.close(event.request_id)
                 try:
                     ticket.hand_over(event)
@@ -125,9 +144,9 @@ class Delivery:
                         broken.append(ticket)
         return broken
 
-    def fail_all(self, error: str) -> None:
+    def fail_all(self, error: TranslateSvcError) -> None:
         """Ends every open request as FAILED and refuses new ones, both with this reason."""
         with self._lock:
             self._refusal = error
             for ticket in list(self._open.values()):
-                self.deliver([(ticket, event) for event in ticket.failure(error)])
+                self.deliver([(ticket, event) for event in ticket.failure(str(error))])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from translate_svc.engine.delivery import Submission
@@ -47,11 +48,15 @@ class Mailbox:
         """Requests that are not admitted yet, as of the last step."""
         return self._in_mail + self._in_line
 
-    def submit(self, ticket: Submission) -> bool:
-        """Puts a request at the end of the line; False, and nothing done, when the line is full."""
+    def submit(self, ticket: Submission, queued: Callable[[], None]) -> bool:
+        """Puts a request at the end of the line; False, and nothing done, when the line is full.
+
+        ``queued`` is called before the engine's thread can see the request.
+        """
         with self._condition:
             if self.line >= self._max_line:
                 return False
+            queued()
             self._in_mail += 1
             self._mail.arrivals.append((ticket, True))
             self._condition.notify()

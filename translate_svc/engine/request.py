@@ -1,18 +1,18 @@
-"""What the engine is asked, what it answers, and the protocol both sides meet on. Plain data, no torch.
+"""What the engine is asked and what it answers. Plain data, no torch.
 
 Every answer carries the request's id and, where it concerns one target language, the *sequence* index: the
-position in ``Request.sequences``. Order per sequence: ``TokenDecoded``*, ``TextFinished``, ``UnitsPredicted``
-(where there is speech), ``WaveformPiece``*, ``SequenceFinished``; then, once all sequences have finished,
-``RequestFinished``, the last event of a request. An aborted request gets no further event.
+position in ``Request.sequences``. The first event of a request is ``RequestQueued``, or in its place
+``RequestRefused``, which is the only one. Order per sequence: ``TokenDecoded``*, ``TextFinished``,
+``UnitsPredicted`` (where there is speech), ``WaveformPiece``*, ``SequenceFinished``; then, once all sequences
+have finished, ``RequestFinished``, the last event of a request. An aborted request gets no further event.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from translate_svc.errors import TranslateSvcError
 from translate_svc.types import Samples, StageTiming
 
 
@@ -161,31 +161,32 @@ class RequestFinished:
     spans: tuple[StageSpan, ...] = ()
 
 
-EngineEvent = (
-    TokenDecoded | TextFinished | UnitsPredicted | WaveformPiece | SequenceFinished | RequestFinished
-)
+@dataclass(frozen=True, slots=True)
+class RequestQueued:
+    """First event of a request: the engine has taken it."""
 
-Deliver = Callable[[EngineEvent], None]
-"""Called on the event loop's thread, in order; must not block and must not raise."""
+    request_id: str
 
 
-class Engine(Protocol):
-    """What a session needs of an engine; ``AsyncEngine`` and the tests' scripted engine implement it.
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """Only event of a request that the engine does not take.
 
-    A request's undelivered events are bounded: at most its token limit, plus the pieces it has credit for.
+    ``error``: ResourceExhausted, which says when to try again, while there is no room; Unavailable while the
+    engine is stopping; EngineLost once it is lost.
     """
 
-    def submit(self, request: Request, deliver: Deliver) -> None:
-        """Queues a request.
+    request_id: str
+    error: TranslateSvcError
 
-        Raises:
-            InvalidArgument: the request can never run (too long, unknown language, not finite).
-            ResourceExhausted: the waiting line is full.
-            Unavailable: the engine is stopping or lost its device.
-        """
 
-    def abort(self, request_id: str) -> None:
-        """Drops a request within one step; no event of it is delivered after this returns. Idempotent."""
-
-    def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """Gives a sequence credit for further waveform pieces. Unknown requests are ignored."""
+EngineEvent = (
+    RequestQueued
+    | RequestRefused
+    | TokenDecoded
+    | TextFinished
+    | UnitsPredicted
+    | WaveformPiece
+    | SequenceFinished
+    | RequestFinished
+)

@@ -15,7 +15,6 @@ from grpc_status import rpc_status
 
 from translate_svc.errors import (
     DataLoss,
-    DeviceLost,
     EngineLost,
     InvalidArgument,
     OutOfRange,
@@ -42,7 +41,6 @@ _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
     (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),
     (ResourceExhausted, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (Unavailable, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
-    (DeviceLost, grpc.StatusCode.UNAVAILABLE, "DEVICE_LOST"),
     (EngineLost, grpc.StatusCode.UNAVAILABLE, "ENGINE_LOST"),
     (DataLoss, grpc.StatusCode.DATA_LOSS, "DATA_LOSS"),
     (StreamTimeout, grpc.StatusCode.DEADLINE_EXCEEDED, "STREAM_TIMEOUT"),

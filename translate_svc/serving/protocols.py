@@ -56,7 +56,7 @@ class Service(Protocol):
         """Admits a stream.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, DeviceLost: it is not
+            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: it is not
                 admitted.
         """
 
@@ -64,7 +64,7 @@ class Service(Protocol):
         """Admits one text or one clip; the last event is ``UtteranceDone``, and all are ``ResultEvent``.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, DeviceLost: it is not
+            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: it is not
                 admitted.
         """
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from translate_svc.audio.clip import read_clip
-from translate_svc.engine.request import Engine, Request, SourceText
+from translate_svc.engine.handle import EngineHandle
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.negotiation import Negotiated
@@ -36,7 +37,7 @@ class OneShotParts:
     ``vad_stream`` judges whether a clip holds speech; None: it is not to be judged.
     """
 
-    engine: Engine
+    engine: EngineHandle
     options: SessionOptions
     slot: AdmissionSlot
     vad_stream: VadStream | None = None
@@ -111,7 +112,7 @@ class OneShot:
                 language = self._settings.settings.source_language
                 assert language is not None, "a text without its language has not been let in"
                 utterance, request = self._cut(SampleRange(0, 0), SourceText(source, language))
-                self._hand_over(utterance, request, field="text")
+                await self._hand_over(utterance, request, field="text")
             while self._results.in_flight:
                 await self._results.change()
             self._parts.slot.release()
@@ -132,7 +133,7 @@ class OneShot:
         if not has_voice:
             self._outbox.put(no_speech(utterance.utterance_id))
         if long_enough and has_voice:
-            self._hand_over(utterance, request, field="clip.data")
+            await self._hand_over(utterance, request, field="clip.data")
         else:
             self._results.answer_nothing(utterance, request)
 
@@ -152,10 +153,10 @@ class OneShot:
         self._results.begin(utterance)
         return utterance, utterance.cut(source, content, self._clock())
 
-    def _hand_over(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
+    async def _hand_over(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
         """Raises as ``UtteranceRouter.hand_over``; ``field`` is the source's path in the contract."""
         try:
-            self._results.hand_over(utterance, request)
+            await self._results.hand_over(utterance, request)
         except InvalidArgument as error:
             if error.field != "source":
                 raise

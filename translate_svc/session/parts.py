@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.request import Engine
+from translate_svc.engine.handle import EngineHandle
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
@@ -16,7 +16,7 @@ from translate_svc.session.vad_loop import VadStream
 class SessionParts:
     """A session owns ``vad_stream`` and ``slot`` and gives both back."""
 
-    engine: Engine
+    engine: EngineHandle
     vad_stream: VadStream
     negotiator: Negotiator
     options: SessionOptions

@@ -72,7 +72,7 @@ class InputPump:
         Waits for the detector, and as long as the sink does.
 
         Raises:
-            Unavailable: the engine or the detector is gone.
+            Unavailable, EngineLost: the engine or the detector is gone.
             OutOfRange: too many updates wait for the running utterance to end.
         """
         self._push(item)

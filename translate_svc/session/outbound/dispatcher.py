@@ -68,7 +68,7 @@ class Dispatcher:
         Waits before it goes to the engine while too many are in flight or the engine's line is full.
 
         Raises:
-            Unavailable: the engine takes nothing any more.
+            Unavailable, EngineLost: the engine takes nothing any more.
         """
         utterance, self._running = self._running, None
         assert utterance is not None, "an utterance starts before it ends"
@@ -113,14 +113,16 @@ class Dispatcher:
         ``max_engine_wait_ms`` at most.
 
         Raises:
-            Unavailable: the engine takes nothing any more.
+            Unavailable, EngineLost: the engine takes nothing any more.
         """
         give_up_s = self._clock() + self._options.max_engine_wait_ms / 1000
         clears = self._clears
         while clears == self._clears:
             try:
-                self._results.hand_over(utterance, request)
+                await self._results.hand_over(utterance, request)
             except ResourceExhausted as error:
+                if clears != self._clears:
+                    return
                 left_s = give_up_s - self._clock()
                 if left_s > 0:
                     await asyncio.sleep(min(error.retry_after_s, _MAX_RETRY_S, left_s))

@@ -7,19 +7,21 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection
 
+from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import (
-    Engine,
     EngineEvent,
     FinishStatus,
     Request,
     RequestFinished,
+    RequestQueued,
+    RequestRefused,
     SequenceFinished,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.commit_points import CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
@@ -61,7 +63,7 @@ class UtteranceRouter:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineHandle,
         outbox: Outbox,
         observer: StreamObserver,
         clock: Callable[[], float],
@@ -80,6 +82,7 @@ class UtteranceRouter:
         self._undone: set[int] = set()
         self._cleared: set[int] = set()
         self._answering: dict[str, LiveUtterance] = {}
+        self._verdicts: dict[str, asyncio.Future[TranslateSvcError | None]] = {}
         self._commits = CommitPoints(on_commit)
         self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
@@ -112,20 +115,37 @@ class UtteranceRouter:
         self._in_flight[utterance.utterance_id] = utterance
         self._undone.add(utterance.utterance_id)
 
-    def hand_over(self, utterance: LiveUtterance, request: Request) -> None:
+    async def hand_over(self, utterance: LiveUtterance, request: Request) -> None:
         """Hands a cut utterance to the engine; where that refuses it, its end is still owed.
 
+        Returns once the engine has queued it, or it was cleared meanwhile.
+
         Raises:
-            InvalidArgument, ResourceExhausted, Unavailable: as ``Engine.submit``.
+            InvalidArgument: as ``EngineHandle.submit``.
+            ResourceExhausted, Unavailable, EngineLost: as ``RequestRefused``.
         """
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
         self._answering[request.request_id] = utterance
+        verdict = self._verdicts[request.request_id] = asyncio.get_running_loop().create_future()
         try:
             self._engine.submit(request, self._deliver)
-        except TranslateSvcError:
-            del self._answering[request.request_id]
-            self._lanes.drop(utterance.utterance_id)
+        except InvalidArgument:
+            self._take_back(utterance)
             raise
+        if (refusal := await verdict) is not None:
+            raise refusal
+
+    def _take_back(self, utterance: LiveUtterance, refusal: TranslateSvcError | None = None) -> None:
+        """The engine does not answer this utterance: it refuses it, or nobody wants it any more."""
+        self._answering.pop(utterance.request_id, None)
+        self._lanes.drop(utterance.utterance_id)
+        self._settle(utterance.request_id, refusal)
+
+    def _settle(self, request_id: str, refusal: TranslateSvcError | None = None) -> None:
+        """Ends the wait of ``hand_over`` for this request, where it still waits."""
+        verdict = self._verdicts.pop(request_id, None)
+        if verdict is not None and not verdict.done():
+            verdict.set_result(refusal)
 
     def refuse(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
         """Ends an utterance that the engine does not take, with a warning."""
@@ -170,8 +190,7 @@ class UtteranceRouter:
         dropped = {n: each for n, each in self._in_flight.items() if n not in self._cleared}
         for utterance in reversed(dropped.values()):  # the newest first, lest others' turn comes
             self._engine.abort(utterance.request_id)
-            self._answering.pop(utterance.request_id, None)
-            self._lanes.drop(utterance.utterance_id)
+            self._take_back(utterance)
         untold_commits = self._drop_unread(dropped)
         if self._commits.clear() == through_sample:  # else the restart there is the next one to be told
             untold_commits.append(through_sample)
@@ -208,6 +227,7 @@ class UtteranceRouter:
         """Drops everything without a word."""
         for request_id in self._answering:
             self._engine.abort(request_id)
+            self._settle(request_id)
         self._answering.clear()
         self._in_flight.clear()
         self._observer.utterances_dropped(len(self._undone))
@@ -240,6 +260,12 @@ class UtteranceRouter:
 
     def _take(self, utterance: LiveUtterance, event: EngineEvent) -> None:
         number = utterance.utterance_id
+        if isinstance(event, RequestRefused):
+            self._take_back(utterance, event.error)
+            return
+        self._settle(event.request_id)
+        if isinstance(event, RequestQueued):
+            return
         if isinstance(event, RequestFinished):
             utterance.note(event)
             del self._answering[event.request_id]
