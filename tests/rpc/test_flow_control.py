@@ -24,7 +24,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.options import SessionOptions
-from translate_svc.types import AudioFormat, Caller, Closed, Encoding, SampleRange, SessionEvent, SpeechChunk
+from translate_svc.types import AudioFormat, Closed, Encoding, SampleRange, SessionEvent, SpeechChunk
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 from translate_svc.vad.frame_vad import Float32Array
 

@@ -36,8 +36,8 @@ def to_device(values: Sequence[int] | Sequence[Sequence[int]], device: torch.dev
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:
-    """True at the first ``lengths[b]`` of ``size`` places; shape ``[B, size]``."""
-    return torch.arange(size, device=lengths.device) < lengths[:, None]
+    """True at the first ``lengths[b]`` of ``size`` places; shape ``[B, size]``, or ``[..., size]``."""
+    return torch.arange(size, device=lengths.device) < lengths[..., None]
 
 
 def sinusoidal_positions(positions: int, dim: int, padding_idx: int) -> Tensor:

@@ -10,12 +10,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from translate_svc.errors import EngineError
+from translate_svc.models.alignment import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
+from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
 from translate_svc.models.decoder.text_decoder import NO_FRAME, DecodedStep, TextDecoder
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.encoder.speech_encoder import frame_centre_ms
@@ -35,11 +38,33 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TokenPrediction:
-    """Most probable next token, its natural log-probability, and its place in the source when asked for."""
+    """Most probable next token, its natural log-probability, and, when asked for, where the token that was
+    fed comes from: its place in the source, and the mean attention of the alignment heads over the source's
+    states (``[states]``, sums to 1).
+    """
 
     token_id: int
     log_probability: float
     source_ms: int | None
+    attention: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrefillPrediction:
+    """What a run of ``n`` known tokens leads to.
+
+    Attributes:
+        token_id: the most probable token behind the run.
+        log_probability: its natural log-probability.
+        attention: when asked for, of each token of the run the mean attention of the alignment heads over
+            the source's states: ``[n, states]``, every row sums to 1.
+        log_probabilities: when asked for, of each token of the run but the first, given those before it.
+    """
+
+    token_id: int
+    log_probability: float
+    attention: NDArray[np.float32] | None = None
+    log_probabilities: tuple[float, ...] = ()
 
 
 class TranslationModel:
@@ -51,6 +76,7 @@ class TranslationModel:
         device: where to compute.
         dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention tells ``source_ms``.
+        alignment_heads: whose attention is given; by default that of all heads of ``alignment_layer``.
         record: records the work of fixed shapes here, which takes seconds; None: nothing is recorded.
 
     Raises:
@@ -66,16 +92,22 @@ class TranslationModel:
         device: torch.device,
         dtype: torch.dtype,
         alignment_layer: int,
+        alignment_heads: AlignmentHeads | None = None,
         record: GraphCapturer | None = None,
     ) -> None:
         keep_freed_memory()
         config = checkpoint.config
         check_limits(config, limits, alignment_layer)
         self.config = config
+        self.alignment_heads = alignment_heads or AlignmentHeads.of_layer(alignment_layer, config)
+        self.alignment_heads.check(config)
         self._device = device
         with torch.device("meta"):
             self._decoder = TextDecoder(
-                config, max_slot_tokens=limits.max_slot_tokens, alignment_layer=alignment_layer
+                config,
+                max_slot_tokens=limits.max_slot_tokens,
+                alignment_layer=alignment_layer,
+                alignment_heads=self.alignment_heads,
             )
             self._text_to_unit = TextToUnit(config)
             self._vocoder = Vocoder(config)
@@ -122,7 +154,8 @@ class TranslationModel:
     ) -> Slices[list[int | EngineError]]:
         """Encodes sources and gives ``slots[i]`` source ``i`` to attend to. Outcome: encoder states.
 
-        The slots are written after the last slice, and not at all where the slices are given up.
+        The slots are written after the last slice, and not at all where the slices are given up. Their
+        tokens are forgotten.
         """
         outcomes: list[int | EngineError] = []
         encoded = yield from self._encoder.encode(sources)
@@ -130,6 +163,7 @@ class TranslationModel:
             if isinstance(states, EngineError):
                 outcomes.append(states)
             else:
+                self._cache.clear_tokens(owned)
                 self._decoder.write_source(self._cache, owned, states)
                 outcomes.append(states.shape[0])
         return outcomes
@@ -141,22 +175,61 @@ class TranslationModel:
         token_ids: Sequence[int],
         *,
         align: Sequence[bool],
+        attend: Sequence[bool] | None = None,
     ) -> list[TokenPrediction | EngineError]:
-        """Feeds one token to each of some distinct slots."""
-        step = self._step(DecodeInput(slots, positions, token_ids), align=any(align))
-        frames = [None] * len(slots) if step.source_frames is None else step.source_frames.tolist()
+        """Feeds one token to each of some distinct slots. ``align`` asks for ``source_ms``, ``attend`` for
+        ``attention``; None: of no slot.
+        """
+        attend = [False] * len(slots) if attend is None else attend
+        step = self._step(DecodeInput(slots, positions, token_ids), align=any(align) or any(attend))
+        frames = [None] * len(slots) if step.source_frames is None else step.source_frames[:, -1].tolist()
         outcomes: list[TokenPrediction | EngineError] = []
-        for token_id, log_probability, finite, frame, asked in zip(
-            step.token_ids.tolist(),
-            step.log_probabilities.tolist(),
-            step.finite.tolist(),
-            frames,
-            align,
-            strict=True,
+        for row, (token_id, log_probability, finite, frame) in enumerate(
+            zip(
+                step.token_ids.tolist(),
+                step.log_probabilities.tolist(),
+                step.finite.tolist(),
+                frames,
+                strict=True,
+            )
         ):
-            placed = asked and frame is not None and frame != NO_FRAME
+            placed = align[row] and frame is not None and frame != NO_FRAME
             source_ms = frame_centre_ms(frame, self.config) if placed else None
-            prediction = TokenPrediction(token_id, log_probability, source_ms)
+            attention = self._attention(step, row, slots[row], 1)[0] if attend[row] else None
+            prediction = TokenPrediction(token_id, log_probability, source_ms, attention)
+            outcomes.append(prediction if finite else EngineError(NOT_FINITE))
+        return outcomes
+
+    def prefill(
+        self,
+        slots: Sequence[int],
+        starts: Sequence[int],
+        token_ids: Sequence[Sequence[int]],
+        *,
+        attend: Sequence[bool],
+        score: Sequence[bool],
+    ) -> list[PrefillPrediction | EngineError]:
+        """Feeds a run of known tokens to each of some distinct slots, from position ``starts[i]`` on, in one
+        pass. Equal to ``decode`` token by token. ``attend`` asks for ``attention``, ``score`` for
+        ``log_probabilities``.
+        """
+        runs = Runs(slots, starts, token_ids)
+        step = self._decoder.prefill(self._cache, runs, align=any(attend), score=any(score)).on_host()
+        scores = [[]] * len(slots) if step.scores is None else step.scores.tolist()
+        outcomes: list[PrefillPrediction | EngineError] = []
+        for row, (run, token_id, log_probability, finite) in enumerate(
+            zip(
+                token_ids,
+                step.token_ids.tolist(),
+                step.log_probabilities.tolist(),
+                step.finite.tolist(),
+                strict=True,
+            )
+        ):
+            attention = self._attention(step, row, slots[row], len(run)) if attend[row] else None
+            padding = runs.longest - len(run)
+            asked = tuple(scores[row][padding:]) if score[row] else ()
+            prediction = PrefillPrediction(token_id, log_probability, attention, asked)
             outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
 
@@ -188,5 +261,10 @@ class TranslationModel:
         """On the host."""
         if self._recorded is not None:
             return self._recorded.step(fed)
-        step = self._decoder.step(self._cache, fed, align=align)
-        return step if self._device.type == "cpu" else DecodedStep.unpacked(step.packed().cpu())
+        return self._decoder.step(self._cache, fed, align=align).on_host()
+
+    def _attention(self, step: DecodedStep, row: int, slot: int, tokens: int) -> NDArray[np.float32]:
+        """``[tokens, states]`` of one row's last tokens, over the states of its source alone."""
+        assert step.attention is not None
+        rows = step.attention[row, -tokens:, : self._cache.source_lengths[slot]]
+        return np.array(rows.numpy(), np.float32)

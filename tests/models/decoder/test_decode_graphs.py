@@ -31,6 +31,7 @@ def recorded(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, Rehearsal]
 
 def write(cache: DecoderCache, slot: int, length: int) -> None:
     states = torch.randn(length, 32, generator=torch.Generator().manual_seed(slot))
+    cache.clear_tokens([slot])
     text_decoder("tiny").write_source(cache, [slot], states)
 
 
@@ -47,6 +48,11 @@ def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
     assert found.source_frames is not None
     assert expected.source_frames is not None
     assert found.source_frames.tolist() == expected.source_frames.tolist()
+    assert found.attention is not None
+    assert expected.attention is not None
+    frames = expected.attention.shape[-1]  # a recording reaches as far or further, where nobody looks
+    torch.testing.assert_close(found.attention[..., :frames], expected.attention, atol=1e-5, rtol=0)
+    assert not found.attention[..., frames:].any()
 
 
 def test_one_recording_for_each_size_and_nothing_left_behind() -> None:

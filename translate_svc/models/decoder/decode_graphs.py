@@ -3,7 +3,9 @@ the host to start them one by one.
 
 A recording reads the first rows of the caches in place, whether they take part or not: those that do not
 write to the scratch column, and what is predicted for them is thrown away. The lowest free slots are given
-first, so there are few. It computes ``source_frames`` too, which is one layer's work and saves a second set.
+first, so there are few. It computes ``source_frames`` and ``attention`` too, a few kernels more that save a
+second set of recordings. Runs of several tokens are not recorded: a text has one, and a batch of them would
+be computed for all rows.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ class DecodeGraphs:
         try:
             self._record_all(record)
         finally:
-            cache.clear(range(len(cache.source_lengths)))
+            cache.clear_tokens(range(len(cache.source_lengths)))
+            cache.clear_source(range(len(cache.source_lengths)))
 
     def step(self, fed: DecodeInput) -> DecodedStep:
         """As ``TextDecoder.step`` with ``align``; the result is on the host."""
@@ -74,7 +77,7 @@ class DecodeGraphs:
         recording, taken = self._recordings[count, reach], list(fed.slots)
         recording.inputs.copy_(self._idle)
         recording.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
-        return DecodedStep.unpacked(recording.run()[:, taken])
+        return DecodedStep.unpacked(recording.run()[taken], aligned_tokens=1)
 
     def _record_all(self, record: GraphCapturer) -> None:
         started_s = time.monotonic()

@@ -38,6 +38,37 @@ class DecodeInput:
     positions: Sequence[int]
     token_ids: Sequence[int]
 
+    def runs(self) -> Runs:
+        """The same as runs of one token."""
+        return Runs(self.slots, self.positions, [(token_id,) for token_id in self.token_ids])
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Tokens that follow each other, for each of some distinct slots: ``token_ids[i]``, at least one, stand
+    from position ``starts[i]`` on.
+
+    Raises:
+        ValueError: a run has no token.
+    """
+
+    slots: Sequence[int]
+    starts: Sequence[int]
+    token_ids: Sequence[Sequence[int]]
+
+    def __post_init__(self) -> None:
+        if not all(len(run) > 0 for run in self.token_ids):
+            raise ValueError("token_ids: a run has no token")
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest run."""
+        return max(map(len, self.token_ids))
+
+    def ends(self) -> list[int]:
+        """The position behind each run."""
+        return [start + len(run) for start, run in zip(self.starts, self.token_ids, strict=True)]
+
 
 class GraphBucket(NamedTuple):
     """How many places attention reads: of tokens fed, of the source."""
@@ -58,8 +89,9 @@ class DecoderCache:
         reach: of attention at most.
 
     Places that hold nothing hold finite numbers: attention multiplies masked values by zero, and zero times
-    NaN is NaN. ``clear`` sees to that for what a failed sequence left. The scratch column is written by rows
-    that come along in a step without taking part, and never read.
+    NaN is NaN. ``clear_tokens`` and ``clear_source`` see to that for what a failed sequence left. The spare
+    place is written by rows that come along in a step without taking part and by the padding of short runs,
+    and never read.
     """
 
     def __init__(
@@ -102,12 +134,15 @@ class DecoderCache:
         """``[n]`` int64 on the caches' device."""
         return to_device(slots, self.states.device)
 
-    def clear(self, slots: Sequence[int]) -> None:
-        """Zeroes these rows, whatever they held."""
+    def clear_tokens(self, slots: Sequence[int]) -> None:
+        """Zeroes what these rows hold of tokens, whatever it was. Their sources stay."""
         index = self.index(slots)
-        for rows in (self._self_rows, self.cross_rows):
-            rows.index_fill_(1, index, 0.0)
+        self._self_rows.index_fill_(1, index, 0.0)
         self.states.index_fill_(0, index, 0.0)
+
+    def clear_source(self, slots: Sequence[int]) -> None:
+        """Zeroes what these rows hold of a source, whatever it was. Their tokens stay."""
+        self.cross_rows.index_fill_(1, self.index(slots), 0.0)
         for slot in slots:
             self.source_lengths[slot] = 0
 
@@ -119,13 +154,15 @@ rows between come along and are thrown away. Below it the rows that take part ar
 
 
 class AttentionMetadata:
-    """Where the rows of one step stand in the caches, and what each may see.
+    """Where the rows of one pass stand in the caches, and what each token may see.
 
     Args:
-        inputs: ``[3, B]`` int64: token ids, positions, lengths of the sources.
+        token_ids: ``[B, T]`` int64; runs shorter than ``T`` have their padding in front.
+        positions: ``[B, T]`` int64; of padding: the caches' scratch column.
+        source_lengths: ``[B]`` int64.
         slots: ``[B]`` int64.
         run: the slots whose rows attention reads.
-        rows: the places of this step's rows among them; None where they are all of them, in order.
+        rows: the places of this pass' rows among them; None where they are all of them, in order.
         reach: how far.
         dtype: of the caches.
 
@@ -135,46 +172,71 @@ class AttentionMetadata:
 
     def __init__(
         self,
-        inputs: Tensor,
+        token_ids: Tensor,
+        positions: Tensor,
+        source_lengths: Tensor,
         slots: Tensor,
         run: slice | Tensor,
         rows: Tensor | None,
         reach: GraphBucket,
         dtype: torch.dtype,
     ) -> None:
-        self.token_ids, self.positions, source_lengths = inputs
+        self.token_ids, self.positions = token_ids, positions
         self.slots = slots
         self._run, self._rows, self._reach = run, rows, reach
         self.source_seen = length_mask(source_lengths, reach.source)[:, None, None, :]
+        # a token sees itself and all before it; padding sees everything, and nobody sees what comes of it
         seen = length_mask(self.positions + 1, reach.tokens)
-        self._bias = self._spread(key_bias(seen, dtype))[:, None, None, :]
-        self._source_bias = self._spread(key_bias(self.source_seen[:, 0, 0], dtype))[:, None, None, :]
+        self._bias = self._spread(key_bias(seen, dtype))[:, None]
+        self._source_bias = self._spread(key_bias(self.source_seen[:, 0], dtype))[:, None]
 
     @classmethod
-    def fitting(cls, cache: DecoderCache, fed: DecodeInput) -> AttentionMetadata:
-        """Those of ``fed``, reaching no further than they must."""
-        lengths = cache.lengths(fed.slots)
-        inputs = to_device([fed.token_ids, fed.positions, lengths, fed.slots], cache.states.device)
-        slots = inputs[3]
-        first, end = min(fed.slots), max(fed.slots) + 1
+    def fitting(cls, cache: DecoderCache, runs: Runs) -> AttentionMetadata:
+        """Those of ``runs``, reaching no further than they must."""
+        size, lengths = runs.longest, cache.lengths(runs.slots)
+        packed: list[list[int]] = []
+        for slot, start, length, token_ids in zip(
+            runs.slots, runs.starts, lengths, runs.token_ids, strict=True
+        ):
+            padding = size - len(token_ids)
+            positions = [cache.scratch_column] * padding + list(range(start, start + len(token_ids)))
+            packed.append([slot, length, *positions, *[0] * padding, *token_ids])
+        inputs = to_device(packed, cache.states.device)
+        slots = inputs[:, 0]
+        first, end = min(runs.slots), max(runs.slots) + 1
         run: slice | Tensor = slots
         rows: Tensor | None = None
-        if len(fed.slots) >= _DENSE * (end - first):
+        if len(runs.slots) >= _DENSE * (end - first):
             run = slice(first, end)
-            if list(fed.slots) != list(range(first, end)):
+            if list(runs.slots) != list(range(first, end)):
                 rows = slots - first
-        reach = GraphBucket(max(fed.positions) + 1, max(lengths))
-        return cls(inputs[:3], slots, run, rows, reach, cache.states.dtype)
+        reach = GraphBucket(max(runs.ends()), max(lengths))
+        return cls(
+            inputs[:, 2 + size :],
+            inputs[:, 2 : 2 + size],
+            inputs[:, 1],
+            slots,
+            run,
+            rows,
+            reach,
+            cache.states.dtype,
+        )
 
     @classmethod
     def fixed(cls, cache: DecoderCache, inputs: Tensor, reach: GraphBucket) -> AttentionMetadata:
-        """Those of the first ``B`` slots, whatever ``inputs`` (see above, on the caches' device) says."""
+        """One token for each of the first ``B`` slots, whatever ``inputs`` says: ``[3, B]`` int64 on the
+        caches' device: token ids, positions, lengths of the sources.
+        """
         count = inputs.shape[1]
+        token_ids, positions, lengths = inputs
         slots = torch.arange(count, device=inputs.device)
-        return cls(inputs, slots, slice(0, count), None, reach, cache.states.dtype)
+        dtype = cache.states.dtype
+        return cls(
+            token_ids[:, None], positions[:, None], lengths, slots, slice(0, count), None, reach, dtype
+        )
 
     def _spread(self, rows: Tensor) -> Tensor:
-        """Rows of this step, each to its place in the run."""
+        """Rows of this pass, each to its place in the run."""
         if self._rows is None:
             return rows
         assert isinstance(self._run, slice)
@@ -182,16 +244,16 @@ class AttentionMetadata:
         return run.index_copy_(0, self._rows, rows)
 
     def write(self, cache: LayerCache, keys_values: Tensor) -> None:
-        """Keys and values of the tokens fed, ``[B, 2, heads, head_dim]``."""
-        cache.self_rows[self.slots, :, :, self.positions] = keys_values
+        """Keys and values of the tokens fed, ``[B, T, 2, heads, head_dim]``."""
+        cache.self_rows[self.slots[:, None], :, :, self.positions] = keys_values
 
     def attend_tokens(self, cache: LayerCache, query: Tensor) -> Tensor:
-        """What ``query`` (``[B, heads, head_dim]``) draws from the tokens fed, ``[B, hidden]``."""
+        """What ``query`` (``[B, T, heads, head_dim]``) draws from the tokens fed, ``[B, T, hidden]``."""
         rows = cache.self_rows[self._run, :, :, : self._reach.tokens]
         return self._attend(query, rows, self._bias)
 
     def attend_source(self, cache: LayerCache, query: Tensor) -> Tensor:
-        """What ``query`` draws from the source, ``[B, hidden]``."""
+        """What ``query`` draws from the source, ``[B, T, hidden]``."""
         rows = cache.cross_rows[self._run, :, :, : self._reach.source]
         return self._attend(query, rows, self._source_bias)
 
@@ -203,6 +265,7 @@ class AttentionMetadata:
 
     def _attend(self, query: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
         keys, values = rows.unbind(1)
-        mixed = F.scaled_dot_product_attention(self._spread(query)[:, :, None], keys, values, attn_mask=bias)
-        mixed = mixed.flatten(1)
+        spread = self._spread(query).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(spread, keys, values, attn_mask=bias)
+        mixed = mixed.transpose(1, 2).flatten(2)
         return mixed if self._rows is None else mixed[self._rows]

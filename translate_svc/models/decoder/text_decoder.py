@@ -1,4 +1,4 @@
-"""Text decoder: one token for each of many sequences in a step, every sequence at its own position.
+"""Text decoder: one token, or a run of known ones, for each of many sequences, each at its own position.
 
 Numerically ``SeamlessM4Tv2Decoder`` with its tied output matrix. transformers takes one past length for the
 whole batch; here each row has its own, so that sequences may join and leave at every step.
@@ -16,12 +16,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from translate_svc.models.alignment import AlignmentHeads, HeadAttention
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,
     DecoderCache,
     LayerCache,
+    Runs,
 )
 from translate_svc.models.layers import (
     Embedding,
@@ -47,7 +49,7 @@ class CrossAttention(MultiHeadAttention):
         self.out = PackedLinear(self.out_proj)
 
     def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """The frame that each query draws most from, ``[B]``, or ``NO_FRAME``. For inspection only.
+        """The frame that each query draws most from, ``[B, T]``, or ``NO_FRAME``. For inspection only.
 
         What a query draws from a frame is the attention weight times the norm of the value, mean over heads,
         in parts of the utterance's largest mean norm (Kobayashi et al. 2020, "Attention is Not Only a Weight:
@@ -55,10 +57,10 @@ class CrossAttention(MultiHeadAttention):
         the source rests on some silent frame whose value is next to nothing.
         """
         scores = (query @ key.transpose(2, 3)) * self.head_dim**-0.5
-        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).squeeze(2)
+        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
         norms = value.norm(dim=-1).masked_fill(~mask.squeeze(2), 0.0)
-        largest = norms.mean(dim=1).amax(dim=-1, keepdim=True)
-        contributions, frames = ((weights * norms).mean(dim=1) / largest).max(dim=-1)
+        largest = norms.mean(dim=1).amax(dim=-1, keepdim=True)[:, None]
+        contributions, frames = ((weights * norms[:, :, None]).mean(dim=1) / largest).max(dim=-1)
         return frames.masked_fill(contributions < MIN_CONTRIBUTION, NO_FRAME)
 
 
@@ -75,65 +77,105 @@ class DecoderLayer(nn.Module):
         self.ffn = FeedForward(size, config.decoder_ffn_dim, config.activation_function)
         self.ffn_layer_norm = nn.LayerNorm(size)
 
-    def forward(
-        self, states: Tensor, cache: LayerCache, places: AttentionMetadata, align: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """One token a row, ``[B, hidden]``; with ``align`` also ``CrossAttention.frames``, ``[B]``."""
+    def forward(self, states: Tensor, cache: LayerCache, places: AttentionMetadata) -> tuple[Tensor, Tensor]:
+        """``[B, T, hidden]`` in and out; also the queries of the source, ``[B, T, heads, head_dim]``."""
         attention, cross = self.self_attn, self.cross_attention
         qkv = attention.qkv(self.self_attn_layer_norm(states)).view(
-            states.shape[0], 3, cross.heads, cross.head_dim
+            *states.shape[:2], 3, cross.heads, cross.head_dim
         )
-        places.write(cache, qkv[:, 1:])
-        states = states + attention.out(places.attend_tokens(cache, qkv[:, 0]))
+        places.write(cache, qkv[:, :, 1:])
+        states = states + attention.out(places.attend_tokens(cache, qkv[:, :, 0]))
 
         query = cross.query(self.cross_attention_layer_norm(states))
-        query = query.view(states.shape[0], cross.heads, cross.head_dim)
-        frames = None
-        if align:
-            frames = cross.frames(query[:, :, None], *places.source(cache), places.source_seen)
+        query = query.view(*states.shape[:2], cross.heads, cross.head_dim)
         states = states + cross.out(places.attend_source(cache, query))
-        return states + self.ffn(self.ffn_layer_norm(states)), frames
+        return states + self.ffn(self.ffn_layer_norm(states)), query
 
 
 _STRETCH = 1024
+_SCORED_ROWS = 64
+"""Tokens whose logits are computed at once where each is scored: a vocabulary of 256,000 takes a megabyte a
+token."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedStep:
-    """Per row: the most probable next token, its log-probability, whether the row is finite, and, when asked,
-    the encoder frame that the alignment layer draws most from (``NO_FRAME``: none stands out)."""
+    """What one pass gives, in rows of ``T`` tokens; a run shorter than ``T`` has its padding in front.
+
+    Attributes:
+        token_ids: ``[B]``, the most probable token after the last one of each row.
+        log_probabilities: ``[B]``, its natural log-probability.
+        finite: ``[B]``, whether the row is finite.
+        source_frames: ``[B, T]``, the encoder frame that the alignment layer draws most from (``NO_FRAME``:
+            none stands out), when asked.
+        attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads, when
+            asked. Zero behind the end of a row's source.
+        scores: ``[B, T - 1]``, log-probability of each token but the first, given those before, when asked.
+    """
 
     token_ids: Tensor
     log_probabilities: Tensor
     finite: Tensor
-    source_frames: Tensor | None
+    source_frames: Tensor | None = None
+    attention: Tensor | None = None
+    scores: Tensor | None = None
 
     def packed(self) -> Tensor:
-        """``[3 or 4, B]`` float64, which holds each of them exactly: one way to the host instead of four."""
-        parts = [self.token_ids, self.log_probabilities, self.finite, self.source_frames]
-        return torch.stack([part.double() for part in parts if part is not None])
+        """``[B, numbers]`` float64, which holds each of them exactly: one way to the host instead of six."""
+        parts = [part[:, None] for part in (self.token_ids, self.log_probabilities, self.finite)]
+        optional = [part for part in (self.scores, self.source_frames, self.attention) if part is not None]
+        return torch.cat([part.flatten(1).double() for part in (*parts, *optional)], dim=1)
 
     @classmethod
-    def unpacked(cls, packed: Tensor) -> DecodedStep:
-        """What ``packed`` was made of."""
-        token_ids, log_probabilities, finite, *frames = packed
-        return cls(token_ids.long(), log_probabilities, finite.bool(), frames[0].long() if frames else None)
+    def unpacked(cls, packed: Tensor, *, aligned_tokens: int, scored_tokens: int = 0) -> DecodedStep:
+        """What ``packed`` was made of, with so many columns of ``source_frames`` and of ``scores``."""
+        fixed, rest = packed[:, :3], packed[:, 3:]
+        scores, frames, attention = rest.tensor_split((scored_tokens, scored_tokens + aligned_tokens), dim=1)
+        return cls(
+            fixed[:, 0].long(),
+            fixed[:, 1],
+            fixed[:, 2].bool(),
+            frames.long() if aligned_tokens else None,
+            attention.float().reshape(len(packed), aligned_tokens, -1) if aligned_tokens else None,
+            scores if scored_tokens else None,
+        )
+
+    def on_host(self) -> DecodedStep:
+        """The same in host memory; waits for the device once."""
+        if self.token_ids.device.type == "cpu":
+            return self
+        return DecodedStep.unpacked(
+            self.packed().cpu(),
+            aligned_tokens=0 if self.source_frames is None else self.source_frames.shape[1],
+            scored_tokens=0 if self.scores is None else self.scores.shape[1],
+        )
 
 
 class TextDecoder(nn.Module):
-    """Decode step over a ``DecoderCache``. Parameter prefix ``text_decoder.``; the output matrix is tied.
+    """Passes over a ``DecoderCache``. Parameter prefix ``text_decoder.``; the output matrix is tied.
 
     Args:
         config: sizes.
         max_slot_tokens: greatest number of tokens fed to one sequence.
         alignment_layer: the decoder layer whose cross-attention tells a token's place in the source.
+        alignment_heads: whose attention over the source is given; by default all of that layer.
     """
 
     positions: Tensor
 
-    def __init__(self, config: ModelConfig, *, max_slot_tokens: int, alignment_layer: int) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        max_slot_tokens: int,
+        alignment_layer: int,
+        alignment_heads: AlignmentHeads | None = None,
+    ) -> None:
         super().__init__()
         self.alignment_layer = alignment_layer
+        self.head_attention = HeadAttention(
+            alignment_heads or AlignmentHeads.of_layer(alignment_layer, config)
+        )
         self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
         self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
@@ -157,9 +199,9 @@ class TextDecoder(nn.Module):
     def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
         """Gives ``slots`` one source's encoder states (``[length, hidden]``) to attend to.
 
-        The rows are wiped first: nothing of a former owner can reach the new one.
+        What they held of another source is wiped first; their tokens stay.
         """
-        cache.clear(slots)
+        cache.clear_source(slots)
         length = states.shape[0]
         layers, _, _, heads, _, head_dim = cache.cross_rows.shape
         # [length, layers, 2, heads, head_dim] -> [layers, 2, heads, length, head_dim]
@@ -174,34 +216,68 @@ class TextDecoder(nn.Module):
         Every slot must have a source and have been fed at all positions before the given one. Feeding the
         same token at the same position again changes nothing.
         """
-        return self.run(cache, AttentionMetadata.fitting(cache, fed), align=align)
+        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align)
 
-    def run(self, cache: DecoderCache, places: AttentionMetadata, *, align: bool) -> DecodedStep:
-        """``step`` behind what is prepared on the host: nothing here waits for the device."""
+    def prefill(self, cache: DecoderCache, runs: Runs, *, align: bool, score: bool = False) -> DecodedStep:
+        """Feeds known tokens to each of some slots in one pass; equal to ``step`` token by token.
+
+        Every slot must have a source and have been fed at all positions before its run.
+
+        Args:
+            cache: gets keys, values and last hidden states of all tokens.
+            runs: the tokens.
+            align: also where each token comes from.
+            score: also the log-probability of each token but a run's first.
+        """
+        return self.run(cache, AttentionMetadata.fitting(cache, runs), align=align, score=score)
+
+    def run(
+        self, cache: DecoderCache, places: AttentionMetadata, *, align: bool, score: bool = False
+    ) -> DecodedStep:
+        """``prefill`` behind what is prepared on the host: nothing here waits for the device."""
         states = self.embed(places.token_ids) + self.positions[places.positions]
-        source_frames = None
+        queries: dict[int, Tensor] = {}
         for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
-            states, frames = layer(states, layer_cache, places, align and index == self.alignment_layer)
-            source_frames = source_frames if frames is None else frames
+            states, query = layer(states, layer_cache, places)
+            if align and (index == self.alignment_layer or index in self.head_attention.used_layers):
+                queries[index] = query
         states = self.layer_norm(states)
-        cache.states[places.slots, places.positions] = states
-        return self._predict(states, source_frames)
-
-    def _layers(self) -> Iterator[DecoderLayer]:
-        for layer in self.layers:
-            assert isinstance(layer, DecoderLayer)
-            yield layer
-
-    def _predict(self, states: Tensor, source_frames: Tensor | None) -> DecodedStep:
-        logits = self._output(states).float()
+        cache.states[places.slots[:, None], places.positions] = states
+        logits = self._output(states[:, -1]).float()
         # a softmax is four times as fast as a logsumexp, and not finite where any logit is not a number
         best = logits.softmax(dim=-1).amax(dim=-1).log()
         return DecodedStep(
             first_argmax(logits),
             best,
-            torch.isfinite(best) & torch.isfinite(states).all(dim=-1),
-            source_frames,
+            torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
+            self._frames(cache, places, queries) if align else None,
+            self.head_attention.mean(cache, places, queries) if align else None,
+            self._scores(states, places.token_ids) if score else None,
         )
+
+    def _frames(self, cache: DecoderCache, places: AttentionMetadata, queries: dict[int, Tensor]) -> Tensor:
+        layer, layer_cache = self.layers[self.alignment_layer], cache.layers[self.alignment_layer]
+        assert isinstance(layer, DecoderLayer)
+        query = queries[self.alignment_layer].transpose(1, 2)
+        return layer.cross_attention.frames(query, *places.source(layer_cache), places.source_seen)
+
+    def _scores(self, states: Tensor, token_ids: Tensor) -> Tensor:
+        """Log-probability of every token but the first of a row, in few rows of logits at a time."""
+        given = token_ids[:, 1:].flatten()[:, None]
+        parts = [
+            self._output(few).float().log_softmax(dim=-1).gather(1, which)
+            for few, which in zip(
+                torch.split(states[:, :-1].flatten(0, 1), _SCORED_ROWS),
+                torch.split(given, _SCORED_ROWS),
+                strict=True,
+            )
+        ]
+        return torch.cat(parts).view(states.shape[0], states.shape[1] - 1)
+
+    def _layers(self) -> Iterator[DecoderLayer]:
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            yield layer
 
 
 def first_argmax(values: Tensor) -> Tensor:
