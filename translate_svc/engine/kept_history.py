@@ -1,0 +1,109 @@
+"""What the next draft is told of the text so far, and where its audio begins. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.engine.commit_policy import CommitDecision, Draft, loop_start
+from translate_svc.engine.words import character_count, has_letters, starts_sentence, starts_word
+
+HISTORY_WORDS = 10
+HISTORY_CHARACTERS = 20
+"""Of a language without spaces."""
+
+MAX_BUFFER_SAMPLES = 12 * 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHistory:
+    """Text and audio that are kept for the next draft.
+
+    Attributes:
+        token_ids: the last words that were committed; empty only where nothing was.
+        start_samples: so many samples at the start of the buffer are no longer needed.
+    """
+
+    token_ids: tuple[int, ...]
+    start_samples: int
+
+
+def keep_history(
+    draft: Draft,
+    decision: CommitDecision,
+    *,
+    buffer_samples: int,
+    step_samples: int,
+    frame_samples: int,
+    margin_frames: int = 1,
+    max_buffer_samples: int = MAX_BUFFER_SAMPLES,
+) -> KeptHistory:
+    """What remains after ``decision`` about ``draft``: the last words, of the last sentence alone.
+
+    Models are trained on whole sentences. Where audio and text began within one, after ten words wherever
+    they lay, the starter had 62 BLEU in place of 90.
+
+    The buffer may begin at the earliest frame that a kept word comes from. It begins later where it would
+    exceed its bound with the next step; words whose audio is gone then leave the history, too. A loop at the
+    end is kept once, or the next draft would go on with it.
+
+    Args:
+        draft: what was decoded.
+        decision: what was committed of it.
+        buffer_samples: length of the draft's buffer.
+        step_samples: what the next draft will have in addition.
+        frame_samples: samples of a frame of ``draft.attended_frames``.
+        margin_frames: kept before the earliest frame, for a word is spoken around the frame that is attended.
+        max_buffer_samples: bound of a buffer.
+    """
+    end = draft.history_tokens + decision.committed
+    loop = loop_start(draft.token_ids[:end])
+    kept = _Kept(draft, end if loop is None else loop)
+    start = max(kept.last_words(), kept.last_sentence())
+    least_samples = max(0, buffer_samples + step_samples - max_buffer_samples)
+    start = kept.heard_from(start, -(-least_samples // frame_samples))
+    start_frame = max(0, kept.earliest_frame(start) - margin_frames)
+    start_samples = min(buffer_samples, max(start_frame * frame_samples, least_samples))
+    return KeptHistory(draft.token_ids[start : kept.end], start_samples)
+
+
+class _Kept:
+    """Words of a draft up to token ``end``. "Words" that are punctuation alone count for nothing here."""
+
+    def __init__(self, draft: Draft, end: int) -> None:
+        self._draft, self.end = draft, end
+        self._pieces, self._spaced = draft.pieces[:end], draft.spaced
+        starts = [index for index in range(end) if starts_word(self._pieces, index, spaced=draft.spaced)]
+        self._words = [
+            (start, stop)
+            for start, stop in zip(starts, [*starts, end][1:], strict=True)
+            if any(map(has_letters, self._pieces[start:stop]))
+        ]
+
+    def last_words(self) -> int:
+        """Where the history may begin by its length."""
+        if self._spaced:
+            return self._words[-HISTORY_WORDS:][0][0] if self._words else 0
+        for start, _ in self._words[:-1]:
+            if character_count(self._pieces[start:]) <= HISTORY_CHARACTERS:
+                return start
+        return self._last_word()
+
+    def last_sentence(self) -> int:
+        """Where the last sentence begins that has a word."""
+        starts = (index for index in range(self._last_word(), 0, -1))
+        return next((each for each in starts if starts_sentence(self._pieces, each, spaced=self._spaced)), 0)
+
+    def heard_from(self, start: int, least_frame: int) -> int:
+        """Where the words begin, from ``start`` on, that come from no earlier frame; the last one at most."""
+        for word, stop in self._words[:-1]:
+            if word >= start and min(self._draft.attended_frames[word:stop]) < least_frame:
+                start = stop
+        return min(start, self._last_word())
+
+    def earliest_frame(self, start: int) -> int:
+        """That a word from ``start`` on comes from; 0 if there is none."""
+        frames = (self._draft.attended_frames[word:stop] for word, stop in self._words if word >= start)
+        return min((min(each) for each in frames), default=0)
+
+    def _last_word(self) -> int:
+        return self._words[-1][0] if self._words else 0

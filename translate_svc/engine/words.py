@@ -1,0 +1,94 @@
+"""Where the words of a text begin, told from its SentencePiece pieces alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from translate_svc import languages
+
+_SPACE = "\u2581"  # SentencePiece's mark of a space
+_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+_WITHIN_WORDS = "'\u2019-\u2010"
+"""Apostrophes and hyphens: what follows belongs to the same word as a rule."""
+
+_SENTENCE_ENDS = ".?!\u2026\u3002\uff1f\uff01\u0964\u06d4\u061f\u1362\u17d4\u104b"
+
+
+def is_spaced(language: str) -> bool:
+    """Whether a language (a Seamless code) writes spaces between words; an unknown one is taken to.
+
+    Korean, which has Chinese characters beside its own script, does.
+    """
+    known = languages.packaged().find(language)
+    return known is None or not known.scripts or not _UNSPACED_SCRIPTS.issuperset(known.scripts)
+
+
+def is_punctuation(piece: str) -> bool:
+    """Whether a piece has a character, and neither letter nor digit nor symbol."""
+    text = piece.replace(_SPACE, "")
+    return bool(text) and all(unicodedata.category(character)[0] == "P" for character in text)
+
+
+def has_letters(piece: str) -> bool:
+    """Whether a piece has a letter or a digit, or is a byte of one."""
+    return _byte(piece) is not None or any(character.isalnum() for character in piece)
+
+
+def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
+    """Whether a word begins with piece ``index``, so that the text before it is made of whole words.
+
+    Closing punctuation is a word of its own, for the word before it is whole. Without spaces every piece is a
+    word, but for the further bytes of a character and for marks on the letter before.
+    """
+    piece, byte = pieces[index], _byte(pieces[index])
+    if index == 0 or piece.startswith(_SPACE):
+        return True
+    if byte is not None and 0x80 <= byte < 0xC0:
+        return False
+    if not spaced:
+        return byte is not None or not piece or unicodedata.category(piece[0])[0] != "M"
+    if not is_punctuation(piece) or piece[-1] in _WITHIN_WORDS:
+        return False
+    following = pieces[index + 1] if index + 1 < len(pieces) else _SPACE
+    return following.startswith(_SPACE) or is_punctuation(following)  # "3.5" and "example.org" are one word
+
+
+def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
+    """Whether a sentence begins with piece ``index``: a word behind a full stop or its like."""
+    if index == 0:
+        return True
+    closing = is_punctuation(pieces[index]) and not pieces[index].startswith(_SPACE)
+    begins = starts_word(pieces, index, spaced=spaced) and not closing
+    return begins and pieces[index - 1][-1:] in tuple(_SENTENCE_ENDS)
+
+
+def ends_in_whole_character(pieces: Sequence[str]) -> bool:
+    """Whether no byte is missing of the last character."""
+    last: list[int] = []
+    for piece in reversed(pieces):
+        byte = _byte(piece)
+        if byte is None:
+            break
+        last.insert(0, byte)
+    try:
+        bytes(last).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def character_count(pieces: Sequence[str]) -> int:
+    """Characters of a text; each byte piece that begins one counts."""
+    bytes_of = [_byte(piece) for piece in pieces]
+    return sum(
+        len(piece.replace(_SPACE, "")) if byte is None else int(not 0x80 <= byte < 0xC0)
+        for piece, byte in zip(pieces, bytes_of, strict=True)
+    )
+
+
+def _byte(piece: str) -> int | None:
+    matched = _BYTE_PIECE.fullmatch(piece)
+    return None if matched is None else int(matched[1], 16)
