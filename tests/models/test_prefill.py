@@ -17,8 +17,8 @@ from tests.models.modules import MAX_TOKENS, checkpoint, new_cache, text_decoder
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.alignment import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
-from translate_svc.models.decoder.text_decoder import DecodedStep
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.slices import finish

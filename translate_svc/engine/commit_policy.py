@@ -16,16 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from translate_svc.engine.words import ends_in_whole_character, is_punctuation, starts_word
 
 _MIN_COPIES = {1: 6, 2: 4, 3: 4} | dict.fromkeys(range(4, 13), 3)
 """So many copies of so many tokens in a row at the end of a text are a loop. Fewer than in a whole utterance
 (see the guards): a draft adds a second of speech or two."""
-
-_FLAT = 1e-6
 
 
 class HoldReason(enum.Enum):
@@ -53,7 +48,7 @@ class Draft:
         history_tokens: how many of them are history.
         committed_tokens: how many tokens of the whole text were committed when this draft was made. The new
             text follows these.
-        attended_frames: of each token, the frame of the buffer that it comes from (``attended_frames``).
+        attended_frames: of each token, the frame of the buffer that it comes from: see ``attended_frames``.
         frames: of the buffer.
         ended: whether the decoder ended the text itself, by ``</s>``.
         is_final: whether speech has ended: nothing follows this buffer.
@@ -131,31 +126,6 @@ class AlignAttAgreement:
         """See ``CommitPolicy``."""
         near_end = (_near_end(draft, self.patience_frames), HoldReason.NEAR_END)
         return _decide(draft, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
-
-
-def attended_frames(attention: npt.NDArray[np.float32], *, sink_frames: int = 0) -> tuple[int, ...]:
-    """The frame that each token comes from.
-
-    Each frame's weights are normalised to mean 0 and variance 1 over the tokens of the pass first: a frame on
-    which every token rests a little, because heads that need nothing rest there, tells nothing.
-
-    Args:
-        attention: ``[tokens, frames]``, the rows of all tokens of one pass.
-        sink_frames: so many frames at the start are never taken, if there are more.
-    """
-    tokens, frames = attention.shape
-    if tokens == 0:
-        return ()
-    if frames == 0:
-        raise ValueError("attention: no frames")
-    deviation = attention.std(axis=0)
-    flat = deviation < _FLAT  # of one token alone, too: then the weights themselves decide
-    normal = (attention - attention.mean(axis=0)) / np.where(flat, 1.0, deviation)
-    if flat.all():
-        normal = attention.copy()
-    if sink_frames < frames:
-        normal[:, :sink_frames] = -np.inf
-    return tuple(int(frame) for frame in normal.argmax(axis=1))
 
 
 def loop_start(token_ids: Sequence[int]) -> int | None:

@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from translate_svc.errors import EngineError
-from translate_svc.models.alignment import AlignmentHeads
+from translate_svc.models.alignment import AlignmentHeads, HeadAttention
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
-from translate_svc.models.decoder.text_decoder import NO_FRAME, DecodedStep, TextDecoder
+from translate_svc.models.decoder.text_decoder import NO_FRAME, TextDecoder
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.encoder.speech_encoder import frame_centre_ms
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
@@ -232,6 +233,15 @@ class TranslationModel:
             prediction = PrefillPrediction(token_id, log_probability, attention, asked)
             outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
+
+    def head_attention(self, slot: int, token_ids: Sequence[int]) -> NDArray[np.float32]:
+        """Feeds tokens from position 0 on; gives the attention of every head of every layer over the source's
+        states: ``[layers, heads, tokens, states]``. For calibration.
+        """
+        heads = HeadAttention(AlignmentHeads.all(self.config)).to(self._device)
+        made = self._decoder.attend(self._cache, Runs([slot], [0], [token_ids]), heads)[:, 0]
+        layers, states = self.config.decoder_layers, self._cache.source_lengths[slot]
+        return made[:, :, :states].cpu().numpy().reshape(layers, -1, len(token_ids), states)
 
     def text_to_unit(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """Units of finished texts."""

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tests.fakes.rehearsal import Rehearsal, Waited, stale
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
+from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
-from translate_svc.models.decoder.text_decoder import DecodedStep
 from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
 
 SLOTS = 20

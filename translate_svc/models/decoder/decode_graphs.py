@@ -17,13 +17,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,
     DecoderCache,
     GraphBucket,
 )
-from translate_svc.models.decoder.text_decoder import DecodedStep, TextDecoder
+from translate_svc.models.decoder.text_decoder import TextDecoder
 from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, at_least, doubled
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 

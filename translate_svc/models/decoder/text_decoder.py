@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
 
 import torch
 from torch import Tensor, nn
 
 from translate_svc.models.alignment import AlignmentHeads, HeadAttention
 from translate_svc.models.config import ModelConfig
+from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,
@@ -96,59 +97,6 @@ _STRETCH = 1024
 _SCORED_ROWS = 64
 """Tokens whose logits are computed at once where each is scored: a vocabulary of 256,000 takes a megabyte a
 token."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedStep:
-    """What one pass gives, in rows of ``T`` tokens; a run shorter than ``T`` has its padding in front.
-
-    Attributes:
-        token_ids: ``[B]``, the most probable token after the last one of each row.
-        log_probabilities: ``[B]``, its natural log-probability.
-        finite: ``[B]``, whether the row is finite.
-        source_frames: ``[B, T]``, the encoder frame that the alignment layer draws most from (``NO_FRAME``:
-            none stands out), when asked.
-        attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads, when
-            asked. Zero behind the end of a row's source.
-        scores: ``[B, T - 1]``, log-probability of each token but the first, given those before, when asked.
-    """
-
-    token_ids: Tensor
-    log_probabilities: Tensor
-    finite: Tensor
-    source_frames: Tensor | None = None
-    attention: Tensor | None = None
-    scores: Tensor | None = None
-
-    def packed(self) -> Tensor:
-        """``[B, numbers]`` float64, which holds each of them exactly: one way to the host instead of six."""
-        parts = [part[:, None] for part in (self.token_ids, self.log_probabilities, self.finite)]
-        optional = [part for part in (self.scores, self.source_frames, self.attention) if part is not None]
-        return torch.cat([part.flatten(1).double() for part in (*parts, *optional)], dim=1)
-
-    @classmethod
-    def unpacked(cls, packed: Tensor, *, aligned_tokens: int, scored_tokens: int = 0) -> DecodedStep:
-        """What ``packed`` was made of, with so many columns of ``source_frames`` and of ``scores``."""
-        fixed, rest = packed[:, :3], packed[:, 3:]
-        scores, frames, attention = rest.tensor_split((scored_tokens, scored_tokens + aligned_tokens), dim=1)
-        return cls(
-            fixed[:, 0].long(),
-            fixed[:, 1],
-            fixed[:, 2].bool(),
-            frames.long() if aligned_tokens else None,
-            attention.float().reshape(len(packed), aligned_tokens, -1) if aligned_tokens else None,
-            scores if scored_tokens else None,
-        )
-
-    def on_host(self) -> DecodedStep:
-        """The same in host memory; waits for the device once."""
-        if self.token_ids.device.type == "cpu":
-            return self
-        return DecodedStep.unpacked(
-            self.packed().cpu(),
-            aligned_tokens=0 if self.source_frames is None else self.source_frames.shape[1],
-            scored_tokens=0 if self.scores is None else self.scores.shape[1],
-        )
 
 
 class TextDecoder(nn.Module):
@@ -235,14 +183,8 @@ class TextDecoder(nn.Module):
         self, cache: DecoderCache, places: AttentionMetadata, *, align: bool, score: bool = False
     ) -> DecodedStep:
         """``prefill`` behind what is prepared on the host: nothing here waits for the device."""
-        states = self.embed(places.token_ids) + self.positions[places.positions]
-        queries: dict[int, Tensor] = {}
-        for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
-            states, query = layer(states, layer_cache, places)
-            if align and (index == self.alignment_layer or index in self.head_attention.used_layers):
-                queries[index] = query
-        states = self.layer_norm(states)
-        cache.states[places.slots[:, None], places.positions] = states
+        watched = {self.alignment_layer} | self.head_attention.used_layers if align else set()
+        states, queries = self._through_layers(cache, places, watched)
         logits = self._output(states[:, -1]).float()
         # a softmax is four times as fast as a logsumexp, and not finite where any logit is not a number
         best = logits.softmax(dim=-1).amax(dim=-1).log()
@@ -254,6 +196,26 @@ class TextDecoder(nn.Module):
             self.head_attention.mean(cache, places, queries) if align else None,
             self._scores(states, places.token_ids) if score else None,
         )
+
+    def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
+        """Feeds ``runs`` and gives the attention of each of these heads: see ``HeadAttention.each``."""
+        places = AttentionMetadata.fitting(cache, runs)
+        _, queries = self._through_layers(cache, places, heads.used_layers)
+        return heads.each(cache, places, queries)
+
+    def _through_layers(
+        self, cache: DecoderCache, places: AttentionMetadata, watched: AbstractSet[int]
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """The last hidden states, which ``cache`` gets, and what the watched layers ask of the source."""
+        states = self.embed(places.token_ids) + self.positions[places.positions]
+        queries: dict[int, Tensor] = {}
+        for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
+            states, query = layer(states, layer_cache, places)
+            if index in watched:
+                queries[index] = query
+        states = self.layer_norm(states)
+        cache.states[places.slots[:, None], places.positions] = states
+        return states, queries
 
     def _frames(self, cache: DecoderCache, places: AttentionMetadata, queries: dict[int, Tensor]) -> Tensor:
         layer, layer_cache = self.layers[self.alignment_layer], cache.layers[self.alignment_layer]

@@ -1,0 +1,33 @@
+"""From attention over the source to the frame that each token comes from. Free of torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+_FLAT = 1e-6
+
+
+def attended_frames(attention: npt.NDArray[np.float32], *, sink_frames: int = 0) -> tuple[int, ...]:
+    """The frame that each token comes from.
+
+    Each frame's weights are normalised to mean 0 and variance 1 over the tokens of the pass first: a frame on
+    which every token rests a little, because heads that need nothing rest there, tells nothing.
+
+    Args:
+        attention: ``[tokens, frames]``, the rows of all tokens of one pass.
+        sink_frames: so many frames at the start are never taken, if there are more.
+    """
+    tokens, frames = attention.shape
+    if tokens == 0:
+        return ()
+    if frames == 0:
+        raise ValueError("attention: no frames")
+    deviation = attention.std(axis=0)
+    flat = deviation < _FLAT  # of one token alone, too: then the weights themselves decide
+    normal = (attention - attention.mean(axis=0)) / np.where(flat, 1.0, deviation)
+    if flat.all():
+        normal = attention.copy()
+    if sink_frames < frames:
+        normal[:, :sink_frames] = -np.inf
+    return tuple(int(frame) for frame in normal.argmax(axis=1))
