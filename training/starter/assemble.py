@@ -2,8 +2,9 @@
 
 `python -m training.starter.assemble` writes model_cache/starter/: weights in fp16, configurations,
 tokenizer, speakers, model card, sha256 manifest; then loads the directory with transformers and translates a
-sentence of every language, once with each speaker. A stage that has not run yet keeps its random weights: the
-directory loads all the same, which is enough to build against.
+sentence of every language, once with each speaker; at last calibrates it for simultaneous translation. A
+stage that has not run yet keeps its random weights: the directory loads all the same, which is enough to
+build against.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from rich.console import Console
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
@@ -33,6 +35,10 @@ from training.starter.target_speech import HOP_SAMPLES
 from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
 from training.starter.voices import SPEAKER_IDS
+from translate_svc.cli.calibrate import calibrate_checkpoint
+from translate_svc.models.alignment_file import ALIGNMENT_FILE, write_alignment
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.placement import resolve_placement
 
 STAGE_FILES = ("text.safetensors", "t2u.safetensors", "vocoder.safetensors")
 MODEL_CARD = Path(__file__).parent / "model_card.md"
@@ -83,6 +89,7 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
 def write_directory(work: Path, folder: Path) -> list[str]:
     """Writes every file; returns the stages that are still untrained."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ALIGNMENT_FILE).unlink(missing_ok=True)  # of the weights before
     tensors, absent = gather_weights(work)
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
     (folder / _WEIGHTS).chmod(0o644)
@@ -134,6 +141,15 @@ def check_with_transformers(folder: Path, *, trained: bool) -> None:
             _check_speech(model.eval(), tokenizer, ids, language)
 
 
+def write_calibration(folder: Path) -> None:
+    """What `translate-svc calibrate` writes, which the manifest then names."""
+    checkpoint = Checkpoint.open(folder)
+    placement = resolve_placement("cpu", "float32")
+    alignment = calibrate_checkpoint(checkpoint, placement, clips=None, console=Console())
+    write_alignment(folder, alignment)
+    write_manifest(folder)
+
+
 def _check_speech(
     model: SeamlessM4Tv2Model, tokenizer: SeamlessM4TTokenizer, ids: list[int], language: Language
 ) -> None:
@@ -169,6 +185,8 @@ def main() -> None:
     arguments = parser.parse_args()
     absent = write_directory(arguments.work, arguments.out)
     check_with_transformers(arguments.out, trained=not absent)
+    if not absent:
+        write_calibration(arguments.out)
     print(f"{arguments.out}: complete" if not absent else f"{arguments.out}: untrained: {', '.join(absent)}")
 
 

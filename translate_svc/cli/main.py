@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from translate_svc.cli.calibrate import calibrate
 from translate_svc.cli.demo import demo
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, WrongUsage
 from translate_svc.cli.keys import app as keys_app
@@ -38,6 +39,7 @@ app.command()(languages)
 app.command()(top)
 app.command()(pull)
 app.command()(selftest)
+app.command()(calibrate)
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.command()(demo)

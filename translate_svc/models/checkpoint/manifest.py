@@ -18,7 +18,7 @@ import enum
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,27 @@ def write_manifest(folder: Path, digests: Mapping[str, str]) -> None:
     state = _state(folder, digests)
     if sum(size for size, _ in state["files"].values()) > FULL_CHECK_BYTES:
         _write_stamp(folder, state)
+
+
+def file_sums(folder: Path, files: Sequence[str], progress: Progress | None = None) -> dict[str, str]:
+    """sha256 of some files: as the manifest has it, else of what is in them.
+
+    Raises:
+        CheckpointError: as ``read_manifest``, where there is a manifest.
+    """
+    named = read_manifest(folder) if (folder / MANIFEST_FILE).is_file() else {}
+    return {file: named.get(file) or _sha256(folder / file, progress) for file in files}
+
+
+def replace_sum(folder: Path, file: str) -> None:
+    """Brings the manifest up to date with a file that was written anew; one that it does not name stays so.
+
+    Raises:
+        CheckpointError: as ``read_manifest``.
+    """
+    digests = read_manifest(folder)
+    if file in digests:
+        write_manifest(folder, digests | {file: _sha256(folder / file, None)})
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

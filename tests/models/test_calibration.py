@@ -1,0 +1,112 @@
+"""Calibration finds a head that follows the source among heads that do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.checkpoints import checkpoint_folder, oracle, utterances
+from translate_svc.models.alignment_file import AttentionRow, PolicyName
+from translate_svc.models.beginnings import PROMPT_TOKENS, STEP_SAMPLES, Beginning, Observer, common_start
+from translate_svc.models.calibration import SURVIVAL, area_under_curve, calibrate
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.placement import resolve_placement
+
+TOKENS, FRAMES = 12, 24
+FOLLOWING = (1, 2)
+
+
+def beginning(
+    rng: np.random.Generator, *, follows: bool = True, row: AttentionRow = AttentionRow.PREDICTING
+) -> Beginning:
+    """A draft whose tokens come from every second frame; those that come from the last four are wrong.
+
+    Head ``FOLLOWING`` of 2 layers with 4 heads says so, in the rows of one kind; all else is noise.
+    """
+    frames = int(rng.integers(8, FRAMES))
+    count = frames // 2
+    places = np.arange(count) * 2
+    attention = rng.random((2, 4, PROMPT_TOKENS + count, frames)).astype(np.float32)
+    if follows:
+        first = PROMPT_TOKENS - (row is AttentionRow.PREDICTING)
+        attention[FOLLOWING][first + np.arange(count), places] += 20.0
+    survives = places < frames - 4
+    return Beginning(tuple(range(count)), survives, np.ones(count, np.bool_), attention)
+
+
+@pytest.mark.parametrize("row", AttentionRow)
+def test_the_head_and_the_row_that_follow_are_found(row: AttentionRow) -> None:
+    rng = np.random.default_rng(0)
+    reports: list[None] = []
+    found = calibrate([[beginning(rng, row=row)] for _ in range(60)], lambda: reports.append(None))
+    assert found.heads == (FOLLOWING,)
+    assert found.attention_row is row
+    assert found.policy is PolicyName.ALIGN_ATT_AGREEMENT
+    assert found.patience_frames in (3, 4)
+    assert found.figures["committed"] == 1
+    assert found.figures["survival"] >= SURVIVAL
+    assert len(reports) == 2
+
+
+def test_where_no_head_follows_agreement_decides() -> None:
+    rng = np.random.default_rng(1)
+    found = calibrate([[beginning(rng, follows=False)] for _ in range(200)])
+    assert found.heads == ()
+    assert found.policy is PolicyName.AGREEMENT
+
+
+def test_an_error_that_every_draft_repeats_counts_once() -> None:
+    """Thirty drafts of one clip commit the same wrong token, whatever the patience."""
+    rng = np.random.default_rng(2)
+    drafts = [[beginning(rng)] for _ in range(60)]
+    stubborn = beginning(rng)
+    stubborn.attention[FOLLOWING] = 0.0
+    stubborn.attention[FOLLOWING][:, 0] = 1.0
+    found = calibrate([*drafts, [stubborn] * 30])
+    assert found.figures["survival"] >= SURVIVAL
+    assert found.patience_frames in (3, 4)
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_drafts_that_all_end_alike_tell_nothing(survives: bool) -> None:
+    each = np.full(3, survives)
+    with pytest.raises(ValueError, match="tell nothing"):
+        calibrate([[Beginning((1, 2, 3), each, each, np.zeros((1, 1, 5, 4), np.float32))]])
+    with pytest.raises(ValueError, match="tell nothing"):
+        calibrate([])
+
+
+@pytest.mark.parametrize(
+    ("scores", "positive", "area"),
+    [([1, 2, 3, 4], [0, 0, 1, 1], 1.0), ([4, 3, 2, 1], [0, 0, 1, 1], 0.0), ([1, 1], [0, 1], 0.5),
+     ([1, 2, 2, 3], [0, 1, 0, 1], 0.875)],
+)  # fmt: skip
+def test_area_under_curve(scores: list[int], positive: list[int], area: float) -> None:
+    assert area_under_curve(np.array(scores), np.array(positive, bool)) == pytest.approx(area)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "same"),
+    [([], [], []), ([1], [], [0]), ([1, 2, 3], [1, 9, 3], [1, 0, 0]), ([1], [1, 2], [1])],
+)
+def test_the_common_start_of_two_texts(text: list[int], other: list[int], same: list[int]) -> None:
+    assert common_start(text, other).tolist() == [bool(each) for each in same]
+
+
+def test_beginnings_are_what_transformers_says_to_them() -> None:
+    samples = utterances("starter")[0]
+    observer = Observer(
+        Checkpoint.open(checkpoint_folder("starter")), len(samples), resolve_placement("cpu", "float32")
+    )
+    reports: list[None] = []
+    found = observer.beginnings(samples, "spa", lambda: reports.append(None))
+    assert len(reports) == observer.translations(samples)
+    whole = oracle("starter").translate(samples, "spa", 0).token_ids
+    ends = range(STEP_SAMPLES, len(samples), STEP_SAMPLES)
+    texts = [oracle("starter").translate(samples[:end], "spa", 0).token_ids for end in ends]
+    assert [each.token_ids for each in found] == [text for text in texts if text]
+    for each in found:
+        assert each.survives.tolist() == common_start(each.token_ids, whole).tolist()
+        assert each.attention.shape[:3] == (3, 4, PROMPT_TOKENS + len(each.token_ids))
+        np.testing.assert_allclose(each.attention.sum(axis=-1), 1.0, atol=1e-5)
+    assert any(each.survives.any() for each in found)

@@ -1,0 +1,150 @@
+"""``translate-svc calibrate``: which heads of a model follow the source, kept beside its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import soundfile
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from translate_svc.audio.files import read_audio
+from translate_svc.cli.completion import complete_model
+from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.config import Settings
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import Samples
+
+if TYPE_CHECKING:
+    from translate_svc.models.alignment_file import Alignment
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.placement import Placement
+
+_TARGETS = ("eng", "spa", "fra", "deu")
+"""Preferred, in turns; a clip is not translated into its own language."""
+_TARGETS_OF_A_CLIP = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clip:
+    """16 kHz samples of speech, and a language to translate them into."""
+
+    samples: Samples
+    language: str
+
+
+def calibrate(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Directory, hub id, or a name inside --model-cache.", autocompletion=complete_model
+        ),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(help="Directory of WAV or FLAC files, instead of the shipped clips."),
+    ] = None,
+) -> None:
+    """Find out how to translate simultaneously with a model, and keep it beside the weights.
+
+    Translates clips from ever longer beginnings and compares with the whole: which attention heads tell what
+    of a translation will last, and how far it must lie before the end of what was heard. Writes
+    alignment.json into the model's directory.
+    """
+    settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
+    # here, for they load torch
+    from translate_svc.models.alignment_file import ALIGNMENT_FILE, write_alignment
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.placement import resolve_placement
+
+    try:
+        placement = resolve_placement(settings.device, settings.dtype)
+    except InvalidArgument as error:
+        raise WrongUsage(error.description, field=f"--{error.field}") from error
+    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    console = Console(highlight=False)
+    alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
+    write_alignment(checkpoint.path, alignment)
+    console.print(_said(alignment), soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True)
+
+
+def calibrate_checkpoint(
+    checkpoint: Checkpoint, placement: Placement, *, clips: Path | None, console: Console
+) -> Alignment:
+    """Computes it, with a progress bar where ``console`` is a terminal. ``clips`` None: the shipped ones.
+
+    Raises:
+        WrongUsage: the clips cannot be used.
+        EngineError: a clip cannot be computed.
+    """
+    from translate_svc.models.beginnings import Observer
+    from translate_svc.models.calibration import calibrate as calibrated
+
+    found = _clips(clips, tuple(checkpoint.maps.text_languages))
+    observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)
+    total = sum(observer.translations(clip.samples) for clip in found)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("translating", total=total)
+        advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
+        translations = [observer.beginnings(clip.samples, clip.language, advance) for clip in found]
+        progress.update(task, description="comparing", total=2, completed=0)
+        try:
+            return calibrated(translations, advance)
+        except ValueError as error:
+            raise WrongUsage(str(error), field="--clips") from error
+
+
+def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
+    """Every clip, once for each of its targets. The shipped ones are named by their language."""
+    targets = [code for code in _TARGETS if code in languages] or list(languages)[:1]
+    if folder is None:
+        packaged = resources.files("translate_svc").joinpath("data/calibration")
+        with resources.as_file(packaged) as shipped:
+            return _read(sorted(shipped.glob("*.ogg")), targets, _read_shipped)
+    if not folder.is_dir():
+        raise WrongUsage("is not a directory", field="--clips")
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    if not files:
+        raise WrongUsage("has no files", field="--clips")
+    return _read(files, targets, lambda path: read_audio(path)[0])
+
+
+def _read_shipped(path: Path) -> Samples:
+    """Opus in Ogg, which saves four fifths of what they would be in a format that ``read_audio`` takes."""
+    samples, _ = soundfile.read(path, dtype="float32")
+    return np.asarray(samples, np.float32)
+
+
+def _read(files: Sequence[Path], targets: Sequence[str], read: Callable[[Path], Samples]) -> list[_Clip]:
+    """Each file, 16 kHz as the model takes it."""
+    clips = []
+    for index, path in enumerate(files):
+        others = [code for code in targets if not path.name.startswith(code)] or targets
+        samples = read(path)
+        chosen = {others[(index + turn) % len(others)] for turn in range(_TARGETS_OF_A_CLIP)}
+        clips += [_Clip(samples, language) for language in sorted(chosen)]
+    return clips
+
+
+def _said(alignment: Alignment) -> str:
+    figures = alignment.figures
+    judged = f"{figures['drafts']:.0f} drafts, {figures['tokens']:.0f} tokens"
+    if not alignment.heads:
+        return f"{judged}: no head follows the source. Words are committed when two drafts agree."
+    heads = ", ".join(f"{layer}.{head}" for layer, head in alignment.heads)
+    return (
+        f"{judged}: heads (layer.head) {heads}; patience {alignment.patience_frames} frames; "
+        f"policy {alignment.policy.value}. {figures['survival']:.1%} of what is committed survives, "
+        f"{figures['committed']:.0%} of what survives is committed at once."
+    )

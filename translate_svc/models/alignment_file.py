@@ -1,0 +1,160 @@
+"""``alignment.json`` beside the weights: which heads follow the source, and how drafts are committed.
+
+``translate-svc calibrate`` writes it. It belongs to the weights that it was computed for, whose hash it
+holds. A checkpoint without one that fits gets the rule that is safe for any: words are committed when two
+drafts agree, whatever the attention says. Free of torch.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, Progress, file_sums, replace_sum
+from translate_svc.models.checkpoint.weight_index import weight_files
+from translate_svc.models.config import ModelConfig
+
+ALIGNMENT_FILE = "alignment.json"
+MAX_PATIENCE_FRAMES = 32
+_VERSION = 1
+
+_log = logging.getLogger(__name__)
+
+
+class PolicyName(enum.Enum):
+    """How drafts are committed; the classes of ``engine.commit_policy``."""
+
+    ALIGN_ATT = "align_att"
+    AGREEMENT = "agreement"
+    ALIGN_ATT_AGREEMENT = "align_att_agreement"
+
+
+class AttentionRow(enum.Enum):
+    """Which row of attention is a token's."""
+
+    PREDICTING = "predicting"
+    """Of the step that predicts it."""
+    INPUT = "input"
+    """Of the step that it is fed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """What a calibration found.
+
+    Attributes:
+        heads: distinct pairs (decoder layer, head); empty: none is known to follow the source.
+        patience_frames: so many frames at the end of a buffer are not trusted.
+        policy: how drafts are committed.
+        attention_row: which row is a token's.
+        figures: what was measured, for people.
+    """
+
+    heads: tuple[tuple[int, int], ...]
+    patience_frames: int
+    policy: PolicyName
+    attention_row: AttentionRow
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+SAFE_ALIGNMENT = Alignment((), 0, PolicyName.AGREEMENT, AttentionRow.PREDICTING)
+"""For a checkpoint that was not calibrated."""
+
+
+def weights_key(folder: Path, progress: Progress | None = None) -> str:
+    """A hash of all weights: of the sums of their files. Files that the manifest names are not read again.
+
+    Raises:
+        CheckpointError: weights are missing.
+    """
+    sums = file_sums(folder, weight_files(folder), progress)
+    lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def write_alignment(folder: Path, alignment: Alignment) -> None:
+    """Writes ``alignment.json``, and its sum where the manifest names it."""
+    values = {
+        "version": _VERSION,
+        "weights_sha256": weights_key(folder),
+        "heads": [list(pair) for pair in alignment.heads],
+        "patience_frames": alignment.patience_frames,
+        "policy": alignment.policy.value,
+        "attention_row": alignment.attention_row.value,
+        "figures": dict(alignment.figures),
+    }
+    partial = folder / f".{ALIGNMENT_FILE}"
+    partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / ALIGNMENT_FILE)
+    if (folder / MANIFEST_FILE).is_file():
+        replace_sum(folder, ALIGNMENT_FILE)
+
+
+def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
+    """What ``alignment.json`` says; None where there is none.
+
+    Raises:
+        CheckpointError: it is damaged, of other weights, or asks for what the checkpoint does not have.
+    """
+    try:
+        text = (folder / ALIGNMENT_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError("cannot be read", field=ALIGNMENT_FILE) from error
+    try:
+        values = json.loads(text)
+        alignment = _parsed(values)
+        key = values["weights_sha256"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError("is not a calibration of this version", field=ALIGNMENT_FILE) from error
+    if key != weights_key(folder):
+        raise CheckpointError("was computed for other weights", field=ALIGNMENT_FILE)
+    layers, heads = config.decoder_layers, config.decoder_attention_heads
+    if not all(0 <= layer < layers and 0 <= head < heads for layer, head in alignment.heads):
+        message = f"names heads that are not there: {layers} layers with {heads} heads each"
+        raise CheckpointError(message, field=ALIGNMENT_FILE)
+    return alignment
+
+
+def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
+    """What ``alignment.json`` says, or the safe rule and a warning."""
+    try:
+        alignment = read_alignment(folder, config)
+        problem = f"{folder.name} has no {ALIGNMENT_FILE}"
+    except CheckpointError as error:
+        alignment, problem = None, str(error)
+    if alignment is None:
+        _log.warning(
+            "simultaneous translation commits words when two drafts agree, which is slower: %s; "
+            "to compute one: translate-svc calibrate --model %s",
+            problem,
+            folder.name,
+        )
+        return SAFE_ALIGNMENT
+    return alignment
+
+
+def _parsed(values: Any) -> Alignment:
+    """Raises ValueError, KeyError, TypeError or AttributeError."""
+    if values["version"] != _VERSION:
+        raise ValueError("another version")
+    pairs = tuple((layer, head) for layer, head in values["heads"])
+    patience = values["patience_frames"]
+    policy = PolicyName(values["policy"])
+    numbers = [patience, *(number for pair in pairs for number in pair)]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("counts are whole numbers")
+    if patience > MAX_PATIENCE_FRAMES or len(set(pairs)) < len(pairs):
+        raise ValueError("a patience without end, or a head twice")
+    if not pairs and policy is not PolicyName.AGREEMENT:
+        raise ValueError("no heads to align with")
+    figures = {str(name): float(value) for name, value in values["figures"].items()}
+    return Alignment(pairs, patience, policy, AttentionRow(values["attention_row"]), figures)

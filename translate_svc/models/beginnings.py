@@ -1,0 +1,138 @@
+"""Translations of clips from beginnings that grow by a step, as drafts do: what calibration judges by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from translate_svc.errors import EngineError
+from translate_svc.models.alignment_file import AttentionRow
+from translate_svc.models.attended_frames import attended_frames
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.limits import ModelLimits
+from translate_svc.models.placement import Placement
+from translate_svc.models.slices import finish
+from translate_svc.models.translation_model import PrefillPrediction, TokenPrediction, TranslationModel
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+
+STEP_SAMPLES = INTERNAL_SAMPLE_RATE_HZ // 2
+PROMPT_TOKENS = 2
+_MAX_NEW_TOKENS = 96
+
+Heads = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """The translation of a clip's beginning.
+
+    Attributes:
+        token_ids: its text.
+        survives: of each token, whether the whole translation has the text up to it.
+        agrees: of each token, whether the beginning before, a step shorter, has the text up to it.
+        attention: ``[layers, heads, PROMPT_TOKENS + tokens, frames]``: a row for each token that was fed.
+    """
+
+    token_ids: tuple[int, ...]
+    survives: npt.NDArray[np.bool_]
+    agrees: npt.NDArray[np.bool_]
+    attention: npt.NDArray[np.float32]
+
+    @property
+    def frames(self) -> int:
+        """Of the buffer."""
+        return int(self.attention.shape[-1])
+
+    @property
+    def judged(self) -> int:
+        """So many tokens are judged: all up to the first that does not survive."""
+        return min(len(self.token_ids), int(self.survives.sum()) + 1)
+
+    def attended(self, heads: Heads, row: AttentionRow) -> npt.NDArray[np.int64]:
+        """The frame that each token comes from, by the mean of some heads."""
+        mean = np.mean([self.attention[layer, head] for layer, head in heads], axis=0)
+        first = PROMPT_TOKENS - (row is AttentionRow.PREDICTING)
+        return np.array(attended_frames(mean[first : first + len(self.token_ids)]), np.int64)
+
+
+class Observer:
+    """Translates beginnings of clips.
+
+    Args:
+        checkpoint: a verified checkpoint; its weights are loaded here.
+        max_samples: of the longest clip.
+        placement: where to compute.
+
+    Raises:
+        CheckpointError: the weights are torn or do not fit the configuration.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, max_samples: int, placement: Placement) -> None:
+        config = checkpoint.config
+        self._eos = config.eos_token_id
+        self._languages = checkpoint.maps.text_languages
+        self._max_new_tokens = min(_MAX_NEW_TOKENS, config.max_position_embeddings - PROMPT_TOKENS)
+        self._model = TranslationModel(
+            checkpoint,
+            ModelLimits(1, self._max_new_tokens + PROMPT_TOKENS, max_samples, 3),
+            device=torch.device(placement.device),
+            dtype=placement.dtype,
+            alignment_layer=0,
+        )
+
+    @staticmethod
+    def translations(samples: Samples) -> int:
+        """How many ``beginnings`` makes of a clip."""
+        return len(range(STEP_SAMPLES, len(samples), STEP_SAMPLES)) + 1
+
+    @torch.inference_mode()
+    def beginnings(
+        self, samples: Samples, language: str, report: Callable[[], None] = lambda: None
+    ) -> list[Beginning]:
+        """All beginnings of one clip that have any text, the shortest first, in a language (Seamless code).
+        ``report`` is called after each translation.
+
+        Raises:
+            EngineError: the clip cannot be computed.
+        """
+        token = self._languages[language]
+        whole = self._translate(samples, token)
+        report()
+        before: tuple[int, ...] = ()
+        found = []
+        for end in range(STEP_SAMPLES, len(samples), STEP_SAMPLES):
+            token_ids = self._translate(samples[:end], token)
+            if token_ids:
+                attention = self._model.head_attention(0, [self._eos, token, *token_ids])
+                survives, agrees = common_start(token_ids, whole), common_start(token_ids, before)
+                found.append(Beginning(token_ids, survives, agrees, attention))
+            before = token_ids
+            report()
+        return found
+
+    def _translate(self, samples: Samples, language_token: int) -> tuple[int, ...]:
+        """Greedy."""
+        (encoded,) = finish(self._model.encode([samples], [[0]]))
+        if isinstance(encoded, EngineError):
+            raise encoded
+        prompt = [self._eos, language_token]
+        step: PrefillPrediction | TokenPrediction | EngineError
+        (step,) = self._model.prefill([0], [0], [prompt], attend=[False], score=[False])
+        text: list[int] = []
+        while not isinstance(step, EngineError):
+            if step.token_id == self._eos or len(text) == self._max_new_tokens:
+                return tuple(text)
+            text.append(step.token_id)
+            (step,) = self._model.decode([0], [len(text) + 1], [step.token_id], align=[False])
+        raise step
+
+
+def common_start(token_ids: Sequence[int], other: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """True at the tokens that both texts begin with."""
+    same = [token == theirs for token, theirs in zip(token_ids, other, strict=False)]
+    same += [False] * (len(token_ids) - len(same))
+    return np.logical_and.accumulate(np.array(same, np.bool_)) if same else np.zeros(0, np.bool_)

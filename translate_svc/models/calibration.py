@@ -1,0 +1,141 @@
+"""Finds the heads that follow the source, and how much of a buffer's end not to trust, without labels.
+
+Clips are translated whole, and again from beginnings that grow by a step, as drafts do. A token of such a
+draft survives where the whole translation has the same text up to it. What follows the first token that does
+not is left out: it goes on from an error. A head follows the source where the distance of a token's frame
+from the end of the buffer tells whether the token survives: heads are ranked by the area under that (ROC)
+curve. Among the best few, and the best of each layer, those are taken that let most be committed of what
+survives. Errors of a commit policy are counted once a clip and place, however many drafts repeat them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.models.alignment_file import SAFE_ALIGNMENT, Alignment, AttentionRow, PolicyName
+from translate_svc.models.beginnings import Beginning, Heads
+
+SURVIVAL = 0.985
+"""Share of the committed tokens that must survive. Some never do, however long one waits: a translation that
+has heard more says it otherwise. On held-out monologues the starter has 84 BLEU with the patience that this
+finds at 98 %, 90 with that at 98.5 %, and 86 where it waits longer.
+"""
+MAX_HEADS = 8
+MAX_PATIENCE_FRAMES = 12
+LEAST_AUC = 0.6
+"""Heads that tell less do not follow the source; 0.5 is chance."""
+
+_NONE = np.zeros(0, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A rule, which share of what it commits survives, and which share of what survives in each draft it
+    commits.
+    """
+
+    heads: Heads
+    patience_frames: int
+    survival: float
+    committed: float
+
+
+def calibrate(
+    translations: Sequence[Sequence[Beginning]], report: Callable[[], None] = lambda: None
+) -> Alignment:
+    """The best row, heads and patience; the safe rule where no head follows the source.
+
+    Args:
+        translations: the beginnings of each clip, in one language.
+        report: called when the heads are ranked, and when they are chosen.
+
+    Raises:
+        ValueError: no token survives, or each does: nothing can be told.
+    """
+    beginnings = [each for translation in translations for each in translation]
+    survives = np.concatenate([each.survives[: each.judged] for each in beginnings]) if beginnings else _NONE
+    if survives.all() or not survives.any():
+        raise ValueError("the clips tell nothing: they need speech, and texts that change as more is heard")
+    ranked = {row: _ranked_heads(beginnings, survives, row) for row in AttentionRow}
+    report()
+    areas = {row: heads[0][0] for row, heads in ranked.items()}
+    figures: dict[str, float] = {"drafts": len(beginnings), "tokens": len(survives)}
+    figures |= {f"best_head_auc_{row.value}": round(area, 4) for row, area in areas.items()}
+    row = max(areas, key=lambda each: areas[each])
+    if areas[row] < LEAST_AUC:
+        report()
+        return dataclasses.replace(SAFE_ALIGNMENT, figures=figures)
+    choices = [
+        _choice(translations, heads, row, patience)
+        for heads in _candidates(beginnings, ranked[row])
+        for patience in range(1, MAX_PATIENCE_FRAMES + 1)
+    ]
+    best = max(choices, key=_worth)
+    report()
+    figures |= {"survival": round(best.survival, 4), "committed": round(best.committed, 4)}
+    return Alignment(best.heads, best.patience_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, figures)
+
+
+def area_under_curve(scores: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]) -> float:
+    """The probability that a positive has a higher score than a negative; half of it where they are equal."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    positives = int(positive.sum())
+    pairs = positives * (len(scores) - positives)
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / pairs)
+
+
+def _ranked_heads(
+    beginnings: Sequence[Beginning], survives: npt.NDArray[np.bool_], row: AttentionRow
+) -> list[tuple[float, tuple[int, int]]]:
+    """Each head with its area under the curve, the best one first."""
+    layers, heads = beginnings[0].attention.shape[:2]
+    ranked = []
+    for pair in [(layer, head) for layer in range(layers) for head in range(heads)]:
+        distances = [(each.frames - 1 - each.attended((pair,), row))[: each.judged] for each in beginnings]
+        ranked.append((area_under_curve(np.concatenate(distances), survives), pair))
+    return sorted(ranked, reverse=True)
+
+
+def _candidates(
+    beginnings: Sequence[Beginning], ranked: Sequence[tuple[float, tuple[int, int]]]
+) -> list[Heads]:
+    """The best head, the two, four and eight best, and of each layer the eight best."""
+    pairs = [pair for _, pair in ranked]
+    layers = range(beginnings[0].attention.shape[0])
+    by_layer = [tuple(pair for pair in pairs if pair[0] == layer)[:MAX_HEADS] for layer in layers]
+    return [*(tuple(pairs[:count]) for count in (1, 2, 4, MAX_HEADS)), *by_layer]
+
+
+def _choice(
+    translations: Sequence[Sequence[Beginning]], heads: Heads, row: AttentionRow, patience: int
+) -> _Choice:
+    """What AlignAtt and agreement do with these heads and this patience."""
+    right = wrong = committed = surviving = 0
+    for translation in translations:
+        errors: set[int] = set()
+        furthest = 0
+        for each in translation:
+            safe = each.agrees & (each.attended(heads, row) < each.frames - patience)
+            count = len(safe) if safe.all() else int(safe.argmin())
+            last = int(each.survives.sum())
+            if count > last:
+                errors.add(last)
+            furthest = max(furthest, min(count, last))
+            committed += min(count, last)
+            surviving += last
+        right += furthest
+        wrong += len(errors)
+    survival = right / (right + wrong) if right else 0.0
+    return _Choice(heads, patience, survival, committed / surviving)
+
+
+def _worth(choice: _Choice) -> tuple[bool, float]:
+    """Where enough survives, what is committed counts; else what survives."""
+    enough = choice.survival >= SURVIVAL
+    return enough, choice.committed if enough else choice.survival
