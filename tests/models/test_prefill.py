@@ -172,7 +172,7 @@ def model(
 ) -> TranslationModel:
     made = TranslationModel(
         Checkpoint.open(checkpoint_folder(name)),
-        ModelLimits(slots=4, max_tokens=30, max_source_samples=48_000, max_source_tokens=40),
+        ModelLimits(max_slots=4, max_slot_tokens=30, max_source_samples=48_000, max_source_tokens=40),
         device=torch.device(device),
         dtype=dtype,
         alignment_layer=1,

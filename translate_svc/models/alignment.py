@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder.decoder_cache import DecoderCache, Places
+from translate_svc.models.decoder.decoder_cache import DecoderCache, AttentionMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class HeadAttention(nn.Module):
         self.register_buffer("heads", pairs[:, 1:], persistent=False)
         self.used_layers = frozenset(layer for layer, _ in chosen.pairs)
 
-    def each(self, cache: DecoderCache, places: Places, queries: Mapping[int, Tensor]) -> Tensor:
+    def each(self, cache: DecoderCache, places: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
         """``[pairs, B, T, frames]`` float32: softmax weights, zero behind the end of a row's source.
 
         Args:
@@ -72,6 +72,6 @@ class HeadAttention(nn.Module):
         scores = scores.masked_fill(~places.source_seen[:, 0], float("-inf"))
         return torch.softmax(scores, dim=-1)
 
-    def mean(self, cache: DecoderCache, places: Places, queries: Mapping[int, Tensor]) -> Tensor:
+    def mean(self, cache: DecoderCache, places: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
         """``each``, averaged over the heads: ``[B, T, frames]``."""
         return self.each(cache, places, queries).mean(dim=0)
