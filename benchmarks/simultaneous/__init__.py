@@ -1,0 +1,1 @@
+"""Simultaneous translation measured against utterance mode and against perfect sentences."""
