@@ -19,7 +19,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "quality.json"
 PAGES = (ROOT / "docs" / "quality.md", ROOT / "training" / "starter" / "model_card.md")
 _CARD, _CARD_COPY = PAGES[1], ROOT / "model_cache" / "starter" / "README.md"
 
-_BLOCK = re.compile(r"(<!-- quality:(?P<name>\w+) -->\n).*?(?=<!-- quality end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (?P<page>\w+):(?P<name>\w+) -->\n).*?(?=<!-- (?P=page) end -->)", re.DOTALL)
 
 _SPOKEN = {
     "one": "one sentence",
@@ -77,7 +77,7 @@ def bar_table(rows: Iterable[Bar]) -> str:
         )
         for bar in rows
     ]
-    return _table(("what", "bar", "measured", "met"), lines)
+    return table(("what", "bar", "measured", "met"), lines)
 
 
 def _size(figures: Figures) -> str:
@@ -112,7 +112,7 @@ def _directions(figures: Figures) -> str:
         "direction", "one sentence, BLEU", "chrF", "exact %", "held-out template, BLEU",
         "two to four sentences, BLEU", "text to text, BLEU", "held-out template",
     )  # fmt: skip
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _sets(figures: Figures) -> str:
@@ -120,7 +120,7 @@ def _sets(figures: Figures) -> str:
     lines = [_set_row(f"speech: {title}", figures.speech, name) for name, title in _SPOKEN.items()]
     lines += [_set_row(f"text: {_SPOKEN[name]}", figures.text, name) for name in ("one", "template")]
     head = ("set", "directions", "clips each", "BLEU, least", "BLEU, mean", "chrF, mean", "exact %, mean")
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _set_row(title: str, rows: Sequence[TranslationFigures], name: str) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def _transcripts(figures: Figures) -> str:
     lines = [
         (title, *(wer.get((name, language), "") for language in languages)) for name, title in _SPOKEN.items()
     ]
-    return _table(("transcripts, WER %", *languages), lines)
+    return table(("transcripts, WER %", *languages), lines)
 
 
 def _voices(figures: Figures) -> str:
@@ -157,7 +157,7 @@ def _voices(figures: Figures) -> str:
     head = (
         "language", "speaker id", "round trip, WER %", "PocketSphinx, WER %", "the synthesizer's own, WER %",
     )  # fmt: skip
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _empty(figures: Figures) -> str:
@@ -167,10 +167,11 @@ def _empty(figures: Figures) -> str:
         for name, title in _SPEECHLESS.items()
         if name in rows
     ]
-    return _table(("nothing to translate", "texts", "model alone, empty %", "behind the VAD, empty %"), lines)
+    return table(("nothing to translate", "texts", "model alone, empty %", "behind the VAD, empty %"), lines)
 
 
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """In Markdown."""
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *lines))
 
 

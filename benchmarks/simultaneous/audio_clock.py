@@ -1,8 +1,8 @@
 """An event loop whose clock is the audio's: computing takes no time on it, waiting takes none of yours.
 
-Between timers the clock stands still however long the engine works, and when nothing is left to compute it
-jumps to the next timer. So whoever sends audio by this clock, and notes when results arrive, measures what the
-policy alone costs (computation-unaware), and gets the same times on every machine.
+Between timers the clock stands still however long the engine works. When nothing is left to compute, it jumps
+to the next timer. Audio that is sent by this clock shows what the policy alone costs (computation-unaware):
+the moments at which results arrive are the same on every machine.
 """
 
 from __future__ import annotations

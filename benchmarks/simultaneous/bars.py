@@ -20,7 +20,9 @@ def bars(figures: Figures, mode: str = SIMULTANEOUS.name) -> list[Bar]:
     return [
         Bar("BLEU, share of offline, each direction", _least(shares(figures, usual)), 95.0, "%"),
         Bar("LongYAAL, each direction", _most([row.yaal_ms for row in usual]), 1500.0, "ms", True),
-        Bar("lag of a word, p90, each direction", _most([row.p90_lag_ms for row in usual]), 2500.0, "ms", True),
+        Bar(
+            "lag of a word, p90, each direction", _most([row.p90_lag_ms for row in usual]), 2500.0, "ms", True
+        ),
         Bar("flicker", _most([row.flicker for row in rows]), 0.0, "", True),
         Bar("words lost or doubled at joins", _most([row.lost + row.doubled for row in rows]), 0.0, "", True),
         Bar("lag of a word's sound, mean", _most([row.lag_ms for row in speech]), 2500.0, "ms", True),
@@ -39,9 +41,7 @@ def bars(figures: Figures, mode: str = SIMULTANEOUS.name) -> list[Bar]:
 
 def shares(figures: Figures, rows: Sequence[TextFigures]) -> list[float]:
     """BLEU of each row in per cent of what the model has on the same sentences alone."""
-    offline = {
-        (row.variant, row.direction): row.bleu for row in figures.text if row.mode == OFFLINE
-    }
+    offline = {(row.variant, row.direction): row.bleu for row in figures.text if row.mode == OFFLINE}
     return [
         100 * row.bleu / offline[row.variant, row.direction]
         for row in rows

@@ -114,9 +114,7 @@ def total(parts: Iterable[Figures]) -> Figures:
 def save(figures: Figures, path: Path) -> None:
     """As JSON, rounded to what can be told apart."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        part: [_rounded(row) for row in rows] for part, rows in asdict(figures).items()
-    }
+    content = {part: [_rounded(row) for row in rows] for part, rows in asdict(figures).items()}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

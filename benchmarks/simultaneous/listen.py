@@ -37,6 +37,7 @@ from translate_svc.types import (
 )
 
 _FORMAT = AudioFormat(Encoding.PCM_F32LE, INTERNAL_SAMPLE_RATE_HZ)
+_DEFAULT_VAD = VadSettings()
 _SILENT = np.empty(0, np.float32)
 
 
@@ -47,7 +48,7 @@ class Mode:
     """
 
     name: str
-    vad: VadSettings = VadSettings()
+    vad: VadSettings = _DEFAULT_VAD
     simultaneous: Mapping[str, int] | None = None
 
 
@@ -114,9 +115,7 @@ async def _collect(session: Session, started_s: float) -> Heard:
         match event:
             case TextDelta(transcript=False):
                 heard_ms = _heard_ms(event, arrived_ms)
-                heard.deltas.append(
-                    Delta(event.utterance_id, event.delta, heard_ms, arrived_ms, event.final)
-                )
+                heard.deltas.append(Delta(event.utterance_id, event.delta, heard_ms, arrived_ms, event.final))
             case SpeechChunk():
                 heard.sounds.append(_sound(event, arrived_ms))
             case StreamWarning():

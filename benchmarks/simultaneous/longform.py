@@ -1,7 +1,7 @@
 """BLEU and LongYAAL by OmniSTEval, the field's own tool.
 
-Its traps: the level flag is mandatory; ``--lang`` needs perl and downloads; words emitted after the end of the
-last segment leave the average, so that a system that answers only at the end looks fast. Therefore the
+Its traps: the level flag is mandatory; ``--lang`` needs perl and downloads; words emitted after the end of
+the last segment leave the average, so that a system that answers only at the end looks fast. Therefore the
 silence behind the last sentence is a segment of its own, with an empty reference.
 """
 
@@ -37,17 +37,13 @@ def longform_scores(heard: Sequence[tuple[Monologue, Sequence[Word]]], language:
         return _scores(Path(folder), heard, language)
 
 
-def _scores(
-    folder: Path, heard: Sequence[tuple[Monologue, Sequence[Word]]], language: str
-) -> LongformScores:
+def _scores(folder: Path, heard: Sequence[tuple[Monologue, Sequence[Word]]], language: str) -> LongformScores:
     segments, references, hypotheses = [], [], []
     for monologue, words in heard:
         for sentence in monologue.sentences:
             segments.append(_segment(monologue.name, sentence.start_ms, sentence.end_ms))
             references.append(sentence.texts[language])
-        segments.append(
-            _segment(monologue.name, monologue.sentences[-1].end_ms, monologue.duration_ms)
-        )
+        segments.append(_segment(monologue.name, monologue.sentences[-1].end_ms, monologue.duration_ms))
         references.append("")
         hypotheses.append(_hypothesis(monologue, words))
     (folder / "segments.yaml").write_text(yaml.safe_dump(segments), encoding="utf-8")

@@ -17,7 +17,7 @@ from benchmarks.quality.pipeline import settings_for, translate_all
 from benchmarks.quality.scores import word_error_rate
 from benchmarks.simultaneous.audio_clock import AudioClockLoop
 from benchmarks.simultaneous.figures import OFFLINE, CostFigures, Figures, SpeechFigures, TextFigures
-from benchmarks.simultaneous.joins import SourceWord, align, join, key, lags_ms, slope_ms_per_s, source_words
+from benchmarks.simultaneous.joins import align, join, key, lags_ms, slope_ms_per_s, source_words
 from benchmarks.simultaneous.listen import Heard, Mode, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import Monologue, Variant, monologues
@@ -37,7 +37,10 @@ _EDGE = np.zeros(15 * SAMPLES_PER_UNIT, np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is measured: ``clips`` of one source language into ``targets`` by ``modes``."""
+    """What is measured: ``clips`` of one source language into ``targets`` by ``modes``.
+
+    ``offline``: whether figures of each sentence alone are wanted beside them.
+    """
 
     model: Path
     clips: Sequence[Clip]
@@ -46,6 +49,7 @@ class Task:
     variant: Variant
     count: int
     min_duration_s: float = 60.0
+    offline: bool = True
 
     def monologues(self) -> list[Monologue]:
         return monologues(self.clips, self.variant, self.count, self.min_duration_s)
@@ -80,7 +84,7 @@ async def measure_text(task: Task, loop: AudioClockLoop) -> Figures:
             target: [_known(each, target, alone[target][each.name]) for each in made]
             for target in task.targets
         }
-        for target in task.targets:
+        for target in task.targets if task.offline else ():
             offline = [_offline_words(each, alone[target][each.name]) for each in made]
             row = _text_row(OFFLINE, task.variant, target, made, offline, known[target])
             figures += Figures(text=(row,))

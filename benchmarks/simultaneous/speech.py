@@ -17,8 +17,8 @@ _SAMPLES_PER_MS = INTERNAL_SAMPLE_RATE_HZ // 1000
 class Sound:
     """A piece of an utterance's speech at 16 kHz, from ``start_sample`` of that speech on.
 
-    ``heard_ms`` and ``arrived_ms`` are as those of ``words.Delta``; ``character_durations`` in units of 20 ms,
-    where it is known.
+    ``heard_ms`` and ``arrived_ms`` are as those of ``words.Delta``. ``character_durations`` are in units of
+    20 ms, where they are known.
     """
 
     utterance_id: int

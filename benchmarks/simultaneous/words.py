@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,11 @@ def flicker(deltas: Sequence[Delta]) -> int:
     """
     count = sum(piece.arrived_ms < piece.heard_ms - 1 for piece in deltas)
     for pieces in _by_utterance(deltas).values():
-        for before, after in zip(pieces, pieces[1:], strict=False):
+        for before, after in pairwise(pieces):
             count += before.final
             count += after.heard_ms < before.heard_ms
         texts = [piece for piece in pieces if piece.text]
-        for before, after in zip(texts, texts[1:], strict=False):
+        for before, after in pairwise(texts):
             torn = before.text[-1].isalnum() and after.text[0].isalnum()
             count += torn and before.heard_ms < after.heard_ms
     return count

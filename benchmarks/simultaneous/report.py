@@ -1,0 +1,138 @@
+"""``python -m benchmarks.simultaneous.report``: tables and picture of docs/simultaneous.md, from
+benchmarks/results/simultaneous.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+
+from benchmarks.quality.report import ROOT, bar_table, fill, table
+from benchmarks.simultaneous.bars import bars, capacity, shares
+from benchmarks.simultaneous.curves import common_rows, draw
+from benchmarks.simultaneous.figures import OFFLINE, Figures, TextFigures, load
+from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE
+from benchmarks.simultaneous.monologues import VARIANTS
+
+RESULTS = ROOT / "benchmarks" / "results" / "simultaneous.json"
+PAGE = ROOT / "docs" / "simultaneous.md"
+PICTURE = ROOT / "docs" / "images" / "simultaneous.png"
+
+_COMPARED = (UTTERANCE.name, SIMULTANEOUS.name)
+_LAGS = ("LongYAAL, s", "mean lag, s", "p90, s")
+
+
+def blocks(figures: Figures) -> dict[str, str]:
+    """Every block by its name, as Markdown."""
+    return {
+        "bars": bar_table(bars(figures)),
+        "directions": _directions(figures),
+        "variants": _variants(figures),
+        "settings": _settings(figures),
+        "paced": _paced(figures),
+        "speech": _speech(figures),
+        "cost": _cost(figures),
+    }
+
+
+def write_page(figures: Figures) -> None:
+    """Fills docs/simultaneous.md and draws its picture."""
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), blocks(figures)), encoding="utf-8")
+    draw(figures, PICTURE)
+
+
+def _directions(figures: Figures) -> str:
+    rows = [row for row in figures.text if row.variant == VARIANTS[0].name and row.mode in _COMPARED]
+    rows.sort(key=lambda row: (row.direction, _COMPARED.index(row.mode)))
+    return table(
+        ("direction", "mode", "BLEU", "of offline, %", *_LAGS, "found, %", "lost", "doubled", "flicker"),
+        [
+            (
+                row.direction, row.mode, f"{row.bleu:.1f}", _share(figures, [row]), *_lags([row]),
+                f"{row.found:.0f}", str(row.lost), str(row.doubled), str(row.flicker),
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _variants(figures: Figures) -> str:
+    """Means over directions."""
+    lines = []
+    for variant in VARIANTS:
+        for mode in (OFFLINE, *_COMPARED):
+            rows = [row for row in figures.text if (row.variant, row.mode) == (variant.name, mode)]
+            if rows:
+                lines.append((variant.name, mode, *_means(figures, rows)))
+    return table(("recording", "mode", "directions", "BLEU", "of offline, %", *_LAGS), lines)
+
+
+def _settings(figures: Figures) -> str:
+    """Every mode, over the directions that all of them have."""
+    rows = common_rows(figures, VARIANTS[0].name)
+    names = list(dict.fromkeys(row.mode for row in rows))
+    lines = [(name, *_means(figures, [row for row in rows if row.mode == name])) for name in names]
+    return table(("mode", "directions", "BLEU", "of offline, %", *_LAGS), lines)
+
+
+def _paced(figures: Figures) -> str:
+    return table(
+        ("direction", "mode", "streams at once", "LongYAAL, s", "computation-aware, s"),
+        [
+            (
+                f"{row.source}-{row.target}", row.mode, str(row.streams),
+                f"{row.yaal_ms / 1000:.2f}", f"{row.ca_yaal_ms / 1000:.2f}",
+            )
+            for row in figures.paced
+        ],
+    )  # fmt: skip
+
+
+def _speech(figures: Figures) -> str:
+    return table(
+        (
+            "direction", "mode", "minutes", "lag of a word's sound, s", "p90, s", "its growth, ms/s",
+            "growth of the text's lag, ms/s", "round trip WER, %",
+        ),
+        [
+            (
+                f"{row.source}-{row.target}", row.mode, f"{row.minutes:.0f}", f"{row.lag_ms / 1000:.2f}",
+                f"{row.p90_lag_ms / 1000:.2f}", f"{row.slope_ms_per_s:.1f}",
+                f"{row.text_slope_ms_per_s:.1f}", f"{row.round_trip_wer:.1f}",
+            )
+            for row in figures.speech
+        ],
+    )  # fmt: skip
+
+
+def _cost(figures: Figures) -> str:
+    lines = []
+    for mode, output in dict.fromkeys((row.mode, row.output) for row in figures.cost):
+        rows = [row for row in figures.cost if (row.mode, row.output) == (mode, output)]
+        per_second = 1000 * sum(row.engine_s for row in rows) / sum(row.audio_s for row in rows)
+        streams = capacity(figures, mode)
+        lines.append((mode, output, f"{per_second:.0f}", "" if streams is None else f"{streams:.0f}"))
+    return table(("mode", "output", "engine, ms for a second of audio", "streams on one core"), lines)
+
+
+def _means(figures: Figures, rows: Sequence[TextFigures]) -> tuple[str, ...]:
+    return (
+        str(len(rows)), f"{mean(row.bleu for row in rows):.1f}", _share(figures, rows), *_lags(rows)
+    )  # fmt: skip
+
+
+def _share(figures: Figures, rows: Sequence[TextFigures]) -> str:
+    found = shares(figures, rows)
+    return f"{mean(found):.0f}" if found else ""
+
+
+def _lags(rows: Sequence[TextFigures]) -> tuple[str, str, str]:
+    return (
+        f"{mean(row.yaal_ms for row in rows) / 1000:.2f}",
+        f"{mean(row.lag_ms for row in rows) / 1000:.2f}",
+        f"{mean(row.p90_lag_ms for row in rows) / 1000:.2f}",
+    )
+
+
+if __name__ == "__main__":
+    write_page(load(RESULTS))
