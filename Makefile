@@ -52,6 +52,10 @@ protos: $(READY) ## regenerate translate_svc/v1 from protos/
 quality: $(READY) ## translate the held-out sentences, write docs/quality.md, fail below the bars (ten minutes)
 	$(BIN)/python -m benchmarks.quality
 
+.PHONY: simultaneous
+simultaneous: $(READY) ## translate speech while it is spoken, write docs/simultaneous.md, fail below the bars (under an hour)
+	$(BIN)/python -m benchmarks.simultaneous
+
 .PHONY: bench
 bench: $(READY) ## measure throughput, stages and latency, write benchmarks/results/ (half an hour)
 	$(BIN)/python -m benchmarks.throughput --rounds 2
@@ -82,4 +86,4 @@ clean: ## remove what the other targets made, except trained weights
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

@@ -32,10 +32,15 @@ def draw(figures: Figures, path: Path) -> None:
     panels = [(name, rows) for name, rows in panels if rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_STYLE):
-        figure, axes = pyplot.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.4), squeeze=False)
+        figure, axes = pyplot.subplots(
+            1, len(panels), figsize=(5.2 * len(panels), 4.6), squeeze=False, sharey=True
+        )
         figure.set_layout_engine("constrained")
         for panel, (name, rows) in zip(axes[0], panels, strict=True):
             _draw_panel(panel, name, rows)
+        axes[0][0].set(ylabel="BLEU", ylim=(None, 100))
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=len(labels))
         figure.savefig(path, dpi=110, facecolor="white", metadata={"Software": None})
         pyplot.close(figure)
 
@@ -70,6 +75,5 @@ def _draw_panel(axes: Any, title: str, rows: Sequence[TextFigures]) -> None:
                 axes.annotate(
                     label, (lag_s, bleu), (4, -11), textcoords="offset points", fontsize=7.5, color=_FAINT
                 )
-    axes.set(xlabel="LongYAAL, computation-unaware, s", ylabel="BLEU", xlim=(0, None))
+    axes.set(xlabel="LongYAAL, computation-unaware, s", xlim=(0, None))
     axes.set_title(title, loc="left", fontweight="bold", fontsize=10.5)
-    axes.legend(frameon=False, loc="lower right")

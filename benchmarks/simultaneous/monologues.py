@@ -17,7 +17,7 @@ SAMPLES_PER_MS = INTERNAL_SAMPLE_RATE_HZ // 1000
 SEED = 2028
 
 _CLIPS = Path(__file__).parents[2] / "tests" / "data" / "quality"
-_LEAD_MS, _TAIL_MS = 500, 3000
+_LEAD_MS, _TAIL_MS, _EDGE_MS = 500, 3000, 250
 _FRAME_SAMPLES = 160
 _SPEECH_BELOW_PEAK_DB = 35.0
 _FLOOR_DBFS = -72.0
@@ -62,12 +62,13 @@ class Monologue:
         return len(self.samples) / SAMPLES_PER_MS
 
     def alone(self, sentence: Sentence) -> Samples:
-        """A sentence's own audio with half of the gap on either side."""
+        """A sentence's own audio with half of the gap on either side, but no more than 250 ms of it."""
         index = self.sentences.index(sentence)
-        before_ms = self.sentences[index - 1].end_ms if index else sentence.start_ms - _LEAD_MS
         last = index + 1 == len(self.sentences)
-        after_ms = sentence.end_ms + _LEAD_MS if last else self.sentences[index + 1].start_ms
-        start_ms, end_ms = (before_ms + sentence.start_ms) / 2, (sentence.end_ms + after_ms) / 2
+        before_ms = sentence.start_ms - self.sentences[index - 1].end_ms if index else _LEAD_MS
+        after_ms = _TAIL_MS if last else self.sentences[index + 1].start_ms - sentence.end_ms
+        start_ms = sentence.start_ms - min(before_ms / 2, _EDGE_MS)
+        end_ms = sentence.end_ms + min(after_ms / 2, _EDGE_MS)
         return self.samples[round(start_ms * SAMPLES_PER_MS) : round(end_ms * SAMPLES_PER_MS)]
 
 
