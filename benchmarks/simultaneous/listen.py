@@ -114,8 +114,10 @@ async def _collect(session: Session, started_s: float) -> Heard:
         arrived_ms = (clock() - started_s) * 1000
         match event:
             case TextDelta(transcript=False):
-                heard_ms = _heard_ms(event, arrived_ms)
-                heard.deltas.append(Delta(event.utterance_id, event.delta, heard_ms, arrived_ms, event.final))
+                through_ms = heard_ms(event, arrived_ms)
+                heard.deltas.append(
+                    Delta(event.utterance_id, event.delta, through_ms, arrived_ms, event.final)
+                )
             case SpeechChunk():
                 heard.sounds.append(_sound(event, arrived_ms))
             case StreamWarning():
@@ -134,13 +136,13 @@ def _sound(event: SpeechChunk, arrived_ms: float) -> Sound:
         event.utterance_id,
         event.start_sample,
         np.frombuffer(event.data, "<f4") if event.data else _SILENT,
-        _heard_ms(event, arrived_ms),
+        heard_ms(event, arrived_ms),
         arrived_ms,
         event.character_durations,
     )
 
 
-def _heard_ms(event: TextDelta | SpeechChunk, arrived_ms: float) -> float:
+def heard_ms(event: TextDelta | SpeechChunk, arrived_ms: float) -> float:
     """As the service says; while it does not say, when it came: the same, where computing takes no time."""
     through: int | None = getattr(event, "heard_through_sample", None)
     return arrived_ms if through is None else through / SAMPLES_PER_MS

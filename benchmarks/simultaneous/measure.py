@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,17 +121,18 @@ async def _listen_all(
     service: Service, loop: AudioClockLoop, mode: Mode, jobs: Sequence[tuple[Monologue, TargetSettings]]
 ) -> tuple[list[Heard], float]:
     """All at once on the audio clock; and the processor seconds of the engine."""
-
-    def computing() -> bool:
-        load = service.snapshot().load
-        return load.live_requests + load.waiting_requests > 0
-
     before_s = engine_cpu_s()
-    with loop.audio_time(computing):
+    with loop.audio_time(partial(is_computing, service)):
         heard = await asyncio.gather(
             *(listen(service, each.samples, stream_settings(mode, each.language, to)) for each, to in jobs)
         )
     return list(heard), engine_cpu_s() - before_s
+
+
+def is_computing(service: Service) -> bool:
+    """Whether the engine has something to do or to deliver."""
+    load = service.snapshot().load
+    return load.live_requests + load.waiting_requests > 0
 
 
 def engine_cpu_s() -> float:

@@ -1,4 +1,4 @@
-"""The metrics of ``make simultaneous`` on hand-made events: late, lost, doubled and altered words are seen."""
+"""The metrics of ``make simultaneous`` on hand-made events: they see late, lost, doubled and altered words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.quality.report import fill
 from benchmarks.simultaneous.audio_clock import AudioClockLoop
 from benchmarks.simultaneous.bars import bars, capacity
 from benchmarks.simultaneous.curves import draw
@@ -27,9 +30,16 @@ from benchmarks.simultaneous.figures import (
     save,
 )
 from benchmarks.simultaneous.joins import Joined, join, key, lags_ms, slope_ms_per_s, source_words
-from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE, is_served, listen, stream_settings
+from benchmarks.simultaneous.listen import (
+    SIMULTANEOUS,
+    UTTERANCE,
+    heard_ms,
+    is_served,
+    listen,
+    stream_settings,
+)
 from benchmarks.simultaneous.longform import longform_scores
-from benchmarks.simultaneous.measure import run, service_of
+from benchmarks.simultaneous.measure import is_computing, run, service_of
 from benchmarks.simultaneous.monologues import (
     SAMPLES_PER_MS,
     VARIANTS,
@@ -38,7 +48,7 @@ from benchmarks.simultaneous.monologues import (
     monologues,
     shipped_clips,
 )
-from benchmarks.simultaneous.report import PAGE, RESULTS, blocks, fill
+from benchmarks.simultaneous.report import PAGE, RESULTS, blocks
 from benchmarks.simultaneous.speech import Sound, play, sentence_sounds, word_sounds_ms
 from benchmarks.simultaneous.words import Delta, Word, flicker, texts_of, words_of
 from training.starter.grammar import LANGUAGES
@@ -273,9 +283,8 @@ def test_utterance_mode_answers_when_the_segmenter_has_heard_the_end() -> None:
 
     async def measure(loop: AudioClockLoop) -> Figures:
         async with service_of(STARTER) as service:
-            load = lambda: service.snapshot().load  # noqa: E731
             settings = stream_settings(UTTERANCE, "eng", TargetSettings("spa", speech=False))
-            with loop.audio_time(lambda: load().live_requests + load().waiting_requests > 0):
+            with loop.audio_time(partial(is_computing, service)):
                 heard = await listen(service, samples, settings)
         words = words_of(heard.deltas)
         moments = sorted({round(word.arrived_ms) for word in words})
@@ -285,7 +294,7 @@ def test_utterance_mode_answers_when_the_segmenter_has_heard_the_end() -> None:
         assert flicker(heard.deltas) == 0
         return Figures()
 
-    run(partial(measure))
+    run(measure)
 
 
 # ------------------------------------------------------------------ bars and pages
@@ -379,6 +388,11 @@ def test_every_block_of_the_page_is_written() -> None:
 def test_the_page_shows_the_kept_results() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert fill(page, blocks(load(RESULTS))) == page, "run `python -m benchmarks.simultaneous.report`"
+
+
+def test_what_the_service_says_that_it_had_heard_counts() -> None:
+    told: Any = SimpleNamespace(heard_through_sample=16_000)
+    assert heard_ms(told, arrived_ms=1300) == 1000
 
 
 def test_utterance_mode_is_always_served() -> None:
