@@ -24,12 +24,17 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(figures: Figures, path: Path) -> None:
-    """Writes a PNG with one panel a variant: means over the directions that all modes of a panel have."""
+    """Writes a PNG with one panel a variant: means over the directions that all modes of a panel have.
+
+    Nothing where no texts were measured.
+    """
     mpl.use("Agg")
     from matplotlib import pyplot
 
     panels = [(each.name, common_rows(figures, each.name)) for each in VARIANTS]
     panels = [(name, rows) for name, rows in panels if rows]
+    if not panels:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_STYLE):
         figure, axes = pyplot.subplots(

@@ -1,0 +1,127 @@
+"""The report of ``make simultaneous``: bars, what is kept, the page and its picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality.report import fill
+from benchmarks.simultaneous.bars import bars, capacity
+from benchmarks.simultaneous.curves import draw
+from benchmarks.simultaneous.figures import (
+    OFFLINE,
+    CapacityFigures,
+    CostFigures,
+    Figures,
+    PacedFigures,
+    SpeechFigures,
+    TextFigures,
+    load,
+    save,
+)
+from benchmarks.simultaneous.listen import (
+    SIMULTANEOUS,
+    UTTERANCE,
+)
+from benchmarks.simultaneous.monologues import (
+    VARIANTS,
+)
+from benchmarks.simultaneous.report import PAGE, RESULTS, blocks
+from training.starter.grammar import LANGUAGES
+
+
+def text_row(mode: str, direction: tuple[str, str], **changes: float) -> TextFigures:
+    row = TextFigures(
+        mode, VARIANTS[0].name, *direction, bleu=96.0, yaal_ms=1400.0, lag_ms=1300.0, p90_lag_ms=2400.0,
+        found=95.0, words=200, lost=0, doubled=0, flicker=0, warnings=0,
+    )  # fmt: skip
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def good() -> Figures:
+    """Figures that meet every bar."""
+    directions = [(a, b) for a in LANGUAGES for b in LANGUAGES if a != b]
+    modes = (UTTERANCE.name, SIMULTANEOUS.name)
+    rows = [text_row(mode, each) for mode in modes for each in directions]
+    rows += [text_row(OFFLINE, each, bleu=100.0) for each in directions]
+    return Figures(
+        text=tuple(rows),
+        paced=tuple(PacedFigures(mode, "eng", "spa", 2, 1400.0, 1500.0) for mode in modes),
+        speech=tuple(
+            SpeechFigures(mode, "eng", "spa", 10.1, 2400.0, 3000.0, 0.5, 0.1, 4.0) for mode in modes
+        ),
+        cost=(CostFigures(modes[0], "text", 1.0, 100.0), CostFigures(modes[1], "text", 2.9, 100.0)),
+        capacity=tuple(CapacityFigures(modes[1], each, 1300.0, 1500.0) for each in (1, 4, 8)),
+    )
+
+
+def missed(figures: Figures) -> list[str]:
+    return [bar.name for bar in bars(figures) if not bar.is_met]
+
+
+def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
+    assert missed(good()) == []
+    assert len(missed(Figures())) == len(bars(Figures()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"bleu": 94.0}, "BLEU, share of offline, each direction"),
+        ({"yaal_ms": 1501.0}, "LongYAAL, each direction"),
+        ({"p90_lag_ms": 2501.0}, "lag of a word, p90, each direction"),
+        ({"flicker": 1}, "flicker"),
+        ({"lost": 1}, "words lost or doubled at joins"),
+        ({"doubled": 1}, "words lost or doubled at joins"),
+    ],
+)
+def test_one_bad_direction_misses_its_bar(changes: dict[str, float], name: str) -> None:
+    rows = [
+        text_row(row.mode, (row.source, row.target), **changes)
+        if (row.mode, row.direction) == (SIMULTANEOUS.name, "fra-deu")
+        else row
+        for row in good().text
+    ]
+    assert missed(replace(good(), text=tuple(rows))) == [name]
+
+
+def test_speech_cost_and_streams_have_bars() -> None:
+    figures = good()
+    own = figures.speech[1]
+    for changes in ({"lag_ms": 2501.0}, {"slope_ms_per_s": 1.1}, {"round_trip_wer": 5.1}):
+        speech = (figures.speech[0], replace(own, **changes))  # type: ignore[arg-type]
+        assert len(missed(replace(figures, speech=speech))) == 1
+    assert missed(replace(figures, speech=(figures.speech[0], replace(own, minutes=1.0)))) != []
+    dear = replace(figures.cost[1], engine_s=3.1)
+    assert missed(replace(figures, cost=(figures.cost[0], dear))) == ["engine time, times utterance mode"]
+    late = (*figures.capacity[:2], replace(figures.capacity[2], ca_lag_ms=1601.0))
+    assert missed(replace(figures, capacity=late)) == ["streams on one core"]
+    assert capacity(replace(figures, capacity=late), SIMULTANEOUS.name) == 4
+
+
+def test_figures_are_kept_and_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "simultaneous.json"
+    save(good(), path)
+    assert load(path) == good()
+    draw(good(), path.with_suffix(".png"))
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_block_of_the_page_is_written() -> None:
+    content = blocks(good())
+    page = PAGE.read_text(encoding="utf-8")
+    assert fill(page, content) != page
+    assert all(f"<!-- simultaneous:{name} -->" in page for name in content)
+    assert all("eng-spa" in content[name] for name in ("directions", "paced", "speech"))
+
+
+def test_the_page_shows_the_kept_results() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert fill(page, blocks(load(RESULTS))) == page, "run `python -m benchmarks.simultaneous.report`"
+
+
+def test_without_texts_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    draw(replace(good(), text=()), tmp_path / "simultaneous.png")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,119 @@
+"""What ``make simultaneous`` plays to the service, and the clock by which it listens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.simultaneous.audio_clock import AudioClockLoop
+from benchmarks.simultaneous.figures import (
+    Figures,
+)
+from benchmarks.simultaneous.listen import (
+    UTTERANCE,
+    heard_ms,
+    is_served,
+    listen,
+    stream_settings,
+)
+from benchmarks.simultaneous.measure import is_computing, run, service_of
+from benchmarks.simultaneous.monologues import (
+    SAMPLES_PER_MS,
+    VARIANTS,
+    monologues,
+    shipped_clips,
+)
+from benchmarks.simultaneous.words import flicker, words_of
+from translate_svc.types import TargetSettings
+
+STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
+
+
+def test_monologues_are_long_seeded_and_spoken_on() -> None:
+    clips = shipped_clips("spa")
+    made, again = (monologues(clips, VARIANTS[0], 2) for _ in range(2))
+    assert all(each.duration_ms >= 60_000 for each in made)
+    assert [np.array_equal(a.samples, b.samples) for a, b in zip(made, again, strict=True)] == [True, True]
+    assert made[0].sentences != made[1].sentences
+    for each in made:
+        pairs = zip(each.sentences, each.sentences[1:], strict=False)
+        assert all(100 <= after.start_ms - before.end_ms <= 400 for before, after in pairs)
+        texts = {sentence.texts["spa"] for sentence in each.sentences}
+        assert texts == {clip.transcript for clip in clips}
+        alone = each.alone(each.sentences[1])
+        begin = np.flatnonzero(each.samples[: 30_000 * SAMPLES_PER_MS] == alone[0])
+        assert any(np.array_equal(each.samples[at : at + len(alone)], alone) for at in begin)
+
+
+def test_the_clock_waits_for_what_is_computed_and_for_nothing_else() -> None:
+    busy = threading.Event()
+
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, AudioClockLoop)
+        with loop.audio_time(busy.is_set):
+            started_s = loop.time()
+            await asyncio.sleep(3600)
+            slept_s = loop.time() - started_s
+            done: asyncio.Future[None] = loop.create_future()
+
+            def compute() -> None:
+                time.sleep(0.1)
+                loop.call_soon_threadsafe(done.set_result, None)
+                busy.clear()
+
+            busy.set()
+            thread = threading.Thread(target=compute)
+            thread.start()
+            later = asyncio.create_task(asyncio.sleep(1))
+            await done
+            computed_s = loop.time() - started_s - slept_s
+            await later
+            thread.join()
+        return slept_s, computed_s
+
+    started_s = time.monotonic()
+    with asyncio.Runner(loop_factory=AudioClockLoop) as runner:
+        slept_s, computed_s = runner.run(main())
+    assert time.monotonic() - started_s < 60
+    assert slept_s == pytest.approx(3600)
+    assert computed_s == 0
+
+
+def test_utterance_mode_answers_when_the_segmenter_has_heard_the_end() -> None:
+    """The whole way, on the audio clock: two sentences, a pause of a second between them."""
+    first, second = monologues(shipped_clips("eng"), VARIANTS[1], 1)[0].sentences[:2]
+    whole = monologues(shipped_clips("eng"), VARIANTS[1], 1)[0].samples
+    samples = whole[: round((second.end_ms + 200) * SAMPLES_PER_MS)]
+
+    async def measure(loop: AudioClockLoop) -> Figures:
+        async with service_of(STARTER) as service:
+            settings = stream_settings(UTTERANCE, "eng", TargetSettings("spa", speech=False))
+            with loop.audio_time(partial(is_computing, service)):
+                heard = await listen(service, samples, settings)
+        words = words_of(heard.deltas)
+        moments = sorted({round(word.arrived_ms) for word in words})
+        assert heard.utterances == len(moments) == 2
+        assert first.end_ms + 400 < moments[0] < first.end_ms + 700
+        assert moments[1] == round(len(samples) / SAMPLES_PER_MS)
+        assert flicker(heard.deltas) == 0
+        return Figures()
+
+    run(measure)
+
+
+def test_what_the_service_says_that_it_had_heard_counts() -> None:
+    told: Any = SimpleNamespace(heard_through_sample=16_000)
+    assert heard_ms(told, arrived_ms=1300) == 1000
+
+
+def test_utterance_mode_is_always_served() -> None:
+    assert is_served(UTTERANCE)
