@@ -141,7 +141,7 @@ class _CountingRunner:
         return list(self._slots.values())
 
     def execute(self, plan: StepPlan) -> StepResult:
-        self._slots |= {item.ticket: len(item.slots) for item in plan.encode}
+        self._slots |= {item.job_id: len(item.slots) for item in plan.encode}
         return self._runner.execute(plan)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.engine.async_scene import Gate, Inbox, build, refusal_of, request
+from tests.engine.async_fixtures import Gate, Inbox, build, refusal_of, request
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.request import FinishStatus, RequestFinished
 from translate_svc.errors import EngineLost
@@ -45,7 +45,7 @@ async def test_a_step_that_hangs_costs_the_engine_and_ends_every_request() -> No
         await one_more(engine, "before")
         gate.shut()
         engine.submit(request("a"), inbox)
-        await gate.holds_a_step()
+        await gate.wait_for_blocked_step()
         began_s = time.monotonic()
         await asyncio.wait_for(watching, 60)
         assert time.monotonic() - began_s < LIMIT_S * FIRST_STEP_FACTOR, "it was not the first step"
@@ -74,7 +74,7 @@ async def test_the_first_step_may_take_longer() -> None:
         gate.shut()
         inbox = Inbox()
         engine.submit(request("a"), inbox)
-        await gate.holds_a_step()
+        await gate.wait_for_blocked_step()
         await asyncio.sleep(LIMIT_S * 2)
         assert not watching.done()
         gate.open()

@@ -1,4 +1,4 @@
-"""Where the runner's tests compute: see ``new_runner``."""
+"""The device of the runner's tests, which ``TEST_DEVICE`` selects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes import standin
 
 @pytest.fixture(scope="session", autouse=True)
 def _device() -> Iterator[None]:
-    """``TEST_DEVICE=standin``: on an accelerator that is stood in for."""
+    """``TEST_DEVICE=standin`` selects the stand-in accelerator."""
     if os.environ.get("TEST_DEVICE") != standin.NAME:
         yield
         return

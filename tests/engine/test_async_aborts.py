@@ -1,4 +1,4 @@
-"""After an abort nothing of a request arrives, whichever thread it comes from."""
+"""After an abort no event of the request is delivered, whichever thread calls ``abort``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.engine.async_scene import (
+from tests.engine.async_fixtures import (
     Gate,
     Inbox,
     build,
@@ -42,9 +42,7 @@ async def test_nothing_arrives_after_abort(kind: type[EngineEvent] | None) -> No
 
 
 async def test_an_abort_is_applied_before_the_next_step() -> None:
-    """The step that is running goes on; the next one has nothing of the request, and its slots serve
-    another.
-    """
+    """The running step finishes. The next one has no item of the request, and its slots serve another."""
     gate = Gate()
     plans: list[StepPlan] = []
 
@@ -52,29 +50,29 @@ async def test_an_abort_is_applied_before_the_next_step() -> None:
         plans.append(plan)
         gate(plan)
 
-    inbox, heir = Inbox(), Inbox()
+    inbox, successor = Inbox(), Inbox()
     async with running(build(before_execute=watch)) as engine:
         engine.submit(request("a", tokens=100, sequences=4), inbox)
         await inbox.until(TokenDecoded)
         gate.shut()
-        await gate.holds_a_step()
+        await gate.wait_for_blocked_step()
         engine.abort("a")
-        engine.submit(request("heir", sequences=4), heir)
+        engine.submit(request("successor", sequences=4), successor)
         running_plans = len(plans)
         gate.open()
-        await heir.until(RequestFinished)
+        await successor.until(RequestFinished)
     after = [item.key.request_id for plan in plans[running_plans:] for item in plan.decode]
-    assert set(after) == {"heir"}
+    assert set(after) == {"successor"}
 
 
 async def test_an_id_may_be_used_again_at_once() -> None:
-    """Events of the first life that are on their way are not delivered to the second."""
+    """Undelivered events of the first request are not delivered to the second one of the same id."""
     gate = Gate()
     async with running(build(before_execute=gate)) as engine:
         first, second = Inbox(), Inbox()
         engine.submit(request("a", tokens=100), first)
         await first.until(TokenDecoded)
-        time.sleep(0.05)  # noqa: ASYNC251 - holds this loop while what the thread posts piles up
+        time.sleep(0.05)  # noqa: ASYNC251 - blocks this loop while the thread posts events
         engine.abort("a")
         engine.submit(request("a", tokens=4), second)
         await second.until(RequestFinished)

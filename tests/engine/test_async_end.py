@@ -1,4 +1,4 @@
-"""How the engine's thread ends: fatally, drained, dropped, or not at all."""
+"""How the engine's thread ends: by a fatal error, after a drain, at once, or not at all."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.engine.async_scene import (
+from tests.engine.async_fixtures import (
     LIMITS,
     TOKENIZER,
-    FakeAbilities,
+    FakeCapabilities,
     Gate,
     Inbox,
     build,
@@ -91,7 +91,7 @@ async def test_a_runner_that_loses_an_item_is_fatal() -> None:
             return dataclasses.replace(result, results=kept)
 
     inbox = Inbox()
-    engine = AsyncEngine(EngineCore(Scheduler(LIMITS, TOKENIZER), Forgetful(model)), FakeAbilities())
+    engine = AsyncEngine(EngineCore(Scheduler(LIMITS, TOKENIZER), Forgetful(model)), FakeCapabilities())
     async with running(engine):
         engine.submit(request("a"), inbox)
         await inbox.until(RequestFinished)
@@ -100,10 +100,11 @@ async def test_a_runner_that_loses_an_item_is_fatal() -> None:
 
 
 async def test_what_only_the_scheduler_can_refuse_fails_alone() -> None:
-    """The abilities promise a language that the tokenizer lacks."""
+    """The capabilities list a language that the tokenizer does not know."""
     inbox, other = Inbox(), Inbox()
     engine = AsyncEngine(
-        EngineCore(Scheduler(LIMITS, TOKENIZER), FakeRunner(model)), FakeAbilities(("xxx", "spa"), ("spa",))
+        EngineCore(Scheduler(LIMITS, TOKENIZER), FakeRunner(model)),
+        FakeCapabilities(("xxx", "spa"), ("spa",)),
     )
     async with running(engine):
         engine.submit(dataclasses.replace(request("a"), sequences=(SequenceSpec("xxx"),)), inbox)
@@ -125,7 +126,7 @@ async def test_draining_finishes_what_was_taken() -> None:
     await asyncio.sleep(0)
     assert str(await refusal_of(engine, request("late"))) == "the engine is stopping"
     async with asyncio.timeout(60):
-        assert await stopping, "it ends when all is done, not at the deadline"
+        assert await stopping, "it ends when all requests are finished, not at the deadline"
     assert [inbox.last.status for inbox in inboxes] == [FinishStatus.OK] * 6
     assert not engine.status.healthy
     assert await engine.stop(drain=True, deadline_s=1), "stopping twice is fine"
@@ -159,11 +160,11 @@ async def test_a_thread_that_hangs_in_a_step_is_left_behind(monkeypatch: pytest.
     engine = build(before_execute=gate)
     engine.start()
     (thread,) = [each for each in threading.enumerate() if each.name == "translate-engine"]
-    assert thread.daemon, "a hanging thread must not keep the process"
+    assert thread.daemon, "a hanging thread must not keep the process alive"
     before = time.monotonic()
     gate.shut()
     engine.submit(request("a"), inbox)
-    await gate.holds_a_step()
+    await gate.wait_for_blocked_step()
     assert engine.last_step_started is not None
     assert before <= engine.last_step_started <= time.monotonic()
     assert not await engine.stop(drain=True, deadline_s=0.1)
@@ -174,24 +175,24 @@ async def test_a_thread_that_hangs_in_a_step_is_left_behind(monkeypatch: pytest.
 
 
 async def test_an_idle_engine_sleeps() -> None:
-    """A speech without credit is no reason to wake up."""
-    looks = 0
+    """A speech without credit does not wake the thread up."""
+    checks = 0
 
     class Watched(Scheduler):
         @property
         def has_work(self) -> bool:
-            nonlocal looks
-            looks += 1
+            nonlocal checks
+            checks += 1
             return super().has_work
 
     inbox = Inbox()
     scheduler = Watched(dataclasses.replace(LIMITS, initial_credit_pieces=0), TOKENIZER)
-    async with running(AsyncEngine(EngineCore(scheduler, FakeRunner(model)), FakeAbilities())) as engine:
+    async with running(AsyncEngine(EngineCore(scheduler, FakeRunner(model)), FakeCapabilities())) as engine:
         engine.submit(request("a", speech=True), inbox)
         await inbox.until(UnitsPredicted)
         async with asyncio.timeout(60):
             before = -1
-            while looks != before:  # a thread that never sleeps never lets this end
-                before = looks
+            while checks != before:  # a thread that never sleeps never lets this end
+                before = checks
                 await asyncio.sleep(0.1)
         assert engine.status.healthy

@@ -1,4 +1,4 @@
-"""The real thread and a real loop, briefly: how events travel, and what is refused."""
+"""The real thread and a real event loop: how events are delivered, and which requests are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.engine.async_scene import (
+from tests.engine.async_fixtures import (
     LIMITS,
     Gate,
     Inbox,
@@ -80,7 +80,7 @@ async def test_the_events_of_a_step_come_in_one_call(monkeypatch: pytest.MonkeyP
         gate.open()
         for inbox in inboxes:
             await inbox.until(RequestFinished)
-    assert calls <= gate.steps + 1, "one call a step, and one to say that the thread has ended"
+    assert calls <= gate.steps + 1, "one call per step, and one for the end of the thread"
     assert sum(len(inbox.events) for inbox in inboxes) > calls
 
 
@@ -135,14 +135,14 @@ async def test_an_id_in_use_is_refused() -> None:
         assert caught.value.field == "request_id"
 
 
-async def test_a_full_line_refuses_until_it_moves() -> None:
+async def test_a_full_waiting_queue_refuses_until_it_moves() -> None:
     gate = Gate()
     limits = dataclasses.replace(LIMITS, max_slots=1, max_waiting_requests=2)
     async with running(build(limits=limits, before_execute=gate)) as engine:
         gate.shut()
         inboxes = [Inbox() for _ in range(4)]
         engine.submit(request("0"), inboxes[0])
-        await gate.holds_a_step()  # admitted, and held in its step
+        await gate.wait_for_blocked_step()  # admitted, and blocked in its step
         gate.open()
         await inboxes[0].until(RequestFinished)
         gate.shut()
@@ -150,7 +150,7 @@ async def test_a_full_line_refuses_until_it_moves() -> None:
         engine.submit(request("2"), inboxes[2])
         refusal = await refusal_of(engine, request("3"))
         assert isinstance(refusal, ResourceExhausted)
-        assert "line" in str(refusal)
+        assert "queue" in str(refusal)
         assert 0 < refusal.retry_after_s <= 60
         gate.open()
         await inboxes[2].until(RequestFinished)
@@ -169,16 +169,16 @@ async def test_readers_that_grant_nothing_cannot_fill_the_engine_without_bound()
             await inbox.until(TextFinished)
         assert isinstance(await refusal_of(engine, request("2")), ResourceExhausted)
         engine.abort("0")
-        heir = Inbox()
-        engine.submit(request("2"), heir)
-        await heir.until(RequestQueued)
+        successor = Inbox()
+        engine.submit(request("2"), successor)
+        await successor.until(RequestQueued)
         assert engine.status.live_requests == 2
 
 
 async def test_a_refused_request_counts_nowhere_and_its_refusal_can_be_aborted() -> None:
     limits = dataclasses.replace(LIMITS, max_live_requests=1, initial_credit_pieces=0)
     async with running(build(limits=limits)) as engine:
-        first, refused, heir = Inbox(), Inbox(), Inbox()
+        first, refused, successor = Inbox(), Inbox(), Inbox()
         engine.submit(request("0", speech=True), first)
         engine.submit(request("1"), refused)
         assert engine.status.live_requests == 1
@@ -186,9 +186,9 @@ async def test_a_refused_request_counts_nowhere_and_its_refusal_can_be_aborted()
             engine.submit(request("1"), Inbox())
         engine.abort("1")
         engine.abort("0")
-        engine.submit(request("1"), heir)
-        await heir.until(RequestFinished)
-    assert isinstance(heir.events[0], RequestQueued)
+        engine.submit(request("1"), successor)
+        await successor.until(RequestFinished)
+    assert isinstance(successor.events[0], RequestQueued)
     assert refused.events == []
 
 
@@ -199,7 +199,7 @@ async def test_the_status_is_pushed_with_the_events_of_its_step() -> None:
         engine.submit(request("a", tokens=50, sequences=2), inbox)
         await inbox.until(TokenDecoded)
         gate.shut()
-        await gate.holds_a_step()
+        await gate.wait_for_blocked_step()
         await asyncio.sleep(0.01)
         held = engine.status
         assert (held.busy_slots, held.live_requests, held.totals.finished_requests) == (2, 1, 0)
@@ -211,13 +211,13 @@ async def test_the_status_is_pushed_with_the_events_of_its_step() -> None:
         assert held.totals.finished_requests == 0, "it is a copy"
 
 
-async def test_slots_that_an_abort_frees_are_told_without_another_step() -> None:
+async def test_an_abort_that_frees_slots_updates_the_status_without_another_step() -> None:
     gate, inbox = Gate(), Inbox()
     async with running(build(before_execute=gate)) as engine:
         engine.submit(request("a", tokens=200), inbox)
         await inbox.until(TokenDecoded)
         gate.shut()
-        await gate.holds_a_step()
+        await gate.wait_for_blocked_step()
         engine.abort("a")
         gate.open()
         async with asyncio.timeout(60):
@@ -225,7 +225,7 @@ async def test_slots_that_an_abort_frees_are_told_without_another_step() -> None
                 await asyncio.sleep(0.005)
 
 
-async def test_before_start_nothing_is_taken() -> None:
+async def test_before_start_no_request_is_accepted() -> None:
     engine = build()
     assert not engine.status.healthy
     with pytest.raises(RuntimeError, match="not started"):

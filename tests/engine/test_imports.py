@@ -1,4 +1,4 @@
-"""What the deciding half of the engine must not pull in."""
+"""Packages that the scheduling part of the engine must not import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runner on an accelerator that is stood in for: whole batches, windows, copies there and back."""
+"""The runner on the stand-in accelerator: whole batches, windows, copies to the device and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from tests.checkpoints import Driver
 from tests.engine.runner.test_graph_runner import jobs
 from tests.engine.runner.test_model_runner import assert_same
-from tests.fakes.rehearsal import Rehearsal, few_batches
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
@@ -21,7 +21,7 @@ from translate_svc.types import Stage
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("TEST_DEVICE", "").startswith("cuda"),
-    reason="torch knows one accelerator a process, and there is a real one",
+    reason="torch supports one accelerator per process, and there is a real one",
 )
 
 
@@ -36,8 +36,8 @@ def device() -> Iterator[StandIn]:
 def test_all_in_one_batch_are_what_they_are_on_the_host(
     name: str, graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: Rehearsal())
-    few_batches(monkeypatch)
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: FakeGraphCapturer())
+    limit_captured_batches(monkeypatch)
     expected = Driver(name, device="cpu").translate(jobs(name, apart=0)[:4])
     driver = Driver(name, slots=5, device=NAME, graphs=graphs)
     for made, on_host in zip(driver.translate(jobs(name, apart=0)[:4]), expected, strict=True):
@@ -48,9 +48,9 @@ def test_all_in_one_batch_are_what_they_are_on_the_host(
 def test_the_host_waits_for_results_alone(
     graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once for a batch of sources, of tokens, of waveforms; for texts also between durations and units."""
-    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: Rehearsal())
-    few_batches(monkeypatch)
+    """One wait for a batch of sources, tokens or waveforms; T2U also waits between durations and units."""
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: FakeGraphCapturer())
+    limit_captured_batches(monkeypatch)
     monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 4)
     driver = Driver("tiny", slots=5, device=NAME, graphs=graphs)
     waits: dict[Stage, set[int]] = {}
@@ -70,7 +70,7 @@ def test_the_host_waits_for_results_alone(
 
 
 def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:
-    """A GPU's default. Durations are rounded from a prediction, which the company in a batch rounds anew."""
+    """A GPU's default dtype. Durations are rounded predictions, and another batch may round differently."""
     bfloat16: dict[str, Any] = {"dtype": torch.bfloat16}
     expected = Driver("starter", device="cpu", **bfloat16).translate(jobs("starter", apart=0)[:4])
     made = Driver("starter", slots=5, device=NAME, **bfloat16).translate(jobs("starter", apart=0)[:4])

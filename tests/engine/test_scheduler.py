@@ -1,4 +1,4 @@
-"""Single rules of the scheduler: what becomes of a text, and who is admitted when."""
+"""Single rules of the scheduler: how a text ends, and when a request is admitted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.engine.scenes import ONE, ROOMY, SPACE, TWO, finish, run_to, says, together
-from tests.engine.world import World
+from tests.engine.scheduler_fixtures import ONE, ROOMY, SPACE, TWO, finish, run_to, says, together
+from tests.engine.scheduler_harness import SchedulerHarness
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
@@ -23,11 +23,11 @@ from translate_svc.types import Stage
 
 
 def test_the_prompt_is_fed_and_its_first_prediction_is_not_text() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, TWO))
-    assert finish(world, request_id).status is FinishStatus.OK
-    fed = [item for plan in world.runner.plans for item in plan.decode]
-    tokenizer = world.tokenizer
+    harness = SchedulerHarness()
+    request_id = harness.submit(says(ONE, TWO))
+    assert finish(harness, request_id).status is FinishStatus.OK
+    fed = [item for plan in harness.runner.plans for item in plan.decode]
+    tokenizer = harness.tokenizer
     assert [item.token_id for item in fed] == [
         tokenizer.eos_token_id,
         tokenizer.language_token("eng"),
@@ -39,105 +39,105 @@ def test_the_prompt_is_fed_and_its_first_prediction_is_not_text() -> None:
 
 
 def test_attention_is_read_only_when_source_times_are_asked_for() -> None:
-    world = World()
-    world.submit(says(ONE))
+    harness = SchedulerHarness()
+    harness.submit(says(ONE))
     request = Request("silent", np.zeros(1, np.float32), (SequenceSpec("eng"),))
-    world.scheduler.add(request)
+    harness.scheduler.add(request)
     plans = []
-    while plan := world.scheduler.schedule():
+    while plan := harness.scheduler.schedule():
         plans.append(plan)
-        world.scheduler.update(plan, world.runner.execute(plan))
+        harness.scheduler.update(plan, harness.runner.execute(plan))
     asked = {item.key.request_id for plan in plans for item in plan.decode if item.attention}
     assert asked == {"request-0"}
 
 
 def test_at_the_limit_text_and_speech_are_what_was_fed() -> None:
-    world = World()  # six tokens a slot: four after the prompt
-    request_id = world.submit(says(*(ONE,) * 5, units=2, speech=True))
-    assert finish(world, request_id).status is FinishStatus.TRUNCATED
-    (item,) = [item for plan in world.runner.plans for item in plan.text_to_unit]
-    assert len(item.token_ids) == world.limits.max_slot_tokens
-    (text,) = [event for event in world.events[request_id] if isinstance(event, TextFinished)]
+    harness = SchedulerHarness()  # six tokens a slot: four after the prompt
+    request_id = harness.submit(says(*(ONE,) * 5, units=2, speech=True))
+    assert finish(harness, request_id).status is FinishStatus.TRUNCATED
+    (item,) = [item for plan in harness.runner.plans for item in plan.text_to_unit]
+    assert len(item.token_ids) == harness.limits.max_slot_tokens
+    (text,) = [event for event in harness.events[request_id] if isinstance(event, TextFinished)]
     assert (text.tokens, text.stop) == (4, StopReason.TOKEN_LIMIT)
 
 
 def test_a_text_that_just_fits_is_not_truncated() -> None:
-    world = World()
-    assert finish(world, world.submit(says(*(ONE,) * 4))).status is FinishStatus.OK
+    harness = SchedulerHarness()
+    assert finish(harness, harness.submit(says(*(ONE,) * 4))).status is FinishStatus.OK
 
 
 @pytest.mark.parametrize("token_ids", [(), (SPACE,), (1,)], ids=["nothing", "a space", "a special token"])
 def test_without_text_there_is_no_speech(token_ids: tuple[int, ...]) -> None:
-    world = World()
-    request_id = world.submit(says(*token_ids, units=9, speech=True))
-    assert finish(world, request_id).status is FinishStatus.EMPTY
-    assert not any(plan.text_to_unit or plan.vocode for plan in world.runner.plans)
+    harness = SchedulerHarness()
+    request_id = harness.submit(says(*token_ids, units=9, speech=True))
+    assert finish(harness, request_id).status is FinishStatus.EMPTY
+    assert not any(plan.text_to_unit or plan.vocode for plan in harness.runner.plans)
 
 
 def test_a_text_without_units_has_no_pieces() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, units=0, speech=True))
-    assert finish(world, request_id).status is FinishStatus.OK
-    assert not any(plan.vocode for plan in world.runner.plans)
+    harness = SchedulerHarness()
+    request_id = harness.submit(says(ONE, units=0, speech=True))
+    assert finish(harness, request_id).status is FinishStatus.OK
+    assert not any(plan.vocode for plan in harness.runner.plans)
 
 
 def test_a_token_that_has_no_text_fails_its_sequence_alone() -> None:
-    world = World()
-    bad = world.submit(together(says(10_000), says(TWO)))
-    good = world.submit(says(ONE))
-    world.run(50)
-    world.check_result(good)
-    finished = [event for event in world.events[bad] if isinstance(event, SequenceFinished)]
+    harness = SchedulerHarness()
+    bad = harness.submit(together(says(10_000), says(TWO)))
+    good = harness.submit(says(ONE))
+    harness.run(50)
+    harness.check_result(good)
+    finished = [event for event in harness.events[bad] if isinstance(event, SequenceFinished)]
     assert {event.sequence: event.status for event in finished} == {
         0: FinishStatus.FAILED,
         1: FinishStatus.OK,
     }
     assert "token 10000" in finished[0].error
-    assert world.scheduler.slot_owners == {}
+    assert harness.scheduler.slot_owners == {}
 
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_a_poisoned_item_fails_alone(stage: Stage) -> None:
-    world = World(ROOMY)
-    before = world.submit(says(ONE, units=10, speech=True))
-    poisoned = world.submit(together(says(ONE, units=10, speech=True, fails_at=stage), says(TWO)))
-    after = world.submit(says(TWO, units=10, speech=True))
+    harness = SchedulerHarness(ROOMY)
+    before = harness.submit(says(ONE, units=10, speech=True))
+    poisoned = harness.submit(together(says(ONE, units=10, speech=True, fails_at=stage), says(TWO)))
+    after = harness.submit(says(TWO, units=10, speech=True))
     for request_id in (before, poisoned, after):
-        world.grant(request_id, 0, 9)
-    world.run(100)
-    assert finish(world, before).status is FinishStatus.OK
-    assert finish(world, after).status is FinishStatus.OK
-    assert finish(world, poisoned).error == f"{stage.value}: poisoned"
+        harness.grant(request_id, 0, 9)
+    harness.run(100)
+    assert finish(harness, before).status is FinishStatus.OK
+    assert finish(harness, after).status is FinishStatus.OK
+    assert finish(harness, poisoned).error == f"{stage.value}: poisoned"
     fine = [
-        each for each in world.events[poisoned] if isinstance(each, SequenceFinished) and each.sequence == 1
+        each for each in harness.events[poisoned] if isinstance(each, SequenceFinished) and each.sequence == 1
     ]
     assert [each.status for each in fine] == [
         FinishStatus.FAILED if stage is Stage.ENCODE else FinishStatus.OK
     ]
 
 
-def test_the_first_in_line_is_not_passed_by_a_smaller_one() -> None:
-    world = World()
-    long = world.submit(says(*(ONE,) * 4))
-    large = world.submit(together(says(ONE), says(ONE), says(ONE)))
-    small = world.submit(says(ONE))
-    world.step()
-    world.step()
-    assert world.scheduler.phases(large) == (Phase.WAITING,) * 3
-    assert world.scheduler.phases(small) == (Phase.WAITING,)
+def test_no_smaller_request_overtakes_the_first_in_the_queue() -> None:
+    harness = SchedulerHarness()
+    long = harness.submit(says(*(ONE,) * 4))
+    large = harness.submit(together(says(ONE), says(ONE), says(ONE)))
+    small = harness.submit(says(ONE))
+    harness.step()
+    harness.step()
+    assert harness.scheduler.phases(large) == (Phase.WAITING,) * 3
+    assert harness.scheduler.phases(small) == (Phase.WAITING,)
     for request_id in (long, large, small):
-        assert finish(world, request_id).status is FinishStatus.OK
+        assert finish(harness, request_id).status is FinishStatus.OK
 
 
 def test_decoding_goes_on_while_long_sources_are_encoded_one_a_step() -> None:
-    world = World(dataclasses.replace(ROOMY, encode_budget_frames=4))
-    first = world.submit(says(*(ONE,) * 4))
-    world.step()
+    harness = SchedulerHarness(dataclasses.replace(ROOMY, encode_budget_frames=4))
+    first = harness.submit(says(*(ONE,) * 4))
+    harness.step()
     for _ in range(4):
-        world.submit(says(ONE, frames=50))
+        harness.submit(says(ONE, frames=50))
     for _ in range(4):
-        world.step()
-    mixed = world.runner.plans[1:5]
+        harness.step()
+    mixed = harness.runner.plans[1:5]
     assert [len(plan.encode) for plan in mixed] == [1, 1, 1, 1]
     assert [item.position for plan in mixed for item in plan.decode if item.key.request_id == first] == [
         0,
@@ -148,47 +148,47 @@ def test_decoding_goes_on_while_long_sources_are_encoded_one_a_step() -> None:
 
 
 def test_short_sources_share_a_step() -> None:
-    world = World(ROOMY)
+    harness = SchedulerHarness(ROOMY)
     for _ in range(5):
-        world.submit(says(ONE))
-    world.step()
-    assert len(world.runner.plans[0].encode) == 5
+        harness.submit(says(ONE))
+    harness.step()
+    assert len(harness.runner.plans[0].encode) == 5
 
 
 def test_slots_are_free_as_soon_as_units_are_made() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, units=30, speech=True))
-    run_to(world, request_id, Stage.VOCODE)
-    assert world.scheduler.slot_owners == {}
+    harness = SchedulerHarness()
+    request_id = harness.submit(says(ONE, units=30, speech=True))
+    run_to(harness, request_id, Stage.VOCODE)
+    assert harness.scheduler.slot_owners == {}
 
 
 @pytest.mark.parametrize("sequences", [0, 4])
 def test_a_request_that_can_never_run_is_refused(sequences: int) -> None:
-    world = World()
+    harness = SchedulerHarness()
     with pytest.raises(InvalidArgument) as caught:
-        world.scheduler.add(Request("a", np.zeros(1, np.float32), (SequenceSpec("eng"),) * sequences))
+        harness.scheduler.add(Request("a", np.zeros(1, np.float32), (SequenceSpec("eng"),) * sequences))
     assert caught.value.field == "sequences"
 
 
 def test_an_id_in_use_is_refused() -> None:
-    world = World()
-    world.submit(says(ONE), "a")
+    harness = SchedulerHarness()
+    harness.submit(says(ONE), "a")
     with pytest.raises(InvalidArgument) as caught:
-        world.scheduler.add(Request("a", np.zeros(1, np.float32), (SequenceSpec("eng"),)))
+        harness.scheduler.add(Request("a", np.zeros(1, np.float32), (SequenceSpec("eng"),)))
     assert caught.value.field == "request_id"
 
 
 @pytest.mark.parametrize("most", [1, 2, 4])
-def test_the_longer_the_line_before_free_slots_the_longer_a_step_may_encode(most: int) -> None:
+def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int) -> None:
     limits = dataclasses.replace(ROOMY, max_slots=8, encode_budget_frames=1, max_encode_steps=most)
-    world = World(limits)  # one at a time
+    harness = SchedulerHarness(limits)  # one at a time
     for _ in range(9):
-        world.submit(says(ONE))
+        harness.submit(says(ONE))
     plans = []
-    while plan := world.scheduler.schedule():
+    while plan := harness.scheduler.schedule():
         plans.append(plan)
-        world.scheduler.update(plan, world.runner.execute(plan))
-    # eight, seven, ... wait while as many slots are free; whom no slot awaits does not hurry anybody
+        harness.scheduler.update(plan, harness.runner.execute(plan))
+    # eight, seven, ... requests wait while as many slots are free; the last one has nobody behind it
     encoding = [plan.encode_steps for plan in plans if plan.encode]
     assert encoding[:3] == [most] * 3
     assert encoding[-1] == 1

@@ -1,4 +1,4 @@
-"""What the scheduler holds the runner to."""
+"""The contract between scheduler and runner, and how the scheduler checks it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.engine.scenes import ONE, ROOMY, TWO, finish, run_to, says, together
-from tests.engine.world import World
+from tests.engine.scheduler_fixtures import ONE, ROOMY, TWO, finish, run_to, says, together
+from tests.engine.scheduler_harness import SchedulerHarness
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepReport, StepResult
 from translate_svc.engine.request import (
@@ -21,14 +21,14 @@ from translate_svc.types import Stage
 
 
 def test_timings_add_up_the_steps_shared_and_keep_the_largest_batch() -> None:
-    world = World(ROOMY)
-    first = world.submit(together(says(ONE), says(ONE, TWO)))
-    world.step()
-    second = world.submit(says(ONE))
-    world.run(50)
+    harness = SchedulerHarness(ROOMY)
+    first = harness.submit(together(says(ONE), says(ONE, TWO)))
+    harness.step()
+    second = harness.submit(says(ONE))
+    harness.run(50)
     timings = {}
     for request_id in (first, second):
-        last = world.events[request_id][-1]
+        last = harness.events[request_id][-1]
         assert isinstance(last, RequestFinished)
         timings[request_id] = {each.stage: (each.duration_ms, each.batch_size) for each in last.timings}
     assert timings[first] == {"encode": (1.0, 1), "decode": (4.0, 3)}  # one millisecond a stage and step
@@ -49,81 +49,81 @@ def _both(result: StepResult) -> StepResult:
 
 
 def _foreign(result: StepResult) -> StepResult:
-    stranger = dataclasses.replace(result.decoded[0], key=SequenceKey("stranger", 0))
-    return dataclasses.replace(result, results=(*result.results, stranger))
+    unknown = dataclasses.replace(result.decoded[0], key=SequenceKey("unknown", 0))
+    return dataclasses.replace(result, results=(*result.results, unknown))
 
 
 def _foreign_failure(result: StepResult) -> StepResult:
-    return dataclasses.replace(result, failures=(ItemFailure("stranger", None, Stage.ENCODE, "poisoned"),))
+    return dataclasses.replace(result, failures=(ItemFailure("unknown", None, Stage.ENCODE, "poisoned"),))
 
 
 @pytest.mark.parametrize("break_contract", [_drop, _twice, _both, _foreign, _foreign_failure])
-def test_a_runner_that_breaks_the_contract_is_found_out(
+def test_a_runner_that_breaks_the_contract_is_detected(
     break_contract: Callable[[StepResult], StepResult],
 ) -> None:
-    world = World()
-    world.submit(says(ONE))
-    world.step()
-    plan = world.scheduler.schedule()
+    harness = SchedulerHarness()
+    harness.submit(says(ONE))
+    harness.step()
+    plan = harness.scheduler.schedule()
     with pytest.raises(InvariantViolation, match="runner"):
-        world.scheduler.update(plan, break_contract(world.runner.execute(plan)))
+        harness.scheduler.update(plan, break_contract(harness.runner.execute(plan)))
 
 
-def test_a_piece_of_the_wrong_length_is_found_out() -> None:
-    world = World()
-    run_to(world, world.submit(says(ONE, units=9, speech=True)), Stage.VOCODE)
-    plan = world.scheduler.schedule()
-    result = world.runner.execute(plan)
+def test_a_piece_of_the_wrong_length_is_detected() -> None:
+    harness = SchedulerHarness()
+    run_to(harness, harness.submit(says(ONE, units=9, speech=True)), Stage.VOCODE)
+    plan = harness.scheduler.schedule()
+    result = harness.runner.execute(plan)
     short = dataclasses.replace(result.vocoded[0], samples=result.vocoded[0].samples[:-1])
     with pytest.raises(InvariantViolation, match="wrong length"):
-        world.scheduler.update(plan, dataclasses.replace(result, results=(short,)))
+        harness.scheduler.update(plan, dataclasses.replace(result, results=(short,)))
 
 
 def test_schedule_and_update_alternate() -> None:
-    world = World()
-    world.submit(says(ONE))
-    plan = world.scheduler.schedule()
+    harness = SchedulerHarness()
+    harness.submit(says(ONE))
+    plan = harness.scheduler.schedule()
     with pytest.raises(InvariantViolation, match="before the last"):
-        world.scheduler.schedule()
-    result = world.runner.execute(plan)
-    world.scheduler.update(plan, result)
+        harness.scheduler.schedule()
+    result = harness.runner.execute(plan)
+    harness.scheduler.update(plan, result)
     with pytest.raises(InvariantViolation, match="not the last"):
-        world.scheduler.update(plan, result)
+        harness.scheduler.update(plan, result)
 
 
-def test_an_encoding_keeps_its_ticket_and_its_namesake_gets_another() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, encode_steps=3))
-    tickets = []
+def test_an_encoding_keeps_its_job_id_and_a_new_request_of_the_same_id_gets_another() -> None:
+    harness = SchedulerHarness()
+    request_id = harness.submit(says(ONE, encode_steps=3))
+    job_ids = []
     for _ in range(2):
-        world.step()
-        (item,) = world.runner.plans[-1].encode
-        tickets.append(item.ticket)
-    assert tickets[0] == tickets[1], "it goes on"
-    world.abort(request_id)
-    world.submit(says(TWO), request_id)
-    world.step()
-    (item,) = world.runner.plans[-1].encode
+        harness.step()
+        (item,) = harness.runner.plans[-1].encode
+        job_ids.append(item.job_id)
+    assert job_ids[0] == job_ids[1], "the encoding continues"
+    harness.abort(request_id)
+    harness.submit(says(TWO), request_id)
+    harness.step()
+    (item,) = harness.runner.plans[-1].encode
     assert item.request_id == request_id
-    assert item.ticket not in tickets
+    assert item.job_id not in job_ids
 
 
 def test_the_core_times_a_step_by_its_clock() -> None:
     seconds = itertools.count(5.0, 2.5)
     reports: list[StepReport] = []
-    world = World()
-    core = EngineCore(world.scheduler, world.runner, on_step=reports.append, clock=lambda: next(seconds))
-    world.submit(says(ONE))
+    harness = SchedulerHarness()
+    core = EngineCore(harness.scheduler, harness.runner, on_step=reports.append, clock=lambda: next(seconds))
+    harness.submit(says(ONE))
     core.step()
     assert [report.duration_s for report in reports] == [2.5]
     assert [stage.stage for stage in reports[0].stages] == [Stage.ENCODE]
 
 
 def test_tokens_carry_their_delta_and_probability() -> None:
-    world = World()
-    request_id = world.submit(says(ONE, TWO))
-    finish(world, request_id)
-    tokens = [event for event in world.events[request_id] if isinstance(event, TokenDecoded)]
+    harness = SchedulerHarness()
+    request_id = harness.submit(says(ONE, TWO))
+    finish(harness, request_id)
+    tokens = [event for event in harness.events[request_id] if isinstance(event, TokenDecoded)]
     assert [(event.text, event.log_probability, event.source_ms) for event in tokens] == [
         ("one", -0.5, 160),
         (" two", -0.5, 320),

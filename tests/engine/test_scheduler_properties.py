@@ -1,6 +1,4 @@
-"""Random arrivals of speech and text, failures, aborts and credits: what must hold after every step, and in
-the end.
-"""
+"""Random arrivals of speech and text, failures, aborts and credits, with invariants after every step."""
 
 from __future__ import annotations
 
@@ -17,16 +15,15 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.engine.expectation import Script
-from tests.engine.world import World
+from tests.engine.expected_events import RequestScript
+from tests.engine.scheduler_harness import SchedulerHarness
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
 from translate_svc.types import Stage
 
-pytestmark = pytest.mark.timeout(
-    600
-)  # seconds of work, and room for a machine that is busy with other things
+# It computes for seconds; the rest is for a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 TEXT_IDS = FakeTokenizer().text_ids
 
@@ -49,7 +46,7 @@ limits = st.builds(
     initial_credit_pieces=st.integers(0, 3),
 )
 scripts = st.builds(
-    Script,
+    RequestScript,
     frames=st.integers(1, 6),
     sequences=st.lists(st.tuples(st.booleans(), translations), min_size=1, max_size=3).map(tuple),
     is_text=st.booleans(),
@@ -57,56 +54,54 @@ scripts = st.builds(
 
 
 class SchedulerMachine(RuleBasedStateMachine):
-    """``World`` makes the checks of every step; here is what happens to it, and what must be left in the
-    end.
-    """
+    """The rules drive a ``SchedulerHarness``, which checks every step; ``teardown`` checks the end state."""
 
     requests: Bundle[str] = Bundle("requests")
 
     @initialize(limits=limits)
     def start(self, limits: EngineLimits) -> None:
-        self.world = World(limits)
+        self.harness = SchedulerHarness(limits)
 
     @rule(target=requests, arrivals=st.lists(scripts, min_size=1, max_size=4))
-    def submit(self, arrivals: list[Script]) -> MultipleResults[str]:
-        return multiple(*(self.world.submit(script) for script in arrivals))
+    def submit(self, arrivals: list[RequestScript]) -> MultipleResults[str]:
+        return multiple(*(self.harness.submit(script) for script in arrivals))
 
     @rule(steps=st.integers(1, 12))
     def steps(self, steps: int) -> None:
         for _ in range(steps):
-            self.world.step()
+            self.harness.step()
 
     @rule(request_id=requests)
     def abort(self, request_id: str) -> None:
-        self.world.abort(request_id)
+        self.harness.abort(request_id)
 
     @rule(request_id=requests, resubmit=st.booleans())
     def abort_in_flight(self, request_id: str, resubmit: bool) -> None:
-        self.world.step(request_id, resubmit)
+        self.harness.step(request_id, resubmit)
 
     @rule(request_id=requests, sequence=st.integers(0, 2), pieces=st.integers(1, 5))
     def grant(self, request_id: str, sequence: int, pieces: int) -> None:
-        self.world.grant(request_id, sequence, pieces)
+        self.harness.grant(request_id, sequence, pieces)
 
     @invariant()
     def sound(self) -> None:
-        if hasattr(self, "world"):
-            self.world.check()
+        if hasattr(self, "harness"):
+            self.harness.check()
 
     def teardown(self) -> None:
-        """Given credit, all that is left ends within the time its work takes one item a step, and rightly."""
-        if not hasattr(self, "world") or not self.world.intact:
+        """With credit, all remaining requests end correctly, within as many steps as they have items left."""
+        if not hasattr(self, "harness") or not self.harness.intact:
             return
-        world = self.world
-        for request_id in world.live():
+        harness = self.harness
+        for request_id in harness.live():
             for sequence in range(3):
-                world.grant(request_id, sequence, 1_000)
-        world.run(max_steps=world.work_left())
-        assert world.live() == []
-        assert world.scheduler.slot_owners == {}
-        assert (world.scheduler.live_requests, world.scheduler.waiting_requests) == (0, 0)
-        for request_id in world.scripts.keys() - world.aborted:
-            world.check_result(request_id)
+                harness.grant(request_id, sequence, 1_000)
+        harness.run(max_steps=harness.work_left())
+        assert harness.live() == []
+        assert harness.scheduler.slot_owners == {}
+        assert (harness.scheduler.live_requests, harness.scheduler.waiting_requests) == (0, 0)
+        for request_id in harness.scripts.keys() - harness.aborted:
+            harness.check_result(request_id)
 
 
 TestScheduler = SchedulerMachine.TestCase

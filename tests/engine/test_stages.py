@@ -1,4 +1,4 @@
-"""Everything that is done stage by stage is done for every ``Stage``."""
+"""Code that works stage by stage covers every ``Stage``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from tests.engine.model_scene import STAGES, Scene
+from tests.engine.runner_harness import STAGES, RunnerHarness
 from translate_svc.engine.plan import PlanItem, StepPlan, StepResult
 from translate_svc.types import Stage
 
@@ -23,7 +23,7 @@ def test_each_stage_has_one_kind_of_item() -> None:
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_a_plan_with_work_for_one_stage_alone_is_not_empty(stage: Stage) -> None:
-    items = tuple(STAGES[stage](Scene()))
+    items = tuple(STAGES[stage](RunnerHarness()))
     plan = StepPlan.of(items, encode_steps=3)
     assert plan
     assert plan == StepPlan(**{stage.value: items}, encode_steps=3)  # type: ignore[arg-type]
@@ -33,16 +33,16 @@ def test_a_plan_with_work_for_one_stage_alone_is_not_empty(stage: Stage) -> None
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_the_runner_answers_and_reports_each_stage(stage: Stage) -> None:
-    scene = Scene()
-    result = scene.runner.execute(StepPlan.of(STAGES[stage](scene)))
+    harness = RunnerHarness()
+    result = harness.runner.execute(StepPlan.of(STAGES[stage](harness)))
     assert len(result.results) == 4
     assert [report.stage for report in result.stages] == [stage]
     assert not result.failures
 
 
 def test_results_are_told_apart_by_their_kind() -> None:
-    scene = Scene()
-    plans = [StepPlan.of(STAGES[stage](scene)) for stage in Stage]
-    results = StepResult(tuple(each for plan in plans for each in scene.runner.execute(plan).results))
+    harness = RunnerHarness()
+    plans = [StepPlan.of(STAGES[stage](harness)) for stage in Stage]
+    results = StepResult(tuple(each for plan in plans for each in harness.runner.execute(plan).results))
     found = (*results.encoded, *results.decoded, *results.units, *results.vocoded)
     assert list(map(id, found)) == list(map(id, results.results))

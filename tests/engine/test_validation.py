@@ -15,7 +15,7 @@ LIMITS = EngineLimits(max_source_tokens=5)
 
 
 @dataclasses.dataclass(frozen=True)
-class FakeAbilities:
+class FakeCapabilities:
     text_languages: tuple[str, ...] = ("eng", "spa", "amh")
     speech_languages: tuple[str, ...] = ("eng", "spa")
     speaker_count: int = 4
@@ -48,7 +48,7 @@ def replace_text(text: str, language: str = "eng") -> Request:
 
 
 def check(request: Request) -> None:
-    validate(request, LIMITS, FakeAbilities(), FakeTokenizer())
+    validate(request, LIMITS, FakeCapabilities(), FakeTokenizer())
 
 
 def test_a_good_request_passes() -> None:

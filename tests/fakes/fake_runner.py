@@ -143,8 +143,8 @@ class FakeRunner:
 
     def _check_encodings_go_on(self, plan: StepPlan) -> None:
         """Those that the plan leaves out are given up."""
-        planned = {item.ticket for item in plan.encode}
-        going_on = {ticket: steps for ticket, steps in self._encodings.items() if ticket in planned}
+        planned = {item.job_id for item in plan.encode}
+        going_on = {job_id: steps for job_id, steps in self._encodings.items() if job_id in planned}
         assert not going_on or len(going_on) == len(plan.encode), (
             "an encoding is begun beside one that goes on"
         )
@@ -154,9 +154,9 @@ class FakeRunner:
         self, item: EncodeItem, failures: list[ItemFailure]
     ) -> EncodeResult | EncodeUnfinished | None:
         keys = [SequenceKey(item.request_id, index) for index in range(len(item.slots))]
-        steps = self._encodings.pop(item.ticket, 0) + 1
+        steps = self._encodings.pop(item.job_id, 0) + 1
         if steps < max(self._model(item.source, key.sequence).encode_steps for key in keys):
-            self._encodings[item.ticket] = steps
+            self._encodings[item.job_id] = steps
             return EncodeUnfinished(item.request_id)
         for key, slot in zip(keys, item.slots, strict=True):
             self._slots[slot] = _Slot(key, item.source)

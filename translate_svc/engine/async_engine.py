@@ -1,4 +1,4 @@
-"""The bridge to asyncio: one thread owns the device and steps; callers live on an event loop."""
+"""The asyncio front of the engine: one thread owns the device, callers use an event loop."""
 
 from __future__ import annotations
 
@@ -22,45 +22,46 @@ from translate_svc.engine.request import (
     RequestQueued,
     RequestRefused,
 )
-from translate_svc.engine.retry_estimate import RetryEstimate
+from translate_svc.engine.stats import RetryEstimate
 from translate_svc.engine.validation import ModelCapabilities, validate
 from translate_svc.errors import EngineLost, ResourceExhausted, TranslateSvcError, Unavailable
 
 _log = logging.getLogger(__name__)
 
 _STEP_GRACE_S = 2.0
-"""What a thread that was told to drop everything gets to finish the step it is in."""
+"""How long the thread may still work on its current step after it was told to drop everything."""
 
-Batch = list[tuple[Submission, EngineEvent]]
+EventBatch = list[tuple[Submission, EngineEvent]]
 
 
 class AsyncEngine:
-    """The ``EngineHandle`` of an engine in this process; see there for ``submit``, ``abort`` and ``grant``.
+    """The ``EngineHandle`` of an engine in this process.
 
-    All three may be called from any thread. They take effect between two steps, hence within one. Events are
-    delivered on the loop that ``start`` was called on, a whole step's in one call, and the status with them.
+    ``submit``, ``abort`` and ``grant`` may be called from any thread. They take effect before the next step.
+    Events are delivered on the loop that ``start`` was called on: all events of a step in one call, together
+    with the status.
 
-    An exception of the core that is not confined to an item is fatal, DeviceLost above all: every request
-    ends as FAILED, ``status.lost`` turns True, later ones are refused with EngineLost, and ``on_fatal`` is
-    called on the loop. The process is then to be restarted.
+    An exception of the core that does not belong to a single item is fatal, for example DeviceLost. Then
+    every request ends as FAILED, ``status.lost`` turns True, later requests are refused with EngineLost, and
+    ``on_fatal`` is called on the loop. The process must then be restarted.
     """
 
     def __init__(
         self,
         core: EngineCore,
-        abilities: ModelCapabilities,
+        capabilities: ModelCapabilities,
         *,
         on_fatal: Callable[[BaseException], None] | None = None,
     ) -> None:
         self._core = core
         self._scheduler = core.scheduler
         self._limits = core.scheduler.limits
-        self._abilities = abilities
+        self._capabilities = capabilities
         self._on_fatal = on_fatal
         self._delivery = Delivery(self._limits.max_live_requests)
         self._mailbox = Mailbox(self._limits.max_waiting_requests)
-        self._retry = RetryEstimate()
-        self._tickets: dict[str, Submission] = {}  # the engine thread's own view: what the scheduler holds
+        self._retry_estimate = RetryEstimate()
+        self._submissions: dict[str, Submission] = {}  # engine thread only: what the scheduler holds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ended = asyncio.Event()
@@ -69,12 +70,12 @@ class AsyncEngine:
             max_live_requests=self._limits.max_live_requests, slots=self._limits.max_slots
         )
         self.last_step_started: float | None = None
-        """The core's clock at the start of the running step; None between steps. For a watchdog."""
+        """Start of the running step on the core's clock, in seconds; None between steps. For a watchdog."""
 
     # ---------------------------------------------------------------- life
 
     def start(self) -> None:
-        """Starts the thread. To be called once, on the running event loop that events are wanted on."""
+        """Starts the thread. Call it once, on the running event loop that is to receive the events."""
         if self._thread is not None:
             raise RuntimeError("an engine starts once")
         self._loop = asyncio.get_running_loop()
@@ -84,20 +85,20 @@ class AsyncEngine:
 
     @property
     def status(self) -> EngineStatus:
-        """See ``EngineHandle.status``."""
+        """The status last pushed, with the current counts of submissions."""
         alive = self._thread is not None and self._thread.is_alive()
         return dataclasses.replace(
             self._pushed,
             healthy=alive and not self._fatal,
             lost=self._fatal,
             live_requests=len(self._delivery),
-            waiting_requests=self._mailbox.line,
+            waiting_requests=self._mailbox.waiting_requests,
         )
 
     def abandon(self, reason: str) -> None:
-        """Gives the engine up for lost, because its thread does not return from a step. On the loop.
+        """Declares the engine lost because its thread does not return from a step. Call it on the loop.
 
-        Every request ends as FAILED; whatever the thread may yet make is dropped.
+        Every request ends as FAILED. Results that the thread may still produce are dropped.
         """
         if not self._fatal:
             self._fatal = True
@@ -107,29 +108,30 @@ class AsyncEngine:
 
     @property
     def steps(self) -> int:
-        """Steps finished so far. For a watchdog."""
+        """Number of finished steps. For a watchdog."""
         return self._scheduler.totals.steps
 
     async def stop(self, *, drain: bool, deadline_s: float) -> bool:
-        """Takes no more requests and ends the thread; with ``drain``, once those taken are done. Idempotent.
+        """Refuses new requests and ends the thread. Idempotent.
 
-        What is not done after ``deadline_s`` ends as FAILED. False: the thread hangs in a step and was left
-        behind.
+        With ``drain`` the thread first finishes the accepted requests. Requests that are not finished after
+        ``deadline_s`` seconds end as FAILED. Returns False when the thread hangs in a step and was left
+        running.
         """
         if self._thread is None:
             return True
         self._delivery.refuse(Unavailable("the engine is stopping"))
         self._mailbox.stop(drain)
-        ended = await self._ends_within(deadline_s)
+        ended = await self._wait_ended(deadline_s)
         if not ended and drain:
             self._mailbox.stop(drain=False)
-            ended = await self._ends_within(_STEP_GRACE_S)
+            ended = await self._wait_ended(_STEP_GRACE_S)
         self._delivery.fail_all(Unavailable("the engine has stopped"))
         if ended:
             self._thread.join()
         return ended
 
-    async def _ends_within(self, seconds: float) -> bool:
+    async def _wait_ended(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
@@ -140,49 +142,58 @@ class AsyncEngine:
     # ---------------------------------------------------------------- callers
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """See ``EngineHandle.submit``. After ``start`` only; ``samples`` must not be changed any more."""
-        validate(request, self._limits, self._abilities, self._scheduler.tokenizer)
-        ticket = self._delivery.open(request, deliver)
-        if ticket is None:
-            full = self._exhausted("the engine holds all the requests it can")
+        """Implements ``EngineHandle.submit``. Call ``start`` first.
+
+        The caller must not change the samples of ``request`` afterwards.
+
+        Raises:
+            InvalidArgument: the request can never run, or its id is in use.
+            RuntimeError: the engine is not started.
+        """
+        validate(request, self._limits, self._capabilities, self._scheduler.tokenizer)
+        submission = self._delivery.open(request, deliver)
+        if submission is None:
+            full = self._exhausted("the engine has reached its limit of live requests")
             self._refuse(request, deliver, self._delivery.refusal or full)
             return
         queued = RequestQueued(request.request_id)
-        if not self._mailbox.submit(ticket, lambda: self._tell((ticket, queued))):
+        if not self._mailbox.submit(submission, lambda: self._post_events((submission, queued))):
             self._delivery.close(request.request_id)
-            self._refuse(request, deliver, self._exhausted("the waiting line is full"))
+            self._refuse(request, deliver, self._exhausted("the waiting queue is full"))
 
     def _refuse(self, request: Request, deliver: Deliver, error: TranslateSvcError) -> None:
-        ticket = self._delivery.open_refused(request, deliver)
-        self._tell((ticket, RequestRefused(request.request_id, error)))
+        submission = self._delivery.open_refused(request, deliver)
+        self._post_events((submission, RequestRefused(request.request_id, error)))
 
-    def _tell(self, *events: tuple[Submission, EngineEvent]) -> None:
+    def _post_events(self, *events: tuple[Submission, EngineEvent]) -> None:
         self._post(functools.partial(self._deliver, list(events)))
 
     def _exhausted(self, message: str) -> ResourceExhausted:
-        return ResourceExhausted(message, retry_after_s=self._retry.seconds(self._mailbox.line))
+        return ResourceExhausted(
+            message, retry_after_s=self._retry_estimate.seconds(self._mailbox.waiting_requests)
+        )
 
     def abort(self, request_id: str) -> None:
-        """See ``EngineHandle.abort``."""
-        ticket = self._delivery.close(request_id)
-        if ticket is not None:
-            self._mailbox.abort(ticket)
+        """Implements ``EngineHandle.abort``."""
+        submission = self._delivery.close(request_id)
+        if submission is not None:
+            self._mailbox.abort(submission)
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """See ``EngineHandle.grant``."""
-        ticket = self._delivery.find(request_id)
-        if ticket is not None:
-            self._mailbox.grant(ticket, sequence, pieces)
+        """Implements ``EngineHandle.grant``."""
+        submission = self._delivery.find(request_id)
+        if submission is not None:
+            self._mailbox.grant(submission, sequence, pieces)
 
     # ---------------------------------------------------------------- on the loop
 
-    def _take_turn(self, status: EngineStatus, batch: Batch) -> None:
+    def _deliver_step(self, status: EngineStatus, batch: EventBatch) -> None:
         self._pushed = status
         self._deliver(batch)
 
-    def _deliver(self, batch: Batch) -> None:
-        for ticket in self._delivery.deliver(batch):
-            self._mailbox.abort(ticket)
+    def _deliver(self, batch: EventBatch) -> None:
+        for submission in self._delivery.deliver(batch):
+            self._mailbox.abort(submission)
 
     def _end_fatally(self, error: BaseException) -> None:
         self._delivery.fail_all(EngineLost(ENGINE_LOST))
@@ -196,10 +207,10 @@ class AsyncEngine:
             self._step_until_stopped()
         except BaseException as error:  # nothing may end this thread silently
             self._fatal = True
-            # Messages may quote a caller's data: only the kind of error and the place are told.
+            # The message may quote a caller's data, so the log gets only the error's type and traceback.
             place = "".join(traceback.format_tb(error.__traceback__))
             _log.critical("the engine failed: %s\n%s", type(error).__name__, place)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody receives it
                 self._post(functools.partial(self._end_fatally, error))
         finally:
             self.last_step_started = None
@@ -213,7 +224,7 @@ class AsyncEngine:
 
     def _step_until_stopped(self) -> None:
         draining = False
-        while not (draining and not self._tickets):
+        while not (draining and not self._submissions):
             mail = self._mailbox.take(wait=not self._scheduler.has_work)
             self._apply(mail)
             if mail.stop and not mail.drain:
@@ -222,51 +233,53 @@ class AsyncEngine:
             self._push(self._step() if self._scheduler.has_work else [])
 
     def _apply(self, mail: Mail) -> None:
-        for ticket, arrives in mail.arrivals:
+        for submission, arrives in mail.commands:
             if arrives:
-                self._add(ticket)
+                self._add(submission)
             else:
-                self._drop(ticket)
-        for (ticket, sequence), pieces in mail.grants.items():
-            request_id = ticket.request.request_id
-            if self._tickets.get(request_id) is ticket:
+                self._abort(submission)
+        for (submission, sequence), pieces in mail.grants.items():
+            request_id = submission.request.request_id
+            if self._submissions.get(request_id) is submission:
                 self._scheduler.grant(request_id, sequence, pieces)
-        self._mailbox.tell_line(self._scheduler.waiting_requests)
+        self._mailbox.set_scheduler_waiting(self._scheduler.waiting_requests)
 
-    def _add(self, ticket: Submission) -> None:
+    def _add(self, submission: Submission) -> None:
         try:
-            self._scheduler.add(ticket.request)
-        except Exception as error:  # what ``validate`` could not know; it ends this request and no other
-            failure = ticket.failure(f"the scheduler refused it ({type(error).__name__})")
-            self._tell(*((ticket, event) for event in failure))
+            self._scheduler.add(submission.request)
+        except Exception as error:  # ``validate`` could not know it; it fails this request alone
+            failure = submission.failure_events(f"the scheduler refused the request ({type(error).__name__})")
+            self._post_events(*((submission, event) for event in failure))
         else:
-            self._tickets[ticket.request.request_id] = ticket
+            self._submissions[submission.request.request_id] = submission
 
-    def _drop(self, ticket: Submission) -> None:
-        request_id = ticket.request.request_id
-        if self._tickets.get(request_id) is ticket:
-            del self._tickets[request_id]
+    def _abort(self, submission: Submission) -> None:
+        request_id = submission.request.request_id
+        if self._submissions.get(request_id) is submission:
+            del self._submissions[request_id]
             self._scheduler.abort(request_id)
 
-    def _step(self) -> Batch:
+    def _step(self) -> EventBatch:
         admitted = self._scheduler.admitted_requests
         self.last_step_started = self._core.clock()
         events = self._core.step()
         self.last_step_started = None
         waiting = self._scheduler.waiting_requests
-        self._mailbox.tell_line(waiting)
-        self._retry.observe(self._scheduler.admitted_requests - admitted, waiting, self._core.clock())
-        batch = [(self._tickets[event.request_id], event) for event in events]
+        self._mailbox.set_scheduler_waiting(waiting)
+        self._retry_estimate.observe(
+            self._scheduler.admitted_requests - admitted, waiting, self._core.clock()
+        )
+        batch = [(self._submissions[event.request_id], event) for event in events]
         for event in events:
             if isinstance(event, RequestFinished):
-                del self._tickets[event.request_id]
+                del self._submissions[event.request_id]
         return batch
 
-    def _push(self, batch: Batch) -> None:
-        """Hands a turn's events over, and the status after it where that has changed."""
+    def _push(self, batch: EventBatch) -> None:
+        """Posts a step's events and the status after it. Posts nothing without events or a changed status."""
         scheduler = self._scheduler
         busy_slots, totals = len(scheduler.slot_owners), scheduler.totals
         if batch or (busy_slots, totals) != (self._posted.busy_slots, self._posted.totals):
             copied = dataclasses.replace(totals)
             self._posted = dataclasses.replace(self._posted, busy_slots=busy_slots, totals=copied)
-            self._post(functools.partial(self._take_turn, self._posted, batch))
+            self._post(functools.partial(self._deliver_step, self._posted, batch))

@@ -1,4 +1,4 @@
-"""One turn of the engine: schedule, run, update."""
+"""One step of the engine: schedule, execute, update."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class Runner(Protocol):
     """Computes plans; owns every tensor. Called from one thread only."""
 
     def execute(self, plan: StepPlan) -> StepResult:
-        """Answers every item of ``plan`` exactly once: with its result, or with a ``ItemFailure`` of its own.
+        """Answers every item of ``plan`` exactly once: with its result or with its own ``ItemFailure``.
 
         Raises:
-            DeviceLost: no later call can succeed. Any other exception is taken for the same.
+            DeviceLost: no later call can succeed. The engine treats any other exception the same way.
         """
 
 
 class EngineCore:
-    """Scheduler and runner put together; the thread that calls ``step`` owns the device.
+    """Scheduler and runner together. The thread that calls ``step`` owns the device.
 
-    ``on_step`` is called on that thread after every step; it must be quick and must not raise. ``clock``:
-    seconds, never backwards.
+    ``on_step`` is called on that thread after every step; it must be fast and must not raise. ``clock``
+    returns seconds and never goes backwards.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class EngineCore:
         self._on_step = on_step
 
     def step(self) -> list[EngineEvent]:
-        """Runs what is due and gives its events, in order; none when nothing is due."""
+        """Runs one step and returns its events in order. Without work it does nothing and returns none."""
         started_s = self.clock()
         plan = self.scheduler.schedule()
         if not plan:

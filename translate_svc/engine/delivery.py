@@ -1,4 +1,4 @@
-"""From the engine's thread to whoever asked: which requests are open, and their events handed over."""
+"""Delivers events from the engine's thread to callers, and tracks which requests are open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _log = logging.getLogger(__name__)
 
 
 class Submission:
-    """One submission. An id may be used again once its ticket is closed; tickets tell such requests apart."""
+    """One call of ``submit``.
+
+    A request id may be used again once its submission is closed. The submission tells such requests apart.
+    """
 
     __slots__ = ("_deliver", "_unfinished", "open", "request")
 
@@ -32,14 +35,14 @@ class Submission:
         self._deliver = deliver
         self._unfinished = set(range(len(request.sequences)))
 
-    def hand_over(self, event: EngineEvent) -> None:
-        """Gives one event to the caller."""
+    def deliver(self, event: EngineEvent) -> None:
+        """Calls the caller's callback with one event."""
         if isinstance(event, SequenceFinished):
             self._unfinished.discard(event.sequence)
         self._deliver(event)
 
-    def failure(self, error: str) -> list[EngineEvent]:
-        """The events that end this request now, in the order of the contract."""
+    def failure_events(self, error: str) -> list[EngineEvent]:
+        """The events that end this request as FAILED now, in the order that ``engine.request`` documents."""
         request_id = self.request.request_id
         ends: list[EngineEvent] = [
             SequenceFinished(request_id, sequence, FinishStatus.FAILED, error)
@@ -49,12 +52,12 @@ class Submission:
 
 
 class Delivery:
-    """The open tickets. Its length is the number of requests taken; those refused are not among them.
+    """The open submissions. Its length is the number of accepted requests; refused ones do not count.
 
-    ``deliver`` and ``fail_all`` belong to the thread that callers want their events on; the rest may be
-    called from any. The lock is held while a caller's ``deliver`` runs, so that ``close`` from another thread
-    returns only when no event of that request is on its way any more. It is re-entrant: a ``deliver`` may
-    close and open requests.
+    Call ``deliver`` and ``fail_all`` on the thread that callers receive their events on. All other methods
+    may be called from any thread. The lock is held while a caller's callback runs. So ``close`` from another
+    thread returns only when no event of that request is being delivered. The lock is re-entrant: a callback
+    may close and open requests.
     """
 
     def __init__(self, max_open: int) -> None:
@@ -68,22 +71,22 @@ class Delivery:
         return len(self._open)
 
     def accept(self) -> None:
-        """From now on requests are taken."""
+        """Accepts requests from now on."""
         with self._lock:
             self._refusal = None
 
     def refuse(self, error: TranslateSvcError) -> None:
-        """From now on no request is taken, for this reason."""
+        """Refuses requests from now on, with ``error`` as the reason."""
         with self._lock:
             self._refusal = error
 
     @property
     def refusal(self) -> TranslateSvcError | None:
-        """Why no request is taken now, an exception of the caller's own; None while they are."""
+        """Why requests are refused now, as a new copy of the exception; None while they are accepted."""
         return copy.copy(self._refusal)
 
     def open(self, request: Request, deliver: Deliver) -> Submission | None:
-        """A ticket for a new request; None when none is taken now, or ``max_open`` are open.
+        """Opens a submission for a new request. None when requests are refused or ``max_open`` are open.
 
         Raises:
             InvalidArgument: the id is in use.
@@ -92,61 +95,63 @@ class Delivery:
             self._check_unused(request)
             if self._refusal is not None or len(self._open) >= self._max_open:
                 return None
-            ticket = self._open[request.request_id] = Submission(request, deliver)
-            return ticket
+            submission = self._open[request.request_id] = Submission(request, deliver)
+            return submission
 
     def open_refused(self, request: Request, deliver: Deliver) -> Submission:
-        """A ticket for a request that is not taken: all that may be delivered on it is ``RequestRefused``.
+        """Opens a submission for a refused request. Its only event is ``RequestRefused``.
 
         Raises:
             InvalidArgument: the id is in use.
         """
         with self._lock:
             self._check_unused(request)
-            ticket = self._refused[request.request_id] = Submission(request, deliver)
-            return ticket
+            submission = self._refused[request.request_id] = Submission(request, deliver)
+            return submission
 
     def _check_unused(self, request: Request) -> None:
         if request.request_id in self._open or request.request_id in self._refused:
             raise InvalidArgument("is in use", field="request_id")
 
     def find(self, request_id: str) -> Submission | None:
-        """The open ticket of a request."""
+        """The open submission of an accepted request; None without one."""
         return self._open.get(request_id)
 
     def close(self, request_id: str) -> Submission | None:
-        """Closes a request's ticket: nothing of it is delivered once this has returned. None if none is
-        open.
+        """Closes and returns a request's submission; None when none is open.
+
+        Nothing of the request is delivered once this has returned.
         """
         with self._lock:
-            ticket = self._open.pop(request_id, None) or self._refused.pop(request_id, None)
-            if ticket is not None:
-                ticket.open = False
-            return ticket
+            submission = self._open.pop(request_id, None) or self._refused.pop(request_id, None)
+            if submission is not None:
+                submission.open = False
+            return submission
 
     def deliver(self, batch: Iterable[tuple[Submission, EngineEvent]]) -> list[Submission]:
-        """Hands over a step's events. Gives the tickets it closed because their caller's ``deliver``
-        raised.
+        """Delivers the events of a step.
+
+        Returns the submissions that it closed because their callback raised.
         """
         broken: list[Submission] = []
-        for ticket, event in batch:
+        for submission, event in batch:
             with self._lock:
-                if not ticket.open:
+                if not submission.open:
                     continue
                 if isinstance(event, RequestFinished | RequestRefused):
                     self.close(event.request_id)
                 try:
-                    ticket.hand_over(event)
-                except Exception as error:  # the fault of one caller must not cost the others their events
-                    _log.error("a request is dropped: its receiver raised %s", type(error).__name__)
-                    if ticket.open:
+                    submission.deliver(event)
+                except Exception as error:  # one faulty callback must not stop the other requests' events
+                    _log.error("a request is dropped because its callback raised %s", type(error).__name__)
+                    if submission.open:
                         self.close(event.request_id)
-                        broken.append(ticket)
+                        broken.append(submission)
         return broken
 
     def fail_all(self, error: TranslateSvcError) -> None:
-        """Ends every open request as FAILED and refuses new ones, both with this reason."""
+        """Ends every open request as FAILED and refuses new ones, both with ``error`` as the reason."""
         with self._lock:
             self._refusal = error
-            for ticket in list(self._open.values()):
-                self.deliver([(ticket, event) for event in ticket.failure(str(error))])
+            for submission in list(self._open.values()):
+                self.deliver([(submission, event) for event in submission.failure_events(str(error))])

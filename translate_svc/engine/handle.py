@@ -1,4 +1,7 @@
-"""All that a service and its sessions know of an engine, be it in this process or another. No torch."""
+"""The interface between the engine and the service with its sessions. Imports no torch.
+
+The engine may run in this process or in another one.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,25 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from translate_svc.engine.request import EngineEvent, Request
-from translate_svc.engine.totals import Totals
+from translate_svc.engine.stats import Totals
 
 ENGINE_LOST = "the engine was lost"
-"""What callers are told when an engine will never answer again; the reason is in the log."""
+"""The message for callers when an engine will never answer again. The log has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """An engine as its handle knows it: plain data, which the engine pushes after each of its turns.
+    """The state of an engine as plain data. The engine pushes it after its steps.
 
     Attributes:
-        healthy: it takes requests and works on them.
-        lost: a fatal error has happened: only a new process helps.
-        live_requests: taken, and their last event has not been delivered.
-        max_live_requests: at so many the engine refuses.
-        waiting_requests: taken, and without slots yet.
-        busy_slots: rows of the text decoder in use.
-        slots: all of them.
-        totals: what has been done so far; a copy.
+        healthy: the engine accepts requests and works on them.
+        lost: a fatal error has happened; only a new process helps.
+        live_requests: accepted requests whose last event has not been delivered yet.
+        max_live_requests: with this many live requests the engine refuses further ones.
+        waiting_requests: accepted requests that have no slots yet.
+        busy_slots: rows of the text decoder's caches in use.
+        slots: rows of the text decoder's caches.
+        totals: work done since the start; a copy.
     """
 
     healthy: bool = False
@@ -39,31 +42,36 @@ class EngineStatus:
 
 
 Deliver = Callable[[EngineEvent], None]
-"""Called on the event loop's thread, in order; must not block and must not raise."""
+"""A request's callback. Called on the event loop's thread, in order; must not block and must not raise."""
 
 
 class EngineHandle(Protocol):
-    """What a session asks an engine; ``AsyncEngine`` and the tests' scripted engine implement it.
+    """What a session asks of an engine. ``AsyncEngine`` and the tests' ``ScriptedEngine`` implement it.
 
-    Nothing here waits for the engine: what it answers comes as events, and what it is doing as ``status``.
-    A request's undelivered events are bounded: at most its token limit, plus the pieces it has credit for.
+    No method waits for the engine: its answers come as events, its state as ``status``. The undelivered
+    events of a request are bounded: at most its token limit, plus the pieces it has credit for.
     """
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """Sends a request. The first event, never delivered inside this call, is ``RequestQueued``, or
-        ``RequestRefused`` where the engine does not take it.
+        """Sends a request.
+
+        The first event is ``RequestQueued``, or ``RequestRefused`` when the engine does not accept it. No
+        event is delivered inside this call.
 
         Raises:
             InvalidArgument: the request can never run (too long, unknown language, not finite), or its id is
-                in use. It has not been sent then.
+                in use. In that case it was not sent.
         """
 
     def abort(self, request_id: str) -> None:
-        """Drops a request within one step; no event of it is delivered after this returns. Idempotent."""
+        """Drops a request before the next step. Idempotent.
+
+        None of its events is delivered after this has returned.
+        """
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """Gives a sequence credit for further waveform pieces. Unknown requests are ignored."""
+        """Gives a sequence credit for ``pieces`` more waveform pieces. Unknown requests are ignored."""
 
     @property
     def status(self) -> EngineStatus:
-        """As last pushed, with what the handle itself has sent and delivered since."""
+        """The status last pushed, corrected by what the handle itself has sent and delivered since."""

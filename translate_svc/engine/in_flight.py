@@ -1,6 +1,4 @@
-"""What a plan asked for and still lacks a result: results are matched here, by key and to the very state
-planned.
-"""
+"""The items of a plan without a result. A result is matched by its key to the state it was planned for."""
 
 from __future__ import annotations
 
@@ -21,16 +19,16 @@ from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage
 
 Work = tuple[PlanItem, RequestState | SequenceState]
-"""An item and what it was planned for: a request in ENCODE, a sequence in every other stage."""
+"""An item and the state it was planned for: a request in ENCODE, a sequence in every other stage."""
 
 _Item = TypeVar("_Item", DecodeItem, TextToUnitItem, VocodeItem)
 
 
 class InFlight:
-    """One plan on its way through the runner.
+    """One plan while the runner executes it.
 
-    States are held themselves, not looked up again when the result comes: an aborted request's result finds
-    the aborted state, even when its id or its slot was given to another request meanwhile.
+    It holds the states themselves and does not look them up again when the result comes. So the result of an
+    aborted request finds the aborted state, even when another request has its id or its slot by then.
     """
 
     def __init__(self, plan: StepPlan, work: Iterable[Work]) -> None:
@@ -38,7 +36,7 @@ class InFlight:
         self._open: dict[ItemKey, Work] = {item.key: (item, state) for item, state in work}
 
     def settle_request(self, request_id: str) -> RequestState:
-        """Takes out an encoding.
+        """Removes the encoding of a request and returns the request's state.
 
         Raises:
             InvariantViolation: it was not planned, or has its result already.
@@ -49,7 +47,7 @@ class InFlight:
         return state
 
     def settle(self, key: SequenceKey, kind: type[_Item]) -> tuple[_Item, SequenceState]:
-        """Takes out an item of this kind and the state it was planned for.
+        """Removes and returns an item of this kind and the state it was planned for.
 
         Raises:
             InvariantViolation: it was not planned, or has its result already.
@@ -60,7 +58,7 @@ class InFlight:
         return item, state
 
     def settle_failed(self, key: ItemKey) -> tuple[SequenceState, ...]:
-        """Takes out the item of ``key``, whatever its kind; gives the sequences that fail with it.
+        """Removes the item of ``key``, of any kind, and returns the sequences that fail with it.
 
         Raises:
             InvariantViolation: it was not planned, or has its result already.
@@ -71,11 +69,15 @@ class InFlight:
         return state.sequences if isinstance(state, RequestState) else (state,)
 
     def check_settled(self) -> None:
-        """Raises InvariantViolation when an item of the plan got no result."""
+        """Checks that every item has its result.
+
+        Raises:
+            InvariantViolation: an item of the plan got no result.
+        """
         if self._open:
             raise InvariantViolation(f"the runner left {len(self._open)} item(s) of a plan unanswered")
 
     def live_requests(self, stage: Stage) -> set[str]:
-        """The requests that share a stage of this plan and were not aborted since. Before any is settled."""
+        """Requests with an item in ``stage`` that are not aborted. Call it before settling any item."""
         work = (self._open[item.key] for item in self.plan.items(stage))
         return {item.key[0] for item, state in work if not state.terminal}

@@ -1,6 +1,4 @@
-"""What callers want of the engine, kept until its thread comes round: applied between steps, never during
-one.
-"""
+"""Commands from callers, kept until the engine's thread applies them between two steps."""
 
 from __future__ import annotations
 
@@ -14,84 +12,87 @@ from translate_svc.engine.delivery import Submission
 
 @dataclass(slots=True)
 class Mail:
-    """All that came in since the last time.
+    """All commands since the last ``Mailbox.take``.
 
-    ``arrivals`` holds submissions (True) and aborts (False) in the order they were made. It is bounded: a
-    ticket is submitted once and aborted at most once. Grants are summed up per sequence, hence bounded as
-    well.
+    ``commands`` holds submits (True) and aborts (False) in the order of their calls. It is bounded, because
+    a submission is submitted once and aborted at most once. ``grants`` is bounded too, because grants are
+    summed up per sequence.
     """
 
-    arrivals: list[tuple[Submission, bool]] = field(default_factory=list)
+    commands: list[tuple[Submission, bool]] = field(default_factory=list)
     grants: Counter[tuple[Submission, int]] = field(default_factory=Counter)
     stop: bool = False
     drain: bool = True
 
     def __bool__(self) -> bool:
-        return bool(self.arrivals or self.grants or self.stop)
+        return bool(self.commands or self.grants or self.stop)
 
 
 class Mailbox:
-    """Callers put, on any thread; the engine's thread takes.
+    """Callers put commands in, from any thread; the engine's thread takes them out.
 
-    ``max_line``: requests that may stand in line, those in the mailbox included.
+    ``max_waiting_requests``: requests that may wait for slots, including those in the mailbox.
     """
 
-    def __init__(self, max_line: int) -> None:
-        self._max_line = max_line
+    def __init__(self, max_waiting_requests: int) -> None:
+        self._max_waiting_requests = max_waiting_requests
         self._condition = threading.Condition()
         self._mail = Mail()
-        self._in_mail = 0
-        self._in_line = 0
+        self._waiting_here = 0
+        self._waiting_in_scheduler = 0
 
     @property
-    def line(self) -> int:
-        """Requests that are not admitted yet, as of the last step."""
-        return self._in_mail + self._in_line
+    def waiting_requests(self) -> int:
+        """Requests that wait for slots, as of the last step, and those in the mailbox."""
+        return self._waiting_here + self._waiting_in_scheduler
 
-    def submit(self, ticket: Submission, queued: Callable[[], None]) -> bool:
-        """Puts a request at the end of the line; False, and nothing done, when the line is full.
+    def submit(self, submission: Submission, queued: Callable[[], None]) -> bool:
+        """Appends a request to the waiting queue. Returns False and does nothing when the queue is full.
 
         ``queued`` is called before the engine's thread can see the request.
         """
         with self._condition:
-            if self.line >= self._max_line:
+            if self.waiting_requests >= self._max_waiting_requests:
                 return False
             queued()
-            self._in_mail += 1
-            self._mail.arrivals.append((ticket, True))
+            self._waiting_here += 1
+            self._mail.commands.append((submission, True))
             self._condition.notify()
             return True
 
-    def abort(self, ticket: Submission) -> None:
-        """Asks for a request to be forgotten."""
+    def abort(self, submission: Submission) -> None:
+        """Asks the engine to drop a request."""
         with self._condition:
-            self._mail.arrivals.append((ticket, False))
+            self._mail.commands.append((submission, False))
             self._condition.notify()
 
-    def grant(self, ticket: Submission, sequence: int, pieces: int) -> None:
-        """Adds credit."""
+    def grant(self, submission: Submission, sequence: int, pieces: int) -> None:
+        """Adds credit for ``pieces`` waveform pieces."""
         with self._condition:
-            self._mail.grants[ticket, sequence] += pieces
+            self._mail.grants[submission, sequence] += pieces
             self._condition.notify()
 
     def stop(self, drain: bool) -> None:
-        """Asks the thread to end: when all is done, or at once."""
+        """Asks the thread to end, with ``drain`` after all requests, otherwise at once.
+
+        A later call with ``drain`` does not undo a stop at once.
+        """
         with self._condition:
             self._mail.stop = True
             self._mail.drain = self._mail.drain and drain
             self._condition.notify()
 
     def take(self, wait: bool) -> Mail:
-        """Empties the mailbox; with ``wait``, not before something is in it."""
+        """Empties the mailbox and returns its content. With ``wait`` it first waits until there is some."""
         with self._condition:
             if wait:
                 self._condition.wait_for(lambda: bool(self._mail))
             mail, self._mail = self._mail, Mail()
-            self._in_line += self._in_mail
-            self._in_mail = 0
+            self._waiting_in_scheduler += self._waiting_here
+            self._waiting_here = 0
             return mail
 
-    def tell_line(self, waiting: int) -> None:
-        """The scheduler's own count, after a step."""
+    def set_scheduler_waiting(self, waiting: int) -> None:
+        """Sets the number of requests that wait in the scheduler."""
         with self._condition:
-            self._in_line = waiting
+            self._waiting_in_scheduler = waiting

@@ -1,4 +1,4 @@
-"""What the engine may use. The only options of this room; the settings are read elsewhere."""
+"""The limits of the engine. ``translate_svc.config`` reads the settings that set them."""
 
 from __future__ import annotations
 
@@ -18,63 +18,68 @@ from translate_svc.types import (
 )
 
 PROMPT_TOKENS = 2
-"""Every sequence is fed ``</s>`` and its language before the first token of its own. A source text stands
-between its language and ``</s>``: as many.
+"""Every sequence starts with ``</s>`` and its language token. A source text also has two such tokens: its
+language before it and ``</s>`` after it.
 """
 
 _CHARACTERS_PER_TOKEN = 16
-"""SentencePiece's longest piece, unless its trainer was told otherwise."""
+"""The longest piece of a SentencePiece vocabulary, by the default of its trainer."""
 
 _FLOORS = {"initial_credit_pieces": 0, "min_duration_factor": 0.01, "max_duration_factor": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """Sizes and budgets of the engine. Every queue and every cache is bounded by one of these.
+    """Sizes and budgets of the engine. One of these bounds every queue and every cache.
 
-    Budgets are per step. An item that is larger than its budget runs alone in its stage. Budgets trade the
-    throughput of the batched stages against the pause they put between two tokens of everybody's text.
+    Budgets are per step. An item that is larger than its budget runs alone in its stage. A larger budget
+    raises the throughput of a batched stage, and lengthens the pause between two tokens of every text.
 
     Attributes:
-        max_slots: Rows of the decoder's caches, hence sequences that decode at once; default 16. Cache memory
-            grows with it linearly; raise it on a GPU until memory or the latency of a step says stop.
+        max_slots: Rows of the decoder's caches, so the number of sequences that decode at once; default 16.
+            Cache memory grows linearly with it. Raise it on a GPU as far as memory and the latency of a step
+            allow.
         max_slot_tokens: Tokens fed to one sequence, ``</s>`` and language included: the length of a row of
-            the self-attention cache; default 256. A longer text is TRUNCATED. Lower it to save cache memory,
-            never above what the checkpoint's position table or the runner's cache holds.
-        min_source_samples: Shortest utterance taken, 16 kHz samples; default 1,600 (100 ms). The encoder
-            needs a few frames to stand on.
-        max_source_samples: Longest utterance taken, 16 kHz samples; default 480,000 (30 s, past which the
-            model's quality degrades). It sizes a slot's cross-attention cache; lower it with the segmenter's
-            maximum.
-        max_source_tokens: Longest source text taken, its language and ``</s>`` included; default 256: what
-            ``max_slot_tokens`` has room to translate. It sizes the cross-attention cache where it exceeds the
-            encoder frames of the longest utterance (30 s: 188). Never above the checkpoint's position table.
-        max_waiting_requests: Requests that wait for slots; default 64. A full line refuses with
-            ``ResourceExhausted``: a stream then waits and takes no further input, a call of Translate fails.
-            It bounds memory (a waiting utterance of 15 s is 1 MB), so raise it for short bursts only.
-        max_live_requests: Requests inside the engine, whatever their phase; default 1,024. Bounds those that
-            hold no slot any more but wait for their reader's credit. At the bound the engine refuses
-            likewise.
+            the self-attention cache; default 256. A longer text is TRUNCATED. Lower it to save cache memory.
+            It must not exceed the checkpoint's position table or the runner's cache.
+        min_source_samples: Shortest accepted utterance in 16 kHz samples; default 1,600 (100 ms). The encoder
+            needs at least a few frames.
+        max_source_samples: Longest accepted utterance in 16 kHz samples; default 480,000 (30 s). The model's
+            quality degrades beyond that. It sizes a slot's cross-attention cache. Lower it together with the
+            segmenter's maximum.
+        max_source_tokens: Longest accepted source text in tokens, its language and ``</s>`` included; default
+            256, as much as ``max_slot_tokens`` has room to translate. It sizes the cross-attention cache when
+            it exceeds the encoder frames of the longest utterance (30 s: 188). It must not exceed the
+            checkpoint's position table.
+        max_waiting_requests: Requests that wait for slots; default 64. A full queue refuses with
+            ``ResourceExhausted``: a stream then waits and reads no more input; a Translate call fails. It
+            bounds memory (a waiting utterance of 15 s is 1 MB), so raise it for short bursts only.
+        max_live_requests: Requests inside the engine, in any phase; default 1,024. It bounds the requests
+            that hold no slot any more and wait for their reader's credit. At the bound the engine refuses
+            with ``ResourceExhausted`` too.
         encode_budget_frames: Source frames (512 samples, 32 ms) encoded in a step; default 480 (15.4 s): one
             long utterance or several short ones. Raise it on a GPU that encodes several utterances in the
-            time of one; lower it when arrivals make text stutter.
-        max_encode_steps: How long encoding may hold up the texts of a step, in decode steps, where requests
-            wait in line although slots are free; default 4. Where none does it is one. Steps of few rows are
-            wasted, so that a load that comes at once is through sooner; 1 keeps the pauses between tokens
-            even, at a quarter more time for such a load. Beyond 4 little more is gained.
-        text_to_unit_budget_tokens: Text tokens turned to units in a step; default 256. As above.
-        vocode_budget_units: Units (20 ms of speech) made sound in a step, context not counted; default 200 (4
-            s). As above.
-        first_piece_units: Length of a speech's first piece; default 25 (0.5 s). Shorter: the first sound
-            leaves earlier, at more overlap of receptive fields. Each following piece is twice as long as the
+            time of one. Lower it when new utterances make text stutter.
+        max_encode_steps: How long encoding may delay the texts of a step, in decode steps, when requests wait
+            although slots are free; default 4. When no request waits, the delay is one decode step. Decode
+            steps with few rows waste time, so a burst of requests is finished sooner when encoding goes
+            first. A value of 1 keeps the pauses between tokens even, but such a burst takes a quarter more
+            time. Values above 4 gain little more.
+        text_to_unit_budget_tokens: Text tokens converted to units in a step; default 256. Raise or lower it
+            as ``encode_budget_frames``.
+        vocode_budget_units: Units (20 ms of speech each) converted to sound in a step, without their context;
+            default 200 (4 s). Raise or lower it as ``encode_budget_frames``.
+        first_piece_units: Length of a speech's first piece; default 25 (0.5 s). A shorter first piece starts
+            the sound earlier, but receptive fields overlap more. Each further piece is twice as long as the
             one before.
-        max_piece_units: Length at which pieces stop doubling; default 100 (2 s). Longer pieces vocode cheaper
-            and make aborts and round-robin turns coarser. A remainder under ``first_piece_units`` joins the
-            last piece.
+        max_piece_units: Length at which pieces stop doubling; default 100 (2 s). Longer pieces cost less to
+            vocode, but aborts and round-robin turns become coarser. A remainder shorter than
+            ``first_piece_units`` joins the last piece.
         initial_credit_pieces: Pieces delivered before the reader's first ``grant``; default 4 (5.5 s of
-            speech). Lower it to bound what lies undelivered, raise it when readers grant late.
-        min_duration_factor: Lowest factor on predicted durations taken; default 0.5 (twice as fast).
-        max_duration_factor: Highest; default 2.0. With ``max_slot_tokens`` it bounds the length of a speech.
+            speech). Lower it to bound the undelivered speech. Raise it when readers grant late.
+        min_duration_factor: Lowest accepted factor on predicted durations; default 0.5 (twice as fast).
+        max_duration_factor: Highest accepted factor; default 2.0. With ``max_slot_tokens`` it bounds the
+            length of a speech.
     """
 
     max_slots: int = 16
@@ -111,7 +116,7 @@ class EngineLimits:
 
     @property
     def model_limits(self) -> ModelLimits:
-        """What of it the model's caches are sized by."""
+        """The limits that size the model's caches."""
         return ModelLimits(
             max_slots=self.max_slots,
             max_slot_tokens=self.max_slot_tokens,
@@ -121,12 +126,14 @@ class EngineLimits:
 
     @property
     def max_source_characters(self) -> int:
-        """A source text longer than this is refused before it is tokenized, which bounds what that costs."""
+        """A longer source text is refused before it is tokenized. This bounds the cost of tokenizing."""
         return self.max_source_tokens * _CHARACTERS_PER_TOKEN
 
 
 def source_frames(source: Samples | Sequence[int]) -> int:
-    """What encoding costs: frames that 16 kHz samples fill, the last one perhaps in part; for a text one a
-    token, which takes the text encoder about as long as a frame takes the speech encoder.
+    """The cost of encoding a source, in frames.
+
+    For 16 kHz samples: the frames of 512 samples that they fill, a partial last frame included. For a text:
+    its number of tokens. The text encoder takes about as long for a token as the speech encoder for a frame.
     """
     return -(-len(source) // FRAME_SAMPLES) if isinstance(source, np.ndarray) else len(source)

@@ -1,15 +1,15 @@
-"""The lines of the phases, and the slots: who stands where, and who is next within a budget.
+"""The queues of the phases, and the slots: which sequence is in which phase, and which is next in a budget.
 
-Rules of order:
+Scheduling rules:
 
-* Requests are admitted first come, first served. The first in line waits until slots for all its sequences
-  are free and nobody passes it, so none starves; a request takes all its slots at once, so none waits holding
-  some.
-* Every sequence in DECODE advances one token a step, whatever else the step carries.
-* ENCODE and TEXT_TO_UNIT work through their lines in order, VOCODE in turns: one piece of a speech, then to
-  the back. Each takes from the front what fits its budget, and always at least one. What is in ENCODE is
-  finished before others get there.
-* A speech without credit is in no line; a grant puts it at the back.
+* Requests are admitted first come, first served. The first waiting request waits until slots for all its
+  sequences are free, and no other request overtakes it. So no request starves. A request takes all its slots
+  at once, so no request holds some slots while it waits for more.
+* Every sequence in DECODE advances by one token in every step, whatever else the step does.
+* ENCODE and TEXT_TO_UNIT serve their queues in order. VOCODE is round-robin: one piece of a speech, then the
+  speech goes to the back. Each stage takes from the front what fits its budget, and always at least one item.
+  The requests in ENCODE are finished before others enter it.
+* A speech without credit is in no queue. A grant puts it at the back.
 """
 
 from __future__ import annotations
@@ -27,87 +27,88 @@ _T = TypeVar("_T")
 
 
 class PhaseQueues:
-    """Moves sequences between phases; a sequence stands in at most one line."""
+    """Moves sequences between phases. A sequence is in at most one queue."""
 
     def __init__(self, limits: EngineLimits) -> None:
         self._limits = limits
         self.slots = SlotPool(limits.max_slots)
-        # Insertion-ordered dictionaries: queues from whose middle an abort can take something out.
+        # Dictionaries keep insertion order, and an abort can remove an entry from the middle.
         self._waiting: dict[str, RequestState] = {}
         self._encoding: dict[str, RequestState] = {}
-        self._lines: dict[Stage, dict[SequenceKey, SequenceState]] = {
+        self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
             stage: {} for stage in Stage if stage is not Stage.ENCODE
         }
 
     def __bool__(self) -> bool:
-        """There is work to take. (A request that waits for slots waits for sequences that decode or are in
-        the line of TEXT_TO_UNIT.)
+        """There is work for the next step.
+
+        Waiting requests count: the slots that they wait for are held by sequences in DECODE or TEXT_TO_UNIT.
         """
-        return any((self._waiting, self._encoding, *self._lines.values()))
+        return any((self._waiting, self._encoding, *self._stage_queues.values()))
 
     @property
     def waiting_requests(self) -> int:
-        """Length of the line for slots."""
+        """Number of requests that wait for slots."""
         return len(self._waiting)
 
-    # ---------------------------------------------------------------- into a phase
+    # ---------------------------------------------------------------- into a queue
 
-    def wait(self, state: RequestState) -> None:
-        """To the end of the line for slots."""
+    def add_waiting(self, state: RequestState) -> None:
+        """Appends a request to the waiting queue."""
         self._waiting[state.request.request_id] = state
 
-    def go_on_encoding(self, state: RequestState) -> None:
-        """Its encoding needs another step."""
+    def resume_encoding(self, state: RequestState) -> None:
+        """Keeps a request in ENCODE because its encoding needs another step."""
         self._encoding[state.request.request_id] = state
 
     def start_decoding(self, sequence: SequenceState) -> None:
-        """From ENCODE to DECODE."""
+        """Moves a sequence from ENCODE to DECODE."""
         self._enter(Stage.DECODE, sequence)
 
     def start_text_to_unit(self, sequence: SequenceState) -> None:
-        """From DECODE to TEXT_TO_UNIT."""
-        del self._lines[Stage.DECODE][sequence.key]
+        """Moves a sequence from DECODE to TEXT_TO_UNIT."""
+        del self._stage_queues[Stage.DECODE][sequence.key]
         self._enter(Stage.TEXT_TO_UNIT, sequence)
 
     def start_vocoding(self, sequence: SequenceState) -> None:
-        """From TEXT_TO_UNIT to VOCODE; the slot is free again."""
+        """Moves a sequence from TEXT_TO_UNIT to VOCODE and releases its slot."""
         self._release(sequence)
         sequence.phase = Stage.VOCODE
-        self.await_turn(sequence)
+        self.enqueue_vocoding(sequence)
 
-    def await_turn(self, sequence: SequenceState) -> None:
-        """To the back of the vocoder's line, if there is credit for a piece. Idempotent."""
+    def enqueue_vocoding(self, sequence: SequenceState) -> None:
+        """Appends a sequence to the VOCODE queue if it has credit for a piece. Idempotent."""
         if sequence.credit_pieces > 0:
             self._enter(Stage.VOCODE, sequence)
 
     def retire(self, sequence: SequenceState, phase: Phase) -> None:
-        """From any phase to a terminal one; the slot is free again."""
-        for line in (self._waiting, self._encoding):
-            line.pop(sequence.key.request_id, None)
-        for queue in self._lines.values():
+        """Moves a sequence from any phase to a terminal one and releases its slot."""
+        for requests in (self._waiting, self._encoding):
+            requests.pop(sequence.key.request_id, None)
+        for queue in self._stage_queues.values():
             queue.pop(sequence.key, None)
         self._release(sequence)
         sequence.phase = phase
 
     def _enter(self, stage: Stage, sequence: SequenceState) -> None:
         sequence.phase = stage
-        self._lines[stage][sequence.key] = sequence
+        self._stage_queues[stage][sequence.key] = sequence
 
     def _release(self, sequence: SequenceState) -> None:
         if sequence.slot is not None:
             self.slots.release(sequence.slot, sequence.key)
             sequence.slot = None
 
-    # ---------------------------------------------------------------- out of a line, for one step
+    # ---------------------------------------------------------------- out of a queue, for one step
 
     def take_encoding(self) -> list[RequestState]:
-        """The encodings that go on."""
+        """The requests whose encoding continues."""
         taken = list(self._encoding.values())
         self._encoding.clear()
         return taken
 
     def admit(self) -> list[RequestState]:
-        """Moves requests from WAITING to ENCODE, as far as slots and the budget of source frames reach."""
+        """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
         limits = self._limits
         affordable = _within(
             self._waiting.values(),
@@ -126,20 +127,20 @@ class PhaseQueues:
         return admitted
 
     def backlog(self) -> int:
-        """Requests that wait although there are slots for as many texts."""
+        """How many requests wait although slots are free: at most the number of free slots."""
         return min(len(self._waiting), self.slots.free)
 
     def decoding(self) -> list[SequenceState]:
-        """All sequences in DECODE; they stay in line."""
-        return list(self._lines[Stage.DECODE].values())
+        """All sequences in DECODE. They stay in the queue."""
+        return list(self._stage_queues[Stage.DECODE].values())
 
     def take_text_to_unit(self) -> list[SequenceState]:
-        """The next texts for TEXT_TO_UNIT."""
+        """The next sequences for TEXT_TO_UNIT, within the budget."""
         budget = self._limits.text_to_unit_budget_tokens
         return self._take(Stage.TEXT_TO_UNIT, lambda sequence: len(sequence.token_ids), budget)
 
     def take_vocode(self) -> list[SequenceState]:
-        """The speeches whose next piece is due; each pays one credit."""
+        """The next sequences for VOCODE, within the budget. Each pays one credit."""
         limits = self._limits
         budget = limits.vocode_budget_units
         taken = self._take(Stage.VOCODE, lambda sequence: sequence.next_piece_units(limits), budget)
@@ -148,14 +149,14 @@ class PhaseQueues:
         return taken
 
     def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:
-        taken = _within(self._lines[stage].values(), cost, budget)
+        taken = _within(self._stage_queues[stage].values(), cost, budget)
         for sequence in taken:
-            del self._lines[stage][sequence.key]
+            del self._stage_queues[stage][sequence.key]
         return taken
 
 
 def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:
-    """What fits the budget from the front on, without passing over any; the first one fits always."""
+    """The longest prefix of ``candidates`` that fits the budget; always at least the first one."""
     taken: list[_T] = []
     for candidate in candidates:
         budget -= cost(candidate)

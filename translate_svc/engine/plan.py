@@ -24,15 +24,16 @@ class SequenceKey(NamedTuple):
 
 
 ItemKey = tuple[str, int | None]
-"""Names one item of a plan: a ``SequenceKey``; where the item is the whole request's, its id and None."""
+"""Names one item of a plan: a ``SequenceKey``, or request id and None for an item of the whole request."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeItem:
     """Encode ``source`` once and write its cross-attention cache into every slot of ``slots``.
 
-    Slot ``slots[i]`` belongs to sequence ``i`` from here on, whatever it held before. ``ticket``: identifies
-    the job, as the request id does not (an id may be used again). Items of one ticket ask for the same.
+    From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
+    identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
+    same ``job_id`` ask for the same encoding.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -40,11 +41,11 @@ class EncodeItem:
     request_id: str
     source: EncoderSource
     slots: tuple[int, ...]
-    ticket: int
+    job_id: int
 
     @property
     def key(self) -> ItemKey:
-        """It is the whole request's."""
+        """The item belongs to the whole request."""
         return self.request_id, None
 
 
@@ -52,9 +53,9 @@ class EncodeItem:
 class DecodeItem:
     """Feed ``token_id`` at ``position`` of a slot.
 
-    Assumes the slot was encoded for ``key``'s request and positions 0..position-1 were fed.
-    The prompt is fed like any other token: ``</s>`` at 0, the language at 1; what position 0 predicts is not
-    used.
+    The slot must have been encoded for ``key``'s request, and positions 0..position-1 must have been fed. The
+    prompt is fed like any other token: ``</s>`` at 0, the language at 1. The prediction of position 0 is not
+    used. ``attention`` asks for ``DecodeResult.source_ms``.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -68,9 +69,9 @@ class DecodeItem:
 
 @dataclass(frozen=True, slots=True)
 class TextToUnitItem:
-    """Units for a finished text from the hidden states kept in ``slot``.
+    """Predict the units of a finished text from the hidden states kept in ``slot``.
 
-    ``token_ids`` is all that was fed: ``</s>``, language, tokens (the end token was predicted, never fed).
+    ``token_ids`` are all tokens fed: ``</s>``, language, text. The end token was predicted but never fed.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -84,7 +85,7 @@ class TextToUnitItem:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VocodeItem:
-    """Waveform of ``units[start_unit:end_unit]``, heard in the context of all ``units``."""
+    """Vocode ``units[start_unit:end_unit]`` in the context of all ``units``."""
 
     stage: ClassVar[Stage] = Stage.VOCODE
 
@@ -104,10 +105,10 @@ class StepPlan:
     """All the work of one step: for each stage a field of its name. An empty plan is never executed.
 
     ``encode`` repeats the items of the last step that were answered by ``EncodeUnfinished``, each with its
-    ticket; those of them that it leaves out are given up. No other item is begun beside them, so nobody else
-    gets the slots of one that was given up before all of them are done.
+    ``job_id``. An item that it leaves out is dropped. A plan starts no other encoding beside such items. So
+    the slots of a dropped item go to another request only after the remaining items are done.
 
-    ``encode_steps``: for how long encoding may make the texts of this step wait, in decode steps.
+    ``encode_steps``: how long encoding may delay the texts of this step, in decode steps.
     """
 
     encode: tuple[EncodeItem, ...] = ()
@@ -118,7 +119,7 @@ class StepPlan:
 
     @classmethod
     def of(cls, items: Iterable[PlanItem], *, encode_steps: int = 1) -> StepPlan:
-        """The plan of these items, in their order."""
+        """Builds the plan of ``items``; each stage keeps their order."""
         by_stage: dict[Stage, list[PlanItem]] = {stage: [] for stage in Stage}
         for item in items:
             by_stage[item.stage].append(item)
@@ -126,7 +127,7 @@ class StepPlan:
         return cls(**fields, encode_steps=encode_steps)
 
     def items(self, stage: Stage) -> tuple[PlanItem, ...]:
-        """The work of one stage; its field has the very type."""
+        """The items of one stage. The field of that stage has the exact type."""
         found: tuple[PlanItem, ...] = getattr(self, stage.value)
         return found
 
@@ -136,8 +137,9 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class EncodeResult:
-    """So many encoder states now stand in the request's slots: frames of 160 ms (published stride), or one
-    for each token of a text.
+    """The request's slots now hold ``encoder_frames`` encoder states.
+
+    One state stands for 160 ms of speech (the stride of the published model) or for one token of a text.
     """
 
     request_id: str
@@ -146,7 +148,7 @@ class EncodeResult:
 
 @dataclass(frozen=True, slots=True)
 class EncodeUnfinished:
-    """The request's encoding goes on in the next step, so that texts need not wait for its end."""
+    """The request's encoding continues in the next step, so that texts do not wait for its end."""
 
     request_id: str
 
@@ -155,8 +157,8 @@ class EncodeUnfinished:
 class DecodeResult:
     """The most probable next token and its natural log-probability.
 
-    ``source_ms``: centre of the encoder frame that the named layer's heads look at most, when asked for; None
-    for a text.
+    ``source_ms``: the centre of the encoder frame that gets most attention from the heads of the runner's
+    alignment layer. None when it was not asked for, and for a text.
     """
 
     key: SequenceKey
@@ -167,7 +169,7 @@ class DecodeResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextToUnitResult:
-    """Vocoder units (one per 20 ms, offset already removed) and the frames given to each character."""
+    """Vocoder units (one per 20 ms, offset already removed) and the frames predicted for each character."""
 
     key: SequenceKey
     units: npt.NDArray[np.int64]
@@ -176,7 +178,7 @@ class TextToUnitResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VocodeResult:
-    """Samples of the units asked for: ``(end_unit - start_unit) * 320``."""
+    """The waveform of the item's units: ``(end_unit - start_unit) * 320`` samples."""
 
     key: SequenceKey
     samples: Samples
@@ -188,7 +190,7 @@ _Result = TypeVar("_Result", bound=StageResult)
 
 @dataclass(frozen=True, slots=True)
 class ItemFailure:
-    """One item failed alone. ``sequence`` None: the whole request (its encoding) failed."""
+    """One item failed, and no other. ``sequence`` is None when the encoding of the whole request failed."""
 
     request_id: str
     sequence: int | None
@@ -197,15 +199,13 @@ class ItemFailure:
 
     @property
     def key(self) -> ItemKey:
-        """That of the item."""
+        """The key of the failed item."""
         return self.request_id, self.sequence
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Wall time of one stage in this step, from ``started_s`` (``time.monotonic``) on, and how many items
-    shared it.
-    """
+    """Wall time and number of items of one stage in this step. ``started_s``: ``time.monotonic``."""
 
     stage: Stage
     duration_ms: float
@@ -215,7 +215,7 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """How a step went, for whoever watches: its wall time, scheduling included, and its stages."""
+    """The wall time of a step, scheduling included, and of its stages. For metrics."""
 
     duration_s: float
     stages: tuple[StageReport, ...]
@@ -223,9 +223,9 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step made: every item of the plan is answered in ``results`` or in ``failures``, exactly once.
+    """The answers to a plan: every item has exactly one, in ``results`` or in ``failures``.
 
-    ``results`` are in the order of the stages. The step's events keep this order.
+    ``results`` are in the order of the stages. The events of the step keep this order.
     """
 
     results: tuple[StageResult, ...] = ()
@@ -234,22 +234,22 @@ class StepResult:
 
     @property
     def encoded(self) -> tuple[EncodeResult | EncodeUnfinished, ...]:
-        """Those of ENCODE."""
+        """The results of ENCODE."""
         return self._of((EncodeResult, EncodeUnfinished))
 
     @property
     def decoded(self) -> tuple[DecodeResult, ...]:
-        """Those of DECODE."""
+        """The results of DECODE."""
         return self._of((DecodeResult,))
 
     @property
     def units(self) -> tuple[TextToUnitResult, ...]:
-        """Those of TEXT_TO_UNIT."""
+        """The results of TEXT_TO_UNIT."""
         return self._of((TextToUnitResult,))
 
     @property
     def vocoded(self) -> tuple[VocodeResult, ...]:
-        """Those of VOCODE."""
+        """The results of VOCODE."""
         return self._of((VocodeResult,))
 
     def _of(self, kinds: tuple[type[_Result], ...]) -> tuple[_Result, ...]:

@@ -1,10 +1,11 @@
-"""What the engine is asked and what it answers. Plain data, no torch.
+"""Requests to the engine and its events. Plain data, no torch.
 
-Every answer carries the request's id and, where it concerns one target language, the *sequence* index: the
-position in ``Request.sequences``. The first event of a request is ``RequestQueued``, or in its place
-``RequestRefused``, which is the only one. Order per sequence: ``TokenDecoded``*, ``TextFinished``,
-``UnitsPredicted`` (where there is speech), ``WaveformPiece``*, ``SequenceFinished``; then, once all sequences
-have finished, ``RequestFinished``, the last event of a request. An aborted request gets no further event.
+Every event carries the request's id. An event of one target language also carries the *sequence* index, the
+position in ``Request.sequences``. The first event of a request is ``RequestQueued``. A refused request gets
+``RequestRefused`` instead and no other event. The order per sequence is ``TokenDecoded``*, ``TextFinished``,
+``UnitsPredicted`` (if there is speech), ``WaveformPiece``*, ``SequenceFinished``. When all sequences have
+finished, ``RequestFinished`` follows as the last event of the request. An aborted request gets no further
+event.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from translate_svc.types import Samples, StageTiming
 
 @dataclass(frozen=True, slots=True)
 class TextGuards:
-    """Which guards watch over a text; see ``engine.guards``. None unless asked for: then the text is what the
-    model decodes greedily, to its end or to the token limit.
+    """Which guards check a text; ``engine.text.guards`` and ``engine.text.scripts`` implement them.
+
+    All are off by default. Then the text is what the model decodes greedily, to its end or the token limit.
     """
 
     repetition_stop: bool = False
@@ -40,7 +42,7 @@ class SequenceSpec:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A text to translate, in its language (a Seamless code)."""
+    """A text to translate and its language (a Seamless code)."""
 
     text: str
     language: str
@@ -50,8 +52,8 @@ class SourceText:
 class Request:
     """One utterance: 16 kHz mono float32 samples, or a text; encoded once for all ``sequences``.
 
-    ``source_times`` asks for each token's place in the source (costs one attention read a step). A text has
-    no time: it is ignored there, and every ``source_ms`` is None.
+    ``source_times`` asks for each token's time in the source, at the cost of one attention read per step. A
+    text has no times: for a text the flag is ignored, and every ``source_ms`` is None.
     """
 
     request_id: str
@@ -61,26 +63,28 @@ class Request:
 
 
 class FinishStatus(enum.Enum):
-    """How a sequence or a request came out."""
+    """How a sequence or a request ended."""
 
     OK = "ok"
-    EMPTY = "empty"  # the model said nothing: no text, hence no speech
-    TRUNCATED = "truncated"  # ended before the model ended it (see StopReason); what was said is delivered
+    EMPTY = "empty"  # the model produced no text, so there is no speech either
+    TRUNCATED = (
+        "truncated"  # stopped before the model ended it (see StopReason); the text so far is delivered
+    )
     FAILED = "failed"
 
 
 class StopReason(enum.Enum):
     """Why a text ended."""
 
-    END_OF_TEXT = "end_of_text"  # the model said so
-    TOKEN_LIMIT = "token_limit"  # nothing more fits a slot
+    END_OF_TEXT = "end_of_text"  # the model predicted the end token
+    TOKEN_LIMIT = "token_limit"  # the slot is full
     REPETITION = "repetition"  # TextGuards.repetition_stop
     LENGTH = "length"  # TextGuards.length_stop
 
 
 @dataclass(frozen=True, slots=True)
 class TokenDecoded:
-    """One token and the text it makes final (append-only; empty while a character is incomplete)."""
+    """One token and the text that it completes (append-only; empty while a character is incomplete)."""
 
     request_id: str
     sequence: int
@@ -92,9 +96,9 @@ class TokenDecoded:
 
 @dataclass(frozen=True, slots=True)
 class TextFinished:
-    """The whole text; equals the concatenation of the deltas plus ``tail``, the last delta.
+    """The whole text: the concatenation of the deltas of ``TokenDecoded`` and of ``tail``, the last delta.
 
-    ``unexpected_script``: ``TextGuards.script_check`` found it foreign; no speech follows.
+    ``unexpected_script``: ``TextGuards.script_check`` found a foreign script, so no speech follows.
     """
 
     request_id: str
@@ -108,7 +112,7 @@ class TextFinished:
 
 @dataclass(frozen=True, slots=True)
 class UnitsPredicted:
-    """T2U's output: one unit per 20 ms, and the frames given to each character."""
+    """The output of T2U: one unit per 20 ms, and the frames predicted for each character."""
 
     request_id: str
     sequence: int
@@ -118,7 +122,7 @@ class UnitsPredicted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WaveformPiece:
-    """Speech from ``start_samples`` on (16 kHz, counted from the start of the sequence's speech)."""
+    """A piece of speech. ``start_samples`` counts 16 kHz samples from the start of the sequence's speech."""
 
     request_id: str
     sequence: int
@@ -129,7 +133,7 @@ class WaveformPiece:
 
 @dataclass(frozen=True, slots=True)
 class SequenceFinished:
-    """Last event of one sequence. ``error`` is for people and free of callers' data."""
+    """Last event of one sequence. ``error`` is for people and holds no caller's data."""
 
     request_id: str
     sequence: int
@@ -139,10 +143,10 @@ class SequenceFinished:
 
 @dataclass(frozen=True, slots=True)
 class StageSpan:
-    """From when a stage first had a share for a request until it last had one (``time.monotonic``).
+    """The time from the first start to the last end of a stage's work for a request (``time.monotonic``).
 
-    ``stage`` is named as in ``StageTiming``. Other work may lie between: ``RequestFinished.timings`` tells
-    how much of it was the stage's.
+    ``stage`` is named as in ``StageTiming``. The span includes other work in between.
+    ``RequestFinished.timings`` has the time of the stage alone.
     """
 
     stage: str
@@ -152,7 +156,7 @@ class StageSpan:
 
 @dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """Last event of a request. ``timings`` and ``spans`` are in the order the stages were first entered."""
+    """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start."""
 
     request_id: str
     status: FinishStatus
@@ -163,17 +167,17 @@ class RequestFinished:
 
 @dataclass(frozen=True, slots=True)
 class RequestQueued:
-    """First event of a request: the engine has taken it."""
+    """First event of a request: the engine has accepted it."""
 
     request_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """Only event of a request that the engine does not take.
+    """Only event of a request that the engine does not accept.
 
-    ``error``: ResourceExhausted, which says when to try again, while there is no room; Unavailable while the
-    engine is stopping; EngineLost once it is lost.
+    ``error`` is ResourceExhausted, with the time to retry after, while the engine is full. It is Unavailable
+    while the engine is stopping, and EngineLost once it is lost.
     """
 
     request_id: str

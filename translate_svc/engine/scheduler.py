@@ -1,6 +1,4 @@
-"""Decides what each step computes, and turns what was computed into events. No tensors, no clock, no
-threads.
-"""
+"""Decides what each step computes and turns results into events. No tensors, no clock, no threads."""
 
 from __future__ import annotations
 
@@ -38,18 +36,18 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.sequence import Phase, RequestState, SequenceState, combined_status
+from translate_svc.engine.stats import Totals
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
-from translate_svc.engine.totals import Totals
 from translate_svc.errors import EngineError, InvalidArgument, InvariantViolation
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 
 class Scheduler:
-    """Strictly alternating: ``schedule``, then ``update`` with the result of that plan, unless it was empty.
+    """Alternate strictly: ``schedule``, then ``update`` with the result of that plan unless it was empty.
 
-    Between the two only ``add``, ``abort`` and ``grant`` are allowed. One thread at a time. What the order of
-    the work is stands in ``phase_queues``.
+    Between the two only ``add``, ``abort`` and ``grant`` are allowed. Use one thread at a time. The module
+    ``phase_queues`` states the scheduling rules.
     """
 
     def __init__(self, limits: EngineLimits, tokenizer: Tokenizer) -> None:
@@ -57,7 +55,7 @@ class Scheduler:
         self.tokenizer = tokenizer
         self._queues = PhaseQueues(limits)
         self._requests: dict[str, RequestState] = {}
-        self._tickets = itertools.count()
+        self._job_ids = itertools.count()
         self._in_flight: InFlight | None = None
         self._events: list[EngineEvent] = []
         self.admitted_requests = 0
@@ -65,33 +63,33 @@ class Scheduler:
 
     @property
     def has_work(self) -> bool:
-        """``schedule`` would give a plan that is not empty."""
+        """``schedule`` would return a plan that is not empty."""
         return bool(self._queues)
 
     @property
     def waiting_requests(self) -> int:
-        """Length of the line for slots."""
+        """Number of requests that wait for slots."""
         return self._queues.waiting_requests
 
     @property
     def live_requests(self) -> int:
-        """Requests in any phase."""
+        """Number of requests in any phase."""
         return len(self._requests)
 
     @property
     def slot_owners(self) -> Mapping[int, SequenceKey]:
-        """Who owns each taken slot."""
+        """The owner of each busy slot."""
         return self._queues.slots.owners
 
     def phases(self, request_id: str) -> tuple[Phase | Stage, ...]:
-        """Where each sequence of a live request stands; empty for an unknown one."""
+        """The phase of each sequence of a live request; empty for an unknown request."""
         state = self._requests.get(request_id)
         return tuple(sequence.phase for sequence in state.sequences) if state else ()
 
     # ---------------------------------------------------------------- requests come and go
 
     def add(self, request: Request) -> None:
-        """Puts a request at the end of the line.
+        """Appends a request to the waiting queue.
 
         Raises:
             InvalidArgument: its id is in use, or it has no sequence or more than there are slots.
@@ -101,20 +99,21 @@ class Scheduler:
             raise InvalidArgument("is in use", field="request_id")
         if not 0 < len(request.sequences) <= self.limits.max_slots:
             raise InvalidArgument(f"must be 1 to {self.limits.max_slots}", field="sequences")
-        state = RequestState.create(request, self.tokenizer, self.limits, next(self._tickets))
+        state = RequestState.create(request, self.tokenizer, self.limits, next(self._job_ids))
         self._requests[request.request_id] = state
-        self._queues.wait(state)
+        self._queues.add_waiting(state)
 
     def abort(self, request_id: str) -> None:
-        """Forgets a request, whatever its phase; what is still computed for it is dropped. Idempotent."""
+        """Drops a request in any phase, and any result that still comes for it. Idempotent."""
         state = self._requests.pop(request_id, None)
         for sequence in state.sequences if state else ():
             if not sequence.terminal:
                 self._queues.retire(sequence, Phase.ABORTED)
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """Adds credit for waveform pieces. Unknown requests and sequences are ignored: they may just have
-        ended.
+        """Adds credit for ``pieces`` waveform pieces.
+
+        Unknown requests and sequences are ignored, because they may just have ended.
         """
         state = self._requests.get(request_id)
         if state is None or pieces < 1 or not 0 <= sequence < len(state.sequences):
@@ -122,18 +121,18 @@ class Scheduler:
         granted = state.sequences[sequence]
         granted.credit_pieces += pieces
         if granted.phase is Stage.VOCODE:
-            self._queues.await_turn(granted)
+            self._queues.enqueue_vocoding(granted)
 
     # ---------------------------------------------------------------- one step
 
     def schedule(self) -> StepPlan:
-        """The work of the next step; an empty plan when there is none.
+        """Plans the next step. The plan is empty when there is no work.
 
         Raises:
             InvariantViolation: the last plan's result is still missing.
         """
         if self._in_flight is not None:
-            raise InvariantViolation("a plan is scheduled before the last one's result is in")
+            raise InvariantViolation("a plan is scheduled before the last plan has its result")
         work = [each for stage in Stage for each in self._take_work(stage)]
         encode_steps = min(1 + self._queues.backlog(), self.limits.max_encode_steps)
         plan = StepPlan.of([item for item, _ in work], encode_steps=encode_steps)
@@ -154,76 +153,74 @@ class Scheduler:
                 return [(sequence.vocode_item(self.limits), sequence) for sequence in queues.take_vocode()]
 
     def _take_encode(self) -> list[RequestState]:
-        """What goes on; where nothing does, what is admitted."""
-        going_on = self._queues.take_encoding()
-        if going_on:
-            return going_on
+        """The requests whose encoding continues; without any, newly admitted requests."""
+        unfinished = self._queues.take_encoding()
+        if unfinished:
+            return unfinished
         admitted = self._queues.admit()
         self.admitted_requests += len(admitted)
         return admitted
 
     def update(self, plan: StepPlan, result: StepResult) -> list[EngineEvent]:
-        """Takes in what the runner made of ``plan``; gives the events of the step, in order.
+        """Applies the runner's ``result`` of ``plan`` and returns the events of the step, in order.
 
         Raises:
-            InvariantViolation: the runner broke the contract: an item without a result, with two, or with
-                another's. The scheduler is of no use after that.
+            InvariantViolation: the runner broke the contract: an item has no result, two results, or the
+                result of another item. The scheduler cannot be used after that.
         """
-        flight, self._in_flight = self._in_flight, None
-        if flight is None or flight.plan is not plan:
-            raise InvariantViolation("a result is handed in for a plan that is not the last one")
-        self._share_timings(flight, result)
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is None or in_flight.plan is not plan:
+            raise InvariantViolation("a result is given for a plan that is not the last one")
+        self._add_timings(in_flight, result)
         for each in result.results:
-            self._take_result(flight, each)
+            self._apply_result(in_flight, each)
         for failure in result.failures:
-            self._take_failure(flight, failure)
-        flight.check_settled()
+            self._apply_failure(in_flight, failure)
+        in_flight.check_settled()
         self.totals.steps += 1
         events, self._events = self._events, []
         return events
 
-    def _share_timings(self, flight: InFlight, result: StepResult) -> None:
+    def _add_timings(self, in_flight: InFlight, result: StepResult) -> None:
         for report in result.stages:
-            for request_id in flight.live_requests(report.stage):
+            for request_id in in_flight.live_requests(report.stage):
                 self._requests[request_id].add_timing(report)
 
-    def _take_result(self, flight: InFlight, result: StageResult) -> None:
-        """Settles an item. What was aborted meanwhile takes no part."""
+    def _apply_result(self, in_flight: InFlight, result: StageResult) -> None:
+        """Settles one item. The result of an aborted sequence is dropped."""
         match result:
             case EncodeResult() | EncodeUnfinished():
-                self._take_encoded(flight.settle_request(result.request_id), result)
+                self._apply_encoded(in_flight.settle_request(result.request_id), result)
             case DecodeResult():
-                _, sequence = flight.settle(result.key, DecodeItem)
+                _, sequence = in_flight.settle(result.key, DecodeItem)
                 if not sequence.terminal:
-                    self._take_token(sequence, result)
+                    self._apply_token(sequence, result)
             case TextToUnitResult():
-                _, sequence = flight.settle(result.key, TextToUnitItem)
+                _, sequence = in_flight.settle(result.key, TextToUnitItem)
                 if not sequence.terminal:
-                    self._take_units(sequence, result)
+                    self._apply_units(sequence, result)
             case VocodeResult():
-                item, sequence = flight.settle(result.key, VocodeItem)
+                item, sequence = in_flight.settle(result.key, VocodeItem)
                 if not sequence.terminal:
-                    self._take_piece(sequence, item, result)
+                    self._apply_piece(sequence, item, result)
             case _:
                 assert_never(result)
 
-    def _take_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
+    def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
         if isinstance(encoded, EncodeResult):
             for sequence in live:
                 self._queues.start_decoding(sequence)
         elif live:
-            self._queues.go_on_encoding(state)
+            self._queues.resume_encoding(state)
 
-    def _take_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
+    def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
         sequence.fed_tokens += 1
         if sequence.fed_tokens < len(sequence.token_ids):
             return  # the prompt is still being fed: its predictions are not text
-        stop = sequence.stop_before(
-            decoded.token_id, self.tokenizer.eos_token_id, self.limits.max_slot_tokens
-        )
+        stop = sequence.check_stop(decoded.token_id, self.tokenizer.eos_token_id, self.limits.max_slot_tokens)
         if stop is not None:
-            # The prediction is dropped: T2U speaks only what was fed, and text equals speech.
+            # The predicted token is dropped: T2U speaks only fed tokens, and text and speech must be equal.
             self._finish_text(sequence, stop)
             return
         try:
@@ -237,7 +234,7 @@ class Scheduler:
         )
 
     def _finish_text(self, sequence: SequenceState, stop: StopReason) -> None:
-        sequence.stop = stop
+        sequence.stop_reason = stop
         spec = sequence.spec
         tail = sequence.detokenizer.finish()
         text = sequence.detokenizer.text
@@ -248,18 +245,18 @@ class Scheduler:
         elif spec.speech and not foreign:
             self._queues.start_text_to_unit(sequence)
         else:
-            self._finish(sequence, sequence.spoken_status)
+            self._finish(sequence, sequence.finish_status)
 
-    def _take_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
+    def _apply_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
         units = tuple(made.units.tolist())
         self._events.append(UnitsPredicted(*sequence.key, units, made.character_durations))
         sequence.units = made.units
         if units:
             self._queues.start_vocoding(sequence)
         else:
-            self._finish(sequence, sequence.spoken_status)
+            self._finish(sequence, sequence.finish_status)
 
-    def _take_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
+    def _apply_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
         if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
             raise InvariantViolation("the runner made a waveform piece of the wrong length")
         final = item.end_unit == len(sequence.units)
@@ -268,12 +265,12 @@ class Scheduler:
         sequence.piece_start_unit = item.end_unit
         sequence.pieces_made += 1
         if final:
-            self._finish(sequence, sequence.spoken_status)
+            self._finish(sequence, sequence.finish_status)
         else:
-            self._queues.await_turn(sequence)
+            self._queues.enqueue_vocoding(sequence)
 
-    def _take_failure(self, flight: InFlight, failure: ItemFailure) -> None:
-        for sequence in flight.settle_failed(failure.key):
+    def _apply_failure(self, in_flight: InFlight, failure: ItemFailure) -> None:
+        for sequence in in_flight.settle_failed(failure.key):
             if not sequence.terminal:
                 self._finish(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
 

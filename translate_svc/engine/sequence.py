@@ -1,4 +1,4 @@
-"""Where a request and its sequences stand. Mutable state, owned by the scheduler alone."""
+"""The state of a request and its sequences. Mutable, and owned by the scheduler alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from translate_svc.types import EncoderSource, Stage, StageTiming
 
 
 class Phase(enum.Enum):
-    """Where a sequence stands while no stage works for it: before the first, or after its last."""
+    """The phase of a sequence outside every stage: before its first one or after its last one."""
 
     WAITING = "waiting"
     FINISHED = "finished"
@@ -48,10 +48,11 @@ TERMINAL_PHASES = frozenset({Phase.FINISHED, Phase.FAILED, Phase.ABORTED})
 class SequenceState:
     """One target language of a request.
 
-    ``token_ids``: all that is to be fed, in order: ``</s>``, language, then every token decoded.
-    ``fed_tokens``: how many of them were. ``length_stop_tokens``: text that the length guard lets through.
-    ``piece_start_unit``: where the next waveform piece begins. ``phase``: the stage that works for it, or why
-    none does. ENCODE, DECODE and TEXT_TO_UNIT hold a slot, VOCODE no longer.
+    ``token_ids``: all tokens to feed, in order: ``</s>``, language, then every decoded token.
+    ``fed_tokens``: how many of them were fed. ``length_stop_tokens``: the longest text that the length guard
+    allows, in tokens. ``piece_start_unit``: the first unit of the next waveform piece. ``phase``: the stage
+    that works for the sequence, or a ``Phase`` while none does. ENCODE, DECODE and TEXT_TO_UNIT hold a slot;
+    VOCODE does not.
     """
 
     key: SequenceKey
@@ -64,28 +65,28 @@ class SequenceState:
     phase: Phase | Stage = Phase.WAITING
     slot: int | None = None
     fed_tokens: int = 0
-    stop: StopReason = StopReason.END_OF_TEXT
+    stop_reason: StopReason = StopReason.END_OF_TEXT
     units: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     piece_start_unit: int = 0
     pieces_made: int = 0
 
     @property
     def terminal(self) -> bool:
-        """Nothing more will come of this sequence."""
+        """The sequence has ended; no event of it will follow."""
         return self.phase in TERMINAL_PHASES
 
     @property
     def text_tokens(self) -> int:
-        """Tokens of the text so far."""
+        """Number of tokens of the text so far."""
         return len(self.token_ids) - PROMPT_TOKENS
 
     @property
-    def spoken_status(self) -> FinishStatus:
-        """How a sequence that has text ends when nothing fails."""
-        return FinishStatus.OK if self.stop is StopReason.END_OF_TEXT else FinishStatus.TRUNCATED
+    def finish_status(self) -> FinishStatus:
+        """The status of a sequence that has text and did not fail."""
+        return FinishStatus.OK if self.stop_reason is StopReason.END_OF_TEXT else FinishStatus.TRUNCATED
 
-    def stop_before(self, token_id: int, eos_token_id: int, max_slot_tokens: int) -> StopReason | None:
-        """Why the text ends before ``token_id``, which was predicted to follow; None when it goes on."""
+    def check_stop(self, token_id: int, eos_token_id: int, max_slot_tokens: int) -> StopReason | None:
+        """Why the text stops before the predicted ``token_id``; None when it continues."""
         if token_id == eos_token_id:
             return StopReason.END_OF_TEXT
         if self.fed_tokens == max_slot_tokens:
@@ -99,31 +100,38 @@ class SequenceState:
 
     @property
     def held_slot(self) -> int:
-        """The slot, in the phases that hold one."""
-        assert self.slot is not None, "phases that decode or read hidden states hold a slot"
+        """The slot. Only for the phases that hold one."""
+        assert self.slot is not None, "ENCODE, DECODE and TEXT_TO_UNIT hold a slot"
         return self.slot
 
     def decode_item(self) -> DecodeItem:
-        """Feeds the next token. Attention is not asked of position 0, whose prediction is not used."""
+        """The item that feeds the next token. Position 0 asks for no attention: its prediction is unused."""
         position = self.fed_tokens
         attention = self.attention and position > 0
         return DecodeItem(self.key, self.held_slot, position, self.token_ids[position], attention)
 
     def text_to_unit_item(self) -> TextToUnitItem:
-        """Units of the whole text."""
+        """The item that predicts the units of the whole text."""
         spec = self.spec
         return TextToUnitItem(
             self.key, self.held_slot, tuple(self.token_ids), spec.language, spec.duration_factor
         )
 
     def vocode_item(self, limits: EngineLimits) -> VocodeItem:
-        """The next piece. Cuts depend on the units alone, never on load, so that results do not either."""
+        """The item of the next piece.
+
+        The length of a piece depends on the units alone and never on the load, so that results do not depend
+        on the load either.
+        """
         spec = self.spec
         end = self.piece_start_unit + self.next_piece_units(limits)
         return VocodeItem(self.key, self.units, self.piece_start_unit, end, spec.language, spec.speaker_id)
 
     def next_piece_units(self, limits: EngineLimits) -> int:
-        """Short at first, doubling up to the limit; a remainder too short for a piece joins the last one."""
+        """Length of the next piece in units.
+
+        Lengths double up to the limit. A remainder that is too short for a piece joins the last one.
+        """
         remaining = len(self.units) - self.piece_start_unit
         piece = min(limits.max_piece_units, limits.first_piece_units << min(self.pieces_made, 32))
         return remaining if remaining - piece < limits.first_piece_units else piece
@@ -133,15 +141,15 @@ class SequenceState:
 class RequestState:
     """A request and its sequences.
 
-    ``source``: what is encoded. ``ticket``: a number that no other request of this scheduler ever has.
-    ``timings``: per stage, milliseconds shared and the largest batch; ``spans``: its first start and its last
-    end, in seconds.
+    ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
+    has. ``timings``: for each stage the milliseconds of its steps and the largest batch. ``spans``: for each
+    stage the first start and the last end, in seconds.
     """
 
     request: Request
     source: EncoderSource
     sequences: tuple[SequenceState, ...]
-    ticket: int
+    job_id: int
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
     timings: dict[Stage, tuple[float, int]] = field(default_factory=dict)
@@ -149,9 +157,9 @@ class RequestState:
 
     @classmethod
     def create(
-        cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits, ticket: int
+        cls, request: Request, tokenizer: Tokenizer, limits: EngineLimits, job_id: int
     ) -> RequestState:
-        """A request as it arrives, waiting.
+        """The state of a new request, in WAITING.
 
         Raises:
             KeyError: the tokenizer does not know a language.
@@ -173,28 +181,28 @@ class RequestState:
                 )
                 for index, spec in enumerate(request.sequences)
             ),
-            ticket,
+            job_id,
         )
 
     @property
     def terminal(self) -> bool:
-        """Nothing more will come of any of its sequences."""
+        """All its sequences have ended."""
         return all(sequence.terminal for sequence in self.sequences)
 
     def encode_item(self) -> EncodeItem:
-        """Encodes the source into the slots of all sequences; the same job in every step that it takes."""
+        """The item that encodes the source for all sequences; the same job in every step until its end."""
         slots = tuple(sequence.held_slot for sequence in self.sequences)
-        return EncodeItem(self.request.request_id, self.source, slots, self.ticket)
+        return EncodeItem(self.request.request_id, self.source, slots, self.job_id)
 
     def add_timing(self, report: StageReport) -> None:
-        """Adds one step's share of a stage."""
+        """Adds the time that a stage took in one step."""
         duration_ms, batch_size = self.timings.get(report.stage, (0.0, 0))
         self.timings[report.stage] = duration_ms + report.duration_ms, max(batch_size, report.batch_size)
         first_s, _ = self.spans.get(report.stage, (report.started_s, 0.0))
         self.spans[report.stage] = first_s, report.started_s + report.duration_ms / 1000
 
     def finished(self, status: FinishStatus) -> RequestFinished:
-        """Its last event."""
+        """The last event of the request."""
         return RequestFinished(
             self.request.request_id,
             status,
@@ -205,7 +213,7 @@ class RequestState:
 
 
 def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:
-    """What the encoder of a request's modality is fed.
+    """The encoder's input: the samples of speech, or the tokens of a text.
 
     Raises:
         KeyError: the tokenizer does not know the source language.
@@ -215,7 +223,7 @@ def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:
 
 
 def combined_status(statuses: Collection[FinishStatus]) -> FinishStatus:
-    """A request's status from its sequences': FAILED or TRUNCATED where any is, EMPTY where all are."""
+    """A request's status: FAILED or TRUNCATED when any sequence is, EMPTY when all are, otherwise OK."""
     for status in (FinishStatus.FAILED, FinishStatus.TRUNCATED, FinishStatus.OK):
         if status in statuses:
             return status

@@ -1,4 +1,4 @@
-"""Who owns which row of the decoder's caches."""
+"""Which sequence owns which row of the decoder's caches."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from translate_svc.errors import InvariantViolation
 
 
 class SlotPool:
-    """``max_slots`` slots. A request's are taken all at once or not at all, so that requests never wait for
-    each other while holding some.
+    """The pool of ``max_slots`` slots.
 
-    The lowest free slots are given first, which keeps the rows in use close together.
+    A request acquires all its slots at once or none. So no request holds slots while it waits for more.
 
-    This is the scheduler's record of who owns a slot; ``SequenceState.slot`` is the same fact seen from the
-    sequence, and ``release`` checks one against the other.
+    The lowest free slots are acquired first. This keeps the busy rows close together.
+
+    The pool is the scheduler's record of slot owners. ``SequenceState.slot`` is the same fact on the side of
+    the sequence, and ``release`` compares the two.
     """
 
     def __init__(self, max_slots: int) -> None:
@@ -26,16 +27,16 @@ class SlotPool:
 
     @property
     def free(self) -> int:
-        """How many slots are free."""
+        """Number of free slots."""
         return len(self._free)
 
     @property
     def owners(self) -> Mapping[int, SequenceKey]:
-        """Who owns each slot that is taken (a live view)."""
+        """The owner of each busy slot (a live view)."""
         return MappingProxyType(self._owners)
 
     def acquire(self, keys: Sequence[SequenceKey]) -> tuple[int, ...] | None:
-        """One slot for each key, in their order; None, and nothing taken, when there are not enough."""
+        """Acquires one slot for each key, in order. Returns None and acquires none when too few are free."""
         if len(keys) > len(self._free):
             return None
         slots = tuple(heapq.heappop(self._free) for _ in keys)
@@ -43,7 +44,7 @@ class SlotPool:
         return slots
 
     def release(self, slot: int, key: SequenceKey) -> None:
-        """Gives a slot back.
+        """Returns a slot to the pool.
 
         Raises:
             InvariantViolation: ``key`` does not own it.

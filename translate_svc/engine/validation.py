@@ -1,4 +1,4 @@
-"""What a request must be before the engine takes it. What passes here cannot harm its batch mates."""
+"""Checks a request before the engine accepts it. A valid request cannot harm the others of its batch."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ from translate_svc.types import Samples
 
 
 class ModelCapabilities(Protocol):
-    """What the loaded model can do, as far as a request depends on it. Languages are Seamless codes."""
+    """The capabilities of the loaded model that a request depends on. Languages are Seamless codes."""
 
     @property
     def text_languages(self) -> Collection[str]:
-        """These it reads and writes."""
+        """Languages of source texts and target texts."""
 
     @property
     def speech_languages(self) -> Collection[str]:
-        """Into these it speaks."""
+        """Target languages with speech."""
 
     @property
     def speaker_count(self) -> int:
-        """The vocoder knows the speaker ids below this."""
+        """Speaker ids of the vocoder are 0 to this minus one."""
 
 
 def validate(
-    request: Request, limits: EngineLimits, abilities: ModelCapabilities, tokenizer: Tokenizer
+    request: Request, limits: EngineLimits, capabilities: ModelCapabilities, tokenizer: Tokenizer
 ) -> None:
-    """Checks a request before it enters the line.
+    """Checks a request before it is queued.
 
-    A text is tokenized to know its length: a few milliseconds at most, for ``max_source_characters``.
+    A text is tokenized to learn its length. This takes a few milliseconds at most, for a text of
+    ``max_source_characters``.
 
     Raises:
-        InvalidArgument: it can never run; ``field`` is the path within ``Request``.
+        InvalidArgument: the request can never run; ``field`` is the path within ``Request``. A value outside
+            its range raises the subclass OutOfRange.
     """
     if not request.request_id:
         raise InvalidArgument("is required", field="request_id")
     if isinstance(request.source, SourceText):
-        _validate_text(request.source, limits, abilities, tokenizer)
+        _validate_text(request.source, limits, capabilities, tokenizer)
     else:
         _validate_samples(request.source, limits)
     if not request.sequences:
@@ -52,7 +54,7 @@ def validate(
     if len(request.sequences) > limits.max_slots:
         raise OutOfRange(f"must be at most {limits.max_slots}", field="sequences")
     for index, spec in enumerate(request.sequences):
-        _validate_sequence(spec, f"sequences[{index}]", limits, abilities)
+        _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
 
 
 def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
@@ -69,9 +71,9 @@ def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
 
 
 def _validate_text(
-    source: SourceText, limits: EngineLimits, abilities: ModelCapabilities, tokenizer: Tokenizer
+    source: SourceText, limits: EngineLimits, capabilities: ModelCapabilities, tokenizer: Tokenizer
 ) -> None:
-    if source.language not in abilities.text_languages:
+    if source.language not in capabilities.text_languages:
         raise InvalidArgument("is not a language of the loaded model", field="source.language")
     if len(source.text) > limits.max_source_characters:
         message = f"must be at most {limits.max_source_characters} characters, not {len(source.text)}"
@@ -86,16 +88,16 @@ def _validate_text(
 
 
 def _validate_sequence(
-    spec: SequenceSpec, path: str, limits: EngineLimits, abilities: ModelCapabilities
+    spec: SequenceSpec, path: str, limits: EngineLimits, capabilities: ModelCapabilities
 ) -> None:
-    if spec.language not in abilities.text_languages:
+    if spec.language not in capabilities.text_languages:
         raise InvalidArgument("is not a language of the loaded model", field=f"{path}.language")
     if not spec.speech:
         return
-    if spec.language not in abilities.speech_languages:
+    if spec.language not in capabilities.speech_languages:
         raise InvalidArgument("has no speech in the loaded model", field=f"{path}.language")
-    if not 0 <= spec.speaker_id < abilities.speaker_count:
-        raise OutOfRange(f"must be 0 to {abilities.speaker_count - 1}", field=f"{path}.speaker_id")
+    if not 0 <= spec.speaker_id < capabilities.speaker_count:
+        raise OutOfRange(f"must be 0 to {capabilities.speaker_count - 1}", field=f"{path}.speaker_id")
     low, high = limits.min_duration_factor, limits.max_duration_factor
     if not (math.isfinite(spec.duration_factor) and low <= spec.duration_factor <= high):
         raise OutOfRange(f"must be {low} to {high}", field=f"{path}.duration_factor")

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from tests.checkpoints import Driver, Job, checkpoint_folder, oracle, utterances
 from tests.engine.runner.test_model_runner import assert_same
-from tests.fakes.rehearsal import Rehearsal, few_batches
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from translate_svc.engine.runner import model_runner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 
 @pytest.fixture
-def rehearsal(monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    recorder = Rehearsal()
+def capturer(monkeypatch: pytest.MonkeyPatch) -> FakeGraphCapturer:
+    recorder = FakeGraphCapturer()
     monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: recorder)
-    few_batches(monkeypatch)
+    limit_captured_batches(monkeypatch)
     return recorder
 
 
@@ -33,7 +33,7 @@ def jobs(name: str, *, apart: int) -> list[Job]:
 
 @pytest.mark.parametrize("apart", [0, 2])
 @pytest.mark.parametrize("name", ["tiny", "starter"])
-def test_each_of_many_is_what_transformers_gives(name: str, apart: int, rehearsal: Rehearsal) -> None:
+def test_each_of_many_is_what_transformers_gives(name: str, apart: int, capturer: FakeGraphCapturer) -> None:
     driver = Driver(name, slots=9)
     together = jobs(name, apart=apart)
     for job, made in zip(together, driver.translate(together), strict=True):
@@ -42,12 +42,12 @@ def test_each_of_many_is_what_transformers_gives(name: str, apart: int, rehearsa
             assert_same(made, theirs)
         else:
             assert made.token_ids == theirs.token_ids
-    assert rehearsal.replays >= max(len(job.token_ids) for job in together)
+    assert capturer.replays >= max(len(job.token_ids) for job in together)
 
 
-def test_without_graphs_nothing_is_recorded(rehearsal: Rehearsal) -> None:
+def test_without_graphs_nothing_is_recorded(capturer: FakeGraphCapturer) -> None:
     Driver("tiny", graphs=False)
-    assert rehearsal.recorded == 0
+    assert capturer.captured == 0
 
 
 def test_a_recorder_that_fails_is_a_warning(

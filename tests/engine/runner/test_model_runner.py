@@ -24,7 +24,14 @@ from tests.checkpoints import (
     source_texts,
     utterances,
 )
-from tests.engine.model_scene import Scene, answers, encoded, healthy_answers, shared_runner, text_languages
+from tests.engine.runner_harness import (
+    RunnerHarness,
+    answers,
+    encoded,
+    healthy_answers,
+    shared_runner,
+    text_languages,
+)
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -90,7 +97,7 @@ def test_one_source_gives_what_transformers_gives(
 
 
 @pytest.mark.parametrize("name", ["tiny", "starter"])
-def test_a_result_does_not_depend_on_its_batch_mates(name: str) -> None:
+def test_a_result_does_not_depend_on_the_rest_of_its_batch(name: str) -> None:
     """Speech and text mixed in every stage."""
     alone = Driver(name)
     expected = [alone.translate([job])[0] for job in (*jobs_of(name), *text_jobs_of(name))]
@@ -137,14 +144,14 @@ def test_one_encoding_serves_several_targets(
 
 
 def test_every_item_is_answered_once_and_every_stage_reported() -> None:
-    scene = Scene()
+    harness = RunnerHarness()
     plan = StepPlan(
-        encode=(EncodeItem("new", scene.samples[0], (6, 7), 0),),
-        decode=(*scene.decode_items(6)[:2], dataclasses.replace(scene.decode_items(6)[2], position=0)),
-        text_to_unit=(scene.text_to_unit_items(6)[3],),
-        vocode=tuple(scene.vocode_items()),
+        encode=(EncodeItem("new", harness.samples[0], (6, 7), 0),),
+        decode=(*harness.decode_items(6)[:2], dataclasses.replace(harness.decode_items(6)[2], position=0)),
+        text_to_unit=(harness.text_to_unit_items(6)[3],),
+        vocode=tuple(harness.vocode_items()),
     )
-    result = scene.runner.execute(plan)
+    result = harness.runner.execute(plan)
     assert [each.request_id for each in result.encoded] == ["new"]
     assert [each.key.request_id for each in result.decoded] == ["r0", "r1"]
     assert [each.key.request_id for each in result.units] == ["r3"]
@@ -161,37 +168,38 @@ def test_every_item_is_answered_once_and_every_stage_reported() -> None:
 
 def test_an_empty_translation_gives_no_units() -> None:
     """transformers crashes here: a convolution larger than its input."""
-    scene = Scene(fed=2)
-    made = scene.do(text_to_unit=scene.text_to_unit_items(2)).units
+    harness = RunnerHarness(fed=2)
+    made = harness.do(text_to_unit=harness.text_to_unit_items(2)).units
     assert [len(each.units) for each in made] == [0, 0, 0, 0]
     assert all(each.character_durations == () for each in made)
 
 
 def test_source_time_only_where_asked_and_within_the_source() -> None:
-    scene = Scene()
+    harness = RunnerHarness()
     items = [
-        dataclasses.replace(item, attention=slot % 2 == 0) for slot, item in enumerate(scene.decode_items(6))
+        dataclasses.replace(item, attention=slot % 2 == 0)
+        for slot, item in enumerate(harness.decode_items(6))
     ]
-    decoded = scene.do(decode=items).decoded
+    decoded = harness.do(decode=items).decoded
     assert [each.source_ms is None for each in decoded] == [False, True, False, True]
-    for each, samples in zip(decoded, scene.samples, strict=True):
+    for each, samples in zip(decoded, harness.samples, strict=True):
         assert each.source_ms is None or 0 <= each.source_ms <= len(samples) / 16
 
 
 def test_a_text_has_no_source_times() -> None:
-    scene = Scene()
-    scene.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
-    scene.do(decode=[DecodeItem(scene.keys[1], 1, 0, EOS)])
-    text = DecodeItem(scene.keys[1], 1, 1, scene.tokens[1][1], attention=True)
-    speech = dataclasses.replace(scene.decode_items(6)[0], attention=True)
-    decoded = scene.do(decode=[text, speech]).decoded
+    harness = RunnerHarness()
+    harness.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
+    harness.do(decode=[DecodeItem(harness.keys[1], 1, 0, EOS)])
+    text = DecodeItem(harness.keys[1], 1, 1, harness.tokens[1][1], attention=True)
+    speech = dataclasses.replace(harness.decode_items(6)[0], attention=True)
+    decoded = harness.do(decode=[text, speech]).decoded
     assert [each.source_ms is None for each in decoded] == [True, False]
 
 
 def test_an_encoded_text_has_a_state_a_token() -> None:
     texts = source_texts("tiny")[:2]
     items = [EncodeItem("a", texts[0], (4,), 0), EncodeItem("b", texts[1], (5,), 1)]
-    assert [each.encoder_frames for each in encoded(Scene().do(encode=items))] == [
+    assert [each.encoder_frames for each in encoded(RunnerHarness().do(encode=items))] == [
         len(each) for each in texts
     ]
 
@@ -204,19 +212,19 @@ def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
 
 def test_attention_for_one_changes_nobodys_result() -> None:
     expected = healthy_answers(Stage.DECODE)
-    asking = Scene()
+    asking = RunnerHarness()
     items = [dataclasses.replace(item, attention=True) for item in asking.decode_items(6)]
     assert answers(asking.do(decode=items)) == expected
 
 
 def test_log_probability_is_that_of_the_softmax() -> None:
-    scene = Scene(fed=2)
+    harness = RunnerHarness(fed=2)
     model = oracle("tiny").model
-    samples = scene.samples[0]
-    decoded = scene.do(decode=scene.decode_items(2)).decoded[0]
+    samples = harness.samples[0]
+    decoded = harness.do(decode=harness.decode_items(2)).decoded[0]
     inputs = oracle("tiny").inputs(samples)
     with torch.no_grad():
-        logits = model(**inputs, decoder_input_ids=torch.tensor([scene.tokens[0][:3]])).logits[0, -1]
+        logits = model(**inputs, decoder_input_ids=torch.tensor([harness.tokens[0][:3]])).logits[0, -1]
     best = logits.log_softmax(0).max(0)
     assert decoded.token_id == int(best.indices)
     assert decoded.log_probability == pytest.approx(float(best.values), abs=1e-4)
@@ -224,10 +232,10 @@ def test_log_probability_is_that_of_the_softmax() -> None:
 
 def test_read_only_samples_are_taken() -> None:
     """What numpy makes of bytes off the wire cannot be written to; warnings are errors here."""
-    scene = Scene()
-    samples = np.frombuffer(scene.samples[0].tobytes(), dtype=np.float32)
+    harness = RunnerHarness()
+    samples = np.frombuffer(harness.samples[0].tobytes(), dtype=np.float32)
     assert not samples.flags.writeable
-    (found,) = encoded(scene.do(encode=[EncodeItem("r0", samples, (0,), 0)]))
+    (found,) = encoded(harness.do(encode=[EncodeItem("r0", samples, (0,), 0)]))
     assert found.encoder_frames == healthy_answers(Stage.ENCODE)["r0"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.checkpoints import EOS
-from tests.engine.model_scene import STAGES, Scene, answers, healthy_answers
+from tests.engine.runner_harness import STAGES, RunnerHarness, answers, healthy_answers
 from tests.tiny_checkpoint import PIECE_COUNT
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -25,33 +25,33 @@ from translate_svc.errors import DeviceLost, InvariantViolation
 from translate_svc.types import Stage
 
 
-def nan_in_samples(scene: Scene, victim: int) -> None:
-    poisoned = scene.samples[victim].copy()
+def nan_in_samples(harness: RunnerHarness, victim: int) -> None:
+    poisoned = harness.samples[victim].copy()
     poisoned[5_000] = np.nan
-    scene.samples = tuple(poisoned if i == victim else s for i, s in enumerate(scene.samples))
+    harness.samples = tuple(poisoned if i == victim else s for i, s in enumerate(harness.samples))
 
 
-def nan_in_source(scene: Scene, victim: int) -> None:
-    scene.model._cache.layers[1].cross_values[victim, :, 2] = torch.nan
+def nan_in_source(harness: RunnerHarness, victim: int) -> None:
+    harness.model._cache.layers[1].cross_values[victim, :, 2] = torch.nan
 
 
-def nan_in_history(scene: Scene, victim: int) -> None:
-    scene.model._cache.layers[0].self_keys[victim, :, 1] = torch.inf
+def nan_in_history(harness: RunnerHarness, victim: int) -> None:
+    harness.model._cache.layers[0].self_keys[victim, :, 1] = torch.inf
 
 
-def nan_in_states(scene: Scene, victim: int) -> None:
-    scene.model._cache.states[victim, 3] = torch.nan
+def nan_in_states(harness: RunnerHarness, victim: int) -> None:
+    harness.model._cache.states[victim, 3] = torch.nan
 
 
-def nan_in_voice(scene: Scene, victim: int) -> None:
+def nan_in_voice(harness: RunnerHarness, victim: int) -> None:
     """In place, where recorded work reads it; to be healed, for the runner is shared."""
-    scene.model._vocoder.speaker_embedding.weight[victim] = torch.nan
+    harness.model._vocoder.speaker_embedding.weight[victim] = torch.nan
 
 
 @functools.cache
 def healthy_first_tokens() -> dict[str, int]:
-    scene = Scene(fed=2)
-    return {key.request_id: row[2] for key, row in zip(scene.keys, scene.tokens, strict=True)}
+    harness = RunnerHarness(fed=2)
+    return {key.request_id: row[2] for key, row in zip(harness.keys, harness.tokens, strict=True)}
 
 
 @pytest.mark.parametrize("victim", range(4))
@@ -65,9 +65,11 @@ def healthy_first_tokens() -> dict[str, int]:
         (Stage.VOCODE, nan_in_voice),
     ],
 )
-def test_nan_fails_its_item_alone(stage: Stage, poison: Callable[[Scene, int], None], victim: int) -> None:
+def test_nan_fails_its_item_alone(
+    stage: Stage, poison: Callable[[RunnerHarness, int], None], victim: int
+) -> None:
     expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
-    sick = Scene()
+    sick = RunnerHarness()
     voices = sick.model._vocoder.speaker_embedding.weight
     healthy_voices = voices.clone()
     with torch.no_grad():
@@ -86,8 +88,8 @@ def test_nan_fails_its_item_alone(stage: Stage, poison: Callable[[Scene, int], N
         np.testing.assert_allclose(answer, expected[request_id], atol=1e-5)
     if stage is Stage.ENCODE:  # what the mates hear is unharmed as well
         for position in (0, 1):
-            mates = [item for item in sick.decode_items(position) if item.slot != victim]
-            decoded = sick.do(decode=mates).decoded
+            others = [item for item in sick.decode_items(position) if item.slot != victim]
+            decoded = sick.do(decode=others).decoded
         assert {each.key.request_id: each.token_id for each in decoded}.items() <= first_tokens.items()
 
 
@@ -95,10 +97,10 @@ class Texts:
     """An utterance and two texts; the second one holds a token whose embedding can be poisoned."""
 
     def __init__(self) -> None:
-        self.scene = Scene()
+        self.harness = RunnerHarness()
         self.poisonous = PIECE_COUNT - 1
         self.items = [
-            EncodeItem("speech", self.scene.samples[0], (4,), 0),
+            EncodeItem("speech", self.harness.samples[0], (4,), 0),
             EncodeItem("healthy", (97, 30, 40, 50, 3), (5,), 1),
             EncodeItem("sick", (97, 30, self.poisonous, 3), (6,), 2),
         ]
@@ -106,15 +108,15 @@ class Texts:
     def first_token(self, request_id: str, slot: int) -> int:
         for position, token_id in enumerate((EOS, 98)):
             item = DecodeItem(SequenceKey(request_id, 0), slot, position, token_id)
-            (decoded,) = self.scene.do(decode=[item]).decoded
+            (decoded,) = self.harness.do(decode=[item]).decoded
         return decoded.token_id
 
 
 def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = Texts()
-    texts.scene.do(encode=texts.items)
+    texts.harness.do(encode=texts.items)
     expected = texts.first_token("speech", 4), texts.first_token("healthy", 5)
-    encoder = texts.scene.model._encoder
+    encoder = texts.harness.model._encoder
     embed = encoder._embed
 
     def poisoned(token_ids: torch.Tensor) -> torch.Tensor:
@@ -123,7 +125,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patch:
         patch.setattr(encoder, "_embed", poisoned)
-        result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
+        result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
     assert result.failures == (ItemFailure("sick", None, Stage.ENCODE, "the result is not finite"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
     assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
@@ -131,7 +133,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = Texts()
-    encoder = texts.scene.model._encoder
+    encoder = texts.harness.model._encoder
     embed = encoder._embed
 
     def raising(token_ids: torch.Tensor) -> torch.Tensor:
@@ -141,14 +143,14 @@ def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None
         return embedded
 
     monkeypatch.setattr(encoder, "_embed", raising)
-    result = texts.scene.runner.execute(StepPlan(encode=tuple(texts.items)))
+    result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
     assert result.failures == (ItemFailure("sick", None, Stage.ENCODE, "RuntimeError"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
 
 
 @pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])
-def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[Scene, int], None]) -> None:
-    sick = Scene()
+def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[RunnerHarness, int], None]) -> None:
+    sick = RunnerHarness()
     with torch.no_grad():
         poison(sick, 2)
     sick.runner.execute(StepPlan(decode=tuple(sick.decode_items(6))))
@@ -168,24 +170,24 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[Scene, i
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_an_item_that_raises_fails_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
-    compute = getattr(scene.model, stage.value)
+    harness = RunnerHarness()
+    compute = getattr(harness.model, stage.value)
     calls = []
 
     def raising(*args: Any, **kwargs: Any) -> Any:
         calls.append(len(args[0]))
-        if any(guilty(each) for each in args[0]):
+        if any(failing(each) for each in args[0]):
             raise RuntimeError("a caller's words")
         return compute(*args, **kwargs)
 
-    def guilty(each: Any) -> bool:
+    def failing(each: Any) -> bool:
         if stage is Stage.ENCODE:
-            return each is scene.samples[1]
+            return each is harness.samples[1]
         slots = {Stage.DECODE: each, Stage.TEXT_TO_UNIT: getattr(each, "slot", None)}
         return slots.get(stage) == 1 or (stage is Stage.VOCODE and each.voice.speaker_id == 1)
 
-    monkeypatch.setattr(scene.model, stage.value, raising)
-    result = scene.runner.execute(StepPlan.of(STAGES[stage](scene)))
+    monkeypatch.setattr(harness.model, stage.value, raising)
+    result = harness.runner.execute(StepPlan.of(STAGES[stage](harness)))
     assert [failure.request_id for failure in result.failures] == ["r1"]
     assert result.failures[0].error == "RuntimeError", "messages may quote a caller"
     assert set(answers(result)) == {"r0", "r2", "r3"}
@@ -196,38 +198,38 @@ def test_an_item_that_raises_fails_alone(stage: Stage, monkeypatch: pytest.Monke
     "error", [torch.AcceleratorError("gone"), RuntimeError("CUDA error: an illegal address")]
 )
 def test_a_lost_device_is_no_items_fault(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
+    harness = RunnerHarness()
 
     def lost(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(scene.model, "decode", lost)
+    monkeypatch.setattr(harness.model, "decode", lost)
     with pytest.raises(DeviceLost):
-        scene.runner.execute(StepPlan(decode=tuple(scene.decode_items(6))))
+        harness.runner.execute(StepPlan(decode=tuple(harness.decode_items(6))))
 
 
 def test_a_broken_invariant_is_no_items_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
+    harness = RunnerHarness()
     calls = []
 
     def broken(*_: Any, **__: Any) -> Any:
         calls.append(1)
         raise InvariantViolation("a rule")
 
-    monkeypatch.setattr(scene.model, "decode", broken)
+    monkeypatch.setattr(harness.model, "decode", broken)
     with pytest.raises(InvariantViolation, match="a rule"):
-        scene.runner.execute(StepPlan(decode=tuple(scene.decode_items(6))))
+        harness.runner.execute(StepPlan(decode=tuple(harness.decode_items(6))))
     assert len(calls) == 1, "it is not searched for among the items"
 
 
 def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene()
-    compute = scene.model.encode
+    harness = RunnerHarness()
+    compute = harness.model.encode
 
     def small(waveforms: Any, slots: Any) -> Any:
         if len(waveforms) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return compute(waveforms, slots)
 
-    monkeypatch.setattr(scene.model, "encode", small)
-    assert len(scene.do(encode=scene.encode_items()).encoded) == 4
+    monkeypatch.setattr(harness.model, "encode", small)
+    assert len(harness.do(encode=harness.encode_items()).encoded) == 4

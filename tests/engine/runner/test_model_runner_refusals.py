@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engine.model_scene import Scene, answers
+from tests.engine.runner_harness import RunnerHarness, answers
 from translate_svc.engine.plan import (
     EncodeItem,
     SequenceKey,
@@ -17,20 +17,20 @@ from translate_svc.engine.plan import (
 )
 
 
-def decode_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(decode=(dataclasses.replace(scene.decode_items(6)[1], **changes),))
+def decode_item(harness: RunnerHarness, **changes: Any) -> StepPlan:
+    return StepPlan(decode=(dataclasses.replace(harness.decode_items(6)[1], **changes),))
 
 
-def unit_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(text_to_unit=(dataclasses.replace(scene.text_to_unit_items(6)[1], **changes),))
+def unit_item(harness: RunnerHarness, **changes: Any) -> StepPlan:
+    return StepPlan(text_to_unit=(dataclasses.replace(harness.text_to_unit_items(6)[1], **changes),))
 
 
-def vocode_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(vocode=(dataclasses.replace(scene.vocode_items()[1], **changes),))
+def vocode_item(harness: RunnerHarness, **changes: Any) -> StepPlan:
+    return StepPlan(vocode=(dataclasses.replace(harness.vocode_items()[1], **changes),))
 
 
-def encode_item(scene: Scene, **changes: Any) -> StepPlan:
-    return StepPlan(encode=(dataclasses.replace(scene.encode_items()[1], **changes),))
+def encode_item(harness: RunnerHarness, **changes: Any) -> StepPlan:
+    return StepPlan(encode=(dataclasses.replace(harness.encode_items()[1], **changes),))
 
 
 @pytest.mark.parametrize(
@@ -72,26 +72,26 @@ def encode_item(scene: Scene, **changes: Any) -> StepPlan:
 def test_an_impossible_item_is_answered_by_a_failure(
     plan: Callable[..., StepPlan], changes: dict[str, Any], said: str
 ) -> None:
-    scene = Scene()
-    result = scene.runner.execute(plan(scene, **changes))
+    harness = RunnerHarness()
+    result = harness.runner.execute(plan(harness, **changes))
     (failure,) = result.failures
     assert said in failure.error
     assert not answers(result)
     if plan is not encode_item:
-        assert not scene.runner.execute(plan(scene)).failures, "the right item still works"
+        assert not harness.runner.execute(plan(harness)).failures, "the right item still works"
 
 
 def test_two_items_of_one_slot_in_a_step_both_fail() -> None:
-    scene = Scene()
-    item = scene.decode_items(6)[0]
-    result = scene.runner.execute(StepPlan(decode=(item, item, *scene.decode_items(6)[1:])))
+    harness = RunnerHarness()
+    item = harness.decode_items(6)[0]
+    result = harness.runner.execute(StepPlan(decode=(item, item, *harness.decode_items(6)[1:])))
     assert [failure.error for failure in result.failures] == ["slot 0 is fed twice in one step"] * 2
     assert set(answers(result)) == {"r1", "r2", "r3"}
 
 
 def test_a_failed_encoding_evicts_the_former_owner() -> None:
-    scene = Scene()
+    harness = RunnerHarness()
     item = EncodeItem("new", np.full(16_000, np.nan, np.float32), (1,), 0)
-    assert scene.runner.execute(StepPlan(encode=(item,))).failures
-    result = scene.runner.execute(StepPlan(decode=(scene.decode_items(6)[1],)))
+    assert harness.runner.execute(StepPlan(encode=(item,))).failures
+    result = harness.runner.execute(StepPlan(decode=(harness.decode_items(6)[1],)))
     assert result.failures[0].error == "slot 1 does not hold this sequence"

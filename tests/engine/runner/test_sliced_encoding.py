@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.checkpoints import EOS, new_runner
-from tests.engine.model_scene import Scene, answers, text_languages
+from tests.engine.runner_harness import RunnerHarness, answers, text_languages
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -39,7 +39,7 @@ DECODE_S = 4.0
 ONE_SLICE = 0
 """As ``encode_steps``: no time at all, in which one slice is computed nevertheless."""
 
-TICKETS = itertools.count(100)
+JOB_IDS = itertools.count(100)
 
 
 class VirtualClock:
@@ -85,28 +85,30 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scene(virtual_time: None) -> Scene:
+def harness(virtual_time: None) -> RunnerHarness:
     """Rows 0 to 2 decode."""
-    return new_scene()
+    return new_harness()
 
 
-def new_scene() -> Scene:
-    return Scene(FED, runner_in_virtual_time())
+def new_harness() -> RunnerHarness:
+    return RunnerHarness(FED, runner_in_virtual_time())
 
 
-def item_of(scene: Scene, key: SequenceKey = NEW, row: int = 3, slots: tuple[int, ...] = (3,)) -> EncodeItem:
-    return EncodeItem(key.request_id, scene.samples[row], slots, next(TICKETS))
+def item_of(
+    harness: RunnerHarness, key: SequenceKey = NEW, row: int = 3, slots: tuple[int, ...] = (3,)
+) -> EncodeItem:
+    return EncodeItem(key.request_id, harness.samples[row], slots, next(JOB_IDS))
 
 
 def step(
-    scene: Scene, encode: tuple[EncodeItem, ...], position: int, encode_steps: int = ONE_SLICE
+    harness: RunnerHarness, encode: tuple[EncodeItem, ...], position: int, encode_steps: int = ONE_SLICE
 ) -> StepResult:
     """Encodes while three sequences decode."""
     decode = [
-        DecodeItem(key, slot, position, scene.tokens[slot][position])
-        for slot, key in enumerate(scene.keys[:3])
+        DecodeItem(key, slot, position, harness.tokens[slot][position])
+        for slot, key in enumerate(harness.keys[:3])
     ]
-    return scene.runner.execute(StepPlan(encode=encode, decode=tuple(decode), encode_steps=encode_steps))
+    return harness.runner.execute(StepPlan(encode=encode, decode=tuple(decode), encode_steps=encode_steps))
 
 
 def encode_s(result: StepResult) -> float:
@@ -114,12 +116,12 @@ def encode_s(result: StepResult) -> float:
     return sum(each.duration_ms for each in result.stages if each.stage is Stage.ENCODE) / 1000
 
 
-def encode_beside_texts(scene: Scene, *items: EncodeItem) -> tuple[list[StepResult], StepResult]:
+def encode_beside_texts(harness: RunnerHarness, *items: EncodeItem) -> tuple[list[StepResult], StepResult]:
     """The steps that left the encoding unfinished after a slice, and the one that ended it."""
     unfinished: list[StepResult] = []
     for position in range(FED, LAST + 1):
-        result = step(scene, items, position, 1_000 if position == LAST else ONE_SLICE)
-        for row, each in zip(scene.tokens[:3], result.decoded, strict=True):
+        result = step(harness, items, position, 1_000 if position == LAST else ONE_SLICE)
+        for row, each in zip(harness.tokens[:3], result.decoded, strict=True):
             row.append(each.token_id)
         if not any(isinstance(each, EncodeUnfinished) for each in result.encoded):
             return unfinished, result
@@ -128,28 +130,28 @@ def encode_beside_texts(scene: Scene, *items: EncodeItem) -> tuple[list[StepResu
     raise AssertionError("it is left unfinished though there is time")
 
 
-def first_tokens(scene: Scene, key: SequenceKey, slot: int) -> list[tuple[int, float]]:
+def first_tokens(harness: RunnerHarness, key: SequenceKey, slot: int) -> list[tuple[int, float]]:
     """What the sequence says to the start of its prompt: as much as there is to know of its states."""
     said = []
     for position, token_id in enumerate((EOS, text_languages()["eng"])):
-        (decoded,) = scene.do(decode=[DecodeItem(key, slot, position, token_id)]).decoded
+        (decoded,) = harness.do(decode=[DecodeItem(key, slot, position, token_id)]).decoded
         said.append((decoded.token_id, decoded.log_probability))
     return said
 
 
-def test_slices_give_what_one_go_gives(scene: Scene) -> None:
-    scene.do(encode=[item_of(scene)])
-    expected = first_tokens(scene, NEW, 3)
-    unfinished, last = encode_beside_texts(scene, item_of(scene))
+def test_slices_give_what_one_go_gives(harness: RunnerHarness) -> None:
+    harness.do(encode=[item_of(harness)])
+    expected = first_tokens(harness, NEW, 3)
+    unfinished, last = encode_beside_texts(harness, item_of(harness))
     assert len(unfinished) >= 5, "it was not sliced"
     assert [type(each) for each in last.encoded] == [EncodeResult]
-    assert first_tokens(scene, NEW, 3) == expected
+    assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_texts_say_beside_it_what_they_say_alone(scene: Scene) -> None:
-    unfinished, last = encode_beside_texts(scene, item_of(scene))
-    beside = scene.tokens[:3]
-    alone = new_scene()
+def test_texts_say_beside_it_what_they_say_alone(harness: RunnerHarness) -> None:
+    unfinished, last = encode_beside_texts(harness, item_of(harness))
+    beside = harness.tokens[:3]
+    alone = new_harness()
     for position in range(FED, FED + len(unfinished) + 1):
         for row, each in zip(
             alone.tokens, alone.do(decode=alone.decode_items(position)).decoded, strict=True
@@ -159,51 +161,53 @@ def test_texts_say_beside_it_what_they_say_alone(scene: Scene) -> None:
     assert not last.failures
 
 
-def test_where_nothing_is_decoded_it_is_finished_at_once(scene: Scene) -> None:
-    result = scene.do(encode=[item_of(scene)])
+def test_where_nothing_is_decoded_it_is_finished_at_once(harness: RunnerHarness) -> None:
+    result = harness.do(encode=[item_of(harness)])
     assert [type(each) for each in result.encoded] == [EncodeResult]
 
 
-def test_one_that_is_left_out_is_given_up_and_its_slot_is_the_next_ones(scene: Scene) -> None:
-    scene.do(encode=[item_of(scene, row=1)])
-    expected = first_tokens(scene, NEW, 3)
-    gone = item_of(scene, SequenceKey("gone", 0))
+def test_one_that_is_left_out_is_given_up_and_its_slot_is_the_next_ones(harness: RunnerHarness) -> None:
+    harness.do(encode=[item_of(harness, row=1)])
+    expected = first_tokens(harness, NEW, 3)
+    gone = item_of(harness, SequenceKey("gone", 0))
     for position in range(FED, FED + 3):
-        (answer,) = step(scene, (gone,), position).encoded
+        (answer,) = step(harness, (gone,), position).encoded
         assert isinstance(answer, EncodeUnfinished)
-        for row, each in zip(scene.tokens[:3], (0, 0, 0), strict=True):
+        for row, each in zip(harness.tokens[:3], (0, 0, 0), strict=True):
             row.append(each)
-    scene.do(encode=[item_of(scene, row=1)])
-    assert first_tokens(scene, NEW, 3) == expected
+    harness.do(encode=[item_of(harness, row=1)])
+    assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_a_namesake_is_not_taken_for_the_one_that_was_begun(scene: Scene) -> None:
-    scene.do(encode=[item_of(scene, row=1)])
-    expected = first_tokens(scene, NEW, 3)
-    step(scene, (item_of(scene, row=2),), FED)
-    scene.do(encode=[item_of(scene, row=1)])
-    assert first_tokens(scene, NEW, 3) == expected
+def test_a_namesake_is_not_taken_for_the_one_that_was_begun(harness: RunnerHarness) -> None:
+    harness.do(encode=[item_of(harness, row=1)])
+    expected = first_tokens(harness, NEW, 3)
+    step(harness, (item_of(harness, row=2),), FED)
+    harness.do(encode=[item_of(harness, row=1)])
+    assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_the_ticket_says_which_job_goes_on_whatever_object_brings_it(scene: Scene) -> None:
+def test_the_job_id_says_which_job_goes_on_whatever_object_brings_it(harness: RunnerHarness) -> None:
     """An item that came over a wire is equal to the one that was sent, and is not the same object."""
-    scene.do(encode=[item_of(scene)])
-    expected = first_tokens(scene, NEW, 3)
-    item = item_of(scene)
-    slices = encode_s(scene.do(encode=[dataclasses.replace(item, ticket=next(TICKETS))])) / SLICE_S
-    step(scene, (item,), FED)
-    again = dataclasses.replace(item, source=scene.samples[3].copy())
+    harness.do(encode=[item_of(harness)])
+    expected = first_tokens(harness, NEW, 3)
+    item = item_of(harness)
+    slices = encode_s(harness.do(encode=[dataclasses.replace(item, job_id=next(JOB_IDS))])) / SLICE_S
+    step(harness, (item,), FED)
+    again = dataclasses.replace(item, source=harness.samples[3].copy())
     assert again is not item
-    rest = scene.do(encode=[again])
+    rest = harness.do(encode=[again])
     assert encode_s(rest) / SLICE_S == slices - 1, "it is begun anew"
-    assert first_tokens(scene, NEW, 3) == expected
+    assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_one_that_fails_in_a_late_slice_fails_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    guilty, innocent = item_of(scene, SequenceKey("guilty", 0), 2, (3,)), item_of(scene, NEW, 3, (4,))
-    scene.do(encode=[item_of(scene, slots=(4,))])
-    expected = first_tokens(scene, NEW, 4)
-    compute, calls = scene.model.encode, []
+def test_one_that_fails_in_a_late_slice_fails_alone(
+    harness: RunnerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing, healthy = item_of(harness, SequenceKey("failing", 0), 2, (3,)), item_of(harness, NEW, 3, (4,))
+    harness.do(encode=[item_of(harness, slots=(4,))])
+    expected = first_tokens(harness, NEW, 4)
+    compute, calls = harness.model.encode, []
 
     def raising(sources: Any, slots: Any) -> Any:
         calls.append(len(sources))
@@ -213,22 +217,22 @@ def test_one_that_fails_in_a_late_slice_fails_alone(scene: Scene, monkeypatch: p
                 next(slices)
             except StopIteration as done:
                 return done.value
-            if number == 3 and any(source is guilty.source for source in sources):
+            if number == 3 and any(source is failing.source for source in sources):
                 raise RuntimeError("poisoned")
             yield
 
-    monkeypatch.setattr(scene.model, "encode", raising)
-    unfinished, last = encode_beside_texts(scene, guilty, innocent)
+    monkeypatch.setattr(harness.model, "encode", raising)
+    unfinished, last = encode_beside_texts(harness, failing, healthy)
     assert len(unfinished) == 3
-    assert [(each.request_id, each.error) for each in last.failures] == [("guilty", "RuntimeError")]
+    assert [(each.request_id, each.error) for each in last.failures] == [("failing", "RuntimeError")]
     assert answers(last).keys() == {"new", "r0", "r1", "r2"}
     assert calls == [2, 1, 1], "what is repeated is repeated within the step"
-    assert first_tokens(scene, NEW, 4) == expected
+    assert first_tokens(harness, NEW, 4) == expected
 
 
-def test_an_item_with_a_problem_is_answered_with_its_mates(scene: Scene) -> None:
-    wrong = EncodeItem("wrong", np.zeros(1, np.float32), (4,), next(TICKETS))
-    _, last = encode_beside_texts(scene, wrong, item_of(scene))
+def test_an_item_with_a_problem_is_answered_with_the_rest_of_its_batch(harness: RunnerHarness) -> None:
+    wrong = EncodeItem("wrong", np.zeros(1, np.float32), (4,), next(JOB_IDS))
+    _, last = encode_beside_texts(harness, wrong, item_of(harness))
     assert [each.request_id for each in last.failures] == ["wrong"]
     assert [each.request_id for each in last.encoded] == ["new"]
 
@@ -266,14 +270,14 @@ def test_a_slice_that_would_end_too_late_is_not_begun(within_s: float, expected:
 
 
 @pytest.mark.parametrize("encode_steps", [1, 3])
-def test_it_takes_as_many_decode_steps_as_the_plan_says(scene: Scene, encode_steps: int) -> None:
+def test_it_takes_as_many_decode_steps_as_the_plan_says(harness: RunnerHarness, encode_steps: int) -> None:
     """As long as so many decode steps took the last time, hence four or twelve slices."""
-    result = step(scene, (item_of(scene),), FED, encode_steps)
+    result = step(harness, (item_of(harness),), FED, encode_steps)
     assert [type(each) for each in result.encoded] == [EncodeUnfinished]
     assert encode_s(result) == encode_steps * DECODE_S
 
 
-def test_the_last_decode_step_is_the_measure(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_decode_step_is_the_measure(harness: RunnerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CLOCK, "decode_s", 7.0)
-    scene.do(decode=scene.decode_items(FED))
-    assert encode_s(step(scene, (item_of(scene),), FED, encode_steps=1)) == 7.0
+    harness.do(decode=harness.decode_items(FED))
+    assert encode_s(step(harness, (item_of(harness),), FED, encode_steps=1)) == 7.0

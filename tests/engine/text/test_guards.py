@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checkpoints import MAX_NEW_TOKENS, utterances
-from tests.engine.model_scene import shared_runner, text_languages
+from tests.engine.runner_harness import shared_runner, text_languages
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from training.starter.grammar import LANGUAGES, Grammar

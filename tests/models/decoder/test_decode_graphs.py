@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal, Waited, stale
+from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
 from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
@@ -24,9 +24,9 @@ def _inference() -> object:
         yield
 
 
-def recorded(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, Rehearsal]:
-    cache, rehearsal = new_cache("tiny", slots=slots, max_encoder_frames=150), Rehearsal()
-    return DecodeGraphs(text_decoder("tiny"), cache, rehearsal), cache, rehearsal
+def recorded(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, FakeGraphCapturer]:
+    cache, capturer = new_cache("tiny", slots=slots, max_encoder_frames=150), FakeGraphCapturer()
+    return DecodeGraphs(text_decoder("tiny"), cache, capturer), cache, capturer
 
 
 def write(cache: DecoderCache, slot: int, length: int) -> None:
@@ -56,8 +56,8 @@ def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
 
 
 def test_one_recording_for_each_size_and_nothing_left_behind() -> None:
-    _, cache, rehearsal = recorded()
-    assert rehearsal.recorded == 3 * 1 * 3  # 8, 16, 20 rows; 40 tokens; 64, 128, 150 states
+    _, cache, capturer = recorded()
+    assert capturer.captured == 3 * 1 * 3  # 8, 16, 20 rows; 40 tokens; 64, 128, 150 states
     for layer in cache.layers:
         assert not layer.self_rows.any()
     assert not cache.states.any()
@@ -119,7 +119,7 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
     cache = new_cache("tiny", slots=SLOTS)
     with pytest.raises(GraphCaptureError, match="20 rows"):
-        DecodeGraphs(text_decoder("tiny"), cache, stale)
+        DecodeGraphs(text_decoder("tiny"), cache, stale_capturer)
     assert not cache.states.any()
 
 
@@ -134,8 +134,8 @@ def test_a_recording_that_computes_something_else_is_found_out() -> None:
     ],
 )
 def test_the_rehearsal_refuses_what_waits(waits: Callable[[Tensor], Tensor]) -> None:
-    with pytest.raises(Waited):
-        Rehearsal()(lambda: waits(torch.ones(1)))
+    with pytest.raises(CannotCapture):
+        FakeGraphCapturer()(lambda: waits(torch.ones(1)))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer
 from tests.models.modules import CPU
 from translate_svc.models.graphs.batch_graphs import BatchGraphs
 
@@ -18,7 +18,7 @@ def doubling() -> tuple[BatchGraphs, list[int]]:
         assert torch.equal(recorded, plain)
         compared.append(len(plain))
 
-    batches = BatchGraphs(4, Rehearsal(), CPU)
+    batches = BatchGraphs(4, FakeGraphCapturer(), CPU)
     batches.add("twice", lambda rows: 2 * rows, idle=torch.zeros(3), others=torch.ones(4, 3), check=check)
     return batches, compared
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal, few_batches, stale
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches, stale_capturer
 from tests.models.modules import checkpoint, text_to_unit
 from translate_svc.errors import EngineError, InvariantViolation
 from translate_svc.models.graphs.captured_graph import GraphCaptureError
@@ -43,7 +43,7 @@ def new_speaker(*, recorded: bool, held: Tensor | None = None) -> T2uRunner:
     table = checkpoint("tiny").character_table()
     made = T2uRunner(text_to_unit("tiny"), states() if held is None else held, table)
     if recorded:
-        made.record(Rehearsal())
+        made.record(FakeGraphCapturer())
     return made
 
 
@@ -120,20 +120,20 @@ def test_a_text_without_characters_has_no_units(speaker: T2uRunner) -> None:
 def test_what_is_recorded_is_replayed_and_the_rest_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
     monkeypatch.setattr(t2u_graphs, "_MOST_UNITS", 128)
-    rehearsal = Rehearsal()
+    capturer = FakeGraphCapturer()
     speaker = new_speaker(recorded=False)
-    speaker.record(rehearsal)
-    assert rehearsal.recorded == 2 * (3 + 1)  # 1 and 2 rows; 32, 64, 100 tokens; 128 units
+    speaker.record(capturer)
+    assert capturer.captured == 2 * (3 + 1)  # 1 and 2 rows; 32, 64, 100 tokens; 128 units
     expected_replays = {
         (0, 2): 2,  # both halves
         (7,): 1,  # too long for the second
         (0, 2, 4): 0,  # too many
     }
     for slots, replays in expected_replays.items():
-        before = rehearsal.replays
+        before = capturer.replays
         texts = [text(slot) for slot in slots]
         assert told(speaker.speeches(texts)) == alone(texts)
-        assert rehearsal.replays - before == replays, slots
+        assert capturer.replays - before == replays, slots
 
 
 def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,11 +149,11 @@ def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest
 def test_the_states_of_an_earlier_batch_are_refused(
     rows: tuple[int, int], recorded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few_batches(monkeypatch)
+    limit_captured_batches(monkeypatch)
     held = states()
     halves: T2uBackend = EagerT2u(text_to_unit("tiny"), held)
     if recorded:
-        halves = T2uGraphs(text_to_unit("tiny"), held, Rehearsal())
+        halves = T2uGraphs(text_to_unit("tiny"), held, FakeGraphCapturer())
     shape = halves.room(1, T2uShape(5, 5))
     batches = []
     for count in rows:
@@ -170,17 +170,17 @@ def test_the_states_of_an_earlier_batch_are_refused(
 
 
 def test_an_equal_handle_of_recorded_states_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    few_batches(monkeypatch)
-    rehearsal = Rehearsal()
-    halves = T2uGraphs(text_to_unit("tiny"), states(), rehearsal)
+    limit_captured_batches(monkeypatch)
+    capturer = FakeGraphCapturer()
+    halves = T2uGraphs(text_to_unit("tiny"), states(), capturer)
     shape = halves.room(1, T2uShape(5, 5))
     row = torch.from_numpy(shape.row(0, CharacterSequence((1, 2, 3), (1, 2)), 1.0))[None]
     _, made = halves.characters(row, shape)
-    before = rehearsal.replays
+    before = capturer.replays
     halves.units(dataclasses.replace(made), silent(1, shape.characters), 1)
-    assert rehearsal.replays == before + 1
+    assert capturer.replays == before + 1
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
     with pytest.raises(GraphCaptureError, match="text-to-unit differs"):
-        T2uGraphs(text_to_unit("tiny"), states(), stale)
+        T2uGraphs(text_to_unit("tiny"), states(), stale_capturer)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes.rehearsal import Rehearsal, stale
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer, stale_capturer
 from tests.models.modules import CPU, checkpoint, vocoder
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.graphs.captured_graph import GraphCaptureError
@@ -87,10 +87,10 @@ def test_a_window_is_what_a_piece_in_the_midst_hears(config: ModelConfig) -> Non
 
 
 def test_recorded_batches_of_every_size() -> None:
-    config, rehearsal = checkpoint("tiny").config, Rehearsal()
+    config, capturer = checkpoint("tiny").config, FakeGraphCapturer()
     windows = [Window.of(4, config), Window.of(8, config)]
-    recorded = VocoderGraphs(vocoder("tiny"), windows, 4, rehearsal, CPU)
-    assert rehearsal.recorded == 2 * 3  # 1, 2, 4 rows
+    recorded = VocoderGraphs(vocoder("tiny"), windows, 4, capturer, CPU)
+    assert capturer.captured == 2 * 3  # 1, 2, 4 rows
     assert recorded.has(windows[0])
     assert not recorded.has(Window.of(16, config))
     for places in ([5], [0, 1], [2, 4, 6], [7, 3, 5, 0], [1]):
@@ -101,7 +101,7 @@ def test_a_row_that_is_not_a_number_stays_alone() -> None:
     """Rows that nobody asked for keep what they were given: here the one before."""
     module = vocoder("tiny")
     window = Window.of(8, checkpoint("tiny").config)
-    recorded = VocoderGraphs(module, [window], 4, Rehearsal(), CPU)
+    recorded = VocoderGraphs(module, [window], 4, FakeGraphCapturer(), CPU)
     kept = module.language_embedding.weight[VOICES[4].language_id].clone()
     module.language_embedding.weight[VOICES[4].language_id] = torch.nan
     try:
@@ -115,4 +115,4 @@ def test_a_row_that_is_not_a_number_stays_alone() -> None:
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
     with pytest.raises(GraphCaptureError, match="8 units"):
-        VocoderGraphs(vocoder("tiny"), [Window.of(8, checkpoint("tiny").config)], 2, stale, CPU)
+        VocoderGraphs(vocoder("tiny"), [Window.of(8, checkpoint("tiny").config)], 2, stale_capturer, CPU)

@@ -1,4 +1,4 @@
-"""Encodings that are begun together and may take several steps."""
+"""A batch of encodings that start together and may take several steps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from translate_svc.models.slices import Slices
 
 
 class EncodeBatch:
-    """One batch of the encoders on its way.
+    """One batch in the encoders.
 
     Args:
-        items: what was begun together; each has a ticket of its own.
-        problems: for each item what is wrong with it, or None.
-        slices: encodes those without a problem; its result has an outcome for each of them, in order.
-        synchronize: waits until the device has done what the last slice asked of it.
-        clock: seconds; the one that ``until_s`` is read from.
+        items: the items that start together; each has its own ``job_id``.
+        problems: for each item its error, or None.
+        slices: encodes the items without an error; its result holds an outcome for each of them, in order.
+        synchronize: waits until the device has finished the last slice.
+        clock: the clock of ``until_s``, in seconds.
     """
 
     def __init__(
@@ -37,13 +37,15 @@ class EncodeBatch:
         self._outcomes: dict[int, int | EngineError] = {}
 
     def covers(self, items: Sequence[EncodeItem]) -> bool:
-        """Whether all of these were begun in it."""
-        begun = {item.ticket for item in self._items}
-        return all(item.ticket in begun for item in items)
+        """Whether the batch holds the jobs of all ``items``."""
+        job_ids = {item.job_id for item in self._items}
+        return all(item.job_id in job_ids for item in items)
 
     def advance(self, until_s: float) -> bool:
-        """Computes one slice, and more while another as long as the last one ends by ``until_s``,
-        or all of them without a wait where that is infinite; returns whether it is done with all.
+        """Computes one slice, then more slices until ``until_s``; returns whether all are done.
+
+        A further slice starts only if it would end by ``until_s``, assuming that it takes as long as the last
+        one. With ``until_s`` infinite it computes all slices and never waits for the device.
         """
         now_s = self._clock()
         while True:
@@ -54,17 +56,17 @@ class EncodeBatch:
                 self._settle(done.value)
                 return True
             if until_s == math.inf:
-                continue  # the device may lag behind as far as it likes
+                continue  # no deadline: the device may be any number of slices behind
             self._synchronize()
             now_s = self._clock()
             if now_s + (now_s - started_s) > until_s:
                 return False
 
     def outcome(self, item: EncodeItem) -> int | EngineError:
-        """Once it is done: the number of encoder states, or why there are none."""
-        return self._outcomes[item.ticket]
+        """The number of encoder states of an item, or its error. Only after ``advance`` returned True."""
+        return self._outcomes[item.job_id]
 
     def _settle(self, outcomes: Sequence[int | EngineError]) -> None:
         left = iter(outcomes)
         for item, problem in zip(self._items, self._problems, strict=True):
-            self._outcomes[item.ticket] = next(left) if problem is None else EngineError(problem)
+            self._outcomes[item.job_id] = next(left) if problem is None else EngineError(problem)

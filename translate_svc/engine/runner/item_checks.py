@@ -1,4 +1,4 @@
-"""The runner's own check of each item of a plan. What passes cannot harm its batch mates."""
+"""The runner's own check of each item of a plan. A valid item cannot harm the others of its batch."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from translate_svc.models.limits import ModelLimits
 
 
 class ItemChecks:
-    """Each method says what is wrong with an item, in words free of callers' data, or None."""
+    """Each method returns an item's error, without any caller's data, or None for a valid item."""
 
     def __init__(
-        self, checkpoint: Checkpoint, limits: ModelLimits, min_source_samples: int, tenants: SlotLedger
+        self, checkpoint: Checkpoint, limits: ModelLimits, min_source_samples: int, ledger: SlotLedger
     ) -> None:
         self._config = checkpoint.config
         self._speech_languages = checkpoint.maps.vocoder_languages
         self._limits = limits
         self._min_source_samples = min_source_samples
-        self._tenants = tenants
+        self._ledger = ledger
 
     def encode(self, item: EncodeItem) -> str | None:
-        """Evicts the former owners of the item's slots, whatever becomes of it."""
-        if not item.slots or not all(self._tenants.exists(slot) for slot in item.slots):
+        """Also releases the item's slots from their former owners, even if the item is not valid."""
+        if not item.slots or not all(self._ledger.exists(slot) for slot in item.slots):
             return f"slots {item.slots} do not all exist"
         for slot in item.slots:
-            self._tenants.evict(slot)
+            self._ledger.release(slot)
         if isinstance(item.source, tuple):
             return self._text(item.source)
         low, high = self._min_source_samples, self._limits.max_source_samples
@@ -45,14 +45,14 @@ class ItemChecks:
         return None
 
     def decode(self, item: DecodeItem, shared_slots: Collection[int]) -> str | None:
-        """``shared_slots``: those that more than one item of this step names."""
-        tenant = self._tenants.find(item.key, item.slot)
-        if tenant is None:
+        """``shared_slots``: slots that more than one item of this step uses."""
+        entry = self._ledger.find(item.key, item.slot)
+        if entry is None:
             return f"slot {item.slot} does not hold this sequence"
         if item.slot in shared_slots:
             return f"slot {item.slot} is fed twice in one step"
-        if item.position != len(tenant.fed_token_ids):
-            return f"position {item.position} is fed after {len(tenant.fed_token_ids)} tokens"
+        if item.position != len(entry.fed_token_ids):
+            return f"position {item.position} is fed after {len(entry.fed_token_ids)} tokens"
         if item.position >= self._limits.max_slot_tokens:
             return f"position {item.position} is beyond the cache"
         if not 0 <= item.token_id < self._config.vocab_size:
@@ -60,11 +60,11 @@ class ItemChecks:
         return None
 
     def text_to_unit(self, item: TextToUnitItem) -> str | None:
-        """Also: exactly what the slot was fed is to be spoken."""
-        tenant = self._tenants.find(item.key, item.slot)
-        if tenant is None:
+        """The item's tokens must be exactly those that the slot was fed."""
+        entry = self._ledger.find(item.key, item.slot)
+        if entry is None:
             return f"slot {item.slot} does not hold this sequence"
-        if len(item.token_ids) < 2 or item.token_ids != tuple(tenant.fed_token_ids):
+        if len(item.token_ids) < 2 or item.token_ids != tuple(entry.fed_token_ids):
             return "token_ids are not what was fed"
         if item.language not in self._speech_languages:
             return f"language {item.language!r} has no speech"
@@ -73,7 +73,7 @@ class ItemChecks:
         return None
 
     def vocode(self, item: VocodeItem) -> str | None:
-        """Units, range and voice exist."""
+        """The item's units, their range and its voice must exist."""
         config = self._config
         if item.language not in self._speech_languages:
             return f"language {item.language!r} has no speech"

@@ -1,4 +1,4 @@
-"""Computes plans: owns the model, its caches and every tensor. Knows nothing of phases, credit or order."""
+"""Executes plans. Owns the model, its caches and every tensor. Knows nothing of phases, credit or order."""
 
 from __future__ import annotations
 
@@ -61,25 +61,26 @@ class _Report:
 class ModelRunner:
     """Executes one ``StepPlan`` at a time, all items of a stage in one batch. Not thread-safe.
 
-    An encoding makes the texts of its step wait about as long as the plan allows (a decode step takes as long
-    as the last one did), and then goes on in the next step; where nothing is decoded it is finished at once.
+    An encoding delays the texts of its step about as long as the plan allows, and continues in the next step.
+    The estimate is that a decode step takes as long as the last one. A step without decode items finishes its
+    encodings at once.
 
-    A result does not depend on its batch mates. An item that cannot be computed becomes an ``ItemFailure`` of
-    its own: one that raises, one that is not finite, one whose slot belongs to somebody else.
+    A result does not depend on the other items of its batch. An item gets its own ``ItemFailure`` when it
+    raises, when its result is not finite, or when another sequence holds its slot.
 
     Args:
-        checkpoint: a verified checkpoint; its weights are loaded here.
+        checkpoint: a verified checkpoint. The constructor loads its weights.
         limits: sizes of the decoder's caches.
         device: where to compute.
-        dtype: of encoders, decoder and text-to-unit. The vocoder computes in float32 whatever this says.
-        alignment_layer: decoder layer whose cross-attention tells ``source_ms``; by default the one at two
+        dtype: of the encoders, the decoder and T2U. The vocoder always computes in float32.
+        alignment_layer: decoder layer whose cross-attention gives ``source_ms``; by default the one at two
             thirds of the stack.
-        graphs: record what has few shapes as CUDA graphs where ``device`` has them, which takes seconds.
-        clock: seconds, never backwards; times the stages.
+        graphs: capture CUDA graphs of work with few shapes, if ``device`` supports them. This takes seconds.
+        clock: returns seconds and never goes backwards; measures the stages.
 
     Raises:
-        CheckpointError: the weights are torn or do not fit the configuration.
-        InvalidArgument: a limit that the checkpoint cannot hold.
+        CheckpointError: the weights are damaged or do not match the configuration.
+        InvalidArgument: a limit exceeds what the checkpoint supports.
     """
 
     def __init__(
@@ -103,12 +104,12 @@ class ModelRunner:
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
             record=graph_capturer(torch.device(device)) if graphs else None,
         )
-        self._tenants = SlotLedger(limits.max_slots)
-        self._checks = ItemChecks(checkpoint, limits, self._model.min_source_samples, self._tenants)
+        self._ledger = SlotLedger(limits.max_slots)
+        self._checks = ItemChecks(checkpoint, limits, self._model.min_source_samples, self._ledger)
         self._clock = clock
-        self._encoding: EncodeBatch | None = None
+        self._encode_batch: EncodeBatch | None = None
         self._encode_until_s = math.inf
-        self._decode_s = 0.0  # what the last decode step took
+        self._decode_s = 0.0  # duration of the last decode step
 
     @property
     def capabilities(self) -> Capabilities:
@@ -116,10 +117,10 @@ class ModelRunner:
         return self._checkpoint.capabilities()
 
     def execute(self, plan: StepPlan) -> StepResult:
-        """Computes every item of ``plan``; each is answered exactly once.
+        """Computes ``plan`` and answers every item exactly once.
 
         Raises:
-            DeviceLost: the accelerator's context is gone.
+            DeviceLost: the accelerator's context is lost.
         """
         report = _Report()
         results: list[StageResult] = []
@@ -165,54 +166,57 @@ class ModelRunner:
         return results
 
     def _encode(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
-        encoding, self._encoding = self._encoding, None  # given up, where it raises or the plan has others
-        if encoding is None or not encoding.covers(items):
-            encoding = self._begin_encoding(items)
+        batch, self._encode_batch = (
+            self._encode_batch,
+            None,
+        )  # dropped if it raises or the plan has other items
+        if batch is None or not batch.covers(items):
+            batch = self._begin_batch(items)
         try:
-            done = encoding.advance(self._encode_until_s)
+            done = batch.advance(self._encode_until_s)
         except Exception:
-            self._encode_until_s = math.inf  # what is repeated to find the guilty item is repeated in one go
+            self._encode_until_s = math.inf  # the search for the failing item runs without a time limit
             raise
         if not done:
-            self._encoding = encoding
+            self._encode_batch = batch
             return [EncodeUnfinished(item.request_id) for item in items]
-        outcomes = [encoding.outcome(item) for item in items]
+        outcomes = [batch.outcome(item) for item in items]
         return [
-            each if isinstance(each, EngineError) else self._moved_in(item, each)
+            each if isinstance(each, EngineError) else self._assigned(item, each)
             for item, each in zip(items, outcomes, strict=True)
         ]
 
-    def _begin_encoding(self, items: Sequence[EncodeItem]) -> EncodeBatch:
+    def _begin_batch(self, items: Sequence[EncodeItem]) -> EncodeBatch:
         problems = [self._checks.encode(item) for item in items]
-        good = [item for item, problem in zip(items, problems, strict=True) if problem is None]
-        slices = self._model.encode([item.source for item in good], [item.slots for item in good])
+        valid = [item for item, problem in zip(items, problems, strict=True) if problem is None]
+        slices = self._model.encode([item.source for item in valid], [item.slots for item in valid])
         return EncodeBatch(items, problems, slices, self._model.synchronize, self._clock)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
 
-        def run(good: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
+        def run(valid: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
             predictions = self._model.decode(
-                [item.slot for item in good],
-                [item.position for item in good],
-                [item.token_id for item in good],
-                align=[item.attention for item in good],
+                [item.slot for item in valid],
+                [item.position for item in valid],
+                [item.token_id for item in valid],
+                align=[item.attention for item in valid],
             )
             return [
                 each if isinstance(each, EngineError) else self._fed(item, each)
-                for item, each in zip(good, predictions, strict=True)
+                for item, each in zip(valid, predictions, strict=True)
             ]
 
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
-        def run(good: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
-            texts = [T2uInput(item.slot, item.token_ids, item.duration_factor) for item in good]
+        def run(valid: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
+            texts = [T2uInput(item.slot, item.token_ids, item.duration_factor) for item in valid]
             return [
                 each
                 if isinstance(each, EngineError)
                 else TextToUnitResult(item.key, each.units, each.character_durations)
-                for item, each in zip(good, self._model.text_to_unit(texts), strict=True)
+                for item, each in zip(valid, self._model.text_to_unit(texts), strict=True)
             ]
 
         return _run_valid(items, self._checks.text_to_unit, run)
@@ -220,25 +224,25 @@ class ModelRunner:
     def _vocode(self, items: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
         languages = self._checkpoint.maps.vocoder_languages
 
-        def run(good: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
-            voices = [Voice(languages[item.language], item.speaker_id) for item in good]
+        def run(valid: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
+            voices = [Voice(languages[item.language], item.speaker_id) for item in valid]
             pieces = [
                 VocoderInput(item.units, item.start_unit, item.end_unit, voice)
-                for item, voice in zip(good, voices, strict=True)
+                for item, voice in zip(valid, voices, strict=True)
             ]
             return [
                 each if isinstance(each, EngineError) else VocodeResult(item.key, each)
-                for item, each in zip(good, self._model.vocode(pieces), strict=True)
+                for item, each in zip(valid, self._model.vocode(pieces), strict=True)
             ]
 
         return _run_valid(items, self._checks.vocode, run)
 
-    def _moved_in(self, item: EncodeItem, states: int) -> EncodeResult:
-        self._tenants.move_in(item)
+    def _assigned(self, item: EncodeItem, states: int) -> EncodeResult:
+        self._ledger.assign(item)
         return EncodeResult(item.request_id, states)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
-        source_ms = self._tenants.feed(item, prediction.source_ms)
+        source_ms = self._ledger.record_token(item, prediction.source_ms)
         return DecodeResult(item.key, prediction.token_id, prediction.log_probability, source_ms)
 
 
@@ -247,8 +251,8 @@ def _run_valid(
     problem: Callable[[_Item], str | None],
     run: Callable[[Sequence[_Item]], Sequence[_Outcome | EngineError]],
 ) -> list[_Outcome | EngineError]:
-    """Runs the items that have no problem; the others are answered by it."""
+    """Runs the valid items. Each of the others is answered by its error."""
     problems = [problem(item) for item in items]
-    good = [item for item, found in zip(items, problems, strict=True) if found is None]
-    outcomes = iter(run(good) if good else ())
+    valid = [item for item, found in zip(items, problems, strict=True) if found is None]
+    outcomes = iter(run(valid) if valid else ())
     return [next(outcomes) if found is None else EngineError(found) for found in problems]

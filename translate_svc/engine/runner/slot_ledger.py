@@ -1,6 +1,4 @@
-"""Who holds which slot of the runner, and what it was fed: the runner's own record, against which plans are
-checked.
-"""
+"""The runner's own record of slots: which sequence holds each, and which tokens it was fed."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 @dataclass(slots=True)
 class SlotEntry:
-    """One sequence in its slot. ``source_ms``: how long its source is; None for a text."""
+    """One sequence in its slot. ``source_ms``: the length of its source; None for a text."""
 
     key: SequenceKey
     source_ms: int | None
@@ -20,40 +18,41 @@ class SlotEntry:
 
 
 class SlotLedger:
-    """``max_slots`` of them, all empty at first.
+    """``max_slots`` entries, all empty at first.
 
-    A safety net: the scheduler's ``SlotPool`` decides, and this second record, kept by what the runner was
-    really asked to do, finds out a plan that mixes slots up before it can harm a batch mate.
+    It is a safety net. The scheduler's ``SlotPool`` decides who gets a slot. This second record follows what
+    the runner was really asked to do. It detects a plan that confuses slots before the plan can harm another
+    request.
     """
 
     def __init__(self, max_slots: int) -> None:
-        self._by_slot: list[SlotEntry | None] = [None] * max_slots
+        self._entries: list[SlotEntry | None] = [None] * max_slots
 
     def exists(self, slot: int) -> bool:
-        """Whether there is such a slot."""
-        return 0 <= slot < len(self._by_slot)
+        """Whether ``slot`` is a valid slot number."""
+        return 0 <= slot < len(self._entries)
 
     def find(self, key: SequenceKey, slot: int) -> SlotEntry | None:
-        """What ``slot`` holds, if it is ``key``'s."""
-        tenant = self._by_slot[slot] if self.exists(slot) else None
-        return tenant if tenant is not None and tenant.key == key else None
+        """The entry of ``slot`` if ``key`` holds it, otherwise None."""
+        entry = self._entries[slot] if self.exists(slot) else None
+        return entry if entry is not None and entry.key == key else None
 
-    def evict(self, slot: int) -> None:
-        """The slot is empty."""
-        self._by_slot[slot] = None
+    def release(self, slot: int) -> None:
+        """Empties a slot."""
+        self._entries[slot] = None
 
-    def move_in(self, item: EncodeItem) -> None:
-        """The item's sequences hold its slots; nothing was fed yet."""
+    def assign(self, item: EncodeItem) -> None:
+        """Gives the item's slots to its sequences, with no token fed yet."""
         is_text = isinstance(item.source, tuple)
         source_ms = None if is_text else len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
         for sequence, slot in enumerate(item.slots):
-            self._by_slot[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
+            self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 
-    def feed(self, item: DecodeItem, source_ms: int | None) -> int | None:
-        """Records a token fed; gives its time, kept within the source. A text has no times."""
-        tenant = self._by_slot[item.slot]
-        assert tenant is not None, "only a slot's owner gets here"
-        tenant.fed_token_ids.append(item.token_id)
-        if source_ms is None or tenant.source_ms is None:
+    def record_token(self, item: DecodeItem, source_ms: int | None) -> int | None:
+        """Records a fed token. Returns ``source_ms`` limited to the length of the source; None for a text."""
+        entry = self._entries[item.slot]
+        assert entry is not None, "the item passed ``ItemChecks.decode``"
+        entry.fed_token_ids.append(item.token_id)
+        if source_ms is None or entry.source_ms is None:
             return None
-        return min(source_ms, tenant.source_ms)
+        return min(source_ms, entry.source_ms)

@@ -1,4 +1,4 @@
-"""From token ids to text, piece by piece and append-only."""
+"""Incremental detokenization: token ids to text, append-only."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Protocol
 
 from translate_svc.errors import EngineError
 
-_SPACE = "\u2581"  # SentencePiece's mark of a space
+_SPACE = "\u2581"  # SentencePiece writes a space as this character
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 class Tokenizer(Protocol):
-    """What the engine needs of a tokenizer. Must be safe to call from the engine's thread."""
+    """The tokenizer that the engine needs. It must be safe to call from the engine's thread."""
 
     @property
     def eos_token_id(self) -> int:
         """``</s>``: starts every prompt and ends every text."""
 
     def id_to_piece(self, token_id: int) -> str:
-        """The SentencePiece piece: ``\u2581`` for a space, ``<0xE2>`` for one byte. Ids without text give
-        ``""``.
+        """The SentencePiece piece, with ``\u2581`` for a space and ``<0xE2>`` for one byte.
+
+        Returns ``""`` for an id without text.
         """
 
     def is_special(self, token_id: int) -> bool:
-        """True for ids that control the model and are never text (``</s>``, ``<pad>``, languages,
-        ``<unk>``).
-        """
+        """Whether an id controls the model and is never text: ``</s>``, ``<pad>``, ``<unk>``, languages."""
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """What the text encoder is fed: the language, the text's tokens, ``</s>``. Nothing in ``text``
-        becomes a control token.
+        """The input of the text encoder: the language, the text's tokens, ``</s>``.
+
+        No part of ``text`` becomes a control token.
 
         Raises:
             KeyError: the checkpoint does not know the language.
         """
 
     def language_token(self, code: str) -> int:
-        """The id that makes the decoder write this language (Seamless code).
+        """The id of the token that selects the target language (a Seamless code).
 
         Raises:
             KeyError: the checkpoint does not know the language.
@@ -46,11 +46,10 @@ class Tokenizer(Protocol):
 
 
 class Detokenizer:
-    """Text of one sequence. The deltas of ``push`` and the last one of ``finish`` concatenate to the whole
-    text.
+    """The text of one sequence. The deltas of ``push`` and ``finish`` concatenate to the whole text.
 
-    Leading spaces are dropped (SentencePiece's dummy prefix). Byte pieces that do not yet make a whole UTF-8
-    character are held back; bytes that never will become U+FFFD.
+    Leading spaces are dropped (SentencePiece's dummy prefix). Byte pieces are held back until they complete a
+    UTF-8 character. Bytes that can never complete one become U+FFFD.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -61,18 +60,18 @@ class Detokenizer:
 
     @property
     def text(self) -> str:
-        """All text made final so far."""
+        """The final text so far."""
         return "".join(self._deltas)
 
     def push(self, token_id: int) -> str:
-        """Takes the next token; gives the text it makes final, perhaps none.
+        """Adds the next token and returns the text that it completes, possibly empty.
 
         Raises:
             EngineError: the tokenizer failed on this token.
         """
         try:
             piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.id_to_piece(token_id)
-        except Exception as error:  # whatever it is, it must end this text and no other
+        except Exception as error:  # any error fails this text alone
             raise EngineError(f"detokenize: token {token_id} ({type(error).__name__})") from error
         if not piece:
             return ""
@@ -82,7 +81,7 @@ class Detokenizer:
         return self._append(self._flush() + piece.replace(_SPACE, " "))
 
     def finish(self) -> str:
-        """Ends the text; gives the last delta."""
+        """Ends the text and returns the last delta."""
         return self._append(self._flush())
 
     def _flush(self) -> str:

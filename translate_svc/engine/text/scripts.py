@@ -1,8 +1,8 @@
-"""In which script a text is written, and in which it should be.
+"""Which script a text is written in, and whether it is one of its language.
 
-Scripts are named as in ISO 15924. A letter's script is read off its Unicode name, whose first words name it
-(``CYRILLIC SMALL LETTER A``): for the scripts below that agrees with the Script property of the Unicode
-Character Database, and costs no dependency.
+Scripts have their ISO 15924 names. A letter's script is read from the first words of its Unicode name
+(``CYRILLIC SMALL LETTER A``). For the scripts below this agrees with the Script property of the Unicode
+Character Database, and it needs no dependency.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from translate_svc import languages
 LATIN = "Latn"
 
 _WEIGHTS = {"Hani": 3, "Hang": 3, "Ethi": 2, "Hira": 2, "Kana": 2}
-"""Alphabetic letters that a letter of these stands for: they write a syllable or a word with each."""
+"""How many alphabetic letters one letter of these scripts counts as: it stands for a syllable or a word."""
 
 MIN_FOREIGN_LETTERS = 4
-"""Fewer letters of foreign scripts (as weighed above) are a name or a slip."""
+"""Fewer letters of foreign scripts (weighted as above) are taken for a name or a slip."""
 
 MIN_FOREIGN_LATIN_LETTERS = 16
-"""Likewise for Latin, in which the whole world writes brands, units and people's names: "WhatsApp", "New York
-Times" are answers that a person may give in any language."""
+"""Fewer letters of Latin, as the only foreign script, are taken for a name.
+
+Every language writes brands, units and people's names in Latin: "WhatsApp" and "New York Times" are normal
+answers in any language.
+"""
 
 _SCRIPTS = {
     "ARABIC": "Arab",
@@ -70,8 +73,9 @@ def letter_script(character: str) -> str | None:
 def written_in_foreign_script(text: str, language: str) -> bool:
     """Whether most letters of ``text`` are of scripts that ``language`` (a Seamless code) is not written in.
 
-    Digits, punctuation and letters of unknown scripts have no vote, nor do a few foreign letters: see
-    ``MIN_FOREIGN_LETTERS``. A language whose scripts are not known is never judged.
+    Digits, punctuation and letters of unknown scripts do not count. Fewer foreign letters than
+    ``MIN_FOREIGN_LETTERS`` (``MIN_FOREIGN_LATIN_LETTERS`` for Latin) are ignored. The answer is False for a
+    language whose scripts are not known.
     """
     known = languages.packaged().find(language)
     own = known.scripts if known is not None and known.code == language else ()

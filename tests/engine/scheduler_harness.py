@@ -1,4 +1,4 @@
-"""Drives scheduler and fake runner step by step and checks after each what must always hold."""
+"""Drives scheduler and fake runner step by step, and checks the invariants after each step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from tests.engine.expectation import LANGUAGES, Expectation, Script
+from tests.engine.expected_events import LANGUAGES, ExpectedEvents, RequestScript
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits, source_frames
@@ -34,55 +34,55 @@ SMALL = EngineLimits(
     max_piece_units=8,
     initial_credit_pieces=1,
 )
-"""So tight that every queue fills and every budget is met with a handful of requests."""
+"""So tight that a handful of requests fills every queue and reaches every budget."""
 
 SLOT_PHASES = frozenset({Stage.ENCODE, Stage.DECODE, Stage.TEXT_TO_UNIT})
 
 
-class World:
-    """One scheduler, one fake runner, and a record of all that came out."""
+class SchedulerHarness:
+    """One scheduler, one fake runner, and all their events."""
 
     def __init__(self, limits: EngineLimits = SMALL) -> None:
         self.limits = limits
         self.tokenizer = FakeTokenizer()
         self.scheduler = Scheduler(limits, self.tokenizer)
-        self.runner = FakeRunner(self._says)
-        self.scripts: dict[str, Script] = {}
+        self.runner = FakeRunner(self._translation_of)
+        self.scripts: dict[str, RequestScript] = {}
         self.events: defaultdict[str, list[EngineEvent]] = defaultdict(list)
         self.aborted: set[str] = set()
         self.granted: Counter[SequenceKey] = Counter()
-        self.intact = True  # False once a check has failed: then nothing more can be said
-        self._numbers: list[Script] = []
-        self._line: list[str] = []  # waiting requests, in the order they came
-        self._encoding: set[str] = set()  # requests whose encoding went on before this step
+        self.intact = True  # False once a check has failed; later checks mean nothing then
+        self._scripts_by_number: list[RequestScript] = []
+        self._waiting: list[str] = []  # in order of arrival
+        self._encoding: set[str] = set()  # requests in ENCODE before this step
         self._overtaken: dict[SequenceKey, Counter[SequenceKey]] = {}
 
-    def _says(self, source: EncoderSource, sequence: int) -> FakeTranslation:
+    def _translation_of(self, source: EncoderSource, sequence: int) -> FakeTranslation:
         number = source[1] if isinstance(source, tuple) else source[0]
-        return self._numbers[int(number)].sequences[sequence][1]
+        return self._scripts_by_number[int(number)].sequences[sequence][1]
 
-    # ---------------------------------------------------------------- the outside
+    # ---------------------------------------------------------------- calls from outside
 
-    def submit(self, script: Script, request_id: str | None = None) -> str:
-        request_id = request_id or f"request-{len(self._numbers)}"
-        source = self._source(script, len(self._numbers))
-        self._numbers.append(script)
+    def submit(self, script: RequestScript, request_id: str | None = None) -> str:
+        request_id = request_id or f"request-{len(self._scripts_by_number)}"
+        source = self._source(script, len(self._scripts_by_number))
+        self._scripts_by_number.append(script)
         specs = tuple(SequenceSpec(LANGUAGES[i], speech) for i, (speech, _) in enumerate(script.sequences))
         self.scheduler.add(Request(request_id, source, specs, source_times=True))
         self.scripts[request_id] = script
         self._forget(request_id)
-        self._line.append(request_id)
+        self._waiting.append(request_id)
         return request_id
 
     @staticmethod
-    def _source(script: Script, number: int) -> Samples | SourceText:
-        """Begins with ``number``, by which the model knows it."""
+    def _source(script: RequestScript, number: int) -> Samples | SourceText:
+        """Begins with ``number``, so that the fake model recognises it."""
         if script.is_text:
             return SourceText(" ".join([str(number)] * script.frames), "eng")
         return np.full(script.frames * FRAME_SAMPLES, number, np.float32)
 
     def _forget(self, request_id: str) -> None:
-        """The id is used anew."""
+        """Clears what is known of the id, which is used again."""
         self.aborted.discard(request_id)
         self.events.pop(request_id, None)
         for record in (self.granted, self._overtaken):
@@ -93,8 +93,8 @@ class World:
         self.scheduler.abort(request_id)
         if request_id in self.live():
             self.aborted.add(request_id)
-        if request_id in self._line:
-            self._line.remove(request_id)
+        if request_id in self._waiting:
+            self._waiting.remove(request_id)
         assert self.scheduler.phases(request_id) == ()
         self.check()
 
@@ -112,8 +112,10 @@ class World:
     # ---------------------------------------------------------------- steps
 
     def step(self, abort_in_flight: str | None = None, resubmit: bool = False) -> bool:
-        """One step; False when there was nothing to do. Aborts a request while its results are on their way;
-        ``resubmit`` gives its id to a new request at once.
+        """Runs one step; returns False without work.
+
+        ``abort_in_flight``: a request to abort between the runner's result and the scheduler's update.
+        ``resubmit``: submit a new request with the same id right after that abort.
         """
         decoding, self._encoding = self._keys_in(Stage.DECODE), self._requests_in(Stage.ENCODE)
         had_work = self.scheduler.has_work
@@ -140,14 +142,14 @@ class World:
         return True
 
     def run(self, max_steps: int) -> None:
-        """Until nothing is due."""
+        """Steps until there is no more work."""
         for _ in range(max_steps):
             if not self.step():
                 return
-        assert not self.scheduler.has_work, "work is left after the longest time it may take"
+        assert not self.scheduler.has_work, "work is left after ``max_steps``"
 
     def work_left(self) -> int:
-        """Steps that all live requests together may still take: each step does at least one item of these."""
+        """The most steps that all live requests need: each step does at least one of their items."""
         total = 0
         for request_id in self.live():
             total += 1
@@ -157,7 +159,7 @@ class World:
                 total += -(-translation.units // self.limits.first_piece_units)
         return total
 
-    # ---------------------------------------------------------------- what must always hold
+    # ---------------------------------------------------------------- invariants
 
     def _keys_in(self, *phases: Phase | Stage) -> set[SequenceKey]:
         return {
@@ -173,9 +175,7 @@ class World:
     def check(self) -> None:
         owners = list(self.scheduler.slot_owners.values())
         assert len(owners) == len(set(owners)), "a sequence owns two slots"
-        assert set(owners) == self._keys_in(*SLOT_PHASES), (
-            "slots are owned by those who use them, and no other"
-        )
+        assert set(owners) == self._keys_in(*SLOT_PHASES), "exactly the sequences in slot phases own slots"
         assert len(owners) <= self.limits.max_slots
         assert self.scheduler.live_requests == len(self.live())
         for key, pieces in self._pieces().items():
@@ -199,22 +199,24 @@ class World:
             assert len(costs) <= 1 or sum(costs) <= budget, "a stage exceeds its budget"
 
     def _check_admission(self, plan: StepPlan) -> None:
-        """First come, first served, and nobody waits without a reason."""
+        """First come, first served, and no request waits without a reason."""
         if self._encoding and plan.encode:
-            assert {item.request_id for item in plan.encode} == self._encoding, "an encoding does not go on"
+            assert {item.request_id for item in plan.encode} == self._encoding, (
+                "an encoding does not continue"
+            )
             return
         admitted = [item.request_id for item in plan.encode]
-        assert admitted == self._line[: len(admitted)], "a request passed the line"
-        del self._line[: len(admitted)]
-        if self._line:
-            first = self.scripts[self._line[0]]
+        assert admitted == self._waiting[: len(admitted)], "a request overtook another"
+        del self._waiting[: len(admitted)]
+        if self._waiting:
+            first = self.scripts[self._waiting[0]]
             free = self.limits.max_slots - len(self.scheduler.slot_owners)
             frames = first.encode_cost_frames + sum(source_frames(item.source) for item in plan.encode)
             too_large = bool(admitted) and frames > self.limits.encode_budget_frames
-            assert too_large or len(first.sequences) > free, "the first in line waits though there is room"
+            assert too_large or len(first.sequences) > free, "the first request waits although there is room"
 
     def _check_turns(self, plan: StepPlan) -> None:
-        """No speech gets two pieces while another that could have one gets none."""
+        """No speech gets two pieces while another speech with credit gets none."""
         served = {item.key for item in plan.vocode}
         ready = {
             key
@@ -225,10 +227,10 @@ class World:
         for overtaken in self._overtaken.values():
             overtaken.update(served)
             assert not overtaken or max(overtaken.values()) <= 1, (
-                "a speech gets a second turn before another's"
+                "a speech gets a second turn before another speech gets one"
             )
-        assert served or not ready, "speeches wait though the vocoder is idle"
+        assert served or not ready, "speeches wait although the vocoder is idle"
 
     def check_result(self, request_id: str) -> None:
-        """A finished request said what it had to."""
-        Expectation(self.scripts[request_id], self.limits, self.tokenizer).check(self.events[request_id])
+        """A finished request has the events that its script asks for."""
+        ExpectedEvents(self.scripts[request_id], self.limits, self.tokenizer).check(self.events[request_id])

@@ -1,4 +1,4 @@
-"""What a finished request must have said, worked out from its script alone."""
+"""The events that a finished request must have, computed from its script alone."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ _ORDER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    """A request to be: the frames of its source, or the words where that is a text, and per sequence whether
-    it speaks and what the model says.
+class RequestScript:
+    """What a request and the fake model are to do.
+
+    ``frames``: frames of the source, or words of a text. ``sequences``: whether each has speech, and what the
+    model says.
     """
 
     frames: int
@@ -56,20 +58,20 @@ class Script:
 
     @property
     def encode_cost_frames(self) -> int:
-        """A text's language and end are encoded too."""
+        """The encode cost of the source. A text also has its language and ``</s>`` encoded."""
         return self.frames + PROMPT_TOKENS if self.is_text else self.frames
 
 
-class Expectation:
-    """Right in order and in content, whatever the batch mates were: nothing but the script goes in."""
+class ExpectedEvents:
+    """Checks order and content of events. It uses the script alone, not the other requests of the batch."""
 
-    def __init__(self, script: Script, limits: EngineLimits, tokenizer: FakeTokenizer) -> None:
+    def __init__(self, script: RequestScript, limits: EngineLimits, tokenizer: FakeTokenizer) -> None:
         self._script = script
         self._limits = limits
         self._tokenizer = tokenizer
 
     def check(self, events: list[EngineEvent]) -> None:
-        """All events of a finished request, its last one included."""
+        """Checks all events of a finished request, including the last one."""
         script = self._script
         *body, last = events
         assert isinstance(last, RequestFinished)
@@ -95,23 +97,23 @@ class Expectation:
         letters = "".join(_LETTER[type(event)] for event in events if not isinstance(event, RequestFinished))
         pattern = _ORDER[finish.status, speech]
         assert re.fullmatch(pattern, letters), f"{finish.status}: {letters} is not {pattern}"
-        said = translation.token_ids[: self._limits.max_slot_tokens - PROMPT_TOKENS]
-        expected = self._expected_status(speech, translation, encode_fails, said)
+        decoded = translation.token_ids[: self._limits.max_slot_tokens - PROMPT_TOKENS]
+        expected = self._expected_status(speech, translation, encode_fails, decoded)
         assert finish.status is expected
         if expected is not FinishStatus.FAILED:
-            self._check_text(events, said)
+            self._check_text(events, decoded)
         if speech and expected in (FinishStatus.OK, FinishStatus.TRUNCATED):
             language = self._tokenizer.language_token(LANGUAGES[finish.sequence])
             prompt = (self._tokenizer.eos_token_id, language)
-            self._check_speech(events, (*prompt, *said), translation.units)
+            self._check_speech(events, (*prompt, *decoded), translation.units)
         return finish.status
 
     def _expected_status(
-        self, speech: bool, translation: FakeTranslation, encode_fails: bool, said: tuple[int, ...]
+        self, speech: bool, translation: FakeTranslation, encode_fails: bool, decoded: tuple[int, ...]
     ) -> FinishStatus:
-        text = self._text(said)
+        text = self._text(decoded)
         if encode_fails or (
-            translation.fails_at is Stage.DECODE and self._decode_failure_is_met(translation)
+            translation.fails_at is Stage.DECODE and self._reaches_decode_failure(translation)
         ):
             return FinishStatus.FAILED
         if not text.strip():
@@ -121,9 +123,9 @@ class Expectation:
             or (translation.fails_at is Stage.VOCODE and translation.units)
         ):
             return FinishStatus.FAILED
-        return FinishStatus.TRUNCATED if len(said) < len(translation.token_ids) else FinishStatus.OK
+        return FinishStatus.TRUNCATED if len(decoded) < len(translation.token_ids) else FinishStatus.OK
 
-    def _decode_failure_is_met(self, translation: FakeTranslation) -> bool:
+    def _reaches_decode_failure(self, translation: FakeTranslation) -> bool:
         return 1 + len(translation.token_ids) // 2 < self._limits.max_slot_tokens
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
@@ -133,14 +135,14 @@ class Expectation:
         detokenizer.finish()
         return detokenizer.text
 
-    def _check_text(self, events: list[EngineEvent], said: tuple[int, ...]) -> None:
+    def _check_text(self, events: list[EngineEvent], decoded: tuple[int, ...]) -> None:
         tokens = [event for event in events if isinstance(event, TokenDecoded)]
         (text,) = [event for event in events if isinstance(event, TextFinished)]
-        assert tuple(event.token_id for event in tokens) == said
+        assert tuple(event.token_id for event in tokens) == decoded
         times = [None if self._script.is_text else 160 * (i + 1) for i in range(len(tokens))]
         assert [event.source_ms for event in tokens] == times
-        assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(said)
-        assert text.tokens == len(said)
+        assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(decoded)
+        assert text.tokens == len(decoded)
 
     def _check_speech(self, events: list[EngineEvent], fed: tuple[int, ...], count: int) -> None:
         units = units_of(fed, count)

@@ -1,4 +1,4 @@
-"""A real engine thread over the fake runner, receivers that remember, and a gate that holds steps up."""
+"""A real engine thread with the fake runner, callbacks that store events, and a gate that blocks steps."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ LIMITS = EngineLimits(max_slots=4, first_piece_units=3, max_piece_units=8, initi
 
 
 @dataclasses.dataclass(frozen=True)
-class FakeAbilities:
+class FakeCapabilities:
     text_languages: tuple[str, ...] = ("eng", "spa")
     speech_languages: tuple[str, ...] = ("eng", "spa")
     speaker_count: int = 4
 
 
 def model(source: EncoderSource, sequence: int) -> FakeTranslation:
-    """As many tokens as the first number of the source says, and 30 units."""
+    """The first number of the source is the number of tokens; there are 30 units."""
     return FakeTranslation((ONE, TWO) * (int(source[0]) // 2) + (ONE,) * (int(source[0]) % 2), 30)
 
 
 class Gate:
-    """Holds steps up while it is shut; ``held`` is released for each one held, ``steps`` counts them all."""
+    """Blocks steps while it is shut. ``steps`` counts all steps."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
         self._open.set()
-        self._held = threading.Semaphore(0)
+        self._blocked = threading.Semaphore(0)
         self.steps = 0
 
     def __call__(self, plan: StepPlan) -> None:
         self.steps += 1
         if not self._open.is_set():
-            self._held.release()
+            self._blocked.release()
         assert self._open.wait(60)
 
-    async def holds_a_step(self) -> None:
-        assert await asyncio.to_thread(self._held.acquire, timeout=60)
+    async def wait_for_blocked_step(self) -> None:
+        assert await asyncio.to_thread(self._blocked.acquire, timeout=60)
 
     def shut(self) -> None:
         self._open.clear()
@@ -71,7 +71,7 @@ class Gate:
 
 
 class Inbox:
-    """A receiver that remembers what it got and on which thread."""
+    """A callback that stores its events and the threads it was called on."""
 
     def __init__(self) -> None:
         self.events: list[EngineEvent] = []
@@ -111,11 +111,13 @@ def build(
     on_fatal: Callable[[BaseException], None] | None = None,
 ) -> AsyncEngine:
     runner = FakeRunner(model, before_execute=before_execute)
-    return AsyncEngine(EngineCore(Scheduler(limits, TOKENIZER), runner), FakeAbilities(), on_fatal=on_fatal)
+    return AsyncEngine(
+        EngineCore(Scheduler(limits, TOKENIZER), runner), FakeCapabilities(), on_fatal=on_fatal
+    )
 
 
 async def refusal_of(engine: AsyncEngine, asked: Request) -> TranslateSvcError:
-    """Why the engine does not take a request; it gets no other event."""
+    """The reason why the engine refuses a request. The request gets no other event."""
     inbox = Inbox()
     engine.submit(asked, inbox)
     assert inbox.events == [], "nothing is delivered inside submit"

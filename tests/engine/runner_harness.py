@@ -1,4 +1,4 @@
-"""Four sequences under way in one runner of the tiny checkpoint, and items for each stage of them."""
+"""Four running sequences in one runner of the tiny checkpoint, and their items for each stage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from translate_svc.types import Stage
 
 @functools.cache
 def shared_runner() -> ModelRunner:
-    """One for all tests that encode anew: an encoding wipes its slots, which is tested below."""
+    """One runner for all tests that encode again: an encoding clears its slots, which has its own tests."""
     return new_runner("tiny")
 
 
@@ -41,8 +41,8 @@ def text_languages() -> dict[str, int]:
     return dict(Checkpoint.open(checkpoint_folder("tiny")).maps.text_languages)
 
 
-class Scene:
-    """Four sequences in slots 0 to 3, all of them fed ``fed`` tokens of their own translations."""
+class RunnerHarness:
+    """Four sequences in slots 0 to 3. Each was fed ``fed`` tokens of its own translation."""
 
     def __init__(self, fed: int = 6, runner: ModelRunner | None = None) -> None:
         self.runner = runner or shared_runner()
@@ -89,14 +89,14 @@ class Scene:
 
 
 def encoded(result: StepResult) -> list[EncodeResult]:
-    """The encodings, all of them finished."""
+    """The encode results, all of them finished."""
     finished = [each for each in result.encoded if isinstance(each, EncodeResult)]
     assert len(finished) == len(result.encoded)
     return finished
 
 
 def answers(result: StepResult) -> dict[str, Any]:
-    """Every answer by request, as something that compares."""
+    """Every answer by request id, in a comparable form."""
     found: dict[str, Any] = {each.request_id: each.encoder_frames for each in encoded(result)}
     found |= {each.key.request_id: (each.token_id, each.log_probability) for each in result.decoded}
     found |= {each.key.request_id: each.units for each in result.units}
@@ -104,15 +104,15 @@ def answers(result: StepResult) -> dict[str, Any]:
     return found
 
 
-STAGES: dict[Stage, Callable[[Scene], Sequence[PlanItem]]] = {
-    Stage.ENCODE: lambda scene: scene.encode_items(),
-    Stage.DECODE: lambda scene: scene.decode_items(6),
-    Stage.TEXT_TO_UNIT: lambda scene: scene.text_to_unit_items(6),
-    Stage.VOCODE: lambda scene: scene.vocode_items(),
+STAGES: dict[Stage, Callable[[RunnerHarness], Sequence[PlanItem]]] = {
+    Stage.ENCODE: lambda harness: harness.encode_items(),
+    Stage.DECODE: lambda harness: harness.decode_items(6),
+    Stage.TEXT_TO_UNIT: lambda harness: harness.text_to_unit_items(6),
+    Stage.VOCODE: lambda harness: harness.vocode_items(),
 }
 
 
 @functools.cache
 def healthy_answers(stage: Stage) -> dict[str, Any]:
-    scene = Scene()
-    return answers(scene.do(**{stage.value: STAGES[stage](scene)}))
+    harness = RunnerHarness()
+    return answers(harness.do(**{stage.value: STAGES[stage](harness)}))

@@ -19,7 +19,7 @@ _WAITS = {"item", "tolist", "numpy", "cpu", "nonzero", "masked_select", "tensor"
 _INDEXES = {"__getitem__", "__setitem__"}
 
 
-class Waited(RuntimeError):
+class CannotCapture(RuntimeError):
     """Work that waits for the device, or takes from the host, cannot be recorded."""
 
 
@@ -29,32 +29,32 @@ class _WithoutWaiting(TorchFunctionMode):
         # the shape of what a boolean index gives depends on values
         chosen = name in _INDEXES and isinstance(args[1], Tensor) and args[1].dtype is torch.bool
         if name in _WAITS or chosen:
-            raise Waited(name)
+            raise CannotCapture(name)
         return function(*args, **(kwargs or {}))
 
 
-def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def limit_captured_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of texts and pieces are recorded for 1 and 2 rows only: all sizes take a CPU seconds."""
     monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
     monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 2)
 
 
-def stale(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+def stale_capturer(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
     """A ``GraphCapturer`` whose recordings give what they were recorded with for ever."""
     made = function().clone()
     return lambda: made
 
 
-class Rehearsal:
+class FakeGraphCapturer:
     """A ``GraphCapturer``. ``replays`` counts."""
 
     def __init__(self) -> None:
-        self.recorded = self.replays = 0
+        self.captured = self.replays = 0
 
     def __call__(self, function: Callable[[], Tensor]) -> Callable[[], Tensor]:
         with _WithoutWaiting():
             result = function()
-        self.recorded += 1
+        self.captured += 1
 
         def replay() -> Tensor:
             with _WithoutWaiting():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from translate_svc.engine.retry_estimate import RetryEstimate
+from translate_svc.engine.stats import RetryEstimate
 
 
 def test_it_learns_the_time_between_admissions() -> None:

@@ -1,0 +1,74 @@
+"""Statistics of the running engine: its totals, and the time between two admissions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from translate_svc.engine.request import FinishStatus
+from translate_svc.engine.sequence import RequestState
+
+_SMOOTHING = 0.2
+_FIRST_GUESS_S = 0.5
+_SHORTEST_S, _LONGEST_S = 0.1, 60.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts since the start; they only grow. Those below ``failed_requests`` count finished requests alone.
+
+    The engine's thread writes and any thread may read. There is no lock: each count is correct by itself, but
+    two counts may be one step apart.
+    """
+
+    steps: int = 0
+    failed_requests: int = 0
+    finished_requests: int = 0
+    text_tokens: int = 0
+    source_samples: int = 0
+    speech_units: int = 0
+
+    def count(self, state: RequestState, status: FinishStatus) -> None:
+        """Adds a request whose sequences have all ended; ``status`` is that of the request."""
+        if status is FinishStatus.FAILED:
+            self.failed_requests += 1
+            return
+        self.finished_requests += 1
+        self.text_tokens += sum(sequence.text_tokens for sequence in state.sequences)
+        self.speech_units += sum(sequence.piece_start_unit for sequence in state.sequences)
+        if isinstance(state.source, np.ndarray):
+            self.source_samples += len(state.source)
+
+
+class RetryEstimate:
+    """Estimates when a full waiting queue has room again.
+
+    It smooths the time between two admissions exponentially, while other requests wait. The engine's thread
+    calls ``observe``; any thread may call ``seconds``.
+    """
+
+    def __init__(self) -> None:
+        self._interval_s = _FIRST_GUESS_S
+        self._waiting_since: float | None = None
+
+    def observe(self, admitted: int, waiting: int, now: float) -> None:
+        """Updates the estimate after a step.
+
+        ``admitted``: requests that the step admitted. ``waiting``: requests that wait after it. ``now``: the
+        time on a monotonic clock, in seconds.
+        """
+        if admitted and self._waiting_since is not None:
+            interval_s = (now - self._waiting_since) / admitted
+            self._interval_s += _SMOOTHING * (interval_s - self._interval_s)
+        if not waiting:
+            self._waiting_since = None  # idle time says nothing about how fast the queue moves
+        elif admitted or self._waiting_since is None:
+            self._waiting_since = now
+
+    def seconds(self, waiting: int) -> float:
+        """Seconds until half of a queue of ``waiting`` requests is admitted, within 0.1 to 60.
+
+        Later callers then find room, and need not all retry when the first place is free.
+        """
+        return min(max(self._interval_s * waiting / 2, _SHORTEST_S), _LONGEST_S)
