@@ -50,14 +50,14 @@ class RunnerHarness:
         self.samples = utterances("tiny")[:4]
         self.keys = [SequenceKey(f"r{slot}", 0) for slot in range(4)]
         self.tokens: list[list[int]] = [[EOS, text_languages()["eng"]] for _ in range(4)]
-        self.do(encode=self.encode_items())
+        self.run(encode=self.encode_items())
         for position in range(fed):
-            decoded = self.do(decode=self.decode_items(position)).decoded
+            decoded = self.run(decode=self.decode_items(position)).decoded
             for row, each in zip(self.tokens, decoded, strict=True):
                 if position >= 1:
                     row.append(each.token_id)
 
-    def do(self, **items: Any) -> StepResult:
+    def run(self, **items: Any) -> StepResult:
         stages: dict[str, Any] = {stage: tuple(each) for stage, each in items.items()}
         result = self.runner.execute(StepPlan(**stages))
         assert not result.failures
@@ -115,4 +115,4 @@ STAGES: dict[Stage, Callable[[RunnerHarness], Sequence[PlanItem]]] = {
 @functools.cache
 def healthy_answers(stage: Stage) -> dict[str, Any]:
     harness = RunnerHarness()
-    return answers(harness.do(**{stage.value: STAGES[stage](harness)}))
+    return answers(harness.run(**{stage.value: STAGES[stage](harness)}))

@@ -72,7 +72,7 @@ def test_abort_while_it_is_encoded(is_text: bool) -> None:
 @pytest.mark.parametrize("resubmit", [False, True])
 @pytest.mark.parametrize("in_flight", [False, True])
 def test_abort_of_an_encoding_that_takes_several_steps(in_flight: bool, resubmit: bool) -> None:
-    """Its slots go to the next in line only when the runner has forgotten it; its other is none the wiser."""
+    """Its slots go to the next request only after the runner has dropped it. The other one is unaffected."""
     harness = SchedulerHarness()
     request_id = harness.submit(says(ONE, encode_steps=5))
     other = harness.submit(says(TWO, encode_steps=5))

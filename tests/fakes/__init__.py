@@ -1,1 +1,1 @@
-"""Stand-ins that implement the real protocols, deterministic and free of torch."""
+"""Deterministic fakes that implement the real protocols."""

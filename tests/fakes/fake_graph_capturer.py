@@ -1,4 +1,4 @@
-"""Stands in for CUDA graphs on a CPU: runs the work anew, and refuses what a graph could not hold."""
+"""A fake of CUDA graphs on a CPU: it runs the work again, and refuses work that a graph cannot capture."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ _INDEXES = {"__getitem__", "__setitem__"}
 
 
 class CannotCapture(RuntimeError):
-    """Work that waits for the device, or takes from the host, cannot be recorded."""
+    """A graph cannot capture work that waits for the device or reads from the host."""
 
 
-class _WithoutWaiting(TorchFunctionMode):
+class _NoSynchronization(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(function, "__name__", "")
-        # the shape of what a boolean index gives depends on values
-        chosen = name in _INDEXES and isinstance(args[1], Tensor) and args[1].dtype is torch.bool
-        if name in _WAITS or chosen:
+        # a boolean index gives a shape that depends on values
+        boolean_index = name in _INDEXES and isinstance(args[1], Tensor) and args[1].dtype is torch.bool
+        if name in _WAITS or boolean_index:
             raise CannotCapture(name)
         return function(*args, **(kwargs or {}))
 
 
 def limit_captured_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of texts and pieces are recorded for 1 and 2 rows only: all sizes take a CPU seconds."""
+    """Captures batches of texts and pieces for 1 and 2 rows only: all sizes take seconds on a CPU."""
     monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
     monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 2)
 
 
 def stale_capturer(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """A ``GraphCapturer`` whose recordings give what they were recorded with for ever."""
-    made = function().clone()
-    return lambda: made
+    """A ``GraphCapturer`` whose graphs always return the result of the capture."""
+    captured = function().clone()
+    return lambda: captured
 
 
 class FakeGraphCapturer:
-    """A ``GraphCapturer``. ``replays`` counts."""
+    """A ``GraphCapturer``. It counts the graphs ``captured`` and their ``replays``."""
 
     def __init__(self) -> None:
         self.captured = self.replays = 0
 
     def __call__(self, function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        with _WithoutWaiting():
+        with _NoSynchronization():
             result = function()
         self.captured += 1
 
         def replay() -> Tensor:
-            with _WithoutWaiting():
+            with _NoSynchronization():
                 again = function()
-            assert again.shape == result.shape, "a recording has one shape"
+            assert again.shape == result.shape, "a graph has one shape"
             self.replays += 1
             return result.copy_(again)
 

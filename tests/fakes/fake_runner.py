@@ -1,8 +1,8 @@
-"""A runner over ``plan.py`` without torch: a model that is a table, and a referee of the scheduler.
+"""A fake runner without torch. Its model is a table, and it checks the plans of the scheduler.
 
-What it "computes" depends on the request's source and the target language alone, as a real model's result
-must. Every assumption that a plan makes on what the runner's memory holds is checked, so that a scheduler
-that mixes up slots, skips a position or cuts speech wrongly meets an ``AssertionError``.
+A result depends on the request's source and the target language alone, as a real model's result must. The
+runner checks every assumption of a plan about its caches. So a scheduler that confuses slots, skips a
+position or splits speech wrongly causes an ``AssertionError``.
 
     def model(source: EncoderSource, sequence: int) -> FakeTranslation:
         return FakeTranslation(token_ids=(7, 8), units=60)
@@ -42,10 +42,10 @@ from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples, Stage
 
 @dataclass(frozen=True, slots=True)
 class FakeTranslation:
-    """What the fake model says: the tokens (without prompt and end) and how many units they become.
+    """The output of the fake model: the tokens (without prompt and end) and the number of units.
 
-    ``fails_at``: None, or the stage whose item is to fail. ``encode_steps``: how
-    many steps the encoding of its request takes at least.
+    ``fails_at``: the stage whose item fails, or None. ``encode_steps``: the least number of steps that the
+    encoding of its request takes.
     """
 
     token_ids: tuple[int, ...]
@@ -55,16 +55,16 @@ class FakeTranslation:
 
 
 Model = Callable[[EncoderSource, int], FakeTranslation]
-"""From a request's source and the index of one of its sequences to what that sequence says."""
+"""Maps a request's source and a sequence index to the output of that sequence."""
 
 
 def units_of(token_ids: tuple[int, ...], count: int) -> npt.NDArray[np.int64]:
-    """The units of a text, prompt included: distinct and recognisable, so that a misplaced one shows."""
+    """The units of a text, prompt included. All units differ, so that a test detects a misplaced one."""
     return np.arange(count, dtype=np.int64) * 31 + sum(token_ids)
 
 
 def waveform_of(units: npt.NDArray[np.int64]) -> Samples:
-    """The speech of these units: each unit's 320 samples have its value."""
+    """The speech of ``units``: each unit becomes 320 samples of its value."""
     return np.repeat(units, SAMPLES_PER_UNIT).astype(np.float32)
 
 
@@ -84,8 +84,8 @@ class _Speech:
 class FakeRunner:
     """Executes plans by ``model``.
 
-    ``stage_s``: how long each stage of a step takes in real time. ``before_execute`` is called with every
-    plan and may raise what a runner may raise. ``plans`` keeps all plans executed.
+    ``stage_s``: seconds of real time that each stage of a step takes. ``before_execute`` is called with every
+    plan and may raise what a runner may raise. ``plans`` holds all executed plans.
     """
 
     def __init__(
@@ -101,18 +101,18 @@ class FakeRunner:
         self._stage_s = stage_s
         self._before_execute = before_execute
         self._slots: dict[int, _Slot] = {}
-        self._speeches: dict[SequenceKey, _Speech] = {}  # outlive their slots
-        self._encodings: dict[int, int] = {}  # tickets of those that go on, and how many steps they had
+        self._speeches: dict[SequenceKey, _Speech] = {}  # longer-lived than their slots
+        self._encodings: dict[int, int] = {}  # unfinished ones: job id to steps so far
         self.plans: list[StepPlan] = []
 
     def execute(self, plan: StepPlan) -> StepResult:
-        """See ``translate_svc.engine.core.Runner``."""
+        """Implements ``translate_svc.engine.core.Runner``."""
         assert plan, "an empty plan is executed"
         self.plans.append(plan)
         if self._before_execute is not None:
             self._before_execute(plan)
-        self._check_slots_named_once(plan)
-        self._check_encodings_go_on(plan)
+        self._check_slots_used_once(plan)
+        self._check_unfinished_encodings(plan)
         failures: list[ItemFailure] = []
         stages: list[StageReport] = []
         for stage in Stage:
@@ -136,19 +136,19 @@ class FakeRunner:
                 return self._vocode(item, failures)
 
     @staticmethod
-    def _check_slots_named_once(plan: StepPlan) -> None:
-        named = [slot for item in plan.encode for slot in item.slots]
-        named += [item.slot for item in plan.decode] + [item.slot for item in plan.text_to_unit]
-        assert len(named) == len(set(named)), "one slot serves two sequences in one step"
+    def _check_slots_used_once(plan: StepPlan) -> None:
+        used = [slot for item in plan.encode for slot in item.slots]
+        used += [item.slot for item in plan.decode] + [item.slot for item in plan.text_to_unit]
+        assert len(used) == len(set(used)), "two sequences use one slot in one step"
 
-    def _check_encodings_go_on(self, plan: StepPlan) -> None:
-        """Those that the plan leaves out are given up."""
+    def _check_unfinished_encodings(self, plan: StepPlan) -> None:
+        """Also drops the encodings that the plan leaves out."""
         planned = {item.job_id for item in plan.encode}
-        going_on = {job_id: steps for job_id, steps in self._encodings.items() if job_id in planned}
-        assert not going_on or len(going_on) == len(plan.encode), (
-            "an encoding is begun beside one that goes on"
+        unfinished = {job_id: steps for job_id, steps in self._encodings.items() if job_id in planned}
+        assert not unfinished or len(unfinished) == len(plan.encode), (
+            "an encoding starts beside one that continues"
         )
-        self._encodings = going_on
+        self._encodings = unfinished
 
     def _encode(
         self, item: EncodeItem, failures: list[ItemFailure]
@@ -167,7 +167,7 @@ class FakeRunner:
 
     def _held(self, key: SequenceKey, slot: int) -> _Slot:
         held = self._slots[slot]
-        assert held.key == key, "a slot is used by a sequence that was not encoded into it"
+        assert held.key == key, "a sequence uses a slot that it was not encoded into"
         return held
 
     def _decode(self, item: DecodeItem, failures: list[ItemFailure]) -> DecodeResult | None:
@@ -175,20 +175,20 @@ class FakeRunner:
         assert item.position == len(held.fed), "positions of a slot must be fed in order"
         held.fed.append(item.token_id)
         translation = self._model(held.source, item.key.sequence)
-        said = (*translation.token_ids, self._eos_token_id)
-        assert item.token_id == (self._eos_token_id, item.token_id, *said)[item.position], (
-            "not what was predicted"
+        expected = (*translation.token_ids, self._eos_token_id)
+        assert item.token_id == (self._eos_token_id, item.token_id, *expected)[item.position], (
+            "a token is fed that was not predicted"
         )
         if translation.fails_at is Stage.DECODE and item.position == 1 + len(translation.token_ids) // 2:
             failures.append(ItemFailure(*item.key, Stage.DECODE, "poisoned"))
             return None
-        # Position 0 predicts nonsense, as the real model's does: nobody may use it.
-        predicted = said[item.position - 1] if item.position else said[0] + 1
+        # As in the real model, the prediction of position 0 is meaningless and must not be used.
+        predicted = expected[item.position - 1] if item.position else expected[0] + 1
         return DecodeResult(item.key, predicted, -0.5, item.position * 160 if item.attention else None)
 
     def _to_units(self, item: TextToUnitItem, failures: list[ItemFailure]) -> TextToUnitResult | None:
         held = self._held(item.key, item.slot)
-        assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of all that was fed, no more"
+        assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of exactly the fed tokens"
         translation = self._model(held.source, item.key.sequence)
         if translation.fails_at is Stage.TEXT_TO_UNIT:
             failures.append(ItemFailure(*item.key, Stage.TEXT_TO_UNIT, "poisoned"))

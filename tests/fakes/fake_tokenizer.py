@@ -1,4 +1,4 @@
-"""A tokenizer of a handful of pieces, for tests that need no vocabulary."""
+"""A tokenizer of a few pieces, for tests that need no real vocabulary."""
 
 from __future__ import annotations
 
@@ -38,19 +38,22 @@ class FakeTokenizer:
         return range(self.first_text_id, self.first_text_id + len(self._pieces))
 
     def id_to_piece(self, token_id: int) -> str:
-        """See ``Tokenizer``; an id past the vocabulary raises, as a torn checkpoint's would."""
+        """Implements ``Tokenizer.id_to_piece``. An unknown id raises, as in a damaged checkpoint."""
         return self._pieces[token_id - self.first_text_id]
 
     def is_special(self, token_id: int) -> bool:
-        """See ``Tokenizer``."""
+        """Implements ``Tokenizer.is_special``."""
         return 0 <= token_id < self.first_text_id
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """See ``Tokenizer``. A word is a piece or ``<unk>``; a number is the token of that id."""
+        """Implements ``Tokenizer.source_tokens``.
+
+        A word is a piece or ``<unk>``; a number is the token of that id.
+        """
         known = {piece: self.first_text_id + index for index, piece in enumerate(self._pieces)}
         ids = (int(word) if word.isdecimal() else known.get(f"▁{word}", 1) for word in text.split())
         return (self._languages[language], *ids, self.eos_token_id)
 
     def language_token(self, code: str) -> int:
-        """See ``Tokenizer``."""
+        """Implements ``Tokenizer.language_token``."""
         return self._languages[code]

@@ -1,6 +1,4 @@
-"""Voice activity detectors whose answers a test decides. All follow
-``translate_svc.vad.frame_vad.FrameVad``.
-"""
+"""Fake voice activity detectors. All implement ``translate_svc.vad.frame_vad.FrameVad``."""
 
 from __future__ import annotations
 
@@ -12,9 +10,9 @@ from translate_svc.vad.frame_vad import Float32Array
 
 
 class AmplitudeVad:
-    """The probability of a frame is its mean absolute sample: a test writes probabilities into the audio.
+    """The probability of a frame is its mean absolute sample, so tests write probabilities into the audio.
 
-    A frame filled with 0.9 (or with +-0.9) is speech at probability 0.9, zeros are silence. Has no memory.
+    A frame filled with 0.9 (or with +-0.9) is speech at probability 0.9, zeros are silence. It is stateless.
     ``batch_sizes`` lists the sizes of the calls made so far.
     """
 
@@ -29,9 +27,7 @@ class AmplitudeVad:
 
 
 class EnergyVad:
-    """Speech where the frame's level reaches ``threshold_dbfs``: probability 0.95, else 0.02. Has no
-    memory.
-    """
+    """Probability 0.95 where the frame's level reaches ``threshold_dbfs``, otherwise 0.02. Stateless."""
 
     state_size = 1
 
@@ -44,9 +40,9 @@ class EnergyVad:
 
 
 class SmoothedAmplitudeVad:
-    """Half the last probability, half the frame's mean absolute sample: remembers, as Silero does.
+    """Half the last probability plus half the frame's mean absolute sample. Stateful, as Silero is.
 
-    It tells whether states are restarted where they must be and never mixed up between streams.
+    Tests use it to check that states are reset where they must be and never confused between streams.
     """
 
     state_size = 3
@@ -59,7 +55,7 @@ class SmoothedAmplitudeVad:
 
 
 class GatedVad(AmplitudeVad):
-    """``AmplitudeVad`` that waits in its thread until ``gate`` is set; ``entered`` tells that it does."""
+    """``AmplitudeVad`` that waits in its thread until ``gate`` is set. ``entered`` is set once it waits."""
 
     def __init__(self) -> None:
         super().__init__()

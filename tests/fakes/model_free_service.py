@@ -1,7 +1,7 @@
-"""A server without its model: sessions, detector loop and admission are real, the engine follows a script.
+"""A service without a model. Sessions, VAD loop and admission are real; the engine follows a script.
 
-For what is sensitive to the wall clock or to load: a stream costs what it costs, but no translation is
-computed. The detector is ``EnergyVad``: loud is speech.
+It is for tests that depend on the wall clock or on load: streams have their real cost, but no translation is
+computed. The detector is ``EnergyVad``, which takes loud audio for speech.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from translate_svc.vad.options import VadOptions
 
 
 class ForgetfulEngine(ScriptedEngine):
-    """Keeps no record of what it was asked, so that hours of it cost no memory."""
+    """Keeps no record of its calls, so that hours of load cost no memory."""
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """See ``EngineHandle.submit``."""
+        """Implements ``EngineHandle.submit``."""
         super().submit(request, deliver)
         self.submitted.clear()
 
     def abort(self, request_id: str) -> None:
-        """See ``EngineHandle.abort``."""
+        """Implements ``EngineHandle.abort``."""
         super().abort(request_id)
         self.aborted.clear()
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """See ``EngineHandle.grant``."""
+        """Implements ``EngineHandle.grant``."""
         super().grant(request_id, sequence, pieces)
         self.granted.clear()
 
@@ -74,7 +74,7 @@ class ModelFreeService:
         self._calls = CallNegotiator(self._negotiator, options)
 
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
-        """See ``Service.open_session``."""
+        """Implements ``Service.open_session``."""
         config, negotiated = self._negotiator.negotiate(config)
         slot = self.admission.admit()
         vad_stream = self.vad_loop.open_stream()
@@ -82,7 +82,7 @@ class ModelFreeService:
         return Session(uuid.uuid4().hex, config, negotiated, parts)
 
     def translate(self, call: TranslateCall, caller: Caller) -> OneShot:
-        """See ``Service.translate``."""
+        """Implements ``Service.translate``."""
         call, negotiated = self._calls.negotiate(call)
         slot = self.admission.admit()
         judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
@@ -91,19 +91,19 @@ class ModelFreeService:
         return OneShot(uuid.uuid4().hex, call, negotiated, parts)
 
     def languages(self) -> Iterable[Language]:
-        """Those of the published model."""
+        """The languages of the published model."""
         return packaged()
 
     def info(self) -> ServerInfo:
-        """Hardly anything."""
+        """The stream limit; everything else is a placeholder."""
         return ServerInfo("0", ModelInfo("none", "", ""), ServerLimits(max_streams=self._max_streams))
 
     def rejected(self, error: BaseException) -> None:
-        """Nobody keeps books."""
+        """Does nothing: this service does no accounting."""
 
     @property
     def held(self) -> dict[str, int]:
-        """What streams hold of it; all zero at rest."""
+        """Resources that streams hold; all zero without streams."""
         return {
             "admitted": self.admission.live,
             "requests": len(self.engine.live_request_ids),
@@ -121,7 +121,7 @@ async def model_free_service(
     max_waiting_requests: int = 1_000,
     vad: FrameVad | None = None,
 ) -> AsyncIterator[ModelFreeService]:
-    """See ``ModelFreeService``. The limits size its engine; ``vad`` replaces ``EnergyVad``."""
+    """Runs a ``ModelFreeService``. The limits size its engine; ``vad`` replaces ``EnergyVad``."""
     engine = ForgetfulEngine(
         script, max_running_requests=max_running_requests, max_waiting_requests=max_waiting_requests
     )

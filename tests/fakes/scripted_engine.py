@@ -1,9 +1,9 @@
-"""An engine that says what a script tells it, on the event loop's own clock.
+"""A fake engine that follows a script, on the clock of the event loop.
 
-It implements ``translate_svc.engine.handle.EngineHandle`` with the guarantees the real one gives: events
-arrive on the loop's thread, in the documented order per sequence, never inside ``submit``; nothing after
-``abort``; pieces wait for credit; a full waiting line refuses, by an event. All delays are ``asyncio.sleep``,
-so a loop with virtual time runs it without waiting.
+It implements ``translate_svc.engine.handle.EngineHandle`` with the guarantees of the real engine. Events are
+delivered on the loop's thread, in the documented order per sequence, never inside ``submit`` and never after
+``abort``. Pieces wait for credit. A full waiting queue refuses with an event. All delays are
+``asyncio.sleep``, so a loop with virtual time runs it without waiting.
 
     def script(request: Request) -> ScriptedRequest:
         return ScriptedRequest(sequences=(ScriptedSequence(deltas=("good", " day"), piece_units=(25, 50)),))
@@ -11,8 +11,8 @@ so a loop with virtual time runs it without waiting.
     engine = ScriptedEngine(script)
     engine.submit(request, events.append)
 
-Without a script every target says its language and the length of the source (``echo_script``). What a test
-wants to know afterwards stands in ``submitted``, ``aborted``, ``granted`` and ``live_request_ids``.
+Without a script the text of every target is its language and the length of the source (``echo_script``).
+Tests read the calls afterwards from ``submitted``, ``aborted``, ``granted`` and ``live_request_ids``.
 """
 
 from __future__ import annotations
@@ -47,13 +47,12 @@ from translate_svc.types import SAMPLES_PER_UNIT, Samples, StageTiming
 
 @dataclass(frozen=True, slots=True)
 class ScriptedSequence:
-    """What one target language says and when.
+    """The output of one target language and its timing.
 
-    ``deltas``: the text of each token; none means the model says nothing (``EMPTY``). ``piece_units``: the
-    length of each waveform piece, used only where the request asks for speech. ``amplitude``: the value of
-    every sample. ``fail_after_tokens``: fail once so many tokens are out. ``fail_after_pieces``: likewise for
-    pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
-    times.
+    ``deltas``: the text of each token; without any the sequence is ``EMPTY``. ``piece_units``: the length of
+    each waveform piece in units, used only when the request asks for speech. ``amplitude``: the value of
+    every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many pieces
+    (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source times.
     """
 
     deltas: tuple[str, ...] = ("hello", " world")
@@ -70,8 +69,9 @@ class ScriptedSequence:
 
 @dataclass(frozen=True, slots=True)
 class ScriptedRequest:
-    """One ``ScriptedSequence`` per sequence of the request, after ``encode_s``. ``encode_fails``: all of it
-    fails.
+    """One ``ScriptedSequence`` per sequence of the request.
+
+    They start after ``encode_s`` seconds. ``encode_fails``: the whole request fails instead.
     """
 
     sequences: tuple[ScriptedSequence, ...]
@@ -83,18 +83,18 @@ Script = Callable[[Request], ScriptedRequest]
 
 
 def samples_of(request: Request) -> Samples:
-    """The audio of a request that has some."""
+    """The samples of a speech request."""
     assert not isinstance(request.source, SourceText)
     return request.source
 
 
 def _source_length(request: Request) -> int:
-    """Samples, or characters."""
+    """Length of the source in samples, or in characters for a text."""
     return len(request.source.text if isinstance(request.source, SourceText) else request.source)
 
 
 def echo_script(request: Request) -> ScriptedRequest:
-    """Every target says its language and the length of the source in two tokens."""
+    """The text of every target is its language and the length of the source, in two tokens."""
     return ScriptedRequest(
         tuple(
             ScriptedSequence(deltas=(spec.language, f" {_source_length(request)}"))
@@ -104,7 +104,7 @@ def echo_script(request: Request) -> ScriptedRequest:
 
 
 class _Failed(Exception):
-    """The script makes this sequence fail here."""
+    """The script makes the sequence fail at this point."""
 
 
 @dataclass(slots=True, eq=False)
@@ -128,13 +128,13 @@ class _Live:
 
 
 class ScriptedEngine:
-    """See the module. Use it on one event loop, from its thread.
+    """The scripted engine. Use it on one event loop, from the loop's thread.
 
     ``initial_credit_pieces``: pieces a sequence may deliver before the first ``grant``.
-    ``verdict_s``: until a request is told that it is queued or refused, as an engine in another process does;
-    shorter than its encoding.
-    ``max_running_requests``: further ones wait in line, first come first served.
-    ``max_waiting_requests``: a longer line is refused with ``ResourceExhausted``.
+    ``answer_delay_s``: seconds until ``RequestQueued`` or ``RequestRefused`` is delivered, as by an engine in
+    another process. It must be shorter than the encoding.
+    ``max_running_requests``: further requests wait, first come first served.
+    ``max_waiting_requests``: with so many waiting, a request is refused with ``ResourceExhausted``.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class ScriptedEngine:
         initial_credit_pieces: int = 4,
         max_running_requests: int = 1_000,
         max_waiting_requests: int = 1_000,
-        verdict_s: float = 0.0,
+        answer_delay_s: float = 0.0,
     ) -> None:
         self._script = script
         self._initial_credit_pieces = initial_credit_pieces
@@ -153,7 +153,7 @@ class ScriptedEngine:
         self._live: dict[str, _Live] = {}
         self._refused: dict[str, _Live] = {}
         self._waiting: deque[_Live] = deque()
-        self.verdict_s = verdict_s
+        self.answer_delay_s = answer_delay_s
         self._running = 0
         self._refusal: TranslateSvcError | None = None
         self._lost = False
@@ -163,12 +163,12 @@ class ScriptedEngine:
 
     @property
     def live_request_ids(self) -> frozenset[str]:
-        """Requests that are waiting or running."""
+        """Ids of the requests that wait or run."""
         return frozenset(self._live)
 
     @property
     def status(self) -> EngineStatus:
-        """See ``EngineHandle.status``; it has no slots and counts nothing."""
+        """Implements ``EngineHandle.status``, without slots and totals."""
         return EngineStatus(
             healthy=not self._lost,
             lost=self._lost,
@@ -177,11 +177,11 @@ class ScriptedEngine:
         )
 
     def refuse_next(self, error: TranslateSvcError) -> None:
-        """Refuses the next request with ``error``; an ``InvalidArgument`` is raised, as validation does."""
+        """Refuses the next request with ``error``; ``submit`` raises an ``InvalidArgument`` at once."""
         self._refusal = error
 
     def lose_device(self) -> None:
-        """Fails every live request, as a dead device does, and refuses every later one."""
+        """Fails every live request, as a lost device does, and refuses every later one."""
         self._lost = True
         for live in list(self._live.values()):
             self._cancel(live)
@@ -189,7 +189,7 @@ class ScriptedEngine:
             live.open = False
 
     def submit(self, request: Request, deliver: Deliver) -> None:
-        """See ``EngineHandle.submit``."""
+        """Implements ``EngineHandle.submit``."""
         refusal, self._refusal = self._refusal, None
         if isinstance(refusal, InvalidArgument):
             raise refusal
@@ -198,7 +198,7 @@ class ScriptedEngine:
         if self._lost:
             refusal = EngineLost(ENGINE_LOST)
         elif self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
-            refusal = refusal or ResourceExhausted("the waiting line is full", retry_after_s=1.0)
+            refusal = refusal or ResourceExhausted("the waiting queue is full", retry_after_s=1.0)
         script = self._script(request)
         if len(script.sequences) != len(request.sequences):
             raise AssertionError("the script must give one ScriptedSequence per sequence of the request")
@@ -206,7 +206,7 @@ class ScriptedEngine:
         live = _Live(request, deliver, script, credits)
         if refusal is not None:
             self._refused[request.request_id] = live
-            self._soon(self._tell_refusal, live, refusal)
+            self._soon(self._deliver_refusal, live, refusal)
             return
         self._soon(live.emit, RequestQueued(request.request_id))
         self._live[request.request_id] = live
@@ -214,21 +214,21 @@ class ScriptedEngine:
         self._waiting.append(live)
         self._start_waiting()
 
-    def _soon(self, tell: Callable[..., None], *args: object) -> None:
+    def _soon(self, callback: Callable[..., None], *args: object) -> None:
         loop = asyncio.get_running_loop()
-        if self.verdict_s:
-            loop.call_later(self.verdict_s, tell, *args)
+        if self.answer_delay_s:
+            loop.call_later(self.answer_delay_s, callback, *args)
         else:
-            loop.call_soon(tell, *args)
+            loop.call_soon(callback, *args)
 
-    def _tell_refusal(self, live: _Live, error: TranslateSvcError) -> None:
+    def _deliver_refusal(self, live: _Live, error: TranslateSvcError) -> None:
         if live.open:
             del self._refused[live.request.request_id]
             live.emit(RequestRefused(live.request.request_id, error))
             live.open = False
 
     def abort(self, request_id: str) -> None:
-        """See ``EngineHandle.abort``."""
+        """Implements ``EngineHandle.abort``."""
         if (refused := self._refused.pop(request_id, None)) is not None:
             refused.open = False
         live = self._live.get(request_id)
@@ -239,7 +239,7 @@ class ScriptedEngine:
         self._cancel(live)
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """See ``EngineHandle.grant``."""
+        """Implements ``EngineHandle.grant``."""
         live = self._live.get(request_id)
         if live is None:
             return
@@ -254,15 +254,15 @@ class ScriptedEngine:
             live.task = asyncio.get_running_loop().create_task(self._run(live))
 
     def _cancel(self, live: _Live) -> None:
-        """Takes a request out of the engine at once; its task ends later, silently."""
+        """Removes a request from the engine at once. Its task ends later, without events."""
         del self._live[live.request.request_id]
         if live.task is None:
             self._waiting.remove(live)
         else:
             live.task.cancel()
-            self._leave()
+            self._release()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         self._running -= 1
         self._start_waiting()
 
@@ -282,7 +282,7 @@ class ScriptedEngine:
             status = combined_status(live.statuses.values())
             live.emit(RequestFinished(live.request.request_id, status, timings))
         live.open = False
-        self._leave()
+        self._release()
 
     def _fail_unfinished(self, live: _Live, error: str) -> None:
         for sequence in range(len(live.request.sequences)):
@@ -293,10 +293,10 @@ class ScriptedEngine:
     async def _run_sequence(self, live: _Live, sequence: int) -> None:
         script = live.script.sequences[sequence]
         try:
-            await self._say_text(live, sequence, script)
+            await self._emit_text(live, sequence, script)
             speech = live.request.sequences[sequence].speech and not script.unexpected_script
             if speech and script.deltas:
-                await self._say_speech(live, sequence, script)
+                await self._emit_speech(live, sequence, script)
         except _Failed as failure:
             live.finish_sequence(sequence, FinishStatus.FAILED, str(failure))
             return
@@ -304,7 +304,7 @@ class ScriptedEngine:
         status = FinishStatus.OK if ended else FinishStatus.TRUNCATED
         live.finish_sequence(sequence, status if script.deltas else FinishStatus.EMPTY)
 
-    async def _say_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
+    async def _emit_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id
         for index, delta in enumerate(script.deltas):
             if script.fail_after_tokens == index:
@@ -319,7 +319,7 @@ class ScriptedEngine:
         tokens = len(script.deltas)
         live.emit(TextFinished(request_id, sequence, text, "", tokens, script.stop, script.unexpected_script))
 
-    async def _say_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
+    async def _emit_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id
         await asyncio.sleep(script.text_to_unit_s)
         if script.fail_after_pieces == 0:

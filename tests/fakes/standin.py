@@ -1,8 +1,8 @@
-"""An accelerator that is none: computes on the CPU, refuses what a GPU refuses and counts what it waits for.
+"""A stand-in accelerator. It computes on the CPU, refuses what a GPU refuses, and counts the host's waits.
 
-Tensors "on" ``standin`` hold real numbers, so what is made of them can be compared. Yet as on a GPU they do
-not mix with tensors of the host, and the host waits for whatever it reads of them. So the ways that only an
-accelerator takes through the models (whole batches, copies there and back) can be gone without one.
+Tensors on the device ``standin`` hold real numbers, so tests can compare results. As on a GPU, they do not
+mix with tensors of the host, and the host waits when it reads them. So tests reach the code that only runs on
+an accelerator (whole batches, copies to the device and back) without one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MixedDevices(RuntimeError):
 
 
 class _OnDevice(Tensor):
-    """A tensor on the device; ``held`` is its content."""
+    """A tensor on the device. ``held`` is its content, a CPU tensor."""
 
     held: Tensor
 
@@ -54,17 +54,17 @@ class _OnDevice(Tensor):
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        raise AssertionError(f"{func} on a stand-in that was left")
+        raise AssertionError(f"{func} outside the stand-in device")
 
 
 class _Module(_DummyBackendModule):
     def is_available(self) -> bool:
-        """Whoever looks for an accelerator, in this process for the rest of its life, finds none."""
+        """False, so that code of this process that looks for an accelerator finds none."""
         return False
 
 
 class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The device while it is entered. ``waits``: names of the operations that the host waited for."""
+    """The device, while entered. ``waits``: names of the operations that the host waited for."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -90,7 +90,7 @@ class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _MadeOnHost(TorchFunctionMode):
-    """``torch.tensor`` copies to its device where no dispatch mode sees it; here it is seen."""
+    """``torch.tensor`` copies to its device where no dispatch mode sees it. This mode sees that copy."""
 
     def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
@@ -101,7 +101,7 @@ class _MadeOnHost(TorchFunctionMode):
 
 
 def _each(function: Callable[[Any], Any], nested: Any) -> Any:
-    """As ``torch.utils._pytree.tree_map``, which takes as long as the operations themselves."""
+    """Like ``torch.utils._pytree.tree_map``, which takes as long as the operations themselves."""
     if isinstance(nested, (list, tuple)):
         return type(nested)(_each(function, one) for one in nested)
     return function(nested)
@@ -127,7 +127,7 @@ def _result_is_there(name: str, tensors: list[Tensor], args: Any, kwargs: Any) -
             return asked.type == NAME
     if name in _COPIES:
         return isinstance(tensors[0], _OnDevice)
-    # a number of the host (a tensor without dimensions) may take part anywhere, as on a GPU
+    # as on a GPU, any operation may take a tensor of the host without dimensions
     here = {isinstance(each, _OnDevice) for each in tensors if each.dim() or isinstance(each, _OnDevice)}
     if len(here) > 1:
         raise MixedDevices(f"{name}: tensors of the host and of the device")
@@ -141,13 +141,13 @@ def _waits(name: str, tensors: list[Tensor], there: bool, args: Any, kwargs: Any
         return crosses and not (kwargs.get("non_blocking") or (name == "copy_" and args[2:3] == (True,)))
     if not any(places):
         return False
-    # the size of what a boolean index gives depends on values
+    # a boolean index gives a size that depends on values
     chosen = name.startswith("index") and any(each.dtype is torch.bool for each in _tensors(args[1:2]))
     return chosen or name in _READ or name in _SIZED_BY_VALUES
 
 
 def _read_to_host(*args: Any, **options: Any) -> Any:
-    """``safe_open``, which knows no such device; whoever reads copies to his own."""
+    """``safe_open`` on the CPU, because it does not know this device. The caller copies to its device."""
     return safe_open(*args, **options | {"device": "cpu"})
 
 
@@ -160,7 +160,7 @@ def stand_in() -> Iterator[StandIn]:
     with (
         mock.patch("torch.accelerator.synchronize", device.synchronize),
         mock.patch("translate_svc.models.checkpoint.weights.safe_open", _read_to_host),
-        # views of inference tensors have no place in a wrapper
+        # a wrapper cannot hold views of inference tensors
         mock.patch("torch.inference_mode", torch.no_grad),
         device,
         _MadeOnHost(),

@@ -1,4 +1,4 @@
-"""The scripted engine keeps the promises of the real one."""
+"""The scripted engine gives the guarantees of the real one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Inbox:
         return [type(event).__name__ for event in self.events]
 
 
-async def test_it_says_what_the_script_says_in_the_order_of_the_contract() -> None:
+async def test_it_follows_the_script_in_the_documented_order() -> None:
     engine, inbox = ScriptedEngine(lambda _: script_of(QUICK)), Inbox()
     engine.submit(request("a", speech=True), inbox)
     assert inbox.events == []
@@ -115,14 +115,14 @@ async def test_scripted_failures(sequence: ScriptedSequence, last: type[EngineEv
     assert isinstance(inbox.events[-2], SequenceFinished)
 
 
-async def test_nothing_said_is_empty() -> None:
+async def test_a_sequence_without_text_is_empty() -> None:
     engine, inbox = ScriptedEngine(lambda _: script_of(ScriptedSequence(deltas=()))), Inbox()
     engine.submit(request("a", speech=True), inbox)
     assert await inbox.finished() is FinishStatus.EMPTY
     assert inbox.kinds() == ["RequestQueued", "TextFinished", "SequenceFinished", "RequestFinished"]
 
 
-async def test_a_full_line_and_a_scripted_refusal() -> None:
+async def test_a_full_waiting_queue_and_a_scripted_refusal() -> None:
     engine = ScriptedEngine(max_running_requests=1, max_waiting_requests=1)
     engine.submit(request("a"), Inbox())
     engine.submit(request("b"), Inbox())
@@ -163,7 +163,7 @@ async def test_a_lost_device_fails_all() -> None:
 
 
 async def refusal_of(engine: ScriptedEngine, request_id: str) -> TranslateSvcError:
-    """Of a request that is refused; it gets no other event."""
+    """The reason why the engine refuses a request. The request gets no other event."""
     inbox = Inbox()
     engine.submit(request(request_id), inbox)
     assert inbox.events == [], "nothing is delivered inside submit"

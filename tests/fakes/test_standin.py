@@ -1,4 +1,4 @@
-"""The device that is stood in for refuses, counts and computes as it says."""
+"""The stand-in device computes, refuses and counts as documented."""
 
 from __future__ import annotations
 

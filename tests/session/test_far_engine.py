@@ -32,7 +32,7 @@ OK, CLEARED = UtteranceStatus.OK, UtteranceStatus.CLEARED
 @asynccontextmanager
 async def far_house() -> AsyncIterator[House]:
     async with house() as home:
-        home.engine.verdict_s = VERDICT_S
+        home.engine.answer_delay_s = VERDICT_S
         yield home
 
 
@@ -60,7 +60,7 @@ def test_streams_are_translated_as_ever() -> None:
 def test_nothing_is_heard_while_the_engine_has_not_answered() -> None:
     async def scenario() -> None:
         async with house(lambda request: ScriptedRequest((ScriptedSequence(),), encode_s=100)) as home:
-            home.engine.verdict_s = 60.0
+            home.engine.answer_delay_s = 60.0
             session = home.open(config())
             sending = asyncio.create_task(converse(session, chunks(utterances(20))))
             await asyncio.sleep(59)
@@ -102,7 +102,7 @@ def test_a_refusal_behind_other_events_of_the_stream_is_not_missed() -> None:
 
     async def scenario() -> None:
         async with far_house() as home:
-            home.engine.verdict_s = 0.09
+            home.engine.answer_delay_s = 0.09
             session = home.open(config())
             reader = asyncio.create_task(collect(session))
             messages = chunks(utterances(2, pause_s=0.6))

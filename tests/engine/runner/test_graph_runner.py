@@ -1,4 +1,4 @@
-"""The runner with its decode steps recorded, rehearsed on a CPU: what it says does not change."""
+"""The runner with fake CUDA graphs on a CPU: its results do not change."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 @pytest.fixture
 def capturer(monkeypatch: pytest.MonkeyPatch) -> FakeGraphCapturer:
-    recorder = FakeGraphCapturer()
-    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: recorder)
+    made = FakeGraphCapturer()
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: made)
     limit_captured_batches(monkeypatch)
-    return recorder
+    return made
 
 
 def jobs(name: str, *, apart: int) -> list[Job]:
@@ -45,12 +45,12 @@ def test_each_of_many_is_what_transformers_gives(name: str, apart: int, capturer
     assert capturer.replays >= max(len(job.token_ids) for job in together)
 
 
-def test_without_graphs_nothing_is_recorded(capturer: FakeGraphCapturer) -> None:
+def test_without_graphs_nothing_is_captured(capturer: FakeGraphCapturer) -> None:
     Driver("tiny", graphs=False)
     assert capturer.captured == 0
 
 
-def test_a_recorder_that_fails_is_a_warning(
+def test_a_capture_that_fails_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(function: Callable[[], Tensor]) -> Callable[[], Tensor]:

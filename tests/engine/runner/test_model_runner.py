@@ -1,4 +1,4 @@
-"""The runner on real modules: equal to transformers, unmoved by batch mates and former owners."""
+"""The runner on real modules: equal to transformers, whatever else is in its batch or was in its slot."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ LANGUAGES = {"tiny": ("eng", "spa"), "starter": ("eng", "spa", "fra", "deu")}
 
 
 def jobs_of(name: str) -> list[Job]:
-    """Every utterance, the first one into the first language, and so on; all in slot 0."""
+    """One job for every utterance, with the target languages in turns; all in slot 0."""
     return _jobs(name, utterances(name), LANGUAGES[name])
 
 
 def text_jobs_of(name: str) -> list[Job]:
-    """Every text, from English and Spanish in turns, into another language; all in slot 0."""
+    """One job for every text, from English and Spanish in turns into another language; all in slot 0."""
     return _jobs(name, source_texts(name), LANGUAGES[name][::-1])
 
 
@@ -115,13 +115,13 @@ def test_a_result_does_not_depend_on_the_rest_of_its_batch(name: str) -> None:
             assert_same(ours, expected[each])
 
 
-def test_a_slot_tells_nothing_of_its_former_owner() -> None:
+def test_a_slot_keeps_nothing_of_its_former_owner() -> None:
     jobs = jobs_of("tiny")
-    lived_in, fresh = Driver("tiny", slots=1), Driver("tiny", slots=1)
+    used, fresh = Driver("tiny", slots=1), Driver("tiny", slots=1)
     longest = max(jobs, key=lambda job: len(job.source))
     shortest = min(jobs, key=lambda job: len(job.source))
-    lived_in.translate([longest])
-    (after,) = lived_in.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
+    used.translate([longest])
+    (after,) = used.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
     (alone,) = fresh.translate([dataclasses.replace(shortest, token_ids=[], fed=0)])
     assert after.token_ids == alone.token_ids
     np.testing.assert_array_equal(after.samples, alone.samples)
@@ -136,11 +136,11 @@ def test_one_encoding_serves_several_targets(
     for sequence, (language, slot) in enumerate((("eng", 5), ("spa", 2))):
         theirs = oracle("tiny").translate(source, language, 0).token_ids[:4]
         fed = [EOS, text_languages()[language], *theirs]
-        said = []
+        predicted = []
         for position, token_id in enumerate(fed):
             item = DecodeItem(SequenceKey("r", sequence), slot, position, token_id)
-            said.append(runner.execute(StepPlan(decode=(item,))).decoded[0].token_id)
-        assert tuple(said[1:-1]) == theirs
+            predicted.append(runner.execute(StepPlan(decode=(item,))).decoded[0].token_id)
+        assert tuple(predicted[1:-1]) == theirs
 
 
 def test_every_item_is_answered_once_and_every_stage_reported() -> None:
@@ -169,7 +169,7 @@ def test_every_item_is_answered_once_and_every_stage_reported() -> None:
 def test_an_empty_translation_gives_no_units() -> None:
     """transformers crashes here: a convolution larger than its input."""
     harness = RunnerHarness(fed=2)
-    made = harness.do(text_to_unit=harness.text_to_unit_items(2)).units
+    made = harness.run(text_to_unit=harness.text_to_unit_items(2)).units
     assert [len(each.units) for each in made] == [0, 0, 0, 0]
     assert all(each.character_durations == () for each in made)
 
@@ -180,7 +180,7 @@ def test_source_time_only_where_asked_and_within_the_source() -> None:
         dataclasses.replace(item, attention=slot % 2 == 0)
         for slot, item in enumerate(harness.decode_items(6))
     ]
-    decoded = harness.do(decode=items).decoded
+    decoded = harness.run(decode=items).decoded
     assert [each.source_ms is None for each in decoded] == [False, True, False, True]
     for each, samples in zip(decoded, harness.samples, strict=True):
         assert each.source_ms is None or 0 <= each.source_ms <= len(samples) / 16
@@ -188,18 +188,18 @@ def test_source_time_only_where_asked_and_within_the_source() -> None:
 
 def test_a_text_has_no_source_times() -> None:
     harness = RunnerHarness()
-    harness.do(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
-    harness.do(decode=[DecodeItem(harness.keys[1], 1, 0, EOS)])
+    harness.run(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
+    harness.run(decode=[DecodeItem(harness.keys[1], 1, 0, EOS)])
     text = DecodeItem(harness.keys[1], 1, 1, harness.tokens[1][1], attention=True)
     speech = dataclasses.replace(harness.decode_items(6)[0], attention=True)
-    decoded = harness.do(decode=[text, speech]).decoded
+    decoded = harness.run(decode=[text, speech]).decoded
     assert [each.source_ms is None for each in decoded] == [True, False]
 
 
 def test_an_encoded_text_has_a_state_a_token() -> None:
     texts = source_texts("tiny")[:2]
     items = [EncodeItem("a", texts[0], (4,), 0), EncodeItem("b", texts[1], (5,), 1)]
-    assert [each.encoder_frames for each in encoded(RunnerHarness().do(encode=items))] == [
+    assert [each.encoder_frames for each in encoded(RunnerHarness().run(encode=items))] == [
         len(each) for each in texts
     ]
 
@@ -210,18 +210,18 @@ def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
     assert [each.encoder_frames for each in encoded(result)] == [64]
 
 
-def test_attention_for_one_changes_nobodys_result() -> None:
+def test_attention_changes_no_result() -> None:
     expected = healthy_answers(Stage.DECODE)
     asking = RunnerHarness()
     items = [dataclasses.replace(item, attention=True) for item in asking.decode_items(6)]
-    assert answers(asking.do(decode=items)) == expected
+    assert answers(asking.run(decode=items)) == expected
 
 
 def test_log_probability_is_that_of_the_softmax() -> None:
     harness = RunnerHarness(fed=2)
     model = oracle("tiny").model
     samples = harness.samples[0]
-    decoded = harness.do(decode=harness.decode_items(2)).decoded[0]
+    decoded = harness.run(decode=harness.decode_items(2)).decoded[0]
     inputs = oracle("tiny").inputs(samples)
     with torch.no_grad():
         logits = model(**inputs, decoder_input_ids=torch.tensor([harness.tokens[0][:3]])).logits[0, -1]
@@ -231,16 +231,16 @@ def test_log_probability_is_that_of_the_softmax() -> None:
 
 
 def test_read_only_samples_are_taken() -> None:
-    """What numpy makes of bytes off the wire cannot be written to; warnings are errors here."""
+    """An array that numpy makes of received bytes is read-only. Tests fail on a warning of torch about it."""
     harness = RunnerHarness()
     samples = np.frombuffer(harness.samples[0].tobytes(), dtype=np.float32)
     assert not samples.flags.writeable
-    (found,) = encoded(harness.do(encode=[EncodeItem("r0", samples, (0,), 0)]))
+    (found,) = encoded(harness.run(encode=[EncodeItem("r0", samples, (0,), 0)]))
     assert found.encoder_frames == healthy_answers(Stage.ENCODE)["r0"]
 
 
 def test_bfloat16_computes_every_stage() -> None:
-    """How close it comes to float32 depends on the weights; here only that it runs and stays finite."""
+    """How close it is to float32 depends on the weights. The test checks that it runs and stays finite."""
     driver = Driver("tiny", dtype=torch.bfloat16)
     sources = [*jobs_of("tiny")[:3], *text_jobs_of("tiny")[:2]]
     jobs = [dataclasses.replace(job, slot=slot) for slot, job in enumerate(sources)]

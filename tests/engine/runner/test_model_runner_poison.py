@@ -1,4 +1,4 @@
-"""A poisoned item fails alone: not-a-number and exceptions, in every stage and place of a batch."""
+"""A poisoned item (NaN or an exception) fails alone, in every stage and at every place of a batch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def nan_in_states(harness: RunnerHarness, victim: int) -> None:
 
 
 def nan_in_voice(harness: RunnerHarness, victim: int) -> None:
-    """In place, where recorded work reads it; to be healed, for the runner is shared."""
+    """In place, where captured graphs read it. The test must restore it: the runner is shared."""
     harness.model._vocoder.speaker_embedding.weight[victim] = torch.nan
 
 
@@ -69,13 +69,13 @@ def test_nan_fails_its_item_alone(
     stage: Stage, poison: Callable[[RunnerHarness, int], None], victim: int
 ) -> None:
     expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
-    sick = RunnerHarness()
-    voices = sick.model._vocoder.speaker_embedding.weight
+    damaged = RunnerHarness()
+    voices = damaged.model._vocoder.speaker_embedding.weight
     healthy_voices = voices.clone()
     with torch.no_grad():
-        poison(sick, victim)
+        poison(damaged, victim)
     try:
-        result = sick.runner.execute(StepPlan.of(STAGES[stage](sick)))
+        result = damaged.runner.execute(StepPlan.of(STAGES[stage](damaged)))
     finally:
         with torch.inference_mode():
             voices.copy_(healthy_voices)
@@ -86,10 +86,10 @@ def test_nan_fails_its_item_alone(
     assert set(found) == set(expected) - {f"r{victim}"}
     for request_id, answer in found.items():
         np.testing.assert_allclose(answer, expected[request_id], atol=1e-5)
-    if stage is Stage.ENCODE:  # what the mates hear is unharmed as well
+    if stage is Stage.ENCODE:  # the encoder states of the others are correct as well
         for position in (0, 1):
-            others = [item for item in sick.decode_items(position) if item.slot != victim]
-            decoded = sick.do(decode=others).decoded
+            others = [item for item in damaged.decode_items(position) if item.slot != victim]
+            decoded = damaged.run(decode=others).decoded
         assert {each.key.request_id: each.token_id for each in decoded}.items() <= first_tokens.items()
 
 
@@ -102,19 +102,19 @@ class Texts:
         self.items = [
             EncodeItem("speech", self.harness.samples[0], (4,), 0),
             EncodeItem("healthy", (97, 30, 40, 50, 3), (5,), 1),
-            EncodeItem("sick", (97, 30, self.poisonous, 3), (6,), 2),
+            EncodeItem("poisoned", (97, 30, self.poisonous, 3), (6,), 2),
         ]
 
     def first_token(self, request_id: str, slot: int) -> int:
         for position, token_id in enumerate((EOS, 98)):
             item = DecodeItem(SequenceKey(request_id, 0), slot, position, token_id)
-            (decoded,) = self.harness.do(decode=[item]).decoded
+            (decoded,) = self.harness.run(decode=[item]).decoded
         return decoded.token_id
 
 
 def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = Texts()
-    texts.harness.do(encode=texts.items)
+    texts.harness.run(encode=texts.items)
     expected = texts.first_token("speech", 4), texts.first_token("healthy", 5)
     encoder = texts.harness.model._encoder
     embed = encoder._embed
@@ -126,7 +126,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(encoder, "_embed", poisoned)
         result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (ItemFailure("sick", None, Stage.ENCODE, "the result is not finite"),)
+    assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, "the result is not finite"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
     assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
 
@@ -144,27 +144,30 @@ def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(encoder, "_embed", raising)
     result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (ItemFailure("sick", None, Stage.ENCODE, "RuntimeError"),)
+    assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, "RuntimeError"),)
     assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
 
 
 @pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])
 def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[RunnerHarness, int], None]) -> None:
-    sick = RunnerHarness()
+    damaged = RunnerHarness()
     with torch.no_grad():
-        poison(sick, 2)
-    sick.runner.execute(StepPlan(decode=tuple(sick.decode_items(6))))
+        poison(damaged, 2)
+    damaged.runner.execute(StepPlan(decode=tuple(damaged.decode_items(6))))
     newcomer, twin = SequenceKey("new", 0), SequenceKey("twin", 0)
-    sick.do(
-        encode=[EncodeItem("new", sick.samples[0], (2,), 0), EncodeItem("twin", sick.samples[0], (6,), 1)]
+    damaged.run(
+        encode=[
+            EncodeItem("new", damaged.samples[0], (2,), 0),
+            EncodeItem("twin", damaged.samples[0], (6,), 1),
+        ]
     )
-    fed = tuple(sick.tokens[0][:6])
+    fed = tuple(damaged.tokens[0][:6])
     for position, token_id in enumerate(fed):
-        new = sick.do(decode=[DecodeItem(newcomer, 2, position, token_id)]).decoded[0]
-        other = sick.do(decode=[DecodeItem(twin, 6, position, token_id)]).decoded[0]
+        new = damaged.run(decode=[DecodeItem(newcomer, 2, position, token_id)]).decoded[0]
+        other = damaged.run(decode=[DecodeItem(twin, 6, position, token_id)]).decoded[0]
         assert (new.token_id, new.log_probability) == (other.token_id, other.log_probability)
-    new_units = sick.do(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]).units[0]
-    other_units = sick.do(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]).units[0]
+    new_units = damaged.run(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]).units[0]
+    other_units = damaged.run(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]).units[0]
     np.testing.assert_array_equal(new_units.units, other_units.units)
 
 
@@ -197,7 +200,7 @@ def test_an_item_that_raises_fails_alone(stage: Stage, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     "error", [torch.AcceleratorError("gone"), RuntimeError("CUDA error: an illegal address")]
 )
-def test_a_lost_device_is_no_items_fault(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_device_fails_no_single_item(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     harness = RunnerHarness()
 
     def lost(*_: Any, **__: Any) -> Any:
@@ -208,7 +211,7 @@ def test_a_lost_device_is_no_items_fault(error: Exception, monkeypatch: pytest.M
         harness.runner.execute(StepPlan(decode=tuple(harness.decode_items(6))))
 
 
-def test_a_broken_invariant_is_no_items_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_invariant_fails_no_single_item(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = RunnerHarness()
     calls = []
 
@@ -219,7 +222,7 @@ def test_a_broken_invariant_is_no_items_fault(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(harness.model, "decode", broken)
     with pytest.raises(InvariantViolation, match="a rule"):
         harness.runner.execute(StepPlan(decode=tuple(harness.decode_items(6))))
-    assert len(calls) == 1, "it is not searched for among the items"
+    assert len(calls) == 1, "the runner does not search for a failing item"
 
 
 def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,4 +235,4 @@ def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> Non
         return compute(waveforms, slots)
 
     monkeypatch.setattr(harness.model, "encode", small)
-    assert len(harness.do(encode=harness.encode_items()).encoded) == 4
+    assert len(harness.run(encode=harness.encode_items()).encoded) == 4

@@ -1,4 +1,4 @@
-"""What a plan must not ask: answered by a failure that says what is wrong, and nothing else is harmed."""
+"""Items that no valid plan holds: each gets a failure with its reason, and no other item is affected."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encode_item(harness: RunnerHarness, **changes: Any) -> StepPlan:
 
 
 @pytest.mark.parametrize(
-    ("plan", "changes", "said"),
+    ("plan", "changes", "error"),
     [
         (decode_item, {"key": SequenceKey("r1", 1)}, "slot 1 does not hold this sequence"),
         (decode_item, {"slot": 2}, "slot 2 does not hold this sequence"),
@@ -70,12 +70,12 @@ def encode_item(harness: RunnerHarness, **changes: Any) -> StepPlan:
     ],
 )
 def test_an_impossible_item_is_answered_by_a_failure(
-    plan: Callable[..., StepPlan], changes: dict[str, Any], said: str
+    plan: Callable[..., StepPlan], changes: dict[str, Any], error: str
 ) -> None:
     harness = RunnerHarness()
     result = harness.runner.execute(plan(harness, **changes))
     (failure,) = result.failures
-    assert said in failure.error
+    assert error in failure.error
     assert not answers(result)
     if plan is not encode_item:
         assert not harness.runner.execute(plan(harness)).failures, "the right item still works"
@@ -89,7 +89,7 @@ def test_two_items_of_one_slot_in_a_step_both_fail() -> None:
     assert set(answers(result)) == {"r1", "r2", "r3"}
 
 
-def test_a_failed_encoding_evicts_the_former_owner() -> None:
+def test_a_failed_encoding_releases_the_slots_of_the_former_owner() -> None:
     harness = RunnerHarness()
     item = EncodeItem("new", np.full(16_000, np.nan, np.float32), (1,), 0)
     assert harness.runner.execute(StepPlan(encode=(item,))).failures

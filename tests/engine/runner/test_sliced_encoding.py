@@ -1,6 +1,6 @@
-"""An encoding that takes several steps on real modules: the same states, and texts that go on meanwhile.
+"""An encoding that takes several steps, on real modules: same states, and texts continue meanwhile.
 
-Time is virtual: it passes with every slice and with every decode step, and at no other time.
+Time is virtual: it advances with every slice and every decode step, and at no other time.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ NEW = SequenceKey("new", 0)
 SLICE_S = 1.0
 DECODE_S = 4.0
 ONE_SLICE = 0
-"""As ``encode_steps``: no time at all, in which one slice is computed nevertheless."""
+"""Value of ``encode_steps`` without any time. One slice is computed all the same."""
 
 JOB_IDS = itertools.count(100)
 
 
 class VirtualClock:
-    """Seconds that pass when they are told to. ``decode_s``: with every decode step."""
+    """A clock that tests advance. ``decode_s``: seconds of every decode step."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -63,7 +63,7 @@ def runner_in_virtual_time() -> ModelRunner:
 
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model's slices and decode steps take their time."""
+    """Makes the model's slices and decode steps advance the clock."""
     encode, decode = TranslationModel.encode, TranslationModel.decode
 
     def slow_encode(*args: Any) -> Iterator[None]:
@@ -86,7 +86,7 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def harness(virtual_time: None) -> RunnerHarness:
-    """Rows 0 to 2 decode."""
+    """A harness whose slots 0 to 2 decode."""
     return new_harness()
 
 
@@ -112,12 +112,12 @@ def step(
 
 
 def encode_s(result: StepResult) -> float:
-    """How long the encoding of a step took."""
+    """Seconds that the encode stage of a step took."""
     return sum(each.duration_ms for each in result.stages if each.stage is Stage.ENCODE) / 1000
 
 
 def encode_beside_texts(harness: RunnerHarness, *items: EncodeItem) -> tuple[list[StepResult], StepResult]:
-    """The steps that left the encoding unfinished after a slice, and the one that ended it."""
+    """Encodes beside decoding: the results of the steps that left it unfinished, and of the last step."""
     unfinished: list[StepResult] = []
     for position in range(FED, LAST + 1):
         result = step(harness, items, position, 1_000 if position == LAST else ONE_SLICE)
@@ -127,20 +127,20 @@ def encode_beside_texts(harness: RunnerHarness, *items: EncodeItem) -> tuple[lis
             return unfinished, result
         assert [each.request_id for each in result.encoded] == [item.request_id for item in items]
         unfinished.append(result)
-    raise AssertionError("it is left unfinished though there is time")
+    raise AssertionError("it is left unfinished although there is time")
 
 
 def first_tokens(harness: RunnerHarness, key: SequenceKey, slot: int) -> list[tuple[int, float]]:
-    """What the sequence says to the start of its prompt: as much as there is to know of its states."""
-    said = []
+    """The predictions for the two tokens of the prompt, which show the sequence's encoder states."""
+    predicted = []
     for position, token_id in enumerate((EOS, text_languages()["eng"])):
-        (decoded,) = harness.do(decode=[DecodeItem(key, slot, position, token_id)]).decoded
-        said.append((decoded.token_id, decoded.log_probability))
-    return said
+        (decoded,) = harness.run(decode=[DecodeItem(key, slot, position, token_id)]).decoded
+        predicted.append((decoded.token_id, decoded.log_probability))
+    return predicted
 
 
 def test_slices_give_what_one_go_gives(harness: RunnerHarness) -> None:
-    harness.do(encode=[item_of(harness)])
+    harness.run(encode=[item_of(harness)])
     expected = first_tokens(harness, NEW, 3)
     unfinished, last = encode_beside_texts(harness, item_of(harness))
     assert len(unfinished) >= 5, "it was not sliced"
@@ -148,13 +148,13 @@ def test_slices_give_what_one_go_gives(harness: RunnerHarness) -> None:
     assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_texts_say_beside_it_what_they_say_alone(harness: RunnerHarness) -> None:
+def test_texts_are_the_same_beside_it_and_alone(harness: RunnerHarness) -> None:
     unfinished, last = encode_beside_texts(harness, item_of(harness))
     beside = harness.tokens[:3]
     alone = new_harness()
     for position in range(FED, FED + len(unfinished) + 1):
         for row, each in zip(
-            alone.tokens, alone.do(decode=alone.decode_items(position)).decoded, strict=True
+            alone.tokens, alone.run(decode=alone.decode_items(position)).decoded, strict=True
         ):
             row.append(each.token_id)
     assert beside == alone.tokens[:3]
@@ -162,42 +162,44 @@ def test_texts_say_beside_it_what_they_say_alone(harness: RunnerHarness) -> None
 
 
 def test_where_nothing_is_decoded_it_is_finished_at_once(harness: RunnerHarness) -> None:
-    result = harness.do(encode=[item_of(harness)])
+    result = harness.run(encode=[item_of(harness)])
     assert [type(each) for each in result.encoded] == [EncodeResult]
 
 
-def test_one_that_is_left_out_is_given_up_and_its_slot_is_the_next_ones(harness: RunnerHarness) -> None:
-    harness.do(encode=[item_of(harness, row=1)])
+def test_one_that_the_plan_leaves_out_is_dropped_and_its_slot_can_be_used_again(
+    harness: RunnerHarness,
+) -> None:
+    harness.run(encode=[item_of(harness, row=1)])
     expected = first_tokens(harness, NEW, 3)
-    gone = item_of(harness, SequenceKey("gone", 0))
+    dropped = item_of(harness, SequenceKey("dropped", 0))
     for position in range(FED, FED + 3):
-        (answer,) = step(harness, (gone,), position).encoded
+        (answer,) = step(harness, (dropped,), position).encoded
         assert isinstance(answer, EncodeUnfinished)
         for row, each in zip(harness.tokens[:3], (0, 0, 0), strict=True):
             row.append(each)
-    harness.do(encode=[item_of(harness, row=1)])
+    harness.run(encode=[item_of(harness, row=1)])
     assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_a_namesake_is_not_taken_for_the_one_that_was_begun(harness: RunnerHarness) -> None:
-    harness.do(encode=[item_of(harness, row=1)])
+def test_a_new_request_of_the_same_id_is_encoded_from_the_start(harness: RunnerHarness) -> None:
+    harness.run(encode=[item_of(harness, row=1)])
     expected = first_tokens(harness, NEW, 3)
     step(harness, (item_of(harness, row=2),), FED)
-    harness.do(encode=[item_of(harness, row=1)])
+    harness.run(encode=[item_of(harness, row=1)])
     assert first_tokens(harness, NEW, 3) == expected
 
 
-def test_the_job_id_says_which_job_goes_on_whatever_object_brings_it(harness: RunnerHarness) -> None:
-    """An item that came over a wire is equal to the one that was sent, and is not the same object."""
-    harness.do(encode=[item_of(harness)])
+def test_the_job_id_says_which_job_continues_even_in_another_object(harness: RunnerHarness) -> None:
+    """An item that was sent over a wire is equal to the original, but not the same object."""
+    harness.run(encode=[item_of(harness)])
     expected = first_tokens(harness, NEW, 3)
     item = item_of(harness)
-    slices = encode_s(harness.do(encode=[dataclasses.replace(item, job_id=next(JOB_IDS))])) / SLICE_S
+    slices = encode_s(harness.run(encode=[dataclasses.replace(item, job_id=next(JOB_IDS))])) / SLICE_S
     step(harness, (item,), FED)
     again = dataclasses.replace(item, source=harness.samples[3].copy())
     assert again is not item
-    rest = harness.do(encode=[again])
-    assert encode_s(rest) / SLICE_S == slices - 1, "it is begun anew"
+    rest = harness.run(encode=[again])
+    assert encode_s(rest) / SLICE_S == slices - 1, "it starts again from the beginning"
     assert first_tokens(harness, NEW, 3) == expected
 
 
@@ -205,7 +207,7 @@ def test_one_that_fails_in_a_late_slice_fails_alone(
     harness: RunnerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing, healthy = item_of(harness, SequenceKey("failing", 0), 2, (3,)), item_of(harness, NEW, 3, (4,))
-    harness.do(encode=[item_of(harness, slots=(4,))])
+    harness.run(encode=[item_of(harness, slots=(4,))])
     expected = first_tokens(harness, NEW, 4)
     compute, calls = harness.model.encode, []
 
@@ -226,7 +228,7 @@ def test_one_that_fails_in_a_late_slice_fails_alone(
     assert len(unfinished) == 3
     assert [(each.request_id, each.error) for each in last.failures] == [("failing", "RuntimeError")]
     assert answers(last).keys() == {"new", "r0", "r1", "r2"}
-    assert calls == [2, 1, 1], "what is repeated is repeated within the step"
+    assert calls == [2, 1, 1], "the search for the failing item happens within the step"
     assert first_tokens(harness, NEW, 4) == expected
 
 
@@ -238,40 +240,40 @@ def test_an_item_with_a_problem_is_answered_with_the_rest_of_its_batch(harness: 
 
 
 def slices_of(count: int, clock: VirtualClock) -> Any:
-    """Computes for ``count`` seconds, and then has an encoding of seven states."""
+    """``count`` slices of one second each. The result is one encoding of seven states."""
     for _ in range(count):
         clock.now_s += 1.0
         yield
     return [7]
 
 
-def test_the_device_is_waited_for_where_time_is_short() -> None:
+def test_it_waits_for_the_device_only_with_a_deadline() -> None:
     waits: list[int] = []
     clock = VirtualClock()
     item = EncodeItem("r", np.zeros(9, np.float32), (0,), 5)
-    encoding = EncodeBatch([item], [None], slices_of(3, clock), lambda: waits.append(1), clock)
-    assert not encoding.advance(-math.inf)
-    assert not encoding.advance(-math.inf)
-    assert len(waits) == 2, "the time is asked after every slice, when the device is done with it"
-    assert encoding.advance(math.inf)
-    assert len(waits) == 2, "nobody waits for the slices between"
-    assert encoding.outcome(dataclasses.replace(item)) == 7
+    batch = EncodeBatch([item], [None], slices_of(3, clock), lambda: waits.append(1), clock)
+    assert not batch.advance(-math.inf)
+    assert not batch.advance(-math.inf)
+    assert len(waits) == 2, "after every slice it waits for the device and then reads the clock"
+    assert batch.advance(math.inf)
+    assert len(waits) == 2, "without a deadline it never waits for the device"
+    assert batch.outcome(dataclasses.replace(item)) == 7
 
 
 @pytest.mark.parametrize(("within_s", "expected"), [(2.5, 2), (2.0, 2), (1.9, 1), (0.5, 1), (9.0, 5)])
-def test_a_slice_that_would_end_too_late_is_not_begun(within_s: float, expected: int) -> None:
-    """Each takes a second; one is always computed, or nothing would ever be done."""
+def test_a_slice_that_would_end_too_late_does_not_start(within_s: float, expected: int) -> None:
+    """Each slice takes a second. One is always computed, so that the encoding ends at some time."""
     clock = VirtualClock()
-    began_s = clock()
+    started_s = clock()
     item = EncodeItem("r", np.zeros(9, np.float32), (0,), 5)
-    encoding = EncodeBatch([item], [None], slices_of(5, clock), lambda: None, clock)
-    assert encoding.advance(began_s + within_s) == (expected == 5)
-    assert clock() - began_s == expected
+    batch = EncodeBatch([item], [None], slices_of(5, clock), lambda: None, clock)
+    assert batch.advance(started_s + within_s) == (expected == 5)
+    assert clock() - started_s == expected
 
 
 @pytest.mark.parametrize("encode_steps", [1, 3])
 def test_it_takes_as_many_decode_steps_as_the_plan_says(harness: RunnerHarness, encode_steps: int) -> None:
-    """As long as so many decode steps took the last time, hence four or twelve slices."""
+    """The last decode step took four seconds, so these are four or twelve slices."""
     result = step(harness, (item_of(harness),), FED, encode_steps)
     assert [type(each) for each in result.encoded] == [EncodeUnfinished]
     assert encode_s(result) == encode_steps * DECODE_S
@@ -279,5 +281,5 @@ def test_it_takes_as_many_decode_steps_as_the_plan_says(harness: RunnerHarness, 
 
 def test_the_last_decode_step_is_the_measure(harness: RunnerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CLOCK, "decode_s", 7.0)
-    harness.do(decode=harness.decode_items(FED))
+    harness.run(decode=harness.decode_items(FED))
     assert encode_s(step(harness, (item_of(harness),), FED, encode_steps=1)) == 7.0

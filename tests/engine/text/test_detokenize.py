@@ -1,4 +1,4 @@
-"""Incremental text against decoding the whole at once."""
+"""Incremental detokenization against decoding the whole text at once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_only_the_leading_spaces_are_dropped() -> None:
     assert [detokenizer.push(token_id) for token_id in tokenizer.text_ids] == ["", "", "a", " ", " b"]
 
 
-def test_special_tokens_and_ids_without_text_say_nothing_and_split_no_character() -> None:
+def test_special_tokens_and_ids_without_text_have_no_text_and_split_no_character() -> None:
     tokenizer = FakeTokenizer(pieces=["<0xC3>", "", "<0xA9>"])
     detokenizer = Detokenizer(tokenizer)
     first, empty, last = tokenizer.text_ids

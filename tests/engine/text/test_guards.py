@@ -1,6 +1,6 @@
-"""Guards against invented text: each ends what people complain about, and touches nothing else.
+"""Guards against hallucinated text: each stops what users complain about, and changes nothing else.
 
-The complaints are those of users of SeamlessM4T, by the number of their report at
+The complaints come from users of SeamlessM4T. Their numbers are those of the reports at
 github.com/facebookresearch/seamless_communication.
 """
 
@@ -58,7 +58,7 @@ def say(
     source: Samples = SECOND,
     tokenizer: FakeTokenizer = TOKENIZER,
 ) -> tuple[list[EngineEvent], FakeRunner]:
-    """A model that says ``token_ids`` of ``source``, text and speech; the fake runner referees the plans."""
+    """Runs a model that outputs ``token_ids`` for ``source``, as text and speech, on the fake runner."""
     runner = FakeRunner(lambda samples, sequence: FakeTranslation(tuple(token_ids), units=40))
     core = EngineCore(Scheduler(EngineLimits(), tokenizer), runner)
     spec = SequenceSpec(language, speech=True, guards=guards)
@@ -97,7 +97,7 @@ def spoken(runner: FakeRunner) -> list[int]:
 
 
 @pytest.mark.parametrize("period", MAX_REPETITIONS)
-def test_a_repetition_loop_is_ended_and_what_was_written_is_spoken(period: int) -> None:
+def test_a_repetition_loop_is_stopped_and_the_text_so_far_is_spoken(period: int) -> None:
     """Complaints 84 and 104: the model repeats a phrase until it runs out of tokens."""
     start, phrase = [B, A, B], [*TOKENIZER.text_ids[3:], A]
     loop = list(itertools.islice(itertools.cycle((phrase * 2)[:period]), 240))
@@ -159,8 +159,8 @@ def test_a_loop_is_what_ends_in_one_repetition_too_many(ids: list[int], followin
     )
 
 
-def test_a_model_of_random_weights_loops_and_is_ended() -> None:
-    """Greedy decoding of random weights falls into loops, as that of real ones does on noise."""
+def test_a_model_of_random_weights_loops_and_is_stopped() -> None:
+    """Greedy decoding with random weights loops, as real weights do on noise."""
 
     def translate(guards: TextGuards) -> dict[str, list[int]]:
         limits = EngineLimits(
@@ -182,7 +182,7 @@ def test_a_model_of_random_weights_loops_and_is_ended() -> None:
     assert 0 < len(shortened) < len(free)
     for name in shortened:
         length = len(guarded[name])
-        assert guarded[name] == free[name][:length], "what was delivered stays"
+        assert guarded[name] == free[name][:length], "the delivered text stays"
         assert is_loop(free[name][:length], free[name][length])
 
 
@@ -199,8 +199,8 @@ class _NumberTokenizer(FakeTokenizer):
 # ------------------------------------------------------------------ length
 
 
-def test_text_far_longer_than_its_source_is_ended() -> None:
-    """Complaint 254: silence or noise yields invented text, most often more than anybody can have said."""
+def test_text_far_longer_than_its_source_is_stopped() -> None:
+    """Complaint 254: silence or noise yields hallucinations, most often more than anybody can have said."""
     babble = np.random.default_rng(0).integers(A, A + 4, 200).tolist()
     events, runner = say(babble, TextGuards(length_stop=True))
     assert said(events) == spoken(runner) == babble[: 32 + 16]
@@ -216,7 +216,7 @@ def test_a_text_that_just_fits_its_source_is_whole() -> None:
 
 
 def test_no_true_translation_comes_near_the_bound(corpus: list[dict[str, list[int]]]) -> None:
-    """Of texts at most half of it, of speech at most two fifths, by sentences whose length is known."""
+    """For texts at most half of the bound; for speech of known length at most two fifths."""
     for texts in corpus:
         for source, target in itertools.permutations(texts.values(), 2):
             assert 2 * len(target) < max_text_tokens((0, *source, 3))

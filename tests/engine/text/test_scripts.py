@@ -1,4 +1,4 @@
-"""Which script a letter is of, which a language is written in, and when a text is in the wrong one."""
+"""The script of a letter, the scripts of a language, and texts in the wrong script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from translate_svc.engine.text.scripts import _SCRIPTS, letter_script, written_i
 from translate_svc.languages import packaged
 
 _COMPOSED = {"Hans": ("Hani",), "Hant": ("Hani",), "Jpan": ("Hani", "Hira", "Kana")}
-"""Scripts of ISO 15924 that are a choice or a mixture of those that single letters have."""
+"""Scripts of ISO 15924 that combine scripts of single letters, or choose between them."""
 
 _SPECIAL_FORMS = {
     "ANGSTROM",
@@ -34,13 +34,13 @@ _SPECIAL_FORMS = {
     "VERTICAL",
     "VIETNAMESE",
 }
-"""First words of the names of letters that no running text is made of."""
+"""First words of the names of letters that do not occur in running text."""
 
 
 def test_letters_have_the_script_of_the_unicode_character_database() -> None:
     """Every letter and mark that Python knows, by the ``regex`` package's own copy of the database.
 
-    Not known are forms for special typesetting; known beyond it are marks that several scripts share.
+    We leave out forms for special typesetting, and add marks that several scripts share.
     """
     letters = [each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(each)[0] in "LM"]
     shared = set(regex.findall(r"[\p{Script=Inherited}\p{Script=Common}]", "".join(letters)))
