@@ -51,8 +51,9 @@ class ScriptedSequence:
 
     ``deltas``: the text of each token; without any the sequence is ``EMPTY``. ``piece_units``: the length of
     each waveform piece in units, used only when the request asks for speech. ``amplitude``: the value of
-    every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many pieces
-    (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source times.
+    every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many
+    pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
+    times.
     """
 
     deltas: tuple[str, ...] = ("hello", " world")

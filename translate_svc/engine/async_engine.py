@@ -233,8 +233,8 @@ class AsyncEngine:
             self._push(self._step() if self._scheduler.has_work else [])
 
     def _apply(self, mail: Mail) -> None:
-        for submission, arrives in mail.commands:
-            if arrives:
+        for submission, is_submit in mail.commands:
+            if is_submit:
                 self._add(submission)
             else:
                 self._abort(submission)
