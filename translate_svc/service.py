@@ -24,10 +24,10 @@ from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.session.one_shot import OneShot, OneShotParts
-from translate_svc.session.parts import SessionParts
+from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
@@ -195,7 +195,7 @@ class Service:
         config, negotiated = self._negotiator.negotiate(config)
         with self._admitted() as slot:
             session_id = uuid.uuid4().hex
-            parts = SessionParts(
+            dependencies = SessionDependencies(
                 self._engine,
                 self._vad_loop.open_stream(),
                 self._negotiator,
@@ -203,7 +203,7 @@ class Service:
                 slot,
                 self._books.open("stream", session_id, caller),
             )
-            session = Session(session_id, config, negotiated, parts)
+            session = Session(session_id, config, negotiated, dependencies)
         self._remember(session)
         return session
 
@@ -225,8 +225,8 @@ class Service:
             vad_stream = self._vad_loop.open_stream() if judged else None
             call_id = uuid.uuid4().hex
             record = self._books.open("call", call_id, caller)
-            parts = OneShotParts(self._engine, self._session_options, slot, vad_stream, record)
-            one_shot = OneShot(call_id, call, negotiated, parts)
+            dependencies = OneShotDependencies(self._engine, self._session_options, slot, vad_stream, record)
+            one_shot = OneShot(call_id, call, negotiated, dependencies)
         self._remember(one_shot)
         return one_shot
 

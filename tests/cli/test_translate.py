@@ -213,7 +213,7 @@ def test_a_text_is_translated_and_spoken(command: Command, server: str, tmp_path
         samples, _ = read_audio(wav)
         assert np.abs(samples).max() > 0.01
     code, _, error = command("say", "Good morning.", "--from", "en", "--to", "es,en", "--server", server)
-    assert (code, error) == (1, "translate-svc: targets[1].language: is the text's own\n")
+    assert (code, error) == (1, "translate-svc: targets[1].language: is the language of the text itself\n")
 
 
 TRANSLATE = ("translate", str(CLIP), "--to", "es")

@@ -17,10 +17,10 @@ from translate_svc.engine.request import Request
 from translate_svc.languages import Language, packaged
 from translate_svc.session.admission import Admission, AdmissionOptions, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.session.one_shot import OneShot, OneShotParts
+from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.parts import SessionParts
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
@@ -78,8 +78,8 @@ class ModelFreeService:
         config, negotiated = self._negotiator.negotiate(config)
         slot = self.admission.admit()
         vad_stream = self.vad_loop.open_stream()
-        parts = SessionParts(self.engine, vad_stream, self._negotiator, self._options, slot)
-        return Session(uuid.uuid4().hex, config, negotiated, parts)
+        dependencies = SessionDependencies(self.engine, vad_stream, self._negotiator, self._options, slot)
+        return Session(uuid.uuid4().hex, config, negotiated, dependencies)
 
     def translate(self, call: TranslateCall, caller: Caller) -> OneShot:
         """Implements ``Service.translate``."""
@@ -87,8 +87,8 @@ class ModelFreeService:
         slot = self.admission.admit()
         judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
         vad_stream = self.vad_loop.open_stream() if judged else None
-        parts = OneShotParts(self.engine, self._options, slot, vad_stream)
-        return OneShot(uuid.uuid4().hex, call, negotiated, parts)
+        dependencies = OneShotDependencies(self.engine, self._options, slot, vad_stream)
+        return OneShot(uuid.uuid4().hex, call, negotiated, dependencies)
 
     def languages(self) -> Iterable[Language]:
         """The languages of the published model."""

@@ -15,10 +15,10 @@ from tests.fakes.scripted_engine import Script, ScriptedEngine, echo_script
 from translate_svc.languages import packaged
 from translate_svc.session.admission import Admission, AdmissionOptions
 from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.session.one_shot import OneShot, OneShotParts
+from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.parts import SessionParts
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
@@ -105,14 +105,14 @@ class House:
     def open(self, stream: StreamConfig) -> Session:
         """A session, as the service opens it."""
         negotiated, settings = self.negotiator.negotiate(stream)
-        parts = SessionParts(
+        dependencies = SessionDependencies(
             engine=self.engine,
             vad_stream=self.vad_loop.open_stream(),
             negotiator=self.negotiator,
             options=self.options,
             slot=self.admission.admit(),
         )
-        session = Session(f"s{len(self.sessions)}", negotiated, settings, parts)
+        session = Session(f"s{len(self.sessions)}", negotiated, settings, dependencies)
         self.sessions.append(session)
         return session
 
@@ -120,13 +120,13 @@ class House:
         """A call of Translate, as the service starts it."""
         call, settings = CallNegotiator(self.negotiator, self.options).negotiate(call)
         judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
-        parts = OneShotParts(
+        dependencies = OneShotDependencies(
             engine=self.engine,
             options=self.options,
             slot=self.admission.admit(),
             vad_stream=self.vad_loop.open_stream() if judged else None,
         )
-        one_shot = OneShot(f"t{len(self.sessions)}", call, settings, parts)
+        one_shot = OneShot(f"t{len(self.sessions)}", call, settings, dependencies)
         self.sessions.append(one_shot)
         return one_shot
 

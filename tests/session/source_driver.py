@@ -49,7 +49,7 @@ class Driver:
                 if step.restart:
                     self._state = np.zeros_like(self._state)
                 probabilities, self._state = self.vad.step(step.samples[None], self._state)
-                self.source.accept(float(probabilities[0]))
+                self.source.push_probability(float(probabilities[0]))
             else:
                 self.events.append(step)
         return self.events[before:]

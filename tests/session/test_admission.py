@@ -22,7 +22,7 @@ def refusal(admission: Admission) -> str:
 def test_a_slot_is_given_back_once() -> None:
     admission = Admission(OPTIONS)
     first, second = admission.admit(), admission.admit()
-    assert refusal(admission) == "all 2 streams are taken"
+    assert refusal(admission) == "all 2 streams are in use"
     first.release()
     first.release()
     assert (admission.live, first.held, second.held) == (1, False, True)
@@ -36,7 +36,7 @@ def test_a_slot_is_given_back_once() -> None:
     [
         (Backlog(2, 999), ""),
         (Backlog(3, 0), "3 requests wait for the engine"),
-        (Backlog(0, 1_000), "1000 ms of audio wait to be heard"),
+        (Backlog(0, 1_000), "1000 ms of audio wait to be processed"),
     ],
 )
 def test_a_backlog_refuses_who_would_only_wait(backlog: Backlog, said: str) -> None:

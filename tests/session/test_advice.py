@@ -66,7 +66,7 @@ SHORT = VadSettings(max_utterance_ms=2_500)
 )
 def test_the_third_in_a_row_is_told_once(row: str, told_at: list[int]) -> None:
     advice, settings = LengthAdvice(), heard_by(VadOptions())
-    told = [place for place, each in enumerate(row) if advice.hear(REASONS[each], settings)]
+    told = [place for place, each in enumerate(row) if advice.update(REASONS[each], settings)]
     assert told == told_at
 
 
@@ -89,7 +89,7 @@ def test_the_third_in_a_row_is_told_once(row: str, told_at: list[int]) -> None:
 def test_it_says_what_would_help(segmentation: Segmentation, said: str) -> None:
     settings = heard_by(VadOptions(max_utterance_ms=5_000, min_silence_ms=400), segmentation)
     advice = LengthAdvice()
-    told = [advice.hear(EndReason.MAX_LENGTH, settings) for _ in range(3)]
+    told = [advice.update(EndReason.MAX_LENGTH, settings) for _ in range(3)]
     assert told == [None, None, StreamWarning("max_utterance_reached", said)]
 
 

@@ -215,7 +215,7 @@ def test_a_broken_detector_ends_the_stream_and_no_other() -> None:
         async with house(vad=FailingVad()) as home:
             broken, other = home.open(config(output_rate_hz=8_000)), home.open(config())
             await broken.receive(AudioInput(b"\x00\x80" * 4_096))
-            home.vad_loop.release(broken._parts.vad_stream)
+            home.vad_loop.release(broken._dependencies.vad_stream)
             reader = asyncio.create_task(collect(broken))
             with pytest.raises(Unavailable):
                 await reader

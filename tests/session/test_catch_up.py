@@ -114,6 +114,6 @@ def test_a_slow_voice_is_not_slower_for_catching_up() -> None:
 def test_the_backlog_is_what_is_left_to_hear() -> None:
     playout = Playout()
     assert playout.backlog_s(3.0) == 0.0
-    assert playout.hear(3.0, 2.0) == 3.0
-    assert playout.hear(4.0, 2.0) == 5.0
+    assert playout.push(3.0, 2.0) == 3.0
+    assert playout.push(4.0, 2.0) == 5.0
     assert [playout.backlog_s(now_s) for now_s in (4.0, 6.5, 7.0, 99.0)] == [3.0, 0.5, 0.0, 0.0]

@@ -66,7 +66,7 @@ async def test_a_line_that_is_full_of_next_to_nothing_wakes_it() -> None:
         assert not await settled(reader)
     queue.put(audio(1))
     assert await settled(reader)
-    await asyncio.wait_for(queue.room(), 1)
+    await asyncio.wait_for(queue.wait_for_room(), 1)
 
 
 async def test_what_was_dropped_does_not_count() -> None:
@@ -84,7 +84,7 @@ async def test_what_was_dropped_does_not_count() -> None:
 async def test_the_writer_goes_on_where_there_is_room_again() -> None:
     queue = InputQueue(1_000)
     queue.put(audio(1_000))
-    writer = asyncio.create_task(queue.room())
+    writer = asyncio.create_task(queue.wait_for_room())
     await asyncio.sleep(0)
     assert not writer.done()
     await queue.get()

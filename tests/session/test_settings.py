@@ -109,7 +109,7 @@ def test_the_impossible_is_refused_by_its_field(
     settings: StreamSettings, error: type[TranslateSvcError], field: str
 ) -> None:
     with pytest.raises(error) as caught:
-        NEGOTIATOR.settle(settings, "config.settings")
+        NEGOTIATOR.negotiate_settings(settings, "config.settings")
     assert caught.value.field == f"config.settings.{field}"
 
 
@@ -135,7 +135,7 @@ def test_a_format_that_is_not_served_is_refused_by_its_field(
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_what_can_be_had_reaches_the_engine(factor: float) -> None:
-    settled = NEGOTIATOR.settle(
+    settled = NEGOTIATOR.negotiate_settings(
         _settings(
             TargetSettings("id", speaker_id=24, duration_factor=factor),
             TargetSettings("el", speech=False),
@@ -152,15 +152,19 @@ def test_what_can_be_had_reaches_the_engine(factor: float) -> None:
     ]
     assert specs[0].duration_factor == factor
     assert settled.settings.targets[1].speaker_id is None
-    assert NEGOTIATOR.settle(settled.settings, "config.settings") == settled, "settling twice changes nothing"
+    assert NEGOTIATOR.negotiate_settings(settled.settings, "config.settings") == settled, (
+        "settling twice changes nothing"
+    )
 
 
 def test_manual_segmentation_tells_what_of_the_vad_still_counts() -> None:
     asked = _manual(VadSettings(threshold=0.4, max_utterance_ms=9_000))
-    settled = NEGOTIATOR.settle(asked, "config.settings")
+    settled = NEGOTIATOR.negotiate_settings(asked, "config.settings")
     assert settled.settings.vad == VadSettings(threshold=0.4, max_utterance_ms=9_000)
     assert (settled.vad.threshold, settled.vad.max_utterance_ms) == (0.4, 9_000)
-    assert NEGOTIATOR.settle(settled.settings, "") == settled, "what opened told may be sent as an update"
+    assert NEGOTIATOR.negotiate_settings(settled.settings, "") == settled, (
+        "what opened told may be sent as an update"
+    )
 
 
 def test_an_update_holds_from_the_next_utterance_on() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmplitudeVad
 from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
-from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, VadLoop, VadStream, gather_s
+from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, VadLoop, VadStream, batch_interval_s
 from translate_svc.vad.frame_vad import VadFrame
 
 
@@ -244,12 +244,12 @@ async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share
             for _ in range(10):
                 await speaker.probability(frame(0.5))
         apart_s[streams] = np.diff(vad.called_s).tolist()
-    assert min(apart_s[GATHER_FROM_STREAMS - 1]) < gather_s(GATHER_FROM_STREAMS) / 2
+    assert min(apart_s[GATHER_FROM_STREAMS - 1]) < batch_interval_s(GATHER_FROM_STREAMS) / 2
     # one that was late may stand near the next
-    assert statistics.median(apart_s[GATHER_FROM_STREAMS]) > gather_s(GATHER_FROM_STREAMS) / 2
+    assert statistics.median(apart_s[GATHER_FROM_STREAMS]) > batch_interval_s(GATHER_FROM_STREAMS) / 2
 
 
 def test_the_more_streams_the_further_apart_and_never_a_frame() -> None:
-    apart_s = [gather_s(streams) for streams in (0, 1, 15, 16, 40, 80, 1_000)]
+    apart_s = [batch_interval_s(streams) for streams in (0, 1, 15, 16, 40, 80, 1_000)]
     assert apart_s[:3] == [0, 0, 0]
     assert apart_s[3:] == pytest.approx([0.0016, 0.004, 0.008, 0.008])

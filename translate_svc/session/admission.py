@@ -1,4 +1,4 @@
-"""Who is served, and who is told to come back."""
+"""Admission control: a stream or call is served at once, or refused and told when to retry."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from translate_svc.errors import ResourceExhausted
 
 @dataclass(frozen=True, slots=True)
 class AdmissionOptions:
-    """Past any of these a stream or call is refused at once: it is told "full" rather than served late.
+    """Limits. When one is reached, a new stream or call is refused at once instead of being served late.
 
     Attributes:
-        max_streams: streams and calls that are served at a time.
+        max_streams: streams and calls that are served at the same time.
         max_waiting_requests: requests that wait for the engine.
-        max_queued_input_ms: audio of all streams that waits to be heard.
-        retry_after_s: when whoever is refused is told to come back.
+        max_queued_input_ms: audio of all streams that waits to be processed.
+        retry_after_s: the delay after which a refused caller is told to try again.
     """
 
     max_streams: int = 32
@@ -27,71 +27,71 @@ class AdmissionOptions:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What those who are served already wait for."""
+    """Work that admitted streams and calls wait for."""
 
     waiting_requests: int = 0
     queued_input_ms: int = 0
 
 
 class AdmissionSlot:
-    """The right to one live stream. ``release`` gives it back, once, however often it is called."""
+    """The right to one live stream or call. ``release`` gives it back."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
 
     @property
     def held(self) -> bool:
-        """Whether it has not been given back."""
+        """Whether the slot has not been given back yet."""
         return self._admission is not None
 
     def release(self) -> None:
-        """Gives the slot back. Idempotent."""
+        """Gives the slot back. Further calls do nothing."""
         admission, self._admission = self._admission, None
         if admission is not None:
-            admission._give_back()
+            admission._release()
 
 
 class Admission:
-    """Counts live streams. Nobody waits in line here: a stream is admitted at once or refused."""
+    """Counts live streams. Nothing waits here: a stream is admitted at once or refused."""
 
     def __init__(self, options: AdmissionOptions, backlog: Callable[[], Backlog] = Backlog) -> None:
-        """``backlog`` is asked at each admission that ``max_streams`` has room for."""
+        """``backlog`` is called at each admission, unless ``max_streams`` is reached already."""
         self._options = options
         self._backlog = backlog
         self._live = 0
         self.admitted = 0
-        """Slots given out so far."""
+        """Streams and calls admitted so far."""
         self.rejected = 0
-        """Those who were turned away so far."""
+        """Streams and calls refused so far."""
 
     @property
     def live(self) -> int:
-        """Streams that hold a slot."""
+        """Streams and calls that hold a slot."""
         return self._live
 
     def admit(self) -> AdmissionSlot:
         """Takes a slot.
 
         Raises:
-            ResourceExhausted: a limit is reached; says which, and when to try again.
+            ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
-        if reason := self._full_because():
+        if reason := self._refusal_reason():
             self.rejected += 1
             raise ResourceExhausted(reason, retry_after_s=self._options.retry_after_s)
         self._live += 1
         self.admitted += 1
         return AdmissionSlot(self)
 
-    def _full_because(self) -> str:
+    def _refusal_reason(self) -> str:
         limits = self._options
         if self._live >= limits.max_streams:
-            return f"all {limits.max_streams} streams are taken"
+            return f"all {limits.max_streams} streams are in use"
         backlog = self._backlog()
         if backlog.waiting_requests >= limits.max_waiting_requests:
             return f"{backlog.waiting_requests} requests wait for the engine"
         if backlog.queued_input_ms >= limits.max_queued_input_ms:
-            return f"{backlog.queued_input_ms} ms of audio wait to be heard"
+            return f"{backlog.queued_input_ms} ms of audio wait to be processed"
         return ""
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         self._live -= 1

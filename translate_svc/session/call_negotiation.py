@@ -1,4 +1,4 @@
-"""From what a call of Translate asks for to what it gets; paths are those of ``TranslateRequest``."""
+"""Checks a Translate call and fills in its defaults. Field paths are those of ``TranslateRequest``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from translate_svc.session.options import SessionOptions
 from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateCall
 
 _SPACES = "\t\n\v\f\r\x85"
-"""Control characters that stand for white space, as the tokenizer takes them."""
+"""Control characters that the tokenizer treats as white space."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 """Unicode categories of controls, formats and separators."""
@@ -21,28 +21,30 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class CallNegotiator:
-    """Checks a call of Translate against what a stream could have, and against the limits of one message."""
+    """Checks a Translate call by the rules of a stream and by the size limits of one message."""
 
     streams: Negotiator
     options: SessionOptions
 
     def negotiate(self, call: TranslateCall) -> tuple[TranslateCall, Negotiated]:
-        """The call with every default filled in, and the sequences it means.
+        """Returns the call with every default filled in, and its negotiated settings.
 
-        Of a clip, the format and the size are looked at: what is in it is for ``read_clip`` to judge.
+        Only the format and the size of a clip are checked here. ``read_clip`` checks its content.
 
         Raises:
-            InvalidArgument: as ``Negotiator.settle``; a text without its language, into its own language,
-                with a transcript, with control characters, or without a visible one; a clip without audio,
-                or with audio in the wrong field. Names the field.
-            OutOfRange: as ``Negotiator.settle``; a text or a clip past the limits. Names the field.
+            InvalidArgument: as ``Negotiator.negotiate_settings``. Also: a text without a source language,
+                with its source language among the targets, with a transcript, with control characters or
+                without a visible character; a clip without audio, or with audio in the wrong field. Names the
+                field.
+            OutOfRange: as ``Negotiator.negotiate_settings``. Also: a text or a clip larger than the limits.
+                Names the field.
             Unsupported: a format that is not served. Names the field.
         """
         check_output_format(call.output, field="output")
         if isinstance(call.source, AudioClip):
             self._check_clip(call.source)
             wanted = StreamSettings(call.targets, call.source_language, call.include, guards=call.guards)
-            settled = self.streams.settle(wanted, "")
+            settled = self.streams.negotiate_settings(wanted, "")
         else:
             self._check_text(call.source)
             settled = self._settle_text(call)
@@ -69,7 +71,7 @@ class CallNegotiator:
             if unicodedata.category(character) == "Cc" and character not in _SPACES:
                 raise InvalidArgument(f"holds a control character at position {index}", field="text")
         if all(unicodedata.category(character) in _INVISIBLE for character in text):
-            raise InvalidArgument("says nothing", field="text")
+            raise InvalidArgument("holds no visible character", field="text")
 
     def _settle_text(self, call: TranslateCall) -> Negotiated:
         if Inspect.TRANSCRIPT in call.include:
@@ -78,11 +80,13 @@ class CallNegotiator:
             raise InvalidArgument("is required for a text", field="source_language")
         source = self.streams.languages.resolve(call.source_language, "source_language")
         if not source.text:
-            raise InvalidArgument("can be spoken to this model, not written", field="source_language")
-        settled = self.streams.settle(
+            raise InvalidArgument("is understood as speech only, not as text", field="source_language")
+        settled = self.streams.negotiate_settings(
             StreamSettings(call.targets, include=call.include, guards=call.guards), ""
         )
         for index, target in enumerate(settled.settings.targets):
             if target.language == source.code:
-                raise InvalidArgument("is the text's own", field=f"targets[{index}].language")
+                raise InvalidArgument(
+                    "is the language of the text itself", field=f"targets[{index}].language"
+                )
         return replace(settled, settings=replace(settled.settings, source_language=source.code))

@@ -1,4 +1,4 @@
-"""What the client has sent and the segmenter has not taken yet."""
+"""Input that the client has sent and the segmenter has not taken yet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from translate_svc.types import Samples
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueuedAudio:
-    """Decoded audio at the input rate. ``arrived_s`` is the loop's time when its message came in."""
+    """Decoded audio at the input rate. ``arrived_s`` is the event loop's time when its message arrived."""
 
     samples: Samples
     arrived_s: float
@@ -28,21 +28,21 @@ class QueuedSilence:
 
 @dataclass(frozen=True, slots=True)
 class QueuedFinalize:
-    """Cut here."""
+    """End the running utterance here."""
 
     arrived_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedUpdate:
-    """Settings, valid from the next utterance on."""
+    """New settings, valid from the next utterance on."""
 
     settings: Negotiated
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedEnd:
-    """No more input."""
+    """No more input. ``complete``: the client sent ``end``, rather than closing its side."""
 
     complete: bool
     arrived_s: float
@@ -52,54 +52,54 @@ Queued = QueuedAudio | QueuedSilence | QueuedFinalize | QueuedUpdate | QueuedEnd
 
 
 def length_samples(item: Queued) -> int:
-    """Input samples that an item stands for."""
+    """Input samples that an item stands for; 0 if it holds no audio."""
     if isinstance(item, QueuedAudio):
         return len(item.samples)
     return item.samples if isinstance(item, QueuedSilence) else 0
 
 
 class InputQueue:
-    """A first-in, first-out line with one writer and one reader, bounded by ``max_samples`` of audio.
+    """A first-in, first-out queue with one writer and one reader, bounded by ``max_samples`` of audio.
 
-    An item is let in while less than that waits, so one message may stand above the bound; ``room`` waits
-    otherwise. Items that hold no audio count as one VAD frame's worth, lest a flood of them be free.
+    ``wait_for_room`` waits until less than ``max_samples`` is queued, so one message may exceed the bound.
+    An item without audio counts as one VAD frame, so that a flood of such items is bounded too.
     """
 
     ITEM_COST_SAMPLES = 512
 
     def __init__(self, max_samples: int) -> None:
         self._max_samples = max_samples
-        self._line: deque[Queued] = deque()
+        self._items: deque[Queued] = deque()
         self._cost_samples = 0
-        self._audio_samples = 0  # put since the reader found nothing
+        self._audio_samples = 0  # put since the reader found the queue empty
         self._wanted_samples = 1
         self._reader: asyncio.Future[None] | None = None
         self._writers: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
         """Items that wait."""
-        return len(self._line)
+        return len(self._items)
 
     @property
     def samples(self) -> int:
         """Input samples that wait, silence included."""
-        return sum(length_samples(item) for item in self._line)
+        return sum(length_samples(item) for item in self._items)
 
     @property
     def has_room(self) -> bool:
-        """Whether ``room`` would not wait."""
+        """Whether ``wait_for_room`` would not wait."""
         return self._cost_samples < self._max_samples
 
-    async def room(self) -> None:
-        """Waits until the line is below its bound."""
+    async def wait_for_room(self) -> None:
+        """Waits until the queue is below its bound."""
         while not self.has_room:
             changed = asyncio.get_running_loop().create_future()
             self._writers.append(changed)
             await changed
 
     def put(self, item: Queued) -> None:
-        """Appends an item; the writer awaits ``room`` before."""
-        self._line.append(item)
+        """Appends an item. The writer must await ``wait_for_room`` first."""
+        self._items.append(item)
         self._cost_samples += self._cost(item)
         if isinstance(item, QueuedAudio):
             self._audio_samples += len(item.samples)
@@ -107,41 +107,41 @@ class InputQueue:
                 return
         _wake(self._reader)
 
-    async def get(self, wanted_samples: int = 1) -> Queued:
-        """The oldest item; waits for one.
+    async def get(self, min_samples: int = 1) -> Queued:
+        """Removes and returns the oldest item; waits for one.
 
-        Where nothing waits, a reader to whom less audio than ``wanted_samples`` means nothing is not woken
-        for less, as long as the line has room; for an item of another kind it is.
+        If the queue is empty, the reader is woken only after ``min_samples`` of audio have been put, or
+        when the queue is full, or by an item of another kind. This saves wake-ups for tiny messages.
         """
-        if not self._line:
-            self._wanted_samples, self._audio_samples = wanted_samples, 0
-            while not self._line:
+        if not self._items:
+            self._wanted_samples, self._audio_samples = min_samples, 0
+            while not self._items:
                 self._reader = asyncio.get_running_loop().create_future()
                 await self._reader
-        item = self._line.popleft()
+        item = self._items.popleft()
         self._cost_samples -= self._cost(item)
-        self._tell_writers()
+        self._wake_writers()
         return item
 
     def drop_audio(self) -> int:
-        """Drops audio, silence and cuts; updates stay, they apply whatever becomes of the audio.
+        """Drops everything but settings updates; those apply whether the audio is processed or not.
 
         Returns how many input samples were dropped.
         """
-        dropped = sum(length_samples(item) for item in self._line)
-        self._line = deque(item for item in self._line if isinstance(item, QueuedUpdate))
-        self._cost_samples = sum(self._cost(item) for item in self._line)
+        dropped = sum(length_samples(item) for item in self._items)
+        self._items = deque(item for item in self._items if isinstance(item, QueuedUpdate))
+        self._cost_samples = sum(self._cost(item) for item in self._items)
         self._audio_samples = 0
-        self._tell_writers()
+        self._wake_writers()
         return dropped
 
     def discard(self) -> None:
-        """Drops everything; a writer that waits for room goes on."""
-        self._line.clear()
+        """Drops everything and wakes writers that wait for room."""
+        self._items.clear()
         self._cost_samples = self._audio_samples = 0
-        self._tell_writers()
+        self._wake_writers()
 
-    def _tell_writers(self) -> None:
+    def _wake_writers(self) -> None:
         writers, self._writers = self._writers, []
         for writer in writers:
             _wake(writer)
@@ -151,6 +151,6 @@ class InputQueue:
 
 
 def _wake(waiting: asyncio.Future[None] | None) -> None:
-    """An Event would cost more."""
+    """Futures are cheaper here than an ``asyncio.Event``."""
     if waiting is not None and not waiting.done():
         waiting.set_result(None)

@@ -1,4 +1,4 @@
-"""From what a client asks for to what it gets: defaults filled in, the impossible refused by field."""
+"""Negotiates settings: fills in defaults, and refuses what cannot be served, naming the field."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from translate_svc.types import (
 )
 from translate_svc.vad.options import VadOptions
 
-_MEANINGLESS_IF_MANUAL = ("min_speech_ms", "min_silence_ms", "prefix_padding_ms")
-"""Of ``VadSettings``. The threshold serves the voice gate, and an utterance is cut at its maximum as ever."""
+_VAD_ONLY_FIELDS = ("min_speech_ms", "min_silence_ms", "prefix_padding_ms")
+"""Fields of ``VadSettings`` without effect under manual segmentation. The other two keep theirs: the voice
+gate uses the threshold, and an utterance is still cut at its maximum length.
+"""
 
-_OF_SPEECH = ("speaker_id", "duration_factor", "catch_up_duration_factor")
-"""Of ``TargetSettings``."""
+_SPEECH_FIELDS = ("speaker_id", "duration_factor", "catch_up_duration_factor")
+"""Fields of ``TargetSettings`` that concern speech."""
 
-_TEXT_ALONE = TargetSettings("", speech=False)
+_TEXT_ONLY = TargetSettings("", speech=False)
 
 
 class LaneKind(enum.Enum):
-    """What travels in a lane."""
+    """The kind of result that a lane carries."""
 
     TRANSCRIPT = "transcript"
     TRANSLATION = "translation"
@@ -41,7 +43,7 @@ class LaneKind(enum.Enum):
 
 
 class LaneKey(NamedTuple):
-    """One kind of result in one language (a Seamless code)."""
+    """A lane: one kind of result in one language (a Seamless code). Order is kept within a lane only."""
 
     kind: LaneKind
     language: str
@@ -49,9 +51,9 @@ class LaneKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlannedSequence:
-    """One sequence of every request, and the lanes its text and its speech travel in (None: not sent).
+    """One sequence of every request, and the lanes of its text and its speech (None: not sent).
 
-    ``catch_up_duration_factor``: how far its speech may be hurried; None: not at all.
+    ``catch_up_duration_factor``: the lowest duration factor that may be used to catch up; None: no catch-up.
     """
 
     spec: SequenceSpec
@@ -67,7 +69,7 @@ class PlannedSequence:
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """Settings with every default filled in and languages as Seamless codes, and the sequences they mean.
+    """Settings with every default filled in and languages as Seamless codes, and the sequences they ask for.
 
     The transcript is the last sequence, its target the source language.
     """
@@ -79,35 +81,36 @@ class Negotiated:
 
 @dataclass(frozen=True, slots=True)
 class Negotiator:
-    """Knows what can be had: the loaded checkpoint's languages, the operator's limits and defaults."""
+    """Negotiates against the loaded checkpoint's languages and the operator's limits and defaults."""
 
     languages: LanguageTable
     max_targets: int
     vad: VadOptions
 
     def negotiate(self, config: StreamConfig) -> tuple[StreamConfig, Negotiated]:
-        """A stream's configuration with every default filled in, and its first settings.
+        """Returns a stream's configuration with every default filled in, and its first settings.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported: as ``settle`` and the checks of formats; a resume
-                token is not served yet. Names the field.
+            InvalidArgument, OutOfRange, Unsupported: as ``negotiate_settings`` and the checks of formats.
+                ``Unsupported`` also for a resume token. Names the field.
         """
         if config.resume_token:
             raise Unsupported("is not served yet", field="config.resume_token")
         check_input_format(config.input, field="config.input")
         check_output_format(config.output, field="config.output")
-        settled = self.settle(config.settings, "config.settings")
+        settled = self.negotiate_settings(config.settings, "config.settings")
         return replace(config, settings=settled.settings), settled
 
-    def settle(self, settings: StreamSettings, path: str) -> Negotiated:
-        """Fills in and checks ``settings``, which stand under ``path`` (may be empty) in the wire contract.
+    def negotiate_settings(self, settings: StreamSettings, path: str) -> Negotiated:
+        """Checks ``settings`` and fills in defaults. ``path`` is their path in the contract; may be empty.
 
         Raises:
-            InvalidArgument: unknown language or speaker, speech in a language without it, a setting of speech
-                where it is off or of the segmentation where it is manual, a language twice, a transcript
-                without its language, nothing asked for. Names the field.
-            OutOfRange: too many targets, a duration factor outside 0.5 to 2, one for catching up outside 0.5
-                to that, a setting of the segmentation past its limits. Names the field.
+            InvalidArgument: unknown language or speaker; speech in a language that has none; a speech setting
+                where speech is off; a VAD setting that has no effect under manual segmentation; a language
+                twice; a transcript without a source language; neither a target nor a transcript. Names the
+                field.
+            OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
+                outside 0.5 to the duration factor; a VAD setting outside its limits. Names the field.
         """
         if len(settings.targets) > self.max_targets:
             raise OutOfRange(f"has more than {self.max_targets} entries", field=_under(path, "targets"))
@@ -126,7 +129,7 @@ class Negotiator:
         vad_settings = vad.settings()
         if settings.segmentation is Segmentation.MANUAL:
             _refuse_without_vad(settings.vad, _under(path, "vad"))
-            vad_settings = replace(vad_settings, **dict.fromkeys(_MEANINGLESS_IF_MANUAL))
+            vad_settings = replace(vad_settings, **dict.fromkeys(_VAD_ONLY_FIELDS))
         settled = replace(
             settings,
             targets=tuple(targets),
@@ -147,7 +150,7 @@ class Negotiator:
     def _target(self, target: TargetSettings, path: str) -> TargetSettings:
         language = self.languages.resolve(target.language, f"{path}.language")
         if not language.text:
-            raise InvalidArgument("can be understood, not translated into", field=f"{path}.language")
+            raise InvalidArgument("is a source language only, not a target", field=f"{path}.language")
         if not target.text and not target.speech:
             raise InvalidArgument("must be on where speech is off", field=f"{path}.text")
         if not MIN_DURATION_FACTOR <= target.duration_factor <= MAX_DURATION_FACTOR:
@@ -170,26 +173,26 @@ class Negotiator:
             return None
         language = self.languages.resolve(tag, field)
         if not language.speech_in:
-            raise InvalidArgument("cannot be spoken to this model", field=field)
+            raise InvalidArgument("is not understood as speech by this model", field=field)
         if transcript and not language.text:
             raise InvalidArgument("cannot be transcribed by this model", field=field)
         return language.code
 
 
 def _under(path: str, name: str) -> str:
-    """The path of a field of a message that stands at ``path``; empty: of the request itself."""
+    """The path of field ``name`` of the message at ``path``; an empty ``path`` is the request itself."""
     return f"{path}.{name}" if path else name
 
 
 def _speaker(target: TargetSettings, language: Language, path: str) -> int | None:
-    """The voice to use; None where there is no speech."""
+    """The voice to use; None without speech."""
     if not target.speech:
-        for name in _OF_SPEECH:
-            if getattr(target, name) != getattr(_TEXT_ALONE, name):
-                raise InvalidArgument("is about speech, which is off", field=f"{path}.{name}")
+        for name in _SPEECH_FIELDS:
+            if getattr(target, name) != getattr(_TEXT_ONLY, name):
+                raise InvalidArgument("is a speech setting, and speech is off", field=f"{path}.{name}")
         return None
     if not language.speech_out:
-        raise InvalidArgument("is not to be had in this language", field=f"{path}.speech")
+        raise InvalidArgument("is not available in this language", field=f"{path}.speech")
     if target.speaker_id is None:
         return language.speaker_ids[0]
     if target.speaker_id not in language.speaker_ids:
@@ -198,14 +201,14 @@ def _speaker(target: TargetSettings, language: Language, path: str) -> int | Non
 
 
 def _refuse_without_vad(vad: VadSettings, path: str) -> None:
-    """Refuses what has no meaning where the client alone says where an utterance ends."""
-    for name in _MEANINGLESS_IF_MANUAL:
+    """Refuses settings without effect where the client alone ends utterances."""
+    for name in _VAD_ONLY_FIELDS:
         if getattr(vad, name) is not None:
-            raise InvalidArgument("means nothing with manual segmentation", field=f"{path}.{name}")
+            raise InvalidArgument("has no effect with manual segmentation", field=f"{path}.{name}")
 
 
 def text_guards(settings: GuardSettings) -> TextGuards:
-    """The part of the guards that the engine keeps."""
+    """The guards that the engine applies."""
     return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
 
 

@@ -1,6 +1,6 @@
-"""What streams and calls tell of themselves to whoever keeps the books: names, counts and times.
+"""What streams and calls report to logs and metrics: names, counts and times.
 
-No text and no audio: what is told here may be logged, counted and exported.
+Reports hold no text and no audio, so they may be logged, counted and exported.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from translate_svc.types import CallEnd, StageTiming, UtteranceDone
 
 @dataclass(frozen=True, slots=True)
 class UtteranceReport:
-    """An utterance that has ended. Times are those of the session's clock.
+    """An utterance that has ended. Times are on the session's clock.
 
     Attributes:
-        done: as the client is told.
-        source_language: a Seamless code of the language table; None where the client named none.
-        target_languages: likewise, one for each sequence of its request; the source's for a transcript.
-        timings: of every stage that it went through, endpointing first, asked for or not.
-        spans: from when to when, of the same stages.
-        began_s: when the last sample of its audio arrived; of a text or a clip, when it was ready.
-        ended_s: now.
+        done: the event that the client gets.
+        source_language: a Seamless code of the language table; None if the client did not name it.
+        target_languages: Seamless codes, one for each sequence of its request; a transcript has the source's.
+        timings: of every stage that it went through, endpointing first, whatever the client asked for.
+        spans: start and end of each of these stages.
+        began_s: when the last sample of its audio arrived; for a text or a clip, when it was ready.
+        ended_s: when it ended.
     """
 
     done: UtteranceDone
@@ -39,38 +39,38 @@ class StreamObserver(Protocol):
     """Watches one stream or call. Called on its event loop; must be quick and must not raise."""
 
     def utterance_done(self, report: UtteranceReport) -> None:
-        """Once for each utterance that has ended."""
+        """Called once for each utterance that has ended."""
 
     def utterances_dropped(self, count: int) -> None:
-        """So many utterances will have no end: the stream is over before them."""
+        """``count`` utterances get no end, because the stream is over before they are done."""
 
     def warned(self, code: str) -> None:
-        """The client is being warned; ``code`` is the contract's."""
+        """A warning is sent to the client; ``code`` is that of the contract."""
 
     def ended(self, end: CallEnd, *, complete: bool | None, input_s: float) -> None:
-        """The stream is over; nothing is told after this. Repetitions mean nothing.
+        """The stream is over; nothing is reported after this. Further calls are ignored.
 
         Args:
-            end: how.
-            complete: whether the client said ``end``; None: it had not come to ``Closed``.
+            end: how the call ended.
+            complete: whether the client sent ``end``; None: the stream ended before ``Closed``.
             input_s: seconds of audio received.
         """
 
 
 class NullObserver:
-    """Nobody keeps books."""
+    """Ignores everything."""
 
     def utterance_done(self, report: UtteranceReport) -> None:
-        """Forgotten."""
+        """Ignored."""
 
     def utterances_dropped(self, count: int) -> None:
-        """Forgotten."""
+        """Ignored."""
 
     def warned(self, code: str) -> None:
-        """Forgotten."""
+        """Ignored."""
 
     def ended(self, end: CallEnd, *, complete: bool | None, input_s: float) -> None:
-        """Forgotten."""
+        """Ignored."""
 
 
 NULL_OBSERVER = NullObserver()

@@ -31,10 +31,10 @@ from translate_svc.types import (
 
 
 @dataclass(frozen=True, slots=True)
-class OneShotParts:
-    """What a call is built from; it owns ``slot`` and ``vad_stream`` and gives both back.
+class OneShotDependencies:
+    """Dependencies of a ``OneShot``. The call owns ``slot`` and ``vad_stream`` and releases both.
 
-    ``vad_stream`` judges whether a clip holds speech; None: it is not to be judged.
+    ``vad_stream`` decides whether a clip holds speech; None: that is not checked.
     """
 
     engine: EngineHandle
@@ -45,34 +45,36 @@ class OneShotParts:
 
 
 class OneShot:
-    """One call of Translate: the events of utterance 0, of which ``UtteranceDone`` is the last.
+    """One Translate call: the events of utterance 0. ``UtteranceDone`` is the last one.
 
-    One reader takes ``events`` on the event loop that made it. Whoever made it calls ``cancel`` in the end,
-    however the call ended: it gives everything back.
+    One reader takes ``events``, on the event loop that created the object. Its owner always calls ``cancel``
+    at the end, however the call ended: that releases everything.
 
     Rules:
 
-    * **Guards** are a stream's. A clip that is too short, or in which nobody speaks, is EMPTY.
-    * **Events** are those of a stream's utterance, by the same ``UtteranceRouter``: text at once, speech as
-      long as the reader takes it, a credit a piece. Times count from the moment at which the source is ready.
-    * **Failure**: what one sequence suffers is a warning and ``FAILED``. What keeps the whole from being
-      translated (bytes that are no audio, a source past a limit, an engine that has no room or is gone) is
-      raised by ``events``, and names the field.
+    * **Guards** are those of a stream. A clip that is too short, or in which nobody speaks, ends as EMPTY.
+    * **Events** are those of a stream's utterance, made by the same ``UtteranceRouter``. Text is sent at
+      once; speech goes on as long as the reader takes it, one credit per piece. Times count from the moment
+      at which the source is ready.
+    * **Failure** of one sequence is a warning and ``FAILED``. If nothing can be translated (bytes that are
+      not audio, a source over a limit, an engine that is full or gone), ``events`` raises, naming the field.
     """
 
-    def __init__(self, call_id: str, call: TranslateCall, settings: Negotiated, parts: OneShotParts) -> None:
-        """Takes ``call`` and ``settings`` as negotiated."""
+    def __init__(
+        self, call_id: str, call: TranslateCall, settings: Negotiated, dependencies: OneShotDependencies
+    ) -> None:
+        """``call`` and ``settings`` come from ``CallNegotiator.negotiate``. Starts the call's task."""
         self._call_id = call_id
         self._call = call
         self._settings = settings
-        self._parts = parts
+        self._dependencies = dependencies
         loop = asyncio.get_running_loop()
         self._clock = loop.time
-        self._outbox = Outbox(parts.observer)
-        self._results = UtteranceRouter(
-            parts.engine,
+        self._outbox = Outbox(dependencies.observer)
+        self._router = UtteranceRouter(
+            dependencies.engine,
             self._outbox,
-            parts.observer,
+            dependencies.observer,
             self._clock,
             on_commit=_nothing_to_commit,
             on_failure=self.fail,
@@ -83,22 +85,22 @@ class OneShot:
 
     @property
     def live(self) -> bool:
-        """Whether it still holds its admission slot."""
-        return self._parts.slot.held
+        """Whether the call still holds its admission slot."""
+        return self._dependencies.slot.held
 
     def events(self) -> AsyncIterator[SessionEvent]:
-        """The call's events, in order; after ``cancel`` they end. What ended the call is raised behind."""
+        """The call's events, in order. ``cancel`` ends them. A failure is raised after the last event."""
         return self._outbox
 
     async def cancel(self, end: CallEnd | None = None) -> None:
-        """Drops everything now and gives everything back. Idempotent; also to be called after the end.
+        """Drops and releases everything now. Idempotent; must also be called after the end.
 
-        ``end`` tells the observer how the call ended where a transport carried it.
+        ``end`` is how the call ended for the transport; the observer gets it.
         """
         self._outbox.discard()
-        self._give_back()
-        self._parts.slot.release()
-        self._parts.observer.ended(end or CallEnd(), complete=self._complete, input_s=self._input_s)
+        self._release_resources()
+        self._dependencies.slot.release()
+        self._dependencies.observer.ended(end or CallEnd(), complete=self._complete, input_s=self._input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -110,36 +112,39 @@ class OneShot:
                 await self._translate_clip(source)
             else:
                 language = self._settings.settings.source_language
-                assert language is not None, "a text without its language has not been let in"
+                assert language is not None, "negotiation refuses a text without a language"
                 utterance, request = self._cut(SampleRange(0, 0), SourceText(source, language))
-                await self._hand_over(utterance, request, field="text")
-            while self._results.in_flight:
-                await self._results.change()
-            self._parts.slot.release()
+                await self._submit(utterance, request, field="text")
+            while self._router.in_flight:
+                await self._router.wait_for_change()
+            self._dependencies.slot.release()
             self._complete = True
             self._outbox.close()
         except Exception as error:
             self.fail(error)
 
     async def _translate_clip(self, clip: AudioClip) -> None:
-        """Raises InvalidArgument, OutOfRange, Unsupported: as ``read_clip``; and as ``_hand_over``."""
-        # off the loop: seconds of audio take milliseconds, which every other stream would wait for
+        """Translates a clip. Raises as ``read_clip`` and ``_submit``."""
+        # in a thread: decoding takes milliseconds, and every other stream would wait for it
         max_ms = self._settings.vad.max_utterance_ms
         audio = await asyncio.to_thread(read_clip, clip, field="clip", max_ms=max_ms)
         self._input_s = len(audio.samples) / INTERNAL_SAMPLE_RATE_HZ
-        samples, long_enough = audio.samples, len(audio.samples) >= self._parts.options.min_utterance_samples
+        samples, long_enough = (
+            audio.samples,
+            len(audio.samples) >= self._dependencies.options.min_utterance_samples,
+        )
         has_voice = not long_enough or await self._has_voice(samples)
         utterance, request = self._cut(SampleRange(0, audio.source_samples), samples)
         if not has_voice:
             self._outbox.put(no_speech(utterance.utterance_id))
         if long_enough and has_voice:
-            await self._hand_over(utterance, request, field="clip.data")
+            await self._submit(utterance, request, field="clip.data")
         else:
-            self._results.answer_nothing(utterance, request)
+            self._router.finish_empty(utterance, request)
 
     async def _has_voice(self, samples: Samples) -> bool:
-        """Whether somebody speaks; True where nobody asks. Gives the detector's place back."""
-        vad_stream = self._parts.vad_stream
+        """Whether somebody speaks; True without a detector. Closes the VAD stream."""
+        vad_stream = self._dependencies.vad_stream
         if vad_stream is None:
             return True
         try:
@@ -148,33 +153,33 @@ class OneShot:
             vad_stream.close()
 
     def _cut(self, source: SampleRange, content: Samples | SourceText) -> tuple[LiveUtterance, Request]:
-        """The call's utterance and its request; times count from here."""
+        """Creates the call's utterance and its request. Times count from here."""
         utterance = LiveUtterance(0, 0, self._settings, self._call.output, self._call_id)
-        self._results.begin(utterance)
+        self._router.begin(utterance)
         return utterance, utterance.cut(source, content, self._clock())
 
-    async def _hand_over(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
-        """Raises as ``UtteranceRouter.hand_over``; ``field`` is the source's path in the contract."""
+    async def _submit(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
+        """Submits the request. Raises as ``UtteranceRouter.submit``; source errors name ``field``."""
         try:
-            await self._results.hand_over(utterance, request)
+            await self._router.submit(utterance, request)
         except InvalidArgument as error:
             if error.field != "source":
                 raise
             raise type(error)(error.description, field=field) from None
 
     def fail(self, error: Exception) -> None:
-        """Ends the call for a reason that is not one sequence's; ``events`` raises it in the end."""
+        """Ends the call with an error that concerns all of it; ``events`` raises it at the end."""
         self._outbox.fail(error)
-        self._give_back()
+        self._release_resources()
         if self._task is not asyncio.current_task():
             self._task.cancel()
 
-    def _give_back(self) -> None:
-        self._results.abandon()
-        if self._parts.vad_stream is not None:
-            self._parts.vad_stream.close()
+    def _release_resources(self) -> None:
+        self._router.abort_all()
+        if self._dependencies.vad_stream is not None:
+            self._dependencies.vad_stream.close()
 
 
 def _nothing_to_commit(position: int) -> None:
-    """A call cannot be resumed."""
+    """A call has no commit points: it cannot be resumed."""
     del position

@@ -1,4 +1,4 @@
-"""What the operator decides for every stream."""
+"""Limits that the operator sets for every stream."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """Limits of one stream. Each bounds something that a caller could otherwise grow.
+    """Limits of one stream. Each bounds something that a caller could otherwise grow without end.
 
     Attributes:
         max_targets: target languages of one stream (the transcript not counted).
         max_queued_input_ms: audio that waits for the segmenter. A message is let in while less than this
-            waits, so that one message may stand above it; beyond that ``receive`` waits.
+            waits, so one message may exceed it. Otherwise ``receive`` waits.
         max_audio_chunk_bytes: the largest ``audio.data``.
-        max_clip_bytes: the largest clip of a call of Translate; its length is bounded as an utterance's is.
-        max_text_characters: the longest text of a call of Translate, in Unicode code points: a paragraph. The
+        max_clip_bytes: the largest clip of a Translate call. Its duration is bounded by ``max_utterance_ms``.
+        max_text_characters: the longest text of a Translate call, in Unicode code points: a paragraph. The
             engine's own limit, in tokens, may be reached first.
-        max_silence_ms: the longest run of silence that one message may stand for.
-        min_utterance_samples: an utterance shorter than this (at 16 kHz) is EMPTY without asking the engine.
+        max_silence_ms: the longest silence that one message may stand for.
+        min_utterance_samples: an utterance shorter than this (at 16 kHz) ends as EMPTY and does not go to
+            the engine.
         max_utterances_in_flight: utterances between their cut and the moment the reader has taken their
-            ``UtteranceDone``. The input waits beyond it.
-        max_queued_events: events that wait for the reader before the input waits for him too. Results of the
-            utterances in flight may stand above it: the engine is never held up, only the input is.
-        max_engine_wait_ms: how long an utterance waits where the engine's line is full, its stream's input
-            with it, before it fails as ``engine_busy``.
-        max_unacknowledged: events that the reader may be ahead of the client's last ``ack``, once there was
-            one. The reader waits beyond it.
-        ack_timeout_ms: how long it waits so; then the stream fails.
+            ``UtteranceDone``. With more, the input waits.
+        max_queued_events: events that wait for the reader before the input waits too. Results of utterances
+            in flight may exceed it: only the input is held up, never the engine.
+        max_engine_wait_ms: how long an utterance, and its stream's input, waits while the engine's queue is
+            full. After that the utterance fails as ``engine_busy``.
+        max_unacknowledged: once the client has sent an ``ack``: how many events may be unacknowledged. With
+            more, the reader waits.
+        ack_timeout_ms: how long the reader waits for an ``ack`` before the stream fails.
     """
 
     max_targets: int = 8

@@ -1,4 +1,4 @@
-"""One detector for all streams: frames that wait at the same time are judged in one call."""
+"""One detector for all streams: frames that wait at the same time are scored in one batch."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from translate_svc.types import FRAME_SAMPLES
 from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
 
 GATHER_FROM_STREAMS = 16
-"""With fewer a file is judged as fast as it is sent."""
+"""With fewer streams nothing is delayed, so that a file is scored as fast as it is sent."""
 _GATHER_S_A_STREAM, _GATHER_MAX_S = 0.0001, 0.008
-"""The longest is a quarter of a frame: a file is judged at four times real time then."""
+"""The longest interval is a quarter of a frame: a file is still scored at four times real time."""
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
     stream: VadStream
     frame: VadFrame
-    answer: asyncio.Future[float]
+    result: asyncio.Future[float]
 
 
 class VadStream:
-    """One stream's place in the loop; holds its state row. Made by ``VadLoop.open_stream``."""
+    """One stream of a ``VadLoop``, with its state row. Created by ``VadLoop.open_stream``."""
 
     def __init__(self, loop: VadLoop, state_size: int) -> None:
         self._loop = loop
@@ -40,37 +40,39 @@ class VadStream:
     async def probability(self, frame: VadFrame) -> float:
         """Speech probability of the stream's next frame, within [0, 1].
 
-        One frame at a time: ``RuntimeError`` while another of this stream waits. Where the wait is
-        cancelled, the state stays as it was before the frame, and other streams notice nothing. Raises
-        ``Unavailable`` once the loop is closed, ``DetectorError`` where the detector fails.
+        If the wait is cancelled, the state stays as it was before the frame; other streams are unaffected.
+
+        Raises:
+            RuntimeError: another frame of this stream still waits.
+            Unavailable: the loop or the stream is closed.
+            DetectorError: the detector failed.
         """
         if self._waiting:
-            raise RuntimeError("a frame of this stream is being judged")
+            raise RuntimeError("a frame of this stream is being scored")
         self._waiting = True
         try:
-            return await self._loop.judge(self, frame)
+            return await self._loop.score(self, frame)
         finally:
             self._waiting = False
 
     def close(self) -> None:
-        """Give the place back. Idempotent."""
+        """Leaves the loop. Idempotent."""
         self._loop.release(self)
 
 
 class VadLoop:
     """Coalesces frames of several streams into calls of one ``FrameVad`` on a single worker thread.
 
-    While one call runs, what arrives waits and goes into the next. Where few streams are open nothing is held
-    back for company; where many are, calls begin ``gather_s`` apart, since a call costs its overhead however
-    few frames share it, and hundreds of streams would spend their time on little else. The queue holds at
-    most one frame a stream, hence at most ``max_streams``: a stream beyond that is refused when it opens,
-    never when it speaks.
+    Frames that arrive during a call wait for the next one. With few open streams no frame is delayed further.
+    With many, calls start at least ``batch_interval_s`` apart: each call has a fixed overhead, and hundreds
+    of streams would spend most of their time on it. The queue holds at most one frame per stream, so at most
+    ``max_streams``. A stream beyond that is refused when it opens, never later.
 
     Use as an asynchronous context manager, or ``start`` and ``aclose``.
 
     Args:
         vad: The detector; called from the worker thread alone.
-        max_batch_frames: Most frames in one call; the longest waiting go first.
+        max_batch_frames: Most frames in one call; the oldest go first.
         max_streams: Most streams open at once.
     """
 
@@ -97,13 +99,13 @@ class VadLoop:
         await self.aclose()
 
     def start(self) -> None:
-        """Begin to judge; call once, inside the running event loop."""
+        """Starts scoring. Call it once, inside the running event loop."""
         if self._task is not None or self._closed:
             raise RuntimeError("a VAD loop starts once")
         self._task = asyncio.get_running_loop().create_task(self._run(), name="vad-loop")
 
     async def aclose(self) -> None:
-        """Stop; waiting frames raise ``Unavailable``. A call that runs is waited for. Idempotent."""
+        """Stops and waits for a running call; waiting frames raise ``Unavailable``. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -114,13 +116,15 @@ class VadLoop:
 
     @property
     def open_streams(self) -> int:
-        """Streams that hold a place."""
+        """Number of open streams."""
         return len(self._streams)
 
     def open_stream(self) -> VadStream:
-        """A place for one stream.
+        """Opens a stream.
 
-        Raises ``ResourceExhausted`` when all are taken, ``Unavailable`` once the loop is closed.
+        Raises:
+            ResourceExhausted: ``max_streams`` are open already.
+            Unavailable: the loop is closed.
         """
         if self._closed:
             raise Unavailable("the voice activity detector is stopped")
@@ -131,15 +135,15 @@ class VadLoop:
         return stream
 
     def release(self, stream: VadStream) -> None:
-        """Give a stream's place back; frames of it that wait raise ``Unavailable``."""
+        """Closes a stream; its waiting frames raise ``Unavailable``."""
         self._streams.discard(stream)
         jobs = [job for job in self._waiting if job.stream is stream]
         for job in jobs:
             self._waiting.remove(job)
         _fail(jobs, Unavailable("the stream is closed"))
 
-    async def judge(self, stream: VadStream, frame: VadFrame) -> float:
-        """Queue one frame and wait for its probability; see ``VadStream.probability``."""
+    async def score(self, stream: VadStream, frame: VadFrame) -> float:
+        """Queues one frame and waits for its speech probability. Raises as ``VadStream.probability``."""
         if self._closed or stream not in self._streams:
             raise Unavailable("the voice activity detector or the stream is closed")
         if frame.samples.shape != (FRAME_SAMPLES,):
@@ -148,7 +152,7 @@ class VadLoop:
         self._waiting.append(job)
         self._arrived.set()
         try:
-            return await job.answer
+            return await job.result
         except asyncio.CancelledError:
             if job in self._waiting:
                 self._waiting.remove(job)
@@ -164,45 +168,45 @@ class VadLoop:
                 continue
             if (early_s := next_s - clock()) > 0:
                 await asyncio.sleep(early_s)
-            next_s = clock() + gather_s(len(self._streams))
+            next_s = clock() + batch_interval_s(len(self._streams))
             if jobs := self._next_batch():
-                await self._judge_batch(jobs)
+                await self._score_batch(jobs)
         _fail(list(self._waiting), Unavailable("the voice activity detector is stopped"))
         self._waiting.clear()
 
-    async def _judge_batch(self, jobs: list[_Job]) -> None:
+    async def _score_batch(self, jobs: list[_Job]) -> None:
         frames = np.stack([job.frame.samples for job in jobs])
         states = np.stack([job.stream.state for job in jobs])
         states[[job.frame.restart for job in jobs]] = 0.0
         step = partial(self._vad.step, frames, states)
         try:
             probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
-            judged = list(zip(jobs, probabilities.tolist(), new_states, strict=True))
+            scored = list(zip(jobs, probabilities.tolist(), new_states, strict=True))
         except Exception as error:
             failure = DetectorError("the voice activity detector failed")
             failure.__cause__ = error
             _fail(jobs, failure)
             return
-        for job, probability, state in judged:
-            if not job.answer.done():
+        for job, probability, state in scored:
+            if not job.result.done():
                 job.stream.state = state
-                job.answer.set_result(probability)
+                job.result.set_result(probability)
 
     def _next_batch(self) -> list[_Job]:
         jobs: list[_Job] = []
         while self._waiting and len(jobs) < self._max_batch_frames:
             job = self._waiting.popleft()
-            if not job.answer.done():
+            if not job.result.done():
                 jobs.append(job)
         return jobs
 
 
-def gather_s(streams: int) -> float:
-    """Least time from the start of one call to that of the next."""
+def batch_interval_s(streams: int) -> float:
+    """Shortest time between the starts of two calls, with ``streams`` open streams."""
     return min(_GATHER_S_A_STREAM * streams, _GATHER_MAX_S) if streams >= GATHER_FROM_STREAMS else 0.0
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:
     for job in jobs:
-        if not job.answer.done():
-            job.answer.set_exception(error)
+        if not job.result.done():
+            job.result.set_exception(error)

@@ -1,7 +1,7 @@
 """The guard before the engine: audio in which nobody speaks is not translated.
 
-Speech models invent text on silence and noise. Where the voice activity detector cuts the stream it lets
-little else through; where the client cuts it, or sends a clip, nothing but this gate does.
+Speech models invent text for silence and noise. If the voice activity detector cuts the stream, few such
+utterances arise. If the client cuts it, or sends a clip, only this gate keeps them out.
 """
 
 from __future__ import annotations
@@ -17,53 +17,53 @@ from translate_svc.vad.frame_vad import VadFrame
 MIN_VOICED_FRAMES = 3
 """Frames (32 ms) at or above the detector's threshold that an utterance must hold: about one short vowel.
 
-All of them count, wherever they stand: a long recording with one short answer in it is speech. Less than a
-hundred milliseconds is no word, but what a click or a stretch of noise may reach.
+All of them count, wherever they are: a long recording with one short answer in it is speech. Less than a
+hundred milliseconds is not a word, but a click or some noise may reach it.
 """
 
 
 def holds_voice(voiced_frames: int) -> bool:
-    """Whether an utterance with so many frames at or above the threshold is to be translated."""
+    """Whether an utterance with ``voiced_frames`` frames at or above the threshold is translated."""
     return voiced_frames >= MIN_VOICED_FRAMES
 
 
 def no_speech(utterance_id: int) -> StreamWarning:
-    """What a client is told of an utterance that the gate has kept back."""
+    """The warning about an utterance that the gate has kept back."""
     return StreamWarning("no_speech", "nobody speaks in it", utterance_id)
 
 
 class VoicedFrames:
-    """The frames of one frame grid that the detector gave at least ``threshold``, in their order."""
+    """The frames of one frame grid whose speech probability is at least ``threshold``, in order."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._heard = 0
+        self._frames = 0
         self._voiced: list[int] = []
 
-    def hear(self, probability: float) -> None:
-        """The next frame's."""
+    def push(self, probability: float) -> None:
+        """Adds the speech probability of the next frame."""
         if probability >= self._threshold:
-            self._voiced.append(self._heard)
-        self._heard += 1
+            self._voiced.append(self._frames)
+        self._frames += 1
 
     def count(self, start_frame: int, end_frame: int) -> int:
-        """How many lie within ``[start_frame, end_frame)``."""
+        """How many of them lie within ``[start_frame, end_frame)``."""
         return bisect.bisect_left(self._voiced, end_frame) - bisect.bisect_left(self._voiced, start_frame)
 
 
 def clip_frames(samples: Samples) -> Iterator[VadFrame]:
-    """A whole clip (16 kHz mono) as frames for the detector, the last one padded with zeros."""
+    """A whole clip (16 kHz mono) as frames for the detector, with the last one padded with zeros."""
     for start in range(0, len(samples), FRAME_SAMPLES):
         frame = np.zeros(FRAME_SAMPLES, dtype=np.float32)
-        piece = samples[start : start + FRAME_SAMPLES]
-        frame[: len(piece)] = piece
+        block = samples[start : start + FRAME_SAMPLES]
+        frame[: len(block)] = block
         yield VadFrame(frame, restart=start == 0)
 
 
 async def clip_holds_voice(
     samples: Samples, threshold: float, probability: Callable[[VadFrame], Awaitable[float]]
 ) -> bool:
-    """``holds_voice`` of a clip; ``probability`` is ``VadStream.probability``. Hears no more than it must.
+    """``holds_voice`` of a clip. ``probability`` is ``VadStream.probability``. Stops as soon as it knows.
 
     Raises:
         Unavailable, DetectorError: as ``probability``.

@@ -10,7 +10,7 @@ from translate_svc.session.inbound.frame_grid import FrameGrid
 
 def grid_of(samples: int, rate_hz: int, origin: int = 1_000) -> FrameGrid:
     grid = FrameGrid(origin, rate_hz)
-    grid.feed(np.random.default_rng(0).uniform(-1, 1, samples).astype(np.float32))
+    grid.push(np.random.default_rng(0).uniform(-1, 1, samples).astype(np.float32))
     return grid
 
 
@@ -45,7 +45,7 @@ def test_frames_are_taken_in_order_and_the_last_is_padded() -> None:
     samples = np.random.default_rng(1).uniform(-1, 1, 1_300).astype(np.float32)
     grid = FrameGrid(0, 16_000)
     for chunk in np.array_split(samples, 7):
-        grid.feed(chunk)
+        grid.push(chunk)
     taken = [grid.take_frame(), grid.take_frame()]
     assert grid.take_frame() is None
     grid.flush()

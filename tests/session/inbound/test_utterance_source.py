@@ -72,7 +72,7 @@ def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
         while (step := source.step()) is not None:
             if isinstance(step, VadFrame):
                 frames += 1
-                source.accept(float(rng.choice([0.0, 1.0], p=[0.3, 0.7])))
+                source.push_probability(float(rng.choice([0.0, 1.0], p=[0.3, 0.7])))
         return frames
 
     for _ in range(400):
@@ -230,7 +230,7 @@ def test_nothing_may_follow_the_end() -> None:
     with pytest.raises(InvalidArgument, match="audio"):
         driver.source.push(frames("."))
     with pytest.raises(InvalidArgument, match=r"silence\.samples"):
-        driver.source.silence(5)
+        driver.source.push_silence(5)
     for act in (driver.source.finalize, driver.source.end):
         with pytest.raises(InvalidArgument):
             act()
@@ -248,7 +248,7 @@ def test_declared_silence_equals_pushed_zeros() -> None:
         for _ in range(2):
             driver.push(tone(0.8, 600, 48_000))
             if declared:
-                driver.source.silence(5 * 48_000 + 17)
+                driver.source.push_silence(5 * 48_000 + 17)
                 driver.pull()
             else:
                 driver.push(np.zeros(5 * 48_000 + 17, dtype=np.float32))
@@ -266,7 +266,7 @@ def test_skipped_silence_commits_where_heard_silence_does(rate_hz: int, tail_ms:
     zeros = (8_000 + tail_ms) * rate_hz // 1000
     heard, skipped = stream(rate_hz), stream(rate_hz)
     heard.push(np.zeros(zeros, dtype=np.float32), [rate_hz])
-    skipped.source.silence(zeros)
+    skipped.source.push_silence(zeros)
     skipped.pull()
     assert len(skipped.frames) < len(heard.frames) / 2
     assert skipped.committed_position == heard.committed_position > 5 * rate_hz
@@ -280,9 +280,9 @@ def test_skipped_silence_commits_where_heard_silence_does(rate_hz: int, tail_ms:
 def test_skipping_stops_at_a_finalize() -> None:
     place = 10 * 16_000 + 123
     driver = stream()
-    driver.source.silence(place)
+    driver.source.push_silence(place)
     driver.source.finalize()
-    driver.source.silence(10 * 16_000)
+    driver.source.push_silence(10 * 16_000)
     driver.pull()
     assert Committed(place) in driver.events
 
@@ -290,7 +290,7 @@ def test_skipping_stops_at_a_finalize() -> None:
 def test_an_age_of_silence_costs_neither_memory_nor_time() -> None:
     driver = stream(48_000)
     driver.push(tone(0.8, 600, 48_000))
-    driver.source.silence(2**61)
+    driver.source.push_silence(2**61)
     driver.pull()
     assert len(driver.frames) < 500
     assert driver.source.stored_samples == 0
@@ -350,12 +350,12 @@ def test_positions_stay_within_64_bits(samples: int) -> None:
     driver = stream()
     driver.push(frames("."))
     with pytest.raises(OutOfRange, match=r"silence\.samples"):
-        driver.source.silence(samples)
+        driver.source.push_silence(samples)
 
 
 def test_negative_silence_is_refused() -> None:
     with pytest.raises(InvalidArgument, match=r"silence\.samples"):
-        stream().source.silence(-1)
+        stream().source.push_silence(-1)
 
 
 # ---------------------------------------------------------------- manual segmentation
@@ -480,7 +480,7 @@ def test_clear_forgets_the_frame_given_out_and_keeps_the_end() -> None:
     assert isinstance(driver.source.step(), VadFrame)
     driver.source.clear()
     with pytest.raises(RuntimeError):
-        driver.source.accept(0.5)
+        driver.source.push_probability(0.5)
     assert driver.pull() == [Committed(10 * FRAME)]
     assert driver.source.finished
 
@@ -496,7 +496,7 @@ def test_a_frame_must_be_answered_once() -> None:
         source.step()
     for wrong in (float("nan"), -0.1, 1.1):
         with pytest.raises(ValueError, match="probability"):
-            source.accept(wrong)
-    source.accept(0.5)
+            source.push_probability(wrong)
+    source.push_probability(0.5)
     with pytest.raises(RuntimeError):
-        source.accept(0.5)
+        source.push_probability(0.5)

@@ -67,7 +67,7 @@ async def test_streams_at_once_give_what_each_gives_alone(vad: SileroVad) -> Non
             source.push(chunk)
             while (step := source.step()) is not None:
                 if isinstance(step, VadFrame):
-                    source.accept(await stream.probability(step))
+                    source.push_probability(await stream.probability(step))
                 elif isinstance(step, Utterance):
                     utterances.append(step)
         return utterances

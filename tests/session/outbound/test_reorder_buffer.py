@@ -25,11 +25,11 @@ def test_an_utterance_whose_turn_it_is_leaves_at_once() -> None:
     lanes.put(1, text, "c")
     assert left[-1] == (1, "c")
     lanes.finish(1, text)
-    assert not lanes.is_through(0)
+    assert not lanes.is_complete(0)
     lanes.finish(0, audio)
     lanes.finish(0, audio)
-    assert lanes.is_through(0)
-    assert not lanes.is_through(1)
+    assert lanes.is_complete(0)
+    assert not lanes.is_complete(1)
 
 
 def test_dropping_lets_the_next_go() -> None:
@@ -73,7 +73,7 @@ def test_any_interleaving_comes_out_in_order_and_whole(data: st.DataObject) -> N
         else:
             lanes.finish(number, key)
             del pending[number, key]
-    assert all(lanes.is_through(number) for number in range(count))
+    assert all(lanes.is_complete(number) for number in range(count))
     assert lanes.held() == 0
     assert len(left) == sum(sent.values()), "nothing is lost and nothing doubled"
     for key in KEYS:

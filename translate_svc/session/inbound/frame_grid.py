@@ -14,10 +14,10 @@ _SILENCE_FLOOR_DBFS = -120.0
 
 
 class FrameGrid:
-    """Raw input from one exact input sample on, resampled to 16 kHz and laid out in frames of 512 samples.
+    """Raw input from one exact input sample on, resampled to 16 kHz and split into frames of 512 samples.
 
-    Everything in it depends on the input from ``origin`` on alone, never on how that was chunked. Frames
-    count from 0 at the origin. Those already taken are kept until ``discard_before``, to make utterances of.
+    Frames depend only on the input from ``origin`` on, never on how it was chunked. They are numbered from 0
+    at the origin. Taken frames are kept until ``discard_before``: utterances are made of them.
     """
 
     def __init__(self, origin: int, input_rate_hz: int) -> None:
@@ -34,27 +34,27 @@ class FrameGrid:
 
     @property
     def cursor(self) -> int:
-        """Input position up to which the grid has been fed."""
+        """Input position after the last sample pushed."""
         return self._cursor
 
     @property
     def flushed(self) -> bool:
-        """No more input will come: ``cursor`` is the grid's exact end."""
+        """Whether the input has ended; ``cursor`` is then the exact end of the grid."""
         return self._flushed
 
-    def feed(self, samples: Samples) -> None:
-        """Take the input that follows the cursor, at the input rate."""
+    def push(self, samples: Samples) -> None:
+        """Appends samples ``[n]`` at the input rate; they follow the cursor."""
         self._cursor += len(samples)
         self._enqueue(self._resampler.push(samples))
 
     def flush(self) -> None:
-        """The input ends at the cursor."""
+        """Ends the input at the cursor."""
         self._flushed = True
         self._enqueue(self._resampler.flush())
 
     def take_frame(self) -> Samples | None:
-        """The next frame, shape ``[512]``; after ``flush`` the last one is padded with zeros. None if
-        incomplete.
+        """The next frame ``[512]``, or None while it is incomplete. After ``flush`` the last one is padded
+        with zeros.
         """
         if self._waiting_samples < FRAME_SAMPLES and (not self._flushed or not self._waiting_samples):
             return None
@@ -62,28 +62,28 @@ class FrameGrid:
         frame = np.zeros(FRAME_SAMPLES, dtype=np.float32)
         filled = 0
         while filled < count:
-            piece = self._waiting.popleft()
-            used = min(len(piece), count - filled)
-            frame[filled : filled + used] = piece[:used]
+            block = self._waiting.popleft()
+            used = min(len(block), count - filled)
+            frame[filled : filled + used] = block[:used]
             filled += used
-            if used < len(piece):
-                self._waiting.appendleft(piece[used:])
+            if used < len(block):
+                self._waiting.appendleft(block[used:])
         self._waiting_samples -= count
         self._frames.append(frame)
         self.frames_taken += 1
         return frame
 
     def position_of(self, frame: int) -> int:
-        """Input position at which ``frame`` starts: the nearest sample, halves up, and never past the cursor.
+        """Input position at which ``frame`` starts: the nearest sample, halves up, at most the cursor.
 
-        After ``flush``, what starts where the output ends starts at the cursor exactly.
+        After ``flush`` the frame after the last one starts exactly at the cursor.
         """
         if self._flushed and frame * FRAME_SAMPLES >= self._total_samples():
             return self._cursor
         return min(self.origin + frames_to_input(frame, self._input_rate_hz), self._cursor)
 
     def samples_between(self, start_frame: int, end_frame: int) -> Samples:
-        """A copy of frames ``[start_frame, end_frame)`` at 16 kHz, without the padding of the last frame."""
+        """A copy of frames ``[start_frame, end_frame)`` at 16 kHz, without the padding zeros of the last."""
         first = start_frame - self._first_kept_frame
         if first < 0 or end_frame > self.frames_taken:
             raise IndexError("frames outside of the grid")
@@ -94,7 +94,7 @@ class FrameGrid:
         return np.concatenate(kept)[:length]
 
     def discard_before(self, frame: int) -> None:
-        """Forget the frames before ``frame``."""
+        """Drops the frames before ``frame``."""
         while self._first_kept_frame < min(frame, self.frames_taken):
             self._frames.popleft()
             self._first_kept_frame += 1
@@ -114,7 +114,7 @@ def frames_to_input(frames: int, input_rate_hz: int) -> int:
 
 
 def level_dbfs(frame: Samples) -> float:
-    """The level of one frame."""
+    """The RMS level of one frame in dBFS, -120 at the least."""
     exact = frame.astype(np.float64)
     mean_square = float(exact @ exact) / len(exact)
     return 10.0 * math.log10(mean_square) if mean_square > 1e-12 else _SILENCE_FLOOR_DBFS

@@ -1,4 +1,4 @@
-"""What a stream has sent and may still have to be heard again."""
+"""Input of a stream that may still be processed again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLOCK_SAMPLES = 8192
 
 @dataclass(slots=True, eq=False)
 class _Segment:
-    """``length`` samples from position ``start`` on: the head of ``block``, or zeros where there is none."""
+    """``length`` samples from position ``start`` on: the head of ``block``, or zeros without a block."""
 
     start: int
     length: int
@@ -28,8 +28,8 @@ class _Segment:
 class InputBuffer:
     """Raw samples by absolute position: appended at the end, read anywhere, discarded from the front.
 
-    Chunks are copied into blocks, so that a stream of tiny chunks costs no more than one of large ones. A
-    run of at least a block of declared silence is stored as its length.
+    Chunks are copied into blocks, so a stream of tiny chunks uses no more memory than one of large chunks.
+    Declared silence of at least one block is stored as its length alone.
     """
 
     def __init__(self, start: int = 0) -> None:
@@ -44,11 +44,11 @@ class InputBuffer:
 
     @property
     def stored_samples(self) -> int:
-        """Samples of memory in use."""
+        """Memory in use, in samples."""
         return self._blocks * _BLOCK_SAMPLES
 
     def append(self, samples: Samples) -> None:
-        """Take one chunk, shape ``[n]``."""
+        """Appends one chunk ``[n]``."""
         taken = 0
         while taken < len(samples):
             block, segment = self._open_block()
@@ -59,7 +59,7 @@ class InputBuffer:
             self._end += count
 
     def append_silence(self, samples: int) -> None:
-        """Take ``samples`` zeros."""
+        """Appends ``samples`` zeros."""
         if cost := self.silence_cost(samples):
             self.append(np.zeros(cost, dtype=np.float32))
             return
@@ -70,14 +70,14 @@ class InputBuffer:
         self._end += samples
 
     def silence_cost(self, samples: int) -> int:
-        """Samples of memory that ``append_silence`` would use."""
+        """Memory that ``append_silence`` would use, in samples."""
         return samples if samples < _BLOCK_SAMPLES and not self._ends_in_silence() else 0
 
     def read(self, start: int, end: int) -> Samples:
-        """A copy of ``[start, end)``, all of which must be present."""
+        """A copy of the samples ``[start, end)``. Raises ``IndexError`` unless all are present."""
         if self._segments:
             last = self._segments[-1]
-            if last.block is not None and last.start <= start and end <= last.end:  # nearly always
+            if last.block is not None and last.start <= start and end <= last.end:  # the usual case
                 return last.block[start - last.start : end - last.start].copy()
         out = np.zeros(end - start, dtype=np.float32)
         missing = end - start
@@ -95,14 +95,14 @@ class InputBuffer:
         return out
 
     def silent_until(self, position: int) -> int:
-        """End of the run of declared silence that ``position`` lies in, or ``position`` itself."""
+        """End of the declared silence around ``position``; ``position`` itself if there is none."""
         for segment in reversed(self._segments):
             if segment.start <= position:
                 return segment.end if segment.block is None and position < segment.end else position
         return position
 
     def discard_before(self, position: int) -> None:
-        """Free the memory of what lies before ``position``."""
+        """Frees blocks that lie entirely before ``position``."""
         while self._segments and self._segments[0].end <= position:
             self._blocks -= self._segments.popleft().block is not None
 

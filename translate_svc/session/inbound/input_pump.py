@@ -1,4 +1,4 @@
-"""The way in: from queued input through the segmenter to utterances."""
+"""Moves queued input through the segmenter and hands utterances to a sink."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from translate_svc.vad.frame_vad import VadFrame
 
 
 class UtteranceSink(Protocol):
-    """Takes what the input turns out to be, in the order of the stream."""
+    """Receives what the segmenter finds, in the order of the stream."""
 
-    def use(self, settings: Negotiated) -> None:
-        """Settings that hold from the next utterance on."""
+    def apply_settings(self, settings: Negotiated) -> None:
+        """``settings`` apply from the next utterance on."""
 
     def begin(self, position: int) -> None:
-        """An utterance runs; its audio starts at ``position``."""
+        """An utterance has started; its audio starts at ``position``."""
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
-        """The running utterance is over; ``last_sample_s`` is the loop's time when its audio was complete.
+        """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
 
-        The input waits as long as this does. Raises ``Unavailable`` where nothing can be taken any more.
+        The input waits until this returns. Raises ``Unavailable`` if no utterance can be taken any more.
         """
 
     def commit(self, position: int) -> None:
-        """A commit point without an utterance."""
+        """A commit point without an utterance, at ``position``."""
 
 
 class InputPump:
     """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to the sink.
 
-    ``hear`` is called by one task; ``restart`` by anybody on the event loop, also while ``hear`` waits: the
-    probability that it was waiting for is then stale, and is dropped.
+    One task calls ``process``. Any code on the event loop may call ``restart``, even while ``process`` waits:
+    the probability that it waits for is then stale and is dropped.
     """
 
     def __init__(
@@ -62,55 +62,55 @@ class InputPump:
         self._restarts = 0
 
     @property
-    def wanted_samples(self) -> int:
-        """Audio to which less means nothing: what the next frame still lacks."""
+    def missing_samples(self) -> int:
+        """Input samples that the next frame still lacks, 1 or more."""
         return self._source.missing_samples
 
-    async def hear(self, item: Queued) -> None:
-        """Takes one piece of input and does all that follows from it.
+    async def process(self, item: Queued) -> None:
+        """Processes one input item: scores its frames and hands what they lead to to the sink.
 
-        Waits for the detector, and as long as the sink does.
+        Waits for the detector and for the sink.
 
         Raises:
             Unavailable, EngineLost: the engine or the detector is gone.
             OutOfRange: too many updates wait for the running utterance to end.
         """
-        self._push(item)
+        self._push_to_source(item)
         while (step := self._source.step()) is not None:
             if isinstance(step, VadFrame):
                 restarts = self._restarts
                 probability = await self._vad_stream.probability(step)
                 if restarts == self._restarts:
-                    self._source.accept(probability)
+                    self._source.push_probability(probability)
             elif isinstance(step, UtteranceStarted):
                 self._sink.begin(step.position)
             elif isinstance(step, Utterance):
-                heard_s = (self._source.received_position - step.source.end) / self._rate_hz
-                await self._sink.cut(step, self._arrived_s - heard_s)
-                await asyncio.sleep(0)  # one message may stand for an hour of silence: others get their turn
+                after_end_s = (self._source.received_position - step.source.end) / self._rate_hz
+                await self._sink.cut(step, self._arrived_s - after_end_s)
+                await asyncio.sleep(0)  # one message may stand for an hour of silence: let other tasks run
             else:
-                self._note(step)
+                self._forward(step)
 
     def restart(self, position: int) -> None:
-        """Drops the running utterance and all input; goes on at ``position``, a commit point.
+        """Drops the running utterance and all input, and goes on at ``position``, a commit point.
 
-        Updates among that input stay valid. What became of the utterance is the sink's business.
+        Settings updates among that input still apply. The sink itself ends the utterance.
         """
         self._restarts += 1
-        unheard_samples = position - self._source.received_position
-        if unheard_samples:
-            self._source.silence(unheard_samples)  # that positions go on counting what the client sent
+        missed_samples = position - self._source.received_position
+        if missed_samples:
+            self._source.push_silence(missed_samples)  # keeps positions equal to what the client sent
         self._source.clear()
         while (event := self._source.step()) is not None:
-            assert isinstance(event, Committed | SettingsApplied), "a cleared source has nothing else to say"
-            self._note(event)
+            assert isinstance(event, Committed | SettingsApplied), "a cleared source gives no other events"
+            self._forward(event)
 
-    def _push(self, item: Queued) -> None:
+    def _push_to_source(self, item: Queued) -> None:
         match item:
             case QueuedAudio(samples=samples):
                 self._source.push(samples)
             case QueuedSilence(samples=count):
-                self._source.silence(count)
+                self._source.push_silence(count)
             case QueuedFinalize():
                 self._source.finalize()
             case QueuedEnd():
@@ -120,8 +120,8 @@ class InputPump:
                 return
         self._arrived_s = item.arrived_s
 
-    def _note(self, event: Committed | SettingsApplied) -> None:
+    def _forward(self, event: Committed | SettingsApplied) -> None:
         if isinstance(event, Committed):
             self._sink.commit(event.position)
         else:
-            self._sink.use(event.settings)
+            self._sink.apply_settings(event.settings)

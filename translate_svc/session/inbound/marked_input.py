@@ -1,4 +1,4 @@
-"""A stream's input: samples, and what the client said between them."""
+"""A stream's input: samples, and the client's control messages at their positions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Boundary(enum.Enum):
 
 
 Marker = Boundary | Negotiated
-"""``Negotiated``: an update, which replaces the settings from the next utterance on."""
+"""``Negotiated`` is an update: it replaces the settings from the next utterance on."""
 
 
 class MarkedInput:
-    """``InputBuffer`` with markers at exact positions, and the limits of both.
+    """An ``InputBuffer`` with markers at exact positions. Bounds both.
 
     Args:
         start: Position of the first sample.
-        max_stored_samples: Most samples held in memory; more at once are refused.
+        max_stored_samples: Most samples held in memory; more are refused.
     """
 
     def __init__(self, start: int, max_stored_samples: int) -> None:
@@ -40,12 +40,12 @@ class MarkedInput:
         self._ended = False
 
     def push(self, samples: Samples) -> None:
-        """Append samples. Raises ``OutOfRange`` when there is no room, ``InvalidArgument`` after the end."""
+        """Appends samples. Raises ``OutOfRange`` if there is no room, ``InvalidArgument`` after the end."""
         self._check(len(samples), stored=len(samples), field="audio")
         self.buffer.append(samples)
 
     def push_silence(self, samples: int) -> None:
-        """Append zeros. Raises as ``push`` does, and ``InvalidArgument`` for a negative number."""
+        """Appends zeros. Raises as ``push``, and ``InvalidArgument`` for a negative number."""
         field = "silence.samples"
         if samples < 0:
             raise InvalidArgument("must not be negative", field=field)
@@ -53,9 +53,9 @@ class MarkedInput:
         self.buffer.append_silence(samples)
 
     def mark(self, marker: Marker) -> None:
-        """Put a marker behind the last sample. Two boundaries at the same place are one.
+        """Puts a marker after the last sample. A second ``FINALIZE`` at the same position is ignored.
 
-        Raises ``OutOfRange`` for a flood of markers, ``InvalidArgument`` after the end.
+        Raises ``OutOfRange`` if too many markers wait, ``InvalidArgument`` after the end.
         """
         if self._ended:
             raise InvalidArgument("nothing may follow the end of the stream")
@@ -69,23 +69,23 @@ class MarkedInput:
         self._markers.append(entry)
 
     def next_marker(self) -> tuple[int, Marker] | None:
-        """Position and kind of the first marker that has not been popped."""
+        """The first marker and its position; None without one."""
         return self._markers[0] if self._markers else None
 
     def pop_marker(self) -> None:
-        """Done with the first marker."""
+        """Removes the first marker."""
         self._markers.popleft()
 
     def readable_end(self) -> int:
-        """Position up to which input may be read before the next marker has been obeyed."""
+        """Position up to which input may be read before the next marker is handled."""
         return self._markers[0][0] if self._markers else self.buffer.end
 
     def updates(self) -> list[Negotiated]:
-        """The updates among the markers, in their order."""
+        """The updates among the markers, in order."""
         return [marker for _, marker in self._markers if isinstance(marker, Negotiated)]
 
     def drop(self) -> list[Negotiated]:
-        """Forget all samples and markers but the end; return the updates among them. Positions go on."""
+        """Drops all samples, and all markers but the end. Returns the dropped updates. Positions go on."""
         updates = self.updates()
         ends = [entry for entry in self._markers if entry[1] is Boundary.END]
         self._markers = deque(ends)

@@ -1,4 +1,4 @@
-"""What an ``UtteranceSource`` tells. Positions count input samples at the declared rate."""
+"""Events of an ``UtteranceSource``. Positions count input samples at the declared rate."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from translate_svc.types import EndReason, SampleRange, Samples
 
 @dataclass(frozen=True, slots=True)
 class UtteranceStarted:
-    """An utterance runs; its audio starts at ``position``. One ``Utterance`` follows, unless cleared."""
+    """An utterance has started, its audio at ``position``. One ``Utterance`` follows, unless cleared."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """One utterance: ``samples`` (16 kHz mono, at least one), its ``source`` range in input samples.
+    """One complete utterance.
 
-    ``commit_position`` is the commit point behind it, ``source.end <= commit_position``. ``voiced_frames``:
-    how many of its frames the detector gave at least the threshold; None where it was not asked.
+    Attributes:
+        samples: 16 kHz mono ``[n]``, n at least 1.
+        source: its range in input samples.
+        reason: why it ended.
+        commit_position: the commit point after it, at least ``source.end``.
+        voiced_frames: how many of its frames reach the VAD threshold; None if they were not scored.
     """
 
     samples: Samples
@@ -32,14 +36,14 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A commit point without an utterance: input before ``position`` will never be needed again."""
+    """A commit point without an utterance: input before ``position`` is never needed again."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsApplied:
-    """These settings, given by one ``update``, hold from the next utterance on."""
+    """The settings of one ``update`` apply from the next utterance on."""
 
     settings: Negotiated
 

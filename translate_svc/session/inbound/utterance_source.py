@@ -1,22 +1,22 @@
 """From raw input to utterances, by the commit-point rule. Pure: no clock, no event loop, no model.
 
 At the end of every utterance the resampler, the VAD's state and the frame grid restart at one exact input
-sample, the *commit point*, and what was already received behind it is heard again. Everything that follows a
-commit point depends on the input behind it alone: replaying a stream from there gives the same utterances,
-sample by sample, however either was chunked. That is what makes resuming possible. Prefix padding never
-reaches behind it.
+sample, the *commit point*. Input already received after it is processed again. So what follows a commit point
+depends only on the input after it: replaying a stream from there gives the same utterances, sample by sample,
+however the input is chunked. This makes resuming possible. Prefix padding never reaches back before a commit
+point.
 
-The source is pulled:
+The caller pulls steps from the source:
 
     source.push(samples)
     while (step := source.step()) is not None:
         match step:
-            case VadFrame():    source.accept(await stream.probability(step))
+            case VadFrame():    source.push_probability(await stream.probability(step))
             case UtteranceStarted(): ...
             case Utterance():   ...
 
-``step`` returning None means that the source waits for input (or, after ``end``, is ``finished``). Pulling
-it dry after every push keeps its memory bounded by ``max_utterance_ms`` and the paddings.
+``step`` returns None while the source waits for input (or, after ``end``, is ``finished``). Pulling until
+None after every push keeps its memory bounded by ``max_utterance_ms`` and the paddings.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.segmenter import Segmenter, SegmenterIdle, SegmentEvent, SegmentStarted
 
 _MAX_STORED_S = 90
-"""Raw input in memory: the longest utterance and its paddings, and a minute that waits to be pulled."""
+"""Raw input in memory: the longest utterance with its paddings, and a minute that waits to be pulled."""
 
 _SKIP_MARGIN_MS = 500
-"""Silence that must follow a skipped stretch: more than the resampler ever looks ahead (120 ms at 8 kHz)."""
+"""Silence that must follow skipped silence: more than the resampler looks ahead (120 ms at 8 kHz)."""
 
 MAX_WAITING_UPDATES = 64
-"""Updates between the start of an utterance and its end: what bounds the memory that they take."""
+"""Most updates that may wait for the running utterance to end. Bounds their memory."""
 
 
 Step = VadFrame | SourceEvent
@@ -57,13 +57,14 @@ class UtteranceSource:
     """Cuts one stream's input into utterances.
 
     Args:
-        input_rate_hz: Rate of what ``push`` takes, 8000 to 48000 (checked where the stream's format is).
-        settings: Of these it reads the segmenter's options, the segmentation (``VAD``, or ``MANUAL``:
-            everything between two ``finalize`` is one utterance, cut at its quietest frame only where it
-            grows longer than ``max_utterance_ms``) and the voice gate. With the gate frames are judged with
-            ``MANUAL`` too, so that ``Utterance.voiced_frames`` is known; cuts and commit points are the same
-            either way. Frames of zeros are not judged: they hold no voice.
-        start_position: Position of the first sample pushed; a commit point when a stream is resumed.
+        input_rate_hz: Rate of the input, 8000 to 48000 (checked with the stream's format).
+        settings: Read here are the VAD options, the segmentation and the voice gate. With ``VAD``
+            segmentation the segmenter finds utterances. With ``MANUAL`` everything between two ``finalize``
+            is one utterance; it is cut at its quietest frame only if it grows longer than
+            ``max_utterance_ms``. With the voice gate, frames are scored under ``MANUAL`` too, to count
+            ``Utterance.voiced_frames``; this changes no cut and no commit point. Frames of zeros are not
+            scored then: they hold no voice.
+        start_position: Position of the first sample pushed; for a resumed stream, its commit point.
     """
 
     def __init__(self, input_rate_hz: int, settings: Negotiated, *, start_position: int = 0) -> None:
@@ -72,7 +73,7 @@ class UtteranceSource:
         self._input = MarkedInput(start_position, input_rate_hz * _MAX_STORED_S)
         self._due_updates: list[Negotiated] = []
         self._ready: deque[SourceEvent] = deque()
-        self._judged: VadFrame | None = None
+        self._pending_frame: VadFrame | None = None
         self._finished = False
         self._committed = start_position
         self._start_grid(start_position)
@@ -80,51 +81,52 @@ class UtteranceSource:
     # -------------------------------------------------------------- input
 
     def push(self, samples: Samples) -> None:
-        """Append one chunk of input, float32 ``[n]`` at the input rate; finite (codecs see to that).
+        """Appends one chunk of input, float32 ``[n]`` at the input rate, finite (codecs ensure that).
 
-        Raises ``OutOfRange`` when a minute of input and more waits to be pulled, and, as all input does,
-        ``InvalidArgument`` after ``end``.
+        Raises:
+            OutOfRange: more than a minute of input waits to be pulled.
+            InvalidArgument: after ``end``. Every input method raises it.
         """
         self._input.push(samples)
 
-    def silence(self, samples: int) -> None:
-        """Append ``samples`` zeros; long runs cost no memory.
+    def push_silence(self, samples: int) -> None:
+        """Appends ``samples`` zeros. Long silence costs no memory.
 
-        Stretches of ``idle_timeout_ms`` are skipped unheard, with the commit points that hearing would have
-        given.
+        Whole periods of ``idle_timeout_ms`` are skipped without scoring. The commit points are the same as
+        with scoring.
         """
         self._input.push_silence(samples)
 
     def finalize(self) -> None:
-        """End the running utterance at this exact input sample; a commit point either way."""
+        """Ends the running utterance at this exact input sample. The sample becomes a commit point."""
         self._input.mark(Boundary.FINALIZE)
 
     def update(self, settings: Negotiated) -> None:
-        """Replace the settings from the next utterance on.
+        """Replaces the settings from the next utterance on.
 
-        An utterance that runs here (or whose first frames are being heard) keeps the old ones. Answered by
-        one ``SettingsApplied`` that carries these settings, in the order of the calls; ``clear`` drops none.
+        An utterance that runs here, or may have just started, keeps the old ones. Each call leads to one
+        ``SettingsApplied`` with these settings, in the order of the calls; ``clear`` drops none.
 
-        Raises ``OutOfRange`` when ``MAX_WAITING_UPDATES`` wait for the running utterance to end.
+        Raises ``OutOfRange`` if ``MAX_WAITING_UPDATES`` wait for the running utterance to end.
         """
         if len(self._due_updates) + len(self._input.updates()) >= MAX_WAITING_UPDATES:
             raise OutOfRange(f"is one of more than {MAX_WAITING_UPDATES} in one utterance", field="update")
         self._input.mark(settings)
 
     def end(self) -> None:
-        """No more input: end the running utterance at the last sample."""
+        """Ends the input, and the running utterance at the last sample."""
         self._input.mark(Boundary.END)
 
     def clear(self) -> int:
-        """Drop the running utterance and all input received; return the position after it, a commit point.
+        """Drops the running utterance and all input received. Returns the position after it, a commit point.
 
-        Events not yet pulled are dropped, except ``SettingsApplied``; a frame given out is not to be
-        answered.
+        Events not yet pulled are dropped, except ``SettingsApplied``. A frame that ``step`` returned before
+        must not be answered any more.
         """
         position = self.received_position
         self._ready = deque(event for event in self._ready if isinstance(event, SettingsApplied))
         self._due_updates += self._input.drop()
-        self._judged = None
+        self._pending_frame = None
         self._commit(position)
         return position
 
@@ -137,13 +139,13 @@ class UtteranceSource:
 
     @property
     def missing_samples(self) -> int:
-        """Input that must come at the least, 1 or more, before ``step`` can give another frame."""
+        """Input samples, 1 or more, that must come before ``step`` can return another frame."""
         frame_end = self._grid.origin + frames_to_input(self._grid.frames_taken + 1, self._rate_hz)
         return max(1, frame_end - self.received_position)
 
     @property
     def finished(self) -> bool:
-        """``end`` was reached and everything has been pulled."""
+        """Whether ``end`` was reached and everything has been pulled."""
         return self._finished and not self._ready
 
     @property
@@ -152,38 +154,38 @@ class UtteranceSource:
         return self._input.buffer.stored_samples
 
     def step(self) -> Step | None:
-        """The next thing to do or to know, in the order of the stream; None while input is missing.
+        """The next frame to score or event, in the order of the stream; None while input is missing.
 
-        A ``VadFrame`` must be answered by ``accept`` before the next step (else ``RuntimeError``).
+        A ``VadFrame`` must be answered with ``push_probability`` before the next step, else ``RuntimeError``.
         """
-        if self._judged is not None:
-            raise RuntimeError("the last frame has not been accepted")
+        if self._pending_frame is not None:
+            raise RuntimeError("the last frame still waits for its probability")
         while not self._ready:
-            # asked here, for it is asked several times a frame
+            # compared here, before the call, because this runs several times per frame
             if self._grid.cursor == self._grid.origin and self._skip_silence():
                 continue
             frame = self._grid.take_frame()
             if frame is None:
-                if not self._feed() and not self._pass_marker():
+                if not self._feed() and not self._handle_marker():
                     return None
             elif self._segmentation is Segmentation.MANUAL and not (self._voice_gate and frame.any()):
                 self._advance(frame, probability=0.0)
             else:
-                self._judged = VadFrame(frame, restart=self._grid.frames_taken == 1)
-                return self._judged
+                self._pending_frame = VadFrame(frame, restart=self._grid.frames_taken == 1)
+                return self._pending_frame
         return self._ready.popleft()
 
-    def accept(self, probability: float) -> None:
-        """Answer the frame that ``step`` returned with its speech probability, within [0, 1]."""
-        if self._judged is None:
+    def push_probability(self, probability: float) -> None:
+        """Takes the speech probability, within [0, 1], of the frame that ``step`` returned."""
+        if self._pending_frame is None:
             raise RuntimeError("no frame waits for its probability")
         if not 0.0 <= probability <= 1.0:
             raise ValueError("a probability lies within [0, 1]")
-        frame = self._judged.samples
-        self._judged = None
+        frame = self._pending_frame.samples
+        self._pending_frame = None
         self._advance(frame, probability)
 
-    # -------------------------------------------------------------- inside
+    # -------------------------------------------------------------- internals
 
     def _use(self, settings: Negotiated) -> None:
         self._options = settings.vad
@@ -199,17 +201,17 @@ class UtteranceSource:
         self._voiced = VoicedFrames(options.threshold)
 
     def _feed(self) -> bool:
-        """Move one frame's worth of input into the grid, up to the next marker; False if there is none."""
+        """Moves up to one frame of input into the grid, up to the next marker. False if there is none."""
         limit = self._input.readable_end()
         cursor = self._grid.cursor
         if cursor >= limit:
             return False
         end = min(limit, cursor + frames_to_input(1, self._rate_hz))
-        self._grid.feed(self._input.buffer.read(cursor, end))
+        self._grid.push(self._input.buffer.read(cursor, end))
         return True
 
-    def _pass_marker(self) -> bool:
-        """All input up to the next marker has been heard: do what it says. False if there is none."""
+    def _handle_marker(self) -> bool:
+        """Handles the next marker, once all input before it is processed. False if there is none."""
         next_marker = self._input.next_marker()
         if next_marker is None:
             return False
@@ -235,9 +237,9 @@ class UtteranceSource:
             self._handle(ended)
 
     def _advance(self, frame: Samples, probability: float) -> None:
-        self._voiced.hear(probability)
+        self._voiced.push(probability)
         if self._segmentation is Segmentation.MANUAL:
-            probability = 1.0  # whoever finalizes decides what an utterance is
+            probability = 1.0  # the client alone decides what an utterance is
         event = self._segmenter.advance(probability, level_dbfs(frame))
         if event is not None:
             self._handle(event)
@@ -256,14 +258,14 @@ class UtteranceSource:
             source = SampleRange(grid.position_of(event.start_frame), grid.position_of(event.end_frame))
             samples = grid.samples_between(event.start_frame, event.end_frame)
             commit = grid.position_of(event.commit_frame)
-            judged = self._segmentation is Segmentation.VAD or self._voice_gate
-            voiced = self._voiced.count(event.start_frame, event.end_frame) if judged else None
+            scored = self._segmentation is Segmentation.VAD or self._voice_gate
+            voiced = self._voiced.count(event.start_frame, event.end_frame) if scored else None
             self._ready.append(Utterance(samples, source, event.reason, commit, voiced))
             self._committed = commit
             self._commit(commit)
 
     def _commit(self, position: int) -> None:
-        """Restart everything at ``position``; this is where updates that are due take effect."""
+        """Restarts everything at ``position``. Waiting updates take effect here."""
         if position > self._committed:
             self._committed = position
             self._ready.append(Committed(position))
@@ -275,10 +277,11 @@ class UtteranceSource:
         self._start_grid(position)
 
     def _skip_silence(self) -> bool:
-        """Skip whole idle timeouts of declared silence, just after a commit point; False if there is none.
+        """Skips whole idle timeouts of declared silence, just after a commit point. False if there are none.
 
-        A VAD without memory of speech calls silence silence, so each would end as the hearing of it does:
-        ``idle_timeout`` heard, the grid restarted ``prefix_padding`` before. The grid is at its origin.
+        Right after a restart the VAD scores zeros as silence. So each period would end as it does with
+        scoring: after ``idle_timeout`` the grid restarts ``prefix_padding`` earlier. The grid must be at its
+        origin.
         """
         origin = self._grid.origin
         if self._segmentation is Segmentation.MANUAL:

@@ -1,4 +1,4 @@
-"""How far a stream's responses may be ahead of the client's acknowledgements."""
+"""Limits how many responses of a stream may be unacknowledged."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from translate_svc.errors import InvalidArgument, StreamTimeout
 
 
 class AckWindow:
-    """Counts what the reader has taken against what the client says it has.
+    """Counts responses sent to the client against those it has acknowledged.
 
-    It holds nobody up until the client acknowledges for the first time. From then on the reader waits while
-    ``max_unacknowledged`` responses are out, and what it does not take stays bounded by the rules of the
-    outbox. Three things end a wait: an acknowledgement, ``lift``, and ``timeout_s`` without either. The last
-    one also serves a client whose acknowledgements stand behind so much audio that they are never read: its
-    input waits for its results, and those for its acknowledgements.
+    Before the first acknowledgement there is no limit. From then on the reader waits while
+    ``max_unacknowledged`` responses are unacknowledged; the outbox bounds the events that wait meanwhile.
+    An acknowledgement or ``lift`` ends a wait, and so does an error after ``timeout_s`` without either. The
+    timeout also resolves a deadlock: acknowledgements queued behind so much audio that they are never read,
+    because the input waits for results and the results wait for acknowledgements.
     """
 
     def __init__(self, max_unacknowledged: int, timeout_s: float) -> None:
         self._max_unacknowledged = max_unacknowledged
         self._timeout_s = timeout_s
-        self._taken = 0
+        self._sent = 0
         self._acknowledged: int | None = None
         self._lifted = False
         self._changed = asyncio.Event()
 
     @property
     def full(self) -> bool:
-        """No further response may leave now."""
+        """Whether no further response may be sent now."""
         if self._acknowledged is None or self._lifted:
             return False
-        return self._taken - self._acknowledged >= self._max_unacknowledged
+        return self._sent - self._acknowledged >= self._max_unacknowledged
 
-    def take(self) -> None:
-        """One more response goes to the client: the one that bears this number, from 1 on."""
-        self._taken += 1
+    def record_sent(self) -> None:
+        """Counts one more response to the client. Responses are numbered from 1."""
+        self._sent += 1
 
     def acknowledge(self, seq: int) -> None:
-        """The client has every response up to ``seq``; 0 asks for the window from the first one on.
+        """The client has every response up to ``seq``. 0 only turns the window on.
 
-        The same number twice is harmless.
+        Repeating a number is allowed.
 
         Raises:
-            InvalidArgument: the number was never sent, or lies before one that was acknowledged.
+            InvalidArgument: ``seq`` was not sent yet, or is lower than the last acknowledgement.
         """
-        if seq > self._taken:
-            raise InvalidArgument(f"was not sent yet: the last one is {self._taken}", field="ack.seq")
+        if seq > self._sent:
+            raise InvalidArgument(f"was not sent yet: the last one is {self._sent}", field="ack.seq")
         least = self._acknowledged or 0
         if seq < least:
             raise InvalidArgument(f"must not go back: {least} was the last one", field="ack.seq")
@@ -53,15 +53,15 @@ class AckWindow:
         self._changed.set()
 
     def lift(self) -> None:
-        """No acknowledgement can come any more: the reader waits for none."""
+        """Removes the limit: no acknowledgement can come any more."""
         self._lifted = True
         self._changed.set()
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Waits while the window is full.
 
         Raises:
-            StreamTimeout: it has been full for ``timeout_s`` without a new acknowledgement.
+            StreamTimeout: the window was full for ``timeout_s`` without a new acknowledgement.
         """
         while self.full:
             self._changed.clear()

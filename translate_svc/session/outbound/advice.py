@@ -1,4 +1,4 @@
-"""Warnings of utterances that lose words, and of what would help: for a client who cannot see why."""
+"""Warnings about utterances that lose words, with advice: the client cannot see the cause itself."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.types import EndReason, Segmentation, StreamWarning
 
 MAX_LENGTH_CUTS = 3
-"""Utterances in a row that are cut for their length until the client is told. One may be a long sentence."""
+"""Utterances cut for their length in a row before the client is warned. One alone may be a long sentence."""
 
 MIN_TEXT_TOKENS_PER_SECOND = 2.5
-"""Text that a second of speech becomes at the least; what is below is far shorter than its speech.
+"""Fewer tokens per second of speech than this mean that the text is far shorter than its speech.
 
-Measured with the starter over all clips of tests/data, in four languages each: an utterance of 3 s of voiced
-frames or more becomes at least 3.5 tokens a second. Of 15 s of sentences without a pause, of which a part is
-lost, it makes 2.3 to 5.8.
+Measured with the starter over all clips of tests/data, in four languages each: utterances with 3 s of voiced
+frames or more give at least 3.5 tokens a second. 15 s of sentences without a pause, part of which is lost,
+give 2.3 to 5.8.
 """
 
-MIN_JUDGED_S = 3.0
-"""Speech of which the rate of tokens is judged. Shorter speech varies more (2.6 tokens a second in the same
-clips), and one word that somebody drawls would be below any rate.
+MIN_SPEECH_S = 3.0
+"""Least voiced duration for which the token rate is checked. Shorter speech varies more (2.6 tokens a second
+in the same clips), and a single drawled word would be below any rate.
 """
 
 
 class LengthAdvice:
-    """Counts utterances in a row that were cut for their length, as long as the same settings hold."""
+    """Counts utterances in a row that were cut for their length, under the same settings."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
-        self._told = False
+        self._warned = False
 
-    def hear(self, reason: EndReason, settings: Negotiated) -> StreamWarning | None:
-        """The next utterance with speech was cut for ``reason``; returns what to tell the client, once."""
+    def update(self, reason: EndReason, settings: Negotiated) -> StreamWarning | None:
+        """Counts the next utterance with speech, which ended for ``reason``. Returns one warning at most."""
         self._in_a_row = self._in_a_row + 1 if reason is EndReason.MAX_LENGTH else 0
-        if self._told or self._in_a_row < MAX_LENGTH_CUTS:
+        if self._warned or self._in_a_row < MAX_LENGTH_CUTS:
             return None
-        self._told = True
+        self._warned = True
         vad = settings.vad
         reached = f"{MAX_LENGTH_CUTS} utterances in a row reached max_utterance_ms ({vad.max_utterance_ms})"
         if settings.settings.segmentation is Segmentation.MANUAL:
@@ -47,5 +47,5 @@ class LengthAdvice:
 
 
 def is_short(text_tokens: int, voiced_s: float) -> bool:
-    """Whether a text of so many tokens is far shorter than ``voiced_s`` seconds of speech."""
-    return voiced_s >= MIN_JUDGED_S and text_tokens < MIN_TEXT_TOKENS_PER_SECOND * voiced_s
+    """Whether a text of ``text_tokens`` tokens is far shorter than ``voiced_s`` seconds of speech."""
+    return voiced_s >= MIN_SPEECH_S and text_tokens < MIN_TEXT_TOKENS_PER_SECOND * voiced_s

@@ -1,4 +1,4 @@
-"""Commit points of a stream, told once all that came of the input before them has been said."""
+"""Commit points of a stream, reported once all results of the input before them have been sent."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _CommitPoint:
-    """Nothing before ``position`` is needed once the utterances up to ``through_utterance`` are done."""
+    """Input before ``position`` is not needed once the utterances up to ``through_utterance`` are done."""
 
     position: int
     through_utterance: int
 
 
 class CommitPoints:
-    """Those that are not told yet, in the order of the stream. ``on_pass(position)`` tells the last one that
-    is passed at a time: it stands for those before it.
+    """Commit points that are not reported yet, in stream order.
+
+    ``on_commit(position)`` reports only the last one that is reached at a time; it covers those before it.
     """
 
-    def __init__(self, on_pass: Callable[[int], None]) -> None:
-        self._on_pass = on_pass
+    def __init__(self, on_commit: Callable[[int], None]) -> None:
+        self._on_commit = on_commit
         self._waiting: deque[_CommitPoint] = deque()
 
     def add(self, position: int, through_utterance: int) -> None:
-        """The input restarted at ``position``, behind the utterances up to this one (-1: none)."""
+        """Adds a commit point, after the utterances up to ``through_utterance`` (-1: none)."""
         self._waiting.append(_CommitPoint(position, through_utterance))
 
-    def pass_before(self, earliest_undone: int) -> None:
-        """All utterances before this one are done."""
+    def advance(self, earliest_unfinished: int) -> None:
+        """Reports the commit points reached: utterances before ``earliest_unfinished`` are done."""
         position: int | None = None
-        while self._waiting and self._waiting[0].through_utterance < earliest_undone:
+        while self._waiting and self._waiting[0].through_utterance < earliest_unfinished:
             position = self._waiting.popleft().position
         if position is not None:
-            self._on_pass(position)
+            self._on_commit(position)
 
     def clear(self) -> int | None:
-        """Forgets them; returns the last one, if there was any."""
+        """Drops all of them; returns the position of the last one, or None."""
         last = self._waiting[-1].position if self._waiting else None
         self._waiting.clear()
         return last

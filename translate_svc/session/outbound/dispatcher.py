@@ -1,4 +1,4 @@
-"""From utterances as the input cuts them to requests of the engine."""
+"""Turns the utterances of the input into requests to the engine."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from translate_svc.types import AudioFormat, SpeechEnded, SpeechStarted, Updated
 from translate_svc.vad.options import FRAME_MS
 
 _MAX_RETRY_S = 1.0
-"""Between two attempts at the engine's line: a place is given to whoever asks first, so one asks often."""
+"""Longest wait between two attempts to submit. The engine admits the first request that comes."""
 
 
 class Dispatcher:
-    """Takes a stream's utterances in their order and hands them to the engine. A ``UtteranceSink``.
+    """Submits a stream's utterances to the engine, in order. A ``UtteranceSink``.
 
-    ``cut`` is called by one task; ``clear`` by anybody on the event loop, also while ``cut`` waits: what that
-    was waiting with is then stale, and is dropped.
+    One task calls ``cut``. Any code on the event loop may call ``clear``, even while ``cut`` waits: the
+    utterance that it waits with is then stale and is dropped.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class Dispatcher:
         session_id: str,
         output: AudioFormat,
         settings: Negotiated,
-        results: UtteranceRouter,
+        router: UtteranceRouter,
         outbox: Outbox,
         options: SessionOptions,
     ) -> None:
         self._session_id = session_id
         self._output = output
         self._settings = settings
-        self._results = results
+        self._router = router
         self._outbox = outbox
         self._options = options
         self._clock = asyncio.get_running_loop().time
@@ -48,27 +48,27 @@ class Dispatcher:
         self._length_advice = LengthAdvice()
         self._clears = 0
 
-    def use(self, settings: Negotiated) -> None:
-        """Settings that hold from the next utterance on; the client is told."""
+    def apply_settings(self, settings: Negotiated) -> None:
+        """``settings`` apply from the next utterance on; the client gets ``Updated``."""
         self._settings = settings
         self._length_advice = LengthAdvice()
-        self._outbox.put(Updated(self._results.begun))
+        self._outbox.put(Updated(self._router.next_utterance_id))
 
     def begin(self, position: int) -> None:
-        """An utterance runs; its audio starts at ``position``."""
-        number = self._results.begun
+        """An utterance has started; its audio starts at ``position``."""
+        number = self._router.next_utterance_id
         request_id = f"{self._session_id}/{number}"
         self._running = LiveUtterance(number, position, self._settings, self._output, request_id)
-        self._results.begin(self._running)
+        self._router.begin(self._running)
         self._outbox.put(SpeechStarted(number, position))
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
-        """The running utterance is over; ``last_sample_s`` is the loop's time when its audio was complete.
+        """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
 
-        Waits before it goes to the engine while too many are in flight or the engine's line is full.
+        Waits while too many utterances are in flight or the engine's queue is full, then submits it.
 
         Raises:
-            Unavailable, EngineLost: the engine takes nothing any more.
+            Unavailable, EngineLost: the engine takes no requests any more.
         """
         utterance, self._running = self._running, None
         assert utterance is not None, "an utterance starts before it ends"
@@ -76,50 +76,49 @@ class Dispatcher:
         endpointing_ms = (now_s - last_sample_s) * 1000
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         request = utterance.cut(
-            cut.source, cut.samples, now_s, endpointing_ms, self._results.playouts, voiced_s
+            cut.source, cut.samples, now_s, endpointing_ms, self._router.playouts, voiced_s
         )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         clears = self._clears
-        while self._results.in_flight > self._options.max_utterances_in_flight:
-            await self._results.change()
+        while self._router.in_flight > self._options.max_utterances_in_flight:
+            await self._router.wait_for_change()
         if clears != self._clears:
             return
         if len(cut.samples) < self._options.min_utterance_samples:
-            self._results.answer_nothing(utterance, request)
+            self._router.finish_empty(utterance, request)
         elif utterance.settings.settings.guards.voice_gate and not _holds_voice(cut):
             self._outbox.put(no_speech(utterance.utterance_id))
-            self._results.answer_nothing(utterance, request)
+            self._router.finish_empty(utterance, request)
         else:
-            if advice := self._length_advice.hear(cut.reason, utterance.settings):
+            if advice := self._length_advice.update(cut.reason, utterance.settings):
                 self._outbox.put(advice)
             await self._submit(utterance, request)
         if clears == self._clears:
-            self._results.commit(cut.commit_position)
+            self._router.commit(cut.commit_position)
 
     def commit(self, position: int) -> None:
-        """A commit point without an utterance."""
-        self._results.commit(position)
+        """A commit point without an utterance, at ``position``."""
+        self._router.commit(position)
 
     def clear(self, through_sample: int) -> None:
-        """Drops the running utterance and all in flight; their ends are said at once."""
+        """Drops the running utterance and all in flight; their ``UtteranceDone`` is sent at once."""
         self._clears += 1
         self._running = None
-        self._results.clear(through_sample)
+        self._router.clear(through_sample)
 
     async def _submit(self, utterance: LiveUtterance, request: Request) -> None:
-        """Hands an utterance to the engine. What only this utterance suffers becomes a warning.
+        """Submits an utterance to the engine. A failure of this utterance alone becomes a warning.
 
-        Where the engine's line is full it waits for a place, and with it the stream's input, for
-        ``max_engine_wait_ms`` at most.
+        While the engine's queue is full, it and the stream's input wait, for ``max_engine_wait_ms`` at most.
 
         Raises:
-            Unavailable, EngineLost: the engine takes nothing any more.
+            Unavailable, EngineLost: the engine takes no requests any more.
         """
         give_up_s = self._clock() + self._options.max_engine_wait_ms / 1000
         clears = self._clears
         while clears == self._clears:
             try:
-                await self._results.hand_over(utterance, request)
+                await self._router.submit(utterance, request)
             except ResourceExhausted as error:
                 if clears != self._clears:
                     return
@@ -127,9 +126,9 @@ class Dispatcher:
                 if left_s > 0:
                     await asyncio.sleep(min(error.retry_after_s, _MAX_RETRY_S, left_s))
                     continue
-                self._results.refuse(utterance, "engine_busy", error)
+                self._router.fail(utterance, "engine_busy", error)
             except InvalidArgument as error:
-                self._results.refuse(utterance, "utterance_refused", error)
+                self._router.fail(utterance, "utterance_refused", error)
             return
 
 

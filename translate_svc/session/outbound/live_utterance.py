@@ -1,4 +1,4 @@
-"""One utterance on its way: from the engine's events to a stream's."""
+"""One utterance in flight: turns the engine's events into a stream's events."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _SHORT_TEXT = ("short_text", "the text is far shorter than the speech: part of i
 
 @dataclass(slots=True, eq=False)
 class _Sequence:
-    """What is known of one target language so far."""
+    """State of one sequence of the request."""
 
     plan: PlannedSequence
     writer: SpeechWriter | None
@@ -68,11 +68,11 @@ class _Sequence:
 
 
 class LiveUtterance:
-    """What one utterance says of itself. It knows neither queues nor the engine.
+    """The state of one utterance and its events. It knows neither queues nor the engine.
 
-    Its times have one zero: the moment it was cut, which is when ``SpeechEnded`` was made. What lies before,
-    from the arrival of its last sample to the cut, is the timing named ``endpointing``: mostly the silence
-    that the segmenter waits for.
+    All its times count from the moment it was cut, when ``SpeechEnded`` is made. The time before that, from
+    the arrival of its last sample to the cut, is the timing named ``endpointing``: mostly the silence that
+    the segmenter waits for.
     """
 
     def __init__(
@@ -91,24 +91,24 @@ class LiveUtterance:
         self._cut_s: float | None = None
         self._source_samples = 0
         self._endpointing_ms: float | None = None
-        self._voiced_s: float | None = None  # None too once a short text was warned of
+        self._voiced_s: float | None = None  # also None once the client was warned of a short text
         self._first_text_ms: float | None = None
         self._first_audio_ms: float | None = None
         self._result: RequestFinished | None = None
 
     @property
     def plans(self) -> tuple[PlannedSequence, ...]:
-        """The sequences of its request, in order."""
+        """The sequences of the request, in order."""
         return self.settings.sequences
 
     @property
     def answered(self) -> bool:
-        """Whether all its sequences have ended."""
+        """Whether all sequences have ended."""
         return all(sequence.status is not None for sequence in self._sequences)
 
     @property
     def finished(self) -> bool:
-        """Whether the engine has said its last."""
+        """Whether the engine has finished the request."""
         return self._result is not None
 
     def cut(
@@ -120,11 +120,11 @@ class LiveUtterance:
         playouts: Mapping[str, Playout] = MappingProxyType({}),
         voiced_s: float | None = None,
     ) -> Request:
-        """The utterance is over: ``source`` of the input, ``content`` at 16 kHz. Returns its request.
+        """Ends the utterance and returns its request.
 
-        Where nobody had to find its end, there is no ``endpointing_ms``; a text has an empty ``source``.
-        ``playouts``: by language, the speech that this utterance's may have to catch up with. ``voiced_s``:
-        how long somebody speaks in it, None where nobody asked.
+        ``source`` is its range in input samples, empty for a text. ``content`` is at 16 kHz.
+        ``endpointing_ms`` is None for a text or a clip. ``playouts``: by language, earlier speech to catch up with.
+        ``voiced_s``: duration of its voiced frames; None if they were not counted.
         """
         self.source = source
         self._cut_s = now_s
@@ -139,14 +139,14 @@ class LiveUtterance:
         )
 
     def drop(self, position: int) -> SpeechEnded | None:
-        """It is dropped. Had it not been cut yet, it ends at ``position``: returns the event that says so."""
+        """Drops the utterance. If it was not cut yet, returns its ``SpeechEnded`` at ``position``."""
         if self._cut_s is not None:
             return None
         self.source = SampleRange(self.source.start, position)
         return SpeechEnded(self.utterance_id, self.source, EndReason.CLEARED)
 
-    def text(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
-        """The delta that an event makes; None when there is nothing to see in it."""
+    def text_delta(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
+        """The delta for a text event; None if it shows nothing."""
         plan = self._sequences[event.sequence].plan
         final = isinstance(event, TextFinished)
         delta = event.tail if isinstance(event, TextFinished) else event.text
@@ -167,10 +167,10 @@ class LiveUtterance:
             tokens=tokens,
         )
 
-    def speech(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
-        """The chunk that a piece makes; None while resampler and codec keep all of it."""
+    def speech_chunk(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
+        """The chunk for a waveform piece; None while the resampler and the codec keep all of it."""
         sequence = self._sequences[piece.sequence]
-        assert sequence.writer is not None, "pieces come only where speech was asked for"
+        assert sequence.writer is not None, "only sequences with speech have pieces"
         start_sample = sequence.writer.written_samples
         chunk = sequence.writer.write(piece.samples, final=piece.final)
         if not chunk.sample_count and not piece.final:
@@ -179,8 +179,8 @@ class LiveUtterance:
             self._first_audio_ms = self._since_cut_ms(now_s)
         units, sequence.units = sequence.units, None
         rate = sequence.writer.sample_rate_hz
-        heard_s = playout.hear(now_s, chunk.sample_count / rate)
-        lag_ms = self._since_cut_ms(heard_s) - start_sample * 1000 / rate
+        played_s = playout.push(now_s, chunk.sample_count / rate)
+        lag_ms = self._since_cut_ms(played_s) - start_sample * 1000 / rate
         return SpeechChunk(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -195,8 +195,8 @@ class LiveUtterance:
             output_lag_ms=max(0, round(lag_ms)),
         )
 
-    def note(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
-        """Keeps what later events or the end will need."""
+    def record(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
+        """Stores what later events or ``UtteranceDone`` need."""
         match event:
             case TextFinished():
                 self._sequences[event.sequence].text = event
@@ -209,23 +209,23 @@ class LiveUtterance:
                 self._result = event
 
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
-        """What a client should know of how a sequence ended."""
+        """Warnings about how a sequence ended."""
         sequence = self._sequences[event.sequence]
-        told: list[tuple[str, str]] = []
+        warnings: list[tuple[str, str]] = []
         if sequence.text is not None and sequence.text.stop in _STOPS:
-            told.append(_STOPS[sequence.text.stop])
+            warnings.append(_STOPS[sequence.text.stop])
         if sequence.text is not None and sequence.text.unexpected_script:
-            told.append(_UNEXPECTED_SCRIPT)
+            warnings.append(_UNEXPECTED_SCRIPT)
         if event.status is FinishStatus.FAILED:
-            told.append(("sequence_failed", event.error or "the engine failed"))
-        if not told and self._is_short(sequence):
-            told.append(_SHORT_TEXT)
+            warnings.append(("sequence_failed", event.error or "the engine failed"))
+        if not warnings and self._is_short(sequence):
+            warnings.append(_SHORT_TEXT)
             self._voiced_s = None
         language = sequence.plan.spec.language
-        return [StreamWarning(code, message, self.utterance_id, language) for code, message in told]
+        return [StreamWarning(code, message, self.utterance_id, language) for code, message in warnings]
 
-    def done(self, status: UtteranceStatus | None = None) -> UtteranceDone:
-        """Its last event, with the status that follows from its sequences unless one is given."""
+    def done_event(self, status: UtteranceStatus | None = None) -> UtteranceDone:
+        """``UtteranceDone``, with ``status`` or else the one that follows from the sequences."""
         return UtteranceDone(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -237,7 +237,7 @@ class LiveUtterance:
         )
 
     def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
-        """What is told of its end beside the stream."""
+        """The report of its end for the observer."""
         cut_s = now_s if self._cut_s is None else self._cut_s
         began_s = cut_s - (self._endpointing_ms or 0.0) / 1000
         spans = () if self._result is None else self._result.spans
@@ -254,7 +254,7 @@ class LiveUtterance:
         )
 
     def _timings(self) -> tuple[StageTiming, ...]:
-        """Of its stages, once the engine has answered."""
+        """Timings of its stages; empty before the engine has finished."""
         if self._result is None:
             return ()
         if self._endpointing_ms is None:
@@ -262,7 +262,7 @@ class LiveUtterance:
         return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *self._result.timings)
 
     def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
-        """The sequence to ask for, hurried where earlier speech is still being played."""
+        """The sequence to request, with a lower duration factor if earlier speech still plays."""
         if plan.catch_up_duration_factor is None or playout is None:
             return plan.spec
         factor = catch_up_factor(
@@ -279,7 +279,7 @@ class LiveUtterance:
         return is_short(sequence.text.tokens, self._voiced_s)
 
     def _since_cut_ms(self, at_s: float) -> float:
-        assert self._cut_s is not None, "nothing is said of an utterance before it is cut"
+        assert self._cut_s is not None, "an utterance has no results before it is cut"
         return (at_s - self._cut_s) * 1000
 
     def _status(self) -> UtteranceStatus:

@@ -1,4 +1,4 @@
-"""Events on their way to the reader of a stream."""
+"""The queue of events to the reader of a stream."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Parcel:
+class _QueuedEvent:
     event: SessionEvent
-    taken: Callable[[], None]
+    on_taken: Callable[[], None]
 
 
 class Outbox:
-    """A first-in, first-out line with one reader.
+    """A first-in, first-out queue with one reader.
 
-    ``put`` never waits, because the engine must not. The line stays bounded all the same: its writers
-    either look at ``len`` before they make more (the input) or need what ``taken`` gives back (an utterance's
-    place in flight, a sequence's credit for speech). ``taken`` is called when the reader takes the event, not
+    ``put`` never waits, because the engine must not wait. The queue is still bounded: its writers either
+    check ``len`` before they add more (the input), or need what ``on_taken`` releases (an utterance's place
+    in flight, a sequence's credit for speech). ``on_taken`` is called when the reader takes the event, not
     before, and never for an event that is dropped.
 
-    With ``acks`` the reader waits while that window is full; once nothing is put any more it is lifted.
-    ``observer`` is told of the warnings among the events.
+    With ``acks``, the reader waits while that window is full; ``close`` lifts the window. ``observer`` is
+    told of each warning.
     """
 
     def __init__(self, observer: StreamObserver, acks: AckWindow | None = None) -> None:
         self._observer = observer
         self._acks = acks
-        self._line: deque[_Parcel] = deque()
+        self._events: deque[_QueuedEvent] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._closed = False
@@ -45,43 +45,43 @@ class Outbox:
 
     def __len__(self) -> int:
         """Events that wait for the reader."""
-        return len(self._line)
+        return len(self._events)
 
-    def put(self, event: SessionEvent, taken: Callable[[], None] = _nothing) -> None:
+    def put(self, event: SessionEvent, on_taken: Callable[[], None] = _nothing) -> None:
         """Appends an event. After ``close``, ``fail`` or ``discard`` it is dropped silently."""
         if not self._closed:
-            self._line.append(_Parcel(event, taken))
+            self._events.append(_QueuedEvent(event, on_taken))
             if isinstance(event, StreamWarning):
                 self._observer.warned(event.code)
             self._arrived.set()
 
-    async def below(self, events: int) -> None:
-        """Waits until fewer than ``events`` are in line."""
-        while len(self._line) >= events:
+    async def wait_below(self, events: int) -> None:
+        """Waits until fewer than ``events`` are queued."""
+        while len(self._events) >= events:
             self._taken.clear()
             await self._taken.wait()
 
     def drop(self, unwanted: Callable[[SessionEvent], bool]) -> None:
-        """Drops the events in line that are ``unwanted``."""
-        self._line = deque(parcel for parcel in self._line if not unwanted(parcel.event))
+        """Drops the queued events for which ``unwanted`` is true."""
+        self._events = deque(queued for queued in self._events if not unwanted(queued.event))
         self._taken.set()
 
     def close(self) -> None:
-        """The reader gets what is in line, and then the end."""
+        """The reader gets the queued events, and then the end."""
         self._closed = True
         self._arrived.set()
         if self._acks is not None:
             self._acks.lift()
 
     def fail(self, failure: BaseException) -> None:
-        """The reader gets what is in line, and then ``failure``. The first failure counts."""
+        """The reader gets the queued events, and then ``failure``. Only the first failure counts."""
         if not self._closed:
             self._failure = failure
             self.close()
 
     def discard(self) -> None:
-        """The reader gets the end at once; nothing that is in line."""
-        self._line.clear()
+        """Drops the queued events; the reader gets the end at once."""
+        self._events.clear()
         self._taken.set()
         self._failure = None
         self.close()
@@ -90,15 +90,15 @@ class Outbox:
         return self
 
     async def __anext__(self) -> SessionEvent:
-        """The next event. A reader that is cancelled while it waits loses none and may come again.
+        """The next event. Cancelling the wait loses no event.
 
         Raises:
-            StopAsyncIteration: after ``close``, once the line is empty.
+            StopAsyncIteration: after ``close``, once the queue is empty.
             StreamTimeout: the client does not acknowledge any more.
         """
-        while not self._line or (self._acks is not None and self._acks.full):
-            if self._line and self._acks is not None:
-                await self._acks.room()
+        while not self._events or (self._acks is not None and self._acks.full):
+            if self._events and self._acks is not None:
+                await self._acks.wait_for_room()
                 continue
             if self._failure is not None:
                 raise self._failure
@@ -106,9 +106,9 @@ class Outbox:
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
-        parcel = self._line.popleft()
+        queued = self._events.popleft()
         if self._acks is not None:
-            self._acks.take()
-        parcel.taken()
+            self._acks.record_sent()
+        queued.on_taken()
         self._taken.set()
-        return parcel.event
+        return queued.event

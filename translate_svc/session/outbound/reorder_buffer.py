@@ -1,4 +1,7 @@
-"""Order of results: per lane, utterance n before n + 1; lanes do not wait for each other."""
+"""Keeps results in order: within a lane, utterance n comes before n + 1. Lanes do not wait for each other.
+
+A lane is one kind of result in one language (``LaneKey``), for example translations into French.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ ItemT = TypeVar("ItemT")
 
 
 @dataclass(slots=True)
-class _Place(Generic[ItemT]):
-    """An utterance's place in a lane: what waits there for its turn."""
+class _LaneEntry(Generic[ItemT]):
+    """An utterance's items that wait in a lane."""
 
     held: deque[ItemT] = field(default_factory=deque)
     finished: bool = False
@@ -23,36 +26,36 @@ class _Place(Generic[ItemT]):
 class ReorderBuffer(Generic[ItemT]):
     """Holds items back until all earlier utterances have finished in the same lane.
 
-    An utterance ``enter``s its lanes in stream order, ``put``s items into them at any time and ``finish``es
-    each; ``drop`` takes it out of all. Items of the first unfinished utterance of a lane leave at once,
-    through ``leave(utterance_id, item)``; later ones wait. What waits is bounded by what the engine may
-    deliver for the utterances in flight: their token limits and the pieces they have credit for.
+    Utterances ``enter`` their lanes in stream order, ``put`` items into them at any time and ``finish`` each
+    lane; ``drop`` removes an utterance from all lanes. Items of the first unfinished utterance of a lane go
+    to ``release(utterance_id, item)`` at once; later ones wait. Their number is bounded by what the engine
+    may deliver for the utterances in flight: their token limits and the waveform pieces they have credit for.
     """
 
-    def __init__(self, leave: Callable[[int, ItemT], None]) -> None:
-        self._leave = leave
-        self._lanes: dict[LaneKey, OrderedDict[int, _Place[ItemT]]] = {}
+    def __init__(self, release: Callable[[int, ItemT], None]) -> None:
+        self._release = release
+        self._lanes: dict[LaneKey, OrderedDict[int, _LaneEntry[ItemT]]] = {}
         self._open: dict[int, int] = {}
 
     def enter(self, utterance_id: int, keys: Iterable[LaneKey]) -> None:
-        """Takes the last place in each lane of ``keys``. Called once per utterance, in stream order."""
+        """Appends the utterance to each lane of ``keys``. Called once per utterance, in stream order."""
         distinct = set(keys)
         for key in distinct:
-            self._lanes.setdefault(key, OrderedDict())[utterance_id] = _Place()
+            self._lanes.setdefault(key, OrderedDict())[utterance_id] = _LaneEntry()
         self._open[utterance_id] = len(distinct)
 
     def put(self, utterance_id: int, key: LaneKey, item: ItemT) -> None:
-        """Lets ``item`` out, now or when the utterance's turn comes."""
+        """Releases ``item`` now, or when all earlier utterances have left the lane."""
         lane = self._lanes[key]
         if next(iter(lane)) == utterance_id:
-            self._leave(utterance_id, item)
+            self._release(utterance_id, item)
         else:
             lane[utterance_id].held.append(item)
 
     def finish(self, utterance_id: int, key: LaneKey) -> None:
-        """Nothing more comes of this utterance in this lane. Idempotent.
+        """No more items of this utterance come in this lane. Idempotent.
 
-        An utterance that holds nothing there gives up its place even before its turn.
+        An utterance without waiting items leaves the lane at once, even before its turn.
         """
         lane = self._lanes.get(key)
         if lane is None or utterance_id not in lane:
@@ -64,27 +67,27 @@ class ReorderBuffer(Generic[ItemT]):
         self._advance(key)
 
     def drop(self, utterance_id: int) -> None:
-        """Forgets what the utterance holds and gives up its places. Later ones may leave now."""
+        """Removes the utterance and its waiting items from all lanes. May release items of later ones."""
         self._open.pop(utterance_id, None)
         for key in [key for key, lane in self._lanes.items() if utterance_id in lane]:
             self._lanes[key].pop(utterance_id)
             self._advance(key)
 
-    def is_through(self, utterance_id: int) -> bool:
-        """Whether everything of the utterance has left and all its lanes are finished."""
+    def is_complete(self, utterance_id: int) -> bool:
+        """Whether all lanes of the utterance are finished and all its items released."""
         return self._open.get(utterance_id, 0) == 0
 
     def held(self) -> int:
-        """Items that wait for their turn."""
-        return sum(len(place.held) for lane in self._lanes.values() for place in lane.values())
+        """Number of items that wait for their turn."""
+        return sum(len(entry.held) for lane in self._lanes.values() for entry in lane.values())
 
     def _advance(self, key: LaneKey) -> None:
-        """Lets out what may leave, and passes finished utterances by."""
+        """Releases what may go now, and removes finished utterances."""
         while lane := self._lanes.get(key):
-            utterance_id, place = next(iter(lane.items()))
-            while place.held:
-                self._leave(utterance_id, place.held.popleft())
-            if not place.finished:
+            utterance_id, entry = next(iter(lane.items()))
+            while entry.held:
+                self._release(utterance_id, entry.held.popleft())
+            if not entry.finished:
                 return
             del lane[utterance_id]
             self._open[utterance_id] -= 1

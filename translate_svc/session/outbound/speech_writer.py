@@ -1,4 +1,4 @@
-"""Speech on its way out: resampled, encoded, cut into messages, and how far it lags behind its source."""
+"""Output speech: resampling, encoding, splitting into messages, and its lag behind the source."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from translate_svc.audio.resampler import Resampler
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioFormat, Samples, SpeechChunk
 
 MAX_SPEECH_BYTES = 32 * 1024
-"""One second at 16 kHz. A message must leave within the patience of the transport with a reader to whom
-nothing goes out: with this one who takes 3.3 KB a second is slow, not gone.
+"""One second at 16 kHz. The transport closes a call on which no message goes out for too long. With this
+size, a reader that takes 3.3 KB a second is slow, but not taken for dead.
 """
 
 
 class SpeechWriter:
     """Resamples and encodes one utterance's speech in one language, piece by piece.
 
-    Beginning and end are exact: nothing of one utterance's filter or codec rings into the next one's.
+    Start and end are exact: no filter or codec state of one utterance reaches the next one.
     """
 
     def __init__(self, output: AudioFormat) -> None:
@@ -30,11 +30,13 @@ class SpeechWriter:
 
     @property
     def written_s(self) -> float:
-        """Duration of what was written."""
+        """Duration of the speech written so far."""
         return self.written_samples / self.sample_rate_hz
 
     def write(self, samples: Samples, *, final: bool) -> EncodedChunk:
-        """What is complete with this piece, possibly nothing; ``final`` ends the speech."""
+        """Takes a waveform piece ``[n]`` at 16 kHz; returns what is complete now, possibly empty.
+
+        ``final`` ends the speech."""
         chunk = self._encoder.encode(self._resampler.push(samples))
         if final:
             chunk += self._encoder.encode(self._resampler.flush()) + self._encoder.flush()
@@ -42,18 +44,18 @@ class SpeechWriter:
         return chunk
 
 
-def pieces(chunk: SpeechChunk, output: AudioFormat) -> Iterator[SpeechChunk]:
-    """``chunk`` in messages of at most ``MAX_SPEECH_BYTES`` of audio; they sum up to it.
+def split_speech(chunk: SpeechChunk, output: AudioFormat) -> Iterator[SpeechChunk]:
+    """Splits ``chunk`` into chunks of at most ``MAX_SPEECH_BYTES`` of audio each.
 
-    What concerns the whole speech (units, durations) is on the first one, ``final`` on the last.
+    Data of the whole speech (units, durations) is on the first one, ``final`` on the last.
     """
     if len(chunk.data) + sum(map(len, chunk.packets)) <= MAX_SPEECH_BYTES:
         yield chunk
         return
     encoded = EncodedChunk(chunk.data, chunk.packets, chunk.sample_count)
-    parts = list(codec_of(output).split(encoded, MAX_SPEECH_BYTES, first=chunk.start_sample == 0))
+    chunks = list(codec_of(output).split(encoded, MAX_SPEECH_BYTES, first=chunk.start_sample == 0))
     start_sample = chunk.start_sample
-    for index, part in enumerate(parts):
+    for index, part in enumerate(chunks):
         yield replace(
             chunk,
             start_sample=start_sample,
@@ -62,25 +64,25 @@ def pieces(chunk: SpeechChunk, output: AudioFormat) -> Iterator[SpeechChunk]:
             sample_count=part.sample_count,
             units=chunk.units if index == 0 else (),
             character_durations=chunk.character_durations if index == 0 else (),
-            final=chunk.final and index == len(parts) - 1,
+            final=chunk.final and index == len(chunks) - 1,
         )
         start_sample += part.sample_count
 
 
 class Playout:
-    """A listener who plays one language's speech as it comes, without a gap and without skipping any."""
+    """A model of a listener who plays all speech of one language as it arrives, without pauses in between."""
 
     def __init__(self) -> None:
         self._busy_until_s = 0.0
 
-    def hear(self, now_s: float, duration_s: float) -> float:
-        """Takes speech that arrives now; returns when its first sample is heard."""
+    def push(self, now_s: float, duration_s: float) -> float:
+        """Adds speech that arrives now. Returns the time at which its first sample is played."""
         start_s = max(now_s, self._busy_until_s)
         self._busy_until_s = start_s + duration_s
         return start_s
 
     def backlog_s(self, now_s: float) -> float:
-        """Speech that has arrived and is still to be heard."""
+        """Duration of the speech that has arrived and is not played yet."""
         return max(0.0, self._busy_until_s - now_s)
 
 
@@ -89,10 +91,10 @@ def catch_up_factor(
 ) -> float:
     """The duration factor of an utterance whose speech will wait behind ``backlog_s`` of earlier speech.
 
-    Before the next speech is due, about as much time passes as this utterance's source lasted. The backlog
-    and this speech, which at factor 1 lasts about as long as its source, are to fit into it: as fast as that
-    takes and no faster, between the two factors. Where speech runs longer than its source the lag settles
-    instead of growing: at ``r`` times the source's length, ``(r - 1) / r`` of an utterance, as long as
+    The next speech is due about ``source_s`` later. The backlog and this speech should fit into that time; at
+    factor 1 this speech lasts about as long as its source. So the factor is the largest that makes them fit,
+    limited to the range between the two given factors. If speech is ``r`` times as long as its source, the
+    lag does not grow without end: it settles at ``(r - 1) / r`` of an utterance, provided that
     ``catch_up_duration_factor`` is below ``1 / r``.
     """
     if backlog_s <= 0:

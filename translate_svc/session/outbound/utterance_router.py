@@ -1,4 +1,4 @@
-"""The way back: from the engine's answers to the reader's events."""
+"""Routes the engine's events to the utterances of a stream, and their results to the reader."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from translate_svc.session.outbound.commit_points import CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
-from translate_svc.session.outbound.speech_writer import Playout, pieces
+from translate_svc.session.outbound.speech_writer import Playout, split_speech
 from translate_svc.types import (
     Progress,
     SessionEvent,
@@ -43,22 +43,20 @@ _LaneItem = TokenDecoded | TextFinished | WaveformPiece
 
 
 class UtteranceRouter:
-    """The utterances of a stream from their start until the reader has taken their ``UtteranceDone``.
+    """Tracks the utterances of a stream from their start until the reader has taken their ``UtteranceDone``.
 
     Rules:
 
     * Order is that of ``ReorderBuffer``: per language and kind, utterance n before n + 1; nothing else waits.
-      So ``UtteranceDone`` of n + 1 comes before that of n when n still speaks and n + 1 came to nothing.
-    * ``UtteranceDone`` comes exactly once for each utterance that ``begin`` announced, after all else of it.
-    * An utterance is *in flight* until the reader has taken its ``UtteranceDone``. That bounds what lies in
-      the outbox, since the engine bounds what it delivers for one request.
-    * A piece of speech costs a credit, which the engine gets back when the reader takes the last chunk of it.
-      Where the output resampler and codec keep the whole piece, there is no chunk and the credit goes back at
-      once.
-    * A commit point is passed once all utterances before it are done: what a client learns of it comes after
-      their last events.
+      So ``UtteranceDone`` of n + 1 may come before that of n, for example if n + 1 is empty.
+    * Each utterance passed to ``begin`` gets exactly one ``UtteranceDone``, after all its other events.
+    * An utterance is *in flight* until the reader has taken its ``UtteranceDone``. This bounds the outbox,
+      because the engine bounds what it delivers for one request.
+    * Each waveform piece costs a credit. The engine gets it back when the reader takes the last chunk of the
+      piece. If the output resampler and codec keep the whole piece, it goes back at once.
+    * A commit point is reported once all utterances before it are done, after their last events.
 
-    Everything here runs on the event loop's thread; nothing but ``change`` waits.
+    Everything here runs on the event loop's thread. Only ``submit`` and ``wait_for_change`` wait.
     """
 
     def __init__(
@@ -77,139 +75,141 @@ class UtteranceRouter:
         self._clock = clock
         self._on_commit = on_commit
         self._on_failure = on_failure
-        self._lanes: ReorderBuffer[_LaneItem] = ReorderBuffer(self._leave)
+        self._lanes: ReorderBuffer[_LaneItem] = ReorderBuffer(self._emit)
         self._in_flight: dict[int, LiveUtterance] = {}
-        self._undone: set[int] = set()
+        self._unfinished: set[int] = set()
         self._cleared: set[int] = set()
-        self._answering: dict[str, LiveUtterance] = {}
-        self._verdicts: dict[str, asyncio.Future[TranslateSvcError | None]] = {}
+        self._requests: dict[str, LiveUtterance] = {}
+        self._submissions: dict[str, asyncio.Future[TranslateSvcError | None]] = {}
         self._commits = CommitPoints(on_commit)
         self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
-        self._begun = 0
+        self._next_utterance_id = 0
         self.usage = Usage()
 
     @property
-    def begun(self) -> int:
-        """Utterances so far; the next one's id."""
-        return self._begun
+    def next_utterance_id(self) -> int:
+        """The id of the next utterance; equals the number of utterances so far."""
+        return self._next_utterance_id
 
     @property
     def in_flight(self) -> int:
-        """Utterances whose end the reader has not taken."""
+        """Number of utterances whose ``UtteranceDone`` the reader has not taken."""
         return len(self._in_flight)
 
     @property
-    def undone(self) -> int:
-        """Utterances that have no ``UtteranceDone`` yet."""
-        return len(self._undone)
+    def unfinished(self) -> int:
+        """Number of utterances without ``UtteranceDone``."""
+        return len(self._unfinished)
 
-    async def change(self) -> None:
-        """Waits until ``in_flight`` or ``undone`` may have changed."""
+    async def wait_for_change(self) -> None:
+        """Waits until ``in_flight`` or ``unfinished`` may have changed."""
         self._changed.clear()
         await self._changed.wait()
 
     def begin(self, utterance: LiveUtterance) -> None:
-        """An utterance has started; its ``UtteranceDone`` is owed from here on."""
-        self._begun = utterance.utterance_id + 1
+        """Adds an utterance that has started. From here on it needs an ``UtteranceDone``."""
+        self._next_utterance_id = utterance.utterance_id + 1
         self._in_flight[utterance.utterance_id] = utterance
-        self._undone.add(utterance.utterance_id)
+        self._unfinished.add(utterance.utterance_id)
 
-    async def hand_over(self, utterance: LiveUtterance, request: Request) -> None:
-        """Hands a cut utterance to the engine; where that refuses it, its end is still owed.
+    async def submit(self, utterance: LiveUtterance, request: Request) -> None:
+        """Submits a cut utterance to the engine. If the engine refuses it, the caller must still end it.
 
-        Returns once the engine has queued it, or it was cleared meanwhile.
+        Returns once the engine has queued it, or once it was cleared.
 
         Raises:
             InvalidArgument: as ``EngineHandle.submit``.
             ResourceExhausted, Unavailable, EngineLost: as ``RequestRefused``.
         """
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
-        self._answering[request.request_id] = utterance
-        verdict = self._verdicts[request.request_id] = asyncio.get_running_loop().create_future()
+        self._requests[request.request_id] = utterance
+        verdict = self._submissions[request.request_id] = asyncio.get_running_loop().create_future()
         try:
-            self._engine.submit(request, self._deliver)
+            self._engine.submit(request, self._on_engine_event)
         except InvalidArgument:
-            self._take_back(utterance)
+            self._withdraw(utterance)
             raise
         if (refusal := await verdict) is not None:
             raise refusal
 
-    def _take_back(self, utterance: LiveUtterance, refusal: TranslateSvcError | None = None) -> None:
-        """The engine does not answer this utterance: it refuses it, or nobody wants it any more."""
-        self._answering.pop(utterance.request_id, None)
+    def _withdraw(self, utterance: LiveUtterance, refusal: TranslateSvcError | None = None) -> None:
+        """Stops tracking a request: the engine refused it, or the utterance was cleared."""
+        self._requests.pop(utterance.request_id, None)
         self._lanes.drop(utterance.utterance_id)
-        self._settle(utterance.request_id, refusal)
+        self._resolve_submission(utterance.request_id, refusal)
 
-    def _settle(self, request_id: str, refusal: TranslateSvcError | None = None) -> None:
-        """Ends the wait of ``hand_over`` for this request, where it still waits."""
-        verdict = self._verdicts.pop(request_id, None)
+    def _resolve_submission(self, request_id: str, refusal: TranslateSvcError | None = None) -> None:
+        """Ends the wait of ``submit`` for this request, if it still waits."""
+        verdict = self._submissions.pop(request_id, None)
         if verdict is not None and not verdict.done():
             verdict.set_result(refusal)
 
-    def refuse(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
-        """Ends an utterance that the engine does not take, with a warning."""
+    def fail(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
+        """Ends an utterance that the engine refused: a warning, then ``FAILED``."""
         self._outbox.put(StreamWarning(code, error.description, utterance.utterance_id))
         self.finish(utterance, UtteranceStatus.FAILED)
 
-    def answer_nothing(self, utterance: LiveUtterance, request: Request) -> None:
-        """Answers in the engine's place that nothing was said."""
+    def finish_empty(self, utterance: LiveUtterance, request: Request) -> None:
+        """Ends an utterance as EMPTY, with empty texts, without the engine."""
         name = request.request_id
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
-        self._answering[name] = utterance
+        self._requests[name] = utterance
         for sequence in range(len(request.sequences)):
-            self._deliver(TextFinished(name, sequence, text="", tail="", tokens=0))
-            self._deliver(SequenceFinished(name, sequence, FinishStatus.EMPTY))
-        self._deliver(RequestFinished(name, FinishStatus.EMPTY))
+            self._on_engine_event(TextFinished(name, sequence, text="", tail="", tokens=0))
+            self._on_engine_event(SequenceFinished(name, sequence, FinishStatus.EMPTY))
+        self._on_engine_event(RequestFinished(name, FinishStatus.EMPTY))
 
     def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
-        """Says ``UtteranceDone`` of an utterance that has nothing more to say."""
-        done = utterance.done(status)
+        """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
+        done = utterance.done_event(status)
         self.usage = Usage(
             source_ms=self.usage.source_ms + done.usage.source_ms,
             text_tokens=self.usage.text_tokens + done.usage.text_tokens,
             speech_ms=self.usage.speech_ms + done.usage.speech_ms,
             utterances=self.usage.utterances + 1,
         )
-        self._undone.discard(utterance.utterance_id)
+        self._unfinished.discard(utterance.utterance_id)
         self._observer.utterance_done(utterance.report(done, self._clock()))
         self._put_done(done)
-        self._pass_commits()
+        self._advance_commits()
 
     def commit(self, position: int) -> None:
-        """The input restarted at ``position``: a commit point behind all utterances begun so far."""
-        self._commits.add(position, self._begun - 1)
-        self._pass_commits()
+        """Adds a commit point at ``position``, after all utterances begun so far."""
+        self._commits.add(position, self._next_utterance_id - 1)
+        self._advance_commits()
 
     def clear(self, through_sample: int) -> None:
-        """Drops every utterance in flight and says ``CLEARED`` of each, in order.
+        """Drops every utterance in flight and sends ``CLEARED`` for each, in order.
 
-        One that nobody has cut yet ends here: its ``SpeechEnded`` comes first.
-        One that an earlier ``clear`` has ended so keeps its end where it is, before that ``Cleared``.
+        An utterance that was not cut yet ends here: its ``SpeechEnded`` comes first. An utterance that an
+        earlier ``clear`` has ended keeps its ``UtteranceDone`` in the queue, before that ``Cleared``.
         """
         dropped = {n: each for n, each in self._in_flight.items() if n not in self._cleared}
-        for utterance in reversed(dropped.values()):  # the newest first, lest others' turn comes
+        for utterance in reversed(
+            dropped.values()
+        ):  # newest first, so that dropping one releases no items of another
             self._engine.abort(utterance.request_id)
-            self._take_back(utterance)
-        untold_commits = self._drop_unread(dropped)
-        if self._commits.clear() == through_sample:  # else the restart there is the next one to be told
-            untold_commits.append(through_sample)
+            self._withdraw(utterance)
+        unread_commits = self._drop_unread(dropped)
+        if self._commits.clear() == through_sample:  # otherwise this commit point is still to be reported
+            unread_commits.append(through_sample)
         self.playouts.clear()
         self._cleared.update(dropped)
         for utterance in dropped.values():
             if ended := utterance.drop(through_sample):
                 self._outbox.put(ended)
-            if utterance.utterance_id in self._undone:
+            if utterance.utterance_id in self._unfinished:
                 self.finish(utterance, UtteranceStatus.CLEARED)
-            else:  # its end was said and counted, but the reader has not taken it
-                self._put_done(utterance.done(UtteranceStatus.CLEARED))
-        if untold_commits:
-            self._on_commit(untold_commits[-1])
+            else:  # its end was counted, but the reader has not taken it
+                self._put_done(utterance.done_event(UtteranceStatus.CLEARED))
+        if unread_commits:
+            self._on_commit(unread_commits[-1])
 
     def _drop_unread(self, dropped: Collection[int]) -> list[int]:
-        """Drops what waits of these utterances' texts, speech and ends; that they began and were cut stays.
+        """Drops unread texts, speech and ends of these utterances, but no ``SpeechStarted``, ``SpeechEnded``.
 
-        Commit points behind them are to be told after their new ends: returns those that nobody has read.
+        Also drops and returns the unread commit points: they must be reported after the new ends.
         """
         commits: list[int] = []
 
@@ -223,53 +223,53 @@ class UtteranceRouter:
         self._outbox.drop(unwanted)
         return commits
 
-    def abandon(self) -> None:
-        """Drops everything without a word."""
-        for request_id in self._answering:
+    def abort_all(self) -> None:
+        """Aborts all requests and drops all utterances, without any event."""
+        for request_id in self._requests:
             self._engine.abort(request_id)
-            self._settle(request_id)
-        self._answering.clear()
+            self._resolve_submission(request_id)
+        self._requests.clear()
         self._in_flight.clear()
-        self._observer.utterances_dropped(len(self._undone))
-        self._undone.clear()
+        self._observer.utterances_dropped(len(self._unfinished))
+        self._unfinished.clear()
         self._commits.clear()
-        self._lanes = ReorderBuffer(self._leave)
+        self._lanes = ReorderBuffer(self._emit)
         self._changed.set()
 
     def _put_done(self, done: UtteranceDone) -> None:
-        self._outbox.put(done, taken=functools.partial(self._reader_has, done.utterance_id))
+        self._outbox.put(done, on_taken=functools.partial(self._on_done_taken, done.utterance_id))
         self._changed.set()
 
-    def _reader_has(self, utterance_id: int) -> None:
+    def _on_done_taken(self, utterance_id: int) -> None:
         self._in_flight.pop(utterance_id, None)
         self._cleared.discard(utterance_id)
         self._changed.set()
 
-    def _pass_commits(self) -> None:
-        self._commits.pass_before(min(self._undone, default=self._begun))
+    def _advance_commits(self) -> None:
+        self._commits.advance(min(self._unfinished, default=self._next_utterance_id))
 
-    def _deliver(self, event: EngineEvent) -> None:
+    def _on_engine_event(self, event: EngineEvent) -> None:
         """The engine's callback: must not raise."""
-        utterance = self._answering.get(event.request_id)
+        utterance = self._requests.get(event.request_id)
         if utterance is None:
             return
         try:
-            self._take(utterance, event)
+            self._handle(utterance, event)
         except Exception as error:
             self._on_failure(error)
 
-    def _take(self, utterance: LiveUtterance, event: EngineEvent) -> None:
+    def _handle(self, utterance: LiveUtterance, event: EngineEvent) -> None:
         number = utterance.utterance_id
         if isinstance(event, RequestRefused):
-            self._take_back(utterance, event.error)
+            self._withdraw(utterance, event.error)
             return
-        self._settle(event.request_id)
+        self._resolve_submission(event.request_id)
         if isinstance(event, RequestQueued):
             return
         if isinstance(event, RequestFinished):
-            utterance.note(event)
-            del self._answering[event.request_id]
-            self._finish_those_through()
+            utterance.record(event)
+            del self._requests[event.request_id]
+            self._finish_completed()
             return
         plan = utterance.plans[event.sequence]
         match event:
@@ -277,45 +277,45 @@ class UtteranceRouter:
                 if plan.text is not None:
                     self._lanes.put(number, plan.text, event)
             case TextFinished():
-                utterance.note(event)
+                utterance.record(event)
                 if plan.text is not None:
                     self._lanes.put(number, plan.text, event)
                     self._lanes.finish(number, plan.text)
-                    self._finish_those_through()
+                    self._finish_completed()
             case UnitsPredicted():
-                utterance.note(event)
+                utterance.record(event)
             case WaveformPiece():
                 if plan.audio is not None:
                     self._lanes.put(number, plan.audio, event)
             case SequenceFinished():
-                utterance.note(event)
+                utterance.record(event)
                 for warning in utterance.warnings(event):
                     self._outbox.put(warning)
                 for key in plan.lanes:
                     self._lanes.finish(number, key)
-                if not utterance.answered:  # else its own end is next, and goes before those it held up
-                    self._finish_those_through()
+                if not utterance.answered:  # otherwise RequestFinished follows, and its end goes first
+                    self._finish_completed()
 
-    def _finish_those_through(self) -> None:
+    def _finish_completed(self) -> None:
         for utterance in list(self._in_flight.values()):
             number = utterance.utterance_id
-            if number in self._undone and utterance.finished and self._lanes.is_through(number):
+            if number in self._unfinished and utterance.finished and self._lanes.is_complete(number):
                 self.finish(utterance)
 
-    def _leave(self, utterance_id: int, item: _LaneItem) -> None:
-        """An item whose turn has come becomes an event."""
+    def _emit(self, utterance_id: int, item: _LaneItem) -> None:
+        """Turns a released item into an event for the reader."""
         utterance = self._in_flight[utterance_id]
         if not isinstance(item, WaveformPiece):
-            if delta := utterance.text(item, self._clock()):
+            if delta := utterance.text_delta(item, self._clock()):
                 self._outbox.put(delta)
             return
         language = utterance.plans[item.sequence].spec.language
-        chunk = utterance.speech(item, self._clock(), self.playouts[language])
+        chunk = utterance.speech_chunk(item, self._clock(), self.playouts[language])
         grant = functools.partial(self._engine.grant, item.request_id, item.sequence)
         if chunk is None:
             grant()
             return
-        *earlier, last = pieces(chunk, utterance.output)
-        for each in earlier:
-            self._outbox.put(each)
-        self._outbox.put(last, taken=grant)
+        *earlier, last = split_speech(chunk, utterance.output)
+        for speech in earlier:
+            self._outbox.put(speech)
+        self._outbox.put(last, on_taken=grant)

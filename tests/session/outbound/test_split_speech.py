@@ -9,7 +9,7 @@ import pytest
 
 from translate_svc.audio.g722 import G722Encoder
 from translate_svc.audio.opus_encoder import OpusEncoder
-from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES, pieces
+from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES, split_speech
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
 
 BYTES_PER_SAMPLE = {1: Encoding.MULAW, 2: Encoding.PCM_S16LE, 4: Encoding.PCM_F32LE}
@@ -27,7 +27,7 @@ def chunk(data: bytes, sample_count: int, *, final: bool = True) -> SpeechChunk:
 def test_they_sum_up_to_the_whole(samples: int, sample_bytes: int) -> None:
     data = bytes(range(256)) * (samples * sample_bytes // 256 + 1)
     whole = chunk(data[: samples * sample_bytes], samples)
-    parts = list(pieces(whole, AudioFormat(BYTES_PER_SAMPLE[sample_bytes], 16_000)))
+    parts = list(split_speech(whole, AudioFormat(BYTES_PER_SAMPLE[sample_bytes], 16_000)))
     assert b"".join(part.data for part in parts) == whole.data
     assert all(len(part.data) == part.sample_count * sample_bytes <= MAX_SPEECH_BYTES for part in parts)
     position = whole.start_sample
@@ -50,7 +50,7 @@ def test_packets_are_split_between_two_of_them() -> None:
     encoded = encoder.encode(np.zeros(48_000, np.float32)) + encoder.flush()
     padded = tuple(bytes([packet[0] | 3, 0x41, 250]) + bytes(1_200 + 250) for packet in encoded.packets)
     whole = replace(chunk(b"", encoded.sample_count), start_sample=0, packets=padded)
-    parts = list(pieces(whole, opus))
+    parts = list(split_speech(whole, opus))
     assert sum((part.packets for part in parts), ()) == padded
     assert all(sum(map(len, part.packets)) <= MAX_SPEECH_BYTES for part in parts)
     assert [part.sample_count for part in parts] == [22 * 960 - 312, 22 * 960, 48_000 + 312 - 44 * 960]
@@ -63,7 +63,7 @@ def test_less_than_a_byte_a_sample() -> None:
     encoder = G722Encoder()
     encoded = encoder.encode(np.zeros(100_000, np.float32)) + encoder.flush()
     whole = replace(chunk(encoded.data, encoded.sample_count), start_sample=0)
-    parts = list(pieces(whole, AudioFormat(Encoding.G722, 16_000)))
+    parts = list(split_speech(whole, AudioFormat(Encoding.G722, 16_000)))
     assert b"".join(part.data for part in parts) == encoded.data
     assert [part.sample_count for part in parts] == [65_536 - 22, 100_000 + 22 - 65_536]
     assert [part.start_sample for part in parts] == [0, 65_536 - 22]
@@ -71,4 +71,4 @@ def test_less_than_a_byte_a_sample() -> None:
 
 def test_what_is_not_the_end_has_no_end() -> None:
     whole = chunk(bytes(100_000), 50_000, final=False)
-    assert not any(part.final for part in pieces(whole, AudioFormat(Encoding.PCM_S16LE, 16_000)))
+    assert not any(part.final for part in split_speech(whole, AudioFormat(Encoding.PCM_S16LE, 16_000)))

@@ -1,4 +1,4 @@
-"""What a session is built from."""
+"""The objects that a session is built from."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from translate_svc.session.vad_loop import VadStream
 
 
 @dataclass(frozen=True, slots=True)
-class SessionParts:
-    """A session owns ``vad_stream`` and ``slot`` and gives both back."""
+class SessionDependencies:
+    """Dependencies of a ``Session``. The session owns ``vad_stream`` and ``slot`` and releases both."""
 
     engine: EngineHandle
     vad_stream: VadStream
