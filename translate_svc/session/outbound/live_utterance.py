@@ -123,7 +123,7 @@ class LiveUtterance:
         """Ends the utterance and returns its request.
 
         ``source`` is its range in input samples, empty for a text. ``content`` is at 16 kHz.
-        ``endpointing_ms`` is None for a text or a clip. ``playouts``: by language, earlier speech to catch up with.
+        ``endpointing_ms`` is None without one. ``playouts``: by language, earlier speech to catch up with.
         ``voiced_s``: duration of its voiced frames; None if they were not counted.
         """
         self.source = source
