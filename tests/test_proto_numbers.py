@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from translate_svc.audio.codec import CODECS, MAX_CHANNELS
+from translate_svc.audio.codecs.opus_encoder import OPUS_LOOKAHEAD_SAMPLES
+from translate_svc.audio.codecs.opus_packet import MAX_PACKET_SAMPLES, OPUS_SAMPLE_RATE_HZ
+from translate_svc.audio.codecs.table import CODECS, MAX_CHANNELS
 from translate_svc.audio.formats import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
-from translate_svc.audio.opus_encoder import OPUS_LOOKAHEAD_SAMPLES
-from translate_svc.audio.opus_packet import MAX_PACKET_SAMPLES, OPUS_SAMPLE_RATE_HZ
 from translate_svc.errors import OutOfRange
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.session.options import SessionOptions

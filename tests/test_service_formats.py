@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.clips import sentences, texts
 from tests.session.harness import check_contract, collect, of
-from translate_svc.audio.codec import chunk_encoder, codec_of
+from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.audio.speech_decoder import SpeechDecoder

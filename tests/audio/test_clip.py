@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.audio.opus_signals import decoded, noise, packets_of
+from tests.audio.codecs.opus_signals import decoded, noise, packets_of
 from translate_svc.audio.clip import decode_clip
-from translate_svc.audio.codec import chunk_encoder
+from translate_svc.audio.codecs.table import chunk_encoder
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import AudioClip, AudioFormat, Encoding
 

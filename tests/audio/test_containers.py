@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.media import write_media
+from translate_svc.audio.codecs.g722 import G722Encoder
 from translate_svc.audio.containers import open_media
 from translate_svc.audio.files import read_audio
-from translate_svc.audio.g722 import G722Encoder
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples

@@ -77,7 +77,7 @@ WITHOUT_PYAV = """
 import sys
 sys.modules["av"] = None
 import numpy as np
-from translate_svc.audio.codec import chunk_decoder, chunk_encoder
+from translate_svc.audio.codecs.table import chunk_decoder, chunk_encoder
 from translate_svc.audio.formats import check_input_format, check_output_format, served_encodings
 from translate_svc.errors import Unsupported
 from translate_svc.types import AudioFormat, Encoding
@@ -107,7 +107,7 @@ for title, each in formats.items():
 
 LIGHT = """
 import sys
-import translate_svc.audio.clip, translate_svc.audio.codec
+import translate_svc.audio.clip, translate_svc.audio.codecs.table
 import translate_svc.audio.formats, translate_svc.audio.speech_decoder
 from translate_svc.types import AudioFormat, Encoding
 translate_svc.audio.formats.check_input_format(AudioFormat(Encoding.OPUS, 48_000), field="input")

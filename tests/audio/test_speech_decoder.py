@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.audio.opus_signals import noise
-from translate_svc.audio.opus_encoder import OpusEncoder
+from tests.audio.codecs.opus_signals import noise
+from translate_svc.audio.codecs.opus_encoder import OpusEncoder
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import DataLoss, InvalidArgument
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk

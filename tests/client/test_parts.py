@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc import errors, wire
-from translate_svc.audio.codec import chunk_decoder
+from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.client.event_order import stream_order
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import InputEncoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from translate_svc.audio.codec import chunk_decoder
+from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
 from translate_svc.languages import Language, packaged
 from translate_svc.types import (

@@ -21,7 +21,7 @@ from tests.rpc.bad_calls import BAD_CALLS, MAX_CLIP_BYTES
 from tests.rpc.conftest import until
 from tests.rpc.test_stream import outcome
 from translate_svc import errors
-from translate_svc.audio.codec import CODECS
+from translate_svc.audio.codecs.table import CODECS
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.client import AsyncClient, Client

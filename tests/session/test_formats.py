@@ -10,7 +10,7 @@ import pytest
 
 from tests.session.harness import check_contract, clip, collect, config, house, of, silence
 from tests.virtual_time import virtual_time
-from translate_svc.audio.codec import chunk_encoder, codec_of
+from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.options import SessionOptions

@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from training.starter import foreign, music, noise
-from translate_svc.audio import g711
+from translate_svc.audio.codecs import g711
 
 SAMPLE_RATE = 16_000
 TELEPHONE_RATE = 8_000

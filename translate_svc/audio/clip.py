@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translate_svc.audio.codec import chunk_decoder, codec_of
+from translate_svc.audio.codecs.table import chunk_decoder, codec_of
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import OutOfRange
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioClip, Samples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.audio.codec import CODECS, codec_of
+from translate_svc.audio.codecs.table import CODECS, codec_of
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.types import AudioFormat, Encoding
 

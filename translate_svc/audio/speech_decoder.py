@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from translate_svc.audio.codec import chunk_decoder, codec_of
+from translate_svc.audio.codecs.table import chunk_decoder, codec_of
 from translate_svc.errors import DataLoss
 from translate_svc.types import AudioFormat, Samples, SpeechChunk
 

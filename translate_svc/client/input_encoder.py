@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.audio.codec import chunk_encoder, codec_of
-from translate_svc.audio.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.pcm import from_s16
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Samples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from translate_svc.audio.codec import codec_of
+from translate_svc.audio.codecs.table import codec_of
 from translate_svc.client.arguments import audio_format, inspections, target_settings
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import InvalidArgument

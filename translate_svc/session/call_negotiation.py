@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
-from translate_svc.audio.codec import codec_of
+from translate_svc.audio.codecs.table import codec_of
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.negotiation import Negotiated, Negotiator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from translate_svc.audio.codec import chunk_decoder
+from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.audio.opus_signals import snr_db, spoken
-from translate_svc.audio.encoded_chunk import EncodedChunk
+from tests.audio.codecs.opus_signals import snr_db, spoken
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.resampler import resample, resampled_length
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.session.outbound.speech_writer import SpeechWriter

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from translate_svc.audio.g722 import G722Encoder
-from translate_svc.audio.opus_encoder import OpusEncoder
+from translate_svc.audio.codecs.g722 import G722Encoder
+from translate_svc.audio.codecs.opus_encoder import OpusEncoder
 from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES, split_speech
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from translate_svc.audio.codec import chunk_encoder, codec_of
-from translate_svc.audio.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.resampler import Resampler
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioFormat, Samples, SpeechChunk
 

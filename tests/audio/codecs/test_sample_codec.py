@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate_svc.audio.codec import chunk_decoder, chunk_encoder
+from translate_svc.audio.codecs.table import chunk_decoder, chunk_encoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Encoding, Samples
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from translate_svc.audio.ffmpeg_codec import open_codec
-from translate_svc.audio.opus_packet import OPUS_SAMPLE_RATE_HZ
+from translate_svc.audio.codecs.ffmpeg_codec import open_codec
+from translate_svc.audio.codecs.opus_packet import OPUS_SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext

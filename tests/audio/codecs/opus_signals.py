@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from translate_svc.audio.codecs.opus_decoder import OpusDecoder
+from translate_svc.audio.codecs.opus_encoder import OpusEncoder
 from translate_svc.audio.files import read_audio
-from translate_svc.audio.opus_decoder import OpusDecoder
-from translate_svc.audio.opus_encoder import OpusEncoder
 from translate_svc.audio.resampler import resample
 from translate_svc.types import Samples
 
 RATE_HZ = 48_000
-_DATA = Path(__file__).resolve().parents[1] / "data"
+_DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def spoken() -> Samples:

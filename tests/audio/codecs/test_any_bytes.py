@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translate_svc.audio.clip import decode_clip
-from translate_svc.audio.codec import CODECS, chunk_decoder, codec_of
+from translate_svc.audio.codecs.opus_packet import MAX_PACKET_SAMPLES
+from translate_svc.audio.codecs.table import CODECS, chunk_decoder, codec_of
 from translate_svc.audio.formats import check_input_format
-from translate_svc.audio.opus_packet import MAX_PACKET_SAMPLES
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioClip, AudioFormat, Encoding
 

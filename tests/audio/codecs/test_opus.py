@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.audio.opus_signals import decoded, lag_samples, noise, packets_of, snr_db, spoken
-from translate_svc.audio.opus_decoder import OpusDecoder
-from translate_svc.audio.opus_encoder import OPUS_LOOKAHEAD_SAMPLES, PACKET_SAMPLES, OpusEncoder
-from translate_svc.audio.opus_packet import opus_packet_samples
+from tests.audio.codecs.opus_signals import decoded, lag_samples, noise, packets_of, snr_db, spoken
+from translate_svc.audio.codecs.opus_decoder import OpusDecoder
+from translate_svc.audio.codecs.opus_encoder import OPUS_LOOKAHEAD_SAMPLES, PACKET_SAMPLES, OpusEncoder
+from translate_svc.audio.codecs.opus_packet import opus_packet_samples
 from translate_svc.errors import InvalidArgument
 
 WITHOUT_PAYLOAD = bytes([15 << 3])

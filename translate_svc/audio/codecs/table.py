@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from translate_svc.audio import ffmpeg_codec, g722, sample_codec
-from translate_svc.audio.encoded_chunk import EncodedChunk
-from translate_svc.audio.framing import ByteFraming, Framing
-from translate_svc.audio.opus_decoder import OpusDecoder
-from translate_svc.audio.opus_encoder import OPUS_LOOKAHEAD_SAMPLES, OpusEncoder
-from translate_svc.audio.opus_packet import OPUS_FRAMING, OPUS_SAMPLE_RATE_HZ
+from translate_svc.audio.codecs import ffmpeg_codec, g722, sample_codec
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.framing import ByteFraming, Framing
+from translate_svc.audio.codecs.opus_decoder import OpusDecoder
+from translate_svc.audio.codecs.opus_encoder import OPUS_LOOKAHEAD_SAMPLES, OpusEncoder
+from translate_svc.audio.codecs.opus_packet import OPUS_FRAMING, OPUS_SAMPLE_RATE_HZ
 from translate_svc.types import AudioFormat, Encoding, Samples
 
 MAX_CHANNELS = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from translate_svc.audio.frame_encoder import FrameEncoder
-from translate_svc.audio.opus_library import open_libopus
-from translate_svc.audio.opus_packet import OPUS_FRAMING
+from translate_svc.audio.codecs.frame_encoder import FrameEncoder
+from translate_svc.audio.codecs.opus_library import open_libopus
+from translate_svc.audio.codecs.opus_packet import OPUS_FRAMING
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext

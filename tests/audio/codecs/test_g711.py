@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from translate_svc.audio import g711
+from translate_svc.audio.codecs import g711
 from translate_svc.audio.pcm import from_s16, to_s16
 from translate_svc.types import Samples
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from translate_svc.audio.ffmpeg_codec import open_codec
-from translate_svc.audio.frame_encoder import FrameEncoder
-from translate_svc.audio.framing import ByteFraming
+from translate_svc.audio.codecs.ffmpeg_codec import open_codec
+from translate_svc.audio.codecs.frame_encoder import FrameEncoder
+from translate_svc.audio.codecs.framing import ByteFraming
 from translate_svc.audio.pcm import from_s16
 from translate_svc.types import Samples
 

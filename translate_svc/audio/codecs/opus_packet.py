@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.audio.framing import PacketFraming
+from translate_svc.audio.codecs.framing import PacketFraming
 from translate_svc.errors import InvalidArgument
 
 OPUS_SAMPLE_RATE_HZ = 48_000

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from translate_svc.audio.encoded_chunk import EncodedChunk
-from translate_svc.audio.ffmpeg_codec import LAYOUTS
-from translate_svc.audio.framing import Framing
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.ffmpeg_codec import LAYOUTS
+from translate_svc.audio.codecs.framing import Framing
 from translate_svc.audio.pcm import to_s16
 from translate_svc.types import Samples
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.audio.opus_signals import lag_samples, noise, snr_db, spoken
-from translate_svc.audio.g722 import FRAME_SAMPLES, G722_LOOKAHEAD_SAMPLES, G722Decoder, G722Encoder
+from tests.audio.codecs.opus_signals import lag_samples, noise, snr_db, spoken
+from translate_svc.audio.codecs.g722 import FRAME_SAMPLES, G722_LOOKAHEAD_SAMPLES, G722Decoder, G722Encoder
 from translate_svc.audio.pcm import from_s16
 from translate_svc.audio.resampler import resample
 from translate_svc.types import Samples

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from translate_svc.audio.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.errors import InvalidArgument
 
 

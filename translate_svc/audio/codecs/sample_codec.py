@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.audio import g711, pcm
-from translate_svc.audio.encoded_chunk import EncodedChunk
-from translate_svc.audio.framing import ByteFraming
+from translate_svc.audio import pcm
+from translate_svc.audio.codecs import g711
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.framing import ByteFraming
 from translate_svc.types import AudioFormat, Samples
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from translate_svc.audio.opus_library import open_libopus
-from translate_svc.audio.opus_packet import opus_packet_samples
+from translate_svc.audio.codecs.opus_library import open_libopus
+from translate_svc.audio.codecs.opus_packet import opus_packet_samples
 from translate_svc.audio.pcm import from_s16
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import translate_svc
-from tests.audio.opus_signals import lag_samples, noise
+from tests.audio.codecs.opus_signals import lag_samples, noise
 from translate_svc.audio.clip import decode_clip
-from translate_svc.audio.codec import CODECS, chunk_decoder, chunk_encoder
-from translate_svc.audio.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
+from translate_svc.audio.codecs.table import CODECS, chunk_decoder, chunk_encoder
 from translate_svc.audio.formats import MAX_SAMPLE_RATE_HZ, check_input_format, check_output_format
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import InvalidArgument, OutOfRange
@@ -190,8 +190,8 @@ def _named_encodings(tree: ast.Module) -> list[str]:
 
 
 def _imported(tree: ast.Module) -> set[str]:
-    """Modules of the room ``audio`` that a module imports."""
-    room = "translate_svc.audio"
+    """Modules of ``audio.codecs`` that a module imports."""
+    room = "translate_svc.audio.codecs"
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == room:
@@ -204,10 +204,10 @@ def _imported(tree: ast.Module) -> set[str]:
 def test_nobody_else_knows_an_encoding() -> None:
     """Neither by its name nor by importing what codes it; but for the table, and files of one codec alone."""
     imported = {name: _imported(tree) for name, tree in _sources()}
-    modules = imported["audio/codec.py"] - {"encoded_chunk", "ffmpeg_codec", "framing"}
+    modules = imported["audio/codecs/table.py"] - {"encoded_chunk", "ffmpeg_codec", "framing"}
     assert {"sample_codec", "opus_encoder", "opus_decoder", "opus_packet"} <= modules
-    own = {f"audio/{module}.py" for module in modules} | {"audio/opus_library.py"}
+    own = {f"audio/codecs/{module}.py" for module in modules} | {"audio/codecs/opus_library.py"}
     importing = {name for name, others in imported.items() if others & modules}
-    assert importing - own == {"audio/codec.py"}
+    assert importing - own == {"audio/codecs/table.py"}
     naming = {name for name, tree in _sources() if _named_encodings(tree)}
-    assert naming - own == {"types.py", "wire/enums.py", "audio/codec.py"}
+    assert naming - own == {"types.py", "wire/enums.py", "audio/codecs/table.py"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translate_svc.audio.opus_library import open_libopus
-from translate_svc.audio.opus_packet import MAX_PACKET_SAMPLES, opus_packet_samples
+from translate_svc.audio.codecs.opus_library import open_libopus
+from translate_svc.audio.codecs.opus_packet import MAX_PACKET_SAMPLES, opus_packet_samples
 from translate_svc.errors import InvalidArgument
 
 SILK_20_MS, CELT_2_5_MS, HYBRID_10_MS = 1 << 3, 16 << 3, 12 << 3
