@@ -35,7 +35,7 @@ def run(
     segmenter = Segmenter(options)
     events: list[tuple[int, SegmentEvent]] = []
     for index, frame in enumerate(row):
-        event = segmenter.advance(PROBABILITY[frame], -20.0 if levels is None else levels[index])
+        event = segmenter.push(PROBABILITY[frame], -20.0 if levels is None else levels[index])
         if event is not None:
             events.append((index, event))
             if not isinstance(event, SegmentStarted):
@@ -166,17 +166,17 @@ def test_longest_utterance_counts_its_padding() -> None:
 def test_finalize(row: str, expected: SegmentEnded | None) -> None:
     segmenter = Segmenter(OPTIONS)
     for frame in row:
-        segmenter.advance(PROBABILITY[frame], -20.0)
+        segmenter.push(PROBABILITY[frame], -20.0)
     assert segmenter.finalize(EndReason.FINALIZE) == expected
     with pytest.raises(RuntimeError):
-        segmenter.advance(0.9, -20.0)
+        segmenter.push(0.9, -20.0)
 
 
 def test_earliest_frame_follows_the_padding_then_the_utterance() -> None:
     segmenter = Segmenter(OPTIONS)
     seen = []
     for frame in "." * 10 + "#" * 6:
-        segmenter.advance(PROBABILITY[frame], -20.0)
+        segmenter.push(PROBABILITY[frame], -20.0)
         seen.append(segmenter.earliest_frame)
     assert seen == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6] + [6] * 6
 
@@ -188,7 +188,7 @@ def test_every_event_respects_its_contract(runs: list[tuple[str, int, float]]) -
     earliest, started = 0, None
     for symbol, length, level in runs:
         for _ in range(length):
-            event = segmenter.advance(PROBABILITY[symbol], level)
+            event = segmenter.push(PROBABILITY[symbol], level)
             if isinstance(event, SegmentStarted):
                 assert started is None
                 started = event.start_frame

@@ -1,4 +1,4 @@
-"""What every voice activity detector of this package looks like: a pure, batched step over frames."""
+"""The interface of voice activity detectors: a pure, batched step over frames."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Float32Array = npt.NDArray[np.float32]
 class VadFrame:
     """One frame of one stream, shape ``[512]`` at 16 kHz.
 
-    ``restart`` is set on the first frame of a frame grid: the detector's state of this stream is to be
-    cleared before the frame is judged.
+    ``restart`` is set on the first frame of a frame grid: the stream's state must be cleared before this
+    frame is scored.
     """
 
     samples: Samples
@@ -26,10 +26,10 @@ class VadFrame:
 
 
 class FrameVad(Protocol):
-    """Judges one frame of each of N streams in one call; keeps nothing between calls.
+    """Scores one frame of each of N streams per call; keeps no state between calls.
 
-    A stream's state is one opaque float32 row of ``state_size`` numbers; zeros are the state of a stream that
-    has heard nothing. Row n of the answer depends on row n of the input alone, within 1e-5.
+    A stream's state is one opaque float32 row of ``state_size`` numbers. Zeros are the state of a new stream.
+    Row n of the output depends only on row n of the input, within 1e-5.
     """
 
     @property
@@ -37,7 +37,7 @@ class FrameVad(Protocol):
         """Length of a stream's state row."""
 
     def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
-        """Judge ``frames`` ``[N, 512]`` with ``states`` ``[N, state_size]``.
+        """Scores ``frames`` ``[N, 512]``, given ``states`` ``[N, state_size]``.
 
         Returns the speech probabilities ``[N]``, within [0, 1], and the states after the frames.
         """

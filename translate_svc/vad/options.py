@@ -1,4 +1,4 @@
-"""How speech is found and cut."""
+"""Options of voice activity detection and segmentation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from translate_svc.errors import OutOfRange
 from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, VadSettings
 
 FRAME_MS = FRAME_SAMPLES * 1000 // INTERNAL_SAMPLE_RATE_HZ
-"""Duration of one VAD frame: 32 ms. All durations below act in whole frames."""
+"""Duration of one VAD frame: 32 ms. All durations below are rounded to whole frames."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "threshold": (0.05, 0.95),
@@ -27,33 +27,36 @@ _LIMITS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class VadOptions:
-    """Options of the segmenter. Out of its limits, a field raises ``OutOfRange`` that names it.
+    """Options of the segmenter. A field outside its limits raises ``OutOfRange``, naming the field.
 
-    The limits are such that every combination of fields within them works.
+    Every combination of fields within their limits works.
 
     Attributes:
-        threshold: Speech probability from which on a frame counts as speech; 0.05 to 0.95. Default 0.5. Raise
-            it where noise or distant voices start utterances, lower it for quiet speakers.
-        hysteresis: How far below ``threshold`` the probability must fall before a frame counts as silence,
-            though never farther than half of it; 0 to 0.5. Default 0.15, Silero's own. Frames in between
-            prolong the state that is. Raise it where words are torn apart at soft syllables.
-        min_speech_ms: Speech, uninterrupted by silence, that starts an utterance; shorter bursts are dropped;
-            0 to 1000 ms. Default 100 ms. Raise it against clicks and coughs; short answers ("no") need it
-            low.
-        min_silence_ms: Silence that ends an utterance; 300 to 5000 ms. Default 500 ms. Lower answers sooner,
-            higher keeps hesitant sentences whole. Not under 300 ms, for clean speech has gaps of 220 ms.
-        prefix_padding_ms: Audio kept before the first speech frame; 0 to 1000 ms. Default 300 ms. Soft onsets
-            are recognised late and would be lost without it. Never reaches behind the last commit point.
-        suffix_padding_ms: Audio kept after the last speech frame when silence ends the utterance; 0 to 300
-            ms. Default 200 ms. Lower it only to save computing.
-        max_utterance_ms: Longest utterance, padding included; 2500 to 30000 ms. Default 15000 ms, for which
-            the engine's slots are sized by default. A longer one is cut in its longest late pause
-            (100 ms or more), or at its quietest late frame.
-        cut_search_ms: How far back from ``max_utterance_ms`` the place for a cut is searched, though never
-            farther than half of the utterance; 32 to 30000 ms. Default 3000 ms. Raise it for readers who
-            rarely pause: later speech is heard twice by the VAD, but cuts fall between sentences.
-        idle_timeout_ms: Without speech for this long, the frame grid restarts: a commit point without an
-            utterance, 2000 to 60000 ms. Default 10000 ms. It bounds what a resuming client sends again.
+        threshold: Speech probability at and above which a frame counts as speech; 0.05 to 0.95. Default 0.5.
+            Raise it if noise or distant voices start utterances. Lower it for quiet speakers.
+        hysteresis: How far the probability must fall below ``threshold`` before a frame counts as silence; 0
+            to 0.5. At most half of ``threshold`` is used. Default 0.15, as in Silero. Frames in between do
+            not change the state. Raise it if words are split at soft syllables.
+        min_speech_ms: Speech, not interrupted by silence, that starts an utterance; 0 to 1000 ms. Default 100
+            ms. Shorter speech is dropped. Raise it against clicks and coughs. Keep it low for short answers
+            such as "no".
+        min_silence_ms: Silence that ends an utterance; 300 to 5000 ms. Default 500 ms. Lower it to get
+            results sooner. Raise it to keep hesitant sentences whole. The minimum is 300 ms because clear
+            speech has gaps of 220 ms.
+        prefix_padding_ms: Audio kept before the first speech frame; 0 to 1000 ms. Default 300 ms. The VAD
+            detects soft onsets late, so they would be lost without padding. The padding never reaches back
+            before the last commit point. Raise it if first sounds are lost.
+        suffix_padding_ms: Audio kept after the last speech frame if silence ends the utterance; 0 to 300 ms.
+            Default 200 ms. Lower it only to save computing.
+        max_utterance_ms: Longest utterance, padding included; 2500 to 30000 ms. Default 15000 ms, which the
+            engine's slots are sized for by default. A longer utterance is cut in its longest late pause of
+            100 ms or more, or else at its quietest late frame. Lower it if long sentences arrive too late.
+        cut_search_ms: How far back from ``max_utterance_ms`` a place for the cut is searched; 32 to 30000 ms.
+            At most half of the utterance is searched. Default 3000 ms. Raise it for speakers who rarely
+            pause: the VAD then scores more audio twice, but cuts fall between sentences.
+        idle_timeout_ms: Time without speech after which the frame grid restarts, with a commit point but no
+            utterance; 2000 to 60000 ms. Default 10000 ms. It bounds how much a resuming client sends again:
+            lower it to send less.
     """
 
     threshold: float = 0.5
@@ -93,12 +96,12 @@ class VadOptions:
 
     @property
     def suffix_padding_frames(self) -> int:
-        """``suffix_padding_ms`` rounded down, hence never above ``min_silence_frames``."""
+        """``suffix_padding_ms`` rounded down, so never more than ``min_silence_frames``."""
         return self.suffix_padding_ms // FRAME_MS
 
     @property
     def max_utterance_frames(self) -> int:
-        """``max_utterance_ms`` rounded down, so that no utterance is longer than it says."""
+        """``max_utterance_ms`` rounded down, so that no utterance is longer."""
         return self.max_utterance_ms // FRAME_MS
 
     @property
@@ -112,10 +115,10 @@ class VadOptions:
         return math.ceil(self.idle_timeout_ms / FRAME_MS)
 
     def with_settings(self, settings: VadSettings, *, field: str) -> VadOptions:
-        """These options with what a client set put in its place.
+        """Returns these options, with the fields that a client has set replaced.
 
         ``field`` is the path of ``settings`` in the wire contract (``config.settings.vad``); errors name the
-        offending field below it.
+        wrong field below it.
         """
         names = [entry.name for entry in dataclasses.fields(settings)]
         changes = {name: value for name in names if (value := getattr(settings, name)) is not None}
@@ -125,6 +128,6 @@ class VadOptions:
             raise OutOfRange(error.description, field=f"{field}.{error.field}") from None
 
     def settings(self) -> VadSettings:
-        """Those of these options that a client may change."""
+        """Returns the options that a client may change."""
         names = [entry.name for entry in dataclasses.fields(VadSettings)]
         return VadSettings(**{name: getattr(self, name) for name in names})

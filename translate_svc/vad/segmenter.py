@@ -4,12 +4,12 @@
        ^----silence---------'
        '--idle_timeout--> over
 
-Hysteresis as in Silero's ``VADIterator``: a frame is *speech* from ``threshold`` on, *silence* below
-``negative_threshold``; in between it prolongs whatever is going on.
+Hysteresis as in Silero's ``VADIterator``: a frame is *speech* at or above ``threshold`` and *silence* below
+``negative_threshold``. In between it does not change the state.
 
-A segmenter serves one frame grid. Its life ends with the event that moves the stream's commit point
-(``SegmentEnded`` or ``SegmenterIdle``); its caller starts another grid and another segmenter there. Frame
-indices count from the start of the grid, and the grid's start is the wall that padding never crosses.
+A segmenter serves one frame grid. It is over with the event that moves the stream's commit point
+(``SegmentEnded`` or ``SegmenterIdle``). The caller then starts a new grid and a new segmenter there. Frame
+indices count from the start of the grid. Padding never reaches back before that start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from translate_svc.types import EndReason
 from translate_svc.vad.options import FRAME_MS, VadOptions
 
 MIN_PAUSE_MS = 100
-"""Silence that counts as a pause where an utterance must be cut for its length. Shorter gaps are within
+"""Shortest silence that counts as a pause when an utterance is cut for its length. Shorter gaps occur within
 words: the closure of a plosive lasts 50 to 100 ms.
 """
 MIN_PAUSE_FRAMES = math.ceil(MIN_PAUSE_MS / FRAME_MS)
@@ -31,7 +31,7 @@ MIN_PAUSE_FRAMES = math.ceil(MIN_PAUSE_MS / FRAME_MS)
 
 @dataclass(frozen=True, slots=True)
 class SegmentStarted:
-    """Enough speech was heard: an utterance runs. Its audio starts at ``start_frame``, padding included."""
+    """An utterance has started. Its audio starts at ``start_frame``, padding included."""
 
     start_frame: int
 
@@ -40,8 +40,8 @@ class SegmentStarted:
 class SegmentEnded:
     """The utterance is frames ``[start_frame, end_frame)``; the next grid starts at ``commit_frame``.
 
-    ``end_frame <= commit_frame``. The commit frame may lie before the frame that decided: after a cut for
-    length the rest is heard again, and after a silence as much of it as the next utterance's padding needs.
+    ``end_frame <= commit_frame``. The commit frame may lie before the last frame processed: after a cut for
+    length the rest is processed again; after a silence, as much of it as the next utterance's padding needs.
     """
 
     start_frame: int
@@ -52,9 +52,7 @@ class SegmentEnded:
 
 @dataclass(frozen=True, slots=True)
 class SegmenterIdle:
-    """Nothing was said for ``idle_timeout_ms``: the next grid starts at ``commit_frame``, without an
-    utterance.
-    """
+    """No speech for ``idle_timeout_ms``: the next grid starts at ``commit_frame``, without an utterance."""
 
     commit_frame: int
 
@@ -70,7 +68,7 @@ class _State(enum.Enum):
 
 
 class Segmenter:
-    """Feeds on one probability and one level a frame; see the module for its states."""
+    """Takes one speech probability and one level per frame. The module docstring shows its states."""
 
     def __init__(self, options: VadOptions) -> None:
         self._options = options
@@ -84,50 +82,50 @@ class Segmenter:
 
     @property
     def frames(self) -> int:
-        """Frames heard since the grid began."""
+        """Frames processed since the grid started."""
         return self._frames
 
     @property
     def silent(self) -> bool:
-        """Neither an utterance runs nor the first frames of what may become one."""
+        """Whether no utterance runs and none may have just started."""
         return self._state is _State.SILENCE
 
     @property
     def earliest_frame(self) -> int:
-        """No later event names a frame before this one: audio before it may be dropped."""
+        """Later events name no frame before this one, so audio before it may be dropped."""
         if self._state is _State.SILENCE:
             return max(0, self._frames - self._options.prefix_padding_frames)
         return self._start_frame
 
-    def advance(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
-        """Hear the next frame: its speech probability, within [0, 1], and its level (any scale, only
-        compared).
+    def push(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
+        """Takes the next frame: its speech probability, within [0, 1], and its level (any scale; levels are
+        only compared). Returns the event that it causes, if any.
 
         Raises ``RuntimeError`` after the event that ended the grid.
         """
         if self._state is _State.OVER:
-            raise RuntimeError("this segmenter's grid is over")
+            raise RuntimeError("the grid of this segmenter has ended")
         index = self._frames
         self._frames += 1
         if self._state is _State.SILENCE:
             if probability >= self._options.threshold:
                 self._begin_candidate(index)
             elif self._frames >= self._options.idle_timeout_frames:
-                return self._over(SegmenterIdle(self._padded(self._frames)))
+                return self._end_grid(SegmenterIdle(self._padded(self._frames)))
         if self._state is _State.CANDIDATE:
-            return self._advance_candidate(probability, level_dbfs)
+            return self._push_candidate(probability, level_dbfs)
         if self._state is _State.SPEECH:
-            return self._advance_speech(index, probability, level_dbfs)
+            return self._push_speech(index, probability, level_dbfs)
         return None
 
     def finalize(self, reason: EndReason) -> SegmentEnded | None:
-        """End the running utterance after the last frame heard, and the grid with it.
+        """Ends the running utterance after the last frame, and the grid with it.
 
-        None when there is no utterance to end; speech shorter than ``min_speech_ms`` is none.
+        Returns None if no utterance runs. Speech shorter than ``min_speech_ms`` is not an utterance.
         """
         if self._state is _State.SPEECH:
             ended = SegmentEnded(self._start_frame, self._frames, self._frames, reason)
-            self._over(ended)
+            self._end_grid(ended)
             return ended
         self._state = _State.OVER
         return None
@@ -142,7 +140,7 @@ class Segmenter:
         self._levels_dbfs.clear()
         self._paused.clear()
 
-    def _advance_candidate(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
+    def _push_candidate(self, probability: float, level_dbfs: float) -> SegmentEvent | None:
         if probability < self._options.negative_threshold:
             self._state = _State.SILENCE
             return None
@@ -153,7 +151,7 @@ class Segmenter:
         self._state = _State.SPEECH
         return SegmentStarted(self._start_frame)
 
-    def _advance_speech(self, index: int, probability: float, level_dbfs: float) -> SegmentEvent | None:
+    def _push_speech(self, index: int, probability: float, level_dbfs: float) -> SegmentEvent | None:
         self._levels_dbfs.append(level_dbfs)
         if probability >= self._options.threshold:
             self._first_silent_frame = None
@@ -164,38 +162,38 @@ class Segmenter:
         if silent_from is not None and self._frames - silent_from >= self._options.min_silence_frames:
             end = silent_from + self._options.suffix_padding_frames
             commit = max(end, self._padded(self._frames))
-            return self._over(SegmentEnded(self._start_frame, end, commit, EndReason.SILENCE))
+            return self._end_grid(SegmentEnded(self._start_frame, end, commit, EndReason.SILENCE))
         if self._frames - self._start_frame >= self._options.max_utterance_frames:
             cut = self._best_cut()
-            return self._over(SegmentEnded(self._start_frame, cut, cut, EndReason.MAX_LENGTH))
+            return self._end_grid(SegmentEnded(self._start_frame, cut, cut, EndReason.MAX_LENGTH))
         return None
 
     def _best_cut(self) -> int:
-        """Where to cut: in the longest pause of the last frames, or anywhere in them where nobody pauses;
-        there, before the quietest frame, the latest of equals.
+        """The frame to cut before: the quietest frame of the longest pause in the search range. Without a
+        pause: the quietest frame of the whole range. Of equals, the latest.
 
-        Before it rather than after it, for the quietest moment of a gap is its last: what follows begins with
-        that frame instead of with a torn onset. A pause comes first, since the quietest frame of running
-        speech is often the closure of a consonant, in the middle of a word.
+        The cut is before that frame because a gap is quietest at its end: the next utterance then starts with
+        quiet, not with a torn onset. Pauses have priority because the quietest frame of running speech is
+        often the closure of a consonant, in the middle of a word.
         """
         length = self._frames - self._start_frame
         search = min(self._options.cut_search_frames, length // 2, len(self._levels_dbfs) - 1)
         levels = self._levels_dbfs[-search:]
-        among = _longest_pause(self._paused[-search:]) or range(search)
-        latest = min(among, key=lambda place: (levels[place], -place))
+        candidates = _longest_pause(self._paused[-search:]) or range(search)
+        latest = min(candidates, key=lambda index: (levels[index], -index))
         return self._frames - search + latest
 
-    def _over(self, event: SegmentEvent) -> SegmentEvent:
+    def _end_grid(self, event: SegmentEvent) -> SegmentEvent:
         self._state = _State.OVER
         return event
 
 
 def _longest_pause(paused: Sequence[bool]) -> range:
-    """The longest run of true entries, the latest of equals; empty if none lasts ``MIN_PAUSE_MS``."""
+    """The longest run of true entries, of equals the latest; empty if none lasts ``MIN_PAUSE_MS``."""
     longest, start = range(0), 0
-    for place, each in enumerate(paused):
-        if not each:
-            start = place + 1
-        elif place + 1 - start >= max(MIN_PAUSE_FRAMES, len(longest)):
-            longest = range(start, place + 1)
+    for index, silent in enumerate(paused):
+        if not silent:
+            start = index + 1
+        elif index + 1 - start >= max(MIN_PAUSE_FRAMES, len(longest)):
+            longest = range(start, index + 1)
     return longest

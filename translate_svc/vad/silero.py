@@ -1,7 +1,7 @@
 """Silero VAD v6 through onnxruntime: a pure, batched step over frames of many streams.
 
-The model is the ONNX file that the ``silero-vad`` package (MIT) carries. The package itself is never
-imported: its import sets torch's thread count for the whole process.
+The model is the ONNX file in the ``silero-vad`` package (MIT). The package itself is never imported:
+importing it sets torch's thread count for the whole process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LSTM_SIZE = _LSTM_SHAPE[0] * _LSTM_SHAPE[1]
 def find_silero_file() -> Path:
     """Path of the ONNX file of the installed package, found without running any of its code.
 
-    Raises ``CheckpointError`` that names the file when it is not there.
+    Raises ``CheckpointError``, naming the file, if it does not exist.
     """
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -40,8 +40,8 @@ def find_silero_file() -> Path:
 class SileroVad:
     """``FrameVad`` by Silero's model at 16 kHz.
 
-    A state row is the model's LSTM state ``[2, 128]`` followed by the last 64 samples heard, which the model
-    wants before every frame. Thread-safe: ``step`` keeps nothing.
+    A state row is the model's LSTM state ``[2, 128]`` followed by the last 64 samples, which the model
+    needs before every frame. Thread-safe: ``step`` keeps no state.
     """
 
     state_size = _LSTM_SIZE + _CONTEXT_SAMPLES
@@ -57,10 +57,10 @@ class SileroVad:
         self._rate = np.array(INTERNAL_SAMPLE_RATE_HZ, dtype=np.int64)
 
     def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
-        """Judge ``frames`` ``[N, 512]`` with ``states`` ``[N, 320]``; N at least 1.
+        """Scores ``frames`` ``[N, 512]``, given ``states`` ``[N, 320]``; N is at least 1.
 
-        Returns the speech probabilities ``[N]`` and the states after the frames. A row's answer is within
-        1e-5 of what it is alone. Raises ``ValueError`` for other shapes.
+        Returns the speech probabilities ``[N]`` and the states after the frames. Each row is within 1e-5
+        of its result in a batch of one. Raises ``ValueError`` for other shapes.
         """
         count = len(frames)
         if frames.shape != (count, FRAME_SAMPLES) or states.shape != (count, self.state_size) or not count:

@@ -240,7 +240,7 @@ class UtteranceSource:
         self._voiced.push(probability)
         if self._segmentation is Segmentation.MANUAL:
             probability = 1.0  # the client alone decides what an utterance is
-        event = self._segmenter.advance(probability, level_dbfs(frame))
+        event = self._segmenter.push(probability, level_dbfs(frame))
         if event is not None:
             self._handle(event)
         else:
