@@ -72,7 +72,7 @@ def test_a_name_that_would_break_its_line_is_none(name: str) -> None:
         (None, "cannot be read: No such file or directory"),
         (b"", "holds no key"),
         (b"# alice:\n", "holds no key"),
-        (b"\xff", "is no text"),
+        (b"\xff", "is not UTF-8 text"),
         (b"# ok\nalice tsvc_secret", "line 2 is not NAME:SHA256"),
         (b"alice:tsvc_secret", "line 1 is not NAME:SHA256"),
         (b"alice:" + b"A" * 64, "line 1 is not NAME:SHA256"),

@@ -1,7 +1,7 @@
-"""Who may call: API keys, of which the server knows only hashes.
+"""Authentication by API keys. The server knows only their hashes.
 
-A key is 32 random bytes, so there is nothing to guess: SHA-256 does, at a microsecond a call. Slow hashes
-(scrypt, Argon2) exist for what people choose, where guesses succeed.
+A key is 32 random bytes, so it cannot be guessed: SHA-256 is enough, at a microsecond a call. Slow hashes
+(scrypt, Argon2) are for passwords that people choose, which can be guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from translate_svc.errors import InvalidArgument, Unauthenticated
 
 _PREFIX = "tsvc_"
-"""Tells people and secret scanners what they have found."""
+"""Lets people and secret scanners recognise a key."""
 _KEY_BYTES = 32
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -26,15 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 def new_key() -> str:
-    """A fresh key of 256 random bits. Only its caller ever sees it."""
+    """Creates a key of 256 random bits. It is not stored anywhere."""
     return _PREFIX + secrets.token_urlsafe(_KEY_BYTES)
 
 
 def key_line(name: str, key: str) -> str:
-    """The line that admits ``key`` as ``name``, for the file of an ``ApiKeys``.
+    """The line of an ``ApiKeys`` file that admits ``key`` as ``name``.
 
     Raises:
-        InvalidArgument: the name is none.
+        InvalidArgument: the name is not valid.
     """
     if not _NAME.fullmatch(name):
         raise InvalidArgument("must be 1 to 64 of a-z, 0-9, '.', '_' and '-', and begin and end with neither "
@@ -43,29 +43,29 @@ def key_line(name: str, key: str) -> str:
 
 
 class ApiKeys:
-    """The keys of one file: a line each, ``NAME:SHA256``, the hash in hexadecimal; ``#`` begins a comment.
+    """The keys of one file. Each line is ``NAME:SHA256``, the hash in hexadecimal; ``#`` starts a comment.
 
-    A name may have several keys, so that one can be replaced while the other is still in use. The file is
-    read again when it has changed: a key whose line is gone is refused from its next call on, while streams
-    that are open go on. What cannot be read then is logged, and the keys read before stay valid.
+    A name may have several keys, so that one can be replaced while the other is still in use. A changed file
+    is read again. A key whose line was removed is refused from its next call on; open streams go on. If the
+    changed file cannot be read, an error is logged and the keys read before stay valid.
     """
 
     def __init__(self, path: Path) -> None:
         """Reads the file.
 
         Raises:
-            InvalidArgument: it cannot be read, or a line is wrong. The field is ``api_keys``; the message has
-                the number of the line and nothing else of it.
+            InvalidArgument: the file cannot be read, or a line is wrong. The field is ``api_keys``; the
+                message has the number of the line but none of its text.
         """
         self._path = path
-        self._stamp = self._look()
+        self._stamp = self._file_stamp()
         self._entries = self._read()
 
     def authenticate(self, key: str) -> str:
-        """The name that ``key`` belongs to. Takes as long whichever entry it is, or none.
+        """Returns the name that ``key`` belongs to. Takes the same time whether and where it is found.
 
         Raises:
-            Unauthenticated: it is no key.
+            Unauthenticated: the key is not in the file.
         """
         self._refresh()
         digest = _hash(key)
@@ -78,7 +78,7 @@ class ApiKeys:
         return found
 
     def _refresh(self) -> None:
-        stamp = self._look()
+        stamp = self._file_stamp()
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -89,8 +89,8 @@ class ApiKeys:
         else:
             _log.info("api_keys: %d keys were read again", len(self._entries))
 
-    def _look(self) -> _Stamp | None:
-        """Changes when the file does, also where a link to it is put elsewhere; None: it is not there."""
+    def _file_stamp(self) -> _Stamp | None:
+        """Changes with the file, or with the target of a link to it; None if the file does not exist."""
         try:
             status = self._path.stat()
         except OSError:
@@ -103,7 +103,7 @@ class ApiKeys:
         except OSError as error:
             raise InvalidArgument(f"cannot be read: {error.strerror}", field="api_keys") from None
         except UnicodeDecodeError:
-            raise InvalidArgument("is no text", field="api_keys") from None
+            raise InvalidArgument("is not UTF-8 text", field="api_keys") from None
         entries = []
         for number, line in enumerate(text.splitlines(), start=1):
             if not (entry := line.partition("#")[0].strip()):

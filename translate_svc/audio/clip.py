@@ -1,4 +1,4 @@
-"""A whole clip -> mono samples."""
+"""Decodes a whole clip to mono samples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioClip, Samples
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipAudio:
-    """``samples`` at 16 kHz, and how many samples of the clip's own rate they were made of."""
+    """``samples`` ``[n]`` at 16 kHz. ``source_samples``: the length at the clip's own rate."""
 
     samples: Samples
     source_samples: int
 
 
 def read_clip(clip: AudioClip, *, field: str, max_ms: int) -> ClipAudio:
-    """Decodes and resamples a clip of at most ``max_ms``, as a stream of the same audio would.
+    """Decodes and resamples a clip of at most ``max_ms``; the result equals that of a stream.
 
     Raises:
         InvalidArgument, OutOfRange, Unsupported: as ``decode_clip``.
@@ -36,13 +36,13 @@ def read_clip(clip: AudioClip, *, field: str, max_ms: int) -> ClipAudio:
 
 
 def decode_clip(clip: AudioClip, *, field: str, max_samples: int) -> Samples:
-    """Samples ``[n]`` of the channel to hear at the clip's own rate, n at most ``max_samples``.
+    """Decodes the chosen channel to samples ``[n]`` at the clip's own rate, n at most ``max_samples``.
 
-    ``field`` is the clip's path in the wire contract. Its format has passed ``check_input_format``. How long
-    it is follows from the sizes of its parts, and is checked before anything is decoded.
+    ``field`` is the clip's path in the wire contract. Its format has passed ``check_input_format``. The
+    length follows from the sizes of its parts, and is checked before anything is decoded.
 
     Raises:
-        InvalidArgument: torn samples, floats that are no audio, what is no packet. Names ``data``, or the
+        InvalidArgument: incomplete samples, invalid floats or an invalid packet. Names ``data``, or the
             packet.
         OutOfRange: more than ``max_samples``. Names ``data`` or ``packets``.
         Unsupported: the codec's library is not installed.

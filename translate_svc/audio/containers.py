@@ -1,4 +1,4 @@
-"""Any audio or video container -> mono samples, by FFmpeg's libraries (PyAV, extra ``media``)."""
+"""Decodes any audio or video container to mono samples, with FFmpeg (PyAV, extra ``media``)."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _FOREIGN = "is not an audio or video file that FFmpeg can read"
 
 @contextmanager
 def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
-    """Opens the first audio stream of a file, or of a byte stream that need not be seekable.
+    """Opens the first audio stream of a file, or of a byte stream, seekable or not.
 
-    Playlists cannot pull in anything but local files. ``name`` is what errors call the source.
+    Playlists can refer to local files only. ``name`` is the source's name in errors.
 
     Raises:
-        InvalidArgument: missing, not a container that FFmpeg reads, without audio, or in an unknown codec.
-            Names the source.
+        InvalidArgument: the source does not exist, is not a container that FFmpeg reads, has no audio, or
+            has an unknown codec. Names the source.
     """
     import av
 
     name = name or str(source)
     if isinstance(source, Path) and (source.is_dir() or not source.exists()):
         raise InvalidArgument("is a directory" if source.is_dir() else "no such file", field=name)
-    # the prefix keeps a colon in a file's name from being read as a protocol
+    # without the prefix, FFmpeg takes a name before a colon for a protocol
     target = f"file:{source}" if isinstance(source, Path) else source
     try:
         container = av.open(target, mode="r", options={"protocol_whitelist": "file"})
@@ -51,22 +51,22 @@ def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
         raise InvalidArgument(_FOREIGN, field=name) from None
     with container:
         if not container.streams.audio:
-            # FFmpeg takes some files without any stream for one of its raw formats
+            # FFmpeg takes some unrelated files for a raw format without streams
             problem = "has no audio stream" if container.streams.video else _FOREIGN
             raise InvalidArgument(problem, field=name)
         stream = container.streams.audio[0]
-        # PyAV leaves it None for a codec that this FFmpeg lacks
+        # codec_context is None if this FFmpeg lacks the codec
         if stream.codec_context is None or not stream.rate:
             raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
         yield MediaAudio(container, stream)
 
 
 class MediaAudio:
-    """One audio stream: channels mixed to one, at the source's own rate, or the nearer end of 8 to 48 kHz.
+    """One audio stream, mixed to mono, at the source's own rate limited to 8 to 48 kHz.
 
-    Sample 0 is the container's time zero: audio that begins later, or pauses in between (by its timestamps,
-    up to an hour), is preceded by silence, so that positions are those of the picture. A packet that cannot
-    be decoded is skipped and counted.
+    Sample 0 is the container's time zero. If audio starts later, or has gaps (by its timestamps, up to an
+    hour), silence fills them, so positions match the video. A packet that cannot be decoded is skipped and
+    counted.
     """
 
     def __init__(self, container: InputContainer, stream: AudioStream) -> None:
@@ -79,35 +79,35 @@ class MediaAudio:
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         duration = container.duration
         self.duration_ms = None if duration is None else max(duration * 1000 // _MICROSECONDS_PER_S, 0)
-        """What the container says; None where it does not."""
+        """As the container states it; None if it does not."""
 
     @property
     def damage(self) -> str | None:
-        """What could not be decoded so far, said in words; None where all was well."""
+        """A description of the packets that could not be decoded so far; None if there are none."""
         if not self._damaged_packets:
             return None
         place = f"{self._first_damage_ms / 1000:.1f} s"
         return f"is damaged: {self._damaged_packets} packets could not be decoded, the first at {place}"
 
     def blocks(self) -> Iterator[Samples]:
-        """All of it, once: blocks ``[n]`` of about 100 ms; never holds more than a few of them."""
+        """Yields the whole stream, once, in blocks ``[n]`` of about 100 ms. Keeps only a few in memory."""
         waiting: list[Samples] = []
         count = 0
-        for piece in self._pieces():
-            waiting.append(piece)
-            count += len(piece)
+        for samples in self._samples():
+            waiting.append(samples)
+            count += len(samples)
             if count * 1000 >= self.sample_rate_hz * _BLOCK_MS:
                 yield np.concatenate(waiting)
                 waiting, count = [], 0
         if waiting:
             yield np.concatenate(waiting)
 
-    def _pieces(self) -> Iterator[Samples]:
+    def _samples(self) -> Iterator[Samples]:
         mixer: AudioResampler | None = None
         layout: tuple[str, str, int] | None = None
         for frame in self._frames():
             yield from self._silence_before(frame)
-            # a stream may change its layout midway, as broadcasts do; a mixer cannot
+            # a stream may change its layout, as broadcasts do; a mixer cannot
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
             if mixer is None or found != layout:
                 yield from self._mixed(mixer, None)
@@ -125,13 +125,13 @@ class MediaAudio:
             except StopIteration:
                 return
             except FFmpegError:
-                # what follows cannot be found any more
-                self._note_damage()
+                # the demuxer cannot find the next packet
+                self._count_damage()
                 return
             try:
                 yield from packet.decode()
             except FFmpegError:
-                self._note_damage()
+                self._count_damage()
 
     def _mixer(self) -> AudioResampler:
         from av import AudioResampler
@@ -139,7 +139,7 @@ class MediaAudio:
         return AudioResampler(format="flt", layout="mono", rate=self.sample_rate_hz)
 
     def _mixed(self, mixer: AudioResampler | None, frame: AudioFrame | None) -> Iterator[Samples]:
-        """``frame`` as mono samples; None flushes what the mixer holds back."""
+        """Yields ``frame`` as mono samples; None flushes the mixer."""
         for mono in mixer.resample(frame) if mixer is not None else ():
             samples: Samples = np.array(mono.to_ndarray()[0], dtype=np.float32)
             self._produced_samples += len(samples)
@@ -150,17 +150,17 @@ class MediaAudio:
             return
         gap_s = frame.time - self._zero_s - self._produced_samples / self.sample_rate_hz
         if not -_TOLERATED_GAP_S <= gap_s <= _MAX_GAP_S:
-            # the clock jumped, as where recordings were joined: it goes on from here
+            # the timestamps jumped, as in joined recordings: continue from here
             self._zero_s += gap_s
         elif gap_s > _TOLERATED_GAP_S:
             missing = round(gap_s * self.sample_rate_hz)
             self._produced_samples += missing
             while missing > 0:
-                piece = min(missing, self.sample_rate_hz)
-                yield np.zeros(piece, np.float32)
-                missing -= piece
+                count = min(missing, self.sample_rate_hz)
+                yield np.zeros(count, np.float32)
+                missing -= count
 
-    def _note_damage(self) -> None:
+    def _count_damage(self) -> None:
         if not self._damaged_packets:
             self._first_damage_ms = self._produced_samples * 1000 // self.sample_rate_hz
         self._damaged_packets += 1

@@ -15,9 +15,9 @@ _READABLE_FORMATS = ("WAV", "WAVEX", "FLAC")
 
 
 def read_audio(path: Path) -> tuple[Samples, int]:
-    """The file's samples ``[n]``, channels averaged, and its own sample rate in Hz.
+    """Returns the file's samples ``[n]``, channels averaged, and its sample rate in Hz.
 
-    Raises ``InvalidArgument`` that names the file when it is missing, or neither WAV nor FLAC.
+    Raises ``InvalidArgument``, naming the file, if it does not exist or is neither WAV nor FLAC.
     """
     if not path.is_file():
         raise InvalidArgument("no such file", field=str(path))
@@ -33,5 +33,5 @@ def read_audio(path: Path) -> tuple[Samples, int]:
 
 
 def write_wav(path: Path, samples: Samples, sample_rate_hz: int) -> None:
-    """Write samples ``[n]`` as 16-bit mono WAV, clipped as ``pcm.to_s16`` does."""
+    """Writes samples ``[n]`` as 16-bit mono WAV, clipped as in ``pcm.to_s16``."""
     soundfile.write(path, to_s16(samples), sample_rate_hz, subtype="PCM_16", format="WAV")

@@ -1,4 +1,4 @@
-"""Which formats are served."""
+"""Checks which audio formats are served."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ MAX_SAMPLE_RATE_HZ = 48_000
 
 
 def served_encodings() -> tuple[Encoding, ...]:
-    """What can be decoded and encoded here: all encodings but those whose library is not installed."""
+    """Encodings that can be decoded and encoded here: all whose library is installed."""
     return tuple(encoding for encoding, codec in CODECS.items() if codec.missing is None)
 
 
 def check_input_format(audio_format: AudioFormat, *, field: str) -> None:
-    """Refuses what cannot be heard; ``field`` is the format's path in the wire contract (``config.input``).
+    """Refuses input formats that are not served. ``field`` is the path in the contract (``config.input``).
 
     Raises:
         Unsupported: the codec's library is not installed.
-        InvalidArgument: another rate than the only one of the codec, several channels and none chosen, or a
-            channel that the format does not have.
-        OutOfRange: a rate outside of 8 to 48 kHz, more channels than the codec has.
+        InvalidArgument: a rate other than the codec's only one, several channels with none chosen, or a
+            channel that the format does not have. Names the field.
+        OutOfRange: a rate outside 8 to 48 kHz, or more channels than the codec has. Names the field.
     """
     _check_coding(audio_format, field=field)
     limit = codec_of(audio_format).max_channels
@@ -36,12 +36,12 @@ def check_input_format(audio_format: AudioFormat, *, field: str) -> None:
 
 
 def check_output_format(audio_format: AudioFormat, *, field: str) -> None:
-    """Refuses what cannot be written.
+    """Refuses output formats that are not served. ``field`` is the path in the contract.
 
     Raises:
         Unsupported: the codec's library is not installed.
-        InvalidArgument: another rate than the only one of the codec, anything but one channel.
-        OutOfRange: a rate outside of 8 to 48 kHz.
+        InvalidArgument: a rate other than the codec's only one, or more than one channel. Names the field.
+        OutOfRange: a rate outside 8 to 48 kHz. Names the field.
     """
     _check_coding(audio_format, field=field)
     if audio_format.channels != 1:
@@ -51,7 +51,7 @@ def check_output_format(audio_format: AudioFormat, *, field: str) -> None:
 
 
 def _check_coding(audio_format: AudioFormat, *, field: str) -> None:
-    """Encoding and rate."""
+    """Checks encoding and sample rate."""
     codec, rate_hz = codec_of(audio_format), audio_format.sample_rate_hz
     if codec.missing is not None:
         raise Unsupported(codec.missing, field=f"{field}.encoding")

@@ -1,4 +1,4 @@
-"""Linear PCM: wire values <-> float32 samples."""
+"""Linear PCM: converts between wire values and float32 samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from translate_svc.types import Samples
 
 _S16_FULL_SCALE = 32_768.0
 _MAX_FLOAT_PEAK = 8.0
-"""18 dB above full scale: no overshoot of a filter, but a float stream in another scale."""
+"""18 dB above full scale. Larger values are not filter overshoot but floats in another scale."""
 
 
 def from_s16(values: npt.NDArray[np.integer]) -> Samples:
@@ -29,10 +29,10 @@ def to_s16(samples: Samples) -> npt.NDArray[np.int16]:
 
 
 def from_f32(values: npt.NDArray[np.float32], *, field: str) -> Samples:
-    """Floats of a caller, clipped to [-1, 1].
+    """A caller's floats, clipped to [-1, 1].
 
-    Raises ``InvalidArgument`` that names ``field``: NaN, infinity, or floats so large that they are in
-    another scale.
+    Raises ``InvalidArgument``, naming ``field``, for NaN, infinity, or floats above 8, which are in another
+    scale.
     """
     samples = values.astype(np.float32)
     if not np.isfinite(samples).all():
@@ -43,5 +43,5 @@ def from_f32(values: npt.NDArray[np.float32], *, field: str) -> Samples:
 
 
 def to_f32(samples: Samples) -> npt.NDArray[Any]:
-    """Little-endian floats, as they are."""
+    """Little-endian 32-bit floats, unchanged."""
     return samples.astype("<f4")

@@ -1,4 +1,4 @@
-"""Streaming sample-rate conversion by libsoxr's HQ recipe (linear phase, 20 bit)."""
+"""Streaming sample-rate conversion with libsoxr's HQ recipe (linear phase, 20 bit)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ _EMPTY: Samples = np.zeros(0, dtype=np.float32)
 
 
 def resampled_length(samples: int, input_rate_hz: int, output_rate_hz: int) -> int:
-    """Samples that ``samples`` input samples become: ``samples * output / input``, halves rounded up."""
+    """Output length for ``samples`` input samples: ``samples * output / input``, halves rounded up."""
     return (2 * samples * output_rate_hz + input_rate_hz) // (2 * input_rate_hz)
 
 
 class Resampler:
     """Converts one mono stream from one rate to another, chunk by chunk.
 
-    The output is bit for bit that of the stream in one piece, however it is chunked: no clicks at the
-    borders. What comes out lags behind by the filter's block, on average 22 ms at 48 kHz and 64 ms at 8 kHz;
-    output sample k belongs to the time ``k / output_rate_hz`` all the same. Equal rates pass through
-    unchanged.
+    The output is bit for bit the same however the stream is chunked: no clicks at chunk borders. Output is
+    delayed by the filter's block, on average 22 ms at 48 kHz and 64 ms at 8 kHz. Output sample k still
+    belongs to the time ``k / output_rate_hz``. Equal rates pass through unchanged.
 
     A stream of n input samples ends after exactly ``resampled_length(n)`` output samples.
     """
@@ -39,7 +38,7 @@ class Resampler:
         )
 
     def push(self, samples: Samples) -> Samples:
-        """Take one chunk ``[n]``, any n; return the output that is complete by now, possibly empty.
+        """Takes one chunk ``[n]``, any n; returns the output that is complete now, possibly empty.
 
         Raises ``RuntimeError`` after ``flush``.
         """
@@ -51,7 +50,7 @@ class Resampler:
         return output
 
     def flush(self) -> Samples:
-        """End the stream as if silence followed; return the rest of its output, nothing when called again."""
+        """Ends the stream as if silence followed. Returns the rest of the output; empty on further calls."""
         if self._finished:
             return _EMPTY
         self._finished = True
@@ -67,6 +66,6 @@ class Resampler:
 
 
 def resample(samples: Samples, input_rate_hz: int, output_rate_hz: int) -> Samples:
-    """A whole signal ``[n]`` at another rate: ``[resampled_length(n)]``."""
+    """Resamples a whole signal ``[n]`` to ``[resampled_length(n)]``."""
     resampler = Resampler(input_rate_hz, output_rate_hz)
     return np.concatenate((resampler.push(samples), resampler.flush()))

@@ -1,4 +1,4 @@
-"""Speech as it is received -> samples."""
+"""Decodes received speech to samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from translate_svc.types import AudioFormat, Samples, SpeechChunk
 
 
 class SpeechDecoder:
-    """Decodes the ``SpeechChunk``s of one utterance in one language; the next speech needs a new one.
+    """Decodes the ``SpeechChunk``s of one utterance in one language; each speech needs a new decoder.
 
-    ``output`` is ``opened.config.output``. The codec's look-ahead and padding are taken off.
+    ``output`` is ``opened.config.output``. The codec's look-ahead and padding are removed.
     """
 
     def __init__(self, output: AudioFormat) -> None:
@@ -23,11 +23,11 @@ class SpeechDecoder:
         self._next_sample = 0
 
     def decode(self, chunk: SpeechChunk) -> Samples:
-        """Samples ``[chunk.sample_count]`` at the output's rate.
+        """Returns samples ``[chunk.sample_count]`` at the output's rate.
 
         Raises:
-            DataLoss: a chunk is missing, or holds less than it says.
-            InvalidArgument: it cannot be decoded. Names the field.
+            DataLoss: a chunk is missing, or holds fewer samples than ``sample_count``.
+            InvalidArgument: the chunk cannot be decoded. Names the field.
             Unsupported: the codec's library is not installed.
         """
         if chunk.start_sample != self._next_sample:
@@ -35,8 +35,8 @@ class SpeechDecoder:
                 f"is {chunk.start_sample} where {self._next_sample} was due", field="audio.start_sample"
             )
         field = f"audio.{self._framing.field_name}"
-        pieces = [self._decoder.decode(part, field=field) for part in self._framing.parts(chunk)]
-        decoded = np.concatenate((np.zeros(0, np.float32), *pieces))
+        parts = [self._decoder.decode(part, field=field) for part in self._framing.parts(chunk)]
+        decoded = np.concatenate((np.zeros(0, np.float32), *parts))
         samples = decoded[self._skip_samples :][: chunk.sample_count]
         if len(samples) < chunk.sample_count:
             raise DataLoss(

@@ -1,4 +1,4 @@
-"""What an encoder makes of a piece of audio."""
+"""Encoded audio, as an encoder returns it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """``data``, or ``packets``, as the framing of the encoding is.
+    """``data`` or ``packets``, by the framing of the encoding; the other is empty.
 
-    ``sample_count``: samples a channel that decoding yields once this chunk is there, look-ahead and padding
-    not counted. The sum over a signal is its length.
+    ``sample_count``: samples per channel that this chunk adds to the decoded signal, without look-ahead and
+    padding. The sum over a signal is its length.
     """
 
     data: bytes = b""
@@ -18,7 +18,7 @@ class EncodedChunk:
     sample_count: int = 0
 
     def __add__(self, other: EncodedChunk) -> EncodedChunk:
-        """This chunk and the one after it, as one."""
+        """Joins this chunk and the next one."""
         return EncodedChunk(
             self.data + other.data, self.packets + other.packets, self.sample_count + other.sample_count
         )

@@ -1,4 +1,4 @@
-"""Codecs of FFmpeg, as PyAV's wheels bring them; loaded when one is first used, which takes about 0.1 s."""
+"""Codecs of FFmpeg, from PyAV's wheels. Loading PyAV takes about 0.1 s, so it is loaded on first use."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
 
 LAYOUTS = {1: "mono", 2: "stereo"}
-"""FFmpeg's names, by the number of channels."""
+"""FFmpeg's layout names, by number of channels."""
 
 
 def installed() -> bool:
-    """Whether PyAV is there. Does not load it."""
+    """Whether PyAV is installed. Does not load it."""
     return importlib.util.find_spec("av") is not None
 
 
 def missing(title: str) -> str:
-    """What to do for the codec called ``title`` where PyAV is not installed."""
+    """How to get the codec called ``title`` if PyAV is not installed."""
     return f"{title} needs PyAV: pip install 'translate-svc[media]'"
 
 
@@ -34,10 +34,10 @@ def open_codec(
     channels: int = 1,
     options: Mapping[str, str] | None = None,
 ) -> AudioCodecContext:
-    """FFmpeg's decoder ("r") or encoder ("w") called ``name``, of interleaved 16-bit samples.
+    """Opens FFmpeg's decoder ("r") or encoder ("w") called ``name``, for interleaved 16-bit samples.
 
-    Raises ``Unsupported``, which calls the codec ``title``: PyAV is not installed, or its FFmpeg was built
-    without the codec.
+    Raises ``Unsupported`` if PyAV is not installed, or its FFmpeg lacks the codec. The message names the
+    codec ``title``.
     """
     try:
         from av import CodecContext

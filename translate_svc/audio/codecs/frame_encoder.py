@@ -1,4 +1,4 @@
-"""Samples -> frames of a codec that takes only whole ones and looks ahead."""
+"""Encodes samples with a codec that takes whole frames only and looks ahead."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class FrameEncoder:
-    """Encodes one signal frame by frame and counts it; keeps what does not fill a frame.
+    """Encodes one signal frame by frame and counts its samples. Keeps samples that do not fill a frame.
 
-    ``sample_count`` of what it returns is what comes out of the decoder after the look-ahead. ``flush`` pads
-    the end with silence until the last sample is out. After it the next signal may begin, with a look-ahead
-    of its own; the encoder's state goes on, as does that of a decoder that hears both.
+    ``sample_count`` of a returned chunk is what the decoder gives for it, without the look-ahead. ``flush``
+    pads the end with silence, so that the decoder gives the last sample too. Then the next signal may start,
+    with its own look-ahead. The encoder keeps its state, and so does a decoder of both signals.
 
     Args:
-        framing: How the frames lie in a chunk.
-        open_context: Opens FFmpeg's encoder, which makes one packet of one frame. Called when the first
+        framing: How frames are laid out in a chunk.
+        open_context: Opens FFmpeg's encoder, which returns one packet per frame. Called when the first
             frame is full.
-        frame_samples: Samples a channel of one frame.
-        lookahead_samples: By how many samples what was encoded comes out of the decoder too late.
+        frame_samples: Samples per channel in one frame.
+        lookahead_samples: Delay of the decoder's output, in samples.
     """
 
     def __init__(
@@ -49,25 +49,25 @@ class FrameEncoder:
         self._channels = channels
         self.context: AudioCodecContext | None = None
         self._waiting = self._silence(0)
-        self._given_samples = 0
+        self._input_samples = 0
         self._frames = 0
-        self._told_samples = 0
+        self._returned_samples = 0
 
     def encode(self, samples: Samples) -> EncodedChunk:
         """Takes samples ``[n]``, or ``[n, channels]``; returns the frames that are full, possibly none.
 
-        Raises ``Unsupported`` where PyAV is not installed.
+        Raises ``Unsupported`` if PyAV is not installed.
         """
-        self._given_samples += len(samples)
+        self._input_samples += len(samples)
         return self._push(samples.reshape(-1, self._channels))
 
     def flush(self) -> EncodedChunk:
-        """Ends the signal: the frames that hold the rest of it, none when nothing was given."""
-        if self._given_samples == 0:
+        """Ends the signal. Returns the frames with the rest of it; none if nothing was encoded."""
+        if self._input_samples == 0:
             return EncodedChunk()
         padding = -(len(self._waiting) + self._lookahead_samples) % self._frame_samples
         rest = self._push(self._silence(self._lookahead_samples + padding))
-        self._given_samples = self._frames = self._told_samples = 0
+        self._input_samples = self._frames = self._returned_samples = 0
         return rest
 
     def _push(self, samples: Samples) -> EncodedChunk:
@@ -80,12 +80,12 @@ class FrameEncoder:
         self._waiting = self._waiting[whole:]
         self._frames += len(frames)
         decoded_samples = max(self._frames * self._frame_samples - self._lookahead_samples, 0)
-        count = min(decoded_samples, self._given_samples) - self._told_samples
-        self._told_samples += count
+        count = min(decoded_samples, self._input_samples) - self._returned_samples
+        self._returned_samples += count
         return replace(self._framing.pack(frames), sample_count=count)
 
     def _frame(self, samples: Samples) -> bytes:
-        """``[frame_samples, channels]`` -> one frame."""
+        """Encodes samples ``[frame_samples, channels]`` to one frame."""
         if self.context is None:
             self.context = self._open_context()
         from av import AudioFrame

@@ -1,4 +1,4 @@
-"""How encoded audio lies in messages: a run of bytes that may be cut, or packets that may not."""
+"""How encoded audio is laid out in messages: bytes that may be cut, or packets that may not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from translate_svc.errors import InvalidArgument
 
 
 class Carrier(Protocol):
-    """A message that has both fields, of which an encoding uses one: ``AudioClip``, ``SpeechChunk``."""
+    """A message with both fields, such as ``AudioClip`` and ``SpeechChunk``. An encoding uses one of them."""
 
     @property
     def data(self) -> bytes: ...
@@ -21,36 +21,36 @@ class Carrier(Protocol):
 
 
 class Framing(Protocol):
-    """What can be said of encoded audio without decoding it. A part is what a decoder takes at once."""
+    """Handles encoded audio without decoding it. A part is what a decoder takes in one call."""
 
     @property
     def field_name(self) -> Literal["data", "packets"]:
         """The field of a message that the encoding uses; the other one stays empty."""
 
     def part_name(self, index: int) -> str:
-        """The name of one part in that field, as errors tell it."""
+        """The name of one part in that field, for errors."""
 
     def parts(self, carrier: Carrier) -> tuple[bytes, ...]:
-        """What ``field_name`` holds, part by part."""
+        """The parts in the field ``field_name``."""
 
     def pack(self, parts: Iterable[bytes]) -> EncodedChunk:
-        """The inverse of ``parts``; its ``sample_count`` is 0."""
+        """The inverse of ``parts``. ``sample_count`` of the result is 0."""
 
     def count_samples(self, part: bytes, channels: int, *, field: str) -> int:
-        """Samples a channel that ``part`` decodes to. Raises ``InvalidArgument``, names ``field``."""
+        """Samples per channel that ``part`` decodes to. Raises ``InvalidArgument``, naming ``field``."""
 
     def cut(self, part: bytes, channels: int, max_bytes: int) -> Iterator[bytes]:
-        """``part`` in the smallest number of parts of at most ``max_bytes``; never less than can stand alone.
+        """Cuts ``part`` into as few parts of at most ``max_bytes`` as possible.
 
-        ``count_samples`` has let ``part`` through.
+        A part that cannot be cut further may be longer. ``count_samples`` has accepted ``part``.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ByteFraming:
-    """A run of blocks of the same size, one of each channel in turn. It may be cut between any two.
+    """Blocks of equal size, interleaved by channel. May be cut between any two samples.
 
-    ``block_bytes`` of one channel stand for ``block_samples``.
+    ``block_bytes`` bytes of one channel hold ``block_samples`` samples.
     """
 
     block_bytes: int
@@ -70,7 +70,7 @@ class ByteFraming:
         return EncodedChunk(data=b"".join(parts))
 
     def count_samples(self, part: bytes, channels: int, *, field: str) -> int:
-        """Raises ``InvalidArgument``: the last block is not whole. Names ``field``."""
+        """Samples per channel. Raises ``InvalidArgument``, naming ``field``, if the last block is cut."""
         all_channels_bytes = self.block_bytes * channels
         if len(part) % all_channels_bytes:
             raise InvalidArgument(
@@ -85,14 +85,14 @@ class ByteFraming:
 
 
 class CountPacket(Protocol):
-    """Samples a channel that a packet decodes to. Raises ``InvalidArgument``, which names ``field``."""
+    """Samples per channel that a packet decodes to. Raises ``InvalidArgument``, naming ``field``."""
 
     def __call__(self, packet: bytes, *, field: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PacketFraming:
-    """Packets, each of which tells by itself how many samples it stands for."""
+    """Packets; each states how many samples it holds."""
 
     count_packet: CountPacket
 

@@ -1,7 +1,7 @@
 """G.711 mu-law and A-law (ITU-T Recommendation G.711, tables 1 and 2): codes <-> float32 samples.
 
 Both are tables over 16-bit samples: mu-law's 14-bit scale times 4, A-law's 13-bit scale times 8. A sample
-whose magnitude lies exactly on a decision value takes the louder of the two codes, whatever its sign.
+whose magnitude is exactly a decision value takes the louder of the two codes, whatever its sign.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Codes = npt.NDArray[np.uint8]
 
 _MULAW_BIAS = 33
 _MULAW_MAX = 8_191
-"""Of the biased 14-bit magnitude."""
+"""Largest biased 14-bit magnitude."""
 _ALAW_EVEN_BITS = 0x55
 """A-law inverts the even bits of a code on the line."""
 
@@ -45,7 +45,7 @@ def to_alaw(samples: Samples) -> Codes:
 
 @cache
 def _mulaw_samples() -> Samples:
-    """``[256]``. A code is inverted; its top bit then says negative."""
+    """``[256]``. A code is inverted; its top bit then means negative."""
     inverted = ~np.arange(256, dtype=np.uint8)
     negative, segment, step = _parts(inverted)
     magnitude = (((2 * step + _MULAW_BIAS) << segment) - _MULAW_BIAS) * 4
@@ -54,7 +54,7 @@ def _mulaw_samples() -> Samples:
 
 @cache
 def _mulaw_codes() -> Codes:
-    """``[65536]``, by the 16 bits of a sample."""
+    """``[65536]``, indexed by the 16 bits of a sample."""
     values = _all_s16()
     biased = np.minimum((np.abs(values) >> 2) + _MULAW_BIAS, _MULAW_MAX)
     segment = _bit_length(biased) - 6
@@ -64,16 +64,16 @@ def _mulaw_codes() -> Codes:
 
 @cache
 def _alaw_samples() -> Samples:
-    """``[256]``. The top bit of a code says positive."""
+    """``[256]``. The top bit of a code means positive."""
     positive, segment, step = _parts(np.arange(256, dtype=np.uint8) ^ np.uint8(_ALAW_EVEN_BITS))
-    # the first segment has no hidden one before its steps; all reproduce the middle of their interval
+    # segment 0 has no implicit leading one; every code decodes to the middle of its interval
     magnitude = np.where(segment == 0, 2 * step + 1, (2 * step + 33) << np.maximum(segment - 1, 0)) * 8
     return from_s16(np.where(positive, magnitude, -magnitude))
 
 
 @cache
 def _alaw_codes() -> Codes:
-    """``[65536]``, by the 16 bits of a sample."""
+    """``[65536]``, indexed by the 16 bits of a sample."""
     values = _all_s16()
     magnitude = np.minimum(np.abs(values) >> 4, 0x7FF)
     segment = np.maximum(_bit_length(magnitude) - 4, 0)
@@ -82,7 +82,7 @@ def _alaw_codes() -> Codes:
 
 
 def _all_s16() -> npt.NDArray[np.int64]:
-    """Every 16-bit sample, in the order of its bits."""
+    """Every 16-bit sample, in the order of its bit pattern."""
     return np.arange(65_536, dtype=np.uint16).view(np.int16).astype(np.int64)
 
 
@@ -91,7 +91,7 @@ def _bit_length(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _parts(codes: Codes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Top bit, segment (3 bits), step in the segment (4 bits)."""
+    """Splits codes into top bit, segment (3 bits) and step in the segment (4 bits)."""
     wide = codes.astype(np.int64)
     return wide >= 0x80, (wide >> 4) & 0x7, wide & 0xF
 

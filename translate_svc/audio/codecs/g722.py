@@ -1,4 +1,4 @@
-"""G.722 (ITU-T): 16 kHz at 64 kbit/s in two bands, by FFmpeg. A byte stands for two samples."""
+"""G.722 (ITU-T): 16 kHz at 64 kbit/s in two bands, with FFmpeg. A byte holds two samples."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 TITLE = "G.722"
 
 G722_SAMPLE_RATE_HZ = 16_000
-"""What is sampled. RTP counts half of it by a mistake that was kept (RFC 3551, section 4.5.2)."""
+"""The sample rate. RTP's clock uses half of it, by a historical mistake (RFC 3551, section 4.5.2)."""
 
 G722_FRAMING = ByteFraming(block_bytes=1, block_samples=2)
 
 G722_LOOKAHEAD_SAMPLES = 22
-"""By which what the encoder makes comes out of the decoder late: 1.4 ms, the filters of the two bands."""
+"""Delay of the decoder's output: 1.4 ms, from the filters of the two bands."""
 
 FRAME_SAMPLES = 320
-"""20 ms: what FFmpeg takes at once. Frames do not show in the bytes."""
+"""20 ms: what FFmpeg takes in one call. The encoded bytes do not show frames."""
 
 _open = functools.partial(open_codec, "g722", title=TITLE, sample_rate_hz=G722_SAMPLE_RATE_HZ)
 
@@ -35,7 +35,7 @@ _open = functools.partial(open_codec, "g722", title=TITLE, sample_rate_hz=G722_S
 class G722Decoder:
     """Decodes one stream's bytes, in order. Every byte is valid.
 
-    It adapts to what it hears: a byte that was lost or damaged is heard for some milliseconds more.
+    The codec is adaptive: a lost or damaged byte is audible for a few more milliseconds.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ class G722Decoder:
     def decode(self, data: bytes, *, field: str) -> Samples:
         """Samples ``[2 * len(data)]`` at 16 kHz.
 
-        Raises ``Unsupported`` where PyAV is not installed.
+        Raises ``Unsupported`` if PyAV is not installed.
         """
-        if not data:  # the end of the stream, to FFmpeg
+        if not data:  # FFmpeg takes an empty packet for the end of the stream
             return np.zeros(0, np.float32)
         if self._context is None:
             self._context = _open("r")
@@ -57,9 +57,9 @@ class G722Decoder:
 
 
 class G722Encoder(FrameEncoder):
-    """Encodes one signal at 16 kHz, 20 ms at a time; keeps what is shorter.
+    """Encodes one signal at 16 kHz, 20 ms at a time; keeps shorter rests.
 
-    After ``flush`` the next signal may begin in the same stream of bytes.
+    After ``flush`` the next signal may start in the same stream of bytes.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Opus packets -> samples, by libopus."""
+"""Decodes Opus packets with libopus."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 class OpusDecoder:
     """Decodes one stream's packets, in order, to one of ``channels`` (1 or 2).
 
-    A packet yields exactly the samples that its framing says, whatever is in it. Opus has no checksum: a
-    packet that was damaged inside of its frames decodes to noise of the right length, never to an error. A
-    frame without bytes is concealed from what came before; so a relay passes on the loss of a packet (the
-    redundancy that the next packet may hold for it is not used). Mono packets fill both of two channels,
-    stereo packets are averaged into one.
+    A packet always decodes to the number of samples that its framing states. Opus has no checksum: damage
+    inside frames gives noise of the right length, never an error. A frame without bytes is concealed from the
+    audio before it; a relay can send one in place of a lost packet (redundancy for it in the next packet is
+    not used). Mono packets fill both of two channels; stereo packets are averaged into one.
     """
 
     def __init__(self, channels: int = 1, channel: int = 1) -> None:
@@ -32,7 +31,7 @@ class OpusDecoder:
         self._context: AudioCodecContext | None = None
 
     def decode(self, data: bytes, *, field: str) -> Samples:
-        """Samples ``[n]`` at 48 kHz of one packet, n from 120 to 5760.
+        """Decodes one packet to samples ``[n]`` at 48 kHz, n from 120 to 5760.
 
         Raises:
             InvalidArgument: not one Opus packet. Names ``field``.

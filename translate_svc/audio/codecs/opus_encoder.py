@@ -1,4 +1,4 @@
-"""Samples -> Opus packets, by libopus."""
+"""Encodes samples to Opus packets with libopus."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
 
 OPUS_LOOKAHEAD_SAMPLES = 312
-"""By which what libopus encodes comes out late: 6.5 ms, for VoIP and for audio."""
+"""Delay of the decoder's output: 6.5 ms, in libopus' modes for VoIP and for audio."""
 
 PACKET_SAMPLES = 960
-"""20 ms."""
+"""Samples in a packet: 20 ms."""
 
 _BITS_PER_S = 24_000
 _OPTIONS = {"application": "voip", "frame_duration": "20", "compression_level": "5", "cutoff": "8000"}
-"""Wideband: there is nothing above 8 kHz in what the service hears and says. One core encodes a second of
-speech in 7 ms; level 10 takes twice that for the same bytes.
+"""Wideband: the service's input and output have nothing above 8 kHz. One core encodes a second of speech in 7
+ms; level 10 takes twice that for the same bytes.
 """
 
 
 class OpusEncoder(FrameEncoder):
-    """Encodes one signal at 48 kHz into packets of 20 ms; keeps what does not fill a packet.
+    """Encodes one signal at 48 kHz into packets of 20 ms; keeps samples that do not fill a packet.
 
-    After ``flush`` the next signal may begin in the same succession of packets.
+    After ``flush`` the next signal may start in the same sequence of packets.
     """
 
     def __init__(self, channels: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""libopus, as FFmpeg brings it."""
+"""Opens libopus through FFmpeg."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def open_libopus(
     mode: Literal["r", "w"], channels: int, options: Mapping[str, str] | None = None
 ) -> AudioCodecContext:
-    """A decoder ("r") or an encoder ("w") of interleaved 16-bit samples at 48 kHz.
+    """Opens a decoder ("r") or an encoder ("w") for interleaved 16-bit samples at 48 kHz.
 
-    Raises ``Unsupported`` where PyAV is not installed, or without libopus.
+    Raises ``Unsupported`` if PyAV is not installed or lacks libopus.
     """
     return open_codec(
         "libopus",

@@ -1,4 +1,4 @@
-"""Encodings in which every sample stands alone: linear PCM and G.711."""
+"""Encodings without state between samples: linear PCM and G.711."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class _FromWire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SampleValues:
-    """Values of the wire have ``dtype``; both functions take any shape."""
+    """One encoding: wire values have ``dtype``; both functions take arrays of any shape."""
 
     dtype: np.dtype[Any]
     from_wire: _FromWire
     to_wire: Callable[[Samples], npt.NDArray[Any]]
 
 
-def _never_wrong(convert: Callable[[npt.NDArray[Any]], Samples]) -> _FromWire:
-    """Of an encoding in which no value is wrong."""
+def _always_valid(convert: Callable[[npt.NDArray[Any]], Samples]) -> _FromWire:
+    """For an encoding in which every value is valid."""
 
     def from_wire(values: npt.NDArray[Any], *, field: str) -> Samples:
         return convert(values)
@@ -38,14 +38,14 @@ def _never_wrong(convert: Callable[[npt.NDArray[Any]], Samples]) -> _FromWire:
     return from_wire
 
 
-PCM_S16LE = SampleValues(np.dtype("<i2"), _never_wrong(pcm.from_s16), pcm.to_s16)
+PCM_S16LE = SampleValues(np.dtype("<i2"), _always_valid(pcm.from_s16), pcm.to_s16)
 PCM_F32LE = SampleValues(np.dtype("<f4"), pcm.from_f32, pcm.to_f32)
-MULAW = SampleValues(np.dtype("u1"), _never_wrong(g711.from_mulaw), g711.to_mulaw)
-ALAW = SampleValues(np.dtype("u1"), _never_wrong(g711.from_alaw), g711.to_alaw)
+MULAW = SampleValues(np.dtype("u1"), _always_valid(g711.from_mulaw), g711.to_mulaw)
+ALAW = SampleValues(np.dtype("u1"), _always_valid(g711.from_alaw), g711.to_alaw)
 
 
 class SampleDecoder:
-    """Decodes to the channel to hear; the others are not looked at. Keeps nothing from chunk to chunk."""
+    """Decodes the chosen channel and ignores the others. Keeps no state between chunks."""
 
     def __init__(self, values: SampleValues, framing: ByteFraming, audio_format: AudioFormat) -> None:
         self._values = values
@@ -54,10 +54,10 @@ class SampleDecoder:
         self._index = max(audio_format.channel, 1) - 1
 
     def decode(self, data: bytes, *, field: str) -> Samples:
-        """Samples ``[n]``, finite and within [-1, 1], of whole samples of all channels; possibly none.
+        """Decodes whole samples of all channels to samples ``[n]``, finite and within [-1, 1]; n may be 0.
 
-        Raises ``InvalidArgument`` that names ``field``: torn samples; floats that are NaN, infinite or in
-        another scale.
+        Raises ``InvalidArgument``, naming ``field``, for incomplete samples, and for floats that are NaN,
+        infinite or in another scale.
         """
         self._framing.count_samples(data, self._channels, field=field)
         values = np.frombuffer(data, self._values.dtype).reshape(-1, self._channels)
@@ -65,15 +65,15 @@ class SampleDecoder:
 
 
 class SampleEncoder:
-    """Encodes every sample at once; keeps nothing."""
+    """Encodes every sample at once; keeps no state."""
 
     def __init__(self, values: SampleValues) -> None:
         self._values = values
 
     def encode(self, samples: Samples) -> EncodedChunk:
-        """The bytes of samples ``[n]``, or ``[n, channels]``; integers and G.711 clip."""
+        """Encodes samples ``[n]``, or ``[n, channels]``. Integers and G.711 are clipped."""
         return EncodedChunk(data=self._values.to_wire(samples).tobytes(), sample_count=len(samples))
 
     def flush(self) -> EncodedChunk:
-        """Nothing."""
+        """Returns an empty chunk: nothing is kept."""
         return EncodedChunk()

@@ -1,4 +1,4 @@
-"""The table of codecs: one row is all that the service and its clients know about an encoding."""
+"""The table of codecs. A row holds all that the service and its clients know about an encoding."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ MAX_CHANNELS = 8
 
 
 class ChunkDecoder(Protocol):
-    """Decodes one stream's chunks in their order. It may have a state, so each stream has its own."""
+    """Decodes one stream's chunks in order. It may keep state, so each stream has its own."""
 
     def decode(self, data: bytes, *, field: str) -> Samples:
-        """Samples ``[n]`` of the channel to hear, within [-1, 1], at the format's rate.
+        """Returns samples ``[n]`` of the chosen channel, within [-1, 1], at the format's rate.
 
-        ``data`` is one part in the sense of the codec's framing.
+        ``data`` is one part, as the codec's framing defines it.
 
         Raises:
-            InvalidArgument: that it is not. Names ``field``.
+            InvalidArgument: ``data`` is not a valid part. Names ``field``.
             Unsupported: the codec's library is not installed.
         """
 
 
 class ChunkEncoder(Protocol):
-    """Encodes one signal piece by piece. It may have a state, so each signal has its own."""
+    """Encodes one signal chunk by chunk. It may keep state, so each signal has its own."""
 
     def encode(self, samples: Samples) -> EncodedChunk:
-        """What is complete with samples ``[n]``, of several channels ``[n, channels]``, at the format's rate.
+        """Takes samples ``[n]``, or ``[n, channels]``, at the format's rate; returns what is complete now.
 
-        Raises ``Unsupported``: the codec's library is not installed.
+        Raises ``Unsupported`` if the codec's library is not installed.
         """
 
     def flush(self) -> EncodedChunk:
-        """What was kept back. The signal ends here; another may follow."""
+        """Returns the rest. The signal ends here; another may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Codec:
     """One encoding.
 
     Args:
-        title: Its name in messages.
-        framing: How its bytes lie in messages.
-        decoder: Makes the decoder of one stream, of a format that was checked.
-        encoder: Makes the encoder of one signal, of a format that was checked.
-        sample_rate_hz: The only rate that it has; None: any.
-        max_channels: How many channels its input may have. Output is always mono.
-        lookahead_samples: By how much what ``encoder`` makes comes out of ``decoder`` too late.
-        needs_pyav: Whether it is coded by FFmpeg's libraries, which need not be installed.
+        title: Its name in error messages.
+        framing: How its bytes are laid out in messages.
+        decoder: Creates the decoder of one stream, for a checked format.
+        encoder: Creates the encoder of one signal, for a checked format.
+        sample_rate_hz: Its only sample rate; None: any.
+        max_channels: Most channels of its input. Output is always mono.
+        lookahead_samples: Delay of the decoder's output, in samples.
+        needs_pyav: Whether it needs FFmpeg's libraries, which are an optional dependency.
     """
 
     title: str
@@ -71,16 +71,16 @@ class Codec:
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot be used here, and what to do about it; None where it can. Loads no library."""
+        """Why the codec cannot be used here, and how to install it; None if it can. Loads no library."""
         usable = not self.needs_pyav or ffmpeg_codec.installed()
         return None if usable else ffmpeg_codec.missing(self.title)
 
     def split(self, chunk: EncodedChunk, max_bytes: int, *, first: bool) -> Iterator[EncodedChunk]:
-        """Mono ``chunk`` of a speech in pieces of at most ``max_bytes``, which sum up to it.
+        """Splits the mono ``chunk`` of a speech into chunks of at most ``max_bytes``.
 
-        A piece is longer where its framing cannot be cut to ``max_bytes``. ``first`` says that the speech
-        begins with ``chunk``, so the look-ahead is in it. ``sample_count`` of each piece is what a listener
-        keeps of it when it is decoded.
+        A chunk is longer only if its framing cannot be cut to ``max_bytes``. ``first``: the speech starts
+        with ``chunk``, so the look-ahead is in it. ``sample_count`` of each chunk is what remains of it after
+        decoding, without look-ahead and padding.
         """
         end = -self.lookahead_samples if first else 0
         for group in self._groups(chunk, max_bytes):
@@ -93,17 +93,17 @@ class Codec:
         group: list[bytes] = []
         group_bytes = 0
         for part in self.framing.parts(chunk):
-            for piece in self.framing.cut(part, 1, max_bytes):
-                if group and group_bytes + len(piece) > max_bytes:
+            for block in self.framing.cut(part, 1, max_bytes):
+                if group and group_bytes + len(block) > max_bytes:
                     yield group
                     group, group_bytes = [], 0
-                group.append(piece)
-                group_bytes += len(piece)
+                group.append(block)
+                group_bytes += len(block)
         if group:
             yield group
 
 
-def _of_single_samples(title: str, values: sample_codec.SampleValues) -> Codec:
+def _sample_codec(title: str, values: sample_codec.SampleValues) -> Codec:
     framing = ByteFraming(values.dtype.itemsize)
     return Codec(
         title,
@@ -115,17 +115,17 @@ def _of_single_samples(title: str, values: sample_codec.SampleValues) -> Codec:
 
 CODECS: Mapping[Encoding, Codec] = MappingProxyType(
     {
-        Encoding.PCM_S16LE: _of_single_samples("16-bit PCM", sample_codec.PCM_S16LE),
-        Encoding.PCM_F32LE: _of_single_samples("float PCM", sample_codec.PCM_F32LE),
-        Encoding.MULAW: _of_single_samples("G.711 mu-law", sample_codec.MULAW),
-        Encoding.ALAW: _of_single_samples("G.711 A-law", sample_codec.ALAW),
+        Encoding.PCM_S16LE: _sample_codec("16-bit PCM", sample_codec.PCM_S16LE),
+        Encoding.PCM_F32LE: _sample_codec("float PCM", sample_codec.PCM_F32LE),
+        Encoding.MULAW: _sample_codec("G.711 mu-law", sample_codec.MULAW),
+        Encoding.ALAW: _sample_codec("G.711 A-law", sample_codec.ALAW),
         Encoding.OPUS: Codec(
             "Opus",
             OPUS_FRAMING,
             decoder=lambda audio_format: OpusDecoder(audio_format.channels, max(audio_format.channel, 1)),
             encoder=lambda audio_format: OpusEncoder(audio_format.channels),
             sample_rate_hz=OPUS_SAMPLE_RATE_HZ,
-            max_channels=2,  # what one packet can hold (RFC 6716); more is the business of containers
+            max_channels=2,  # the most in one packet (RFC 6716); more channels need a container
             lookahead_samples=OPUS_LOOKAHEAD_SAMPLES,
             needs_pyav=True,
         ),
@@ -150,10 +150,10 @@ def codec_of(audio_format: AudioFormat) -> Codec:
 
 
 def chunk_decoder(audio_format: AudioFormat) -> ChunkDecoder:
-    """For a format that ``check_input_format`` or ``check_output_format`` let through."""
+    """A new decoder for a format that passed ``check_input_format`` or ``check_output_format``."""
     return codec_of(audio_format).decoder(audio_format)
 
 
 def chunk_encoder(audio_format: AudioFormat) -> ChunkEncoder:
-    """For a format that ``check_input_format`` or ``check_output_format`` let through."""
+    """A new encoder for a format that passed ``check_input_format`` or ``check_output_format``."""
     return codec_of(audio_format).encoder(audio_format)
