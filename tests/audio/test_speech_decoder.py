@@ -57,13 +57,13 @@ def test_the_look_ahead_is_dropped_once() -> None:
     encoder, decoder = OpusEncoder(), SpeechDecoder(OPUS)
     first = encoder.encode(signal)
     rest = encoder.flush()
-    heard = [
+    received = [
         decoder.decode(chunk(0, 0)),
         decoder.decode(chunk(0, first.sample_count, packets=first.packets)),
         decoder.decode(chunk(first.sample_count, rest.sample_count, packets=rest.packets)),
     ]
-    assert [len(each) for each in heard] == [0, 4 * 960 - 312, 4_000 - 4 * 960 + 312]
-    assert np.corrcoef(np.concatenate(heard), signal)[0, 1] > 0.3
+    assert [len(each) for each in received] == [0, 4 * 960 - 312, 4_000 - 4 * 960 + 312]
+    assert np.corrcoef(np.concatenate(received), signal)[0, 1] > 0.3
 
 
 def test_a_look_ahead_longer_than_the_first_chunk_goes_on_in_the_next_one() -> None:

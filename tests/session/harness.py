@@ -119,12 +119,12 @@ class House:
     def translate(self, call: TranslateCall) -> OneShot:
         """A call of Translate, as the service starts it."""
         call, settings = CallNegotiator(self.negotiator, self.options).negotiate(call)
-        judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
+        gated = isinstance(call.source, AudioClip) and call.guards.voice_gate
         dependencies = OneShotDependencies(
             engine=self.engine,
             options=self.options,
             slot=self.admission.admit(),
-            vad_stream=self.vad_loop.open_stream() if judged else None,
+            vad_stream=self.vad_loop.open_stream() if gated else None,
         )
         one_shot = OneShot(f"t{len(self.sessions)}", call, settings, dependencies)
         self.sessions.append(one_shot)

@@ -201,7 +201,7 @@ def test_pauses_are_not_speech() -> None:
     unasked = stream(
         spoken, wordy(2), segmentation=Segmentation.MANUAL, guards=GuardSettings(voice_gate=False)
     )
-    assert of(unasked, StreamWarning) == [], "nobody has judged how much of it is speech"
+    assert of(unasked, StreamWarning) == [], "its voiced frames were not counted"
 
 
 def test_a_text_that_was_ended_is_not_told_of_twice() -> None:

@@ -159,9 +159,9 @@ def test_one_message_may_stand_above_the_queue_and_no_more() -> None:
 
             sender = asyncio.create_task(send())
             await asyncio.sleep(60)
-            heard = sum(len(samples_of(request)) for request in home.engine.submitted)
+            submitted_samples = sum(len(samples_of(request)) for request in home.engine.submitted)
             assert received < 4 * 2 * RATE_HZ
-            assert received - heard < 4 * RATE_HZ
+            assert received - submitted_samples < 4 * RATE_HZ
             sender.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await sender

@@ -133,7 +133,7 @@ def test_clear_overtakes_queued_audio_but_keeps_updates_and_positions() -> None:
             events = await collect(session)
         check_contract(events)
         _check_cleared(events)
-        assert len(home.engine.submitted) == 2, "the utterances in line were never heard"
+        assert len(home.engine.submitted) == 2, "the waiting utterances were never submitted"
         assert of(events, Cleared) == [Cleared(8 * RATE_HZ)]
         last = of(events, SpeechStarted)[-1]
         assert last.position == 8 * RATE_HZ

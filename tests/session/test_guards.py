@@ -148,7 +148,7 @@ def test_guards_are_on_unless_switched_off_and_change_with_an_update() -> None:
 
 
 def hum(seconds: float) -> Samples:
-    """Loud enough to be heard, and not taken for speech."""
+    """Loud, but not taken for speech."""
     return np.full(round(seconds * 16_000), 0.3, np.float32)
 
 
@@ -239,14 +239,14 @@ def test_the_gate_cuts_nothing_differently_and_a_replay_counts_the_same(
 
 @pytest.mark.parametrize(("voiced_frames", "holds"), [(0, False), (2, False), (3, True), (9, True)])
 def test_a_clip_is_judged_by_the_same_rule(voiced_frames: int, holds: bool) -> None:
-    heard: list[VadFrame] = []
+    scored: list[VadFrame] = []
 
     async def probability(frame: VadFrame) -> float:
-        heard.append(frame)
+        scored.append(frame)
         return float(frame.samples[0])
 
     samples = clip(hum(0.32), *[clip(speech(0.032), hum(0.064))] * voiced_frames, hum(0.01))
     assert asyncio.run(clip_holds_voice(samples, 0.5, probability)) is holds
-    assert [frame.restart for frame in heard] == [True] + [False] * (len(heard) - 1)
+    assert [frame.restart for frame in scored] == [True] + [False] * (len(scored) - 1)
     if not holds:
-        assert len(heard) == -(-len(samples) // FRAME_SAMPLES), "the padded last frame is heard as well"
+        assert len(scored) == -(-len(samples) // FRAME_SAMPLES), "the padded last frame is scored as well"

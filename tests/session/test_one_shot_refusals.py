@@ -1,4 +1,4 @@
-"""What a call of Translate is refused for: by its field, and at nobody else's cost."""
+"""Refusals of Translate calls: each names its field and costs other calls nothing."""
 
 from __future__ import annotations
 

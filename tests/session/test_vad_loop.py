@@ -21,7 +21,7 @@ def frame(level: float, restart: bool = False) -> VadFrame:
 
 
 async def in_flight(loop: VadLoop, vad: GatedVad) -> tuple[VadStream, asyncio.Task[float]]:
-    """A stream whose frame is being judged right now, the worker held by the gate."""
+    """A stream whose frame is being scored now; the gate holds the worker."""
     stream = loop.open_stream()
     task = asyncio.create_task(stream.probability(frame(0.1)))
     await asyncio.wait_for(asyncio.to_thread(vad.entered.wait, 5), 10)
@@ -106,15 +106,15 @@ async def test_what_waits_goes_into_one_bounded_call_longest_waiting_first(
 
 
 async def test_a_cancelled_wait_costs_the_others_nothing(gated: tuple[VadLoop, GatedVad]) -> None:
-    """Cancelled while judged and cancelled while waiting: the rest of both calls is answered."""
+    """Cancelled while scored and cancelled while waiting: the other frames of both calls get results."""
     loop, vad = gated
-    _, judged = await in_flight(loop, vad)
+    _, scored = await in_flight(loop, vad)
     waiting = [asyncio.create_task(loop.open_stream().probability(frame(level))) for level in (0.2, 0.3, 0.4)]
     await asyncio.sleep(0)
-    judged.cancel()
+    scored.cancel()
     waiting[1].cancel()
     vad.gate.set()
-    answers = await asyncio.gather(judged, *waiting, return_exceptions=True)
+    answers = await asyncio.gather(scored, *waiting, return_exceptions=True)
     assert isinstance(answers[0], asyncio.CancelledError)
     assert isinstance(answers[2], asyncio.CancelledError)
     assert [answers[1], answers[3]] == pytest.approx([0.2, 0.4])
@@ -150,7 +150,7 @@ async def test_cancelling_and_asking_again_does_not_grow_the_queue(gated: tuple[
     vad.gate.set()
     await running
     assert await loop.open_stream().probability(frame(0.3)) == pytest.approx(0.3)
-    assert vad.batch_sizes == [1, 1], "nothing of what was cancelled was judged"
+    assert vad.batch_sizes == [1, 1], "no cancelled frame was scored"
 
 
 async def test_one_frame_at_a_time(gated: tuple[VadLoop, GatedVad]) -> None:
@@ -221,7 +221,7 @@ async def test_closing_a_stream_releases_its_waiting_frame(gated: tuple[VadLoop,
     vad.gate.set()
     await running
     assert await loop.open_stream().probability(frame(0.3)) == pytest.approx(0.3)
-    assert vad.batch_sizes == [1, 1], "its frame was not judged"
+    assert vad.batch_sizes == [1, 1], "its frame was not scored"
 
 
 async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share_them() -> None:

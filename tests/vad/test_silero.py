@@ -1,4 +1,4 @@
-"""Silero's step: pure, batched, and heard apart from torch."""
+"""Silero's step: pure, batched, and independent of torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def vad() -> SileroVad:
     return SileroVad()
 
 
-def judge(vad: SileroVad, streams: Float32Array) -> Float32Array:
+def score(vad: SileroVad, streams: Float32Array) -> Float32Array:
     """Probabilities ``[n_streams, n_frames]`` of ``[n_streams, n_frames, 512]``, in one batch a frame."""
     states = np.zeros((len(streams), vad.state_size), dtype=np.float32)
     columns: list[Float32Array] = []
@@ -43,8 +43,8 @@ def speech(name: str, frames: int) -> Float32Array:
 
 def test_a_batch_gives_what_each_stream_gives_alone(vad: SileroVad) -> None:
     streams = np.stack([speech(name, 85) for name in CLIPS])
-    together = judge(vad, streams)
-    alone = np.concatenate([judge(vad, stream[None]) for stream in streams])
+    together = score(vad, streams)
+    alone = np.concatenate([score(vad, stream[None]) for stream in streams])
     assert together.max(axis=1)[:-1].min() > 0.9, "every clip but the noise is speech"
     assert together[-1].max() < 0.5
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
@@ -77,14 +77,14 @@ def test_step_is_pure(vad: SileroVad) -> None:
 
 def test_digital_silence_stays_silent(vad: SileroVad) -> None:
     """What skipping declared silence relies on: from a cleared state, zeros never come near any threshold."""
-    assert judge(vad, np.zeros((1, 700, 512), dtype=np.float32)).max() < 0.025
+    assert score(vad, np.zeros((1, 700, 512), dtype=np.float32)).max() < 0.025
 
 
 @pytest.mark.parametrize("level_dbfs", [-70.0, -50.0, -30.0])
 def test_white_noise_is_no_speech(vad: SileroVad, level_dbfs: float) -> None:
     rng = np.random.default_rng(1)
     noise = (rng.standard_normal((1, 200, 512)) * 10 ** (level_dbfs / 20)).astype(np.float32)
-    assert (judge(vad, noise) >= 0.5).mean() < 0.02
+    assert (score(vad, noise) >= 0.5).mean() < 0.02
 
 
 @pytest.mark.parametrize(("frame_shape", "state_rows"), [((2, 511), 2), ((2, 512), 1), ((0, 512), 0)])

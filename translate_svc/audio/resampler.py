@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import soxr
 
 from translate_svc.types import Samples
+
+if TYPE_CHECKING:
+    import soxr
 
 _EMPTY: Samples = np.zeros(0, dtype=np.float32)
 
@@ -31,11 +35,13 @@ class Resampler:
         self._consumed_samples = 0
         self._produced_samples = 0
         self._finished = False
-        self._stream = (
-            None
-            if input_rate_hz == output_rate_hz
-            else soxr.ResampleStream(input_rate_hz, output_rate_hz, 1, dtype="float32", quality="HQ")
-        )
+        self._stream: soxr.ResampleStream | None = None
+        if input_rate_hz != output_rate_hz:
+            import soxr
+
+            self._stream = soxr.ResampleStream(
+                input_rate_hz, output_rate_hz, 1, dtype="float32", quality="HQ"
+            )
 
     def push(self, samples: Samples) -> Samples:
         """Takes one chunk ``[n]``, any n; returns the output that is complete now, possibly empty.

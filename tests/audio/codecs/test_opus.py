@@ -113,10 +113,10 @@ def test_a_frame_without_payload_is_concealed() -> None:
     packets = packets_of(spoken())
     decoder = OpusDecoder()
     for packet in packets[:60]:
-        heard = decoder.decode(packet, field="")
+        received = decoder.decode(packet, field="")
     filled = [decoder.decode(WITHOUT_PAYLOAD, field="") for _ in range(6)]
     assert [len(each) for each in filled] == [PACKET_SAMPLES] * 6
-    loudness = [float(np.abs(each).max()) for each in (heard, *filled)]
+    loudness = [float(np.abs(each).max()) for each in (received, *filled)]
     assert loudness[1] > 0.1 * loudness[0]
     assert loudness[-1] < 0.3 * loudness[1]
     assert len(decoder.decode(packets[66], field="")) == PACKET_SAMPLES
@@ -143,12 +143,12 @@ def test_the_contracts_recipe_for_a_lost_packet_counts_all_of_its_frames(
     assert opus_packet_samples(lost, field="") == samples
     decoder = OpusDecoder()
     for packet in packets_of(spoken())[:60]:
-        heard = decoder.decode(packet, field="")
+        received = decoder.decode(packet, field="")
     filled = decoder.decode(lost, field="")
     assert len(filled) == samples
     assert np.isfinite(filled).all()
     if first_byte == 9 << 3:  # as the packets before: concealed, not silent
-        assert np.abs(filled[:PACKET_SAMPLES]).max() > 0.1 * np.abs(heard).max()
+        assert np.abs(filled[:PACKET_SAMPLES]).max() > 0.1 * np.abs(received).max()
 
 
 @settings(deadline=None, max_examples=40)

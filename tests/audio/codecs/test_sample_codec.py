@@ -73,10 +73,10 @@ def test_one_channel_of_several_is_heard(encoding: Encoding, channels: int) -> N
     spoken = np.linspace(-0.9, 0.9, 40 * channels, dtype=np.float32).reshape(40, channels)
     data = encode(spoken, encoding)
     for channel in range(1, channels + 1):
-        heard = decode(data, encoding, channels, channel)
+        received = decode(data, encoding, channels, channel)
         alone = decode(encode(spoken[:, channel - 1], encoding), encoding)
-        np.testing.assert_array_equal(heard, alone)
-        assert np.abs(heard - spoken[:, channel - 1]).max() < 0.03
+        np.testing.assert_array_equal(received, alone)
+        assert np.abs(received - spoken[:, channel - 1]).max() < 0.03
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The table of codecs: each row keeps the same promises, and nobody else knows an encoding by its name."""
+"""The table of codecs: each row keeps the same contract, and no other module names an encoding."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def encode(samples: Samples, audio_format: AudioFormat, sizes: list[int]) -> lis
 
 def hear(chunks: list[EncodedChunk], audio_format: AudioFormat) -> Samples:
     """What a client makes of a speech in ``chunks``."""
-    decoder, place, heard = SpeechDecoder(audio_format), 0, [np.zeros(0, np.float32)]
+    decoder, place, received = SpeechDecoder(audio_format), 0, [np.zeros(0, np.float32)]
     for chunk in chunks:
         count = chunk.sample_count
         event = SpeechChunk(
             0, SampleRange(0, 0), "spa", place, chunk.data, False, sample_count=count, packets=chunk.packets
         )
-        heard.append(decoder.decode(event))
+        received.append(decoder.decode(event))
         place += count
-    return np.concatenate(heard)
+    return np.concatenate(received)
 
 
 def decode(parts: list[bytes], audio_format: AudioFormat) -> Samples:
@@ -113,10 +113,10 @@ def test_messages_of_any_size_decode_as_the_whole_does(encoding: Encoding, max_b
             pieces.append(next(codec.framing.cut(part, channels, limit)))
             part = part[len(pieces[-1]) :]
     assert codec.framing.parts(codec.framing.pack(pieces)) == codec.framing.parts(whole)
-    heard = decode(pieces, audio_format)
-    np.testing.assert_array_equal(heard, decode(parts, audio_format))
+    received = decode(pieces, audio_format)
+    np.testing.assert_array_equal(received, decode(parts, audio_format))
     counts = [codec.framing.count_samples(piece, channels, field="audio.data") for piece in pieces]
-    assert sum(counts) == len(heard)
+    assert sum(counts) == len(received)
     assert [len(chunk_decoder(audio_format).decode(piece, field="")) for piece in pieces] == counts
 
 
@@ -201,8 +201,8 @@ def _imported(tree: ast.Module) -> set[str]:
     return found
 
 
-def test_nobody_else_knows_an_encoding() -> None:
-    """Neither by its name nor by importing what codes it; but for the table, and files of one codec alone."""
+def test_no_other_module_names_an_encoding() -> None:
+    """Only the table and the files of a codec name an encoding or import its coder."""
     imported = {name: _imported(tree) for name, tree in _sources()}
     modules = imported["audio/codecs/table.py"] - {"encoded_chunk", "ffmpeg_codec", "framing"}
     assert {"sample_codec", "opus_encoder", "opus_decoder", "opus_packet"} <= modules

@@ -66,7 +66,7 @@ def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
     """And at 16 kHz, where nothing is held back by a filter, what is missing gives one."""
     source, rng = UtteranceSource(rate_hz, heard_by(OPTIONS)), np.random.default_rng(1)
 
-    def heard(samples: int) -> int:
+    def push(samples: int) -> int:
         source.push(np.zeros(samples, np.float32))
         frames = 0
         while (step := source.step()) is not None:
@@ -76,12 +76,12 @@ def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
         return frames
 
     for _ in range(400):
-        heard(int(rng.integers(0, 700)))
+        push(int(rng.integers(0, 700)))
         missing = source.missing_samples
         assert 1 <= missing <= -(-FRAME * rate_hz // 16_000)
-        assert heard(missing - 1) == 0
+        assert push(missing - 1) == 0
         assert source.missing_samples == 1
-        given = heard(1)
+        given = push(1)
         assert given >= 1 or rate_hz != 16_000
 
 
@@ -150,7 +150,7 @@ def test_detector_restarts_with_every_grid_and_only_there() -> None:
     restarts = [index for index, frame in enumerate(driver.frames) if frame.restart]
     assert restarts == [0, 15]
     np.testing.assert_array_equal(driver.frames[15].samples, frames("."))
-    assert len(driver.frames) == 15 + 9  # frames 11 to 14 were judged twice
+    assert len(driver.frames) == 15 + 9  # frames 11 to 14 were scored twice
 
 
 # ---------------------------------------------------------------- finalize, end
@@ -264,17 +264,17 @@ def test_declared_silence_equals_pushed_zeros() -> None:
 @pytest.mark.parametrize("tail_ms", [0, 300, 600, 900, 1_200, 1_500, 1_800])
 def test_skipped_silence_commits_where_heard_silence_does(rate_hz: int, tail_ms: int) -> None:
     zeros = (8_000 + tail_ms) * rate_hz // 1000
-    heard, skipped = stream(rate_hz), stream(rate_hz)
-    heard.push(np.zeros(zeros, dtype=np.float32), [rate_hz])
+    scored, skipped = stream(rate_hz), stream(rate_hz)
+    scored.push(np.zeros(zeros, dtype=np.float32), [rate_hz])
     skipped.source.push_silence(zeros)
     skipped.pull()
-    assert len(skipped.frames) < len(heard.frames) / 2
-    assert skipped.committed_position == heard.committed_position > 5 * rate_hz
-    for driver in (heard, skipped):
+    assert len(skipped.frames) < len(scored.frames) / 2
+    assert skipped.committed_position == scored.committed_position > 5 * rate_hz
+    for driver in (scored, skipped):
         driver.push(tone(0.8, 300, rate_hz))
         driver.source.end()
         driver.pull()
-    assert comparable(heard.utterances) == comparable(skipped.utterances)
+    assert comparable(scored.utterances) == comparable(skipped.utterances)
 
 
 def test_skipping_stops_at_a_finalize() -> None:

@@ -30,24 +30,24 @@ def write(samples: Samples, piece_samples: int, output: AudioFormat) -> list[Enc
 
 
 def read(chunks: list[EncodedChunk], output: AudioFormat) -> Samples:
-    decoder, place, heard = SpeechDecoder(output), 0, []
+    decoder, place, received = SpeechDecoder(output), 0, []
     for chunk in chunks:
         count = chunk.sample_count
         event = SpeechChunk(
             0, SampleRange(0, 0), "spa", place, chunk.data, False, sample_count=count, packets=chunk.packets
         )
-        heard.append(decoder.decode(event))
+        received.append(decoder.decode(event))
         place += count
-    return np.concatenate(heard)
+    return np.concatenate(received)
 
 
 @pytest.mark.parametrize("case", FORMATS)
 def test_what_is_written_can_be_heard_to_its_last_sample(case: str) -> None:
     output, least_snr_db = FORMATS[case]
     expected = resample(SPEECH, 16_000, output.sample_rate_hz)
-    heard = read(write(SPEECH, 6_400, output), output)
-    assert len(heard) == len(expected) == resampled_length(len(SPEECH), 16_000, output.sample_rate_hz)
-    assert snr_db(heard, expected) > least_snr_db
+    received = read(write(SPEECH, 6_400, output), output)
+    assert len(received) == len(expected) == resampled_length(len(SPEECH), 16_000, output.sample_rate_hz)
+    assert snr_db(received, expected) > least_snr_db
 
 
 @pytest.mark.parametrize("case", FORMATS)
