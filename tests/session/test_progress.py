@@ -31,6 +31,7 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
+from translate_svc.session.options import SessionOptions
 from translate_svc.types import (
     Cleared,
     ClearInput,
@@ -48,6 +49,7 @@ from translate_svc.types import (
     Updated,
     UpdateInput,
     UtteranceDone,
+    UtteranceStatus,
 )
 
 MANUAL, VAD = Segmentation.MANUAL, Segmentation.VAD
@@ -174,6 +176,29 @@ def test_a_clear_at_the_commit_point_of_what_it_drops_tells_that_point() -> None
     check_contract(events)
     (cut,) = of(events, SpeechEnded)
     assert of(events, Progress) == [Progress(cut.source.end, cut.source.end)]
+
+
+def test_a_clear_at_the_commit_point_of_an_utterance_that_waits_tells_that_point() -> None:
+    """The second utterance waits for the first one, so its commit point was not reported before the clear."""
+    spoken: list[ClientMessage] = [*chunks(speech(0.8)), FinalizeInput()]
+    total = 2 * count_samples(spoken)
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(_slow, options=SessionOptions(max_utterances_in_flight=1)) as home:
+            session = home.open(config(segmentation=MANUAL))
+            reader = asyncio.create_task(collect(session))
+            for message in [*spoken, *spoken]:
+                await session.receive(message)
+            await asyncio.sleep(0.5)
+            await session.receive(ClearInput())
+            await session.receive(EndInput(total))
+            return await reader
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.CLEARED] * 2
+    assert of(events, Progress) == [Progress(total, total)]
 
 
 def test_what_an_utterance_still_owes_holds_it_back() -> None:

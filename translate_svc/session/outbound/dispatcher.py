@@ -47,6 +47,7 @@ class Dispatcher:
         self._running: LiveUtterance | None = None
         self._length_advice = LengthAdvice()
         self._clears = 0
+        self._pending_commit: int | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
         """``settings`` apply from the next utterance on; the client gets ``Updated``."""
@@ -80,6 +81,7 @@ class Dispatcher:
         )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         clears = self._clears
+        self._pending_commit = cut.commit_position
         while self._router.in_flight > self._options.max_utterances_in_flight:
             await self._router.wait_for_change()
         if clears != self._clears:
@@ -94,6 +96,7 @@ class Dispatcher:
                 self._outbox.put(advice)
             await self._submit(utterance, request)
         if clears == self._clears:
+            self._pending_commit = None
             self._router.commit(cut.commit_position)
 
     def commit(self, position: int) -> None:
@@ -104,7 +107,10 @@ class Dispatcher:
         """Drops the running utterance and all in flight; their ``UtteranceDone`` is sent at once."""
         self._clears += 1
         self._running = None
+        pending, self._pending_commit = self._pending_commit, None
         self._router.clear(through_sample)
+        if pending == through_sample:  # the input restarts where it had committed: it reports no new point
+            self._router.commit(through_sample)
 
     async def _submit(self, utterance: LiveUtterance, request: Request) -> None:
         """Submits an utterance to the engine. A failure of this utterance alone becomes a warning.
