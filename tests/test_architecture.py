@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.code_index import ROOT, code_names, is_known, make_targets, names_in
 from translate_svc.cli.main import app
@@ -13,9 +14,8 @@ from translate_svc.config import setting_infos
 
 MAP = ROOT / "docs/architecture.md"
 PAGES = sorted(
-    page
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "model_cache/README.md")
-    if page.name != "CHANGELOG.md"
+    {ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "model_cache/README.md"}
+    | {page for folder in ("docs", "k8s", "training") for page in (ROOT / folder).rglob("*.md")}
 )
 _ENDINGS = "py|md|proto|json|csv|env|toml|yaml|yml|txt|sh|mjs|ogg|png"
 PATH = re.compile(rf"\.?[\w.-]+(?:/[\w.-]+)*(?:/|\.(?:{_ENDINGS}))")
@@ -119,9 +119,10 @@ def test_what_is_not_there_is_found_out(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_that_a_page_points_to_exists(page: Path) -> None:
+def test_what_a_page_points_to_exists(page: Path) -> None:
     paths = {span for span in spans(page) if "/" in span and PATH.fullmatch(span)} - ELSEWHERE
     broken = [path for path in sorted(paths) if not found(path, page)]
+    broken += [span for span in spans(page) if span.startswith("make ") and problem(span)]
     for path, anchor in LINK.findall(page.read_text("utf-8")):
         target = (page.parent / path).resolve() if path else page
         if not target.exists() or (anchor and anchor not in anchors(target)):
@@ -139,3 +140,38 @@ def test_the_index_of_the_decisions_has_them_all() -> None:
     folder = ROOT / "docs/adr"
     listed = re.findall(r"\]\((\d{4}[\w-]*\.md)\)", (folder / "README.md").read_text("utf-8"))
     assert sorted(listed) == sorted(page.name for page in folder.glob("0*.md"))
+
+
+@pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda form: form.stem
+)
+def test_a_form_of_issues_is_one(form: Path) -> None:
+    """GitHub shows none at all where a form is wrong, and says nothing."""
+    read = yaml.safe_load(form.read_text("utf-8"))
+    if form.stem == "config":
+        assert read == {"blank_issues_enabled": True}
+        return
+    assert set(read) <= {"name", "description", "title", "labels", "body"}
+    assert read["name"]
+    assert read["description"]
+    asked = [part for part in read["body"] if part["type"] != "markdown"]
+    assert len({part["id"] for part in asked}) == len(asked) > 0
+    assert all(part["attributes"]["label"] for part in asked)
+    assert {part["type"] for part in read["body"]} <= {
+        "markdown",
+        "textarea",
+        "input",
+        "dropdown",
+        "checkboxes",
+    }
+
+
+def test_hooks_run_what_the_environment_has() -> None:
+    read = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    hooks = [hook for repo in read["repos"] for hook in repo["hooks"]]
+    assert {repo["repo"] for repo in read["repos"]} == {"local"}
+    assert {hook["entry"].split()[0] for hook in hooks} == {
+        ".venv/bin/ruff",
+        ".venv/bin/mypy",
+        ".venv/bin/lint-imports",
+    }
