@@ -1,12 +1,13 @@
 """``make overload``: four times the streams that are admitted. Writes benchmarks/results/overload.json.
 
-The server is that of ``benchmarks.soak``: real but for the engine, which follows a script and works on as
-many utterances at a time as streams are admitted. Admitted streams speak without a break through phases that
-take turns: nobody else there (1x), and three times as many others (4x), each of whom is refused, waits as
-long as it is told to, and tries again. One run, so that a noisy machine hurts both phases alike.
+The server is that of ``benchmarks.soak``. Only its engine is not real: it follows a script and works on as
+many utterances at a time as streams are admitted. Admitted streams speak without a break while two phases
+take turns: no other clients (1x), and three times as many others (4x), each of which is refused, waits as
+long as it is told to, and tries again. Both are phases of one run, so that a busy machine affects them
+equally.
 
-Exits with 1 where a refusal takes longer than 50 ms (99th percentile), or where those who are inside wait
-more than a tenth longer for their first text.
+Exits with 1 if a refusal takes longer than 50 ms (99th percentile), or if admitted streams wait more than a
+tenth longer for their first text.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class OverloadResult:
 
 @dataclass(slots=True)
 class _Run:
-    """What all clients of a run share, and note."""
+    """What all clients of a run share and record."""
 
     overloaded: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False
@@ -79,7 +80,7 @@ async def run_overload(admitted: int, phase_s: float, phases: int) -> OverloadRe
     """``phases`` of each kind, in turns.
 
     Raises:
-        AssertionError: somebody is let in, or refused, who should not be.
+        AssertionError: a stream is admitted or refused that should not be.
     """
     setup = ServerSetup(max_streams=admitted, max_running_requests=admitted, max_waiting_requests=admitted)
     run, began_s = _Run(), time.monotonic()
@@ -107,7 +108,7 @@ async def run_overload(admitted: int, phase_s: float, phases: int) -> OverloadRe
 
 
 async def _admitted(channel: grpc.aio.Channel, run: _Run, inside: asyncio.Barrier) -> None:
-    """Speaks utterance after utterance, and times each answer."""
+    """Speaks one utterance after another, and measures the time of each answer."""
     call = start_call(channel)
     await call.write(_MANUAL.SerializeToString())
     opened = await call.read()
@@ -132,7 +133,7 @@ async def _admitted(channel: grpc.aio.Channel, run: _Run, inside: asyncio.Barrie
 
 
 async def _refused(channel: grpc.aio.Channel, run: _Run) -> None:
-    """Comes to a full server, again and again, as soon as it may."""
+    """Opens streams at a full server, each time as soon as it may."""
     while not run.over:
         if not run.overloaded.is_set():
             await asyncio.sleep(np.random.default_rng().uniform(0, 1))

@@ -2,11 +2,11 @@
 
 Needs torch, transformers and numpy; no network, no trained weights, under nine minutes. The weights are
 random, made on the device in bfloat16; lengths are forced (4 tokens and 48 units a second of source).
-Measured: whether ours, alone and in company, equals ``generate`` in float32; one utterance from end to end;
-time per stage and the decode step of all slots; throughput against ``generate``; live streams. A part
-for which no time is left is said to be left out. Writes benchmarks/results/gpu.json and prints it as tables.
+Measured: whether our results, alone and in a batch, equal ``generate`` in float32; one utterance from end
+to end; time per stage and the decode step of all slots; throughput against ``generate``; live streams. If
+no time is left for a part, the output says so. Writes benchmarks/results/gpu.json and prints it as tables.
 
-``--size small --device cpu`` runs the same command where there is no GPU: that it runs, not what it says.
+``--size small --device cpu`` shows without a GPU that the command runs; its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PARTS: dict[str, tuple[float, Callable[[Bench], dict[str, Any]]]] = {
 
 
 def main() -> None:
-    """Exit code 1 where float32 is not exact."""
+    """Exit code 1 if float32 is not exact."""
     arguments = _arguments()
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpu-", dir=arguments.scratch) as folder:

@@ -1,4 +1,4 @@
-"""What is measured; each takes the bench and gives figures by name."""
+"""The parts of the measurement. Each takes the bench and returns figures by name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def exactness(bench: Bench) -> dict[str, Any]:
 
 
 def utterance(bench: Bench) -> dict[str, Any]:
-    """One utterance of five seconds with speech, from its samples to its last sample; medians."""
+    """One utterance of five seconds with speech, from its input to its last output sample; medians."""
     one = forced_alone(noise(_UTTERANCE_S))
     return {
         "seconds of speech": _UTTERANCE_S,
@@ -64,7 +64,7 @@ def stages(bench: Bench) -> dict[str, Any]:
 
 
 def step(bench: Bench) -> dict[str, Any]:
-    """A decode step with a row for every slot: as many long texts, all under way."""
+    """A decode step with a row for every slot, each in the middle of a long text."""
     slots = bench.size.slots
     long = forced_alone(noise(_LONG_S))
     plain = bench.engine_of(bench.checkpoint, slots, bench.size.dtype, graphs=False)

@@ -1,1 +1,1 @@
-"""How far off source times are, what inspecting costs, and one run as a picture."""
+"""The error of source times, the cost of inspection, and one run as a picture."""

@@ -42,7 +42,7 @@ async def measure_source_times(
 
 
 async def sweep_thresholds(service: Service, clips: Sequence[SpokenClip]) -> list[dict[str, float]]:
-    """What other values of ``MIN_CONTRIBUTION`` would trade, over all languages."""
+    """The figures with other values of ``MIN_CONTRIBUTION``, over all languages."""
     shipped, rows = text_decoder.MIN_CONTRIBUTION, []
     try:
         for threshold in _THRESHOLDS:

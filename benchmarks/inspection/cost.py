@@ -1,4 +1,4 @@
-"""What inspecting costs: the same clips with and without it, in turns."""
+"""The cost of inspection: the same clips with and without it, in turns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _WAYS: dict[str, tuple[Inspect, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``ratio``: time of a run to that of the same run without inspection, median over clips and rounds."""
+    """``ratio``: time of a run divided by that of the same run without inspection, median of clips and
+    rounds.
+    """
 
     include: str
     ratio: float

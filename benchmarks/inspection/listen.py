@@ -47,7 +47,7 @@ class PlacedToken:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """All that was told of one utterance; times in ms from the start of the clip."""
+    """All events of one utterance; times in ms from the start of the clip."""
 
     start_ms: float
     end_ms: float

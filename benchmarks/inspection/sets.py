@@ -1,4 +1,4 @@
-"""Synthetic speech whose word positions are known: espeak-ng tells them as it speaks."""
+"""Synthetic speech with known word positions, which espeak-ng reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the source times of transcript tokens lie from where their words are spoken."""
+"""The distance of transcript tokens' source times from the places where their words are spoken."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SourceTimeFigures:
 
 
 def placements(clip: str, tokens: Sequence[PlacedToken], words: Sequence[SpokenWord]) -> list[Placement]:
-    """The tokens that belong to a spoken word, letter by letter: what was misheard belongs to none."""
+    """The tokens that belong to a spoken word, letter by letter. Misheard tokens belong to no word."""
     heard = [(letter, index) for index, token in enumerate(tokens) for letter in _letters(token.text)]
     spoken = [(letter, index) for index, word in enumerate(words) for letter in _letters(word.text)]
     matcher = SequenceMatcher(

@@ -1,8 +1,8 @@
 """``python -m benchmarks.latency``: end of speech to first text and first speech, at rising concurrency.
 
-In real time, through the engine's thread, against ``generate`` one by one behind a lock. The knee is the
-greatest number of streams of which 95 % of utterances are heard within a second. The silence that ends an
-utterance is not counted. Writes benchmarks/results/latency.json.
+In real time, through the engine's thread, compared with ``generate``, one call at a time behind a lock. The
+knee is the largest number of streams at which 95 % of the utterances get sound within a second. The silence
+that ends an utterance is not counted. Writes benchmarks/results/latency.json.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STOP_DEADLINE_S = 30.0
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Both sides, level by level, until neither keeps up."""
+    """Both sides, one level after another, until neither keeps up."""
     engine, peer = Engine(STARTER), Peer(STARTER)
     utterances = spoken_utterances(100)
     engine.run(utterances[:2], speech=True)

@@ -37,8 +37,8 @@ Translate = Callable[[Utterance, Callable[[], None], Callable[[], None]], Awaita
 async def run_streams(
     translate: Translate, utterances: Sequence[Utterance], *, streams: int, duration_s: float
 ) -> Answered:
-    """So many streams for so long. Each starts at a random moment, speaks an utterance (which takes its
-    length), hands it in and goes on after a pause, without waiting for the answer.
+    """Runs streams for some time. Each starts at a random moment, speaks an utterance in real time, submits
+    it and goes on after a pause, without waiting for the answer.
     """
     answered = Answered()
     answers: set[asyncio.Task[None]] = set()

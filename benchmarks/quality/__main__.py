@@ -1,7 +1,7 @@
 """``make quality``: translate the held-out sets through the service, compare with the bars.
 
 Writes benchmarks/results/quality.json and the tables of docs/quality.md and of the model card; exits with 1
-where a bar is missed. ``--quick`` measures a tenth of it in two minutes and writes nothing.
+if a bar is missed. ``--quick`` measures a tenth of it in two minutes and writes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _EXIT_MISSED, _EXIT_UNABLE = 1, 2
 
 
 def measure(model: Path, count: int, workers: int, console: Console) -> Figures:
-    """All figures; parts run in ``workers`` processes, and are told as they are done."""
+    """All figures. Parts run in ``workers`` processes; each is printed when it is done."""
     todo = jobs.jobs(model, count)
     done: dict[str, Figures] = {}
     started_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the starter is held to, and whether it gets there."""
+"""The bars that the starter must meet, and whether it does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from benchmarks.quality.figures import Figures, TranslationFigures
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """``value`` is the worst of what ``name`` speaks of, or None where it was not measured; it must be at
-    least ``bar``, or with ``at_most`` no more than it.
+    """``value`` is the worst figure of what ``name`` describes, or None if it was not measured. It must be
+    at least ``bar``, or with ``at_most`` at most ``bar``.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Bar:
 
 
 def bars(figures: Figures) -> list[Bar]:
-    """All of them, in the order in which they are told."""
+    """All of them, in the order of the page."""
     one = bleu(figures.speech, "one")
     exact = [row.scores.exact for row in figures.speech if row.set_name == "synthesizer"]
     empty = {row.set_name: row.empty for row in figures.empty}

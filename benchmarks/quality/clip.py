@@ -16,8 +16,8 @@ _GAP_SAMPLES = 1_600
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """16 kHz mono audio, what language it is in, and what is said in it, in every language of the starter:
-    the transcript and all references. Texts are empty where nothing is said that can be translated.
+    """16 kHz mono audio, its language, and its text in every language of the starter: the transcript and all
+    references. Texts are empty if nothing in it can be translated.
     """
 
     name: str
@@ -53,7 +53,7 @@ def save_clips(clips: Sequence[Clip], folder: Path, stem: str) -> None:
 
 
 def load_clips(folder: Path, stem: str) -> list[Clip]:
-    """What ``save_clips`` wrote, less what a lossy codec takes."""
+    """What ``save_clips`` wrote, with the losses of the codec."""
     samples, rate = soundfile.read(folder / f"{stem}.ogg", dtype="float32")
     if rate != INTERNAL_SAMPLE_RATE_HZ:
         raise ValueError(f"{stem}.ogg: {rate} Hz, expected {INTERNAL_SAMPLE_RATE_HZ}")

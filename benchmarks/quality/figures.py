@@ -37,8 +37,8 @@ class TranscriptFigures:
 
 @dataclass(frozen=True, slots=True)
 class RoundTripFigures:
-    """The service's own speech put back into it: word error rate in per cent of the transcript against the
-    text that was spoken.
+    """The service's own speech sent to the service again: word error rate, in per cent, of its transcript
+    against the text that was spoken.
     """
 
     language: str
@@ -49,7 +49,7 @@ class RoundTripFigures:
 
 @dataclass(frozen=True, slots=True)
 class EmptyFigures:
-    """Share in per cent of texts that are empty, as those of recordings without speech ought to be."""
+    """Share in per cent of texts that are empty, as texts of recordings without speech should be."""
 
     set_name: str
     empty: float
@@ -70,7 +70,7 @@ class RecognizerFigures:
 
 @dataclass(frozen=True, slots=True)
 class IdentityFigures:
-    """Share in per cent of texts that are, to the letter, what transformers' greedy ``generate`` gives."""
+    """Share in per cent of texts that equal those of transformers' greedy ``generate`` letter by letter."""
 
     language: str
     identical: float
@@ -121,7 +121,7 @@ def total(parts: Iterable[Figures]) -> Figures:
 
 
 def save(figures: Figures, path: Path) -> None:
-    """As JSON, rounded to what can be told apart."""
+    """As JSON, rounded to the digits that mean something."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_rounded(asdict(figures)), indent=1) + "\n", encoding="utf-8")
 

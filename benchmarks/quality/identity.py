@@ -1,4 +1,4 @@
-"""Whether the service says to the letter what transformers' greedy ``generate`` says of the same samples."""
+"""Whether the service gives the same text as transformers' greedy ``generate`` for the same samples."""
 
 from __future__ import annotations
 

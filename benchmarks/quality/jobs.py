@@ -49,11 +49,11 @@ class Job:
 
 
 def jobs(model: Path, count: int) -> list[Job]:
-    """All parts but the vocoder's speed, which wants a quiet machine; those that take longest come first.
+    """All parts except the vocoder's speed, which needs a quiet machine. The parts that take longest come
+    first.
 
-    ``count`` clips a direction. Where what is measured costs more a clip there are fewer: a half for
-    the recognizer, a third in mixed conditions, cut by the detector, or spoken and heard again, a thirtieth
-    through transformers.
+    ``count`` clips a direction. Parts that cost more for each clip have fewer: a half for the recognizer, a
+    third in mixed conditions, cut by the detector, or as a round trip, a thirtieth through transformers.
     """
     return [*_speech_jobs(count), *_other_jobs(model, count)]
 
@@ -145,5 +145,5 @@ async def _cut_empty(kind: Speechless, count: int, service: Service) -> Figures:
 
 
 def _source_for(language: Language) -> Language:
-    """The language that is translated into ``language`` where any would do."""
+    """The source language for ``language`` in parts that could take any."""
     return LANGUAGES[(LANGUAGES.index(language) + 1) % len(LANGUAGES)]

@@ -1,4 +1,4 @@
-"""Figures of sets of clips and texts: through which settings of the service, against which reference."""
+"""Figures of sets of clips and texts: the service's settings, and the references."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def measure_speech(
 ) -> Figures:
     """Translations into all languages but the spoken one, from one encoder pass, and transcripts.
 
-    With ``manual`` a clip is one utterance and no guard acts: the model alone. Without, the voice activity
-    detector cuts it, as it does for a caller.
+    With ``manual`` a clip is one utterance and all guards are off, so the model alone is measured. Without
+    it the voice activity detector cuts the clip, as it does for a caller.
     """
     figures = Figures()
     for source, group in by_language(clips).items():
@@ -55,8 +55,8 @@ async def measure_text(
 async def measure_empty(
     service: Service, set_name: str, clips: Sequence[Clip], *, manual: bool = True
 ) -> Figures:
-    """How often nothing is said about nothing, over all translations of all clips: into each language but
-    the one that the listener expects to hear. ``manual`` as in ``measure_speech``.
+    """The share of empty texts over all translations of clips without speech: into each language except the
+    one that the stream declares as its source. ``manual`` as in ``measure_speech``.
     """
     texts: list[str] = []
     for source, group in by_language(clips).items():
@@ -72,8 +72,8 @@ async def measure_empty(
 async def speak_all(
     service: Service, texts: Sequence[str], source: str, language: str, speaker_id: int
 ) -> list[tuple[str, Samples]]:
-    """Written texts translated into ``language`` and spoken: what was said, and how it sounds at 16 kHz.
-    Those that came to nothing are left out.
+    """Written texts translated into ``language`` and spoken: the text and its samples at 16 kHz. Empty
+    translations are left out.
     """
     target = TargetSettings(language, speaker_id=speaker_id)
     heard = await translate_texts(service, texts, source, [target])
@@ -83,8 +83,8 @@ async def speak_all(
 async def measure_round_trip(
     service: Service, texts: Sequence[str], source: str, language: str, speaker_id: int
 ) -> Figures:
-    """The service's own speech in ``language``, of translated ``texts``, transcribed by itself; no figure
-    where nothing was spoken.
+    """The service's own speech in ``language``, of translated ``texts``, transcribed by the service; no
+    figure if nothing was spoken.
     """
     spoken = await speak_all(service, texts, source, language, speaker_id)
     if not spoken:

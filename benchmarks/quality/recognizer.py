@@ -1,6 +1,7 @@
-"""An ear of somebody else's: PocketSphinx, told what the phrasebook's sentences look like.
+"""An independent recognizer: PocketSphinx, with a language model of the phrasebook's sentences.
 
-Without a language model of the domain it mistakes every other word of any synthesizer, which says nothing.
+Without a language model of the domain it gets every other word of any synthesizer wrong, which would say
+nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class DomainRecognizer:
         return self._vocabulary.issuperset(normalized(text).split())
 
     def transcribe(self, samples: Samples) -> str:
-        """The words in mono float32 ``samples`` at 16 kHz; "" where it hears none."""
+        """The words in mono float32 ``samples`` at 16 kHz; "" if it hears none."""
         pcm = np.rint(np.clip(samples, -1.0, 1.0) * 32_767).astype("<i2").tobytes()
         self._decoder.start_utt()
         self._decoder.process_raw(pcm, no_search=False, full_utt=True)
@@ -62,8 +63,8 @@ def compare_with_synthesizer(
     spoken: Sequence[tuple[str, Samples]],
     originals: Sequence[Samples],
 ) -> Figures:
-    """The service's speech beside the synthesizer's of the same texts, ``originals``, in the same room; no
-    figure where there is none.
+    """The service's speech compared with the synthesizer's of the same texts, ``originals``, in the same
+    room; no figure if there is no speech.
     """
     if not spoken:
         return Figures()

@@ -1,4 +1,4 @@
-"""The evaluation sets: held-out sentences in held-out voices, synthesized afresh from a fixed seed.
+"""The evaluation sets: held-out sentences in held-out voices, synthesized from a fixed seed.
 
 Needs what training needs: espeak-ng's library and, for the set of unseen synthesizers, flite and festival.
 """
@@ -83,8 +83,8 @@ def spoken_clips(name: str, language: Language, count: int) -> list[Clip]:
 
 
 def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
-    """Recordings without speech to translate: silence, noise, music, other languages. What the listener
-    expects to hear is the languages of the starter in turn.
+    """Recordings without speech to translate: silence, noise, music, other languages. Their declared source
+    languages are those of the starter in turn.
     """
     number = len(SPOKEN_SETS) + SPEECHLESS_KINDS.index(kind)
     return [
@@ -108,7 +108,7 @@ def written_texts(language: Language, count: int, part: Part = "combination") ->
 
 
 def training_sentences(language: Language, count: int) -> list[str]:
-    """What the domain's language looks like, held-out sentences left out."""
+    """Sentences of the domain for a language model, without the held-out ones."""
     source = TextSource(grammar(), "train")
     rng = np.random.default_rng([_SEED, 2_000, LANGUAGES.index(language)])
     return [source.draw(rng, 1).text(language) for _ in range(count)]

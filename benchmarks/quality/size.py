@@ -1,4 +1,4 @@
-"""How large the checkpoint is, and how much it knows."""
+"""The size of the checkpoint, and of the grammar that it knows."""
 
 from __future__ import annotations
 

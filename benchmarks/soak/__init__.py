@@ -1,6 +1,6 @@
-"""Many streams for long: what a server costs, keeps up with, and gives back.
+"""Many streams for a long time: what a server costs, what load it handles, and what it gives back.
 
-Everything is real but the model: gRPC over loopback, sessions, detector loop, admission; the engine follows
-a script (``tests.fakes``), so that what is measured is the serving. Server and client are processes of their
-own.
+Everything is real except the model: gRPC over loopback, sessions, detector loop, admission. The engine
+follows a script (``tests.fakes``), so that the serving alone is measured. Server and client are separate
+processes.
 """

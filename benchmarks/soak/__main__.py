@@ -1,7 +1,7 @@
 """``make soak``: all scenarios at full length, about eight minutes. Writes benchmarks/results/soak.json.
 
-``python -m benchmarks.soak paced`` runs those that are named, and writes nothing. Exits with 1 where a limit
-is broken.
+``python -m benchmarks.soak paced`` runs the named scenarios and writes nothing. Exits with 1 if a limit is
+broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Streams that come and go: nothing of them stays."""
+"""Streams that come and go, and must leave nothing behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AT_ONCE = 40
 
 @dataclass(frozen=True, slots=True)
 class ChurnResult:
-    """Growth from after the warm-up to the end, with every stream gone both times."""
+    """Growth between the end of the warm-up and the end of the run, with no stream open at either time."""
 
     streams: int
     warm_up_streams: int

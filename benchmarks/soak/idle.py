@@ -1,4 +1,4 @@
-"""Streams that are open and say nothing: what each costs."""
+"""The cost of streams that are open and send nothing."""
 
 from __future__ import annotations
 

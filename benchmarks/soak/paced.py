@@ -1,4 +1,4 @@
-"""Live streams at the pace of speech: nothing is lost, and no frame waits."""
+"""Live streams at the pace of speech: nothing may be lost, and no frame may wait."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ async def run_paced(streams: int, seconds: float) -> PacedResult:
     """``streams`` speak for ``seconds``, in frames of 20 ms, each at its own phase.
 
     Raises:
-        AssertionError: a sample or an event is not accounted for. (The server itself counts the samples, and
-            fails a stream whose ``end`` says another number.)
+        AssertionError: a sample or an event is not accounted for. (The server itself counts the samples,
+            and fails a stream whose ``end`` has another number.)
     """
     async with server_process(ServerSetup(max_streams=streams, timed=True)) as server:
         return await _measure(server, streams, seconds)

@@ -30,10 +30,10 @@ class ServerProcess:
         return ServerState(**await self._ask("state"))
 
     async def at_rest(self, tasks: int | None = None) -> ServerState:
-        """What it holds once every stream is gone, and no more than ``tasks`` tasks are left.
+        """What it holds when every stream has ended and at most ``tasks`` tasks are left.
 
         Raises:
-            TimeoutError: some never go.
+            TimeoutError: some never end.
         """
         async with asyncio.timeout(_REST_DEADLINE_S):
             while True:

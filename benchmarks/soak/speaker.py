@@ -1,4 +1,4 @@
-"""A client light enough that hundreds fit one process: messages made once, and every event checked."""
+"""A client of which hundreds fit into one process: messages are made once, and every event is checked."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
 
 @contextlib.contextmanager
 def checkpoint_folder(name: str, kept: Path | None) -> Iterator[Path]:
-    """The starter's, or a random one: kept in ``kept`` where that is given, else for this once."""
+    """The starter's, or a random one, which is kept in ``kept`` if that is given and is temporary
+    otherwise.
+    """
     if name == "starter":
         yield STARTER
     elif kept is not None:

@@ -2,7 +2,7 @@
 
 Half the published model's width and about half its depth, with its whole vocabularies. Its texts are nonsense
 but decided: the best token leads by far more than float32 rounding, so that both sides say the same. Its
-``</s>`` is never predicted: whoever runs it forces the lengths of texts, and every token lasts 12 units.
+``</s>`` is never predicted: the benchmark forces the lengths of texts, and every token lasts 12 units.
 """
 
 from __future__ import annotations
