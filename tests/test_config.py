@@ -64,17 +64,17 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)
     )
     assert changed.address == "[::1]:9"
-    assert changed.admission() == AdmissionOptions(3, max_waiting_requests=9, max_queued_input_ms=7)
-    engine = changed.engine(model_tokens=4_096)
+    assert changed.admission_options() == AdmissionOptions(3, max_waiting_requests=9, max_queued_input_ms=7)
+    engine = changed.engine_limits(model_tokens=4_096)
     assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
     assert engine.max_source_samples == 144_000
-    vad = changed.vad()
+    vad = changed.vad_options()
     assert (vad.threshold, vad.min_silence_ms, vad.max_utterance_ms) == (0.7, 900, 9_000)
-    assert changed.session().max_targets == 4, "the transcript takes a slot too"
+    assert changed.session_options().max_targets == 4, "the transcript takes a slot too"
 
 
 def test_what_the_model_cannot_hold_is_not_promised() -> None:
-    assert Settings(max_slot_tokens=4_000).engine(model_tokens=300).max_slot_tokens == 300
+    assert Settings(max_slot_tokens=4_000).engine_limits(model_tokens=300).max_slot_tokens == 300
 
 
 def test_a_unix_socket_is_an_address() -> None:

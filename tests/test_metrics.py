@@ -81,10 +81,10 @@ def test_every_name_is_there_with_its_labels_before_anything_has_happened() -> N
 def test_values_without_a_series_of_their_own_are_counted_as_other() -> None:
     metrics = Metrics()
     before = _series(metrics)
-    metrics.close("what somebody said")
-    metrics.warn("what somebody said")
-    metrics.stage("what somebody said", 1.0)
-    metrics.take_step(0.1, [("what somebody said", 1)])
+    metrics.record_closed("what somebody said")
+    metrics.record_warning("what somebody said")
+    metrics.record_stage("what somebody said", 1.0)
+    metrics.record_step(0.1, [("what somebody said", 1)])
     assert _series(metrics) == before
     assert _value(metrics, "streams_closed_total", cause="other") == 1
     assert _value(metrics, "warnings_total", code="other") == 1
@@ -118,8 +118,8 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
 
 def test_registries_do_not_meet() -> None:
     one, other = Metrics(), Metrics()
-    one.watch(lambda: Snapshot(load=ServerLoad(slots=4)))
-    one.reject(errors.ResourceExhausted("full"))
+    one.set_snapshot_function(lambda: Snapshot(load=ServerLoad(slots=4)))
+    one.record_rejected(errors.ResourceExhausted("full"))
     assert _value(one, "rejected_total", cause="resource_exhausted") == 1
     assert _value(other, "rejected_total", cause="resource_exhausted") == 0
     assert (_value(one, "slots"), _value(other, "slots")) == (4, 0)
@@ -138,7 +138,7 @@ def test_counting_from_several_threads_loses_nothing() -> None:
 
 def _count(metrics: Metrics) -> None:
     for _ in range(1_000):
-        metrics.take_step(0.01, [("decode", 7)])
+        metrics.record_step(0.01, [("decode", 7)])
 
 
 def test_counting_costs_microseconds() -> None:
@@ -147,7 +147,7 @@ def test_counting_costs_microseconds() -> None:
     sizes = [("encode", 1), ("decode", 8), ("text_to_unit", 1), ("vocode", 4)]
     began = time.thread_time()
     for _ in range(2_000):
-        metrics.take_step(0.01, sizes)
+        metrics.record_step(0.01, sizes)
     assert (time.thread_time() - began) / 2_000 < 200e-6
 
 

@@ -58,8 +58,9 @@ def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
         f"`keepalive_time_ms` | {Settings().keepalive_time_ms // 1000} s |",
         f"`ping_timeout_ms` | {Settings().ping_timeout_ms // 1000} s |",
         f"{MAX_WAITING_UPDATES} updates an utterance (`max_waiting_updates`)",
-        f"nothing came for {RpcOptions().refusal_pause_s * 1000:g} ms, for "
-        f"{RpcOptions().refusal_read_s * 1000:g} ms and {RpcOptions().refusal_read_bytes // MIB} MiB at most",
+        f"nothing came for {RpcOptions().discard_idle_s * 1000:g} ms, for "
+        f"{RpcOptions().discard_timeout_s * 1000:g} ms and "
+        f"{RpcOptions().discard_limit_bytes // MIB} MiB at most",
         f"still there {RpcOptions().drain_finish_s:g} s before the deadline",
     ],
 )

@@ -17,7 +17,8 @@ from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.service import Service, language_table
+from translate_svc.server_info import language_table
+from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (
     ANONYMOUS,

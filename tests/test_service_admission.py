@@ -26,7 +26,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
 )
 
 S16 = AudioFormat(Encoding.PCM_S16LE, 16_000)
@@ -120,5 +120,5 @@ async def test_the_limits_are_told(service: Service) -> None:
     assert limits.max_live_requests == service._engine.status.max_live_requests > 0
 
 
-def _text() -> TranslateCall:
-    return TranslateCall(source="good", source_language="eng", targets=TARGETS, output=S16)
+def _text() -> TranslateRequest:
+    return TranslateRequest(source="good", source_language="eng", targets=TARGETS, output=S16)

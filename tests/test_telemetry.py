@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from translate_svc.engine.request import StageSpan
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.observer import UtteranceReport
-from translate_svc.telemetry import Tracing, adopt_caller
+from translate_svc.telemetry import Tracing, attach_trace_context
 from translate_svc.types import SampleRange, StageTiming, Usage, UtteranceDone, UtteranceStatus
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -102,7 +102,7 @@ async def test_spans_reach_a_collector_as_the_environment_says(
         monkeypatch.setenv(name, value)
     tracing = Tracing.from_environment()
     assert tracing is not None
-    tracing.stream("s1").utterance(report(UtteranceStatus.FAILED))
+    tracing.open_stream("s1").record_utterance(report(UtteranceStatus.FAILED))
     await asyncio.to_thread(tracing.shutdown)
 
     (resource,) = (each for request in received for each in request.resource_spans)
@@ -138,5 +138,5 @@ def test_a_traceparent_is_taken() -> None:
 
 def _adopted(call_metadata: list[tuple[str, str | bytes]]) -> str:
     context = contextvars.copy_context()
-    context.run(adopt_caller, call_metadata)
+    context.run(attach_trace_context, call_metadata)
     return next((value for name, value in context.items() if name.name == "traceparent"), "")

@@ -34,7 +34,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -49,7 +49,7 @@ def test_a_request_comes_back_as_it_went(message: StreamConfig | types.ClientMes
 
 @no_deadline
 @given(calls)
-def test_a_call_comes_back_as_it_went(call: TranslateCall) -> None:
+def test_a_call_comes_back_as_it_went(call: TranslateRequest) -> None:
     sent = wire.encode_translate_request(call).SerializeToString()
     assert wire.decode_translate_request(pb.TranslateRequest.FromString(sent)) == call
 

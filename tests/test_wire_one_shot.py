@@ -14,7 +14,7 @@ from translate_svc.types import (
     Encoding,
     GuardSettings,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -29,7 +29,7 @@ def valid_call() -> pb.TranslateRequest:
 
 
 def test_what_a_call_leaves_out_takes_the_documented_defaults() -> None:
-    assert wire.decode_translate_request(valid_call()) == TranslateCall(
+    assert wire.decode_translate_request(valid_call()) == TranslateRequest(
         source=AudioClip(AudioFormat(Encoding.PCM_S16LE, 16_000, 1), bytes(2)),
         targets=(TargetSettings("spa"),),
         output=AudioFormat(Encoding.PCM_S16LE, 16_000, 1),
@@ -76,7 +76,7 @@ def test_a_broken_call_is_refused_by_the_name_of_its_field(field: str) -> None:
 
 
 def test_a_text_that_is_no_unicode_cannot_be_sent() -> None:
-    call = TranslateCall("\ud83d", (TargetSettings("spa"),), AudioFormat(Encoding.PCM_S16LE, 16_000))
+    request = TranslateRequest("\ud83d", (TargetSettings("spa"),), AudioFormat(Encoding.PCM_S16LE, 16_000))
     with pytest.raises(InvalidArgument) as refusal:
-        wire.encode_translate_request(call)
+        wire.encode_translate_request(request)
     assert refusal.value.field == "text"

@@ -35,7 +35,7 @@ from translate_svc.types import (
     TargetSettings,
     TextDelta,
     TokenInfo,
-    TranslateCall,
+    TranslateRequest,
     Updated,
     UpdateInput,
     Usage,
@@ -92,7 +92,7 @@ requests = st.one_of(
 clips = st.builds(
     AudioClip, formats, st.binary(max_size=16), st.lists(st.binary(max_size=8), max_size=3).map(tuple)
 )
-calls = st.builds(TranslateCall, texts | clips, targets, formats, st.none() | names, includes, guards)
+calls = st.builds(TranslateRequest, texts | clips, targets, formats, st.none() | names, includes, guards)
 
 ranges = st.builds(SampleRange, counts, counts)
 usages = st.builds(Usage, counts, counts, counts, counts)

@@ -1,4 +1,4 @@
-"""The books of one stream or call: metrics, spans, and the one line of the log when it has ended."""
+"""Accounting of streams and calls: metrics, spans, and one log line at the end of each."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from collections import Counter, deque
 from translate_svc.metrics import UTTERANCE_STATUSES, Metrics, error_cause
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.telemetry import StreamTrace, Tracing
-from translate_svc.types import CallEnd, Caller
+from translate_svc.types import Caller, CallOutcome
 
 _MEDIAN_OF = 1_000
 _log = logging.getLogger("translate_svc.stream")
 
 
 class Accounting:
-    """Where the books of all streams are kept."""
+    """Opens one record per stream or call. All records share the metrics and the tracing."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing | None = None) -> None:
         self.metrics = metrics
         self._tracing = tracing
 
     def open(self, kind: str, session_id: str, caller: Caller) -> StreamRecord:
-        """For a stream or call that begins now; ``kind``, ``stream`` or ``call``, is for the log."""
-        trace = None if self._tracing is None else self._tracing.stream(session_id)
+        """A record for a stream or call that starts now. ``kind`` (``stream`` or ``call``) is logged."""
+        trace = None if self._tracing is None else self._tracing.open_stream(session_id)
         return StreamRecord(kind, session_id, caller, self.metrics, trace)
 
 
 class StreamRecord:
-    """A ``StreamObserver``. The medians are over the last thousand utterances."""
+    """The ``StreamObserver`` of one stream or call. Its medians cover the last 1000 utterances."""
 
     def __init__(
         self, kind: str, session_id: str, caller: Caller, metrics: Metrics, trace: StreamTrace | None
@@ -45,13 +45,13 @@ class StreamRecord:
         self._utterances: Counter[str] = Counter()
         self._first_text_ms: deque[float] = deque(maxlen=_MEDIAN_OF)
         self._first_audio_ms: deque[float] = deque(maxlen=_MEDIAN_OF)
-        self._over = False
+        self._ended = False
 
     def utterance_done(self, report: UtteranceReport) -> None:
-        """See ``StreamObserver``."""
+        """Records an utterance that has ended: metrics and spans."""
         done = report.done
         self._utterances[done.status.value] += 1
-        self._metrics.utterance(done.status.value)
+        self._metrics.record_utterances(done.status.value)
         if done.end_to_first_text_ms is not None:
             self._first_text_ms.append(done.end_to_first_text_ms)
             self._metrics.end_to_first_text.observe(done.end_to_first_text_ms / 1000)
@@ -59,26 +59,26 @@ class StreamRecord:
             self._first_audio_ms.append(done.end_to_first_audio_ms)
             self._metrics.end_to_first_audio.observe(done.end_to_first_audio_ms / 1000)
         for timing in report.timings:
-            self._metrics.stage(timing.stage, timing.duration_ms / 1000)
+            self._metrics.record_stage(timing.stage, timing.duration_ms / 1000)
         if self._trace is not None:
-            self._trace.utterance(report)
+            self._trace.record_utterance(report)
 
     def utterances_dropped(self, count: int) -> None:
-        """See ``StreamObserver``."""
+        """Records utterances without an end: their stream ended first."""
         self._utterances["dropped"] += count
-        self._metrics.utterance("dropped", count)
+        self._metrics.record_utterances("dropped", count)
 
     def warned(self, code: str) -> None:
-        """See ``StreamObserver``."""
-        self._metrics.warn(code)
+        """Records a warning to the client."""
+        self._metrics.record_warning(code)
 
-    def ended(self, end: CallEnd, *, complete: bool | None, input_s: float) -> None:
-        """See ``StreamObserver``."""
-        if self._over:
+    def ended(self, end: CallOutcome, *, complete: bool | None, input_s: float) -> None:
+        """Records the end of the stream, and logs it. Calls after the first do nothing."""
+        if self._ended:
             return
-        self._over = True
+        self._ended = True
         cause = _cause(end.error, complete)
-        self._metrics.close(cause)
+        self._metrics.record_closed(cause)
         fields = {
             "kind": self._kind,
             "session_id": self._session_id,

@@ -1,4 +1,4 @@
-"""What a gRPC address tells about who can listen in."""
+"""Which gRPC addresses stay on this machine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ipaddress
 
 
 def is_local(address: str) -> bool:
-    """Whether what is said over ``address`` stays on this machine.
+    """Whether traffic to ``address`` stays on this machine.
 
-    True for ``unix:PATH``, ``unix-abstract:NAME``, ``localhost`` and the addresses of loopback, with or
-    without a port. Other names are not looked up: they are not local.
+    True for ``unix:PATH``, ``unix-abstract:NAME``, ``localhost`` and loopback addresses, with or without a
+    port. Other host names are never resolved and count as not local.
     """
     if address.startswith(("unix:", "unix-abstract:")):
         return True

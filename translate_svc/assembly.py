@@ -1,6 +1,6 @@
-"""Puts together what takes seconds to build: model, engine, voice activity detector.
+"""Builds the parts of a service that take seconds: model, engine, voice activity detector.
 
-Importing this file is cheap; the heavy half is imported when it is built.
+Importing this file is cheap. The heavy libraries are imported by ``assemble``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Everything heavy, not started yet."""
+    """The parts that ``assemble`` builds. The engine is not started yet."""
 
     engine: AsyncEngine
     vad: FrameVad
@@ -35,10 +35,10 @@ class Assembly:
 def assemble(
     settings: Settings, metrics: Metrics, on_fatal: Callable[[BaseException], None] | None
 ) -> Assembly:
-    """Loads the model and builds the rest around it; call it off the event loop.
+    """Loads the model and builds the engine. It blocks for seconds: call it off the event loop.
 
     Raises:
-        CheckpointError: the model directory is missing, torn or foreign. Names the file.
+        CheckpointError: the model directory is missing, incomplete or not supported. Names the file.
         InvalidArgument: a setting does not fit this machine or the model. Names the field.
     """
     from translate_svc.engine.async_engine import AsyncEngine
@@ -53,7 +53,7 @@ def assemble(
     placement = resolve_placement(settings.device, settings.dtype)
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
     capabilities = checkpoint.capabilities()
-    limits = settings.engine(model_tokens=capabilities.max_text_positions)
+    limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
     runner = ModelRunner(
         checkpoint,
         limits.model_limits,
@@ -67,7 +67,7 @@ def assemble(
 
     def on_step(report: StepReport) -> None:
         batch_sizes = ((each.stage.value, each.batch_size) for each in report.stages)
-        metrics.take_step(report.duration_s, batch_sizes)
+        metrics.record_step(report.duration_s, batch_sizes)
 
     core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)

@@ -1,6 +1,6 @@
 """Settings of a server: from flags, the environment (``TRANSLATE_SVC_*``), or their defaults.
 
-Read by ``cli`` and ``service`` alone; every other room is handed options of its own.
+Only ``cli`` and the modules that build a service read them. Every other package gets options of its own.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 @dataclass(frozen=True, slots=True)
 class SettingInfo:
-    """What a field of ``Settings`` says beside its name, type and default.
+    """What a field of ``Settings`` declares in addition to its name, type and default.
 
     Attributes:
         help: one line, for the flag.
-        low: the lowest value taken, of a number.
-        high: the highest.
-        metavar: what its value is called in the help, where its type does not tell.
+        low: the lowest allowed number.
+        high: the highest allowed number.
+        metavar: the name of the value in the help, if the type is not enough.
     """
 
     help: str
@@ -44,63 +44,62 @@ class SettingInfo:
 def setting(
     default: T, help: str, *, low: float | None = None, high: float | None = None, metavar: str | None = None
 ) -> T:
-    """A field of ``Settings``; its ``SettingInfo`` is what makes its flag and checks its limits."""
+    """A field of ``Settings`` with its ``SettingInfo``, which defines the flag and the limits."""
     metadata = {_INFO: SettingInfo(help, low, high, metavar)}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything an operator decides. A field ``max_streams`` is the variable ``TRANSLATE_SVC_MAX_STREAMS``
-    and the flag ``--max-streams``.
+    """Everything that an operator can set. The field ``max_streams`` is the variable
+    ``TRANSLATE_SVC_MAX_STREAMS`` and the flag ``--max-streams``.
 
     Attributes:
         model: a directory, or the name of one inside ``model_cache``.
-        model_cache: where named models lie.
+        model_cache: the directory of named models.
         host: address to listen on, or ``unix:PATH``.
-        port: 0 takes a free one.
+        port: 0 takes a free port.
         insecure: serve plaintext on an address that is not loopback.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
         dtype: ``auto`` (bfloat16 on a GPU, float32 on a CPU), ``float32`` or ``bfloat16``. The vocoder always
             computes in float32.
-        graphs: record decoding, text-to-unit and vocoder as CUDA graphs at the start, on a GPU; a CPU has
-            none.
-        max_streams: live streams at once; the next one is refused with RESOURCE_EXHAUSTED.
+        graphs: capture decoding, text-to-unit and vocoder as CUDA graphs at the start. No effect on a CPU.
+        max_streams: live streams at once. Further streams are refused with RESOURCE_EXHAUSTED.
         max_slots: sequences (utterances times targets) that decode at once.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
-        max_queued_input_total_ms: audio of all streams that waits to be heard; where more does, the next
-            stream is refused likewise.
-        max_utterance_ms: longest utterance; a longer one is cut in a pause or at its quietest frame.
-        min_silence_ms: silence that ends an utterance, unless a client says otherwise.
-        vad_threshold: probability from which a frame counts as speech, unless a client says otherwise.
-        tls_certificate: PEM file with the server's certificate and those that lead to its authority. Read
-            again when it changes.
-        tls_key: PEM file with its private key; likewise.
-        tls_client_ca: PEM file with the authorities of clients' certificates, without which clients are then
-            refused (mTLS); likewise.
-        api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Likewise.
-        keepalive_time_ms: a client from which nothing comes for so long is pinged.
-        keepalive_timeout_ms: how long its TCP may leave what was sent unacknowledged.
-        ping_timeout_ms: how long it may leave the ping unanswered.
-        drain_grace_s: what live streams are given after SIGTERM.
-        step_timeout_s: a step of the engine that takes longer is a hang and ends the process; the first one
+        max_queued_input_total_ms: audio of all streams that waits to be segmented. Above this, new streams
+            are refused with RESOURCE_EXHAUSTED.
+        max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame.
+        min_silence_ms: silence that ends an utterance; a client may set its own value.
+        vad_threshold: probability from which a frame counts as speech; a client may set its own value.
+        tls_certificate: PEM file with the server's certificate chain. Read again when it changes.
+        tls_key: PEM file with the certificate's private key. Read again when it changes.
+        tls_client_ca: PEM file with the authorities of client certificates. Clients without such a
+            certificate are then refused (mTLS). Read again when it changes.
+        api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Read again
+            when it changes.
+        keepalive_time_ms: the server pings a client after this time without any data from it.
+        keepalive_timeout_ms: how long the client's TCP may leave sent data unacknowledged.
+        ping_timeout_ms: how long the client may leave the ping unanswered.
+        drain_grace_s: time that live streams get to finish after SIGTERM.
+        step_timeout_s: an engine step that takes longer counts as a hang and ends the process. The first step
             may take 4 times as long.
         admin: serve metrics and probes over HTTP.
         admin_host: address that the admin port listens on.
-        admin_port: 0 takes a free one.
+        admin_port: 0 takes a free port.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``logfmt`` (``key=value``).
     """
 
     model: str = setting("starter", "Directory, or a name inside --model-cache.")
-    model_cache: str = setting("model_cache", "Where named models lie.")
+    model_cache: str = setting("model_cache", "Directory of named models.")
     host: str = setting("127.0.0.1", "Address to listen on, or unix:PATH.")
-    port: int = setting(50051, "0 takes a free one.", low=0, high=65_535)
-    insecure: bool = setting(False, "Plaintext on an address that is not loopback.")
+    port: int = setting(50051, "Port to listen on; 0 takes a free one.", low=0, high=65_535)
+    insecure: bool = setting(False, "Serve plaintext on an address that is not loopback.")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, ...")
     dtype: str = setting("auto", "auto, float32 or bfloat16.")
-    graphs: bool = setting(True, "CUDA graphs, on a GPU.")
+    graphs: bool = setting(True, "Use CUDA graphs, on a GPU.")
     max_streams: int = setting(32, "Live streams at once.", low=1, high=100_000)
     max_slots: int = setting(16, "Sequences that decode at once.", low=1, high=4_096)
     max_slot_tokens: int = setting(
@@ -108,30 +107,32 @@ class Settings:
     )
     max_waiting_requests: int = setting(64, "Utterances that wait for slots.", low=1, high=100_000)
     max_queued_input_total_ms: int = setting(
-        120_000, "Audio of all streams that waits to be heard.", low=1, high=86_400_000
+        120_000, "Audio of all streams that waits to be segmented.", low=1, high=86_400_000
     )
     max_utterance_ms: int = setting(15_000, "Longest utterance.")
     min_silence_ms: int = setting(500, "Silence that ends an utterance.")
-    vad_threshold: float = setting(0.5, "Probability that counts as speech.")
+    vad_threshold: float = setting(0.5, "Probability from which a frame counts as speech.")
     tls_certificate: str = setting("", "Serve TLS with this certificate; needs --tls-key.", metavar="PEM")
     tls_key: str = setting("", "The certificate's private key.", metavar="PEM")
-    tls_client_ca: str = setting("", "Refuse clients without a certificate of these (mTLS).", metavar="PEM")
+    tls_client_ca: str = setting(
+        "", "Refuse clients without a certificate of these authorities (mTLS).", metavar="PEM"
+    )
     api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
     keepalive_time_ms: int = setting(
-        20_000, "A client silent for so long is pinged.", low=1_000, high=7_200_000
+        20_000, "Ping a client after this time without data from it.", low=1_000, high=7_200_000
     )
     keepalive_timeout_ms: int = setting(
-        10_000, "How long its TCP may take to acknowledge.", low=1_000, high=7_200_000
+        10_000, "Time a client's TCP may take to acknowledge data.", low=1_000, high=7_200_000
     )
     ping_timeout_ms: int = setting(
-        10_000, "How long it may take to answer the ping.", low=1_000, high=7_200_000
+        10_000, "Time a client may take to answer the ping.", low=1_000, high=7_200_000
     )
-    drain_grace_s: float = setting(20.0, "What streams get after SIGTERM.", low=0, high=86_400)
-    admin: bool = setting(True, "Metrics and probes over HTTP.")
+    drain_grace_s: float = setting(20.0, "Time that streams get to finish after SIGTERM.", low=0, high=86_400)
+    admin: bool = setting(True, "Serve metrics and probes over HTTP.")
     admin_host: str = setting("127.0.0.1", "Address of the admin port.")
-    admin_port: int = setting(9090, "0 takes a free one.", low=0, high=65_535)
+    admin_port: int = setting(9090, "Port of metrics and probes; 0 takes a free one.", low=0, high=65_535)
     step_timeout_s: float = setting(
-        30.0, "A step of the engine that takes longer ends the process.", low=0.1, high=3_600
+        30.0, "An engine step that takes longer ends the process.", low=0.1, high=3_600
     )
     log_level: str = setting("info", "debug, info, warning or error.")
     log_format: str = setting("json", "json or logfmt.")
@@ -155,15 +156,15 @@ class Settings:
                 raise InvalidArgument(f"needs {needed}", field=name)
         if self.log_format not in ("json", "logfmt"):
             raise InvalidArgument("must be json or logfmt", field="log_format")
-        self.vad()
+        self.vad_options()
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Self:
-        """Flags (those that are not None), else the environment, else the defaults.
+        """Settings from flags that are not None, then the environment, then the defaults.
 
         Raises:
-            InvalidArgument: a value is not of its kind or past its limits; the field is the name of the
-                variable or the flag that gave it.
+            InvalidArgument: a value has the wrong type or exceeds its limits. The field is the name of the
+                flag or the variable that holds the value.
         """
         values: dict[str, Any] = {}
         origin: dict[str, str] = {}
@@ -183,21 +184,25 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """What the transport listens on."""
+        """The address that the transport listens on."""
         if self.host.startswith("unix:"):
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def admission(self) -> AdmissionOptions:
-        """For ``session.admission``."""
+    def admission_options(self) -> AdmissionOptions:
+        """Options of ``session.admission``."""
         return AdmissionOptions(
             max_streams=self.max_streams,
             max_waiting_requests=self.max_waiting_requests,
             max_queued_input_ms=self.max_queued_input_total_ms,
         )
 
-    def vad(self) -> VadOptions:
-        """For ``vad``. Raises ``OutOfRange`` naming the field of these settings."""
+    def vad_options(self) -> VadOptions:
+        """Options of the segmentation.
+
+        Raises:
+            OutOfRange: a value exceeds its limits. Names the field of these settings.
+        """
         names = {"threshold": "vad_threshold"}
         try:
             return VadOptions(
@@ -208,8 +213,8 @@ class Settings:
         except OutOfRange as error:
             raise OutOfRange(error.description, field=names.get(error.field, error.field)) from None
 
-    def engine(self, *, model_tokens: int) -> EngineLimits:
-        """For ``engine``; ``model_tokens`` is what the checkpoint's position table holds."""
+    def engine_limits(self, *, model_tokens: int) -> EngineLimits:
+        """Limits of the engine; ``model_tokens`` is the size of the checkpoint's position table."""
         return EngineLimits(
             max_slots=self.max_slots,
             max_slot_tokens=min(self.max_slot_tokens, model_tokens),
@@ -218,17 +223,17 @@ class Settings:
             max_waiting_requests=self.max_waiting_requests,
         )
 
-    def session(self) -> SessionOptions:
-        """For ``session``."""
+    def session_options(self) -> SessionOptions:
+        """Options of a session."""
         defaults = SessionOptions()
-        # The transcript takes a slot of its own, and a request takes all of its slots at once.
+        # the transcript takes a slot of its own, and a request takes all of its slots at once
         return dataclasses.replace(
             defaults, max_targets=max(1, min(defaults.max_targets, self.max_slots - 1))
         )
 
 
 def setting_infos() -> dict[str, SettingInfo]:
-    """What is said of each field of ``Settings``, in their order."""
+    """The ``SettingInfo`` of each field of ``Settings``, in their order."""
     return {field.name: field.metadata[_INFO] for field in fields(Settings)}
 
 
@@ -245,7 +250,7 @@ def _parse(text: str, kind: type, variable: str) -> Any:
 
 
 def _refuse_unknown(environment: Mapping[str, str], names: set[str]) -> None:
-    """A misspelt variable must not be taken for a default."""
+    """Raises InvalidArgument for a misspelt variable, which would otherwise leave the default in place."""
     for variable in environment:
         if variable.startswith(ENVIRONMENT_PREFIX):
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()

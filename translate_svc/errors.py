@@ -1,22 +1,22 @@
-"""Every exception this package raises on purpose.
+"""Every exception that this package raises on purpose.
 
 * ``TranslateSvcError``
-  * ``InvalidArgument`` - what the caller sent is wrong; names the field
-    * ``OutOfRange`` - right in kind, past a limit
+  * ``InvalidArgument`` - a value from the caller is not valid; names the field
+    * ``OutOfRange`` - a valid kind of value, but it exceeds a limit
   * ``Unsupported`` - part of the contract that this server does not serve
   * ``Unauthenticated`` - the caller has no valid key
-  * ``ResourceExhausted`` - no room now; says when to try again
+  * ``ResourceExhausted`` - no capacity now; says when to try again
   * ``Unavailable`` - the server is draining or not ready
-  * ``DataLoss`` - what arrived is not what was sent
+  * ``DataLoss`` - the received data differs from the sent data
   * ``StreamTimeout`` - the peer kept the server waiting for too long
-  * ``CheckpointError`` - a model directory is missing, torn or foreign
+  * ``CheckpointError`` - a model directory is missing, incomplete or not supported
   * ``DownloadError`` - a model could not be downloaded
-  * ``EngineError`` - one item of a step could not be computed; its request fails, its batch mates do not
-  * ``EngineLost`` - the engine computes nothing any more: the process must be restarted
-    * ``DeviceLost`` - because the device's context is gone
+  * ``EngineError`` - one item of a step could not be computed; only its request fails, not the batch
+  * ``EngineLost`` - the engine has stopped computing for good: the process must be restarted
+    * ``DeviceLost`` - because the device's context is lost
   * ``InvariantViolation`` - this package broke a rule of its own: a defect, never a caller's fault
   * ``DetectorError`` - the voice activity detector failed on a frame
-  * ``TranslationFailed`` - what a client is told of a text or clip that the server could not finish
+  * ``TranslationFailed`` - the server could not translate a text, a clip or an utterance
 
 Messages never contain audio or text of a caller.
 """
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 
 class TranslateSvcError(Exception):
-    """Base of all. ``field`` is the path of the offending field in the wire contract, or empty."""
+    """Base class. ``field`` is the path of the offending field in the wire contract, or empty."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
@@ -34,11 +34,11 @@ class TranslateSvcError(Exception):
 
 
 class InvalidArgument(TranslateSvcError):
-    """What the caller sent is wrong."""
+    """A value from the caller is not valid."""
 
 
 class OutOfRange(InvalidArgument):
-    """Right in kind, but past a limit."""
+    """A valid kind of value, but it exceeds a limit."""
 
 
 class Unsupported(TranslateSvcError):
@@ -50,7 +50,7 @@ class Unauthenticated(TranslateSvcError):
 
 
 class ResourceExhausted(TranslateSvcError):
-    """No room now. ``retry_after_s`` says when trying again makes sense."""
+    """No capacity now. The caller should retry after ``retry_after_s`` seconds."""
 
     def __init__(self, message: str, *, field: str = "", retry_after_s: float = 1.0) -> None:
         super().__init__(message, field=field)
@@ -62,40 +62,40 @@ class Unavailable(TranslateSvcError):
 
 
 class DataLoss(TranslateSvcError):
-    """What arrived is not what was sent."""
+    """The received data differs from the sent data."""
 
 
 class StreamTimeout(TranslateSvcError):
-    """The peer kept the server waiting for longer than it waits for anyone."""
+    """The peer kept the server waiting for longer than a timeout."""
 
 
 class CheckpointError(TranslateSvcError):
-    """A model directory is missing, torn or foreign. ``field`` names the file."""
+    """A model directory is missing, incomplete or not supported. ``field`` names the file."""
 
 
 class DownloadError(TranslateSvcError):
-    """A model could not be downloaded. ``field`` is its name on the hub, or the file."""
+    """A model could not be downloaded. ``field`` is the model's name on the hub, or the file."""
 
 
 class EngineError(TranslateSvcError):
-    """One item of a step could not be computed: its request fails, and no other."""
+    """One item of a step could not be computed. Only its request fails."""
 
 
 class EngineLost(TranslateSvcError):
-    """The engine computes nothing any more; only a restart helps."""
+    """The engine has stopped computing for good. Only a restart helps."""
 
 
 class DeviceLost(EngineLost):
-    """The device context is gone."""
+    """The device's context is lost."""
 
 
 class InvariantViolation(TranslateSvcError):
-    """This package broke a rule of its own. What its state is now, nobody knows: it is not to be used on."""
+    """This package broke a rule of its own. Its state is unknown: do not use the object any further."""
 
 
 class DetectorError(TranslateSvcError):
-    """The voice activity detector failed on a frame. The stream whose frame it was cannot go on."""
+    """The voice activity detector failed on a frame. The stream of that frame cannot continue."""
 
 
 class TranslationFailed(TranslateSvcError):
-    """The server could not finish a text or clip. The message is that of its warnings."""
+    """The server could not translate a text, a clip or an utterance. The message says what failed."""

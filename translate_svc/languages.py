@@ -1,7 +1,7 @@
-"""Languages: tags in, Seamless codes out, and what can be done with each.
+"""Languages: from tags to Seamless codes, and which inputs and outputs the model supports for each.
 
-The packaged table (``data/seamless_m4t_v2_languages.csv``) describes the published SeamlessM4T v2; what a
-loaded checkpoint can do is the table narrowed to the languages its ``generation_config.json`` maps.
+The packaged table (``data/seamless_m4t_v2_languages.csv``) describes the published SeamlessM4T v2. A loaded
+checkpoint supports the part of the table that its ``generation_config.json`` maps.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from translate_svc.errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language. ``speaker_ids`` are the vocoder's voices for it, the default one first; ``scripts`` (ISO
-    15924) those it is written in today, none where that is not known.
+    """One language.
+
+    Attributes:
+        speaker_ids: the vocoder's voices for the language, the default voice first.
+        scripts: scripts that the language is written in today (ISO 15924); empty if not known.
     """
 
     code: str
@@ -32,7 +35,7 @@ class Language:
 
 
 _MAX_TAG_CHARACTERS = 64
-"""More than any language tag has (RFC 5646, 4.4.1: 35 will do); what follows costs its square."""
+"""Longer than any language tag (RFC 5646, 4.4.1: 35 suffice). The cost of a lookup grows with its square."""
 
 
 class LanguageTable:
@@ -58,7 +61,7 @@ class LanguageTable:
         return len(self._languages)
 
     def find(self, tag: str) -> Language | None:
-        """The language that a tag means, or None."""
+        """The language of a tag, or None if the table has none."""
         if len(tag) > _MAX_TAG_CHARACTERS:
             return None
         subtags = _normal(tag).split("-")
@@ -68,10 +71,10 @@ class LanguageTable:
         return None
 
     def resolve(self, tag: str, field: str) -> Language:
-        """The language that a tag means.
+        """The language of a tag.
 
         Raises:
-            InvalidArgument: the tag is empty or means no language of this table; names ``field``.
+            InvalidArgument: the tag is empty, or no language of this table has it. Names ``field``.
         """
         if not tag:
             raise InvalidArgument("is required", field=field)
@@ -89,15 +92,16 @@ class LanguageTable:
         speech_codes: Collection[str],
         speaker_ids: Mapping[str, tuple[int, ...]],
     ) -> LanguageTable:
-        """The part of this table that a checkpoint can do.
+        """The part of this table that a checkpoint supports.
 
         Args:
             text_codes: Seamless codes that the text decoder knows.
             speech_codes: codes that text-to-unit and the vocoder both know.
-            speaker_ids: voices by code where the checkpoint names its own, the default one first.
+            speaker_ids: voices by code if the checkpoint names its own, the default voice first.
 
-        A code that this table lacks is taken as it is: a model of one's own may speak any language. Languages
-        that are only understood (``ast``) leave no trace in a checkpoint; they stay when all others do.
+        A code that this table lacks is added as it is: a model trained by the operator may support any
+        language. A checkpoint does not list languages that it only understands (``ast``). They are kept if
+        the checkpoint supports all other languages of this table.
         """
         by_code = {language.code: language for language in self._languages}
         spoken = set(speech_codes)
@@ -119,8 +123,8 @@ def _normal(tag: str) -> str:
 def packaged() -> LanguageTable:
     """The languages of the published SeamlessM4T v2 (code, tag, name, abilities, voices, scripts).
 
-    The first script is the one that the paper's table of languages names; further ones are those that CLDR
-    lists as in everyday use (Serbian in Latin, Uzbek in Cyrillic).
+    The first script of a language is the one in the paper's table of languages. Further scripts are those
+    that CLDR lists as in everyday use (Serbian in Latin, Uzbek in Cyrillic).
     """
     text = resources.files("translate_svc").joinpath("data/seamless_m4t_v2_languages.csv").read_text("utf-8")
     return LanguageTable(

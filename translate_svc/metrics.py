@@ -133,31 +133,31 @@ class Metrics:
             "batch_size", "Items that shared one stage of one step.", _BATCH_SIZES, ENGINE_STAGES
         )
 
-    def watch(self, read: Callable[[], Snapshot]) -> None:
+    def set_snapshot_function(self, read: Callable[[], Snapshot]) -> None:
         """From now on every scrape calls ``read``, on the scraper's thread."""
         self._scrape.read = read
 
-    def reject(self, error: BaseException) -> None:
+    def record_rejected(self, error: BaseException) -> None:
         """A stream or call was not admitted."""
         _pick(self._rejected, error_cause(error)).inc()
 
-    def close(self, cause: str) -> None:
+    def record_closed(self, cause: str) -> None:
         """An admitted stream or call has ended; ``cause`` is one of ``CLOSE_CAUSES``."""
         _pick(self._closed, cause).inc()
 
-    def utterance(self, status: str, count: int = 1) -> None:
+    def record_utterances(self, status: str, count: int = 1) -> None:
         """Utterances have ended; ``status`` is one of ``UTTERANCE_STATUSES``."""
         _pick(self._utterances, status).inc(count)
 
-    def warn(self, code: str) -> None:
+    def record_warning(self, code: str) -> None:
         """A client was warned; ``code`` is one of ``WARNING_CODES``."""
         _pick(self._warnings, code).inc()
 
-    def stage(self, stage: str, seconds: float) -> None:
+    def record_stage(self, stage: str, seconds: float) -> None:
         """One utterance's share of a stage, one of ``UTTERANCE_STAGES``."""
         _pick(self._stages, stage).observe(seconds)
 
-    def take_step(self, duration_s: float, batch_sizes: Iterable[tuple[str, int]]) -> None:
+    def record_step(self, duration_s: float, batch_sizes: Iterable[tuple[str, int]]) -> None:
         """A step of the engine; ``batch_sizes``: for each stage of it how many items shared it."""
         self._steps.observe(duration_s)
         for stage, items in batch_sizes:

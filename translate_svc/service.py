@@ -1,6 +1,6 @@
-"""Everything that is built once a process: model, engine, voice activity detector, admission.
+"""The service of one process: it admits streams and calls and starts their sessions.
 
-Importing this file is cheap; the heavy half is imported when a service is built.
+Importing this file is cheap. The heavy libraries are imported when a service starts.
 """
 
 from __future__ import annotations
@@ -8,45 +8,30 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from importlib import metadata
 from typing import TYPE_CHECKING
 
-from translate_svc import languages
 from translate_svc.assembly import Assembly, assemble
-from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
 from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
-from translate_svc.languages import Language, LanguageTable
+from translate_svc.languages import Language
+from translate_svc.server_info import ServerInfoReporter, language_table
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.dependencies import SessionDependencies
-from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
-from translate_svc.types import (
-    INTERNAL_SAMPLE_RATE_HZ,
-    SAMPLES_PER_UNIT,
-    AudioClip,
-    Caller,
-    ServerInfo,
-    ServerLimits,
-    ServerLoad,
-    StreamConfig,
-    TranslateCall,
-)
+from translate_svc.types import AudioClip, Caller, ServerInfo, StreamConfig, TranslateRequest
 from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from translate_svc.accounting import Accounting
     from translate_svc.metrics import Metrics, Snapshot
-    from translate_svc.models.checkpoint.description import Capabilities
     from translate_svc.telemetry import Tracing
 
 _STOP_DEADLINE_S = 5.0
@@ -55,29 +40,33 @@ _log = logging.getLogger(__name__)
 
 
 class Service:
-    """Opens sessions. Made by ``Service.start``; belongs to the event loop that made it.
+    """Opens sessions. ``Service.start`` creates it; it belongs to the event loop that runs ``start``.
 
-    ``healthy`` turns False for good when the engine is lost; the process is then to be restarted.
+    ``healthy`` turns False for good when the engine is lost. The process must then be restarted.
     """
 
-    def __init__(self, settings: Settings, heavy: Assembly, vad_loop: VadLoop, books: Accounting) -> None:
+    def __init__(
+        self, settings: Settings, assembly: Assembly, vad_loop: VadLoop, accounting: Accounting
+    ) -> None:
         self._settings = settings
-        self._books = books
-        self._engine: EngineHandle = heavy.engine
-        self._model = heavy.model
+        self._accounting = accounting
+        self._engine: EngineHandle = assembly.engine
         self._vad_loop = vad_loop
-        self._admission = Admission(settings.admission(), self._backlog)
-        self._session_options = settings.session()
-        self._languages = language_table(heavy.capabilities)
-        if hint := heavy.capabilities.missing_voices(
-            [each.code for each in self._languages if each.speech_out]
-        ):
+        self._admission = Admission(settings.admission_options(), self._backlog)
+        self._session_options = settings.session_options()
+        self._languages = language_table(assembly.capabilities)
+        spoken = [language.code for language in self._languages if language.speech_out]
+        if hint := assembly.capabilities.missing_voices(spoken):
             _log.warning("%s", hint)
-        self._negotiator = Negotiator(self._languages, self._session_options.max_targets, settings.vad())
-        self._calls = CallNegotiator(self._negotiator, self._session_options)
+        self._negotiator = Negotiator(
+            self._languages, self._session_options.max_targets, settings.vad_options()
+        )
+        self._call_negotiator = CallNegotiator(self._negotiator, self._session_options)
+        self._reporter = ServerInfoReporter(
+            settings, self._session_options, assembly.model, self._engine, self._admission
+        )
         self._sessions: set[Session | OneShot] = set()
         self._refusal: TranslateSvcError | None = None
-        self._started_s = time.monotonic()
 
     @classmethod
     @asynccontextmanager
@@ -89,20 +78,20 @@ class Service:
         metrics: Metrics | None = None,
         tracing: Tracing | None = None,
     ) -> AsyncIterator[Service]:
-        """Builds everything, and takes it down again on leaving; sessions still open are dropped.
+        """Builds the service, and stops it on exit. Sessions that are still open are then cancelled.
 
         Args:
-            settings: the operator's.
+            settings: the operator's settings.
             on_fatal: called on this event loop when the engine is lost (its device fails, or its thread
                 hangs), after every live stream and call has failed with the reason.
-            metrics: where to count; by default nobody asks.
+            metrics: where to count; None counts into a registry that nobody reads.
             tracing: where to export spans.
 
         Raises:
-            CheckpointError: the model directory is missing, torn or foreign. Names the file.
+            CheckpointError: the model directory is missing, incomplete or not supported. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
-        # here, for they need the extra "server", as the heavy half does
+        # imported here because they need the extra "server"
         from translate_svc.accounting import Accounting
         from translate_svc.metrics import Metrics
 
@@ -115,36 +104,37 @@ class Service:
                 on_fatal(error)
 
         metrics = metrics or Metrics()
-        heavy = await asyncio.to_thread(assemble, settings, metrics, on_lost)
-        async with VadLoop(heavy.vad, max_streams=settings.max_streams) as vad_loop:
-            heavy.engine.start()
-            watchdog = asyncio.create_task(Watchdog(heavy.engine, settings.step_timeout_s).run())
+        assembly = await asyncio.to_thread(assemble, settings, metrics, on_lost)
+        engine = assembly.engine
+        async with VadLoop(assembly.vad, max_streams=settings.max_streams) as vad_loop:
+            engine.start()
+            watchdog = asyncio.create_task(Watchdog(engine, settings.step_timeout_s).run())
             try:
-                service = cls(settings, heavy, vad_loop, Accounting(metrics, tracing))
-                metrics.watch(service.snapshot)
+                service = cls(settings, assembly, vad_loop, Accounting(metrics, tracing))
+                metrics.set_snapshot_function(service.snapshot)
                 try:
                     yield service
                 finally:
-                    await service._drop_sessions()
+                    await service._cancel_sessions()
             finally:
                 watchdog.cancel()
-                # a lost engine has nothing to finish, and its thread may never come back
-                deadline_s = 0 if heavy.engine.status.lost else _STOP_DEADLINE_S
-                await heavy.engine.stop(drain=False, deadline_s=deadline_s)
+                # a lost engine has nothing to finish, and its thread may never return
+                deadline_s = 0 if engine.status.lost else _STOP_DEADLINE_S
+                await engine.stop(drain=False, deadline_s=deadline_s)
 
     @property
     def healthy(self) -> bool:
-        """The engine lives and new streams are taken."""
+        """True while the engine works and the service accepts new streams."""
         return self.refusal is None
 
     @property
     def engine_lost(self) -> bool:
-        """The engine is gone for good; the process is to be restarted."""
+        """True once the engine is lost for good. The process must then be restarted."""
         return self._engine.status.lost
 
     @property
     def refusal(self) -> TranslateSvcError | None:
-        """What new streams and calls are refused with; None while they are taken."""
+        """The error that new streams and calls fail with; None while they are accepted."""
         engine = self._engine.status
         if engine.lost:
             return EngineLost(ENGINE_LOST)
@@ -153,8 +143,8 @@ class Service:
         return copy.copy(self._refusal)  # a shared exception would collect every caller's traceback
 
     @property
-    def closed_because(self) -> str:
-        """Why new streams are refused; empty while they are taken."""
+    def not_ready_reason(self) -> str:
+        """Why new streams are refused; empty while they are accepted."""
         return "" if self.refusal is None else str(self.refusal)
 
     @property
@@ -163,31 +153,31 @@ class Service:
         return self._admission.live
 
     def drain(self, reason: TranslateSvcError) -> None:
-        """Takes no new stream and no new call from now on; those that live go on.
+        """Refuses new streams and calls with ``reason`` from now on. Live ones continue.
 
-        Those that come are refused with ``reason``. Where the engine is lost they are told that.
+        If the engine is lost, new ones fail with ``EngineLost`` instead of ``reason``.
         """
         self._refusal = reason
 
     def _lose_engine(self) -> None:
-        """Every live stream and call fails with the reason; nothing can be computed for it any more."""
+        """Fails every live stream and call: nothing can be computed for it any more."""
         for session in self._sessions:
             error = self.refusal
-            assert error is not None, "a lost engine takes nothing"
+            assert error is not None, "a lost engine accepts nothing"
             session.fail(error)
 
-    async def _drop_sessions(self) -> None:
+    async def _cancel_sessions(self) -> None:
         self.drain(Unavailable("the server has stopped"))
         await asyncio.gather(*(session.cancel() for session in self._sessions))
 
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
-        """Admits a stream and starts it. ``caller`` stands in the log.
+        """Admits a stream and starts its session. ``caller`` appears in the log.
 
         Raises:
-            InvalidArgument: a setting is wrong. Names the field.
-            OutOfRange: past a limit. Names the field.
-            Unsupported: part of the contract that is not served yet. Names the field.
-            ResourceExhausted: a limit of admission is reached; says when to try again.
+            InvalidArgument: a setting is not valid. Names the field.
+            OutOfRange: a setting exceeds a limit. Names the field.
+            Unsupported: this server does not serve that part of the contract. Names the field.
+            ResourceExhausted: a limit of admission is reached. Says when to try again.
             EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
@@ -201,33 +191,33 @@ class Service:
                 self._negotiator,
                 self._session_options,
                 slot,
-                self._books.open("stream", session_id, caller),
+                self._accounting.open("stream", session_id, caller),
             )
             session = Session(session_id, config, negotiated, dependencies)
-        self._remember(session)
+        self._track(session)
         return session
 
-    def translate(self, call: TranslateCall, caller: Caller) -> OneShot:
-        """Admits one text or one clip, as a stream is admitted, and starts it.
+    def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
+        """Admits one text or one clip, under the same limits as a stream, and starts its translation.
 
         Raises:
-            InvalidArgument: something is wrong with what is asked for. Names the field.
-            OutOfRange: past a limit. Names the field.
-            Unsupported: a format that is not served. Names the field.
-            ResourceExhausted: a limit of admission is reached; says when to try again.
+            InvalidArgument: a field of the request is not valid. Names the field.
+            OutOfRange: a field exceeds a limit. Names the field.
+            Unsupported: this server does not serve a format. Names the field.
+            ResourceExhausted: a limit of admission is reached. Says when to try again.
             EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
         self._check_open()
-        call, negotiated = self._calls.negotiate(call)
+        request, negotiated = self._call_negotiator.negotiate(request)
         with self._admitted() as slot:
-            judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
-            vad_stream = self._vad_loop.open_stream() if judged else None
+            needs_vad = isinstance(request.source, AudioClip) and request.guards.voice_gate
+            vad_stream = self._vad_loop.open_stream() if needs_vad else None
             call_id = uuid.uuid4().hex
-            record = self._books.open("call", call_id, caller)
+            record = self._accounting.open("call", call_id, caller)
             dependencies = OneShotDependencies(self._engine, self._session_options, slot, vad_stream, record)
-            one_shot = OneShot(call_id, call, negotiated, dependencies)
-        self._remember(one_shot)
+            one_shot = OneShot(call_id, request, negotiated, dependencies)
+        self._track(one_shot)
         return one_shot
 
     def _check_open(self) -> None:
@@ -235,19 +225,21 @@ class Service:
             raise refusal
 
     def _backlog(self) -> Backlog:
-        """Silence, of which one message may make an hour, counts no more than a stream may queue."""
+        """Work that waits. One message can add an hour of silence, so each stream counts at most its queue
+        limit.
+        """
         limit_ms = self._session_options.max_queued_input_ms
-        sessions = (each for each in self._sessions if isinstance(each, Session))
-        queued_ms = sum(min(round(each.queued_s * 1000), limit_ms) for each in sessions)
+        streams = (session for session in self._sessions if isinstance(session, Session))
+        queued_ms = sum(min(round(stream.queued_s * 1000), limit_ms) for stream in streams)
         return Backlog(self._engine.status.waiting_requests, queued_ms)
 
-    def rejected(self, error: BaseException) -> None:
-        """Counts a stream or call that ``error`` has kept out, be it the service's or the transport's."""
-        self._books.metrics.reject(error)
+    def record_rejected(self, error: BaseException) -> None:
+        """Counts a stream or call that was not admitted. The service or the transport raised ``error``."""
+        self._accounting.metrics.record_rejected(error)
 
     @contextmanager
     def _admitted(self) -> Iterator[AdmissionSlot]:
-        """A slot; it is given back when what is to own it cannot be made."""
+        """An admission slot. It is released if its session cannot be created."""
         slot = self._admission.admit()
         try:
             yield slot
@@ -255,37 +247,20 @@ class Service:
             slot.release()
             raise
 
-    def _remember(self, session: Session | OneShot) -> None:
-        """What is to be dropped when the service ends; what has ended by itself is forgotten."""
+    def _track(self, session: Session | OneShot) -> None:
+        """Keeps a session to cancel it when the service stops, and drops those that have ended."""
         self._sessions = {each for each in self._sessions if each.live} | {session}
 
     def languages(self) -> Iterable[Language]:
-        """What the loaded checkpoint can do."""
+        """The languages of the loaded checkpoint."""
         return self._languages
 
     def info(self) -> ServerInfo:
-        """Version, model, load and limits; those of messages are the transport's to fill in."""
-        limits = ServerLimits(
-            max_streams=self._settings.max_streams,
-            max_targets=self._session_options.max_targets,
-            max_utterance_ms=self._settings.max_utterance_ms,
-            max_audio_chunk_bytes=self._session_options.max_audio_chunk_bytes,
-            max_clip_bytes=self._session_options.max_clip_bytes,
-            max_text_characters=self._session_options.max_text_characters,
-            max_unacknowledged=self._session_options.max_unacknowledged,
-            max_queued_input_ms=self._session_options.max_queued_input_ms,
-            max_queued_input_total_ms=self._settings.max_queued_input_total_ms,
-            max_waiting_requests=self._settings.max_waiting_requests,
-            max_live_requests=self._engine.status.max_live_requests,
-            max_silence_ms=self._session_options.max_silence_ms,
-            max_waiting_updates=MAX_WAITING_UPDATES,
-            input_encodings=served_encodings(),
-            output_encodings=served_encodings(),
-        )
-        return ServerInfo(metadata.version("translate-svc"), self._model, limits, self._load())
+        """Version, model, load and limits. The transport fills in the limits of messages."""
+        return self._reporter.info(self._live_streams())
 
     def snapshot(self) -> Snapshot:
-        """What a scrape reads."""
+        """The values that a metrics scrape reads."""
         from translate_svc.metrics import Snapshot
 
         return Snapshot(
@@ -293,43 +268,8 @@ class Service:
             streams_active=self._admission.live,
             streams_capacity=self._settings.max_streams,
             queued_audio_s=self._backlog().queued_input_ms / 1000,
-            load=self._load(),
+            load=self._reporter.load(self._live_streams()),
         )
 
-    def _load(self) -> ServerLoad:
-        engine = self._engine.status
-        totals = engine.totals
-        return ServerLoad(
-            uptime_ms=round((time.monotonic() - self._started_s) * 1000),
-            live_streams=sum(isinstance(each, Session) and each.live for each in self._sessions),
-            waiting_requests=engine.waiting_requests,
-            live_requests=engine.live_requests,
-            busy_slots=engine.busy_slots,
-            slots=engine.slots,
-            admitted=self._admission.admitted,
-            rejected=self._admission.rejected,
-            finished_requests=totals.finished_requests,
-            failed_requests=totals.failed_requests,
-            steps=totals.steps,
-            text_tokens=totals.text_tokens,
-            source_ms=totals.source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
-            speech_ms=totals.speech_units * SAMPLES_PER_UNIT * 1000 // INTERNAL_SAMPLE_RATE_HZ,
-        )
-
-
-def language_table(capabilities: Capabilities) -> LanguageTable:
-    """The packaged table's part that a checkpoint can do, with its own voices where it names them.
-
-    A voice of the table that the checkpoint's vocoder lacks is none: that language has no speech.
-    """
-    table = languages.packaged()
-    voices = {each.code: each.speaker_ids for each in table} | dict(capabilities.speaker_ids)
-    return table.narrowed(
-        text_codes=capabilities.text_languages,
-        speech_codes=[
-            code
-            for code in capabilities.speech_languages
-            if max(voices.get(code, ()), default=capabilities.speaker_count) < capabilities.speaker_count
-        ],
-        speaker_ids=capabilities.speaker_ids,
-    )
+    def _live_streams(self) -> int:
+        return sum(isinstance(session, Session) and session.live for session in self._sessions)

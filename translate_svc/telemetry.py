@@ -28,16 +28,16 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
-_caller: ContextVar[str] = ContextVar("traceparent", default="")
+_traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 
 
-def adopt_caller(call_metadata: Iterable[tuple[str, str | bytes]]) -> None:
+def attach_trace_context(call_metadata: Iterable[tuple[str, str | bytes]]) -> None:
     """Takes ``traceparent`` (W3C Trace Context) from a call's metadata, for what this task and its children
     open. ``tracestate`` and baggage are left: they may hold anything.
     """
     for name, value in call_metadata:
         if name == "traceparent" and isinstance(value, str) and _TRACEPARENT.fullmatch(value):
-            _caller.set(value)
+            _traceparent.set(value)
 
 
 class Tracing:
@@ -74,9 +74,9 @@ class Tracing:
             provider.add_span_processor(BatchSpanProcessor(_exporter(each.strip(), environment, asking[0])))
         return cls(provider)
 
-    def stream(self, session_id: str) -> StreamTrace:
+    def open_stream(self, session_id: str) -> StreamTrace:
         """For one stream or call that is opened now, under its caller's span."""
-        return StreamTrace(self, session_id, _caller.get())
+        return StreamTrace(self, session_id, _traceparent.get())
 
     def export(self, report: UtteranceReport, session_id: str, parent: Context, epoch_ns: int) -> None:
         """One utterance's span and those of its stages. ``epoch_ns``: the zero of the report's clock."""
@@ -124,7 +124,7 @@ class StreamTrace:
         self._parent = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
 
-    def utterance(self, report: UtteranceReport) -> None:
+    def record_utterance(self, report: UtteranceReport) -> None:
         """An utterance has ended."""
         self._tracing.export(report, self._session_id, self._parent, self._epoch_ns)
 

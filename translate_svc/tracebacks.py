@@ -1,4 +1,4 @@
-"""Tracebacks for logs. Messages of exceptions are left out: they may quote what a caller said."""
+"""Tracebacks for logs, without the messages of exceptions: a message may quote what a caller said."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import traceback
 
 
 def anonymous_traceback(error: BaseException) -> str:
-    """The types of an exception and of its causes, and the lines that raised them; no messages."""
+    """The types of an exception and of its causes, and the lines that raised them, without messages."""
     parts: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error

@@ -1,10 +1,10 @@
-"""Plain data that crosses rooms.
+"""Plain data that packages exchange.
 
-Nothing here knows a transport, a tensor library or an event loop. Positions are int64 counts of samples:
-those of a stream's *input* are at the declared input rate, those named ``*_samples`` inside the engine are
-at 16 kHz. Ranges are half open.
+Nothing here depends on a transport, a tensor library or an event loop. Positions are int64 counts of samples:
+positions in a stream's *input* are at the declared input rate, fields named ``*_samples`` inside the engine
+are at 16 kHz. Ranges are half open.
 
-One file although it is long: it is the wire contract's vocabulary, message by message, and is read beside it.
+The file is long on purpose: it mirrors the wire contract message by message and is read beside it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ FRAME_SAMPLES = 512
 """One VAD frame: 32 ms at 16 kHz."""
 
 SAMPLES_PER_UNIT = 320
-"""Samples of 16 kHz audio that the vocoder makes of one unit (20 ms)."""
+"""Samples of 16 kHz audio that the vocoder makes from one unit (20 ms)."""
 
 Samples = npt.NDArray[np.float32]
 """Mono audio, shape ``[n_samples]``, nominally within [-1, 1]."""
 
 EncoderSource = Samples | tuple[int, ...]
-"""What an encoder is fed: 16 kHz samples to the speech encoder, the tokens of a source text (``__src__``
-tokens ``</s>``) to the text encoder.
+"""Input of an encoder. The speech encoder takes 16 kHz samples, the text encoder takes the tokens of a source
+text (``__src__`` tokens ``</s>``).
 """
 
 
 class Stage(enum.Enum):
     """The stages of the engine, in the order in which a step computes them.
 
-    The values are their names on the wire, in metrics and in traces. Nothing else lists the stages.
+    The values are the names on the wire, in metrics and in traces. This is the only list of the stages.
     """
 
     ENCODE = "encode"
@@ -46,7 +46,7 @@ class Stage(enum.Enum):
 
 
 ENDPOINTING = "endpointing"
-"""Name of what comes before the engine's stages: the wait from the last sample of speech to the cut."""
+"""Name of the wait before the engine's stages: from the last sample of speech to the end of the utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SampleRange:
 
 
 class Encoding(enum.Enum):
-    """How the bytes of an audio chunk are to be read."""
+    """How an audio chunk encodes its samples."""
 
     PCM_S16LE = "pcm_s16le"
     PCM_F32LE = "pcm_f32le"
@@ -69,12 +69,12 @@ class Encoding(enum.Enum):
 
 
 DEFAULT_ENCODING = Encoding.PCM_S16LE
-"""Where nobody says another one."""
+"""The encoding of a client that names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """Encoding and rate of one direction. ``channel``, from 1, is the one to hear; 0: not said."""
+    """Encoding and rate of one direction. ``channel`` is the one to translate, from 1; 0: not set."""
 
     encoding: Encoding
     sample_rate_hz: int
@@ -83,7 +83,7 @@ class AudioFormat:
 
 
 class Inspect(enum.Enum):
-    """What a client may ask to see beside the results."""
+    """What a client may request in addition to the results."""
 
     TRANSCRIPT = "transcript"
     TOKENS = "tokens"
@@ -99,18 +99,18 @@ class Segmentation(enum.Enum):
 
 
 MIN_DURATION_FACTOR = 0.5
-"""Speech at twice its predicted speed; no factor may be lower."""
+"""Lowest allowed factor: speech at twice its predicted speed."""
 
 MAX_DURATION_FACTOR = 2.0
-"""Speech at half its predicted speed; no factor may be higher."""
+"""Highest allowed factor: speech at half its predicted speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """One language a stream is translated into. ``speaker_id`` None takes the language's default voice.
+    """One target language of a stream. ``speaker_id`` None selects the language's default voice.
 
-    ``catch_up_duration_factor``: how far speech may be hurried while earlier speech is still being played;
-    None: not at all.
+    ``catch_up_duration_factor``: the lowest duration factor that may be used while earlier speech is still
+    playing; None: speech is never sped up.
     """
 
     language: str
@@ -123,7 +123,7 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class GuardSettings:
-    """Which guards against invented text are on."""
+    """Which guards against hallucinated text are on."""
 
     voice_gate: bool = True
     repetition_stop: bool = True
@@ -133,7 +133,7 @@ class GuardSettings:
 
 @dataclass(frozen=True, slots=True)
 class VadSettings:
-    """What a client may change of the segmentation; None leaves the server's default."""
+    """Segmentation settings that a client may change; None keeps the server's default."""
 
     threshold: float | None = None
     min_speech_ms: int | None = None
@@ -144,7 +144,7 @@ class VadSettings:
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """The part of a stream's configuration that may change between utterances (always replaced whole)."""
+    """The settings of a stream that may change between utterances. An update replaces all of them."""
 
     targets: tuple[TargetSettings, ...]
     source_language: str | None = None
@@ -166,7 +166,7 @@ class StreamConfig:
 
 @dataclass(frozen=True, slots=True)
 class AudioClip:
-    """A short recording: ``data``, or ``packets`` where the encoding consists of packets."""
+    """A short recording: ``data``, or ``packets`` if the encoding consists of packets."""
 
     format: AudioFormat
     data: bytes = b""
@@ -174,8 +174,8 @@ class AudioClip:
 
 
 @dataclass(frozen=True, slots=True)
-class TranslateCall:
-    """One text or one clip to be translated as a single utterance."""
+class TranslateRequest:
+    """One text or one clip to translate as a single utterance."""
 
     source: str | AudioClip
     targets: tuple[TargetSettings, ...]
@@ -197,26 +197,26 @@ class AudioInput:
 
 @dataclass(frozen=True, slots=True)
 class SilenceInput:
-    """``samples`` samples of silence at the input rate, without their bytes (discontinuous transmission)."""
+    """``samples`` samples of silence at the input rate, sent without bytes (discontinuous transmission)."""
 
     samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class FinalizeInput:
-    """End the running utterance here."""
+    """End the current utterance here."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateInput:
-    """Replace the settings from the next utterance on."""
+    """Replace the settings, starting with the next utterance."""
 
     settings: StreamSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ClearInput:
-    """Barge-in: drop everything that is queued or in flight."""
+    """Barge-in: discard everything that is queued or in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class AckInput:
 
 @dataclass(frozen=True, slots=True)
 class EndInput:
-    """No more input; ``total_samples`` is what the client sent, for the server to verify."""
+    """No more input. ``total_samples`` is the number of samples sent; the server verifies it."""
 
     total_samples: int
 
@@ -241,9 +241,9 @@ ClientMessage = AudioInput | SilenceInput | FinalizeInput | UpdateInput | ClearI
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
-    """One text token: its text, id, log-probability (natural) and, where known, its place in the source.
+    """One text token: its text, id, natural log-probability and, if known, its time in the source.
 
-    ``source_ms`` is counted from the start of the utterance's audio (padding included).
+    ``source_ms`` counts from the start of the utterance's audio, padding included.
     """
 
     text: str
@@ -254,9 +254,9 @@ class TokenInfo:
 
 @dataclass(frozen=True, slots=True)
 class StageTiming:
-    """Time that an utterance's share of one stage took, and the largest batch it shared.
+    """Time that one stage took for an utterance, and the largest batch that the utterance was part of.
 
-    ``stage``: a value of ``Stage``, or ``ENDPOINTING``. A newer server may name others.
+    ``stage``: a value of ``Stage``, or ``ENDPOINTING``. A newer server may send other names.
     """
 
     stage: str
@@ -266,7 +266,7 @@ class StageTiming:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was consumed and made, for one utterance or for a whole stream."""
+    """Amounts of input and output, for one utterance or for a whole stream."""
 
     source_ms: int = 0
     text_tokens: int = 0
@@ -285,7 +285,7 @@ class EndReason(enum.Enum):
 
 
 class UtteranceStatus(enum.Enum):
-    """How an utterance came out."""
+    """The result of an utterance."""
 
     OK = "ok"
     EMPTY = "empty"
@@ -295,7 +295,7 @@ class UtteranceStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The stream is admitted; ``config`` is what was negotiated, defaults filled in."""
+    """The stream is admitted. ``config`` is the negotiated configuration, with all defaults filled in."""
 
     session_id: str
     config: StreamConfig
@@ -303,7 +303,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Speech was found; ``position`` is where the utterance's audio starts, padding included."""
+    """Speech was detected. ``position`` is the start of the utterance's audio, padding included."""
 
     utterance_id: int
     position: int
@@ -311,7 +311,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """The utterance is cut and goes to translation."""
+    """The utterance has ended and goes to translation."""
 
     utterance_id: int
     source: SampleRange
@@ -320,10 +320,10 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """Text to append for one language of an utterance. ``transcript`` tells the source's own text.
+    """Text to append for one language of an utterance. ``transcript`` marks text in the source language.
 
-    ``source`` ends at what was known when it was sent. The last delta of a text has ``final`` set and may be
-    empty.
+    ``source`` ends where the utterance ended when the delta was sent. The last delta of a text has ``final``
+    set and may be empty.
     """
 
     utterance_id: int
@@ -337,11 +337,11 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechChunk:
-    """Translated speech in the negotiated output format: ``data``, or ``packets`` where it has those.
+    """Translated speech in the negotiated output format: ``data``, or ``packets`` if the encoding has them.
 
-    ``start_sample`` counts at the output rate from the start of this utterance's speech in this language;
-    ``sample_count`` is what this chunk holds of it. ``units`` and ``character_durations`` are set on the
-    chunk where inspection asked for them (the first one).
+    ``start_sample`` counts at the output rate from the start of this utterance's speech in this language.
+    ``sample_count`` is the number of samples in this chunk. ``units`` and ``character_durations`` are set on
+    the first chunk if the client requested them.
     """
 
     utterance_id: int
@@ -359,7 +359,7 @@ class SpeechChunk:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceDone:
-    """Exactly one per utterance, its last event."""
+    """The last event of an utterance; there is exactly one."""
 
     utterance_id: int
     source: SampleRange
@@ -372,21 +372,21 @@ class UtteranceDone:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """New settings hold from this utterance on."""
+    """The new settings apply from this utterance on."""
 
     from_utterance_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """Everything up to this input sample was dropped."""
+    """Everything up to this input sample was discarded."""
 
     through_sample: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Input received, and committed: what need not be sent again should the stream be resumed."""
+    """Input received, and input committed. A resumed stream need not send committed input again."""
 
     received_samples: int
     committed_samples: int
@@ -395,7 +395,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StreamWarning:
-    """Something went wrong that the stream survives. ``code`` is stable, ``message`` is for people."""
+    """A problem that does not end the stream. ``code`` is stable, ``message`` is for people."""
 
     code: str
     message: str
@@ -405,21 +405,21 @@ class StreamWarning:
 
 @dataclass(frozen=True, slots=True)
 class GoAway:
-    """The server is draining; it ends the stream after ``deadline_ms``."""
+    """The server is draining and ends the stream after ``deadline_ms``."""
 
     deadline_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The last event of a stream. ``complete`` is False when the client never said ``end``."""
+    """The last event of a stream. ``complete`` is False if the client never sent ``end``."""
 
     complete: bool
     usage: Usage = field(default_factory=Usage)
 
 
 ResultEvent = TextDelta | SpeechChunk | UtteranceDone | StreamWarning
-"""What one utterance, text or clip comes to; all that a call of Translate answers."""
+"""Events with the results of one utterance, text or clip. A call of Translate returns no others."""
 
 SessionEvent = (
     Opened
@@ -438,9 +438,13 @@ SessionEvent = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CallEnd:
-    """How a transport ended a call: ``status`` is what its client was told, in the transport's words;
-    ``error`` None: as the contract says; ``bytes_out``: all responses together.
+class CallOutcome:
+    """How a transport ended a call.
+
+    Attributes:
+        status: the status that the client received, as the transport names it.
+        error: why the call failed; None: it ended normally.
+        bytes_out: size of all responses together.
     """
 
     status: str = ""
@@ -450,21 +454,21 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a call. ``name`` is that of the key it came with; it stands in the log."""
+    """Who makes a call. ``name`` is the name of the caller's API key; it appears in the log."""
 
     name: str
 
 
 ANONYMOUS = Caller("anonymous")
-"""The caller where none has to say who it is."""
+"""The caller on a server that asks for no API key."""
 
 
-# ------------------------------------------------------------------ what a server is
+# ------------------------------------------------------------------ server information
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The loaded checkpoint. ``license`` is an SPDX identifier, ``revision`` opaque; empty when not known."""
+    """The loaded checkpoint. ``license`` is an SPDX identifier, ``revision`` is opaque; empty: not known."""
 
     name: str
     revision: str = ""
@@ -475,7 +479,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What a server admits; 0 means not limited, or not served. The transport fills in its message sizes."""
+    """Limits of a server. 0 means not limited, or not served. The transport fills in its message sizes."""
 
     max_streams: int = 0
     max_targets: int = 0
@@ -498,7 +502,7 @@ class ServerLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServerLoad:
-    """What a server is doing; ``admitted`` and all below grow only, from its start."""
+    """What a server is doing now. ``admitted`` and all fields after it only grow, from the server's start."""
 
     uptime_ms: int = 0
     live_streams: int = 0
@@ -518,7 +522,7 @@ class ServerLoad:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Which version of this package serves which model, within which limits, and what it is doing now."""
+    """Package version, model, limits and current load of a server."""
 
     version: str
     model: ModelInfo

@@ -1,4 +1,4 @@
-"""Notices an engine that hangs."""
+"""Detects an engine that hangs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import time
 from typing import Protocol
 
 FIRST_STEP_FACTOR = 4
-"""The first step may take so many times longer: a device loads its kernels, and chooses among them, when they
-are first called.
-"""
+"""How many times longer the first step may take: a device loads and selects kernels on their first call."""
 
 
-class Watched(Protocol):
-    """What is watched; ``engine.async_engine.AsyncEngine``."""
+class WatchedEngine(Protocol):
+    """The engine as the watchdog sees it. ``engine.async_engine.AsyncEngine`` implements it."""
 
     last_step_started: float | None
 
@@ -22,28 +20,27 @@ class Watched(Protocol):
         """Steps finished so far."""
 
     def abandon(self, reason: str) -> None:
-        """Gives the engine up for lost."""
+        """Declares the engine lost."""
 
 
 class Watchdog:
-    """Gives an engine up whose step takes longer than ``step_timeout_s``.
+    """Declares an engine lost when one of its steps takes longer than ``step_timeout_s``.
 
-    A computation cannot be interrupted from outside, and the memory that it works on cannot be taken from it:
-    only a new process helps.
+    Nothing can interrupt a running computation or free the memory that it uses. Only a new process helps.
     """
 
-    def __init__(self, engine: Watched, step_timeout_s: float) -> None:
+    def __init__(self, engine: WatchedEngine, step_timeout_s: float) -> None:
         self._engine = engine
         self._step_timeout_s = step_timeout_s
 
     async def run(self) -> None:
-        """Returns once the engine has been given up; to be cancelled otherwise."""
-        while not (reason := self._hang()):  # noqa: ASYNC110 - a thread that hangs says nothing
+        """Returns once the engine has been declared lost. Cancel it to stop watching."""
+        while not (reason := self._hang_reason()):  # noqa: ASYNC110 - a thread that hangs sets no event
             await asyncio.sleep(self._step_timeout_s / 8)
         self._engine.abandon(reason)
 
-    def _hang(self) -> str:
-        """What is wrong; empty while nothing is."""
+    def _hang_reason(self) -> str:
+        """Why the engine counts as hung; empty while it does not."""
         started_s = self._engine.last_step_started
         limit_s = self._step_timeout_s * (1 if self._engine.steps else FIRST_STEP_FACTOR)
         if started_s is None or time.monotonic() - started_s < limit_s:

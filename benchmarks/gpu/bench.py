@@ -89,7 +89,12 @@ class Bench:
     def engine_of(self, folder: Path, slots: int, dtype: torch.dtype, *, graphs: bool = True) -> Engine:
         """Another one of ours."""
         return Engine(
-            folder, slots=slots, dtype=dtype, device=self.device, graphs=graphs, on_step=self.clock.take_step
+            folder,
+            slots=slots,
+            dtype=dtype,
+            device=self.device,
+            graphs=graphs,
+            on_step=self.clock.record_step,
         )
 
     def load(self, count: int) -> list[Utterance]:

@@ -27,7 +27,7 @@ from translate_svc.types import (
     StreamSettings,
     TargetSettings,
     TextDelta,
-    TranslateCall,
+    TranslateRequest,
     UtteranceDone,
 )
 
@@ -95,7 +95,7 @@ async def translate_texts(
 
     async def one(text: str) -> Heard:
         async with gate:
-            call = TranslateCall(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS)
+            call = TranslateRequest(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS)
             one_shot = service.translate(call, Caller("quality"))
             try:
                 return await _collect(one_shot.events())

@@ -23,7 +23,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.session import Session
-from translate_svc.types import AudioInput, CallEnd, Caller, ClientMessage, SessionEvent, StreamConfig
+from translate_svc.types import AudioInput, Caller, CallOutcome, ClientMessage, SessionEvent, StreamConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _TimedSession:
     def go_away(self, deadline_ms: int) -> None:
         self._session.go_away(deadline_ms)
 
-    async def cancel(self, end: CallEnd) -> None:
+    async def cancel(self, end: CallOutcome) -> None:
         await self._session.cancel(end)
 
 

@@ -67,7 +67,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     load = spoken_utterances if folder.name == "starter" else forced_utterances
     utterances = load(arguments.utterances)
     clock = StageClock()
-    engine = Engine(folder, on_step=clock.take_step)
+    engine = Engine(folder, on_step=clock.record_step)
     engine.run(utterances[:2], speech=True)
     clock.forget()
     outcomes: list[Outcome] = []

@@ -22,7 +22,7 @@ class StageClock:
         self.decode_steps: list[tuple[int, float]] = []
         self._sums: defaultdict[str, float] = defaultdict(float)
 
-    def take_step(self, report: StepReport) -> None:
+    def record_step(self, report: StepReport) -> None:
         """To be called after every step."""
         for stage in report.stages:
             self._sums[stage.stage.value] += stage.duration_ms

@@ -26,7 +26,7 @@ def token_gaps(folder: Path, max_encode_steps: int) -> dict[str, Any]:
     worst, and that in decode steps of the same time, which have more rows than one alone.
     """
     clock = StageClock()
-    engine = Engine(folder, max_encode_steps=max_encode_steps, on_step=clock.take_step)
+    engine = Engine(folder, max_encode_steps=max_encode_steps, on_step=clock.record_step)
     longest = max(forced_utterances(8), key=lambda each: each.seconds)
     language = "eng"
     running = Utterance(longest.samples, language, _TOKENS)

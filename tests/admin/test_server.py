@@ -21,7 +21,7 @@ from translate_svc.types import ServerLoad
 @dataclass
 class FakeService:
     engine_lost: bool = False
-    closed_because: str = ""
+    not_ready_reason: str = ""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_a_service_that_takes_streams_is_ready(http: aiohttp.ClientSession
 
 
 async def test_draining_is_alive_and_not_ready(http: aiohttp.ClientSession, probes: Probes) -> None:
-    probes.attach(FakeService(closed_because="the server is draining"))
+    probes.attach(FakeService(not_ready_reason="the server is draining"))
     assert await _get(http, "/healthz") == (200, "ok\n")
     assert await _get(http, "/readyz") == (503, "the server is draining\n")
 
@@ -68,14 +68,16 @@ async def test_draining_is_alive_and_not_ready(http: aiohttp.ClientSession, prob
 async def test_without_its_engine_the_process_is_to_be_restarted(
     http: aiohttp.ClientSession, probes: Probes
 ) -> None:
-    probes.attach(FakeService(engine_lost=True, closed_because="the engine was lost"))
+    probes.attach(FakeService(engine_lost=True, not_ready_reason="the engine was lost"))
     assert await _get(http, "/healthz") == (503, "the engine was lost\n")
     assert await _get(http, "/readyz") == (503, "the engine was lost\n")
 
 
 async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metrics: Metrics) -> None:
     load = ServerLoad(text_tokens=7, source_ms=2_500)
-    metrics.watch(lambda: Snapshot(ready=True, streams_active=3, queued_audio_s=1.5, load=load))
+    metrics.set_snapshot_function(
+        lambda: Snapshot(ready=True, streams_active=3, queued_audio_s=1.5, load=load)
+    )
     status, text = await _get(http, "/metrics")
     samples = {
         sample.name: sample.value for f in text_string_to_metric_families(text) for sample in f.samples

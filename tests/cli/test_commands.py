@@ -43,10 +43,14 @@ def test_every_setting_has_its_flag() -> None:
     ("name", "flags", "told"),
     [
         ("max_streams", ["--max-streams"], "Live streams at once. Default: 32."),
-        ("vad_threshold", ["--vad-threshold"], "Probability that counts as speech. Default: 0.5."),
+        (
+            "vad_threshold",
+            ["--vad-threshold"],
+            "Probability from which a frame counts as speech. Default: 0.5.",
+        ),
         ("api_keys", ["--api-keys"], "Refuse callers without a key; see `keys new`."),
-        ("insecure", ["--insecure"], "Plaintext on an address that is not loopback."),
-        ("admin", ["--admin", "--no-admin"], "Metrics and probes over HTTP. Default: on."),
+        ("insecure", ["--insecure"], "Serve plaintext on an address that is not loopback."),
+        ("admin", ["--admin", "--no-admin"], "Serve metrics and probes over HTTP. Default: on."),
     ],
 )
 def test_a_flag_is_what_the_field_of_the_settings_says(name: str, flags: list[str], told: str) -> None:

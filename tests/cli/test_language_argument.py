@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from translate_svc import languages
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import match_language, match_languages
 
 TABLE = languages.packaged()
@@ -36,7 +36,7 @@ def test_every_language_is_found_by_all_that_it_is_called(language: languages.La
 def test_what_is_not_known_is_told_with_the_nearest(
     text: str, table: languages.LanguageTable, said: str
 ) -> None:
-    with pytest.raises(WrongUsage, match=r"^--to: ") as wrong:
+    with pytest.raises(UsageError, match=r"^--to: ") as wrong:
         match_language(text, table, "--to")
     assert said in str(wrong.value)
     assert "\n" not in str(wrong.value)
@@ -45,7 +45,7 @@ def test_what_is_not_known_is_told_with_the_nearest(
 def test_lists_keep_their_order_and_hold_each_language_once() -> None:
     found = match_languages(["fra,es", "German"], TABLE, "--to")
     assert [language.code for language in found] == ["fra", "spa", "deu"]
-    with pytest.raises(WrongUsage, match=r"Spanish \(spa\) comes twice"):
+    with pytest.raises(UsageError, match=r"Spanish \(spa\) comes twice"):
         match_languages(["spa,Spanish"], TABLE, "--to")
-    with pytest.raises(WrongUsage, match="missing between the commas"):
+    with pytest.raises(UsageError, match="missing between the commas"):
         match_languages(["spa,"], TABLE, "--to")

@@ -19,8 +19,8 @@ from tests.clips import texts
 from translate_svc import languages
 from translate_svc.audio.files import read_audio
 from translate_svc.cli import live, sound_device
-from translate_svc.cli.audio_device import Heard, Playback
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.audio_device import CaptureBuffer, PlaybackBuffer
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.sound_device import SoundDevice
 from translate_svc.client import pace
 from translate_svc.errors import TranslateSvcError
@@ -109,7 +109,7 @@ def test_the_first_target_is_spoken_and_catches_up_and_the_others_are_text() -> 
     first, *others = talk.settings(languages.packaged()).targets
     assert first == TargetSettings("fra", catch_up_duration_factor=0.7)
     assert others == [TargetSettings("spa", speech=False), TargetSettings("eng", speech=False)]
-    with pytest.raises(WrongUsage, match="no voice for afr; use --no-play"):
+    with pytest.raises(UsageError, match="no voice for afr; use --no-play"):
         replace(talk, to=("afr",)).settings(languages.packaged())
     assert not replace(talk, to=("afr",), play=False).settings(languages.packaged()).targets[0].speech
 
@@ -222,7 +222,7 @@ def test_devices_are_listed(command: Command, portaudio: type[PortAudio]) -> Non
 
 
 async def test_a_microphone_that_nobody_hears_is_dropped_after_five_seconds() -> None:
-    heard = Heard(1_000)
+    heard = CaptureBuffer(1_000)
     for level in range(7):
         heard.put_from_thread(np.full(1_000, level, np.float32))
     await asyncio.sleep(0)
@@ -232,7 +232,7 @@ async def test_a_microphone_that_nobody_hears_is_dropped_after_five_seconds() ->
 
 
 def test_a_loudspeaker_that_is_a_minute_behind_leaves_out_the_oldest() -> None:
-    playback = Playback(1_000)
+    playback = PlaybackBuffer(1_000)
     for level in range(70):
         playback.put(np.full(1_000, level, np.float32))
     assert playback.waiting_samples == 60_000

@@ -20,7 +20,7 @@ from translate_svc.types import (
     Inspect,
     Opened,
     StreamConfig,
-    TranslateCall,
+    TranslateRequest,
     UtteranceDone,
 )
 
@@ -54,7 +54,7 @@ class TestRemoteTranslator:
     async def test_every_setting_of_a_call_arrives(
         self, translator: Translator, service: ScriptedService
     ) -> None:
-        call = TranslateCall(
+        request = TranslateRequest(
             "Good morning.",
             settings_samples.SETTINGS.targets,
             AudioFormat(Encoding.MULAW, 8_000),
@@ -62,8 +62,8 @@ class TestRemoteTranslator:
             include=frozenset({Inspect.TOKENS}),
             guards=settings_samples.GUARDS,
         )
-        events = [event async for event in translator.translate(call)]
-        assert service.answers[0].call == call
+        events = [event async for event in translator.translate(request)]
+        assert service.calls[0].request == request
         assert isinstance(events[-1], UtteranceDone)
 
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from translate_svc import errors, wire
 from translate_svc.audio.codecs.table import chunk_decoder
-from translate_svc.client.event_order import stream_order
+from translate_svc.client.blocking.request_queue import RequestQueue
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import InputEncoder
-from translate_svc.client.outbound import Outbound
 from translate_svc.client.pacing import pace
+from translate_svc.client.sequence_check import stream_sequence
 from translate_svc.types import AudioFormat, Encoding, GoAway, Opened, StreamConfig, StreamSettings
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -130,14 +130,14 @@ class TestEventOrder:
     OPENED = Opened("id", StreamConfig(S16, S16, StreamSettings(())))
 
     def test_numbers_without_gaps_are_accepted_and_unknown_events_counted(self) -> None:
-        order = stream_order()
+        order = stream_sequence()
         assert order.accept(wire.encode_response(1, self.OPENED)) == self.OPENED
         assert order.accept(pb.StreamingTranslateResponse(seq=2)) is None
         assert order.accept(wire.encode_response(3, GoAway(1))) == GoAway(1)
 
     @pytest.mark.parametrize("seq", [0, 1, 3])
     def test_a_gap_or_a_repetition_is_data_loss(self, seq: int) -> None:
-        order = stream_order()
+        order = stream_sequence()
         order.accept(wire.encode_response(1, self.OPENED))
         with pytest.raises(errors.DataLoss) as caught:
             order.accept(wire.encode_response(seq, GoAway(1)))
@@ -145,7 +145,7 @@ class TestEventOrder:
 
     def test_the_first_must_be_opened(self) -> None:
         with pytest.raises(errors.DataLoss) as caught:
-            stream_order().accept(wire.encode_response(1, GoAway(1)))
+            stream_sequence().accept(wire.encode_response(1, GoAway(1)))
         assert caught.value.field == "opened"
 
 
@@ -168,7 +168,7 @@ class TestFailures:
 
 class TestOutbound:
     def test_a_full_line_holds_the_sender(self) -> None:
-        line = Outbound(max_messages=2)
+        line = RequestQueue(max_messages=2)
         message = pb.StreamingTranslateRequest()
         assert line.put(message)
         assert line.put(message)
@@ -184,7 +184,7 @@ class TestOutbound:
         assert sent.wait(1)
 
     def test_close_releases_both_ends(self) -> None:
-        line = Outbound(max_messages=1)
+        line = RequestQueue(max_messages=1)
         line.put(pb.StreamingTranslateRequest())
         results: list[bool] = []
         sender = threading.Thread(target=lambda: results.append(line.put(pb.StreamingTranslateRequest())))
@@ -195,7 +195,7 @@ class TestOutbound:
         assert list(line) == []
 
     def test_finish_lets_the_line_run_out(self) -> None:
-        line = Outbound()
+        line = RequestQueue()
         line.put(pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=3)))
         line.finish()
         assert not line.put(pb.StreamingTranslateRequest())

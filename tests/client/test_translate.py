@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.rpc.conftest import until
-from tests.rpc.scripted_session import ScriptedAnswer, ScriptedService
+from tests.rpc.scripted_session import ScriptedCall, ScriptedService
 from translate_svc import errors
 from translate_svc.client import AsyncClient, Client, ClientOptions, Translation
 from translate_svc.rpc.server import RpcServer
@@ -96,28 +96,28 @@ async def test_everything_that_is_said_arrives(client: AsyncClient, service: Scr
         output=AudioFormat(Encoding.ALAW, 8_000),
         guards=GuardSettings(length_stop=False),
     ).result()
-    (answer,) = service.answers
+    (call,) = service.calls
     clip = AudioClip(AudioFormat(Encoding.PCM_F32LE, 24_000), np.array([0.5, -0.5], "<f4").tobytes())
-    assert answer.call.source == clip
-    assert answer.call.source_language == "en"
-    assert answer.call.targets == (TargetSettings("spa", speech=False),)
-    assert answer.call.include == {Inspect.TRANSCRIPT, Inspect.TIMINGS}
-    assert answer.call.output == AudioFormat(Encoding.ALAW, 8_000)
-    assert answer.call.guards == GuardSettings(length_stop=False)
+    assert call.request.source == clip
+    assert call.request.source_language == "en"
+    assert call.request.targets == (TargetSettings("spa", speech=False),)
+    assert call.request.include == {Inspect.TRANSCRIPT, Inspect.TIMINGS}
+    assert call.request.output == AudioFormat(Encoding.ALAW, 8_000)
+    assert call.request.guards == GuardSettings(length_stop=False)
 
 
 async def test_a_long_clip_goes_in_one_piece(client: AsyncClient, service: ScriptedService) -> None:
     samples = np.arange(2**20, dtype=np.int16)
     await client.translate(samples=samples, sample_rate_hz=48_000, targets=[]).result()
-    assert isinstance(service.answers[0].call.source, AudioClip)
-    assert service.answers[0].call.source.data == samples.astype("<i2").tobytes()
+    assert isinstance(service.calls[0].request.source, AudioClip)
+    assert service.calls[0].request.source.data == samples.astype("<i2").tobytes()
 
 
 async def test_opus_goes_as_packets(client: AsyncClient, service: ScriptedService) -> None:
     samples = np.zeros(48_000 // 10, np.float32)
-    answer = client.translate(samples=samples, sample_rate_hz=48_000, encoding="opus", targets=["spa"])
-    await answer.result()
-    clip = service.answers[0].call.source
+    call = client.translate(samples=samples, sample_rate_hz=48_000, encoding="opus", targets=["spa"])
+    await call.result()
+    clip = service.calls[0].request.source
     assert isinstance(clip, AudioClip)
     assert (len(clip.packets), clip.data) == (6, b"")  # 100 ms, and the encoder's look-ahead
 
@@ -125,7 +125,7 @@ async def test_opus_goes_as_packets(client: AsyncClient, service: ScriptedServic
 async def test_g722_goes_as_bytes(client: AsyncClient, service: ScriptedService) -> None:
     samples = np.zeros(1_600, np.float32)
     await client.translate(samples=samples, sample_rate_hz=16_000, encoding="g722", targets=["spa"]).result()
-    clip = service.answers[0].call.source
+    clip = service.calls[0].request.source
     assert isinstance(clip, AudioClip)
     assert clip.format == AudioFormat(Encoding.G722, 16_000)
     assert (len(clip.data), clip.packets) == (6 * 160, ())  # 100 ms, and the encoder's look-ahead
@@ -156,7 +156,7 @@ async def test_what_cannot_be_sent_is_named_without_asking(
     with pytest.raises(errors.InvalidArgument) as caught:
         Client(server.target).translate(**wanted)
     assert caught.value.field == field
-    assert service.answers == []
+    assert service.calls == []
 
 
 async def test_a_text_that_is_no_unicode_is_named(client: AsyncClient, server: RpcServer) -> None:
@@ -194,8 +194,8 @@ async def test_a_refusal_comes_back_as_what_it_was(
         assert (caught.value.field, caught.value.description) == (refusal.field, refusal.description)
 
 
-def _says(*events: ResultEvent | Exception) -> Callable[[ScriptedAnswer], None]:
-    return lambda answer: setattr(answer, "script", list(events))
+def _says(*events: ResultEvent | Exception) -> Callable[[ScriptedCall], None]:
+    return lambda call: setattr(call, "script", list(events))
 
 
 DONE = UtteranceDone(0, NOWHERE, UtteranceStatus.OK, Usage(utterances=1))
@@ -204,7 +204,7 @@ DONE = UtteranceDone(0, NOWHERE, UtteranceStatus.OK, Usage(utterances=1))
 async def test_a_failed_translation_is_no_result_but_its_events_can_be_had(
     client: AsyncClient, server: RpcServer, service: ScriptedService
 ) -> None:
-    service.on_answer = _says(
+    service.on_call = _says(
         TextDelta(0, NOWHERE, "spa", "uno", False, transcript=False),
         StreamWarning("sequence_failed", "the vocoder failed", 0, "spa"),
         UtteranceDone(0, NOWHERE, UtteranceStatus.FAILED, Usage()),
@@ -220,7 +220,7 @@ async def test_warnings_and_the_transcript_are_part_of_the_result(
     client: AsyncClient, service: ScriptedService
 ) -> None:
     warning = StreamWarning("length_stopped", "the text was far too long", 0, "spa")
-    service.on_answer = _says(
+    service.on_call = _says(
         TextDelta(0, NOWHERE, "eng", " Good", False, transcript=True),
         TextDelta(0, NOWHERE, "spa", "Buenos ", True, transcript=False),
         TextDelta(0, NOWHERE, "eng", " day", True, transcript=True),
@@ -233,28 +233,28 @@ async def test_warnings_and_the_transcript_are_part_of_the_result(
 
 
 async def test_a_gap_in_the_speech_is_data_loss(client: AsyncClient, service: ScriptedService) -> None:
-    service.on_answer = _says(
+    service.on_call = _says(
         SpeechChunk(0, NOWHERE, "spa", 0, bytes(20), False, sample_count=10),
         SpeechChunk(0, NOWHERE, "spa", 11, bytes(20), True, sample_count=10),
         DONE,
     )
     with pytest.raises(errors.DataLoss):
         await client.translate(**HELLO).result()
-    await asyncio.wait_for(service.answers[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.calls[0].cancelled.wait(), 2)
 
 
 async def test_leaving_the_events_early_cancels_the_call(
     client: AsyncClient, server: RpcServer, service: ScriptedService
 ) -> None:
-    service.on_answer = lambda answer: setattr(answer, "stop_before", 2)
+    service.on_call = lambda call: setattr(call, "stop_before", 2)
     async for _ in client.translate(**HELLO):
         break
-    await asyncio.wait_for(service.answers[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.calls[0].cancelled.wait(), 2)
 
     def take_one(each: Client) -> None:
         for _ in each.translate(**HELLO):
             break
-        assert wait_for(lambda: service.answers[1].cancelled.is_set())
+        assert wait_for(lambda: service.calls[1].cancelled.is_set())
 
     await blocking(server, take_one)
     await until(lambda: server.live_streams == 0)
@@ -271,17 +271,17 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 async def test_a_task_that_is_cancelled_cancels_its_call_and_stays_cancelled(
     client: AsyncClient, server: RpcServer, service: ScriptedService
 ) -> None:
-    service.on_answer = lambda answer: setattr(answer, "stop_before", 2)
+    service.on_call = lambda call: setattr(call, "stop_before", 2)
     task = asyncio.create_task(client.translate(**HELLO).result())
     await until(lambda: server.live_streams == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(service.answers[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.calls[0].cancelled.wait(), 2)
 
 
 async def test_a_client_that_is_closed_ends_its_calls(server: RpcServer, service: ScriptedService) -> None:
-    service.on_answer = lambda answer: setattr(answer, "stop_before", 2)
+    service.on_call = lambda call: setattr(call, "stop_before", 2)
     client = AsyncClient(server.target)
     task = asyncio.create_task(client.translate(**HELLO).result())
     await until(lambda: server.live_streams == 1)
@@ -296,16 +296,16 @@ async def test_nothing_is_sent_before_the_answer_is_used(
     client.translate(**HELLO)
     gc.collect()
     await asyncio.sleep(0.05)
-    assert service.answers == []
+    assert service.calls == []
 
 
 async def test_an_answer_that_takes_too_long_is_given_up(service: ScriptedService, server: RpcServer) -> None:
-    service.on_answer = lambda answer: setattr(answer, "stop_before", 2)
+    service.on_call = lambda call: setattr(call, "stop_before", 2)
     options = ClientOptions(translate_timeout_s=0.2)
     async with AsyncClient(server.target, options) as client:
         with pytest.raises(errors.TranslateSvcError, match="DEADLINE_EXCEEDED"):
             await client.translate(**HELLO).result()
-    await asyncio.wait_for(service.answers[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.calls[0].cancelled.wait(), 2)
 
 
 async def test_nobody_there_is_unavailable() -> None:

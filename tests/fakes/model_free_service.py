@@ -30,7 +30,7 @@ from translate_svc.types import (
     ServerInfo,
     ServerLimits,
     StreamConfig,
-    TranslateCall,
+    TranslateRequest,
 )
 from translate_svc.vad.frame_vad import FrameVad
 from translate_svc.vad.options import VadOptions
@@ -71,35 +71,35 @@ class ModelFreeService:
         self._max_streams = admission.max_streams
         self._options = options
         self._negotiator = Negotiator(packaged(), options.max_targets, VadOptions())
-        self._calls = CallNegotiator(self._negotiator, options)
+        self._call_negotiator = CallNegotiator(self._negotiator, options)
 
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
-        """Implements ``Service.open_session``."""
+        """Starts a session as ``Service.open_session`` does."""
         config, negotiated = self._negotiator.negotiate(config)
         slot = self.admission.admit()
         vad_stream = self.vad_loop.open_stream()
         dependencies = SessionDependencies(self.engine, vad_stream, self._negotiator, self._options, slot)
         return Session(uuid.uuid4().hex, config, negotiated, dependencies)
 
-    def translate(self, call: TranslateCall, caller: Caller) -> OneShot:
-        """Implements ``Service.translate``."""
-        call, negotiated = self._calls.negotiate(call)
+    def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
+        """Starts a translation as ``Service.translate`` does."""
+        request, negotiated = self._call_negotiator.negotiate(request)
         slot = self.admission.admit()
-        judged = isinstance(call.source, AudioClip) and call.guards.voice_gate
-        vad_stream = self.vad_loop.open_stream() if judged else None
+        needs_vad = isinstance(request.source, AudioClip) and request.guards.voice_gate
+        vad_stream = self.vad_loop.open_stream() if needs_vad else None
         dependencies = OneShotDependencies(self.engine, self._options, slot, vad_stream)
-        return OneShot(uuid.uuid4().hex, call, negotiated, dependencies)
+        return OneShot(uuid.uuid4().hex, request, negotiated, dependencies)
 
     def languages(self) -> Iterable[Language]:
         """The languages of the published model."""
         return packaged()
 
     def info(self) -> ServerInfo:
-        """The stream limit; everything else is a placeholder."""
+        """The version, the model and one limit."""
         return ServerInfo("0", ModelInfo("none", "", ""), ServerLimits(max_streams=self._max_streams))
 
-    def rejected(self, error: BaseException) -> None:
-        """Does nothing: this service does no accounting."""
+    def record_rejected(self, error: BaseException) -> None:
+        """Counts nothing."""
 
     @property
     def held(self) -> dict[str, int]:
@@ -121,7 +121,7 @@ async def model_free_service(
     max_waiting_requests: int = 1_000,
     vad: FrameVad | None = None,
 ) -> AsyncIterator[ModelFreeService]:
-    """Runs a ``ModelFreeService``. The limits size its engine; ``vad`` replaces ``EnergyVad``."""
+    """A ``ModelFreeService``. The limits size its engine; ``vad`` replaces ``EnergyVad``."""
     engine = ForgetfulEngine(
         script, max_running_requests=max_running_requests, max_waiting_requests=max_waiting_requests
     )

@@ -11,7 +11,7 @@ import soundfile
 
 from tests.k8s.manifests import ROOT
 from translate_svc.client import AsyncClient, ClientOptions, pace
-from translate_svc.client.async_stream import AsyncStream
+from translate_svc.client.aio.stream import AsyncStream
 from translate_svc.types import Closed, GoAway, TextDelta, UtteranceDone, UtteranceStatus
 
 _DATA = ROOT / "tests/data"

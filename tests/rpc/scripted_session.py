@@ -11,8 +11,8 @@ from translate_svc.languages import Language, packaged
 from translate_svc.types import (
     AckInput,
     AudioInput,
-    CallEnd,
     Caller,
+    CallOutcome,
     ClientMessage,
     Closed,
     EndInput,
@@ -31,7 +31,7 @@ from translate_svc.types import (
     SpeechStarted,
     StreamConfig,
     TextDelta,
-    TranslateCall,
+    TranslateRequest,
     Usage,
     UtteranceDone,
     UtteranceStatus,
@@ -58,7 +58,7 @@ class ScriptedSession:
         self.received: list[ClientMessage] = []
         self.half_closed = asyncio.Event()
         self.cancelled = asyncio.Event()
-        self.end: CallEnd | None = None
+        self.end: CallOutcome | None = None
         self.samples = 0
         self._utterances = 0
         self.said = 0
@@ -113,7 +113,7 @@ class ScriptedSession:
     def go_away(self, deadline_ms: int) -> None:
         self.say(GoAway(deadline_ms))
 
-    async def cancel(self, end: CallEnd | None = None) -> None:
+    async def cancel(self, end: CallOutcome | None = None) -> None:
         self.end = self.end or end
         self.cancelled.set()
 
@@ -132,7 +132,7 @@ class ScriptedSession:
         self.say(UtteranceDone(number, source, UtteranceStatus.OK, Usage(utterances=1)))
 
 
-class ScriptedAnswer:
+class ScriptedCall:
     """Answers one call with two words and a chunk of speech a target, and ``UtteranceDone``.
 
     Attributes:
@@ -142,15 +142,15 @@ class ScriptedAnswer:
         end: what ``cancel`` was told first.
     """
 
-    def __init__(self, call: TranslateCall) -> None:
-        self.call = call
+    def __init__(self, request: TranslateRequest) -> None:
+        self.request = request
         self.gate = asyncio.Event()
         self.stop_before: int | None = None
         self.cancelled = asyncio.Event()
-        self.end: CallEnd | None = None
+        self.end: CallOutcome | None = None
         self.script: list[SessionEvent | Exception] = []
         source = SampleRange(0, 0)
-        for target in call.targets:
+        for target in request.targets:
             for index, word in enumerate(("uno", " dos")):
                 self.script.append(TextDelta(0, source, target.language, word, index == 1, transcript=False))
             chunk = SpeechChunk(0, source, target.language, 0, b"\x01\x02" * 320, True, sample_count=320)
@@ -165,7 +165,7 @@ class ScriptedAnswer:
                 raise event
             yield event
 
-    async def cancel(self, end: CallEnd | None = None) -> None:
+    async def cancel(self, end: CallOutcome | None = None) -> None:
         self.end = self.end or end
         self.cancelled.set()
 
@@ -173,13 +173,13 @@ class ScriptedAnswer:
 class ScriptedService:
     """Opens scripted sessions and answers, or refuses with ``refusal``.
 
-    ``on_answer`` is shown every answer before it begins.
+    ``on_call`` is shown every answer before it begins.
     """
 
     def __init__(self) -> None:
         self.sessions: list[ScriptedSession] = []
-        self.answers: list[ScriptedAnswer] = []
-        self.on_answer: Callable[[ScriptedAnswer], None] = lambda answer: None
+        self.calls: list[ScriptedCall] = []
+        self.on_call: Callable[[ScriptedCall], None] = lambda call: None
         self.refusal: Exception | None = None
         self.rejections: list[BaseException] = []
         self._opened = asyncio.Condition()
@@ -190,15 +190,15 @@ class ScriptedService:
         self.sessions.append(ScriptedSession(config))
         return self.sessions[-1]
 
-    def translate(self, call: TranslateCall, caller: Caller) -> ScriptedAnswer:
+    def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
         if self.refusal is not None:
             raise self.refusal
-        answer = ScriptedAnswer(call)
-        self.on_answer(answer)
-        self.answers.append(answer)
-        return answer
+        call = ScriptedCall(request)
+        self.on_call(call)
+        self.calls.append(call)
+        return call
 
-    def rejected(self, error: BaseException) -> None:
+    def record_rejected(self, error: BaseException) -> None:
         self.rejections.append(error)
 
     def languages(self) -> Iterable[Language]:

@@ -16,13 +16,13 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from tests.rpc.conftest import CONFIG, request
-from tests.rpc.scripted_session import ScriptedAnswer, ScriptedService, ScriptedSession
+from tests.rpc.scripted_session import ScriptedCall, ScriptedService, ScriptedSession
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.errors import InvalidArgument, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import Caller, StreamConfig, TranslateCall
+from translate_svc.types import Caller, StreamConfig, TranslateRequest
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -38,7 +38,7 @@ BAD_METADATA: list[tuple[tuple[str, str], ...]] = [
 ]
 
 
-class Doorman(ScriptedService):
+class CallerRecorder(ScriptedService):
     """Notes who came in."""
 
     def __init__(self) -> None:
@@ -49,14 +49,14 @@ class Doorman(ScriptedService):
         self.callers.append(caller.name)
         return super().open_session(config, caller)
 
-    def translate(self, call: TranslateCall, caller: Caller) -> ScriptedAnswer:
+    def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
         self.callers.append(caller.name)
-        return super().translate(call, caller)
+        return super().translate(request, caller)
 
 
 @pytest.fixture
-def service() -> Doorman:
-    return Doorman()
+def service() -> CallerRecorder:
+    return CallerRecorder()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def server(service: Doorman, file: Path) -> AsyncIterator[RpcServer]:
+async def server(service: CallerRecorder, file: Path) -> AsyncIterator[RpcServer]:
     async with RpcServer(service, RpcOptions(), keys=ApiKeys(file)) as running:
         yield running
 
@@ -102,7 +102,7 @@ async def calls(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]
 @pytest.mark.parametrize("metadata", BAD_METADATA)
 async def test_without_a_key_there_is_nothing_to_be_had(
     channel: grpc.aio.Channel,
-    service: Doorman,
+    service: CallerRecorder,
     metadata: tuple[tuple[str, str], ...],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -125,7 +125,7 @@ async def test_health_is_told_to_everybody(channel: grpc.aio.Channel) -> None:
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_key_names_the_caller_of_each_call(server: RpcServer, service: Doorman) -> None:
+async def test_a_key_names_the_caller_of_each_call(server: RpcServer, service: CallerRecorder) -> None:
     async def talk(key: str) -> None:
         async with AsyncClient(server.target, ClientOptions(api_key=key)) as client:
             async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
@@ -140,7 +140,7 @@ async def test_a_key_names_the_caller_of_each_call(server: RpcServer, service: D
     assert sorted(service.callers) == ["alice", "alice", "bob", "bob"]
 
 
-async def test_the_blocking_client_has_its_key_too(server: RpcServer, service: Doorman) -> None:
+async def test_the_blocking_client_has_its_key_too(server: RpcServer, service: CallerRecorder) -> None:
     def talk() -> None:
         with Client(server.target, ClientOptions(api_key=KEY)) as client:
             with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
@@ -173,7 +173,7 @@ async def test_a_refusal_comes_back_as_what_it_was(server: RpcServer) -> None:
 
 
 async def test_a_revoked_key_opens_nothing_more_and_what_it_opened_goes_on(
-    channel: grpc.aio.Channel, service: Doorman, file: Path
+    channel: grpc.aio.Channel, service: CallerRecorder, file: Path
 ) -> None:
     stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
     metadata = (("authorization", f"Bearer {KEY}"),)

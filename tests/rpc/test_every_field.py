@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 from google.protobuf.message import Message
 
+from tests.rpc.byte_server import World, sent, serve_bytes
 from tests.rpc.contract import leaf_paths
-from tests.rpc.open_world import World, open_world, sent
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.session.options import SessionOptions
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -219,7 +219,7 @@ def right_call(path: str) -> pb.TranslateRequest:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("tiny") / "tiny") as opened:
+    async with serve_bytes(tmp_path_factory.mktemp("tiny") / "tiny") as opened:
         yield opened
 
 

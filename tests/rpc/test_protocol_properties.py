@@ -16,8 +16,8 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from tests.rpc.byte_server import Cancel, Message, Outcome, Pause, Step, World, sent, serve_bytes
 from tests.rpc.contract import any_message, is_field_path, spoiled
-from tests.rpc.open_world import Cancel, Message, Outcome, Pause, Step, World, open_world, sent
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import DOMAIN
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -39,7 +39,7 @@ CALLER_IS_WRONG = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("tiny") / "tiny") as opened:
+    async with serve_bytes(tmp_path_factory.mktemp("tiny") / "tiny") as opened:
         yield opened
 
 

@@ -27,7 +27,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 @pytest.fixture
 def options() -> RpcOptions:
     """A busy machine pauses for longer than the default takes for the client's pause."""
-    return RpcOptions(refusal_pause_s=0.1, refusal_read_s=5)
+    return RpcOptions(discard_idle_s=0.1, discard_timeout_s=5)
 
 
 async def write_on(call: Any, messages: int) -> grpc.StatusCode:
@@ -70,7 +70,7 @@ async def brisk() -> AsyncIterator[tuple[RpcServer, ScriptedService]]:
     service = ScriptedService()
     service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
     # nobody pauses for so long: the bounds alone decide
-    options = RpcOptions(refusal_pause_s=60, refusal_read_s=0.2, refusal_read_bytes=64 * 1024)
+    options = RpcOptions(discard_idle_s=60, discard_timeout_s=0.2, discard_limit_bytes=64 * 1024)
     async with RpcServer(service, options) as server:
         yield server, service
 

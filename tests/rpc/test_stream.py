@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
-from translate_svc.client.outcome import CallOutcome
+from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import AckInput, Caller, Closed, SampleRange, SpeechChunk
@@ -274,7 +274,7 @@ class TestPatience:
         async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
             stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
             call, session = await open_stream(stub, service)
-            ended = CallOutcome(call)  # a write under way when the status arrives would overwrite it
+            ended = FinalStatus(call)  # a write under way when the status arrives would overwrite it
             keep_sending = asyncio.create_task(send_until_dead(call))
             began_s = time.monotonic()
             for number in range(400):

@@ -38,13 +38,13 @@ async def test_a_call_from_its_first_event_to_ok(
     assert kinds == [*["translation", "translation", "audio"] * 2, "utterance_done"]
     assert received[2].audio.sample_count == 320
     assert await call.code() == grpc.StatusCode.OK
-    assert service.answers[0].call.source == "two words"
-    assert service.answers[0].cancelled.is_set(), "also an answer that is whole is given back"
+    assert service.calls[0].request.source == "two words"
+    assert service.calls[0].cancelled.is_set(), "also an answer that is whole is given back"
     await until(lambda: server.live_streams == 0)
 
 
 async def test_an_answer_without_its_last_event_is_no_success(stub: Any, service: ScriptedService) -> None:
-    service.on_answer = lambda answer: answer.script.__delitem__(-1)
+    service.on_call = lambda call: call.script.__delitem__(-1)
     assert await outcome(stub.Translate(CALL)) == (grpc.StatusCode.UNAVAILABLE, "")
 
 
@@ -71,12 +71,12 @@ async def test_what_goes_wrong_is_told_by_its_status(
     begun: bool,
 ) -> None:
     if begun:
-        service.on_answer = lambda answer: answer.script.insert(2, error)
+        service.on_call = lambda call: call.script.insert(2, error)
     else:
         service.refusal = error
     assert await outcome(stub.Translate(CALL)) == (code, getattr(error, "field", ""))
     await until(lambda: server.live_streams == 0)
-    assert all(answer.cancelled.is_set() for answer in service.answers)
+    assert all(answer.cancelled.is_set() for answer in service.calls)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_what_cannot_be_understood_does_not_reach_the_service(
     stub: Any, service: ScriptedService, call: pb.TranslateRequest, field: str
 ) -> None:
     assert await outcome(stub.Translate(call)) == (grpc.StatusCode.INVALID_ARGUMENT, field)
-    assert service.answers == []
+    assert service.calls == []
 
 
 GARBAGE = b"\x0a\xff\xff\xff"
@@ -121,7 +121,7 @@ async def test_bytes_that_are_no_message_are_the_clients_mistake(
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await send_garbage(channel, method)
     assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert (service.answers, service.sessions) == ([], [])
+    assert (service.calls, service.sessions) == ([], [])
     assert server.live_streams == 0
 
 
@@ -147,14 +147,14 @@ async def test_garbage_in_the_middle_of_a_stream_ends_it_and_no_other(
 async def test_a_client_that_goes_after_any_event_leaves_nothing(
     stub: Any, service: ScriptedService, server: RpcServer, count: int
 ) -> None:
-    service.on_answer = lambda answer: setattr(answer, "stop_before", count)
+    service.on_call = lambda call: setattr(call, "stop_before", count)
     before = own_tasks()
     call = stub.Translate(CALL)
     for _ in range(count):
         assert await call.read() is not EOF
     await until(lambda: server.live_streams == 1)
     call.cancel()
-    await asyncio.wait_for(service.answers[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.calls[0].cancelled.wait(), 2)
     await until(lambda: server.live_streams == 0)
     await until(lambda: own_tasks() <= before)
 
@@ -167,8 +167,8 @@ class TestPatience:
     async def test_not_for_a_client_that_does_not_read(
         self, service: ScriptedService, server: RpcServer
     ) -> None:
-        service.on_answer = lambda answer: setattr(
-            answer, "script", [speech_chunk(number, 32_000) for number in range(400)]
+        service.on_call = lambda call: setattr(
+            call, "script", [speech_chunk(number, 32_000) for number in range(400)]
         )
         narrow = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
         async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
@@ -176,7 +176,7 @@ class TestPatience:
             call = stub.Translate(CALL)
             assert await call.read() is not EOF
             began_s = time.monotonic()
-            await asyncio.wait_for(service.answers[0].cancelled.wait(), 2)
+            await asyncio.wait_for(service.calls[0].cancelled.wait(), 2)
             assert 0.25 < time.monotonic() - began_s < 2
             await until(lambda: server.live_streams == 0)
             code, _ = await asyncio.wait_for(outcome(call), 2)
@@ -184,7 +184,7 @@ class TestPatience:
 
 
 async def test_a_slow_reader_is_served_to_the_end(stub: Any, service: ScriptedService) -> None:
-    service.on_answer = lambda answer: answer.script.__setitem__(
+    service.on_call = lambda call: call.script.__setitem__(
         slice(0, 0), [speech_chunk(number, 16_000) for number in range(40)]
     )
     call = stub.Translate(CALL)
@@ -199,14 +199,14 @@ class TestDrain:
     async def test_a_running_call_finishes_and_a_new_one_is_refused(
         self, server: RpcServer, stub: Any, service: ScriptedService
     ) -> None:
-        service.on_answer = lambda answer: setattr(answer, "stop_before", 1)
+        service.on_call = lambda call: setattr(call, "stop_before", 1)
         call = stub.Translate(CALL)
         await call.read()
         stopping = asyncio.create_task(server.stop(5))
         await asyncio.sleep(0.05)
         assert await outcome(stub.Translate(CALL)) == (grpc.StatusCode.UNAVAILABLE, "")
-        assert len(service.answers) == 1
-        service.answers[0].gate.set()
+        assert len(service.calls) == 1
+        service.calls[0].gate.set()
         assert (await responses(call))[-1].WhichOneof("event") == "utterance_done"
         assert await call.code() == grpc.StatusCode.OK
         await asyncio.wait_for(stopping, 2)
@@ -214,7 +214,7 @@ class TestDrain:
     async def test_a_call_that_stays_is_failed_at_the_deadline(
         self, server: RpcServer, stub: Any, service: ScriptedService
     ) -> None:
-        service.on_answer = lambda answer: setattr(answer, "stop_before", 1)
+        service.on_call = lambda call: setattr(call, "stop_before", 1)
         call = stub.Translate(CALL)
         await call.read()
         began_s = time.monotonic()
@@ -222,11 +222,11 @@ class TestDrain:
         assert await outcome(call) == (grpc.StatusCode.UNAVAILABLE, "")
         assert 0.25 < time.monotonic() - began_s < 1.5
         await asyncio.wait_for(stopping, 2)
-        assert service.answers[0].cancelled.is_set()
+        assert service.calls[0].cancelled.is_set()
 
 
 async def test_a_message_too_large_is_refused_by_the_transport(stub: Any, service: ScriptedService) -> None:
     call = pb.TranslateRequest(clip=pb.AudioClip(data=bytes(RpcOptions().max_message_bytes)))
     code, _ = await outcome(stub.Translate(call))
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert service.answers == []
+    assert service.calls == []

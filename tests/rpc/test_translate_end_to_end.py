@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.rpc.bad_calls import BAD_CALLS, MAX_CLIP_BYTES
 from tests.rpc.conftest import until
+from tests.rpc.invalid_requests import INVALID_REQUESTS, MAX_CLIP_BYTES
 from tests.rpc.test_stream import outcome
 from translate_svc import errors
 from translate_svc.audio.codecs.table import CODECS
@@ -254,7 +254,7 @@ async def test_what_is_wrong_is_named_and_harms_no_stream_beside_it(
     ):
         await stream.send(samples[:20_000])
         stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
-        for call, code, field in BAD_CALLS:
+        for call, code, field in INVALID_REQUESTS:
             assert await outcome(stub.Translate(call)) == (code, field)
         await stream.send(samples[20_000:])
         await stream.end()

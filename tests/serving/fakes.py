@@ -9,7 +9,7 @@ from typing import Any
 from tests.virtual_time import virtual_time
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import (
-    CallEnd,
+    CallOutcome,
     ClientMessage,
     Closed,
     EndInput,
@@ -38,7 +38,7 @@ def now_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-class Client:
+class FakeClient:
     """Sink and source of one call: a client that takes ``write_s`` to take an event.
 
     Attributes:
@@ -71,7 +71,7 @@ class Client:
         return message
 
 
-class Talk:
+class FakeSession:
     """A session that says what it is told to, and ``Closed`` at the end of its input.
 
     Attributes:
@@ -86,15 +86,15 @@ class Talk:
         self.half_closed_s: float | None = None
         self.finish_s = finish_s
         self.cancel_s = cancel_s
-        self.end: CallEnd | None = None
-        self._line: asyncio.Queue[SessionEvent | Exception | None] = asyncio.Queue()
+        self.end: CallOutcome | None = None
+        self._events: asyncio.Queue[SessionEvent | Exception | None] = asyncio.Queue()
 
     def say(self, event: SessionEvent | Exception | None) -> None:
         """An event, a failure, or an end without ``Closed``."""
-        self._line.put_nowait(event)
+        self._events.put_nowait(event)
 
     async def events(self) -> AsyncIterator[SessionEvent]:
-        while (event := await self._line.get()) is not None:
+        while (event := await self._events.get()) is not None:
             if isinstance(event, Exception):
                 raise event
             yield event
@@ -114,6 +114,6 @@ class Talk:
     def go_away(self, deadline_ms: int) -> None:
         self.say(GoAway(deadline_ms))
 
-    async def cancel(self, end: CallEnd | None = None) -> None:
+    async def cancel(self, end: CallOutcome | None = None) -> None:
         self.end = self.end or end
         await asyncio.sleep(self.cancel_s)

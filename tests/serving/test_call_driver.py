@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from tests.serving.fakes import DONE, EVENT_BYTES, WORD, Client, Talk, now_s, play
+from tests.serving.fakes import DONE, EVENT_BYTES, WORD, FakeClient, FakeSession, now_s, play
 from translate_svc.errors import EngineLost, StreamTimeout, TranslateSvcError, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
@@ -17,13 +17,13 @@ OPTIONS = CallOptions(write_timeout_s=10, abort_timeout_s=1, cancel_timeout_s=5,
 LEAVING = Unavailable("leaving")
 
 
-def driver(client: Client, talk: Talk) -> CallDriver:
+def driver(client: FakeClient, talk: FakeSession) -> CallDriver:
     return CallDriver(client, talk, OPTIONS, last=UtteranceDone)
 
 
 def test_a_whole_answer_is_carried_and_given_back() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         for event in (WORD, WORD, DONE):
             talk.say(event)
         await driver(client, talk).run()
@@ -36,7 +36,7 @@ def test_a_whole_answer_is_carried_and_given_back() -> None:
 
 def test_an_answer_without_its_last_event_is_not_whole() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         talk.say(WORD)
         talk.say(None)
         with pytest.raises(Unavailable, match="ended the call"):
@@ -47,7 +47,7 @@ def test_an_answer_without_its_last_event_is_not_whole() -> None:
 
 def test_what_ends_the_answer_ends_the_call_behind_the_events_before_it() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         talk.say(WORD)
         talk.say(EngineLost("the engine was lost"))
         with pytest.raises(EngineLost) as caught:
@@ -62,7 +62,7 @@ def test_what_ends_the_answer_ends_the_call_behind_the_events_before_it() -> Non
 @pytest.mark.parametrize(("write_s", "late"), [(9.9, False), (10.1, True)])
 def test_a_reader_may_take_so_long_and_no_longer(write_s: float, late: bool) -> None:
     async def scenario() -> None:
-        client, talk = Client(write_s), Talk()
+        client, talk = FakeClient(write_s), FakeSession()
         talk.say(DONE)
         if not late:
             await driver(client, talk).run()
@@ -77,7 +77,7 @@ def test_a_reader_may_take_so_long_and_no_longer(write_s: float, late: bool) -> 
 
 def test_a_response_that_never_leaves_is_given_up() -> None:
     async def scenario() -> None:
-        client, talk = Client(write_s=1_000), Talk()
+        client, talk = FakeClient(write_s=1_000), FakeSession()
         talk.say(DONE)
         with pytest.raises(StreamTimeout):
             await driver(client, talk).run()
@@ -96,8 +96,8 @@ async def _leaving(call: CallDriver) -> tuple[float, TranslateSvcError]:
 
 def test_a_call_that_is_told_to_go_fails_at_the_deadline_with_the_reason() -> None:
     async def scenario() -> None:
-        talk = Talk()
-        call = driver(Client(), talk)
+        talk = FakeSession()
+        call = driver(FakeClient(), talk)
         call.go_away(30, LEAVING)
         left_s, error = await _leaving(call)
         assert left_s == pytest.approx(30)
@@ -111,7 +111,7 @@ def test_a_call_that_is_told_to_go_fails_at_the_deadline_with_the_reason() -> No
 @pytest.mark.parametrize(("second_s", "left_s", "told"), [(5, 15, "lost"), (600, 30, "leaving")])
 def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, told: str) -> None:
     async def scenario() -> None:
-        call = driver(Client(), Talk())
+        call = driver(FakeClient(), FakeSession())
         call.go_away(30, LEAVING)
         asyncio.get_running_loop().call_later(10, call.go_away, second_s, EngineLost("lost"))
         at_s, error = await _leaving(call)
@@ -123,7 +123,7 @@ def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, tol
 
 def test_an_answer_that_ends_in_time_is_not_failed() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         call = driver(client, talk)
         call.go_away(30, LEAVING)
         asyncio.get_running_loop().call_later(29, talk.say, DONE)
@@ -135,8 +135,8 @@ def test_an_answer_that_ends_in_time_is_not_failed() -> None:
 
 def test_a_cancelled_call_gives_back_even_when_it_is_cancelled_again() -> None:
     async def scenario() -> None:
-        talk = Talk(cancel_s=2)
-        running = asyncio.create_task(driver(Client(), talk).run())
+        talk = FakeSession(cancel_s=2)
+        running = asyncio.create_task(driver(FakeClient(), talk).run())
         await asyncio.sleep(1)
         running.cancel()
         await asyncio.wait({running})
@@ -149,9 +149,9 @@ def test_a_cancelled_call_gives_back_even_when_it_is_cancelled_again() -> None:
 
 def test_a_session_that_does_not_let_go_is_left_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        talk = Talk(cancel_s=8)
+        talk = FakeSession(cancel_s=8)
         talk.say(DONE)
-        await driver(Client(), talk).run()
+        await driver(FakeClient(), talk).run()
         assert now_s() == pytest.approx(OPTIONS.cancel_timeout_s)
         await asyncio.sleep(10)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.rpc.scripted_session import ScriptedService
-from tests.serving.fakes import DONE, Client, Talk, now_s, play
+from tests.serving.fakes import DONE, FakeClient, FakeSession, now_s, play
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
@@ -17,8 +17,8 @@ from translate_svc.types import UtteranceDone
 OPTIONS = CallOptions(max_unopened_streams=1, abort_timeout_s=1, cancel_timeout_s=5)
 
 
-def start(calls: LiveCalls, talk: Talk) -> asyncio.Task[None]:
-    return asyncio.create_task(calls.run(CallDriver(Client(), talk, OPTIONS, last=UtteranceDone)))
+def start(calls: LiveCalls, talk: FakeSession) -> asyncio.Task[None]:
+    return asyncio.create_task(calls.run(CallDriver(FakeClient(), talk, OPTIONS, last=UtteranceDone)))
 
 
 def test_who_is_kept_out_is_counted_whatever_kept_it_out() -> None:
@@ -49,7 +49,7 @@ def test_so_many_streams_may_be_opening() -> None:
 
 def test_a_drain_refuses_new_calls_and_waits_for_those_inside() -> None:
     async def scenario() -> None:
-        calls, talk = LiveCalls(ScriptedService(), OPTIONS), Talk()
+        calls, talk = LiveCalls(ScriptedService(), OPTIONS), FakeSession()
         running = start(calls, talk)
         await asyncio.sleep(1)
         draining = asyncio.create_task(calls.drain(30, DRAINING))
@@ -71,7 +71,7 @@ def test_a_drain_refuses_new_calls_and_waits_for_those_inside() -> None:
 def test_what_is_left_at_the_deadline_fails_with_the_reason() -> None:
     async def scenario() -> None:
         calls = LiveCalls(ScriptedService(), OPTIONS)
-        running = start(calls, Talk())
+        running = start(calls, FakeSession())
         await asyncio.sleep(0)
         await calls.drain(30, EngineLost("the engine was lost"))
         assert now_s() == pytest.approx(30)
@@ -88,7 +88,7 @@ def test_a_call_that_misses_every_deadline_is_left_behind() -> None:
 
     async def scenario() -> None:
         calls = LiveCalls(ScriptedService(), OPTIONS)
-        call = Stuck(Client(), Talk(), OPTIONS, last=UtteranceDone)
+        call = Stuck(FakeClient(), FakeSession(), OPTIONS, last=UtteranceDone)
         running = asyncio.create_task(calls.run(call))
         await asyncio.sleep(0)
         await calls.drain(30, DRAINING)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.serving.fakes import CLOSED, WORD, Client, Talk, now_s, play
+from tests.serving.fakes import CLOSED, WORD, FakeClient, FakeSession, now_s, play
 from translate_svc.errors import DataLoss, InvalidArgument, StreamTimeout, Unavailable
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.stream_driver import StreamDriver
@@ -17,13 +17,13 @@ AUDIO = AudioInput(b"12")
 LEAVING = Unavailable("leaving")
 
 
-def driver(client: Client, talk: Talk) -> StreamDriver:
+def driver(client: FakeClient, talk: FakeSession) -> StreamDriver:
     return StreamDriver(client, client, talk, OPTIONS)
 
 
 def test_messages_go_in_and_events_out_until_both_have_ended() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         talk.say(WORD)
         for message in (AUDIO, EndInput(1), None):
             client.say(message)
@@ -36,7 +36,7 @@ def test_messages_go_in_and_events_out_until_both_have_ended() -> None:
 
 def test_a_half_closed_stream_is_closed_and_not_complete() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         client.say(None)
         await driver(client, talk).run()
         (closed,) = client.got
@@ -48,7 +48,7 @@ def test_a_half_closed_stream_is_closed_and_not_complete() -> None:
 
 def test_a_message_that_cannot_be_read_fails_the_stream() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         client.say(InvalidArgument("is no message"))
         with pytest.raises(InvalidArgument, match="is no message"):
             await driver(client, talk).run()
@@ -59,12 +59,12 @@ def test_a_message_that_cannot_be_read_fails_the_stream() -> None:
 
 
 def test_what_the_session_refuses_fails_the_stream() -> None:
-    class Strict(Talk):
+    class Strict(FakeSession):
         async def receive(self, message: ClientMessage) -> None:
             raise DataLoss("says 7", field="end.total_samples")
 
     async def scenario() -> None:
-        client, talk = Client(), Strict()
+        client, talk = FakeClient(), Strict()
         client.say(EndInput(7))
         with pytest.raises(DataLoss):
             await driver(client, talk).run()
@@ -74,7 +74,7 @@ def test_what_the_session_refuses_fails_the_stream() -> None:
 
 def test_a_client_that_says_nothing_is_given_up_from_its_last_message_on() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         asyncio.get_running_loop().call_later(50, client.say, AUDIO)
         with pytest.raises(StreamTimeout, match="60 s"):
             await driver(client, talk).run()
@@ -84,13 +84,13 @@ def test_a_client_that_says_nothing_is_given_up_from_its_last_message_on() -> No
 
 
 def test_the_time_that_the_session_takes_is_not_the_clients() -> None:
-    class Full(Talk):
+    class Full(FakeSession):
         async def receive(self, message: ClientMessage) -> None:
             await asyncio.sleep(200)
             await super().receive(message)
 
     async def scenario() -> None:
-        client, talk = Client(), Full()
+        client, talk = FakeClient(), Full()
         client.say(AUDIO)
         client.say(EndInput(1))
         await driver(client, talk).run()
@@ -100,13 +100,13 @@ def test_the_time_that_the_session_takes_is_not_the_clients() -> None:
 
 
 def test_after_the_end_nothing_more_is_waited_for() -> None:
-    class Slow(Talk):
+    class Slow(FakeSession):
         async def receive(self, message: ClientMessage) -> None:
             self.received.append(message)
             asyncio.get_running_loop().call_later(600, self.say, CLOSED)
 
     async def scenario() -> None:
-        client, talk = Client(), Slow()
+        client, talk = FakeClient(), Slow()
         client.say(EndInput(0))
         await driver(client, talk).run()
         assert now_s() == pytest.approx(600)
@@ -118,7 +118,7 @@ def test_a_stream_that_stays_is_heard_until_shortly_before_the_deadline() -> Non
     """What it had said is finished; it gets the reason in place of ``Closed``."""
 
     async def scenario() -> None:
-        client, talk = Client(), Talk(finish_s=4)
+        client, talk = FakeClient(), FakeSession(finish_s=4)
         call = driver(client, talk)
         call.go_away(30, LEAVING)
         with pytest.raises(Unavailable, match="leaving"):
@@ -132,8 +132,8 @@ def test_a_stream_that_stays_is_heard_until_shortly_before_the_deadline() -> Non
 
 def test_of_a_short_grace_half_is_for_listening() -> None:
     async def scenario() -> None:
-        talk = Talk(finish_s=100)
-        call = driver(Client(), talk)
+        talk = FakeSession(finish_s=100)
+        call = driver(FakeClient(), talk)
         call.go_away(6, LEAVING)
         with pytest.raises(Unavailable, match="leaving"):
             await call.run()
@@ -145,7 +145,7 @@ def test_of_a_short_grace_half_is_for_listening() -> None:
 
 def test_a_stream_that_ends_when_told_is_closed_like_any_other() -> None:
     async def scenario() -> None:
-        client, talk = Client(), Talk()
+        client, talk = FakeClient(), FakeSession()
         call = driver(client, talk)
         call.go_away(30, LEAVING)
         asyncio.get_running_loop().call_later(19, client.say, EndInput(0))

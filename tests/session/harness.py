@@ -42,7 +42,7 @@ from translate_svc.types import (
     StreamSettings,
     TargetSettings,
     TextDelta,
-    TranslateCall,
+    TranslateRequest,
     UtteranceDone,
 )
 from translate_svc.vad.options import VadOptions
@@ -116,7 +116,7 @@ class House:
         self.sessions.append(session)
         return session
 
-    def translate(self, call: TranslateCall) -> OneShot:
+    def translate(self, call: TranslateRequest) -> OneShot:
         """A call of Translate, as the service starts it."""
         call, settings = CallNegotiator(self.negotiator, self.options).negotiate(call)
         gated = isinstance(call.source, AudioClip) and call.guards.voice_gate

@@ -17,7 +17,7 @@ from translate_svc.types import (
     Samples,
     SessionEvent,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
     UtteranceDone,
 )
 
@@ -30,14 +30,14 @@ def play(scenario: Coroutine[Any, Any, None]) -> None:
         runner.run(scenario)
 
 
-def text_call(text: str = "Good morning.", **changes: Any) -> TranslateCall:
-    return replace(TranslateCall(text, SPANISH, S16, source_language="en"), **changes)
+def text_call(text: str = "Good morning.", **changes: Any) -> TranslateRequest:
+    return replace(TranslateRequest(text, SPANISH, S16, source_language="en"), **changes)
 
 
-def clip_call(samples: Samples, rate_hz: int = RATE_HZ, **changes: Any) -> TranslateCall:
+def clip_call(samples: Samples, rate_hz: int = RATE_HZ, **changes: Any) -> TranslateRequest:
     data = np.rint(samples * 32_767).astype("<i2").tobytes()
     clip = AudioClip(AudioFormat(Encoding.PCM_S16LE, rate_hz), data)
-    return replace(TranslateCall(clip, SPANISH, S16), **changes)
+    return replace(TranslateRequest(clip, SPANISH, S16), **changes)
 
 
 def done(events: list[SessionEvent]) -> UtteranceDone:

@@ -23,14 +23,14 @@ from translate_svc.types import (
     Encoding,
     Inspect,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
     UtteranceStatus,
 )
 
 OPUS = AudioFormat(Encoding.OPUS, 48_000)
 CLIP = clip_call(speech(0.5))
 F32 = AudioFormat(Encoding.PCM_F32LE, RATE_HZ)
-REFUSALS: list[tuple[TranslateCall, type[TranslateSvcError], str]] = [
+REFUSALS: list[tuple[TranslateRequest, type[TranslateSvcError], str]] = [
     (text_call(""), InvalidArgument, "text"),
     (text_call(" \t\n\u00a0\u200b\u2028"), InvalidArgument, "text"),
     (text_call("good\x00morning"), InvalidArgument, "text"),
@@ -80,7 +80,7 @@ REFUSALS: list[tuple[TranslateCall, type[TranslateSvcError], str]] = [
 
 @pytest.mark.parametrize(("call", "error", "field"), REFUSALS)
 def test_what_cannot_be_had_is_refused_by_its_field_before_it_costs_anything(
-    call: TranslateCall, error: type[TranslateSvcError], field: str
+    call: TranslateRequest, error: type[TranslateSvcError], field: str
 ) -> None:
     async def scenario() -> None:
         async with house() as home:
@@ -148,7 +148,7 @@ def test_the_longest_clip_is_taken() -> None:
     ],
 )
 def test_what_the_engine_does_not_take_ends_the_call(
-    refusal: TranslateSvcError, call: TranslateCall, field: str
+    refusal: TranslateSvcError, call: TranslateRequest, field: str
 ) -> None:
     async def scenario() -> None:
         async with house() as home:

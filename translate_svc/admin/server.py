@@ -72,10 +72,10 @@ class AdminServer:
         await self._runner.cleanup()
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        return _verdict(self._probes.dead_because)
+        return _verdict(self._probes.not_live_reason)
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        return _verdict(self._probes.closed_because)
+        return _verdict(self._probes.not_ready_reason)
 
     async def _scrape(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

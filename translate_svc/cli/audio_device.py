@@ -27,7 +27,7 @@ class AudioDevice(Protocol):
 
     @property
     def dropped_samples(self) -> int:
-        """Heard and not recorded, because nobody took it in time."""
+        """CaptureBuffer and not recorded, because nobody took it in time."""
 
     def record(self) -> AsyncIterator[Samples]:
         """What is heard from now on, mono blocks ``[n]``, until ``stop``."""
@@ -42,7 +42,7 @@ class AudioDevice(Protocol):
         """Returns when everything was played."""
 
 
-class Heard:
+class CaptureBuffer:
     """Blocks from a device's thread to the event loop. While 5 s wait, what comes is dropped and counted."""
 
     def __init__(self, rate_hz: int) -> None:
@@ -75,7 +75,7 @@ class Heard:
         self._blocks.put_nowait(block)
 
 
-class Playback:
+class PlaybackBuffer:
     """Samples from the event loop to a device's thread. While a minute waits, the oldest is dropped."""
 
     def __init__(self, rate_hz: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import ClientOptions
 from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
@@ -15,7 +15,7 @@ from translate_svc.types import (
     Samples,
     SessionEvent,
     StreamSettings,
-    TranslateCall,
+    TranslateRequest,
 )
 
 _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
@@ -42,7 +42,7 @@ class Translator(Protocol):
     ) -> AbstractAsyncContextManager[TranslationStream]:
         """A stream that hears mono audio of ``sample_rate_hz`` and speaks in ``SPEECH_FORMAT``."""
 
-    def translate(self, call: TranslateCall) -> AsyncIterable[SessionEvent]:
+    def translate(self, request: TranslateRequest) -> AsyncIterable[SessionEvent]:
         """One utterance; its events end with ``UtteranceDone``."""
 
 
@@ -67,20 +67,20 @@ def choose_backend(
         connection: how to reach the server.
 
     Raises:
-        WrongUsage: both are given, or the address is none, or there is no server to bring a certificate or
+        UsageError: both are given, or the address is none, or there is no server to bring a certificate or
             a key to.
         InvalidArgument: a setting is wrong. Names the flag or the variable.
     """
     if server is None:
         if connection != ClientOptions():
-            raise WrongUsage("TLS and API keys are for a server", field="--server")
+            raise UsageError("TLS and API keys are for a server", field="--server")
         # here, so that commands at a server load no more than the client
         from translate_svc.cli.local_backend import LocalBackend
 
         return LocalBackend(Settings.load(model_flags))
     for name, value in model_flags.items():
         if value is not None:
-            raise WrongUsage("does not go with --server", field="--" + name.replace("_", "-"))
+            raise UsageError("does not go with --server", field="--" + name.replace("_", "-"))
     from translate_svc.cli.remote_backend import RemoteBackend
 
     return RemoteBackend(check_address(server), connection)
@@ -90,8 +90,8 @@ def check_address(server: str) -> str:
     """``server`` if it is an address.
 
     Raises:
-        WrongUsage: it is neither HOST:PORT nor unix:PATH.
+        UsageError: it is neither HOST:PORT nor unix:PATH.
     """
     if not _ADDRESS.fullmatch(server):
-        raise WrongUsage("must be HOST:PORT or unix:PATH", field="--server")
+        raise UsageError("must be HOST:PORT or unix:PATH", field="--server")
     return server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import ClientOptions, tls_credentials
 from translate_svc.errors import InvalidArgument
 
@@ -24,7 +24,7 @@ def client_options(
         api_key_file: holds the key and nothing else.
 
     Raises:
-        WrongUsage: a file cannot be used, or its other half is missing. Names the flag.
+        UsageError: a file cannot be used, or its other half is missing. Names the flag.
     """
     credentials = None
     if tls_ca or tls_certificate or tls_key:
@@ -32,11 +32,11 @@ def client_options(
         try:
             credentials = tls_credentials(ca=ca, certificate=tls_certificate, key=tls_key)
         except InvalidArgument as error:
-            raise WrongUsage(error.description, field=_FLAGS[error.field]) from None
+            raise UsageError(error.description, field=_FLAGS[error.field]) from None
     try:
         return ClientOptions(credentials=credentials, api_key=_read_key(api_key_file))
     except InvalidArgument as error:
-        raise WrongUsage(error.description, field="--api-key-file") from None
+        raise UsageError(error.description, field="--api-key-file") from None
 
 
 def _read_key(path: Path | None) -> str:

@@ -9,7 +9,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
-class WrongUsage(TranslateSvcError):
+class UsageError(TranslateSvcError):
     """The command line itself is wrong: an option's value, or options that contradict each other. ``field``
     names the option.
     """

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from translate_svc import languages
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.languages import Language, LanguageTable
 
 _SUGGESTIONS = 3
@@ -16,31 +16,31 @@ def match_language(text: str, table: LanguageTable, option: str) -> Language:
     """The language of ``table`` that a code, a BCP-47 tag or an English name means; case does not matter.
 
     Raises:
-        WrongUsage: there is none; suggests the nearest, or tells that only this model lacks it.
+        UsageError: there is none; suggests the nearest, or tells that only this model lacks it.
     """
     wanted = text.strip()
     if found := _find(wanted, table):
         return found
     if elsewhere := _find(wanted, languages.packaged()):
-        raise WrongUsage(f"this model does not know {label(elsewhere)}", field=option)
+        raise UsageError(f"this model does not know {label(elsewhere)}", field=option)
     nearest = _nearest(wanted, table)
     hint = f"did you mean {', '.join(map(label, nearest))}?" if nearest else "see translate-svc languages"
-    raise WrongUsage(f"no language is called {wanted!r}; {hint}", field=option)
+    raise UsageError(f"no language is called {wanted!r}; {hint}", field=option)
 
 
 def match_languages(texts: Iterable[str], table: LanguageTable, option: str) -> tuple[Language, ...]:
     """Several of them, each text possibly a list with commas, in their order.
 
     Raises:
-        WrongUsage: one is not known, is missing between commas, or comes twice.
+        UsageError: one is not known, is missing between commas, or comes twice.
     """
     found: list[Language] = []
     for text in (part for each in texts for part in each.split(",")):
         if not text.strip():
-            raise WrongUsage("a language is missing between the commas", field=option)
+            raise UsageError("a language is missing between the commas", field=option)
         language = match_language(text, table, option)
         if language in found:
-            raise WrongUsage(f"{label(language)} comes twice", field=option)
+            raise UsageError(f"{label(language)} comes twice", field=option)
         found.append(language)
     return tuple(found)
 

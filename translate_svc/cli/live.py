@@ -21,7 +21,7 @@ from translate_svc.cli.audio_device import AudioDevice
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.event_view import EventView
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.sound_device import SoundDevice, list_devices
 from translate_svc.cli.targets import target_settings
@@ -55,7 +55,7 @@ class _Talk:
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
         first, *others = target_settings(self.to, table, speech=self.play, must_speak=False)
         if self.play and not first.speech:
-            raise WrongUsage(f"the model has no voice for {first.language}; use --no-play", field="--to")
+            raise UsageError(f"the model has no voice for {first.language}; use --no-play", field="--to")
         return StreamSettings(
             targets=(
                 replace(first, catch_up_duration_factor=self.catch_up) if self.play else first,
@@ -98,9 +98,9 @@ def live(
         Console(highlight=False).print(_device_table())
         return
     if not to:
-        raise WrongUsage("is needed", field="--to")
+        raise UsageError("is needed", field="--to")
     if transcript and from_ is None:
-        raise WrongUsage("needs --from", field="--transcript")
+        raise UsageError("needs --from", field="--transcript")
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )

@@ -17,7 +17,8 @@ from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import find_checkpoint
-from translate_svc.service import Service, language_table
+from translate_svc.server_info import language_table
+from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (
     AudioInput,
@@ -27,7 +28,7 @@ from translate_svc.types import (
     SessionEvent,
     StreamConfig,
     StreamSettings,
-    TranslateCall,
+    TranslateRequest,
 )
 
 _CHUNK_BYTES = 16 * 1024
@@ -68,9 +69,9 @@ class LocalTranslator:
         config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
         return LocalStream(self._service, config)
 
-    async def translate(self, call: TranslateCall) -> AsyncIterator[SessionEvent]:
+    async def translate(self, request: TranslateRequest) -> AsyncIterator[SessionEvent]:
         """As ``Translator.translate``."""
-        one_shot = self._service.translate(call, _CALLER)
+        one_shot = self._service.translate(request, _CALLER)
         try:
             async for event in one_shot.events():
                 yield event

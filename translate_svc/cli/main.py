@@ -10,7 +10,7 @@ import typer
 
 from translate_svc.cli.calibrate import calibrate
 from translate_svc.cli.demo import demo
-from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, WrongUsage
+from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
 from translate_svc.cli.keys import app as keys_app
 from translate_svc.cli.languages import languages
 from translate_svc.cli.live import live
@@ -72,7 +72,7 @@ def _run() -> int:
         context: typer.Context | None = getattr(error, "ctx", None)
         command = context.command_path if context is not None else _NAME
         return _complain(f"{error.format_message()} See {command} --help", error.exit_code)
-    except WrongUsage as error:
+    except UsageError as error:
         return _complain(str(error), EXIT_USAGE)
     except TranslateSvcError as error:
         return _complain(str(error), EXIT_ERROR)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from translate_svc.cli.targets import SPEECH_FORMAT
-from translate_svc.client import AsyncAnswer, AsyncClient, AsyncStream, ClientOptions
+from translate_svc.client import AsyncClient, AsyncStream, AsyncTranslateCall, ClientOptions
 from translate_svc.client.stream_config import stream_config
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.types import StreamSettings, TranslateCall
+from translate_svc.types import StreamSettings, TranslateRequest
 
 
 class RemoteBackend:
@@ -54,9 +54,9 @@ class RemoteTranslator:
         config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
         return self._client.open(config)
 
-    def translate(self, call: TranslateCall) -> AsyncAnswer:
+    def translate(self, request: TranslateRequest) -> AsyncTranslateCall:
         """As ``Translator.translate``."""
-        return self._client.answer(call)
+        return self._client.call(request)
 
 
 def _cause(error: Unavailable) -> str:

@@ -15,12 +15,12 @@ import typer
 from translate_svc.cli import options
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.targets import SPEECH_FORMAT, check_output, target_settings
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import StreamWarning, TextDelta, TranslateCall, UtteranceDone, UtteranceStatus
+from translate_svc.types import StreamWarning, TextDelta, TranslateRequest, UtteranceDone, UtteranceStatus
 
 
 def say(
@@ -44,7 +44,7 @@ def say(
     """
     for name, value in (("--to", to), ("--from", from_)):
         if not value:
-            raise WrongUsage("is needed", field=name)
+            raise UsageError("is needed", field=name)
     check_output(output)
     text = sys.stdin.read() if text == "-" else text
     connection = client_options(
@@ -60,9 +60,9 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
     table = await backend.languages()
     source = match_language(from_, table, "--from")
     if not source.text:
-        raise WrongUsage(f"the model does not read {label(source)}", field="--from")
+        raise UsageError(f"the model does not read {label(source)}", field="--from")
     targets = target_settings(to, table, speech=output is not None, must_speak=output is not None)
-    call = TranslateCall(text, targets, SPEECH_FORMAT, source.code)
+    request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code)
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)
     with ExitStack() as files:
@@ -70,7 +70,7 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
         if output is not None:
             speech = SpeechSink(files, output, codes, SPEECH_FORMAT.sample_rate_hz)
         async with backend.open() as translator:
-            async for event in translator.translate(call):
+            async for event in translator.translate(request):
                 if speech is not None:
                     speech.take(event)
                 if isinstance(event, TextDelta):

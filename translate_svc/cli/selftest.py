@@ -14,11 +14,11 @@ from rich.table import Table
 
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.completion import complete_model
-from translate_svc.cli.exit_codes import EXIT_ERROR, WrongUsage
+from translate_svc.cli.exit_codes import EXIT_ERROR, UsageError
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.service import language_table
+from translate_svc.server_info import language_table
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _placement(settings: Settings) -> Placement:
     try:
         return resolve_placement(settings.device, settings.dtype)
     except InvalidArgument as error:
-        raise WrongUsage(error.description, field=f"--{error.field}") from error
+        raise UsageError(error.description, field=f"--{error.field}") from error
 
 
 def _compare(

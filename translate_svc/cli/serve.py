@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from translate_svc.errors import TranslateSvcError
     from translate_svc.metrics import Metrics
     from translate_svc.rpc.server import RpcServer
-    from translate_svc.serving.protocols import FrontDoor, Service
+    from translate_svc.serving.protocols import Service, TransportServer
     from translate_svc.telemetry import Tracing
 
 READY_PREFIX = "translate-svc is ready on "
@@ -78,7 +78,7 @@ async def _run(settings: Settings) -> int:
         _tracing() as tracing,
         Service.start(settings, on_fatal=on_fatal, metrics=metrics, tracing=tracing) as service,
     ):
-        doors: list[FrontDoor] = [make_server(service)]
+        doors: list[TransportServer] = [make_server(service)]
         for door in doors:
             await door.start()
         # Collecting garbage among all that the model's libraries have loaded stops every stream for 0.2 s.
@@ -181,7 +181,7 @@ def _exit_now(code: int) -> None:
 
 
 async def _drain(
-    doors: list[FrontDoor], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
+    doors: list[TransportServer], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
 ) -> None:
     """Stops all servers gracefully, for ``reason``; another signal drops what is left."""
     draining = asyncio.create_task(_stop(doors, grace_s, reason))
@@ -193,7 +193,7 @@ async def _drain(
     await draining
 
 
-async def _stop(doors: list[FrontDoor], grace_s: float, reason: TranslateSvcError) -> None:
+async def _stop(doors: list[TransportServer], grace_s: float, reason: TranslateSvcError) -> None:
     async with asyncio.TaskGroup() as tasks:
         for door in doors:
             tasks.create_task(door.stop(grace_s, reason))

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from translate_svc.cli.audio_device import Heard, Playback
+from translate_svc.cli.audio_device import CaptureBuffer, PlaybackBuffer
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
@@ -45,7 +45,7 @@ class SoundDevice:
         microphone, loudspeaker = (_device(name) for name in self._wanted)
         try:
             self.input_rate_hz = self._rate("input", microphone)
-            self._heard = Heard(self.input_rate_hz)
+            self._heard = CaptureBuffer(self.input_rate_hz)
             self._microphone = self._sd.InputStream(
                 device=microphone,
                 samplerate=self.input_rate_hz,
@@ -56,7 +56,7 @@ class SoundDevice:
             )
             self._streams.callback(self._microphone.close)
             self.output_rate_hz = self._rate("output", loudspeaker) if self._play else INTERNAL_SAMPLE_RATE_HZ
-            self._playback = Playback(self.output_rate_hz)
+            self._playback = PlaybackBuffer(self.output_rate_hz)
             if self._play:
                 speaker = self._sd.OutputStream(
                     device=loudspeaker,

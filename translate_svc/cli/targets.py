@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_languages
 from translate_svc.languages import LanguageTable
 from translate_svc.types import DEFAULT_ENCODING, AudioFormat, TargetSettings
@@ -20,19 +20,19 @@ def target_settings(
     """Text in every language of ``--to``; speech too where ``speech`` and the language has a voice.
 
     Raises:
-        WrongUsage: a language is not known or not written, or has no voice although it ``must_speak``.
+        UsageError: a language is not known or not written, or has no voice although it ``must_speak``.
     """
     targets = []
     for language in match_languages(to, table, "--to"):
         if not language.text:
-            raise WrongUsage(f"the model does not translate into {label(language)}", field="--to")
+            raise UsageError(f"the model does not translate into {label(language)}", field="--to")
         if must_speak and not language.speech_out:
-            raise WrongUsage(f"the model has no voice for {label(language)}", field="--to")
+            raise UsageError(f"the model has no voice for {label(language)}", field="--to")
         targets.append(TargetSettings(language.code, speech=speech and language.speech_out))
     return tuple(targets)
 
 
 def check_output(output: Path | None) -> None:
-    """Raises WrongUsage unless ``--output`` is absent or a WAV file's name."""
+    """Raises UsageError unless ``--output`` is absent or a WAV file's name."""
     if output is not None and output.suffix != ".wav":
-        raise WrongUsage("must end in .wav", field="--output")
+        raise UsageError("must end in .wav", field="--output")

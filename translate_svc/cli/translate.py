@@ -16,7 +16,7 @@ from rich.console import Console
 from translate_svc.cli import options
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media_reader import MediaReader
 from translate_svc.cli.progress import SourceProgress
@@ -61,22 +61,22 @@ class _Job:
 
     def __post_init__(self) -> None:
         if not self.to and not self.transcript:
-            raise WrongUsage("is needed, unless --transcript is all that is wanted", field="--to")
+            raise UsageError("is needed, unless --transcript is all that is wanted", field="--to")
         if self.transcript and self.from_ is None:
-            raise WrongUsage("needs --from", field="--transcript")
+            raise UsageError("needs --from", field="--transcript")
         if self.output is not None and (self.text or not self.to):
-            raise WrongUsage("is for speech, of which there is none to write", field="--output")
+            raise UsageError("is for speech, of which there is none to write", field="--output")
         check_output(self.output)
         if self.subtitles is not None and self.subtitles.suffix not in SUBTITLE_FORMATS:
-            raise WrongUsage("must end in .srt or .vtt", field="--subtitles")
+            raise UsageError("must end in .srt or .vtt", field="--subtitles")
         if self.json_audio and self.json is None:
-            raise WrongUsage("needs --json", field="--json-audio")
+            raise UsageError("needs --json", field="--json-audio")
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """What to ask of the stream. Speech is made only for those who take it."""
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
         if source is not None and not source.speech_in:
-            raise WrongUsage(f"the model does not understand spoken {label(source)}", field="--from")
+            raise UsageError(f"the model does not understand spoken {label(source)}", field="--from")
         wanted = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: bool(self.subtitles or self.json)}
         return StreamSettings(
             targets=target_settings(

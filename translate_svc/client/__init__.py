@@ -1,12 +1,12 @@
 """The Python client library, asynchronous and blocking. Importing it loads no model library."""
 
 from translate_svc.audio.speech_decoder import SpeechDecoder
-from translate_svc.client.async_answer import AsyncAnswer
-from translate_svc.client.async_client import AsyncClient
-from translate_svc.client.async_stream import AsyncStream
-from translate_svc.client.blocking_answer import Answer
-from translate_svc.client.blocking_client import Client
-from translate_svc.client.blocking_stream import Stream
+from translate_svc.client.aio.client import AsyncClient
+from translate_svc.client.aio.stream import AsyncStream
+from translate_svc.client.aio.translate_call import AsyncTranslateCall
+from translate_svc.client.blocking.client import Client
+from translate_svc.client.blocking.stream import Stream
+from translate_svc.client.blocking.translate_call import TranslateCall
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.pacing import pace
 from translate_svc.client.stream_config import stream_settings
@@ -14,14 +14,14 @@ from translate_svc.client.tls import tls_credentials
 from translate_svc.client.translation import Translation
 
 __all__ = [
-    "Answer",
-    "AsyncAnswer",
     "AsyncClient",
     "AsyncStream",
+    "AsyncTranslateCall",
     "Client",
     "ClientOptions",
     "SpeechDecoder",
     "Stream",
+    "TranslateCall",
     "Translation",
     "pace",
     "stream_settings",

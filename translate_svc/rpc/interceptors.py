@@ -70,11 +70,11 @@ async def _read_on(context: grpc.aio.ServicerContext[Any, Any], options: RpcOpti
     A status that meets a ``write`` of a ``grpc.aio`` client reaches its program as INTERNAL, "Internal error
     from Core". Bounded in time and in bytes: a client that does not pause is answered all the same.
     """
-    left_bytes = options.refusal_read_bytes
+    left_bytes = options.discard_limit_bytes
     with contextlib.suppress(TimeoutError, grpc.aio.BaseError):
-        async with asyncio.timeout(options.refusal_read_s):
+        async with asyncio.timeout(options.discard_timeout_s):
             while left_bytes > 0:
-                async with asyncio.timeout(options.refusal_pause_s):
+                async with asyncio.timeout(options.discard_idle_s):
                     request = await context.read()
                 if request is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
                     return

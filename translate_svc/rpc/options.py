@@ -23,11 +23,11 @@ class RpcOptions(CallOptions):
         insecure: allow plaintext on an address that is not loopback.
         max_message_bytes: larger messages are refused by the transport itself, which names no field; hence
             more than what the service takes as one clip, with room for all else that a request may hold.
-        refusal_pause_s: before a stream is failed, what its client still sends is taken and dropped until
+        discard_idle_s: before a stream is failed, what its client still sends is taken and dropped until
             nothing came for so long. A status that meets a write of a ``grpc.aio`` client is seen there as
             INTERNAL.
-        refusal_read_s: for all of that; then the status is sent, pause or not.
-        refusal_read_bytes: that are taken so, at most by one message more.
+        discard_timeout_s: for all of that; then the status is sent, pause or not.
+        discard_limit_bytes: that are taken so, at most by one message more.
         stream_buffer_bytes: what the transport takes of a stream, or of a request, that nobody reads; then
             the sender waits. It is the window of HTTP/2, which else grows until it holds minutes of speech.
         keepalive_time_ms: a peer from which nothing comes for so long is pinged. Clients may ping twice as
@@ -40,9 +40,9 @@ class RpcOptions(CallOptions):
     address: str = "127.0.0.1:0"
     insecure: bool = False
     max_message_bytes: int = 4 * MIB + 256 * KIB
-    refusal_pause_s: float = 0.01
-    refusal_read_s: float = 0.25
-    refusal_read_bytes: int = MIB
+    discard_idle_s: float = 0.01
+    discard_timeout_s: float = 0.25
+    discard_limit_bytes: int = MIB
     stream_buffer_bytes: int = 64 * KIB
     keepalive_time_ms: int = 20_000
     keepalive_timeout_ms: int = 10_000

@@ -54,7 +54,7 @@ def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | 
 
 
 class RpcServer:
-    """The ``FrontDoor`` of gRPC: serves one ``Service`` on one address.
+    """The ``TransportServer`` of gRPC: serves one ``Service`` on one address.
 
     Plaintext leaves loopback only when ``insecure`` says so.
 
@@ -77,7 +77,7 @@ class RpcServer:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
         interceptors: list[Any] = [TraceContextInterceptor(), ErrorInterceptor(SERVICE_NAME, options)]
         if keys is not None:
-            interceptors.insert(0, AuthenticationInterceptor(keys, options, service.rejected))
+            interceptors.insert(0, AuthenticationInterceptor(keys, options, service.record_rejected))
         self._server = grpc.aio.server(interceptors=interceptors, options=channel_options(options))
         add_servicer: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
         add_servicer(self._servicer, self._server)

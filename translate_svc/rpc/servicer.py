@@ -10,8 +10,8 @@ from translate_svc import wire
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.authentication import caller
 from translate_svc.rpc.event_writer import Context, EventWriter
+from translate_svc.rpc.message_reader import MessageReader, read_request
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.stream import MessageReader, read_request
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import Service

@@ -7,11 +7,11 @@ from typing import Any
 
 import grpc
 
-from translate_svc.telemetry import adopt_caller
+from translate_svc.telemetry import attach_trace_context
 
 
 class TraceContextInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Takes ``traceparent`` from every call's metadata; see ``telemetry.adopt_caller``."""
+    """Takes ``traceparent`` from every call's metadata; see ``telemetry.attach_trace_context``."""
 
     async def intercept_service(
         self,
@@ -19,5 +19,5 @@ class TraceContextInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         # gRPC runs the method in the context of its interceptors
-        adopt_caller(handler_call_details.invocation_metadata)
+        attach_trace_context(handler_call_details.invocation_metadata)
         return await continuation(handler_call_details)

@@ -12,20 +12,20 @@ from typing import Any
 
 from translate_svc.errors import StreamTimeout, TranslateSvcError, Unavailable
 from translate_svc.serving.options import CallOptions
-from translate_svc.serving.protocols import Answer, EventSink
-from translate_svc.types import CallEnd, SessionEvent
+from translate_svc.serving.protocols import CallHandler, EventSink
+from translate_svc.types import CallOutcome, SessionEvent
 
 _log = logging.getLogger(__name__)
 
 
 class CallDriver:
-    """Carries the events of an ``Answer`` out, until either side is done.
+    """Carries the events of an ``CallHandler`` out, until either side is done.
 
     The output is bounded: one event at a time is taken, and the next one when that has left.
     """
 
     def __init__(
-        self, sink: EventSink, answer: Answer, options: CallOptions, *, last: type[SessionEvent]
+        self, sink: EventSink, answer: CallHandler, options: CallOptions, *, last: type[SessionEvent]
     ) -> None:
         """``last`` is the event without which the answer is not whole."""
         self._sink = sink
@@ -61,7 +61,7 @@ class CallDriver:
             error = cancelled
             raise
         finally:
-            await self._give_back(CallEnd(self._sink.status_of(error), error, self._sink.bytes_out))
+            await self._give_back(CallOutcome(self._sink.status_of(error), error, self._sink.bytes_out))
             await self._finish_writing()
 
     def go_away(self, deadline_s: float, reason: TranslateSvcError) -> None:
@@ -132,7 +132,7 @@ class CallDriver:
                 async with asyncio.timeout(left_s):
                     await self._told_to_leave.wait()
 
-    async def _give_back(self, end: CallEnd) -> None:
+    async def _give_back(self, end: CallOutcome) -> None:
         """Ends the answer, whether or not this task is cancelled once more meanwhile."""
         cancelling = asyncio.ensure_future(self._answer.cancel(end))
         try:

@@ -38,7 +38,7 @@ class LiveCalls:
         try:
             yield
         except Exception as error:
-            self._service.rejected(error)
+            self._service.record_rejected(error)
             raise
 
     @contextmanager

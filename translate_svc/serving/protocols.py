@@ -8,30 +8,30 @@ from typing import Protocol
 from translate_svc.errors import TranslateSvcError
 from translate_svc.languages import Language
 from translate_svc.types import (
-    CallEnd,
     Caller,
+    CallOutcome,
     ClientMessage,
     ServerInfo,
     SessionEvent,
     StreamConfig,
-    TranslateCall,
+    TranslateRequest,
 )
 
 
-class Answer(Protocol):
+class CallHandler(Protocol):
     """What answers a call, free of any transport."""
 
     def events(self) -> AsyncIterator[SessionEvent]:
         """All events in order; raises what ends the call early."""
 
-    async def cancel(self, end: CallEnd | None = None) -> None:
+    async def cancel(self, end: CallOutcome | None = None) -> None:
         """Drops everything now and gives everything back. To be called after the end, too.
 
         ``end``: how the transport ended the call, for the books; that of the first time counts.
         """
 
 
-class Session(Answer, Protocol):
+class Session(CallHandler, Protocol):
     """What answers a stream; its last event is ``Closed``."""
 
     async def receive(self, message: ClientMessage) -> None:
@@ -60,7 +60,7 @@ class Service(Protocol):
                 admitted.
         """
 
-    def translate(self, call: TranslateCall, caller: Caller) -> Answer:
+    def translate(self, request: TranslateRequest, caller: Caller) -> CallHandler:
         """Admits one text or one clip; the last event is ``UtteranceDone``, and all are ``ResultEvent``.
 
         Raises:
@@ -68,7 +68,7 @@ class Service(Protocol):
                 admitted.
         """
 
-    def rejected(self, error: BaseException) -> None:
+    def record_rejected(self, error: BaseException) -> None:
         """A stream or call is kept out by ``error``, be it the service's own or the transport's."""
 
     def languages(self) -> Iterable[Language]:
@@ -104,7 +104,7 @@ class MessageSource(Protocol):
         """
 
 
-class FrontDoor(Protocol):
+class TransportServer(Protocol):
     """A server that carries calls to one ``Service``: gRPC, or another transport beside it."""
 
     @property

@@ -77,10 +77,10 @@ class StreamDriver(CallDriver):
             since_s = self._waiting_since_s
             left_s = limit_s if since_s is None else since_s + limit_s - self._clock()
             if left_s <= 0:
-                raise nothing_came(limit_s)
+                raise idle_timeout(limit_s)
             await asyncio.sleep(left_s)
 
 
-def nothing_came(waited_s: float) -> StreamTimeout:
+def idle_timeout(waited_s: float) -> StreamTimeout:
     """The client was waited for in vain."""
     return StreamTimeout(f"no message came for {waited_s:g} s")

@@ -10,7 +10,7 @@ from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.negotiation import Negotiated, Negotiator
 from translate_svc.session.options import SessionOptions
-from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateCall
+from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateRequest
 
 _SPACES = "\t\n\v\f\r\x85"
 """Control characters that the tokenizer treats as white space."""
@@ -26,7 +26,7 @@ class CallNegotiator:
     streams: Negotiator
     options: SessionOptions
 
-    def negotiate(self, call: TranslateCall) -> tuple[TranslateCall, Negotiated]:
+    def negotiate(self, call: TranslateRequest) -> tuple[TranslateRequest, Negotiated]:
         """Returns the call with every default filled in, and its negotiated settings.
 
         Only the format and the size of a clip are checked here. ``read_clip`` checks its content.
@@ -73,7 +73,7 @@ class CallNegotiator:
         if all(unicodedata.category(character) in _INVISIBLE for character in text):
             raise InvalidArgument("holds no visible character", field="text")
 
-    def _settle_text(self, call: TranslateCall) -> Negotiated:
+    def _settle_text(self, call: TranslateRequest) -> Negotiated:
         if Inspect.TRANSCRIPT in call.include:
             raise InvalidArgument("a text is its own transcript", field="include")
         if not call.source_language:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from translate_svc.engine.request import StageSpan
-from translate_svc.types import CallEnd, StageTiming, UtteranceDone
+from translate_svc.types import CallOutcome, StageTiming, UtteranceDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class StreamObserver(Protocol):
     def warned(self, code: str) -> None:
         """A warning is sent to the client; ``code`` is that of the contract."""
 
-    def ended(self, end: CallEnd, *, complete: bool | None, input_s: float) -> None:
+    def ended(self, end: CallOutcome, *, complete: bool | None, input_s: float) -> None:
         """The stream is over; nothing is reported after this. Further calls are ignored.
 
         Args:
@@ -69,7 +69,7 @@ class NullObserver:
     def warned(self, code: str) -> None:
         """Ignored."""
 
-    def ended(self, end: CallEnd, *, complete: bool | None, input_s: float) -> None:
+    def ended(self, end: CallOutcome, *, complete: bool | None, input_s: float) -> None:
         """Ignored."""
 
 

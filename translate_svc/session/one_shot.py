@@ -22,11 +22,11 @@ from translate_svc.session.voice_gate import clip_holds_voice, no_speech
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioClip,
-    CallEnd,
+    CallOutcome,
     SampleRange,
     Samples,
     SessionEvent,
-    TranslateCall,
+    TranslateRequest,
 )
 
 
@@ -61,7 +61,7 @@ class OneShot:
     """
 
     def __init__(
-        self, call_id: str, call: TranslateCall, settings: Negotiated, dependencies: OneShotDependencies
+        self, call_id: str, call: TranslateRequest, settings: Negotiated, dependencies: OneShotDependencies
     ) -> None:
         """``call`` and ``settings`` come from ``CallNegotiator.negotiate``. Starts the call's task."""
         self._call_id = call_id
@@ -92,7 +92,7 @@ class OneShot:
         """The call's events, in order. ``cancel`` ends them. A failure is raised after the last event."""
         return self._outbox
 
-    async def cancel(self, end: CallEnd | None = None) -> None:
+    async def cancel(self, end: CallOutcome | None = None) -> None:
         """Drops and releases everything now. Idempotent; must also be called after the end.
 
         ``end`` is how the call ended for the transport; the observer gets it.
@@ -100,7 +100,7 @@ class OneShot:
         self._outbox.discard()
         self._release_resources()
         self._dependencies.slot.release()
-        self._dependencies.observer.ended(end or CallEnd(), complete=self._complete, input_s=self._input_s)
+        self._dependencies.observer.ended(end or CallOutcome(), complete=self._complete, input_s=self._input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 

@@ -26,7 +26,7 @@ from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.types import (
     AckInput,
     AudioInput,
-    CallEnd,
+    CallOutcome,
     Cleared,
     ClearInput,
     ClientMessage,
@@ -185,7 +185,7 @@ class Session:
             self._go_away_sent = True
             self._outbox.put(GoAway(deadline_ms))
 
-    async def cancel(self, end: CallEnd | None = None) -> None:
+    async def cancel(self, end: CallOutcome | None = None) -> None:
         """Drops and releases everything now. Idempotent; must also be called after the end.
 
         The engine's requests, the admission slot and the VAD stream are released before it waits.
@@ -197,7 +197,7 @@ class Session:
         self._release_resources()
         self._dependencies.slot.release()
         input_s = self._received_samples / self._rate_hz
-        self._dependencies.observer.ended(end or CallEnd(), complete=self._complete, input_s=input_s)
+        self._dependencies.observer.ended(end or CallOutcome(), complete=self._complete, input_s=input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 

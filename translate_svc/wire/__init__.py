@@ -1,8 +1,8 @@
-"""protobuf <-> ``translate_svc.types``, in both directions, for the server and for the client.
+"""Converts protobuf messages to ``translate_svc.types`` and back, for the server and for the client.
 
-What is validated here is only what the plain types cannot hold: a oneof that is not set, an enum that is
-unspecified or unknown, a negative count, a number that is none. Everything else is for the session to judge.
-Errors name the field by its path in the public contract.
+This package validates only what the plain types cannot represent: a oneof that is not set, an enum value that
+is unspecified or unknown, a negative count, NaN or infinity. The session validates everything else. Errors
+name the field by its path in the public contract.
 """
 
 from translate_svc.wire.catalog import decode_info, decode_languages, encode_info, encode_languages

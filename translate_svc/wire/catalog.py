@@ -1,4 +1,4 @@
-"""What a server can do: the answers of ``ListLanguages`` and ``GetServerInfo``."""
+"""What a server can do: the responses of ``ListLanguages`` and ``GetServerInfo``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOAD_COUNTS = tuple(field.name for field in fields(ServerLoad))
 
 
 def encode_languages(languages: Iterable[Language]) -> pb.ListLanguagesResponse:
-    """Sorted by code, as the contract says."""
+    """The languages sorted by code, as the contract requires."""
     return pb.ListLanguagesResponse(
         languages=[
             pb.Language(
@@ -50,7 +50,7 @@ def decode_languages(response: pb.ListLanguagesResponse) -> tuple[Language, ...]
 
 
 def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
-    """Version, model, limits and load."""
+    """Package version, model, limits and load as one response."""
     model, limits = info.model, info.limits
     return pb.GetServerInfoResponse(
         version=info.version,
@@ -71,7 +71,7 @@ def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
 
 
 def decode_info(response: pb.GetServerInfoResponse) -> ServerInfo:
-    """The inverse of ``encode_info``. Encodings of a later contract are left out."""
+    """The inverse of ``encode_info``. Encodings of a later contract are dropped."""
     model, limits = response.model, response.limits
     return ServerInfo(
         version=response.version,

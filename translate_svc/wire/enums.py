@@ -1,4 +1,4 @@
-"""The contract's enums and the types' ones, one table each."""
+"""Tables between the enums of the contract and those of ``translate_svc.types``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EnumTable(Generic[E, N]):
         """The member that ``number`` stands for.
 
         Raises:
-            InvalidArgument: ``number`` is 0 (unspecified) or of a later contract; names ``field``.
+            InvalidArgument: ``number`` is 0 (unspecified) or from a later contract; names ``field``.
         """
         member = self._members.get(number)
         if member is None:
@@ -38,7 +38,7 @@ class EnumTable(Generic[E, N]):
         return member
 
     def known(self, numbers: Iterable[int]) -> list[E]:
-        """The members that ``numbers`` stand for, without those of a later contract."""
+        """The members that ``numbers`` stand for. Numbers of a later contract are dropped."""
         return [self._members[number] for number in numbers if number in self._members]
 
 

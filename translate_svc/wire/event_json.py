@@ -1,4 +1,4 @@
-"""Events as JSON, in protobuf's own mapping, so that any protobuf library reads it."""
+"""Events in protobuf's JSON mapping, which any protobuf library can read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from translate_svc.wire.events import encode_response
 
 def event_json(seq: int, event: SessionEvent, *, audio: bool) -> dict[str, Any]:
     """The ``seq``-th response in protobuf's JSON mapping: lowerCamelCase names, 64-bit integers as strings,
-    bytes in base64. ``audio`` False leaves the bytes of speech out; ``sampleCount`` still tells their length.
+    bytes in base64. With ``audio`` False the bytes of speech are omitted; ``sampleCount`` gives their length.
     """
     response = encode_response(seq, event)
     if not audio and response.WhichOneof("event") == "audio":

@@ -32,7 +32,7 @@ from translate_svc.wire.results import (
 
 
 def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateResponse:
-    """``event`` as the ``seq``-th message of its stream. (Long because it has one case an event.)"""
+    """``event`` as the ``seq``-th message of its stream. (Long because it has one case per event.)"""
     match event:
         case TextDelta() | SpeechChunk() | UtteranceDone() | StreamWarning():
             return pb.StreamingTranslateResponse(seq=seq, **encode_result(event))
@@ -64,10 +64,10 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
 
 
 def decode_response(response: pb.StreamingTranslateResponse) -> tuple[int, SessionEvent | None]:
-    """The inverse of ``encode_response``; None for an event of a later contract, which is to be ignored.
+    """The inverse of ``encode_response``; None for an event of a later contract, which callers must ignore.
 
     Raises:
-        DataLoss: what the server sent cannot be understood.
+        DataLoss: the response violates the contract.
     """
     try:
         return response.seq, _decode_event(response)

@@ -1,11 +1,13 @@
-"""Translate: ``TranslateRequest`` <-> ``TranslateCall``, ``TranslateResponse`` <-> ``ResultEvent``."""
+"""Messages of Translate: ``pb.TranslateRequest`` <-> ``types.TranslateRequest``, ``pb.TranslateResponse`` <->
+``types.ResultEvent``.
+"""
 
 from __future__ import annotations
 
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
-from translate_svc.types import AudioClip, GuardSettings, ResultEvent, TranslateCall
+from translate_svc.types import AudioClip, GuardSettings, ResultEvent, TranslateRequest
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.wire.plain_fields import decode_plain, encode_plain
+from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
 from translate_svc.wire.requests import (
     DEFAULT_OUTPUT,
     decode_format,
@@ -18,50 +20,51 @@ from translate_svc.wire.requests import (
 from translate_svc.wire.results import decode_result, encode_result
 
 MAX_PACKETS = 16_384
-"""In a clip: of Opus, 40 s of the shortest ones, more than any utterance may last."""
+"""Limit of one clip: 40 s of the shortest Opus packets, more than any utterance may last."""
 
 
-def decode_translate_request(request: pb.TranslateRequest) -> TranslateCall:
-    """What a client wants translated.
+def decode_translate_request(request: pb.TranslateRequest) -> TranslateRequest:
+    """The request in plain types.
 
     Raises:
-        InvalidArgument: names the field by its path in the contract; ``input`` when there is neither a text
-            nor a clip.
+        InvalidArgument: a field is not valid. Names the field by its path in the contract, ``input`` if there
+            is neither a text nor a clip.
+        OutOfRange: a list has too many entries. Names the field.
     """
-    return TranslateCall(
+    return TranslateRequest(
         source=_decode_source(request),
         targets=decode_targets(request.targets, "targets"),
         output=decode_format(request.output, "output") if request.HasField("output") else DEFAULT_OUTPUT,
         source_language=request.source_language or None,
         include=decode_include(request.include, "include"),
-        guards=decode_plain(GuardSettings, request.guards, "guards"),
+        guards=decode_dataclass(GuardSettings, request.guards, "guards"),
     )
 
 
-def encode_translate_request(call: TranslateCall) -> pb.TranslateRequest:
+def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
     """The inverse of ``decode_translate_request``.
 
     Raises:
-        InvalidArgument: the text is no Unicode (it holds half of a surrogate pair).
+        InvalidArgument: the text is not valid Unicode (it holds half of a surrogate pair).
     """
-    request = pb.TranslateRequest(
-        source_language=call.source_language or "",
-        targets=encode_targets(call.targets),
-        include=encode_include(call.include),
-        output=encode_format(call.output),
-        guards=encode_plain(pb.GuardSettings, call.guards),
+    message = pb.TranslateRequest(
+        source_language=request.source_language or "",
+        targets=encode_targets(request.targets),
+        include=encode_include(request.include),
+        output=encode_format(request.output),
+        guards=encode_dataclass(pb.GuardSettings, request.guards),
     )
-    if isinstance(call.source, AudioClip):
-        clip = call.source
-        request.clip.CopyFrom(
+    if isinstance(request.source, AudioClip):
+        clip = request.source
+        message.clip.CopyFrom(
             pb.AudioClip(format=encode_format(clip.format), data=clip.data, packets=clip.packets)
         )
     else:
         try:
-            request.text = call.source
+            message.text = request.source
         except UnicodeEncodeError:
             raise InvalidArgument("holds half of a surrogate pair", field="text") from None
-    return request
+    return message
 
 
 def encode_translate_response(seq: int, event: ResultEvent) -> pb.TranslateResponse:
@@ -70,10 +73,11 @@ def encode_translate_response(seq: int, event: ResultEvent) -> pb.TranslateRespo
 
 
 def decode_translate_response(response: pb.TranslateResponse) -> tuple[int, ResultEvent | None]:
-    """The inverse of ``encode_translate_response``; None for an event of a later contract, to be ignored.
+    """The inverse of ``encode_translate_response``; None for an event of a later contract, which callers must
+    ignore.
 
     Raises:
-        DataLoss: what the server sent cannot be understood.
+        DataLoss: the response violates the contract.
     """
     try:
         return response.seq, decode_result(response)

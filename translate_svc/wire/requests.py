@@ -1,4 +1,4 @@
-"""What a client sends: ``StreamingTranslateRequest`` <-> ``StreamConfig`` and ``ClientMessage``."""
+"""Requests of a stream: ``StreamingTranslateRequest`` <-> ``StreamConfig`` and ``ClientMessage``."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ from translate_svc.types import (
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass, non_negative
 from translate_svc.wire.enums import ENCODINGS, INSPECTS, SEGMENTATIONS
-from translate_svc.wire.plain_fields import count, decode_plain, encode_plain
 
 DEFAULT_OUTPUT = AudioFormat(DEFAULT_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
-"""What a client gets that does not say what it wants."""
+"""The output format of a client that names none."""
 
 MAX_ENTRIES = 1024
-"""Of a list in a request: more than there are languages. Nobody is to wait while a million are decoded."""
+"""Limit of a list in a request. No list needs more; decoding a million entries would delay other calls."""
 
 
 def decode_request(request: pb.StreamingTranslateRequest) -> StreamConfig | ClientMessage:
     """One message of a client.
 
     Raises:
-        InvalidArgument: names the field by its path in the contract.
+        InvalidArgument: a field is not valid. Names the field by its path in the contract.
+        OutOfRange: a list has too many entries. Names the field.
     """
     match request.WhichOneof("message"):
         case "config":
@@ -48,7 +49,7 @@ def decode_request(request: pb.StreamingTranslateRequest) -> StreamConfig | Clie
         case "audio":
             return AudioInput(request.audio.data)
         case "silence":
-            return SilenceInput(count(request.silence.samples, "silence.samples"))
+            return SilenceInput(non_negative(request.silence.samples, "silence.samples"))
         case "finalize":
             return FinalizeInput()
         case "update":
@@ -58,9 +59,9 @@ def decode_request(request: pb.StreamingTranslateRequest) -> StreamConfig | Clie
         case "clear":
             return ClearInput()
         case "ack":
-            return AckInput(count(request.ack.seq, "ack.seq"))
+            return AckInput(non_negative(request.ack.seq, "ack.seq"))
         case "end":
-            return EndInput(count(request.end.total_samples, "end.total_samples"))
+            return EndInput(non_negative(request.end.total_samples, "end.total_samples"))
         case _:
             raise InvalidArgument("none of config, audio, ... is set", field="message")
 
@@ -88,10 +89,11 @@ def encode_request(message: StreamConfig | ClientMessage) -> pb.StreamingTransla
 
 
 def decode_config(config: pb.StreamConfig, path: str) -> StreamConfig:
-    """A stream's configuration; ``path`` is where it stands in the contract.
+    """A stream's configuration; ``path`` is its path in the contract.
 
     Raises:
-        InvalidArgument: names the field.
+        InvalidArgument: a field is not valid. Names the field.
+        OutOfRange: a list has too many entries. Names the field.
     """
     for name in ("input", "settings"):
         if not config.HasField(name):
@@ -116,15 +118,19 @@ def encode_config(config: StreamConfig) -> pb.StreamConfig:
 
 
 def decode_format(audio_format: pb.AudioFormat, path: str) -> AudioFormat:
-    """Raises InvalidArgument: no encoding, no rate, or a negative number."""
-    rate_hz = count(audio_format.sample_rate_hz, f"{path}.sample_rate_hz")
+    """An audio format; one channel if no number is set.
+
+    Raises:
+        InvalidArgument: the encoding or the rate is missing, or a number is negative. Names the field.
+    """
+    rate_hz = non_negative(audio_format.sample_rate_hz, f"{path}.sample_rate_hz")
     if rate_hz == 0:
         raise InvalidArgument("is required", field=f"{path}.sample_rate_hz")
     return AudioFormat(
         encoding=ENCODINGS.decode(audio_format.encoding, f"{path}.encoding"),
         sample_rate_hz=rate_hz,
-        channels=count(audio_format.channels, f"{path}.channels") or 1,
-        channel=count(audio_format.channel, f"{path}.channel"),
+        channels=non_negative(audio_format.channels, f"{path}.channels") or 1,
+        channel=non_negative(audio_format.channel, f"{path}.channel"),
     )
 
 
@@ -139,7 +145,12 @@ def encode_format(audio_format: AudioFormat) -> pb.AudioFormat:
 
 
 def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
-    """Raises InvalidArgument: an unspecified inspection, a negative or no number."""
+    """A stream's settings.
+
+    Raises:
+        InvalidArgument: an enum value is not known, or a number is negative or not finite. Names the field.
+        OutOfRange: a list has too many entries. Names the field.
+    """
     segmentation = Segmentation.VAD
     if settings.segmentation != pb.SEGMENTATION_UNSPECIFIED:
         segmentation = SEGMENTATIONS.decode(settings.segmentation, f"{path}.segmentation")
@@ -148,8 +159,8 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         source_language=settings.source_language or None,
         include=decode_include(settings.include, f"{path}.include"),
         segmentation=segmentation,
-        vad=decode_plain(VadSettings, settings.vad, f"{path}.vad"),
-        guards=decode_plain(GuardSettings, settings.guards, f"{path}.guards"),
+        vad=decode_dataclass(VadSettings, settings.vad, f"{path}.vad"),
+        guards=decode_dataclass(GuardSettings, settings.guards, f"{path}.guards"),
     )
 
 
@@ -160,16 +171,19 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
         source_language=settings.source_language or "",
         include=encode_include(settings.include),
         segmentation=SEGMENTATIONS.encode(settings.segmentation),
-        vad=encode_plain(pb.VadSettings, settings.vad),
-        guards=encode_plain(pb.GuardSettings, settings.guards),
+        vad=encode_dataclass(pb.VadSettings, settings.vad),
+        guards=encode_dataclass(pb.GuardSettings, settings.guards),
     )
 
 
 def decode_include(numbers: Sequence[int], path: str) -> frozenset[Inspect]:
-    """Raises InvalidArgument: an unspecified or unknown inspection, or one that is there already; OutOfRange:
-    more than ``MAX_ENTRIES``.
+    """The set of requested inspections.
+
+    Raises:
+        InvalidArgument: an inspection is unspecified, unknown or repeated. Names the entry.
+        OutOfRange: there are more than ``MAX_ENTRIES``.
     """
-    _bounded(numbers, path)
+    _check_length(numbers, path)
     include: set[Inspect] = set()
     for index, number in enumerate(numbers):
         inspect = INSPECTS.decode(number, f"{path}[{index}]")
@@ -185,18 +199,23 @@ def encode_include(include: Iterable[Inspect]) -> list[pb.Inspect]:
 
 
 def decode_targets(targets: Sequence[pb.TargetSettings], path: str) -> tuple[TargetSettings, ...]:
-    """Raises InvalidArgument: a negative or no number; OutOfRange: more than ``MAX_ENTRIES``."""
-    _bounded(targets, path)
+    """The target languages.
+
+    Raises:
+        InvalidArgument: a number is negative or not finite. Names the field.
+        OutOfRange: there are more than ``MAX_ENTRIES``.
+    """
+    _check_length(targets, path)
     return tuple(
-        decode_plain(TargetSettings, target, f"{path}[{index}]") for index, target in enumerate(targets)
+        decode_dataclass(TargetSettings, target, f"{path}[{index}]") for index, target in enumerate(targets)
     )
 
 
 def encode_targets(targets: Iterable[TargetSettings]) -> list[pb.TargetSettings]:
     """The inverse of ``decode_targets``."""
-    return [encode_plain(pb.TargetSettings, target) for target in targets]
+    return [encode_dataclass(pb.TargetSettings, target) for target in targets]
 
 
-def _bounded(entries: Sized, field: str) -> None:
+def _check_length(entries: Sized, field: str) -> None:
     if len(entries) > MAX_ENTRIES:
         raise OutOfRange(f"has more than {MAX_ENTRIES} entries", field=field)

@@ -1,4 +1,4 @@
-"""Events that both methods send, each in a field of the same name: ``ResultEvent`` <-> its message."""
+"""Events that both methods send, in fields of the same names: ``ResultEvent`` <-> its message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Response = pb.StreamingTranslateResponse | pb.TranslateResponse
 
 
 def encode_result(event: ResultEvent) -> dict[str, Any]:
-    """The one field of a response that holds ``event``: its name and its message."""
+    """The response field for ``event``, as a dictionary of its name and its message."""
     match event:
         case TextDelta():
             return {"transcript" if event.transcript else "translation": _encode_text(event)}
@@ -35,10 +35,10 @@ def encode_result(event: ResultEvent) -> dict[str, Any]:
 
 
 def decode_result(response: Response) -> ResultEvent | None:
-    """The inverse of ``encode_result``; None for a response that holds no result.
+    """The inverse of ``encode_result``; None for a response without a result.
 
     Raises:
-        InvalidArgument: it cannot be understood; names the field.
+        InvalidArgument: a value is not known. Names the field.
     """
     match response.WhichOneof("event"):
         case "transcript":
@@ -171,7 +171,7 @@ def _decode_warning(warning: pb.StreamWarning) -> StreamWarning:
 
 
 def encode_range(source: SampleRange) -> pb.SampleRange:
-    """A half-open range."""
+    """A half-open range as its message."""
     return pb.SampleRange(start=source.start, end=source.end)
 
 
@@ -181,7 +181,7 @@ def decode_range(source: pb.SampleRange) -> SampleRange:
 
 
 def encode_usage(usage: Usage) -> pb.Usage:
-    """What was consumed and made."""
+    """A usage as its message."""
     return pb.Usage(
         source_ms=usage.source_ms,
         text_tokens=usage.text_tokens,

@@ -15,7 +15,7 @@ _LEAST_PROPAGATION_S = 5
 def drain_slack_s() -> float:
     """What may pass after the drain's grace: each of the transport's own deadlines, then unloading."""
     options = RpcOptions()
-    told_s = options.refusal_read_s + options.abort_timeout_s * 2
+    told_s = options.discard_timeout_s + options.abort_timeout_s * 2
     return options.write_timeout_s + told_s + options.cancel_timeout_s + _UNLOAD_S
 
 

@@ -36,7 +36,7 @@ def bad_target(**changes: Any) -> pb.TranslateRequest:
 
 
 WRONG, PAST = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE
-BAD_CALLS: list[tuple[pb.TranslateRequest, grpc.StatusCode, str]] = [
+INVALID_REQUESTS: list[tuple[pb.TranslateRequest, grpc.StatusCode, str]] = [
     (pb.TranslateRequest(source_language="eng", targets=SPANISH), WRONG, "input"),
     (bad_text(""), WRONG, "text"),
     (bad_text("\u3000\n"), WRONG, "text"),

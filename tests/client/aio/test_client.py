@@ -199,7 +199,7 @@ async def test_a_timeout_while_sending_costs_no_audio(client: AsyncClient, servi
 
 
 # the server does not read on, so the write stays where it is until it fails
-@pytest.mark.parametrize("options", [RpcOptions(refusal_read_bytes=0)])
+@pytest.mark.parametrize("options", [RpcOptions(discard_limit_bytes=0)])
 async def test_a_write_that_fails_after_its_timeout_is_told_by_the_next(
     client: AsyncClient, service: ScriptedService
 ) -> None:

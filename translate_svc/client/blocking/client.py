@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.blocking_answer import Answer
-from translate_svc.client.blocking_stream import Stream
+from translate_svc.client.blocking.stream import Stream
+from translate_svc.client.blocking.translate_call import TranslateCall
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import Audio
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import stream_config, stream_settings
-from translate_svc.client.translate_call import translate_call
+from translate_svc.client.translate_request import translate_request
 from translate_svc.languages import Language
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -27,7 +27,7 @@ from translate_svc.types import (
     ServerInfo,
     StreamConfig,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -66,12 +66,12 @@ class Client:
         """
         return Stream(self._stub, config, self._options)
 
-    def answer(self, call: TranslateCall) -> Answer:
+    def call(self, request: TranslateRequest) -> TranslateCall:
         """The answer to ``call``. Nothing is sent before the answer is used.
 
         ``translate`` makes the call of keywords.
         """
-        return Answer(self._stub, call, self._options)
+        return TranslateCall(self._stub, request, self._options)
 
     def stream(
         self,
@@ -128,7 +128,7 @@ class Client:
         channel: int = 0,
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
-    ) -> Answer:
+    ) -> TranslateCall:
         """One text, or one short clip, as a single utterance. Nothing is sent before the answer is used.
 
         A text needs its ``source`` language. ``samples`` are as those of ``stream``, ``sample_rate_hz``
@@ -137,7 +137,7 @@ class Client:
         Raises:
             InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
         """
-        call = translate_call(
+        request = translate_request(
             text=text,
             samples=samples,
             sample_rate_hz=sample_rate_hz,
@@ -150,7 +150,7 @@ class Client:
             output=output,
             guards=guards,
         )
-        return self.answer(call)
+        return self.call(request)
 
     def languages(self) -> tuple[Language, ...]:
         """What the server's checkpoint can do, sorted by code."""

@@ -30,7 +30,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TextDelta,
-    TranslateCall,
+    TranslateRequest,
 )
 
 pytestmark = pytest.mark.realtime
@@ -59,23 +59,23 @@ async def test_a_stream_from_opened_to_closed(server: RpcServer, service: Script
     await until(lambda: server.live_streams == 0)
 
 
-async def test_a_whole_config_and_a_whole_call_are_sent_as_they_are(
+async def test_a_whole_config_and_a_whole_request_are_sent_as_they_are(
     server: RpcServer, service: ScriptedService
 ) -> None:
     speech_format = AudioFormat(Encoding.MULAW, 8_000)
     wanted = StreamConfig(AudioFormat(Encoding.ALAW, 8_000), speech_format, settings_samples.SETTINGS)
     targets = settings_samples.SETTINGS.targets
-    call = TranslateCall("Hi.", targets, speech_format, "eng", guards=settings_samples.GUARDS)
+    request = TranslateRequest("Hi.", targets, speech_format, "eng", guards=settings_samples.GUARDS)
 
     def translate() -> None:
         with Client(server.target) as client:
             with client.open(wanted) as stream:
                 assert stream.opened.config == wanted
-            client.answer(call).result()
+            client.call(request).result()
 
     await asyncio.to_thread(translate)
     assert service.sessions[0].config == wanted
-    assert service.answers[0].call == call
+    assert service.calls[0].request == request
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])

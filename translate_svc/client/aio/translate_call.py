@@ -10,16 +10,16 @@ from typing import Any
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.event_order import answer_order
+from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.outcome import CallOutcome
+from translate_svc.client.sequence_check import call_sequence
 from translate_svc.client.translation import Translation, TranslationBuilder
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import ResultEvent, TranslateCall
+from translate_svc.types import ResultEvent, TranslateRequest
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 
-class AsyncAnswer:
+class AsyncTranslateCall:
     """Made by ``AsyncClient.translate``. Iterate over it for the events as they come, or ``await result()``.
 
     Each of the two makes a call of its own, which starts with it. Leaving an iteration early, or cancelling
@@ -27,9 +27,9 @@ class AsyncAnswer:
     ``InvalidArgument`` and its kin name the field.
     """
 
-    def __init__(self, stub: Any, call: TranslateCall, options: ClientOptions) -> None:
+    def __init__(self, stub: Any, request: TranslateRequest, options: ClientOptions) -> None:
         self._stub = stub
-        self._call = call
+        self._request = request
         self._options = options
 
     async def result(self) -> Translation:
@@ -38,19 +38,19 @@ class AsyncAnswer:
         Raises:
             TranslationFailed: the server could not finish it.
         """
-        builder = TranslationBuilder(self._call.output)
+        builder = TranslationBuilder(self._request.output)
         async with aclosing(aiter(self)) as events:
             async for event in events:
                 builder.add(event)
         return builder.build()
 
     async def __aiter__(self) -> AsyncGenerator[ResultEvent, None]:
-        request = wire.encode_translate_request(self._call)
-        order = answer_order()
+        message = wire.encode_translate_request(self._request)
+        order = call_sequence()
         call = self._stub.Translate(
-            request, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
+            message, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
         )
-        outcome = CallOutcome(call)
+        outcome = FinalStatus(call)
         try:
             while isinstance(response := await call.read(), pb.TranslateResponse):
                 event = order.accept(response)

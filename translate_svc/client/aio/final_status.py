@@ -9,7 +9,7 @@ from translate_svc.client.failures import error_of
 from translate_svc.errors import TranslateSvcError
 
 
-class CallOutcome:
+class FinalStatus:
     """Takes a call's status in the moment it is set.
 
     Later is too late: a write that is under way when the server's status arrives fails, and grpc.aio then

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.event_order import stream_order
+from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.outcome import CallOutcome
+from translate_svc.client.sequence_check import stream_sequence
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.types import (
     AudioInput,
@@ -49,7 +49,7 @@ class AsyncStream:
         self._config = config
         self._options = options
         self._audio = InputEncoder(config.input, options.max_chunk_bytes)
-        self._order = stream_order()
+        self._order = stream_sequence()
         self._call: Any = None
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None
@@ -72,7 +72,7 @@ class AsyncStream:
 
     async def __aenter__(self) -> AsyncStream:
         self._call = self._stub.StreamingTranslate(metadata=self._options.metadata())
-        self._outcome = CallOutcome(self._call)
+        self._outcome = FinalStatus(self._call)
         try:
             async with asyncio.timeout(self._options.open_timeout_s):
                 await self._write(self._config)

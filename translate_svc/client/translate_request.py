@@ -15,14 +15,14 @@ from translate_svc.types import (
     GuardSettings,
     Inspect,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
 )
 
 _WHOLE_BYTES = 2**31
 """A clip goes in one piece, however large; what is too large is for the server to say."""
 
 
-def translate_call(
+def translate_request(
     *,
     text: str | None,
     samples: Audio | None,
@@ -35,7 +35,7 @@ def translate_call(
     include: Iterable[str | Inspect],
     output: AudioFormat,
     guards: GuardSettings,
-) -> TranslateCall:
+) -> TranslateRequest:
     """The arguments of ``translate`` as one call.
 
     Raises:
@@ -53,7 +53,7 @@ def translate_call(
         raise InvalidArgument("is required with samples", field="clip.format.sample_rate_hz")
     else:
         spoken = _clip(samples, audio_format(encoding, sample_rate_hz, channels, channel, "clip.format"))
-    return TranslateCall(
+    return TranslateRequest(
         source=spoken,
         targets=target_settings(targets),
         output=output,

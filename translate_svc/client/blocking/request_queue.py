@@ -8,7 +8,7 @@ from collections import deque
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 
-class Outbound:
+class RequestQueue:
     """A bounded first-in, first-out line; gRPC's thread iterates over it.
 
     ``put`` waits while the line is full, which it is while the server takes nothing. ``finish`` ends the
@@ -45,7 +45,7 @@ class Outbound:
             self._line.clear()
             self._changed.notify_all()
 
-    def __iter__(self) -> Outbound:
+    def __iter__(self) -> RequestQueue:
         return self
 
     def __next__(self) -> pb.StreamingTranslateRequest:

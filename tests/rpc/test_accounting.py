@@ -1,4 +1,4 @@
-"""What the transport tells the service for its books: how calls ended, and who was kept out."""
+"""What the transport reports to the accounting: how calls ended, and which were not admitted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.errors import DataLoss, InvalidArgument, ResourceExhausted, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import CallEnd
+from translate_svc.types import CallOutcome
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 
-async def _end(session: ScriptedSession) -> CallEnd:
+async def _end(session: ScriptedSession) -> CallOutcome:
     await asyncio.wait_for(session.cancelled.wait(), 5)
     assert session.end is not None
     return session.end

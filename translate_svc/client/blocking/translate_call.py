@@ -9,15 +9,15 @@ from typing import Any
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.event_order import answer_order
 from translate_svc.client.failures import error_of
 from translate_svc.client.options import ClientOptions
+from translate_svc.client.sequence_check import call_sequence
 from translate_svc.client.translation import Translation, TranslationBuilder
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import ResultEvent, TranslateCall
+from translate_svc.types import ResultEvent, TranslateRequest
 
 
-class Answer:
+class TranslateCall:
     """Made by ``Client.translate``. Iterate over it for the events as they come, or take its ``result()``.
 
     Each of the two makes a call of its own, which starts with it. Leaving an iteration early cancels the
@@ -25,9 +25,9 @@ class Answer:
     name the field.
     """
 
-    def __init__(self, stub: Any, call: TranslateCall, options: ClientOptions) -> None:
+    def __init__(self, stub: Any, request: TranslateRequest, options: ClientOptions) -> None:
         self._stub = stub
-        self._call = call
+        self._request = request
         self._options = options
 
     def result(self) -> Translation:
@@ -36,17 +36,17 @@ class Answer:
         Raises:
             TranslationFailed: the server could not finish it.
         """
-        builder = TranslationBuilder(self._call.output)
+        builder = TranslationBuilder(self._request.output)
         with closing(iter(self)) as events:
             for event in events:
                 builder.add(event)
         return builder.build()
 
     def __iter__(self) -> Generator[ResultEvent, None, None]:
-        request = wire.encode_translate_request(self._call)
-        order = answer_order()
+        message = wire.encode_translate_request(self._request)
+        order = call_sequence()
         call = self._stub.Translate(
-            request, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
+            message, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
         )
         try:
             for response in call:

@@ -7,7 +7,7 @@ import asyncio
 from translate_svc import wire
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.event_writer import Context
-from translate_svc.serving.stream_driver import nothing_came
+from translate_svc.serving.stream_driver import idle_timeout
 from translate_svc.types import ClientMessage, StreamConfig
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -44,7 +44,7 @@ async def read_request(context: Context, timeout_s: float) -> pb.StreamingTransl
         async with asyncio.timeout(timeout_s):
             request = await context.read()
     except TimeoutError:
-        raise nothing_came(timeout_s) from None
+        raise idle_timeout(timeout_s) from None
     return _checked(request)
 
 

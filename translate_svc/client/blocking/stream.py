@@ -10,11 +10,11 @@ from typing import Any
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.event_order import stream_order
+from translate_svc.client.blocking.request_queue import RequestQueue
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.outbound import Outbound
+from translate_svc.client.sequence_check import stream_sequence
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.types import (
     AudioInput,
@@ -44,8 +44,8 @@ class Stream:
         self._config = config
         self._options = options
         self._audio = InputEncoder(config.input, options.max_chunk_bytes)
-        self._order = stream_order()
-        self._outbound = Outbound()
+        self._order = stream_sequence()
+        self._outbound = RequestQueue()
         self._call: Any = None
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None

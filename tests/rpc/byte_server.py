@@ -120,7 +120,7 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path) -> AsyncIterator[World]:
+async def serve_bytes(folder: Path) -> AsyncIterator[World]:
     """Everything real, on a checkpoint with random weights that is built in ``folder``."""
     checkpoint = build_tiny_checkpoint(folder)
     async with (

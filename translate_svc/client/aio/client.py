@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.async_answer import AsyncAnswer
-from translate_svc.client.async_stream import AsyncStream
+from translate_svc.client.aio.stream import AsyncStream
+from translate_svc.client.aio.translate_call import AsyncTranslateCall
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import Audio
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import stream_config, stream_settings
-from translate_svc.client.translate_call import translate_call
+from translate_svc.client.translate_request import translate_request
 from translate_svc.languages import Language
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -27,7 +27,7 @@ from translate_svc.types import (
     ServerInfo,
     StreamConfig,
     TargetSettings,
-    TranslateCall,
+    TranslateRequest,
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -62,12 +62,12 @@ class AsyncClient:
         """
         return AsyncStream(self._stub(), config, self._options)
 
-    def answer(self, call: TranslateCall) -> AsyncAnswer:
+    def call(self, request: TranslateRequest) -> AsyncTranslateCall:
         """The answer to ``call``. Nothing is sent before the answer is used.
 
         ``translate`` makes the call of keywords.
         """
-        return AsyncAnswer(self._stub(), call, self._options)
+        return AsyncTranslateCall(self._stub(), request, self._options)
 
     def stream(
         self,
@@ -124,7 +124,7 @@ class AsyncClient:
         channel: int = 0,
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
-    ) -> AsyncAnswer:
+    ) -> AsyncTranslateCall:
         """One text, or one short clip, as a single utterance. Nothing is sent before the answer is used.
 
         A text needs its ``source`` language. ``samples`` are as those of ``stream``, ``sample_rate_hz``
@@ -133,7 +133,7 @@ class AsyncClient:
         Raises:
             InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
         """
-        call = translate_call(
+        request = translate_request(
             text=text,
             samples=samples,
             sample_rate_hz=sample_rate_hz,
@@ -146,7 +146,7 @@ class AsyncClient:
             output=output,
             guards=guards,
         )
-        return self.answer(call)
+        return self.call(request)
 
     async def languages(self) -> tuple[Language, ...]:
         """What the server's checkpoint can do, sorted by code."""

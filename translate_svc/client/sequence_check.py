@@ -14,7 +14,7 @@ ResponseT = TypeVar("ResponseT")
 EventT = TypeVar("EventT")
 
 
-class EventOrder(Generic[ResponseT, EventT]):
+class SequenceCheck(Generic[ResponseT, EventT]):
     """Checks the numbers of one call's responses, which count from 1.
 
     Args:
@@ -46,11 +46,11 @@ class EventOrder(Generic[ResponseT, EventT]):
         return event
 
 
-def stream_order() -> EventOrder[pb.StreamingTranslateResponse, SessionEvent]:
+def stream_sequence() -> SequenceCheck[pb.StreamingTranslateResponse, SessionEvent]:
     """For one stream."""
-    return EventOrder(wire.decode_response, first=(Opened, "opened"))
+    return SequenceCheck(wire.decode_response, first=(Opened, "opened"))
 
 
-def answer_order() -> EventOrder[pb.TranslateResponse, ResultEvent]:
+def call_sequence() -> SequenceCheck[pb.TranslateResponse, ResultEvent]:
     """For one call of Translate."""
-    return EventOrder(wire.decode_translate_response)
+    return SequenceCheck(wire.decode_translate_response)

@@ -1,0 +1,111 @@
+"""What a server reports about itself: the contents of ``ListLanguages`` and ``GetServerInfo``."""
+
+from __future__ import annotations
+
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from translate_svc import languages
+from translate_svc.audio.formats import served_encodings
+from translate_svc.config import Settings
+from translate_svc.engine.handle import EngineHandle
+from translate_svc.languages import LanguageTable
+from translate_svc.session.admission import Admission
+from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
+from translate_svc.session.options import SessionOptions
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    SAMPLES_PER_UNIT,
+    ModelInfo,
+    ServerInfo,
+    ServerLimits,
+    ServerLoad,
+)
+
+if TYPE_CHECKING:
+    from translate_svc.models.checkpoint.description import Capabilities
+
+
+class ServerInfoReporter:
+    """Reads the limits of a service from its settings, and its load from its engine and its admission."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        session_options: SessionOptions,
+        model: ModelInfo,
+        engine: EngineHandle,
+        admission: Admission,
+    ) -> None:
+        """The uptime counts from this call."""
+        self._settings = settings
+        self._session_options = session_options
+        self._model = model
+        self._engine = engine
+        self._admission = admission
+        self._started_s = time.monotonic()
+
+    def info(self, live_streams: int) -> ServerInfo:
+        """Version, model, limits and load. The transport fills in the limits of messages."""
+        version = metadata.version("translate-svc")
+        return ServerInfo(version, self._model, self._limits(), self.load(live_streams))
+
+    def load(self, live_streams: int) -> ServerLoad:
+        """The load now, with ``live_streams`` streams open."""
+        engine = self._engine.status
+        totals = engine.totals
+        return ServerLoad(
+            uptime_ms=round((time.monotonic() - self._started_s) * 1000),
+            live_streams=live_streams,
+            waiting_requests=engine.waiting_requests,
+            live_requests=engine.live_requests,
+            busy_slots=engine.busy_slots,
+            slots=engine.slots,
+            admitted=self._admission.admitted,
+            rejected=self._admission.rejected,
+            finished_requests=totals.finished_requests,
+            failed_requests=totals.failed_requests,
+            steps=totals.steps,
+            text_tokens=totals.text_tokens,
+            source_ms=totals.source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+            speech_ms=totals.speech_units * SAMPLES_PER_UNIT * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+        )
+
+    def _limits(self) -> ServerLimits:
+        settings, options = self._settings, self._session_options
+        return ServerLimits(
+            max_streams=settings.max_streams,
+            max_targets=options.max_targets,
+            max_utterance_ms=settings.max_utterance_ms,
+            max_audio_chunk_bytes=options.max_audio_chunk_bytes,
+            max_clip_bytes=options.max_clip_bytes,
+            max_text_characters=options.max_text_characters,
+            max_unacknowledged=options.max_unacknowledged,
+            max_queued_input_ms=options.max_queued_input_ms,
+            max_queued_input_total_ms=settings.max_queued_input_total_ms,
+            max_waiting_requests=settings.max_waiting_requests,
+            max_live_requests=self._engine.status.max_live_requests,
+            max_silence_ms=options.max_silence_ms,
+            max_waiting_updates=MAX_WAITING_UPDATES,
+            input_encodings=served_encodings(),
+            output_encodings=served_encodings(),
+        )
+
+
+def language_table(capabilities: Capabilities) -> LanguageTable:
+    """The packaged languages that a checkpoint supports, with the checkpoint's own voices if it names any.
+
+    A language has speech only if the checkpoint's vocoder has all of the language's voices.
+    """
+    table = languages.packaged()
+    voices = {language.code: language.speaker_ids for language in table} | dict(capabilities.speaker_ids)
+    return table.narrowed(
+        text_codes=capabilities.text_languages,
+        speech_codes=[
+            code
+            for code in capabilities.speech_languages
+            if max(voices.get(code, ()), default=capabilities.speaker_count) < capabilities.speaker_count
+        ],
+        speaker_ids=capabilities.speaker_ids,
+    )

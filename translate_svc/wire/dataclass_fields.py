@@ -1,0 +1,49 @@
+"""Converts settings messages whose fields have the same names as the fields of a dataclass.
+
+A new field in the dataclass and in the contract needs no change here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from translate_svc.errors import InvalidArgument
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+
+def encode_dataclass(message_type: type[M], value: Any) -> M:
+    """A message with every field of the dataclass ``value``; fields that are None stay unset."""
+    return message_type(**{field.name: getattr(value, field.name) for field in fields(value)})
+
+
+def decode_dataclass(kind: type[T], message: Message, path: str) -> T:
+    """The inverse: an instance of the dataclass ``kind``. An unset field takes its default.
+
+    Raises:
+        InvalidArgument: a count is negative, or a number is not finite. Names the field, below ``path``.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
+        descriptor = message.DESCRIPTOR.fields_by_name[field.name]
+        if not descriptor.has_presence or message.HasField(field.name):
+            values[field.name] = _checked(getattr(message, field.name), f"{path}.{field.name}")
+    return kind(**values)
+
+
+def non_negative(number: int, field: str) -> int:
+    """Returns ``number``; raises InvalidArgument if it is negative."""
+    if number < 0:
+        raise InvalidArgument("must not be negative", field=field)
+    return number
+
+
+def _checked(value: Any, field: str) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidArgument("must be a finite number", field=field)
+    return non_negative(value, field) if isinstance(value, int) else value
