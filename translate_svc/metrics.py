@@ -1,7 +1,7 @@
-"""Every number that Prometheus is told, declared here and nowhere else.
+"""Every metric that Prometheus scrapes.
 
-Nothing a caller said is in a name or a label: labels take their values from the tables below, and whatever is
-not in its table is counted as ``other``.
+Names and labels never contain what a caller said: label values come from the tables below, and a value that
+is not in its table counts as ``other``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OTHER = "other"
 ENGINE_STAGES = tuple(stage.value for stage in Stage)
 UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
 UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
-"""Those of the contract, and ``dropped``: its stream ended before it did."""
+"""The statuses of the contract, and ``dropped``: the stream ended before the utterance."""
 WARNING_CODES = (
     "engine_busy",
     "length_stopped",
@@ -52,30 +52,32 @@ ERROR_CAUSES = (
     "unavailable",
     "unsupported",
 )
-"""The package's errors, as ``error_cause`` names them."""
+"""The errors of this package, as ``error_cause`` names them."""
 CLOSE_CAUSES = ("complete", "half_closed", "cancelled", *ERROR_CAUSES)
-"""Complete: the client said ``end``; half_closed: it never did; cancelled: it left. Else: what failed it."""
+"""``complete``: the client sent ``end``. ``half_closed``: it never did. ``cancelled``: it left. The others
+are errors that failed the stream.
+"""
 
 _SECONDS_TO_FIRST = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
-"""Fine between 0.1 and 1 s, where a listener notices every step; up to what a full engine is waited for."""
+"""Fine between 0.1 and 1 s, where a listener notices every step; up to the wait for a full engine."""
 _STAGE_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 15)
 """From one encoder call on a GPU to the decoding of a long utterance on a CPU."""
 _STEP_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 5, 30)
-"""Around the 20 to 50 ms in which everybody's next token is waited for; up to the watchdog's limit."""
+"""Fine around 20 to 50 ms, the usual time of a step; up to the watchdog's limit."""
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Powers of two, as kernels are padded."""
+"""Powers of two, the padded batch sizes of kernels."""
 
 
 _CUT = (
     "the cut of an utterance (the segmenter's decision, after the silence that ends it; of a text or a clip: "
-    "the moment it is ready for the engine)"
+    "the moment when it is ready for the engine)"
 )
 _Child = TypeVar("_Child", Counter, Histogram)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is read at every scrape."""
+    """The values that are read at every scrape."""
 
     ready: bool = False
     streams_active: int = 0
@@ -85,9 +87,9 @@ class Snapshot:
 
 
 class Metrics:
-    """One process's registry. Counting is safe from any thread and takes about a microsecond.
+    """The metrics registry of one process. Recording is thread-safe and takes about a microsecond.
 
-    Until ``watch`` is called the server is not ready and everything read at a scrape is 0.
+    Before ``set_snapshot_function`` a scrape reads "not ready", and 0 for all values of the snapshot.
     """
 
     def __init__(self) -> None:
@@ -100,7 +102,7 @@ class Metrics:
         )
         self._closed = self._counters(
             "streams_closed",
-            "Admitted streams and calls of Translate that have ended, by how.",
+            "Admitted streams and calls of Translate that have ended, by cause.",
             "cause",
             CLOSE_CAUSES,
         )
@@ -110,7 +112,7 @@ class Metrics:
             "status",
             UTTERANCE_STATUSES,
         )
-        self._warnings = self._counters("warnings", "Warnings told to clients.", "code", WARNING_CODES)
+        self._warnings = self._counters("warnings", "Warnings sent to clients.", "code", WARNING_CODES)
         self.end_to_first_text = self._histogram(
             "end_to_first_text_seconds",
             f"From {_CUT} until its first text was ready to be sent.",
@@ -134,42 +136,42 @@ class Metrics:
         )
 
     def set_snapshot_function(self, read: Callable[[], Snapshot]) -> None:
-        """From now on every scrape calls ``read``, on the scraper's thread."""
+        """Makes every scrape call ``read``, on the scraper's thread."""
         self._scrape.read = read
 
     def record_rejected(self, error: BaseException) -> None:
-        """A stream or call was not admitted."""
+        """Counts a stream or call that was not admitted."""
         _pick(self._rejected, error_cause(error)).inc()
 
     def record_closed(self, cause: str) -> None:
-        """An admitted stream or call has ended; ``cause`` is one of ``CLOSE_CAUSES``."""
+        """Counts an admitted stream or call that has ended; ``cause`` is one of ``CLOSE_CAUSES``."""
         _pick(self._closed, cause).inc()
 
     def record_utterances(self, status: str, count: int = 1) -> None:
-        """Utterances have ended; ``status`` is one of ``UTTERANCE_STATUSES``."""
+        """Counts utterances that have ended; ``status`` is one of ``UTTERANCE_STATUSES``."""
         _pick(self._utterances, status).inc(count)
 
     def record_warning(self, code: str) -> None:
-        """A client was warned; ``code`` is one of ``WARNING_CODES``."""
+        """Counts a warning to a client; ``code`` is one of ``WARNING_CODES``."""
         _pick(self._warnings, code).inc()
 
     def record_stage(self, stage: str, seconds: float) -> None:
-        """One utterance's share of a stage, one of ``UTTERANCE_STAGES``."""
+        """Observes the time of one stage for one utterance; ``stage`` is one of ``UTTERANCE_STAGES``."""
         _pick(self._stages, stage).observe(seconds)
 
     def record_step(self, duration_s: float, batch_sizes: Iterable[tuple[str, int]]) -> None:
-        """A step of the engine; ``batch_sizes``: for each stage of it how many items shared it."""
+        """Observes a step of the engine; ``batch_sizes`` holds the number of items of each stage."""
         self._steps.observe(duration_s)
         for stage, items in batch_sizes:
             _pick(self._batches, stage).observe(items)
 
     def names(self) -> frozenset[str]:
-        """Every name that a query may use: ``..._total``, ``..._bucket``, ``..._sum``, ``..._count``."""
+        """All names that a query may use: ``..._total``, ``..._bucket``, ``..._sum``, ``..._count``."""
         families: Iterable[Metric] = self.registry.collect()
         return frozenset(sample.name for family in families for sample in family.samples)
 
     def _counters(self, name: str, help_text: str, label: str, values: tuple[str, ...]) -> dict[str, Counter]:
-        """One for each value: a series exists from 0 on, or its first increase would be lost to ``rate``."""
+        """One counter per value. All start at 0, because ``rate`` ignores the first sample of a series."""
         counter = Counter(PREFIX + name, help_text, (label,), registry=self.registry)
         return {value: counter.labels(value) for value in (*values, OTHER)}
 
@@ -184,7 +186,7 @@ class Metrics:
 
 
 class _Scrape(Collector):
-    """Reads one ``Snapshot`` a scrape, so that its numbers are of the same moment."""
+    """Reads one ``Snapshot`` per scrape, so that all its values are of the same moment."""
 
     def __init__(self) -> None:
         self.read: Callable[[], Snapshot] = Snapshot
@@ -193,11 +195,11 @@ class _Scrape(Collector):
         now = self.read()
         load = now.load
         gauges: tuple[tuple[str, str, float], ...] = (
-            ("ready", "1 while new streams are taken: the model is loaded, and nothing drains.", now.ready),
+            ("ready", "1 while new streams are accepted: loaded, and not draining.", now.ready),
             ("streams_active", "Streams and calls of Translate that are served now.", now.streams_active),
-            ("streams_capacity", "Streams and calls that are admitted at once.", now.streams_capacity),
+            ("streams_capacity", "Streams and calls that can be admitted at once.", now.streams_capacity),
             ("requests_waiting", "Utterances that wait for slots.", load.waiting_requests),
-            ("requests_live", "Utterances in the engine, those that wait included.", load.live_requests),
+            ("requests_live", "Utterances in the engine, including those that wait.", load.live_requests),
             ("slots_busy", "Rows of the text decoder in use.", load.busy_slots),
             ("slots", "Rows of the text decoder.", load.slots),
             ("queued_audio_seconds", "Audio received that waits to be segmented.", now.queued_audio_s),
@@ -216,7 +218,7 @@ class _Scrape(Collector):
 
 
 def error_cause(error: BaseException) -> str:
-    """An error's name among ``ERROR_CAUSES``: that of its class, ``internal`` for any but the package's."""
+    """The name of an error's class in ``ERROR_CAUSES``, or ``internal`` for errors of other packages."""
     for kind in type(error).__mro__:
         if kind in _CAUSES:
             return _CAUSES[kind]

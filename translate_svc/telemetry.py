@@ -1,7 +1,7 @@
-"""Traces: one span an utterance, with its stages as children.
+"""Traces: one span per utterance, with its stages as children.
 
-OpenTelemetry is the extra ``otel``. Nothing of it is imported unless its own ``OTEL_*`` variables ask for
-traces. Attributes are names, counts and times; no text and no audio.
+OpenTelemetry is the extra ``otel``. It is imported only if its ``OTEL_*`` variables ask for traces.
+Attributes are names, counts and times, never text or audio.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 def attach_trace_context(call_metadata: Iterable[tuple[str, str | bytes]]) -> None:
-    """Takes ``traceparent`` (W3C Trace Context) from a call's metadata, for what this task and its children
-    open. ``tracestate`` and baggage are left: they may hold anything.
+    """Takes ``traceparent`` (W3C Trace Context) from a call's metadata, as parent of the spans of this task
+    and its children. ``tracestate`` and baggage are ignored: they may contain anything.
     """
     for name, value in call_metadata:
         if name == "traceparent" and isinstance(value, str) and _TRACEPARENT.fullmatch(value):
@@ -41,7 +41,7 @@ def attach_trace_context(call_metadata: Iterable[tuple[str, str | bytes]]) -> No
 
 
 class Tracing:
-    """Spans of one process, handed to the exporter in the background."""
+    """Creates the spans of one process. A background thread exports them."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
@@ -49,12 +49,14 @@ class Tracing:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Tracing | None:
-        """What ``OTEL_TRACES_EXPORTER`` names, or OTLP where an endpoint is set; None where neither is.
+        """Tracing with the exporter that ``OTEL_TRACES_EXPORTER`` names, or with OTLP if an endpoint is set.
 
-        Sampler, resource, protocol, headers and batching are the SDK's own variables.
+        None if neither variable is set, or if they disable tracing.
+
+        The SDK reads its own variables for sampler, resource, protocol, headers and batching.
 
         Raises:
-            InvalidArgument: the extra or the exporter is missing. Names the variable.
+            InvalidArgument: the extra or the exporter is not installed. Names the variable.
         """
         asking = [name for name in ("OTEL_TRACES_EXPORTER", *_ENDPOINTS) if environment.get(name)]
         exporters = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
@@ -75,11 +77,14 @@ class Tracing:
         return cls(provider)
 
     def open_stream(self, session_id: str) -> StreamTrace:
-        """For one stream or call that is opened now, under its caller's span."""
+        """The trace of a stream or call that starts now. Its parent is the caller's span."""
         return StreamTrace(self, session_id, _traceparent.get())
 
     def export(self, report: UtteranceReport, session_id: str, parent: Context, epoch_ns: int) -> None:
-        """One utterance's span and those of its stages. ``epoch_ns``: the zero of the report's clock."""
+        """Exports the span of one utterance and those of its stages.
+
+        ``epoch_ns``: Unix time at the zero of the report's clock.
+        """
         from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 
         def wall(at_s: float) -> int:
@@ -109,7 +114,7 @@ class Tracing:
         span.end(wall(report.ended_s))
 
     def shutdown(self) -> None:
-        """Exports what is left; takes as long as the exporter's timeout at most."""
+        """Exports the remaining spans. Takes at most the exporter's timeout."""
         self._provider.shutdown()
 
 
@@ -125,7 +130,7 @@ class StreamTrace:
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
 
     def record_utterance(self, report: UtteranceReport) -> None:
-        """An utterance has ended."""
+        """Exports the spans of an utterance that has ended."""
         self._tracing.export(report, self._session_id, self._parent, self._epoch_ns)
 
 
@@ -149,16 +154,16 @@ def _attributes(report: UtteranceReport, session_id: str) -> dict[str, str | int
 
 
 def _exporter(name: str, environment: Mapping[str, str], variable: str) -> SpanExporter:
-    """By the name that the exporter is installed under.
+    """The exporter that is installed under ``name``.
 
     Raises:
-        InvalidArgument: none is; ``variable`` is who asked for it.
+        InvalidArgument: there is none. Names ``variable``.
     """
     if name == "otlp":
         protocol = next((environment[each] for each in _PROTOCOLS if environment.get(each)), "grpc")
         name = "otlp_proto_http" if protocol.startswith("http") else "otlp_proto_grpc"
     found = metadata.entry_points(group="opentelemetry_traces_exporter", name=name)
     if not found:
-        raise InvalidArgument("asks for an exporter of traces that is not installed", field=variable)
+        raise InvalidArgument("names an exporter of traces that is not installed", field=variable)
     exporter: SpanExporter = next(iter(found)).load()()
     return exporter

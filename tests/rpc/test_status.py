@@ -19,7 +19,7 @@ from translate_svc import errors
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.rpc.status import fail, status_of
+from translate_svc.rpc.status import abort, status_of
 
 SECRET = "what the caller said"
 
@@ -148,5 +148,5 @@ async def test_a_status_that_cannot_leave_is_given_up() -> None:
 
     began_s = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
-        await fail(Stuck(), errors.Unavailable("no"), timeout_s=0.05)  # type: ignore[arg-type]
+        await abort(Stuck(), errors.Unavailable("no"), timeout_s=0.05)  # type: ignore[arg-type]
     assert time.monotonic() - began_s < 1

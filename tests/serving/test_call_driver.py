@@ -157,4 +157,4 @@ def test_a_session_that_does_not_let_go_is_left_and_logged(caplog: pytest.LogCap
 
     with caplog.at_level(logging.ERROR):
         play(scenario)
-    assert "did not drop its work within 5 s" in caplog.text
+    assert "did not stop within 5 s of its cancellation" in caplog.text

@@ -1,4 +1,4 @@
-"""What the operator decides about the admin port."""
+"""Options of the admin port."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AdminOptions:
-    """Where the admin port listens. It tells nothing of what callers said, and asks nobody who he is.
+    """Where the admin port listens. It has no authentication, and it never shows audio or text of callers.
 
     Attributes:
-        host: an address of this machine; loopback unless probes and scrapers come from outside.
-        port: 0 takes a free one.
+        host: an address of this machine; loopback unless probes and scrapers run on other machines.
+        port: 0 takes a free port.
     """
 
     host: str = "127.0.0.1"

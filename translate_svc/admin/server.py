@@ -18,11 +18,11 @@ _MAX_HEADER_BYTES = 4 * 1024
 
 
 class AdminServer:
-    """HTTP on the event loop that serves the streams, so that a loop that hangs fails its probes.
+    """Serves HTTP on the event loop of the streams, so that probes fail if that loop hangs.
 
-    * ``/healthz``: 200 while the process is worth keeping, also while it loads; else 503.
-    * ``/readyz``: 200 while new streams are taken; else 503 and the reason as text.
-    * ``/metrics``: the text format of Prometheus, or OpenMetrics where that is asked for.
+    * ``/healthz``: 200 while the process is live, also while it loads; otherwise 503 and the reason.
+    * ``/readyz``: 200 while new streams are accepted; otherwise 503 and the reason.
+    * ``/metrics``: the text format of Prometheus, or OpenMetrics if the scraper asks for it.
 
     Use it as a context manager.
     """
@@ -46,14 +46,14 @@ class AdminServer:
 
     @property
     def address(self) -> str:
-        """``host:port`` as bound; empty before."""
+        """``host:port`` as bound; empty before it is bound."""
         return self._address
 
     async def __aenter__(self) -> Self:
-        """Binds and serves.
+        """Binds the address and serves.
 
         Raises:
-            InvalidArgument: the address cannot be bound; says why.
+            InvalidArgument: the address cannot be bound. Says why.
         """
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._options.host, self._options.port)
@@ -61,7 +61,7 @@ class AdminServer:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            raise InvalidArgument(_why(self._options, error), field="admin_port") from None
+            raise InvalidArgument(_bind_problem(self._options, error), field="admin_port") from None
         host, port = self._runner.addresses[0][:2]
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return self
@@ -72,22 +72,22 @@ class AdminServer:
         await self._runner.cleanup()
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        return _verdict(self._probes.not_live_reason)
+        return _probe_response(self._probes.not_live_reason)
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        return _verdict(self._probes.not_ready_reason)
+        return _probe_response(self._probes.not_ready_reason)
 
     async def _scrape(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": content_type})
 
 
-def _verdict(problem: str) -> web.Response:
+def _probe_response(problem: str) -> web.Response:
     return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
 
 
-def _why(options: AdminOptions, error: OSError) -> str:
-    place = f"{options.host}:{options.port}"
+def _bind_problem(options: AdminOptions, error: OSError) -> str:
+    address = f"{options.host}:{options.port}"
     if error.errno == errno.EADDRINUSE:
-        return f"{place} is in use: choose another (0 takes a free one), or none with --no-admin"
-    return f"{place} cannot be bound"
+        return f"{address} is in use: choose another (0 takes a free one), or none with --no-admin"
+    return f"{address} cannot be bound"

@@ -1,4 +1,8 @@
-"""The Python client library, asynchronous and blocking. Importing it loads no model library."""
+"""The Python client library. Importing it loads no model library.
+
+``aio`` is the client for programs with an event loop, ``blocking`` the one for programs without. The modules
+beside them serve both: arguments, conversion, encoding and errors.
+"""
 
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.client.aio.client import AsyncClient

@@ -1,4 +1,4 @@
-"""Arguments as one likes to say them -> the plain types."""
+"""Converts convenient arguments (strings, lists) to the plain types."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ E = TypeVar("E", bound=enum.Enum)
 
 
 def enum_member(kind: type[E], value: str | E, field: str) -> E:
-    """A member, which may be given by its value.
+    """The member of an enum, given as a member or as its value.
 
     Raises:
-        InvalidArgument: no member has that value; names ``field``.
+        InvalidArgument: no member has that value. Names ``field``.
     """
     try:
         return kind(value)
@@ -26,10 +26,10 @@ def enum_member(kind: type[E], value: str | E, field: str) -> E:
 
 
 def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSettings, ...]:
-    """Targets, of which those with nothing to set may be given by their language alone.
+    """The target settings. A string stands for a language with default settings.
 
     Raises:
-        InvalidArgument: a string in place of a list of strings.
+        InvalidArgument: ``targets`` is a string and not a list.
     """
     if isinstance(targets, str):
         raise InvalidArgument("must be a list of languages", field="targets")
@@ -39,14 +39,22 @@ def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSett
 
 
 def inspections(include: Iterable[str | Inspect], field: str) -> frozenset[Inspect]:
-    """Raises InvalidArgument: an inspection that does not exist; names ``field`` and its place."""
+    """The set of requested inspections.
+
+    Raises:
+        InvalidArgument: an inspection does not exist. Names ``field`` and the index.
+    """
     return frozenset(enum_member(Inspect, value, f"{field}[{index}]") for index, value in enumerate(include))
 
 
 def audio_format(
     encoding: str | Encoding, sample_rate_hz: int, channels: int, channel: int, field: str
 ) -> AudioFormat:
-    """Raises InvalidArgument: an encoding that does not exist, less than one channel; names the field."""
+    """An audio format.
+
+    Raises:
+        InvalidArgument: the encoding does not exist, or ``channels`` is less than 1. Names the field.
+    """
     if channels < 1:
         raise InvalidArgument("must be at least 1", field=f"{field}.channels")
     chosen = enum_member(Encoding, encoding, f"{field}.encoding")

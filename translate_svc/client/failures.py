@@ -1,4 +1,4 @@
-"""gRPC statuses -> the package's exceptions: the inverse of what the server makes of them."""
+"""Converts gRPC statuses back to the exceptions from which the server made them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _KINDS: dict[grpc.StatusCode, type[TranslateSvcError]] = {
 def error_of(
     code: grpc.StatusCode, message: str | None, trailing_metadata: Iterable[Any] | None
 ) -> TranslateSvcError:
-    """The exception that a failed call means, with the field that it names.
+    """The exception for the status of a call, with the field that the status names.
 
-    OK means that something was asked of a call that had ended well. Codes without a class of their own
-    become ``TranslateSvcError`` with the code in its message.
+    OK means that the program used a call after its normal end. Codes without a class of their own become
+    ``TranslateSvcError`` with the code in its message.
     """
     status = _status(trailing_metadata)
     if code is grpc.StatusCode.OK:
@@ -52,7 +52,7 @@ def error_of(
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         retry = _detail(status, error_details_pb2.RetryInfo)
         if retry is None:
-            # the transport's own: a message was too large, and will be however often it is tried
+            # sent by the transport: a message is too large, so a retry would fail again
             return OutOfRange(description, field=field)
         return ResourceExhausted(
             description, field=field, retry_after_s=retry.retry_delay.ToMilliseconds() / 1000
@@ -70,7 +70,7 @@ def _status(trailing_metadata: Iterable[Any] | None) -> status_pb2.Status:
             try:
                 status.ParseFromString(value)
             except DecodeError:
-                # a proxy may have put something else there; code and message still tell
+                # a proxy may have put something else there; code and message are still valid
                 return status_pb2.Status()
     return status
 

@@ -1,4 +1,4 @@
-"""A caller's audio -> the bytes of the wire, in pieces of a bounded size."""
+"""Converts a program's audio to the bytes of the wire, in chunks of a bounded size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Samples
 
 Audio = bytes | bytearray | memoryview | npt.NDArray[Any]
-"""Bytes in the declared input format (one packet, where it has packets), or samples ``[n]``, of several
-channels ``[n, channels]``: floats within [-1, 1], or 16-bit integers."""
+"""Bytes in the declared input format (one packet, if the format has packets), or samples: ``[n]`` for one
+channel, ``[n, channels]`` for several. Samples are floats within [-1, 1] or 16-bit integers.
+"""
 
 
 class InputEncoder:
-    """Encodes for one stream and counts the samples that it handed out.
+    """Encodes the audio of one stream and counts the samples that it returns.
 
-    What does not fill a frame of the codec (Opus: 20 ms) is kept until more comes, or until ``flush``.
+    Audio that does not fill a frame of the codec (Opus: 20 ms) is kept until more comes, or until ``flush``.
     """
 
     def __init__(self, audio_format: AudioFormat, max_chunk_bytes: int) -> None:
@@ -33,34 +34,34 @@ class InputEncoder:
         self.total_samples = 0
 
     def chunks(self, audio: Audio) -> Iterator[bytes]:
-        """The bytes of ``audio``, cut at whole samples of all channels, or at packets.
+        """The bytes of ``audio``, cut between samples (of all channels) or between packets.
 
         Raises:
-            InvalidArgument: torn samples, what is no packet, another number of channels, NaN or infinity, an
-                unsuitable dtype. Raised before the first chunk.
-            Unsupported: samples are to be encoded, and the codec's library (PyAV) is not installed.
+            InvalidArgument: a sample is incomplete, a packet is not valid, or an array has the wrong number
+                of channels, the wrong dtype, NaN or infinity. Raised before the first chunk.
+            Unsupported: samples need encoding, and the codec's library (PyAV) is not installed.
         """
         if isinstance(audio, np.ndarray):
-            yield from self._pieces(self._encoder.encode(self._samples(audio)))
+            yield from self._cut(self._encoder.encode(self._samples(audio)))
         else:
-            yield from self._pieces(self._framing.pack((bytes(audio),)))
+            yield from self._cut(self._framing.pack((bytes(audio),)))
 
     def flush(self) -> Iterator[bytes]:
-        """What was kept back, filled up with silence; to be sent before what takes effect at its place."""
-        yield from self._pieces(self._encoder.flush())
+        """The audio that was kept, padded with silence. Send it before a message that has a position."""
+        yield from self._cut(self._encoder.flush())
 
     def silence(self, samples: int) -> None:
-        """Counts samples that are sent without their bytes."""
+        """Counts samples of silence, which are sent without their bytes."""
         self.total_samples += samples
 
-    def _pieces(self, chunk: EncodedChunk) -> Iterator[bytes]:
-        parts = self._framing.parts(chunk)
+    def _cut(self, encoded: EncodedChunk) -> Iterator[bytes]:
+        parts = self._framing.parts(encoded)
         for part in parts:
             self._count(part)
         for part in parts:
-            for piece in self._framing.cut(part, self._channels, self._max_chunk_bytes):
-                self.total_samples += self._count(piece)
-                yield piece
+            for chunk in self._framing.cut(part, self._channels, self._max_chunk_bytes):
+                self.total_samples += self._count(chunk)
+                yield chunk
 
     def _count(self, part: bytes) -> int:
         return self._framing.count_samples(part, self._channels, field="audio.data")

@@ -1,4 +1,4 @@
-"""How a client talks to its server."""
+"""Options of a client: credentials, deadlines, sizes and keepalive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
 
-# A stream is retried only while nothing of it has been answered; never hedged. Whoever drains is passed over.
+# gRPC retries a stream only before its first response, and never hedges. The health check avoids servers that
+# drain.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "healthCheckConfig": {"serviceName": SERVICE_NAME},
@@ -37,18 +38,18 @@ class ClientOptions:
     """Credentials, deadlines and sizes.
 
     Attributes:
-        credentials: of the channel, see ``tls_credentials``; None speaks plaintext.
-        api_key: for a server that asks for one.
-        insecure: send the key in plaintext to a server that is not on this machine.
-        open_timeout_s: until a stream is answered ``opened``.
-        translate_timeout_s: for all of a call of ``translate``.
+        credentials: credentials of the channel, see ``tls_credentials``; None: plaintext.
+        api_key: the API key, if the server requires one.
+        insecure: allow the key in plaintext to a server that is not on this machine.
+        open_timeout_s: from the start of a stream to its ``opened`` event.
+        translate_timeout_s: for a whole call of ``translate``.
         call_timeout_s: for the other calls.
-        max_chunk_bytes: longer audio is sent in pieces of at most this.
-        keepalive_time_ms: a server from which nothing comes for so long is pinged. Ours takes no less than
-            half of its own ``keepalive_time_ms``.
-        keepalive_timeout_ms: then, how long TCP may leave what we sent unacknowledged.
-        ping_timeout_ms: how long the server may leave a ping unanswered. A server that is frozen is noticed
-            by this alone: its kernel goes on to acknowledge.
+        max_chunk_bytes: longer audio is sent in chunks of at most this size.
+        keepalive_time_ms: the client pings a server after this time without data from it. This package's
+            server accepts no less than half of its own ``keepalive_time_ms``.
+        keepalive_timeout_ms: how long the server's TCP may leave sent data unacknowledged.
+        ping_timeout_ms: how long the server may leave a ping unanswered. Only this detects a frozen server:
+            its kernel still acknowledges data.
     """
 
     credentials: grpc.ChannelCredentials | None = None
@@ -67,27 +68,27 @@ class ClientOptions:
             raise InvalidArgument("holds characters that no key has", field="api_key")
 
     def check_target(self, target: str) -> None:
-        """Raises InvalidArgument where the key would leave this machine in plaintext, unasked for."""
+        """Raises InvalidArgument if the key would leave this machine in plaintext without ``insecure``."""
         if self.api_key and self.credentials is None and not self.insecure and not is_local(target):
             raise InvalidArgument(
                 "would travel in plaintext: give credentials, or insecure=True", field="api_key"
             )
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call is sent with."""
+        """The metadata of every call."""
         return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
 
     def channel_arguments(self) -> list[tuple[str, int | str]]:
-        """What the channel is opened with."""
+        """The arguments of the channel."""
         return [
             ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-            # A small fixed window: what is not read stays at the server, which may then slow down.
+            # a small fixed window: unread data stays at the server, which may then slow down
             ("grpc.http2.lookahead_bytes", 64 * 1024),
             ("grpc.http2.bdp_probe", 0),
             ("grpc.keepalive_time_ms", self.keepalive_time_ms),
             ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
             ("grpc.http2.ping_timeout_ms", self.ping_timeout_ms),
-            # else a stream that is silent for long is pinged twice and then no more
+            # with the default, gRPC stops after two pings on a stream without data
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ]

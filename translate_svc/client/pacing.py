@@ -9,9 +9,9 @@ from translate_svc.types import Samples
 
 
 async def pace(samples: Samples, sample_rate_hz: int, chunk_ms: int = 20) -> AsyncIterator[Samples]:
-    """Yields ``samples`` ``[n]`` in chunks of ``chunk_ms``, each when its last sample would have been spoken.
+    """Yields ``samples`` ``[n]`` in chunks of ``chunk_ms``, each at the time of its last sample.
 
-    The times are absolute, so a consumer that was held up gets what is overdue at once and the whole takes no
+    The times are absolute: a consumer that was delayed gets the overdue chunks at once, so the whole takes no
     longer than the audio.
     """
     loop = asyncio.get_running_loop()

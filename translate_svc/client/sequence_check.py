@@ -1,4 +1,4 @@
-"""Responses -> events, in order and without gaps."""
+"""Converts responses to events, and checks that none is missing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ EventT = TypeVar("EventT")
 
 
 class SequenceCheck(Generic[ResponseT, EventT]):
-    """Checks the numbers of one call's responses, which count from 1.
+    """Checks the sequence numbers of one call's responses, which count from 1.
 
     Args:
-        decode: number and event of a response; None for an event of a later contract.
-        first: the event that the call has to begin with, by its class and its name in the contract.
+        decode: returns sequence number and event of a response; None for an event of a later contract.
+        first: the event that must be the first of the call: its class and its name in the contract.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class SequenceCheck(Generic[ResponseT, EventT]):
         self._seq = 0
 
     def accept(self, response: ResponseT) -> EventT | None:
-        """The response's event; None for one of a later contract, which is to be ignored.
+        """The response's event; None for an event of a later contract, which callers must ignore.
 
         Raises:
-            DataLoss: a response is missing or cannot be understood, or the first is another one.
+            DataLoss: a response is missing or violates the contract, or the first event is the wrong one.
         """
         seq, event = self._decode(response)
         self._seq += 1
@@ -47,10 +47,10 @@ class SequenceCheck(Generic[ResponseT, EventT]):
 
 
 def stream_sequence() -> SequenceCheck[pb.StreamingTranslateResponse, SessionEvent]:
-    """For one stream."""
+    """The check for the responses of one stream."""
     return SequenceCheck(wire.decode_response, first=(Opened, "opened"))
 
 
 def call_sequence() -> SequenceCheck[pb.TranslateResponse, ResultEvent]:
-    """For one call of Translate."""
+    """The check for the responses of one call of Translate."""
     return SequenceCheck(wire.decode_translate_response)

@@ -1,4 +1,4 @@
-"""What one wants of a stream, said briefly."""
+"""Builds the configuration of a stream from keywords."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def stream_settings(
     vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
     guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
 ) -> StreamSettings:
-    """The part of a stream's configuration that may change; languages as Seamless codes or BCP-47 tags.
+    """The settings of a stream. Languages are Seamless codes or BCP-47 tags.
 
     Enums may be given by their values: ``include=["transcript"]``.
 
     Raises:
-        InvalidArgument: a value that no enum has; names the field.
+        InvalidArgument: an enum does not have the value. Names the field.
     """
     return StreamSettings(
         targets=target_settings(targets),
@@ -55,10 +55,10 @@ def stream_config(
     channel: int = 0,
     output: AudioFormat = DEFAULT_OUTPUT,
 ) -> StreamConfig:
-    """The first message of a stream. ``channel``, from 1, is the one of several ``channels`` to hear.
+    """The first message of a stream. ``channel``, from 1, selects one of several ``channels``.
 
     Raises:
-        InvalidArgument: an encoding that does not exist, less than one channel; names the field.
+        InvalidArgument: the encoding does not exist, or ``channels`` is less than 1. Names the field.
     """
     input_format = audio_format(encoding, sample_rate_hz, channels, channel, "config.input")
     return StreamConfig(input=input_format, output=output, settings=settings)

@@ -24,14 +24,13 @@ def tls_credentials(
     """For ``ClientOptions.credentials``.
 
     Args:
-        ca: the authorities to believe; None: those that gRPC brings.
-        certificate: the client's own, for a server that asks for one (mTLS), with those that lead to its
-            authority; needs ``key``.
+        ca: the certificate authorities to trust; None: those that gRPC includes.
+        certificate: the client's certificate chain, for a server that requires one (mTLS); needs ``key``.
         key: its private key, not encrypted.
 
     Raises:
-        InvalidArgument: a file cannot be read or holds nothing of its kind, or one of the pair is missing.
-            The field is ``tls_ca``, ``tls_certificate`` or ``tls_key``.
+        InvalidArgument: a file cannot be read or has no such PEM block, or one of the pair is missing. The
+            field is ``tls_ca``, ``tls_certificate`` or ``tls_key``.
     """
     if (certificate is None) != (key is None):
         missing, given = ("tls_key", "tls_certificate") if key is None else ("tls_certificate", "tls_key")

@@ -1,4 +1,4 @@
-"""What one wants of a single translation, said briefly."""
+"""Builds the request of a single translation from keywords."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from translate_svc.types import (
 )
 
 _WHOLE_BYTES = 2**31
-"""A clip goes in one piece, however large; what is too large is for the server to say."""
+"""A clip is sent in one message of any size. The server refuses a clip that is too large."""
 
 
 def translate_request(
@@ -36,25 +36,25 @@ def translate_request(
     output: AudioFormat,
     guards: GuardSettings,
 ) -> TranslateRequest:
-    """The arguments of ``translate`` as one call.
+    """The arguments of ``translate`` as one request.
 
     Raises:
-        InvalidArgument: both or neither of text and samples, samples without their rate, of a wrong shape
-            or of a wrong dtype, a value that no enum has. Names the field.
-        Unsupported: samples are to be encoded, and the codec's library (PyAV) is not installed.
+        InvalidArgument: both or neither of text and samples are given; the samples have no rate, the wrong
+            shape or the wrong dtype; or an enum does not have the value. Names the field.
+        Unsupported: samples need encoding, and the codec's library (PyAV) is not installed.
     """
     if (text is None) == (samples is None):
         raise InvalidArgument("give either text or samples", field="input")
-    spoken: str | AudioClip
+    content: str | AudioClip
     if samples is None:
         assert text is not None
-        spoken = text
+        content = text
     elif sample_rate_hz is None:
         raise InvalidArgument("is required with samples", field="clip.format.sample_rate_hz")
     else:
-        spoken = _clip(samples, audio_format(encoding, sample_rate_hz, channels, channel, "clip.format"))
+        content = _clip(samples, audio_format(encoding, sample_rate_hz, channels, channel, "clip.format"))
     return TranslateRequest(
-        source=spoken,
+        source=content,
         targets=target_settings(targets),
         output=output,
         source_language=source,
@@ -66,8 +66,8 @@ def translate_request(
 def _clip(samples: Audio, clip_format: AudioFormat) -> AudioClip:
     encoder = InputEncoder(clip_format, _WHOLE_BYTES)
     try:
-        pieces = (*encoder.chunks(samples), *encoder.flush())
-    except InvalidArgument as error:  # that of a stream is called audio.data
+        chunks = (*encoder.chunks(samples), *encoder.flush())
+    except InvalidArgument as error:  # the encoder names the field of a stream: audio.data
         raise type(error)(error.description, field=error.field.replace("audio", "clip", 1)) from None
-    packed = codec_of(clip_format).framing.pack(pieces)
+    packed = codec_of(clip_format).framing.pack(chunks)
     return AudioClip(clip_format, packed.data, packed.packets)

@@ -1,4 +1,4 @@
-"""What one text or clip came to, gathered."""
+"""The translation of one text or clip, built from its events."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Translation:
     """One text or clip in all its target languages.
 
     Attributes:
-        text: the texts that were asked for, by Seamless code.
-        speech: the speech that was asked for, by Seamless code: ``[n]`` float32 at ``sample_rate_hz``.
-        sample_rate_hz: of the speech.
-        transcript: the clip's own text; empty unless it was asked for.
-        warnings: what the guards did, and what was cut short.
-        done: status, usage, and timings where they were asked for.
+        text: the requested texts, by Seamless code.
+        speech: the requested speech, by Seamless code: ``[n]`` float32 at ``sample_rate_hz``.
+        sample_rate_hz: sample rate of the speech.
+        transcript: the text of the clip in its own language; empty unless it was requested.
+        warnings: what the guards changed, and what was truncated.
+        done: status, usage, and timings if they were requested.
     """
 
     text: Mapping[str, str]
@@ -44,7 +44,7 @@ class Translation:
 
 
 class TranslationBuilder:
-    """Takes the events of one call, in order; ``build`` makes the translation of them."""
+    """Collects the events of one call, in order. ``build`` turns them into a ``Translation``."""
 
     def __init__(self, output: AudioFormat) -> None:
         self._output = output
@@ -56,10 +56,10 @@ class TranslationBuilder:
         self._done: UtteranceDone | None = None
 
     def add(self, event: ResultEvent) -> None:
-        """Takes the next event.
+        """Adds the next event.
 
         Raises:
-            DataLoss: a chunk of speech is missing or holds less than it says.
+            DataLoss: a chunk of speech is missing, or holds fewer samples than it declares.
         """
         match event:
             case TextDelta(transcript=True):
@@ -75,10 +75,11 @@ class TranslationBuilder:
                 self._done = event
 
     def build(self) -> Translation:
-        """What all the events came to.
+        """The translation from all events.
 
         Raises:
-            TranslationFailed: the server could not finish it; the message is that of its warnings.
+            TranslationFailed: the server could not translate the text or clip. The message is that of the
+                warnings.
             DataLoss: the last event is missing.
         """
         if self._done is None:

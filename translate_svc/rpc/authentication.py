@@ -1,4 +1,4 @@
-"""Nobody gets in without a key, where keys are asked for."""
+"""Authentication of callers by API key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import grpc
 from translate_svc.access.api_keys import ApiKeys
 from translate_svc.errors import Unauthenticated
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.status import fail
+from translate_svc.rpc.status import abort
 from translate_svc.types import ANONYMOUS, Caller
 
 _HEALTH_PREFIX = "/grpc.health.v1.Health/"
@@ -21,21 +21,23 @@ _caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)
 
 
 def caller() -> Caller:
-    """Who makes this call: the name of its key. Known in whatever a method of the server runs."""
+    """The caller of this call, from the name of its key. Available in all code that a method runs."""
     return _caller.get()
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Asks every call for ``authorization: Bearer KEY``, reflection and unknown methods included.
+    """Requires ``authorization: Bearer KEY`` for every call, also of reflection and of unknown methods.
 
-    Health checks alone go without: kubelets and load balancers have no keys, and learn nothing else.
+    Only health checks need no key: kubelets and load balancers have none, and learn nothing else.
     """
 
-    def __init__(self, keys: ApiKeys, options: RpcOptions, rejected: Callable[[BaseException], None]) -> None:
-        """``rejected`` is told of every call that is kept out."""
+    def __init__(
+        self, keys: ApiKeys, options: RpcOptions, on_rejected: Callable[[BaseException], None]
+    ) -> None:
+        """``on_rejected`` is called with the error of every call that is refused."""
         self._keys = keys
         self._options = options
-        self._rejected = rejected
+        self._on_rejected = on_rejected
 
     async def intercept_service(
         self,
@@ -48,24 +50,24 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
                 key = _bearer(handler_call_details.invocation_metadata)
                 _caller.set(Caller(self._keys.authenticate(key)))
             except Unauthenticated as error:
-                self._rejected(error)
+                self._on_rejected(error)
                 return self._refusal(error)
         return await continuation(handler_call_details)
 
     def _refusal(self, error: Unauthenticated) -> Any:
         async def refuse(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             del requests
-            await fail(context, error, self._options.abort_timeout_s)
+            await abort(context, error, self._options.abort_timeout_s)
 
-        # fits calls of every kind, for it neither reads nor writes
+        # a stream handler fits calls of every kind, because it neither reads nor writes
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
-    """The key of a call's metadata (RFC 6750, section 2.1).
+    """The key in a call's metadata (RFC 6750, section 2.1).
 
     Raises:
-        Unauthenticated: there is none, or more than one.
+        Unauthenticated: there is no key, or more than one.
     """
     values = [value for name, value in metadata if name == "authorization"]
     if len(values) != 1 or not isinstance(values[0], str):

@@ -1,4 +1,4 @@
-"""Events of one call on their way out, as responses of the contract."""
+"""Sends the events of one call as responses of the contract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from translate_svc.types import SessionEvent
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 Encode: TypeAlias = Callable[[int, Any], Message]
-"""The ``seq``-th response of a call, of an event."""
+"""Makes the ``seq``-th response of a call from an event."""
 
 
 class EventWriter:
@@ -28,11 +28,11 @@ class EventWriter:
 
     @property
     def bytes_out(self) -> int:
-        """Size of all responses so far."""
+        """Size of all serialized responses so far."""
         return self._bytes_out
 
     async def send(self, event: SessionEvent) -> None:
-        """Writes one response; returns when the transport has taken it."""
+        """Writes one response; returns when the transport has accepted it."""
         self._seq += 1
         response = self._encode(self._seq, event)
         self._bytes_out += response.ByteSize()

@@ -1,4 +1,4 @@
-"""What happens around every call of this package's service."""
+"""Error handling around every call of this package's service."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from google.protobuf.message import DecodeError, Message
 
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.status import fail
+from translate_svc.rpc.status import abort
 
 Behaviour: TypeAlias = "Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]"
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Turns whatever a method raises into a status. Methods are coroutines; they write with the context.
+    """Turns every exception of a method into a status. Methods must be coroutines that write with a context.
 
-    Bytes that are no message become an exception, which is raised here where the request is an argument, and
-    otherwise is what ``context.read`` returns: gRPC itself would answer UNKNOWN.
-    Calls of other services (health, reflection) pass untouched.
+    Bytes that are not a valid message become an ``InvalidArgument``; gRPC itself would send UNKNOWN. In a
+    method with one request the interceptor raises it. In a method with a stream of requests, ``context.read``
+    returns it. Calls of other services (health, reflection) are not changed.
     """
 
     def __init__(self, service_name: str, options: RpcOptions) -> None:
@@ -37,17 +37,17 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith(self._prefix):
             return handler
-        # of the four behaviours a handler has, the one of its kind is set
+        # a handler has a field for each of the four kinds of methods; only one of them is set
         kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
         kind = next(kind for kind in kinds if getattr(handler, kind) is not None)
         make_handler = getattr(grpc, f"{kind}_rpc_method_handler")
         return make_handler(
-            self._guarded(getattr(handler, kind), reads_on=kind == "stream_stream"),
+            self._guarded(getattr(handler, kind), discards_input=kind == "stream_stream"),
             request_deserializer=_deserializer(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
-    def _guarded(self, behaviour: Behaviour, *, reads_on: bool = False) -> Behaviour:
+    def _guarded(self, behaviour: Behaviour, *, discards_input: bool = False) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
                 if isinstance(request, TranslateSvcError):
@@ -57,18 +57,18 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
                 # a swallowed cancellation leaks the call's memory (grpc#43360)
                 raise
             except Exception as error:
-                if reads_on:
-                    await _read_on(context, self._options)
-                await fail(context, error, self._options.abort_timeout_s)
+                if discards_input:
+                    await _discard_input(context, self._options)
+                await abort(context, error, self._options.abort_timeout_s)
 
         return guarded
 
 
-async def _read_on(context: grpc.aio.ServicerContext[Any, Any], options: RpcOptions) -> None:
-    """Takes and drops what the client still sends, until it pauses.
+async def _discard_input(context: grpc.aio.ServicerContext[Any, Any], options: RpcOptions) -> None:
+    """Reads and discards what the client still sends, until it pauses.
 
-    A status that meets a ``write`` of a ``grpc.aio`` client reaches its program as INTERNAL, "Internal error
-    from Core". Bounded in time and in bytes: a client that does not pause is answered all the same.
+    If a status arrives during a ``write`` of a ``grpc.aio`` client, the client gets INTERNAL, "Internal error
+    from Core" instead. The discarding is bounded in time and in bytes, for clients that never pause.
     """
     left_bytes = options.discard_limit_bytes
     with contextlib.suppress(TimeoutError, grpc.aio.BaseError):
@@ -82,12 +82,12 @@ async def _read_on(context: grpc.aio.ServicerContext[Any, Any], options: RpcOpti
 
 
 def _deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """``deserialize``, which returns an ``InvalidArgument`` where it would raise."""
+    """``deserialize``, but it returns an ``InvalidArgument`` instead of raising."""
 
     def deserializer(data: bytes) -> Any:
         try:
             return deserialize(data)
         except DecodeError:
-            return InvalidArgument("the bytes are no message of the contract")
+            return InvalidArgument("the bytes are not a message of the contract")
 
     return deserializer

@@ -1,4 +1,4 @@
-"""Messages of one stream on their way in."""
+"""Receives the messages of one stream."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 
 
 class MessageReader:
-    """The ``MessageSource`` of a stream whose first message, its configuration, has been read."""
+    """The ``MessageSource`` of a stream, after its first message (the configuration) has been read."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     async def receive(self) -> ClientMessage | None:
-        """The client's next message; None after its last.
+        """The client's next message, or None after its last.
 
         Raises:
-            InvalidArgument: what came is no message of the contract, or a second configuration.
+            InvalidArgument: the bytes are not a message of the contract, a field is not valid, or a second
+                configuration was sent. Names the field.
+            OutOfRange: a list has too many entries. Names the field.
         """
         request = _checked(await self._context.read())
         if request is None:
@@ -37,8 +39,8 @@ async def read_request(context: Context, timeout_s: float) -> pb.StreamingTransl
     """The client's next message, or None after its last.
 
     Raises:
-        StreamTimeout: none came within ``timeout_s``.
-        InvalidArgument: what came is no message of the contract.
+        StreamTimeout: no message came within ``timeout_s``.
+        InvalidArgument: the bytes are not a message of the contract.
     """
     try:
         async with asyncio.timeout(timeout_s):
@@ -49,7 +51,7 @@ async def read_request(context: Context, timeout_s: float) -> pb.StreamingTransl
 
 
 def _checked(request: object) -> pb.StreamingTranslateRequest | None:
-    """What ``context.read`` gave; None at the end."""
-    if isinstance(request, TranslateSvcError):  # see ErrorInterceptor
+    """A result of ``context.read`` as a request; None at the end of the input."""
+    if isinstance(request, TranslateSvcError):  # the deserializer of ErrorInterceptor returned it
         raise request
     return request if isinstance(request, pb.StreamingTranslateRequest) else None

@@ -1,4 +1,4 @@
-"""What the operator decides about the transport."""
+"""Options of the gRPC server."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ KIB = 1024
 MIB = 1024 * KIB
 
 MIN_KEEPALIVE_MS = 1_000
-"""Below this gRPC does as it likes."""
+"""gRPC ignores lower values."""
 
 
 @dataclass(frozen=True, slots=True)
 class RpcOptions(CallOptions):
-    """Where the server listens, how large messages may be, and how it keeps connections; and ``CallOptions``.
+    """Address, message sizes and connections of the server, in addition to ``CallOptions``.
 
     Attributes:
-        address: ``host:port`` or ``unix:path``; port 0 takes a free one.
+        address: ``host:port`` or ``unix:path``; port 0 takes a free port.
         insecure: allow plaintext on an address that is not loopback.
-        max_message_bytes: larger messages are refused by the transport itself, which names no field; hence
-            more than what the service takes as one clip, with room for all else that a request may hold.
-        discard_idle_s: before a stream is failed, what its client still sends is taken and dropped until
-            nothing came for so long. A status that meets a write of a ``grpc.aio`` client is seen there as
-            INTERNAL.
-        discard_timeout_s: for all of that; then the status is sent, pause or not.
-        discard_limit_bytes: that are taken so, at most by one message more.
-        stream_buffer_bytes: what the transport takes of a stream, or of a request, that nobody reads; then
-            the sender waits. It is the window of HTTP/2, which else grows until it holds minutes of speech.
-        keepalive_time_ms: a peer from which nothing comes for so long is pinged. Clients may ping twice as
-            often; gRPC disconnects those that ping more, if they say nothing else.
-        keepalive_timeout_ms: then, how long TCP may leave what we sent unacknowledged.
-        ping_timeout_ms: how long a peer may leave a ping unanswered. A process that is frozen is noticed by
-            this alone: its kernel goes on to acknowledge.
+        max_message_bytes: the transport refuses larger messages, without naming a field. Therefore this is
+            larger than the longest clip that the service takes, plus the other fields of a request.
+        discard_idle_s: before a stream fails, the server reads and discards what its client still sends,
+            until nothing came for this time. A ``grpc.aio`` client that gets a status during a write reports
+            INTERNAL instead.
+        discard_timeout_s: the longest time of that reading. Then the status is sent in any case.
+        discard_limit_bytes: the most bytes of that reading, plus at most one message.
+        stream_buffer_bytes: how much unread data of a stream or request the transport accepts before the
+            sender must wait. This is the flow-control window of HTTP/2, which would otherwise grow until it
+            holds minutes of speech.
+        keepalive_time_ms: the server pings a client after this time without data from it. Clients may ping
+            twice as often. gRPC disconnects idle clients that ping more often.
+        keepalive_timeout_ms: how long a peer's TCP may leave sent data unacknowledged.
+        ping_timeout_ms: how long a peer may leave a ping unanswered. Only this detects a frozen process: its
+            kernel still acknowledges data.
     """
 
     address: str = "127.0.0.1:0"

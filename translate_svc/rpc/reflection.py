@@ -1,7 +1,7 @@
-"""Server reflection under both of its names: ``grpc.reflection.v1`` and, as before, ``v1alpha``.
+"""Server reflection under both of its names: ``grpc.reflection.v1`` and ``grpc.reflection.v1alpha``.
 
-grpcio-reflection serves ``v1alpha`` alone, which newer tools no longer ask for or ask for last. Both have the
-same messages on the wire, so that one servicer answers for both.
+grpcio-reflection serves only ``v1alpha``. Newer tools never ask for it, or only after ``v1``. Both versions
+have the same messages on the wire, so one servicer serves both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _METHOD = _SERVICE.methods_by_name["ServerReflectionInfo"]
 
 
 def add_reflection(server: grpc.aio.Server, service_names: Iterable[str]) -> None:
-    """Lets ``server`` describe these services, which must be in the default descriptor pool, and itself."""
+    """Adds reflection to ``server``, for these services and for reflection itself.
+
+    The services must be in the default descriptor pool.
+    """
     own_name = f"{V1_PACKAGE}.{_SERVICE.name}"
     names = (*service_names, reflection.SERVICE_NAME)
     servicer = reflection.aio.ReflectionServicer(  # type: ignore[attr-defined]  # the stubs lack it
@@ -40,9 +43,9 @@ def add_reflection(server: grpc.aio.Server, service_names: Iterable[str]) -> Non
 
 
 def _pool(names: Iterable[str]) -> descriptor_pool.DescriptorPool:
-    """A pool of the files that define these services, and of reflection's file under its new name.
+    """A pool with the files that define these services, and the file of reflection ``v1``.
 
-    The latter is kept out of the default pool, where another library may have put one of its own.
+    That file must not go into the default pool: another library may have added its own version there.
     """
     pool = descriptor_pool.DescriptorPool()
 
@@ -58,7 +61,7 @@ def _pool(names: Iterable[str]) -> descriptor_pool.DescriptorPool:
 
 
 def _v1_file() -> descriptor_pb2.FileDescriptorProto:
-    """The file of ``v1alpha`` with its package renamed, which is all that tells the two apart."""
+    """The file of ``v1alpha`` with its package renamed. The two versions differ in nothing else."""
     file = descriptor_pb2.FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
     file.name = f"{V1_PACKAGE.replace('.', '/')}/reflection.proto"
     file.package = V1_PACKAGE

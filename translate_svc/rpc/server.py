@@ -1,4 +1,4 @@
-"""The gRPC server's life: bind, serve, drain, stop."""
+"""The gRPC server: bind, serve, drain, stop."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", options.max_message_bytes),
         ("grpc.max_metadata_size", 8 * 1024),
         ("grpc.absolute_max_metadata_size", 16 * 1024),
-        # Two servers on one port would share its connections at random.
+        # two servers on one port would share its connections at random
         ("grpc.so_reuseport", 0),
-        # A small fixed window: back-pressure reaches the client early, not after megabytes.
+        # a small fixed window: back-pressure reaches the client early, not after megabytes
         ("grpc.http2.lookahead_bytes", options.stream_buffer_bytes),
         ("grpc.http2.bdp_probe", 0),
         ("grpc.keepalive_time_ms", options.keepalive_time_ms),
@@ -41,12 +41,12 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
         ("grpc.http2.max_ping_strikes", 2),
         ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.server_handshake_timeout_ms", 10_000),
-        # no max_connection_age: it closes live streams, and no client is told before
+        # no max_connection_age: it closes live streams without a warning to the client
     ]
 
 
 def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | None) -> None:
-    """Raises InvalidArgument where what is said would leave this machine in plaintext, unasked for."""
+    """Raises InvalidArgument if audio and text would leave this machine in plaintext without ``insecure``."""
     if credentials is None and not options.insecure and not is_local(options.address):
         raise InvalidArgument(
             "is not loopback: give credentials, or insecure=True to serve plaintext", field="address"
@@ -56,10 +56,10 @@ def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | 
 class RpcServer:
     """The ``TransportServer`` of gRPC: serves one ``Service`` on one address.
 
-    Plaintext leaves loopback only when ``insecure`` says so.
+    It serves plaintext only on loopback, unless ``insecure`` is set.
 
-    Use it as a context manager, or ``start`` and ``stop``. One event loop a process may do so, and the
-    process must not fork afterwards.
+    Use it as a context manager, or call ``start`` and ``stop``. Only one event loop per process may do so,
+    and the process must not fork afterwards.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RpcServer:
         credentials: grpc.ServerCredentials | None = None,
         keys: ApiKeys | None = None,
     ) -> None:
-        """With ``keys`` every call has to bring one; see ``AuthenticationInterceptor``."""
+        """With ``keys``, every call needs an API key, except health checks."""
         refuse_plaintext(options, credentials)
         self._options = options
         self._credentials = credentials
@@ -92,18 +92,18 @@ class RpcServer:
 
     @property
     def target(self) -> str:
-        """What a client connects to."""
+        """The address that a client connects to."""
         if self._options.address.startswith("unix:"):
             return self._options.address
         return f"{self._options.address.rpartition(':')[0]}:{self._port}"
 
     @property
     def live_streams(self) -> int:
-        """Streams that are open now."""
+        """Streams and calls that are open now."""
         return len(self._servicer.calls)
 
     async def start(self) -> None:
-        """Binds, serves and reports itself healthy.
+        """Binds the address, serves, and sets the health status to SERVING.
 
         Raises:
             InvalidArgument: the address cannot be bound.
@@ -119,20 +119,22 @@ class RpcServer:
         await self._server.start()
 
     async def set_serving(self, serving: bool) -> None:
-        """What health checks are told, overall and for the service by its name."""
+        """Sets the health status, overall and for the service by its name."""
         kinds = health_pb2.HealthCheckResponse
         status = kinds.SERVING if serving else kinds.NOT_SERVING
         for name in ("", SERVICE_NAME):
             await self._health.set(name, status)
 
     async def stop(self, grace_s: float, reason: TranslateSvcError = DRAINING) -> None:
-        """Drains for up to ``grace_s``, then ends what is left. Idempotent; a shorter grace hastens.
+        """Drains for up to ``grace_s``, then ends all remaining calls. Idempotent.
 
-        Health turns NOT_SERVING, new streams are refused with ``reason``, open ones get ``go_away`` and may
-        end by themselves. Those that do not are no longer heard ``RpcOptions.drain_finish_s`` before the end:
-        what they had begun is finished and delivered, and then they fail with ``reason``. The listener
-        closes only after that: gRPC's own ``stop`` would refuse connections at once, and is not graceful for
-        calls that are aborted (grpc#37239).
+        If called again with a shorter grace, the earlier deadline counts.
+
+        The health status becomes NOT_SERVING, new streams fail with ``reason``, and open streams get
+        ``go_away`` and may end by themselves. ``RpcOptions.drain_finish_s`` before the deadline the server
+        stops reading the others: it finishes and delivers the work that they have started, and then fails
+        them with ``reason``. The listener closes only after that. gRPC's own ``stop`` would refuse
+        connections at once, and does not wait for calls that are aborted (grpc#37239).
         """
         await self._health.enter_graceful_shutdown()
         await self._servicer.calls.drain(grace_s, reason)

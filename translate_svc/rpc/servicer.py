@@ -23,7 +23,7 @@ SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
 
 
 class SpeechTranslationServicer:
-    """Every method is a coroutine and writes with its context; ``ErrorInterceptor`` answers for it."""
+    """All methods are coroutines that write with their context. ``ErrorInterceptor`` handles their errors."""
 
     def __init__(self, service: Service, options: RpcOptions) -> None:
         self._service = service
@@ -32,7 +32,7 @@ class SpeechTranslationServicer:
         """The streams and calls of Translate that are open now."""
 
     async def StreamingTranslate(self, request_iterator: AsyncIterator[Any], context: Context) -> None:  # noqa: N802
-        """Opens a session with the first message and carries the stream until it ends."""
+        """Opens a session with the first message and runs the stream to its end."""
         with self.calls.admission():
             config = await self._read_config(context)
             self.calls.check_open()
@@ -43,22 +43,22 @@ class SpeechTranslationServicer:
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> None:  # noqa: N802
         """Translates one text or one clip."""
         with self.calls.admission():
-            call = wire.decode_translate_request(request)
+            decoded = wire.decode_translate_request(request)
             self.calls.check_open()
-            answer = self._service.translate(call, caller())
+            handler = self._service.translate(decoded, caller())
         sink = EventWriter(context, wire.encode_translate_response)
-        await self.calls.run(CallDriver(sink, answer, self._options, last=UtteranceDone))
+        await self.calls.run(CallDriver(sink, handler, self._options, last=UtteranceDone))
 
     async def ListLanguages(  # noqa: N802
         self, request: pb.ListLanguagesRequest, context: Context
     ) -> pb.ListLanguagesResponse:
-        """What the loaded checkpoint can do."""
+        """Lists the languages of the loaded checkpoint."""
         return wire.encode_languages(self._service.languages())
 
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context
     ) -> pb.GetServerInfoResponse:
-        """Version, model and limits, with the transport's own limits filled in."""
+        """Reports version, model, load and limits, including the transport's own limits."""
         info = self._service.info()
         limits = replace(
             info.limits,

@@ -1,4 +1,4 @@
-"""Exceptions -> gRPC statuses with google.rpc details."""
+"""Turns exceptions into gRPC statuses with google.rpc details."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DOMAIN = "translate_svc"
 _log = logging.getLogger(__name__)
 
 
-# The first class that matches counts: subclasses before their bases.
+# The first class that matches counts, so subclasses come before their bases.
 _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
     (OutOfRange, grpc.StatusCode.OUT_OF_RANGE, "OUT_OF_RANGE"),
     (InvalidArgument, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
@@ -48,7 +48,7 @@ _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
 
 
 def code_of(error: BaseException | None) -> grpc.StatusCode:
-    """The code that a caller gets of ``error``; OK for none, CANCELLED for his own leaving."""
+    """The status code for ``error``: OK for None, CANCELLED if the client cancelled the call."""
     if error is None:
         return grpc.StatusCode.OK
     if isinstance(error, asyncio.CancelledError):
@@ -57,10 +57,10 @@ def code_of(error: BaseException | None) -> grpc.StatusCode:
 
 
 def status_of(error: BaseException) -> status_pb2.Status:
-    """The status that tells a caller of ``error``.
+    """The status for ``error``.
 
-    What is not the caller's business becomes INTERNAL with an incident id. Under that id the log has the type
-    of the exception and where it was raised, never its message: that might hold what a caller said.
+    An exception that callers should not see becomes INTERNAL with an incident id. Under that id the log has
+    the type of the exception and where it was raised, but not its message: it may quote a caller.
     """
     for kind, code, reason in _CODES:
         if isinstance(error, kind):
@@ -73,17 +73,17 @@ def status_of(error: BaseException) -> status_pb2.Status:
     return _status(grpc.StatusCode.INTERNAL, f"internal error, incident {incident_id}", [info])
 
 
-async def fail(
+async def abort(
     context: grpc.aio.ServicerContext[Any, Any], error: BaseException, timeout_s: float
 ) -> NoReturn:
     """Ends the call with the status of ``error``.
 
-    The status cannot leave while the client's window is shut. After ``timeout_s`` the call is given up; that
-    resets its HTTP/2 stream, which the client sees as CANCELLED.
+    The status cannot be sent while the client's flow-control window is full. After ``timeout_s`` the call is
+    reset without a status, which the client sees as CANCELLED.
 
     Raises:
-        grpc.aio.AbortError: the status has left.
-        asyncio.CancelledError: it could not, or the call was cancelled meanwhile.
+        grpc.aio.AbortError: the status has been sent.
+        asyncio.CancelledError: it could not be sent, or the call was cancelled meanwhile.
     """
     status = status_of(error)
     try:
@@ -91,7 +91,7 @@ async def fail(
             # grpc-stubs lacks abort_with_status
             await context.abort_with_status(rpc_status.to_status(status))  # type: ignore[attr-defined]
     except (TimeoutError, grpc.aio.InternalError):
-        # the latter when the call's first response has not left yet
+        # InternalError: the call's first response has not been sent yet
         raise asyncio.CancelledError from None
     raise AssertionError("abort_with_status returned")
 

@@ -1,4 +1,4 @@
-"""The server's certificate, from files that may be replaced while it runs."""
+"""The server's certificate, from files that may be replaced while the server runs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class TlsFiles:
     """PEM files.
 
     Attributes:
-        certificate: the server's, followed by those that lead to its authority.
+        certificate: the server's certificate chain: its own certificate first, then the intermediate ones.
         key: its private key, not encrypted.
-        client_ca: the authorities of clients' certificates. With it a client without one is refused (mTLS).
+        client_ca: the authorities of client certificates. If set, clients without a certificate of these are
+            refused (mTLS).
     """
 
     certificate: Path
@@ -36,17 +37,18 @@ class TlsFiles:
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Credentials that follow the files: each new connection has the certificate of its moment.
+    """Credentials that follow the files: each new connection uses the current certificate.
 
-    gRPC asks before every handshake; what is open stays as it is. Files that cannot be used then are logged
-    once, and the certificate used before goes on being used: a renewal is written one file after the other.
+    gRPC asks before every handshake; open connections stay unchanged. If the files cannot be used at that
+    time, this is logged once and the previous certificate stays in use: a renewal replaces one file after the
+    other.
 
     Raises:
-        InvalidArgument: they cannot be used now. The field is ``tls_certificate``, ``tls_key`` or
+        InvalidArgument: the files cannot be used now. The field is ``tls_certificate``, ``tls_key`` or
             ``tls_client_ca``.
     """
     certificates = _Certificates(files)
-    # grpc-stubs has it that the fetcher never returns None, which says that nothing has changed
+    # None from the fetcher means "no change"; grpc-stubs does not allow it
     fetch: Any = certificates.renewed
     return grpc.dynamic_ssl_server_credentials(
         certificates.current, fetch, require_client_authentication=files.client_ca is not None
@@ -54,17 +56,17 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
 
 
 class _Certificates:
-    """``renewed`` is called on gRPC's threads, one at a time: it runs between others' handshakes."""
+    """The current certificate. gRPC calls ``renewed`` on its own threads, one at a time."""
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        self._stamp = self._look()
+        self._stamp = self._read_stamp()
         self.current = load(files)
 
     def renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """None while nothing has changed."""
+        """The certificate if the files have changed, otherwise None."""
         try:
-            stamp = self._look()
+            stamp = self._read_stamp()
             if stamp == self._stamp:
                 return None
             self._stamp = stamp
@@ -75,8 +77,8 @@ class _Certificates:
         _log.info("the certificate was read again")
         return self.current
 
-    def _look(self) -> _Stamp:
-        """Changes when a file does, also where a link to it is put elsewhere."""
+    def _read_stamp(self) -> _Stamp:
+        """A value that changes with every change of a file, also if a symbolic link gets another target."""
         stamps = []
         for path in (self._files.certificate, self._files.key, self._files.client_ca):
             try:
@@ -88,10 +90,10 @@ class _Certificates:
 
 
 def load(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    """The files' contents, found to be usable and to belong together.
+    """The contents of the files, after a check that they are usable and belong together.
 
     Raises:
-        InvalidArgument: see ``server_credentials``.
+        InvalidArgument: they are not. The field is ``tls_certificate``, ``tls_key`` or ``tls_client_ca``.
     """
     certificate = _read(files.certificate, "tls_certificate", _CERTIFICATE, "certificate")
     key = _read(files.key, "tls_key", _KEY, "private key")
@@ -115,12 +117,12 @@ def _read(path: Path, field: str, marker: bytes, kind: str) -> bytes:
 
 
 def _check(field: str, use: Callable[[ssl.SSLContext], None]) -> None:
-    """Lets OpenSSL say what gRPC would say only to a client, as a failed handshake."""
+    """Checks a file with OpenSSL. gRPC would report the problem only as a failed handshake of a client."""
     try:
         use(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     except ssl.SSLError as error:
         mismatch = error.reason == "KEY_VALUES_MISMATCH"
         problem = "does not belong to tls_certificate" if mismatch else "is damaged or encrypted"
         raise InvalidArgument(problem, field=field) from None
-    except OSError as error:  # the file went away meanwhile
+    except OSError as error:  # the file was removed meanwhile
         raise InvalidArgument(f"cannot be read: {error.strerror}", field=field) from None

@@ -1,4 +1,4 @@
-"""A caller's trace goes on in what his call does here."""
+"""Makes the spans of a call part of its caller's trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from translate_svc.telemetry import attach_trace_context
 
 
 class TraceContextInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Takes ``traceparent`` from every call's metadata; see ``telemetry.attach_trace_context``."""
+    """Takes ``traceparent`` from every call's metadata, as the parent of the call's spans."""
 
     async def intercept_service(
         self,

@@ -1,4 +1,4 @@
-"""One live call: the events of whatever answers it, on their way to one client."""
+"""One live call: sends the events of its handler to one client."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ _log = logging.getLogger(__name__)
 
 
 class CallDriver:
-    """Carries the events of an ``CallHandler`` out, until either side is done.
+    """Sends the events of a ``CallHandler`` to the client, until either side ends the call.
 
-    The output is bounded: one event at a time is taken, and the next one when that has left.
+    The output is bounded: the driver takes the next event only after it has sent the last one.
     """
 
     def __init__(
-        self, sink: EventSink, answer: CallHandler, options: CallOptions, *, last: type[SessionEvent]
+        self, sink: EventSink, handler: CallHandler, options: CallOptions, *, last: type[SessionEvent]
     ) -> None:
-        """``last`` is the event without which the answer is not whole."""
+        """``last`` is the event that must end the call. Without it the call fails."""
         self._sink = sink
-        self._answer = answer
+        self._handler = handler
         self._options = options
         self._last = last
         self._writing: asyncio.Future[None] | None = None
         self._clock = asyncio.get_running_loop().time
         self._grace_s = math.inf
-        self._leave_at_s = math.inf
-        self._leave_reason: TranslateSvcError = Unavailable("the server ended the call")
-        self._told_to_leave = asyncio.Event()
+        self._deadline_s = math.inf
+        self._go_away_reason: TranslateSvcError = Unavailable("the server ended the call")
+        self._going_away = asyncio.Event()
 
     async def run(self) -> None:
-        """Returns after the last event has left.
+        """Returns after the last event has been sent.
 
         Raises:
-            TranslateSvcError: the call is to be failed with it.
-            asyncio.CancelledError: the client is gone.
+            TranslateSvcError: the transport must fail the call with this error.
+            asyncio.CancelledError: the client has left.
         """
         error: BaseException | None = None
         try:
@@ -54,39 +54,39 @@ class CallDriver:
                 for helper in helpers:
                     helper.cancel()
         except BaseExceptionGroup as failures:
-            # the first is the cause; what the others say comes of being cancelled
+            # the first one is the cause; it cancelled the other tasks, whose errors follow from that
             error = failures.exceptions[0]
             raise error from None
         except asyncio.CancelledError as cancelled:
             error = cancelled
             raise
         finally:
-            await self._give_back(CallOutcome(self._sink.status_of(error), error, self._sink.bytes_out))
+            await self._cancel_handler(CallOutcome(self._sink.status_of(error), error, self._sink.bytes_out))
             await self._finish_writing()
 
-    def go_away(self, deadline_s: float, reason: TranslateSvcError) -> None:
-        """After ``deadline_s`` the call fails with ``reason``. Said again, the earlier end counts."""
-        if self._clock() + deadline_s < self._leave_at_s:
-            self._grace_s, self._leave_at_s = deadline_s, self._clock() + deadline_s
-            self._leave_reason = reason
-            self._told_to_leave.set()
+    def go_away(self, grace_s: float, reason: TranslateSvcError) -> None:
+        """Fails the call with ``reason`` after ``grace_s``. If called again, the earlier deadline counts."""
+        if self._clock() + grace_s < self._deadline_s:
+            self._grace_s, self._deadline_s = grace_s, self._clock() + grace_s
+            self._go_away_reason = reason
+            self._going_away.set()
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the writing and is cancelled after it."""
-        return [self._leave_after_go_away()]
+        """Tasks that run while events are sent, and are cancelled afterwards."""
+        return [self._fail_after_go_away()]
 
-    def _announce_leave(self, deadline_s: float) -> None:
-        """Tells the client, where the contract has words for it."""
+    def _announce_go_away(self, grace_s: float) -> None:
+        """Informs the client, if the contract has a message for it."""
 
     def _end_input(self) -> None:
-        """Nothing more is taken from the client: what was begun is to be finished before the call fails."""
+        """Takes no more input, so that the handler can finish its work before the call fails."""
 
     def _check(self, event: SessionEvent) -> None:
-        """Raises instead of an event that must not be told."""
+        """Raises an error if ``event`` must not be sent."""
 
     async def _write(self) -> None:
         event: SessionEvent | None = None
-        async for event in self._answer.events():
+        async for event in self._handler.events():
             self._check(event)
             self._writing = asyncio.ensure_future(self._sink.send(event))
             try:
@@ -99,44 +99,44 @@ class CallDriver:
                 ) from None
 
         if not isinstance(event, self._last):
-            # the service dropped it; success would tell the client that it had got everything
+            # the service cancelled the handler; an OK status would claim that the client has everything
             raise Unavailable("the server ended the call")
 
     async def _finish_writing(self) -> None:
-        """Lets the response that is on its way leave, which a status cannot overtake.
+        """Waits for a pending write: the status can only follow it.
 
-        A transport may go on with a write whose coroutine was cancelled, and refuse a status beside it.
+        A transport may continue a write whose coroutine was cancelled, and then refuses to send a status.
         """
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=self._options.abort_timeout_s)
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
 
-    async def _leave_after_go_away(self) -> None:
-        await self._told_to_leave.wait()
-        self._announce_leave(self._grace_s)
-        await self._sleep_until_leaving(min(self._options.drain_finish_s, self._grace_s / 2))
+    async def _fail_after_go_away(self) -> None:
+        await self._going_away.wait()
+        self._announce_go_away(self._grace_s)
+        await self._sleep_until_deadline(min(self._options.drain_finish_s, self._grace_s / 2))
         self._end_input()
-        await self._sleep_until_leaving(0)
-        raise self._departure()
+        await self._sleep_until_deadline(0)
+        raise self._go_away_error()
 
-    def _departure(self) -> TranslateSvcError:
-        """The reason, as this call's own exception: a shared one would collect all tracebacks."""
-        return copy.copy(self._leave_reason)
+    def _go_away_error(self) -> TranslateSvcError:
+        """A copy of the reason: a shared exception would collect the tracebacks of all calls."""
+        return copy.copy(self._go_away_reason)
 
-    async def _sleep_until_leaving(self, earlier_s: float) -> None:
-        """Returns ``earlier_s`` before the call fails, which may come to be sooner."""
-        while (left_s := self._leave_at_s - earlier_s - self._clock()) > 0:
-            self._told_to_leave.clear()
+    async def _sleep_until_deadline(self, earlier_s: float) -> None:
+        """Returns ``earlier_s`` before the deadline, which ``go_away`` may bring forward meanwhile."""
+        while (left_s := self._deadline_s - earlier_s - self._clock()) > 0:
+            self._going_away.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
-                    await self._told_to_leave.wait()
+                    await self._going_away.wait()
 
-    async def _give_back(self, end: CallOutcome) -> None:
-        """Ends the answer, whether or not this task is cancelled once more meanwhile."""
-        cancelling = asyncio.ensure_future(self._answer.cancel(end))
+    async def _cancel_handler(self, outcome: CallOutcome) -> None:
+        """Cancels the handler, even if this task is cancelled again meanwhile."""
+        cancelling = asyncio.ensure_future(self._handler.cancel(outcome))
         try:
             async with asyncio.timeout(self._options.cancel_timeout_s):
                 await asyncio.shield(cancelling)
         except TimeoutError:
-            _log.error("a call did not drop its work within %g s", self._options.cancel_timeout_s)
+            _log.error("a call did not stop within %g s of its cancellation", self._options.cancel_timeout_s)

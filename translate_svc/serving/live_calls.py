@@ -1,4 +1,4 @@
-"""The calls that one front door carries now, from their admission until the door is shut."""
+"""The live calls of one transport server, from their admission until the server has drained."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import Service
 
 DRAINING = Unavailable("the server is draining")
-"""Why a server leaves, unless it has another reason."""
+"""The default reason of a drain."""
 
 
 class LiveCalls:
-    """Lets calls in, runs them, and sees them out."""
+    """Opens, runs and drains calls."""
 
     def __init__(self, service: Service, options: CallOptions) -> None:
         self._service = service
@@ -25,7 +25,7 @@ class LiveCalls:
         self._calls: set[CallDriver] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._leaving: TranslateSvcError | None = None
+        self._drain_reason: TranslateSvcError | None = None
         self._unopened = 0
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class LiveCalls:
 
     @contextmanager
     def admission(self) -> Iterator[None]:
-        """Around an admission: the service counts every call that is kept out, whatever kept it out."""
+        """Wraps an admission, so that the service counts every call that fails in it."""
         try:
             yield
         except Exception as error:
@@ -43,10 +43,10 @@ class LiveCalls:
 
     @contextmanager
     def opening(self) -> Iterator[None]:
-        """While the first message of a stream is waited for.
+        """Wraps the wait for the first message of a stream.
 
         Raises:
-            ResourceExhausted: ``CallOptions.max_unopened_streams`` are.
+            ResourceExhausted: ``CallOptions.max_unopened_streams`` streams wait already.
         """
         if self._unopened >= self._options.max_unopened_streams:
             raise ResourceExhausted(f"{self._unopened} streams are being opened")
@@ -57,15 +57,15 @@ class LiveCalls:
             self._unopened -= 1
 
     def check_open(self) -> None:
-        """Raises what new calls are refused with, once ``drain`` was called."""
-        if self._leaving is not None:
-            raise copy.copy(self._leaving)  # a shared exception would collect every caller's traceback
+        """Raises the reason of the drain once ``drain`` has been called."""
+        if self._drain_reason is not None:
+            raise copy.copy(self._drain_reason)  # a shared exception would collect every caller's traceback
 
     async def run(self, call: CallDriver) -> None:
-        """Carries an admitted call to its end. Nothing may be awaited between its admission and here.
+        """Runs an admitted call to its end. The caller must not await between the admission and this.
 
         Raises:
-            TranslateSvcError, asyncio.CancelledError: as ``CallDriver.run``.
+            TranslateSvcError, asyncio.CancelledError: as in ``CallDriver.run``.
         """
         self._calls.add(call)
         self._empty.clear()
@@ -77,13 +77,13 @@ class LiveCalls:
                 self._empty.set()
 
     async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
-        """Refuses new streams and calls, sends ``go_away`` on open streams, and waits until all are gone.
+        """Refuses new streams and calls, sends ``go_away`` on open streams, and waits until all have ended.
 
-        New ones, and those still open after ``grace_s``, fail with ``reason``. Called again, the earlier end
-        counts. What calls may wait for past the grace has its own deadlines (the response that is on its way,
-        the status behind it, and the session); a call that misses them is left behind.
+        New ones, and those still open after ``grace_s``, fail with ``reason``. If called again, the earlier
+        deadline counts. After the grace, a call may still wait for a pending write, for its status to be sent
+        and for its session to stop. Each of these has a timeout; a call that exceeds them is abandoned.
         """
-        self._leaving = reason
+        self._drain_reason = reason
         for call in tuple(self._calls):
             call.go_away(grace_s, reason)
         slack_s = 2 * self._options.abort_timeout_s + self._options.cancel_timeout_s

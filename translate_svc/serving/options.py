@@ -1,4 +1,4 @@
-"""What the operator decides about live calls, whatever carries them."""
+"""Options of live calls, for every transport."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class CallOptions:
 
     Attributes:
         config_timeout_s: for the first message of a stream.
-        idle_timeout_s: for any other message, while the client has not said ``end``.
-        write_timeout_s: for one response to leave. A response is at most some hundred milliseconds of speech,
-            so a client that does not take it in this time does not read at all.
-        abort_timeout_s: for a status to leave. It never does when the client's window is shut; the call is
-            then dropped without one.
-        cancel_timeout_s: for a session to drop everything.
-        drain_finish_s: how long before the deadline of a drain the input of streams ends, so that what was
-            begun can be finished; at most half of the grace.
-        max_unopened_streams: streams at a time whose first message has not come. Admission sees a stream only
-            then; this bounds those that it has not seen yet.
+        idle_timeout_s: for any other message, until the client sends ``end``.
+        write_timeout_s: to send one response. A response holds at most some hundred milliseconds of speech,
+            so a client that does not accept it in this time has stopped reading.
+        abort_timeout_s: to send a status. This is impossible while the client's flow-control window is full;
+            the call is then reset without a status.
+        cancel_timeout_s: for a session to stop after its cancellation.
+        drain_finish_s: how long before the deadline of a drain streams stop taking input, so that they can
+            finish their work; at most half of the grace.
+        max_unopened_streams: streams at a time whose first message has not arrived. Admission does not count
+            a stream before that message.
     """
 
     config_timeout_s: float = 10.0

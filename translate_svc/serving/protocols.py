@@ -1,4 +1,4 @@
-"""What carries calls, and what answers them: where a transport and the rooms below it meet."""
+"""The interfaces between a transport, its live calls and the service that handles them."""
 
 from __future__ import annotations
 
@@ -19,111 +19,112 @@ from translate_svc.types import (
 
 
 class CallHandler(Protocol):
-    """What answers a call, free of any transport."""
+    """Handles one call, independent of the transport."""
 
     def events(self) -> AsyncIterator[SessionEvent]:
-        """All events in order; raises what ends the call early."""
+        """All events in order. Raises the error that ends the call early."""
 
     async def cancel(self, end: CallOutcome | None = None) -> None:
-        """Drops everything now and gives everything back. To be called after the end, too.
+        """Stops all work and releases all resources. Must be called after a normal end, too.
 
-        ``end``: how the transport ended the call, for the books; that of the first time counts.
+        ``end``: how the transport ended the call, for the accounting; the first one counts.
         """
 
 
 class Session(CallHandler, Protocol):
-    """What answers a stream; its last event is ``Closed``."""
+    """Handles one stream; its last event is ``Closed``."""
 
     async def receive(self, message: ClientMessage) -> None:
         """Takes one message; waits while the session's queue is full.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, DataLoss: the message is bad, or comes after ``end``;
-                the stream is to be failed.
+            InvalidArgument, OutOfRange, Unsupported, DataLoss: the message is not valid, or comes after
+                ``end``. The transport must fail the stream.
         """
 
     async def half_close(self) -> None:
-        """The client will send no more. Nothing happens when it has said ``end``."""
+        """The client will send no more messages. No effect after ``end``."""
 
     def go_away(self, deadline_ms: int) -> None:
-        """Sends ``GoAway``."""
+        """Sends ``GoAway`` to the client."""
 
 
 class Service(Protocol):
-    """Everything that is built once a process."""
+    """Admits streams and calls. There is one service per process."""
 
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
         """Admits a stream.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: it is not
-                admitted.
+            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: the stream
+                is not admitted.
         """
 
     def translate(self, request: TranslateRequest, caller: Caller) -> CallHandler:
-        """Admits one text or one clip; the last event is ``UtteranceDone``, and all are ``ResultEvent``.
+        """Admits one text or one clip. All its events are ``ResultEvent``, the last one is ``UtteranceDone``.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: it is not
-                admitted.
+            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: the request
+                is not admitted.
         """
 
     def record_rejected(self, error: BaseException) -> None:
-        """A stream or call is kept out by ``error``, be it the service's own or the transport's."""
+        """Counts a stream or call that was not admitted. The service or the transport raised ``error``."""
 
     def languages(self) -> Iterable[Language]:
-        """What the loaded checkpoint can do."""
+        """The languages of the loaded checkpoint."""
 
     def info(self) -> ServerInfo:
-        """Version, model and limits; that of messages is the transport's to fill in."""
+        """Version, model, load and limits. The transport fills in the limits of messages."""
 
 
 class EventSink(Protocol):
-    """The way out of one call: to its client, in the transport's words."""
+    """Sends the events of one call to its client."""
 
     @property
     def bytes_out(self) -> int:
-        """Size of all that was handed to ``send`` so far, as the transport encodes it."""
+        """Size of all events passed to ``send`` so far, as the transport encodes them."""
 
     async def send(self, event: SessionEvent) -> None:
-        """Encodes one event and returns when it has left. Never called while an earlier call runs."""
+        """Encodes one event and returns when it has been sent. Calls never overlap."""
 
     def status_of(self, error: BaseException | None) -> str:
-        """What the client is told where the call ends with ``error``; None: as the contract says."""
+        """The status that the client gets if the call ends with ``error``; None: a normal end."""
 
 
 class MessageSource(Protocol):
-    """The way in of one stream: from its client."""
+    """Receives the messages of one stream from its client."""
 
     async def receive(self) -> ClientMessage | None:
-        """The client's next message; None: it will send no more.
+        """The client's next message, or None if it will send no more.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported: what came is no message of the contract, or came out of
-                order.
+            InvalidArgument, OutOfRange, Unsupported: the message is not valid, or out of order.
         """
 
 
 class TransportServer(Protocol):
-    """A server that carries calls to one ``Service``: gRPC, or another transport beside it."""
+    """A server that carries calls to one ``Service``, over gRPC or another transport."""
 
     @property
     def target(self) -> str:
-        """What a client connects to; known once the door is open."""
+        """The address that a client connects to; known after ``start``."""
 
     @property
     def live_streams(self) -> int:
         """Streams and calls that are open now."""
 
     async def start(self) -> None:
-        """Listens and serves.
+        """Binds the address and serves.
 
         Raises:
             InvalidArgument: the address cannot be used.
         """
 
     async def stop(self, grace_s: float, reason: TranslateSvcError) -> None:
-        """Drains for up to ``grace_s``, then ends what is left. Idempotent; a shorter grace hastens.
+        """Drains for up to ``grace_s``, then ends all remaining calls. Idempotent.
+
+        If called again with a shorter grace, the earlier deadline counts.
 
         New calls, and those still open after ``grace_s``, fail with ``reason``.
         """

@@ -1,4 +1,4 @@
-"""One live stream: a reader task beside the writer of every call."""
+"""One live stream: a ``CallDriver`` that reads messages as well."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from translate_svc.types import Closed, EndInput, SessionEvent
 
 
 class StreamDriver(CallDriver):
-    """Carries messages into a session and its events out, until either side is done.
+    """Passes messages to a session and its events to the client, until either side ends the stream.
 
-    The input is bounded by the session: while ``receive`` waits nothing is read, and the transport's flow
-    control holds the client.
+    The session bounds the input: while its ``receive`` waits, the driver reads nothing, and the transport's
+    flow control stops the client.
     """
 
     def __init__(
@@ -27,36 +27,36 @@ class StreamDriver(CallDriver):
         self._source = source
         self._session = session
         self._ended = False
-        self._listening = False
+        self._reading = False
         self._waiting_since_s: float | None = None
-        self._cut_off = False
-        self._input = asyncio.timeout(None)
+        self._input_cut_off = False
+        self._input_timeout = asyncio.timeout(None)
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._read(), self._watch_silence(), *super()._helpers()]
+        return [self._read(), self._watch_idle_time(), *super()._helpers()]
 
-    def _announce_leave(self, deadline_s: float) -> None:
-        self._session.go_away(round(deadline_s * 1000))
+    def _announce_go_away(self, grace_s: float) -> None:
+        self._session.go_away(round(grace_s * 1000))
 
     def _end_input(self) -> None:
-        if self._listening:
-            self._listening = False
-            self._input.reschedule(self._clock())
+        if self._reading:
+            self._reading = False
+            self._input_timeout.reschedule(self._clock())
 
     def _check(self, event: SessionEvent) -> None:
-        # success would tell the client that all it said was heard
-        if isinstance(event, Closed) and not event.complete and self._cut_off:
-            raise self._departure()
+        # an OK status would claim that the server read all of the client's audio
+        if isinstance(event, Closed) and not event.complete and self._input_cut_off:
+            raise self._go_away_error()
 
     async def _read(self) -> None:
-        """Takes what the client sends; ends the input at its end, or where the server has to leave."""
+        """Reads messages until the client ends the input, or until ``_end_input``."""
         try:
-            async with self._input:
-                self._listening = True
+            async with self._input_timeout:
+                self._reading = True
                 await self._read_messages()
-                self._listening = False
+                self._reading = False
         except TimeoutError:
-            self._cut_off = True
+            self._input_cut_off = True
         await self._session.half_close()
 
     async def _read_messages(self) -> None:
@@ -65,13 +65,15 @@ class StreamDriver(CallDriver):
             message = await self._source.receive()
             self._waiting_since_s = None
             if message is None:
-                # A client that vanished looks the same from here: its cancellation comes at a later await
+                # a client that left looks the same here: its cancellation arrives at a later await
                 return
             await self._session.receive(message)
             self._ended = self._ended or isinstance(message, EndInput)
 
-    async def _watch_silence(self) -> None:
-        """Gives up a client that says nothing for too long. One timer for all messages: they are many."""
+    async def _watch_idle_time(self) -> None:
+        """Fails a stream whose client sends nothing for too long. One timer serves all messages: a timer for
+        each would be costly.
+        """
         limit_s = self._options.idle_timeout_s
         while True:
             since_s = self._waiting_since_s
@@ -82,5 +84,5 @@ class StreamDriver(CallDriver):
 
 
 def idle_timeout(waited_s: float) -> StreamTimeout:
-    """The client was waited for in vain."""
+    """The error of a stream whose client sent nothing for ``waited_s``."""
     return StreamTimeout(f"no message came for {waited_s:g} s")

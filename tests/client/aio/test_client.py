@@ -231,7 +231,7 @@ async def test_leaving_while_another_task_begins_to_send(client: AsyncClient) ->
         async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
             sending = asyncio.create_task(stream.send(QUIET))
             await asyncio.sleep(0)  # the task that writes exists, and has not run yet
-            assert stream._writing is not None
+            assert stream._write_task is not None
         with pytest.raises(errors.TranslateSvcError, match="cancelled"):
             await sending
         del stream, sending

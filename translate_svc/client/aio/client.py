@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Talks to one server, or to all behind one name.
+    """A connection to one server, or to all servers of one DNS name.
 
     async with AsyncClient("127.0.0.1:50051") as client:
         async with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
@@ -56,16 +56,16 @@ class AsyncClient:
         self._channel: grpc.aio.Channel | None = None
 
     def open(self, config: StreamConfig) -> AsyncStream:
-        """A stream with ``config`` as its first message, to be opened by ``async with``.
+        """A stream with ``config`` as its first message. ``async with`` opens it.
 
-        ``stream`` makes the configuration of keywords.
+        ``stream`` builds the configuration from keywords.
         """
         return AsyncStream(self._stub(), config, self._options)
 
     def call(self, request: TranslateRequest) -> AsyncTranslateCall:
-        """The answer to ``call``. Nothing is sent before the answer is used.
+        """A call of Translate with ``request``. Nothing is sent before the call is awaited or iterated over.
 
-        ``translate`` makes the call of keywords.
+        ``translate`` builds the request from keywords.
         """
         return AsyncTranslateCall(self._stub(), request, self._options)
 
@@ -84,13 +84,13 @@ class AsyncClient:
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     ) -> AsyncStream:
-        """A stream, to be opened by ``async with``. Languages are Seamless codes or BCP-47 tags.
+        """A stream. ``async with`` opens it. Languages are Seamless codes or BCP-47 tags.
 
-        Samples may be sent in any encoding; some need PyAV and have one rate only. ``channel``, from 1,
-        is the one of several ``channels`` to hear.
+        Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
+        ``channel``, from 1, selects one of several ``channels``.
 
         Raises:
-            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
+            InvalidArgument, Unsupported: an argument cannot be sent. Names the field.
         """
         settings = stream_settings(
             targets=targets,
@@ -125,13 +125,13 @@ class AsyncClient:
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     ) -> AsyncTranslateCall:
-        """One text, or one short clip, as a single utterance. Nothing is sent before the answer is used.
+        """One text or one short clip as a single utterance. Nothing is sent before the call is used.
 
-        A text needs its ``source`` language. ``samples`` are as those of ``stream``, ``sample_rate_hz``
-        theirs. No targets, with ``include=["transcript"]``, is a transcription.
+        A text needs its ``source`` language. ``samples`` and ``sample_rate_hz`` are as for ``stream``. For a
+        transcription, pass no targets and ``include=["transcript"]``.
 
         Raises:
-            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
+            InvalidArgument, Unsupported: an argument cannot be sent. Names the field.
         """
         request = translate_request(
             text=text,
@@ -149,15 +149,16 @@ class AsyncClient:
         return self.call(request)
 
     async def languages(self) -> tuple[Language, ...]:
-        """What the server's checkpoint can do, sorted by code."""
-        return wire.decode_languages(await self._ask(self._stub().ListLanguages, pb.ListLanguagesRequest()))
+        """The languages of the server's checkpoint, sorted by code."""
+        response = await self._unary(self._stub().ListLanguages, pb.ListLanguagesRequest())
+        return wire.decode_languages(response)
 
     async def info(self) -> ServerInfo:
-        """Version, model and limits of the server."""
-        return wire.decode_info(await self._ask(self._stub().GetServerInfo, pb.GetServerInfoRequest()))
+        """Version, model, limits and load of the server."""
+        return wire.decode_info(await self._unary(self._stub().GetServerInfo, pb.GetServerInfoRequest()))
 
     async def close(self) -> None:
-        """Ends the connection and every stream over it."""
+        """Closes the connection and ends all its streams and calls."""
         if self._channel is not None:
             await self._channel.close(None)
             self._channel = None
@@ -171,7 +172,7 @@ class AsyncClient:
         await self.close()
 
     def _stub(self) -> Any:
-        """Connects when first needed, so that a client may be made before its event loop runs."""
+        """Connects on first use, so that a client can be created before its event loop runs."""
         if self._channel is None:
             arguments = self._options.channel_arguments()
             if self._options.credentials is None:
@@ -182,7 +183,7 @@ class AsyncClient:
                 )
         return pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
-    async def _ask(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
+    async def _unary(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
         try:
             return await method(
                 request, timeout=self._options.call_timeout_s, metadata=self._options.metadata()

@@ -1,4 +1,4 @@
-"""How a call of the asynchronous gRPC ended."""
+"""The final status of a ``grpc.aio`` call."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ from translate_svc.errors import TranslateSvcError
 
 
 class FinalStatus:
-    """Takes a call's status in the moment it is set.
+    """Saves a call's status at the moment when gRPC sets it.
 
-    Later is too late: a write that is under way when the server's status arrives fails, and grpc.aio then
-    puts ``INTERNAL: Internal error from Core`` in the place of that status, for good.
+    Later it may be lost: a write that is pending when the server's status arrives fails, and grpc.aio then
+    replaces that status by ``INTERNAL: Internal error from Core``.
     """
 
     def __init__(self, call: Any) -> None:
         self._status: tuple[Any, Any, Any] | None = None
-        call.add_done_callback(self._take)
+        call.add_done_callback(self._save)
 
     def error(self) -> TranslateSvcError | None:
-        """What the call failed with; None while it is not over."""
+        """The error of the call; None until the call has ended."""
         return None if self._status is None else error_of(*self._status)
 
-    def _take(self, call: Any) -> None:
+    def _save(self, call: Any) -> None:
         if self._status is None:
-            self._status = (_now(call.code()), _now(call.details()), _now(call.trailing_metadata()))
+            self._status = (
+                _result_of(call.code()),
+                _result_of(call.details()),
+                _result_of(call.trailing_metadata()),
+            )
 
 
-def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that has nothing left to wait for."""
+def _result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration as done:
         return done.value
     coroutine.close()
-    raise RuntimeError("the call is not over")
+    raise RuntimeError("the call has not ended")

@@ -34,14 +34,14 @@ T = TypeVar("T")
 
 
 class AsyncStream:
-    """Audio in, events out. Made by ``AsyncClient.stream``; entering it opens, leaving it ends the call.
+    """Audio in, events out. Made by ``AsyncClient.stream``. ``async with`` opens the call and ends it.
 
-    Keep reading while you send: when nobody takes its events the server takes no more audio, and after 10 s
-    drops the stream. ``feed`` sends in the background.
+    Keep reading while you send: if you do not read its events, the server takes no more audio, and ends the
+    stream after 10 s. ``feed`` sends in the background.
 
-    A timeout or a cancellation of ``send`` or of the iteration does not harm the stream; gRPC's own calls
-    would be cancelled by it. One task at a time may send, and one may iterate. Every method raises the
-    package's exceptions: ``InvalidArgument`` and its kin name the field.
+    A timeout or a cancellation of ``send`` or of the iteration does not end the stream, although it would
+    cancel a plain gRPC call. One task at a time may send, and one may iterate. Every method raises the
+    exceptions of this package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
     def __init__(self, stub: Any, config: StreamConfig, options: ClientOptions) -> None:
@@ -49,30 +49,30 @@ class AsyncStream:
         self._config = config
         self._options = options
         self._audio = InputEncoder(config.input, options.max_chunk_bytes)
-        self._order = stream_sequence()
+        self._sequence = stream_sequence()
         self._call: Any = None
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None
-        self._reading: asyncio.Task[SessionEvent | None] | None = None
-        self._writing: asyncio.Task[None] | None = None
-        self._feeding: asyncio.Task[None] | None = None
+        self._read_task: asyncio.Task[SessionEvent | None] | None = None
+        self._write_task: asyncio.Task[None] | None = None
+        self._feed_task: asyncio.Task[None] | None = None
         self._feed_error: BaseException | None = None
 
     @property
     def opened(self) -> Opened:
-        """The server's first answer: session id and negotiated configuration."""
+        """The server's first event: session id and negotiated configuration."""
         if self._opened is None:
             raise RuntimeError("the stream is not open: use it as `async with`")
         return self._opened
 
     @property
     def total_samples(self) -> int:
-        """Samples sent so far, at the input rate; silence included."""
+        """Samples sent so far, at the input rate, including silence."""
         return self._audio.total_samples
 
     async def __aenter__(self) -> AsyncStream:
         self._call = self._stub.StreamingTranslate(metadata=self._options.metadata())
-        self._outcome = FinalStatus(self._call)
+        self._final_status = FinalStatus(self._call)
         try:
             async with asyncio.timeout(self._options.open_timeout_s):
                 await self._write(self._config)
@@ -96,7 +96,7 @@ class AsyncStream:
         await self._release()
 
     async def send(self, audio: Audio) -> None:
-        """Sends audio of any length; waits while the server takes none."""
+        """Sends audio of any length; waits while the server accepts none."""
         await self._send(self._audio.chunks(audio))
 
     async def silence(self, samples: int) -> None:
@@ -106,35 +106,35 @@ class AsyncStream:
         await self._write(SilenceInput(samples))
 
     async def finalize(self) -> None:
-        """Ends the running utterance here."""
+        """Ends the current utterance here."""
         await self._send(self._audio.flush())
         await self._write(FinalizeInput())
 
     async def update(self, settings: StreamSettings) -> None:
-        """Replaces the settings whole, from the next utterance on."""
+        """Replaces all settings, starting with the next utterance."""
         await self._write(UpdateInput(settings))
 
     async def clear(self) -> None:
-        """Barge-in: drops what is queued and in flight."""
+        """Barge-in: discards everything that is queued or in flight."""
         await self._write(ClearInput())
 
     async def end(self) -> None:
-        """No more input. Go on iterating: what is in flight is still to come."""
+        """Ends the input. Continue to iterate: the results of the last audio are still to come."""
         await self._send(self._audio.flush())
         await self._write(EndInput(self._audio.total_samples))
-        await self._kept(self._call.done_writing)
+        await self._run_write(self._call.done_writing)
 
     def feed(self, source: AsyncIterable[Audio] | Iterable[Audio], *, end: bool = True) -> None:
-        """Sends all of ``source`` in a task of its own, and then ``end``.
+        """Sends all of ``source`` in a background task, and then ``end`` if requested.
 
-        When ``source`` raises, the call is cancelled and the iteration raises the same.
+        If ``source`` raises, the call is cancelled and the iteration raises the same exception.
         """
-        if self._feeding is not None:
-            raise RuntimeError("the stream is being fed already")
-        self._feeding = asyncio.get_running_loop().create_task(self._feed(source, end=end))
+        if self._feed_task is not None:
+            raise RuntimeError("the stream has a feed already")
+        self._feed_task = asyncio.get_running_loop().create_task(self._feed(source, end=end))
 
     def cancel(self) -> None:
-        """Drops the stream: the server forgets it at once."""
+        """Cancels the call: the server stops its work at once."""
         self._call.cancel()
 
     def __aiter__(self) -> AsyncStream:
@@ -161,56 +161,59 @@ class AsyncStream:
             if end:
                 await self.end()
         except Exception as error:
-            # what the server made the call fail with, the reader learns from the call
+            # if the server failed the call, the reader gets that error from the call
             if not self._call.done():
                 self._feed_error = error
                 self._call.cancel()
 
-    async def _send(self, pieces: Iterable[bytes]) -> None:
-        for piece in pieces:
-            await self._write(AudioInput(piece))
+    async def _send(self, chunks: Iterable[bytes]) -> None:
+        for chunk in chunks:
+            await self._write(AudioInput(chunk))
 
     async def _next_event(self) -> SessionEvent | None:
-        """The next event that is understood, or None at the end."""
-        if self._reading is None:
-            self._reading = asyncio.get_running_loop().create_task(self._read())
+        """The next event that this client knows, or None at the end."""
+        if self._read_task is None:
+            self._read_task = asyncio.get_running_loop().create_task(self._read())
         try:
-            return await _unharmed(self._reading)
+            return await _shielded(self._read_task)
         finally:
-            if self._reading.done():
-                self._reading = None
+            if self._read_task.done():
+                self._read_task = None
 
     async def _read(self) -> SessionEvent | None:
         while True:
-            response = await self._translated(self._call.read)
+            response = await self._with_package_errors(self._call.read)
             if not isinstance(response, pb.StreamingTranslateResponse):
                 return None
-            event = self._order.accept(response)
+            event = self._sequence.accept(response)
             if event is not None:
                 return event
 
     async def _write(self, message: StreamConfig | ClientMessage) -> None:
         request = wire.encode_request(message)
-        await self._kept(lambda: self._call.write(request))
+        await self._run_write(lambda: self._call.write(request))
 
-    async def _kept(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Runs a write to its end whoever is cancelled; the next waits for it and fails with it."""
-        if self._writing is not None:
-            await _unharmed(self._writing)
-        self._writing = asyncio.get_running_loop().create_task(self._translated(start))
-        await _unharmed(self._writing)
+    async def _run_write(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs a write to its end, even if the calling task is cancelled.
 
-    async def _translated(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Runs one operation of the call; its failures become the package's.
+        The next write waits for it, and fails if it failed.
+        """
+        if self._write_task is not None:
+            await _shielded(self._write_task)
+        self._write_task = asyncio.get_running_loop().create_task(self._with_package_errors(start))
+        await _shielded(self._write_task)
 
-        The operation is made here and not by the caller: a task that is cancelled before its first step never
-        awaits what it was given, and Python warns of every coroutine that nobody awaits.
+    async def _with_package_errors(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Runs one operation of the call and converts its errors to those of this package.
+
+        It takes a function and not a coroutine: a task that is cancelled before its first step never awaits
+        its coroutine, and Python warns about every coroutine that is never awaited.
         """
         try:
             return await start()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            # the latter is what gRPC says of any operation on a call that is over
-            raise self._outcome.error() or TranslateSvcError("the stream has ended") from error
+            # gRPC raises InvalidStateError for every operation on a call that has ended
+            raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
         except asyncio.CancelledError:
             if not self._call.cancelled():
                 raise
@@ -218,20 +221,20 @@ class AsyncStream:
             raise self._feed_error or TranslateSvcError("the stream was cancelled") from None
 
     async def _release(self) -> None:
-        """Ends the call, which gRPC would never do by itself, and every task."""
+        """Ends the call and all tasks. gRPC never ends an abandoned call."""
         self._call.cancel()
-        tasks = [task for task in (self._feeding, self._reading, self._writing) if task is not None]
+        tasks = [task for task in (self._feed_task, self._read_task, self._write_task) if task is not None]
         for task in tasks:
-            # a write that waits for the connection does not notice that its call is cancelled
+            # cancelling the call does not wake a write that waits for the connection
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _unharmed(operation: asyncio.Task[T]) -> T:
-    """Waits for an operation, which goes on when the waiting task is cancelled.
+async def _shielded(operation: asyncio.Task[T]) -> T:
+    """Waits for an operation, which continues if the waiting task is cancelled.
 
     Raises:
-        TranslateSvcError: the stream was left meanwhile, by another task, and took the operation with it.
+        TranslateSvcError: another task closed the stream meanwhile, which cancelled the operation.
     """
     try:
         return await asyncio.shield(operation)

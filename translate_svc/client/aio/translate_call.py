@@ -1,4 +1,4 @@
-"""The answer to one call of Translate, of the asynchronous client."""
+"""One call of Translate by the asynchronous client."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 class AsyncTranslateCall:
     """Made by ``AsyncClient.translate``. Iterate over it for the events as they come, or ``await result()``.
 
-    Each of the two makes a call of its own, which starts with it. Leaving an iteration early, or cancelling
-    the task, cancels the call: the server drops it at once. Both raise the package's exceptions:
-    ``InvalidArgument`` and its kin name the field.
+    Each iteration and each ``result()`` starts a call of its own. If you leave an iteration early or cancel
+    the task, the call is cancelled, and the server stops its work at once. Both raise the exceptions of this
+    package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
     def __init__(self, stub: Any, request: TranslateRequest, options: ClientOptions) -> None:
@@ -33,10 +33,10 @@ class AsyncTranslateCall:
         self._options = options
 
     async def result(self) -> Translation:
-        """The whole of it.
+        """The complete translation.
 
         Raises:
-            TranslationFailed: the server could not finish it.
+            TranslationFailed: the server could not translate the text or clip.
         """
         builder = TranslationBuilder(self._request.output)
         async with aclosing(aiter(self)) as events:
@@ -46,18 +46,18 @@ class AsyncTranslateCall:
 
     async def __aiter__(self) -> AsyncGenerator[ResultEvent, None]:
         message = wire.encode_translate_request(self._request)
-        order = call_sequence()
+        sequence = call_sequence()
         call = self._stub.Translate(
             message, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
         )
-        outcome = FinalStatus(call)
+        final_status = FinalStatus(call)
         try:
             while isinstance(response := await call.read(), pb.TranslateResponse):
-                event = order.accept(response)
+                event = sequence.accept(response)
                 if event is not None:
                     yield event
         except grpc.aio.AioRpcError as error:
-            raise outcome.error() or TranslateSvcError("the call has ended") from error
+            raise final_status.error() or TranslateSvcError("the call has ended") from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -65,4 +65,4 @@ class AsyncTranslateCall:
             # the call was cancelled (its channel was closed), not this task
             raise TranslateSvcError("the call was cancelled") from None
         finally:
-            call.cancel()  # gRPC would never do that by itself
+            call.cancel()  # gRPC never cancels an abandoned call

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """``AsyncClient`` for programs without an event loop. It uses gRPC's threads, not a loop of its own.
+    """A connection to one server, or to all servers of one DNS name. It uses gRPC's threads, not a loop.
 
     with Client("127.0.0.1:50051") as client:
         with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
@@ -60,16 +60,16 @@ class Client:
         self._stub: Any = pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
     def open(self, config: StreamConfig) -> Stream:
-        """A stream with ``config`` as its first message, to be opened by ``with``.
+        """A stream with ``config`` as its first message. ``with`` opens it.
 
-        ``stream`` makes the configuration of keywords.
+        ``stream`` builds the configuration from keywords.
         """
         return Stream(self._stub, config, self._options)
 
     def call(self, request: TranslateRequest) -> TranslateCall:
-        """The answer to ``call``. Nothing is sent before the answer is used.
+        """A call of Translate with ``request``. Nothing is sent before the call is used.
 
-        ``translate`` makes the call of keywords.
+        ``translate`` builds the request from keywords.
         """
         return TranslateCall(self._stub, request, self._options)
 
@@ -129,13 +129,13 @@ class Client:
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     ) -> TranslateCall:
-        """One text, or one short clip, as a single utterance. Nothing is sent before the answer is used.
+        """One text or one short clip as a single utterance. Nothing is sent before the call is used.
 
-        A text needs its ``source`` language. ``samples`` are as those of ``stream``, ``sample_rate_hz``
-        theirs. No targets, with ``include=["transcript"]``, is a transcription.
+        A text needs its ``source`` language. ``samples`` and ``sample_rate_hz`` are as for ``stream``. For a
+        transcription, pass no targets and ``include=["transcript"]``.
 
         Raises:
-            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
+            InvalidArgument, Unsupported: an argument cannot be sent. Names the field.
         """
         request = translate_request(
             text=text,
@@ -153,15 +153,15 @@ class Client:
         return self.call(request)
 
     def languages(self) -> tuple[Language, ...]:
-        """What the server's checkpoint can do, sorted by code."""
-        return wire.decode_languages(self._answer(self._stub.ListLanguages, pb.ListLanguagesRequest()))
+        """The languages of the server's checkpoint, sorted by code."""
+        return wire.decode_languages(self._unary(self._stub.ListLanguages, pb.ListLanguagesRequest()))
 
     def info(self) -> ServerInfo:
-        """Version, model and limits of the server."""
-        return wire.decode_info(self._answer(self._stub.GetServerInfo, pb.GetServerInfoRequest()))
+        """Version, model, limits and load of the server."""
+        return wire.decode_info(self._unary(self._stub.GetServerInfo, pb.GetServerInfoRequest()))
 
     def close(self) -> None:
-        """Ends the connection and every stream over it."""
+        """Closes the connection and ends all its streams and calls."""
         self._channel.close()
 
     def __enter__(self) -> Client:
@@ -172,10 +172,10 @@ class Client:
     ) -> None:
         self.close()
 
-    def _answer(self, method: Callable[..., T], request: Any) -> T:
+    def _unary(self, method: Callable[..., T], request: Any) -> T:
         try:
             return method(request, timeout=self._options.call_timeout_s, metadata=self._options.metadata())
         except grpc.RpcError as error:
-            # a failed unary call is its own error
+            # the error of a failed unary call is the call itself
             failed: Any = error
             raise error_of(failed.code(), failed.details(), failed.trailing_metadata()) from error

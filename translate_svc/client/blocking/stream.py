@@ -32,11 +32,12 @@ from translate_svc.types import (
 
 
 class Stream:
-    """Audio in, events out. Made by ``Client.stream``; entering it opens, leaving it ends the call.
+    """Audio in, events out. Made by ``Client.stream``. ``with`` opens the call and ends it.
 
-    One thread at a time may send and one may iterate. Keep reading while you send: when nobody takes its
-    events the server takes no more audio, and after 10 s drops the stream. ``feed`` sends in a thread of its
-    own. Every method raises the package's exceptions: ``InvalidArgument`` and its kin name the field.
+    One thread at a time may send, and one may iterate. Keep reading while you send: if you do not read its
+    events, the server takes no more audio, and ends the stream after 10 s. ``feed`` sends in a background
+    thread. Every method raises the exceptions of this package; ``InvalidArgument`` and ``OutOfRange`` name
+    the field.
     """
 
     def __init__(self, stub: Any, config: StreamConfig, options: ClientOptions) -> None:
@@ -44,37 +45,37 @@ class Stream:
         self._config = config
         self._options = options
         self._audio = InputEncoder(config.input, options.max_chunk_bytes)
-        self._order = stream_sequence()
-        self._outbound = RequestQueue()
+        self._sequence = stream_sequence()
+        self._requests = RequestQueue()
         self._call: Any = None
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None
-        self._feeding: threading.Thread | None = None
+        self._feed_thread: threading.Thread | None = None
         self._feed_error: Exception | None = None
 
     @property
     def opened(self) -> Opened:
-        """The server's first answer: session id and negotiated configuration."""
+        """The server's first event: session id and negotiated configuration."""
         if self._opened is None:
             raise RuntimeError("the stream is not open: use it as `with`")
         return self._opened
 
     @property
     def total_samples(self) -> int:
-        """Samples sent so far, at the input rate; silence included."""
+        """Samples sent so far, at the input rate, including silence."""
         return self._audio.total_samples
 
     def __enter__(self) -> Stream:
-        self._call = self._stub.StreamingTranslate(self._outbound, metadata=self._options.metadata())
-        if not self._call.add_callback(self._outbound.close):
-            self._outbound.close()
-        overdue = threading.Event()
+        self._call = self._stub.StreamingTranslate(self._requests, metadata=self._options.metadata())
+        if not self._call.add_callback(self._requests.close):
+            self._requests.close()
+        timed_out = threading.Event()
 
-        def give_up() -> None:
-            overdue.set()
+        def time_out() -> None:
+            timed_out.set()
             self._call.cancel()
 
-        timer = threading.Timer(self._options.open_timeout_s, give_up)
+        timer = threading.Timer(self._options.open_timeout_s, time_out)
         timer.daemon = True
         timer.start()
         try:
@@ -82,7 +83,7 @@ class Stream:
             first = self._next_event()
         except TranslateSvcError:
             self._release()
-            if overdue.is_set():
+            if timed_out.is_set():
                 waited_s = self._options.open_timeout_s
                 raise Unavailable(f"the server did not answer within {waited_s:g} s") from None
             raise
@@ -103,7 +104,7 @@ class Stream:
         self._release()
 
     def send(self, audio: Audio) -> None:
-        """Sends audio of any length; waits while the server takes none."""
+        """Sends audio of any length; waits while the server accepts none."""
         self._send(self._audio.chunks(audio))
 
     def silence(self, samples: int) -> None:
@@ -113,36 +114,36 @@ class Stream:
         self._put(SilenceInput(samples))
 
     def finalize(self) -> None:
-        """Ends the running utterance here."""
+        """Ends the current utterance here."""
         self._send(self._audio.flush())
         self._put(FinalizeInput())
 
     def update(self, settings: StreamSettings) -> None:
-        """Replaces the settings whole, from the next utterance on."""
+        """Replaces all settings, starting with the next utterance."""
         self._put(UpdateInput(settings))
 
     def clear(self) -> None:
-        """Barge-in: drops what is queued and in flight."""
+        """Barge-in: discards everything that is queued or in flight."""
         self._put(ClearInput())
 
     def end(self) -> None:
-        """No more input. Go on iterating: what is in flight is still to come."""
+        """Ends the input. Continue to iterate: the results of the last audio are still to come."""
         self._send(self._audio.flush())
         self._put(EndInput(self._audio.total_samples))
-        self._outbound.finish()
+        self._requests.finish()
 
     def feed(self, source: Iterable[Audio], *, end: bool = True) -> None:
-        """Sends all of ``source`` in a thread of its own, and then ``end``.
+        """Sends all of ``source`` in a background thread, and then ``end`` if requested.
 
-        When ``source`` raises, the call is cancelled and the iteration raises the same.
+        If ``source`` raises, the call is cancelled and the iteration raises the same exception.
         """
-        if self._feeding is not None:
-            raise RuntimeError("the stream is being fed already")
-        self._feeding = threading.Thread(target=self._feed, args=(source, end), daemon=True)
-        self._feeding.start()
+        if self._feed_thread is not None:
+            raise RuntimeError("the stream has a feed already")
+        self._feed_thread = threading.Thread(target=self._feed, args=(source, end), daemon=True)
+        self._feed_thread.start()
 
     def cancel(self) -> None:
-        """Drops the stream: the server forgets it at once."""
+        """Cancels the call: the server stops its work at once."""
         self._call.cancel()
 
     def __iter__(self) -> Stream:
@@ -165,20 +166,20 @@ class Stream:
             if end:
                 self.end()
         except Exception as error:
-            # what the server made the call fail with, the reader learns from the call
+            # if the server failed the call, the reader gets that error from the call
             if self._call.is_active():
                 self._feed_error = error
                 self._call.cancel()
 
-    def _send(self, pieces: Iterable[bytes]) -> None:
-        for piece in pieces:
-            self._put(AudioInput(piece))
+    def _send(self, chunks: Iterable[bytes]) -> None:
+        for chunk in chunks:
+            self._put(AudioInput(chunk))
 
     def _next_event(self) -> SessionEvent | None:
-        """The next event that is understood, or None at the end."""
+        """The next event that this client knows, or None at the end."""
         while True:
             try:
-                event = self._order.accept(next(self._call))
+                event = self._sequence.accept(next(self._call))
             except StopIteration:
                 return None
             except grpc.RpcError as error:
@@ -187,19 +188,19 @@ class Stream:
                 return event
 
     def _put(self, message: StreamConfig | ClientMessage) -> None:
-        if not self._outbound.put(wire.encode_request(message)):
+        if not self._requests.put(wire.encode_request(message)):
             if self._call.is_active():
                 raise TranslateSvcError("comes after end")
             raise self._failure()
 
     def _failure(self) -> TranslateSvcError:
-        """Why the call is over."""
+        """The error of the call that has ended."""
         code = self._call.code()
         if code is grpc.StatusCode.CANCELLED and self._call.cancelled():
             return TranslateSvcError("the stream was cancelled")
         return error_of(code, self._call.details(), self._call.trailing_metadata())
 
     def _release(self) -> None:
-        """Ends the call, which gRPC would never do by itself. A feeding thread ends with its next chunk."""
+        """Ends the call: gRPC never ends an abandoned call. A feeding thread ends at its next chunk."""
         self._call.cancel()
-        self._outbound.close()
+        self._requests.close()

@@ -1,4 +1,4 @@
-"""The answer to one call of Translate, of the blocking client."""
+"""One call of Translate by the blocking client."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from translate_svc.types import ResultEvent, TranslateRequest
 
 
 class TranslateCall:
-    """Made by ``Client.translate``. Iterate over it for the events as they come, or take its ``result()``.
+    """Made by ``Client.translate``. Iterate over it for the events as they come, or call ``result()``.
 
-    Each of the two makes a call of its own, which starts with it. Leaving an iteration early cancels the
-    call: the server drops it at once. Both raise the package's exceptions: ``InvalidArgument`` and its kin
-    name the field.
+    Each iteration and each ``result()`` starts a call of its own. If you leave an iteration early, the call
+    is cancelled, and the server stops its work at once. Both raise the exceptions of this package;
+    ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
     def __init__(self, stub: Any, request: TranslateRequest, options: ClientOptions) -> None:
@@ -31,10 +31,10 @@ class TranslateCall:
         self._options = options
 
     def result(self) -> Translation:
-        """The whole of it.
+        """The complete translation.
 
         Raises:
-            TranslationFailed: the server could not finish it.
+            TranslationFailed: the server could not translate the text or clip.
         """
         builder = TranslationBuilder(self._request.output)
         with closing(iter(self)) as events:
@@ -44,13 +44,13 @@ class TranslateCall:
 
     def __iter__(self) -> Generator[ResultEvent, None, None]:
         message = wire.encode_translate_request(self._request)
-        order = call_sequence()
+        sequence = call_sequence()
         call = self._stub.Translate(
             message, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
         )
         try:
             for response in call:
-                event = order.accept(response)
+                event = sequence.accept(response)
                 if event is not None:
                     yield event
         except grpc.RpcError as error:
@@ -58,4 +58,4 @@ class TranslateCall:
                 raise TranslateSvcError("the call was cancelled") from None
             raise error_of(call.code(), call.details(), call.trailing_metadata()) from error
         finally:
-            call.cancel()  # gRPC would never do that by itself
+            call.cancel()  # gRPC never cancels an abandoned call
