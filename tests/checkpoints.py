@@ -123,7 +123,7 @@ class Oracle:
         return self._reference.inputs(source)
 
     def translate(self, source: EncoderSource, language: str, speaker_id: int) -> Translated:
-        """Units and samples are empty where transformers fails: see ``Reference.translate``."""
+        """Units and samples are empty where transformers fails: as in ``Reference.translate``."""
         made = self._reference.translate(source, language, speaker_id, max_new_tokens=MAX_NEW_TOKENS)
         return Translated(made.token_ids, made.finished, made.units, made.samples)
 

@@ -1,7 +1,7 @@
 """A Hugging Face hub on a loopback port: model info, tree, resolve, and a CDN on another host name.
 
 Answers as huggingface.co does, as far as huggingface_hub and a download need it: commit and ETag headers,
-redirects to signed addresses for large files (LFS), byte ranges, error codes. Breaks where it is told to.
+redirects to signed addresses for large files (LFS), byte ranges, error codes. It can be set to fail.
 """
 
 from __future__ import annotations

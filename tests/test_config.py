@@ -51,7 +51,7 @@ def test_what_is_wrong_is_named_by_who_said_it(
 
 
 def test_every_setting_reaches_the_room_it_is_for() -> None:
-    """A setting that nobody reads is a lie: each, changed alone, changes some room's options."""
+    """Every setting is used: each one, changed alone, changes the options of some package."""
     changed = Settings(
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,

@@ -10,10 +10,10 @@ from translate_svc import errors
 
 def test_the_tree_in_the_docstring_is_that_of_the_classes() -> None:
     parents: list[str] = []
-    told: dict[str, str] = {}
+    documented: dict[str, str] = {}
     for indent, name in re.findall(r"^( *)\* ``(\w+)``", errors.__doc__ or "", re.MULTILINE):
         depth = len(indent) // 2
         parents[depth:] = [name]
-        told[name] = parents[depth - 1] if depth else "Exception"
+        documented[name] = parents[depth - 1] if depth else "Exception"
     classes = inspect.getmembers(errors, inspect.isclass)
-    assert told == {name: kind.mro()[1].__name__ for name, kind in classes}
+    assert documented == {name: kind.mro()[1].__name__ for name, kind in classes}

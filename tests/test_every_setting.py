@@ -120,9 +120,9 @@ def test_opened_fills_in_every_default_of_the_segmentation() -> None:
     opened, settled = NEGOTIATOR.negotiate(
         StreamConfig(FORMAT, FORMAT, StreamSettings((TargetSettings("spa"),)))
     )
-    told = opened.settings.vad
-    assert {name: getattr(told, name) for name in field_names(told)} == {
-        name: getattr(settled.vad, name) for name in field_names(told)
+    opened_vad = opened.settings.vad
+    assert {name: getattr(opened_vad, name) for name in field_names(opened_vad)} == {
+        name: getattr(settled.vad, name) for name in field_names(opened_vad)
     }
 
 

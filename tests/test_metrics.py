@@ -102,8 +102,8 @@ SERVERS_DO_NOT_END_WITH = (
 
 def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> None:
     for name, kind in vars(errors).items():
-        told = isinstance(kind, type) and issubclass(kind, errors.TranslateSvcError)
-        if told and kind not in SERVERS_DO_NOT_END_WITH:
+        is_package_error = isinstance(kind, type) and issubclass(kind, errors.TranslateSvcError)
+        if is_package_error and kind not in SERVERS_DO_NOT_END_WITH:
             assert error_cause(kind("x")) != "internal", name
             assert error_cause(kind("x")) in ERROR_CAUSES
             assert error_cause(kind("x")) in CLOSE_CAUSES

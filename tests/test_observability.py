@@ -49,7 +49,7 @@ class Sight:
         return value
 
     async def at_rest(self) -> None:
-        """A client learns the end of its call before the server has kept its books."""
+        """A client learns the end of its call before the server has recorded it."""
         async with asyncio.timeout(10):
             while self._open_books() or self.value("requests_live"):  # noqa: ASYNC110 - they have no event
                 await asyncio.sleep(0.01)

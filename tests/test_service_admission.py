@@ -1,4 +1,4 @@
-"""What a service admits: where those inside have a backlog, nobody else is let in to wait behind them."""
+"""Admission of a service: while live streams have a backlog, no other stream is admitted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_audio_that_waits_to_be_heard_keeps_others_out(service: Service) -
     await service.open_session(CONFIG, ANONYMOUS).cancel()
 
 
-async def test_an_hour_of_silence_in_one_message_keeps_nobody_out(service: Service) -> None:
+async def test_an_hour_of_silence_in_one_message_refuses_no_other_stream(service: Service) -> None:
     quiet = service.open_session(CONFIG, ANONYMOUS)
     await quiet.receive(SilenceInput(3_600 * 16_000))
     assert quiet.queued_s == 3_600
@@ -95,7 +95,7 @@ class _HaltedRunner:
 async def test_requests_that_wait_for_the_engine_keep_others_out(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who comes then is told so, and let in once the line has moved."""
+    """A new call is then refused, and admitted once the queue has become shorter."""
     going = threading.Event()
     assert isinstance(service._engine, AsyncEngine)
     core = service._engine._core

@@ -83,7 +83,7 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 
 
 async def test_clear_silences_a_stream_that_speaks(service: Service) -> None:
-    """Told within 100 ms, with the sample received; the engine forgets the requests within one step."""
+    """``Cleared`` comes within 100 ms, with the received sample. The engine drops the requests in one step."""
     engine = service._engine
     assert isinstance(engine, AsyncEngine)
     samples = np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
@@ -104,7 +104,7 @@ async def test_clear_silences_a_stream_that_speaks(service: Service) -> None:
         assert of(events, Cleared) == [Cleared(len(samples))]
         assert told_after_s < 0.1
         assert engine.status.live_requests == 0
-        while engine._scheduler.live_requests:  # noqa: ASYNC110  # its thread tells nobody
+        while engine._scheduler.live_requests:  # noqa: ASYNC110  # its thread sets no event
             await asyncio.sleep(0.001)
         assert engine.steps - steps <= 1
         assert not engine._scheduler.slot_owners

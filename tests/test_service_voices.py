@@ -23,14 +23,14 @@ async def test_a_model_without_voices_says_once_what_to_write_where(
     with caplog.at_level("WARNING", "translate_svc"):
         async with Service.start(Settings(model=str(folder), max_streams=1)) as service:
             spoken = [each.code for each in service.languages() if each.speech_out]
-    told = [record.getMessage() for record in caplog.records if "speakers.json" in record.getMessage()]
+    warnings = [record.getMessage() for record in caplog.records if "speakers.json" in record.getMessage()]
     if named:
-        assert (spoken, told) == (["eng", "spa"], [])
+        assert (spoken, warnings) == (["eng", "spa"], [])
         return
     assert spoken == []
-    assert len(told) == 1
-    assert told[0].startswith("mine gives no speech in eng, spa, only text")
-    assert '{"eng": [0], "spa": [0]}' in told[0], "what it says can be written as it is"
-    assert "(0 to 5)" in told[0]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("mine gives no speech in eng, spa, only text")
+    assert '{"eng": [0], "spa": [0]}' in warnings[0], "what it says can be written as it is"
+    assert "(0 to 5)" in warnings[0]
     (folder / "speakers.json").write_text('{"eng": [0], "spa": [0]}')
     assert CheckpointDescription.read(folder).capabilities().missing_voices(["eng", "spa"]) == ""

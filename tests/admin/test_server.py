@@ -1,4 +1,4 @@
-"""The admin port over real HTTP: what probes and scrapers are told, and when."""
+"""The admin port over real HTTP: the responses to probes and scrapers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metr
     assert samples["process_resident_memory_bytes"] > 0
 
 
-async def test_openmetrics_is_served_to_whoever_asks_for_it(http: aiohttp.ClientSession) -> None:
+async def test_openmetrics_is_served_on_request(http: aiohttp.ClientSession) -> None:
     wanted = "application/openmetrics-text; version=1.0.0"
     async with http.get("/metrics", headers={"Accept": wanted}) as response:
         assert response.headers["Content-Type"].startswith("application/openmetrics-text")

@@ -40,7 +40,7 @@ def test_every_setting_has_its_flag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "flags", "told"),
+    ("name", "flags", "help_text"),
     [
         ("max_streams", ["--max-streams"], "Live streams at once. Default: 32."),
         (
@@ -53,11 +53,11 @@ def test_every_setting_has_its_flag() -> None:
         ("admin", ["--admin", "--no-admin"], "Serve metrics and probes over HTTP. Default: on."),
     ],
 )
-def test_a_flag_is_what_the_field_of_the_settings_says(name: str, flags: list[str], told: str) -> None:
+def test_a_flag_is_what_the_field_of_the_settings_says(name: str, flags: list[str], help_text: str) -> None:
     group: Any = typer.main.get_command(app)
     (parameter,) = [each for each in group.commands["serve"].params if each.name == name]
     assert parameter.opts + parameter.secondary_opts == flags
-    assert (parameter.default, parameter.help) == (None, told)
+    assert (parameter.default, parameter.help) == (None, help_text)
 
 
 def test_languages_are_those_of_the_checkpoint_here_and_at_a_server(command: Command, server: str) -> None:

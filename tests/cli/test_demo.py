@@ -39,8 +39,8 @@ async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_ri
         assert np.abs(samples).max(initial=0.0) > 0.01, "there is something to hear"
     assert code == 0
     assert "\x1b" not in output, "no escapes where there is no terminal"
-    for told in ("speech started at", "after the last word", "English", "German", "demo_out.fra.wav"):
-        assert told in output
+    for expected in ("speech started at", "after the last word", "English", "German", "demo_out.fra.wav"):
+        assert expected in output
 
 
 async def test_the_demo_says_what_it_did_not_expect(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def text(events: list[SessionEvent]) -> str:
 
 
 async def test_who_speaks_when_the_signal_comes_gets_the_whole_translation() -> None:
-    """Of two speakers one ends when told, one never does; a text is being translated beside them."""
+    """Two streams and one text: one stream ends after go_away, the other one never does."""
     samples, rate_hz = read_audio(Path(CLIP))
     polite: list[SessionEvent] = []
     deaf: list[SessionEvent] = []
@@ -74,7 +74,7 @@ async def test_who_speaks_when_the_signal_comes_gets_the_whole_translation() -> 
         assert process.returncode == 0
     assert isinstance(polite[-1], Closed)
     assert text(polite)
-    assert text(deaf) == text(polite), "who does not go is heard as far as he has spoken"
+    assert text(deaf) == text(polite), "a stream that ignores go_away is translated until its input ends"
     for events in (polite, deaf):
         assert any(isinstance(event, GoAway) for event in events)
         begun_count = sum(isinstance(event, SpeechStarted) for event in events)

@@ -38,7 +38,7 @@ class RecordedDevice:
 
     def __init__(self, *, presses_ctrl_c: Callable[[], None] | None) -> None:
         clip, self.input_rate_hz = read_audio(CLIP)
-        self._heard = np.concatenate((clip, np.zeros(self.input_rate_hz, np.float32)))
+        self._source = np.concatenate((clip, np.zeros(self.input_rate_hz, np.float32)))
         self._presses_ctrl_c = presses_ctrl_c
         self._stopped = False
         self.said: list[Samples] = []
@@ -51,7 +51,7 @@ class RecordedDevice:
         """Has nothing to close."""
 
     async def record(self) -> AsyncIterator[Samples]:
-        async for block in pace(self._heard, self.input_rate_hz):
+        async for block in pace(self._source, self.input_rate_hz):
             yield block
         if self._presses_ctrl_c is not None:
             self._presses_ctrl_c()
@@ -65,7 +65,7 @@ class RecordedDevice:
     def play(self, samples: Samples) -> None:
         self.said.append(samples)
 
-    async def played(self) -> None:
+    async def wait_played(self) -> None:
         self.waited = True
 
 
@@ -93,7 +93,7 @@ def test_what_is_said_is_shown_and_played_until_ctrl_c(
         *("live", "--from", "en", "--to", "es", "--transcript", "--microphone", "2", "--loudspeaker", "USB"),
         *("--server", server),
     )
-    assert (code, error) == (0, "translate-svc: 1.5 s were not heard: the translation did not keep up\n")
+    assert (code, error) == (0, "translate-svc: 1.5 s were not recorded: the translation did not keep up\n")
     assert "Wear headphones." in output
     assert f"eng  {SAID}" in output
     assert f"spa  {TRANSLATED}" in output
@@ -105,13 +105,13 @@ def test_what_is_said_is_shown_and_played_until_ctrl_c(
 
 
 def test_the_first_target_is_spoken_and_catches_up_and_the_others_are_text() -> None:
-    talk = live._Talk(("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7)
-    first, *others = talk.settings(languages.packaged()).targets
+    arguments = live._LiveArguments(("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7)
+    first, *others = arguments.settings(languages.packaged()).targets
     assert first == TargetSettings("fra", catch_up_duration_factor=0.7)
     assert others == [TargetSettings("spa", speech=False), TargetSettings("eng", speech=False)]
     with pytest.raises(UsageError, match="no voice for afr; use --no-play"):
-        replace(talk, to=("afr",)).settings(languages.packaged())
-    assert not replace(talk, to=("afr",), play=False).settings(languages.packaged()).targets[0].speech
+        replace(arguments, to=("afr",)).settings(languages.packaged())
+    assert not replace(arguments, to=("afr",), play=False).settings(languages.packaged()).targets[0].speech
 
 
 def test_a_missing_portaudio_or_device_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ async def test_the_sound_card_is_heard_and_played_from_its_own_threads(portaudio
             await anext(heard)
 
         device.play(np.full(300, 0.25, np.float32))
-        waiting = asyncio.ensure_future(device.played())
+        waiting = asyncio.ensure_future(device.wait_played())
         out = np.ones((200, 1), np.float32)
         await asyncio.to_thread(loudspeaker.callback, out, 200, None, None)
         assert (out == 0.25).all()
@@ -221,14 +221,14 @@ def test_devices_are_listed(command: Command, portaudio: type[PortAudio]) -> Non
     assert output.splitlines()[1].split() == ["0", "USB", "yes", "-", "44100", "Hz"]
 
 
-async def test_a_microphone_that_nobody_hears_is_dropped_after_five_seconds() -> None:
-    heard = CaptureBuffer(1_000)
+async def test_a_microphone_that_nobody_reads_is_dropped_after_five_seconds() -> None:
+    capture = CaptureBuffer(1_000)
     for level in range(7):
-        heard.put_from_thread(np.full(1_000, level, np.float32))
+        capture.put_from_thread(np.full(1_000, level, np.float32))
     await asyncio.sleep(0)
-    heard.end()
-    assert [block[0] async for block in heard.blocks()] == [0, 1, 2, 3, 4]
-    assert heard.dropped_samples == 2_000
+    capture.end()
+    assert [block[0] async for block in capture.blocks()] == [0, 1, 2, 3, 4]
+    assert capture.dropped_samples == 2_000
 
 
 def test_a_loudspeaker_that_is_a_minute_behind_leaves_out_the_oldest() -> None:

@@ -63,7 +63,9 @@ def test_of_an_exception_its_type_and_place_are_told(formatter: logging.Formatte
     assert "\n" not in line
 
 
-async def test_what_nobody_awaited_is_told_without_what_it_held(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_nobody_awaited_is_logged_without_its_arguments(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
 

@@ -55,7 +55,7 @@ def test_without_a_terminal_and_without_the_flag_nothing_is_downloaded(hub: Fake
     done = run(hub, "pull", HUB_ID, "--model-cache", str(cache))
     assert done.returncode == 1
     assert "cc-by-nc-4.0; not for commercial use" in done.stdout
-    assert done.stderr == "translate-svc: to accept it without a terminal: --accept-license\n"
+    assert done.stderr == "translate-svc: to accept the licence without a terminal: --accept-license\n"
     assert not cache.exists()
 
 

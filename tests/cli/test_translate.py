@@ -27,7 +27,7 @@ from tests.media import write_media
 from translate_svc.audio.files import read_audio, write_wav
 from translate_svc.cli.sinks import TextSink
 from translate_svc.cli.text_view import TextView
-from translate_svc.cli.translate import _Tally
+from translate_svc.cli.translate import _UtteranceCounter
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.types import (
     Closed,
@@ -311,15 +311,15 @@ async def test_without_pyav_it_says_which_extra_is_missing(tmp_path: Path) -> No
 
 
 def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None:
-    tally = _Tally()
+    counter = _UtteranceCounter()
     for number, status in enumerate((UtteranceStatus.OK, UtteranceStatus.FAILED, UtteranceStatus.EMPTY)):
-        tally.take(UtteranceDone(number, SampleRange(0, 1), status, Usage()))
+        counter.write(UtteranceDone(number, SampleRange(0, 1), status, Usage()))
     with pytest.raises(Unavailable, match="ended early"):
-        tally.finish(1)
-    tally.take(Closed(complete=True))
-    tally.finish(1)
+        counter.finish(1)
+    counter.write(Closed(complete=True))
+    counter.finish(1)
     with pytest.raises(TranslateSvcError, match="1 of 3 utterances could not be translated"):
-        tally.tell("a.wav", None)
+        counter.report("a.wav", None)
 
 
 def test_texts_come_in_the_order_of_the_source_whichever_is_done_first() -> None:
@@ -327,7 +327,7 @@ def test_texts_come_in_the_order_of_the_source_whichever_is_done_first() -> None
     with TextView(Console(file=screen, width=200), show_growth=False) as view:
         sink = TextSink(view, ["spa"], 8_000)
         for number, text in ((0, "zero"), (1, "one"), (2, "two")):
-            sink.take(TextDelta(number, SampleRange(8_000 * number, 9_000), "spa", text, True, False))
+            sink.write(TextDelta(number, SampleRange(8_000 * number, 9_000), "spa", text, True, False))
         for number in (1, 0, 2):
-            sink.take(UtteranceDone(number, SampleRange(0, 1), UtteranceStatus.OK, Usage()))
+            sink.write(UtteranceDone(number, SampleRange(0, 1), UtteranceStatus.OK, Usage()))
     assert screen.getvalue().split()[2::3] == ["zero", "one", "two"]

@@ -1,4 +1,4 @@
-"""What is shown while something is translated."""
+"""What is event_view while something is translated."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_on_a_terminal_texts_grow_in_place_above_the_bar(show_growth: bool) -> N
 def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
     screen = io.StringIO()
     with TextView(Console(file=screen, width=200, highlight=False)) as view:
-        shown = EventView(view, 16_000, lambda done: done.source.end / 16, "it was said")
+        event_view = EventView(view, 16_000, lambda done: done.source.end / 16, "it was said")
         events: list[tuple[SessionEvent, float]] = [
             (SpeechStarted(0, 16_000), 1_400),
             (SpeechEnded(0, SOURCE, EndReason.SILENCE), 3_400),
@@ -84,7 +84,7 @@ def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
             (UtteranceDone(1, SOURCE, UtteranceStatus.EMPTY, Usage()), 5_000),
         ]
         for event, at_ms in events:
-            shown.take(event, at_ms)
+            event_view.show(event, at_ms)
     assert screen.getvalue().splitlines() == [
         "   1.40 s  speech started at 1.00 s",
         "   3.40 s  speech ended at 3.00 s",
@@ -109,11 +109,11 @@ def test_progress_is_the_source_that_is_done_with() -> None:
     progress = SourceProgress("a.wav", 4_000, 8_000, lambda: 0.0)
     asyncio.run(send(progress))
     assert (progress.sent_samples, progress.done_samples) == (24_000, 24_000)
-    progress.take(SpeechStarted(0, 4_000))
-    progress.take(SpeechStarted(1, 12_000))
-    progress.take(UtteranceDone(1, SOURCE, UtteranceStatus.OK, Usage()))
+    progress.write(SpeechStarted(0, 4_000))
+    progress.write(SpeechStarted(1, 12_000))
+    progress.write(UtteranceDone(1, SOURCE, UtteranceStatus.OK, Usage()))
     assert progress.done_samples == 4_000, "the first one is still being translated"
-    progress.take(UtteranceDone(0, SOURCE, UtteranceStatus.OK, Usage()))
+    progress.write(UtteranceDone(0, SOURCE, UtteranceStatus.OK, Usage()))
     assert progress.done_samples == 24_000
     assert progress.bar.tasks[0].fields["position"].startswith("0:03 / 0:04")
     progress.finish(24_000)

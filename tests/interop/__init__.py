@@ -1,1 +1,1 @@
-"""Clients that know the proto file, or nothing but the address; none of them imports translate_svc."""
+"""Third-party clients, with the proto file or with reflection only. None of them imports translate_svc."""

@@ -50,14 +50,14 @@ def main(address: str) -> None:
             yield request
 
         events = [MessageToDict(event) for event in stub.StreamingTranslate(requests())]
-    told = {
+    results = {
         "offered": offered,
         "methods": sorted(vars(stub)),
         "languages": [language.code for language in languages.languages],
         "events": events,
         "called": sorted(set(recorder.called)),
     }
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

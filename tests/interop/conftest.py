@@ -16,7 +16,7 @@ from translate_svc.service import Service
 async def server() -> AsyncIterator[RpcServer]:
     async with Service.start(Settings(max_streams=4)) as service, RpcServer(service) as running:
         yield running
-        # whatever a stranger did, its streams are gone
+        # whatever the client did, the server holds no streams
         async with asyncio.timeout(5):
             while running.live_streams or service.live_sessions:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.01)

@@ -36,7 +36,7 @@ def packages() -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="package")
-async def told(server: RpcServer, clip: Path) -> Any:
+async def results(server: RpcServer, clip: Path) -> Any:
     """What every scenario came to."""
     return await node_json(SCENARIOS, server.target, str(clip))
 
@@ -94,39 +94,39 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("scenario", REFUSED)
-async def test_a_refusal_names_its_field_in_the_details(told: Any, scenario: str) -> None:
-    ended = told[scenario]["ended"]
+async def test_a_refusal_names_its_field_in_the_details(results: Any, scenario: str) -> None:
+    ended = results[scenario]["ended"]
     assert (ended["code"], ended["field"]) == REFUSED[scenario]
     assert ended["reason"] == ended["code"]
 
 
-async def test_half_close_without_end_is_an_incomplete_end(told: Any) -> None:
-    assert told["half_close"]["ended"] == {"code": "OK"}
-    last = told["half_close"]["events"][-1]
+async def test_half_close_without_end_is_an_incomplete_end(results: Any) -> None:
+    assert results["half_close"]["ended"] == {"code": "OK"}
+    last = results["half_close"]["events"][-1]
     assert last["closed"]["complete"] is False
 
 
-async def test_a_cancelled_stream_ends_at_once(told: Any, server: RpcServer) -> None:
-    outcome = told["cancel_in_the_middle"]
+async def test_a_cancelled_stream_ends_at_once(results: Any, server: RpcServer) -> None:
+    outcome = results["cancel_in_the_middle"]
     assert outcome["ended"]["code"] == "CANCELLED"
     assert kinds(outcome)[-1] == "translation"
     assert server.live_streams == 0
 
 
-async def test_languages_and_limits_are_told(told: Any) -> None:
-    languages = told["languages"]["languages"]
+async def test_languages_and_limits_are_told(results: Any) -> None:
+    languages = results["languages"]["languages"]
     assert [(each["code"], each["bcp47"], each["speech_out"]) for each in languages] == [
         ("deu", "de", True),
         ("eng", "en", True),
         ("fra", "fr", True),
         ("spa", "es", True),
     ]
-    assert told["info"]["limits"]["max_streams"] == 4
-    assert "ENCODING_PCM_S16LE" in told["info"]["limits"]["input_encodings"]
+    assert results["info"]["limits"]["max_streams"] == 4
+    assert "ENCODING_PCM_S16LE" in results["info"]["limits"]["input_encodings"]
 
 
-async def test_a_text_becomes_text_and_speech(told: Any) -> None:
-    outcome = told["translate_text"]
+async def test_a_text_becomes_text_and_speech(results: Any) -> None:
+    outcome = results["translate_text"]
     assert outcome["ended"] == {"code": "OK"}
     assert kinds(outcome)[-1] == "utterance_done"
     text = "".join(

@@ -26,20 +26,20 @@ async def test_a_generic_tool_calls_what_it_finds(server: RpcServer, tmp_path: P
     async with asyncio.timeout(60):
         output, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
-    told = json.loads(output)
-    assert told["offered"] == [
+    results = json.loads(output)
+    assert results["offered"] == [
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "translate_svc.v1.SpeechTranslation",
     ]
     # it asks for v1 first, and would fall back to v1alpha
-    assert told["called"] == [
+    assert results["called"] == [
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         "/translate_svc.v1.SpeechTranslation/StreamingTranslate",
     ]
-    assert told["methods"] == ["GetServerInfo", "ListLanguages", "StreamingTranslate", "Translate"]
-    assert told["languages"] == ["deu", "eng", "fra", "spa"]
-    opened, closed = told["events"][0], told["events"][-1]
+    assert results["methods"] == ["GetServerInfo", "ListLanguages", "StreamingTranslate", "Translate"]
+    assert results["languages"] == ["deu", "eng", "fra", "spa"]
+    opened, closed = results["events"][0], results["events"][-1]
     assert opened["opened"]["config"]["settings"]["targets"][0]["language"] == "spa"
     assert "closed" in closed

@@ -1,4 +1,4 @@
-"""A real server on the tiny checkpoint, driven with bytes: whatever a client may send, and how it ends."""
+"""A real server on the tiny checkpoint, and a client that sends arbitrary bytes as messages."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from translate_svc.service import Service
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 CALL_DEADLINE_S = 20.0
-REST_DEADLINE_S = 10.0
+IDLE_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The client waits."""
+    """The client waits before its next message."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The client leaves."""
+    """The client cancels the call."""
 
 
 class Message(bytes):
-    """The bytes of one message; their beginning tells enough."""
+    """The bytes of one message. Its representation shows only the first bytes."""
 
     def __repr__(self) -> str:
         start = bytes(self[:60])
@@ -52,7 +52,7 @@ Step = Message | Pause | Cancel
 
 @dataclass(slots=True)
 class Outcome:
-    """What came back, and how the call ended, with the details of its status."""
+    """The events of a call and its final status, with the details."""
 
     events: list[Any] = field(default_factory=list)
     code: grpc.StatusCode = grpc.StatusCode.OK
@@ -63,13 +63,13 @@ class Outcome:
 
     @property
     def field_path(self) -> str:
-        """Of the only field that is complained of; empty where there is none."""
+        """The path of the only field violation; empty if there is none."""
         assert len(self.violations) <= 1
         return self.violations[0].field if self.violations else ""
 
 
-class World:
-    """A service, its server, and a channel that sends what no generated stub would."""
+class ByteServer:
+    """A service, its server, and a channel that can send bytes that no generated stub would send."""
 
     def __init__(self, service: Service, server: RpcServer) -> None:
         self.service = service
@@ -98,7 +98,7 @@ class World:
         return await asyncio.to_thread(lambda: _outcome(method(request, timeout=CALL_DEADLINE_S)))
 
     def held(self) -> dict[str, int]:
-        """What streams hold of the server; all zero at rest."""
+        """Resources that streams hold on the server; all zero when idle."""
         load = self.service.info().load
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("session-")]
         return {
@@ -111,31 +111,31 @@ class World:
             "tasks": len(tasks),
         }
 
-    async def at_rest(self) -> None:
-        """Returns once nothing is held any more."""
-        deadline_s = time.monotonic() + REST_DEADLINE_S
+    async def wait_until_idle(self) -> None:
+        """Returns once the server holds no resources for streams."""
+        deadline_s = time.monotonic() + IDLE_DEADLINE_S
         while any((held := self.held()).values()):
             assert time.monotonic() < deadline_s, held
             await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
-async def serve_bytes(folder: Path) -> AsyncIterator[World]:
-    """Everything real, on a checkpoint with random weights that is built in ``folder``."""
+async def serve_bytes(folder: Path) -> AsyncIterator[ByteServer]:
+    """A real service and server, on a checkpoint with random weights that is built in ``folder``."""
     checkpoint = build_tiny_checkpoint(folder)
     async with (
         Service.start(Settings(model=str(checkpoint), max_streams=4)) as service,
         RpcServer(service) as server,
     ):
-        world = World(service, server)
+        byte_server = ByteServer(service, server)
         try:
-            yield world
+            yield byte_server
         finally:
-            world.close()
+            byte_server.close()
 
 
 def sent(message: protobuf.Message) -> Message:
-    """What a generated stub would send."""
+    """The bytes that a generated stub would send."""
     return Message(message.SerializeToString())
 
 

@@ -1,6 +1,6 @@
-"""Calls of Translate that no server takes: each with its status and the field that it names.
+"""Requests of Translate that every server refuses, each with its status and the field that it names.
 
-They are meant for the starter checkpoint with utterances of at most 30 s.
+They are written for the starter checkpoint with utterances of at most 30 s.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class ScriptedSession:
         gate: ``receive`` waits until it is set (it is).
         received: the messages in order.
         cancelled: set by ``cancel``.
-        end: what ``cancel`` was told first.
+        end: the first argument of ``cancel``.
     """
 
     MAX_CHUNK_BYTES = 128 * 1024
@@ -139,7 +139,7 @@ class ScriptedCall:
         script: what it says; exceptions are raised.
         stop_before: waits before this index of the script until ``gate`` is set.
         cancelled: set by ``cancel``.
-        end: what ``cancel`` was told first.
+        end: the first argument of ``cancel``.
     """
 
     def __init__(self, request: TranslateRequest) -> None:

@@ -39,7 +39,7 @@ async def test_a_whole_call_ended_well_after_so_many_bytes(stub: Any, service: S
     assert end.bytes_out == sum(answer.ByteSize() for answer in answers)
 
 
-async def test_an_error_is_told_with_the_status_that_its_client_got(
+async def test_an_error_is_recorded_with_the_status_that_its_client_got(
     stub: Any, service: ScriptedService
 ) -> None:
     call, session = await open_stream(stub, service)
@@ -73,7 +73,7 @@ async def _code(call: Any) -> grpc.StatusCode:
     return caught.value.code()
 
 
-async def test_whoever_is_kept_out_is_told_whether_the_service_was_asked_or_not(
+async def test_every_rejected_call_is_recorded_whether_the_service_was_asked_or_not(
     stub: Any, service: ScriptedService
 ) -> None:
     assert await _code(stub.StreamingTranslate(iter([audio()]))) is grpc.StatusCode.INVALID_ARGUMENT
@@ -97,7 +97,7 @@ async def test_an_admitted_call_that_fails_is_not_rejected(stub: Any, service: S
     assert not service.rejections
 
 
-async def test_whoever_has_no_key_is_told(
+async def test_a_call_without_a_key_is_recorded(
     service: ScriptedService, options: RpcOptions, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys"

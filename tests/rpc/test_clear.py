@@ -1,4 +1,4 @@
-"""Barge-in over a real socket: what a client of the proto alone is told of the speech that it cut off."""
+"""Barge-in over a real socket: what a client that has only the proto gets when it interrupts speech."""
 
 from __future__ import annotations
 

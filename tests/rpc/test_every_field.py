@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from google.protobuf.message import Message
 
-from tests.rpc.byte_server import World, sent, serve_bytes
+from tests.rpc.byte_server import ByteServer, sent, serve_bytes
 from tests.rpc.contract import leaf_paths
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.session.options import SessionOptions
@@ -218,7 +218,7 @@ def right_call(path: str) -> pb.TranslateRequest:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def byte_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ByteServer]:
     async with serve_bytes(tmp_path_factory.mktemp("tiny") / "tiny") as opened:
         yield opened
 
@@ -229,7 +229,7 @@ async def test_the_tables_have_every_field() -> None:
 
 
 @pytest.mark.parametrize(("path", "wrong"), cases(STREAM))
-async def test_a_wrong_field_of_a_stream_is_named(world: World, path: str, wrong: Wrong) -> None:
+async def test_a_wrong_field_of_a_stream_is_named(byte_server: ByteServer, path: str, wrong: Wrong) -> None:
     opening = pb.StreamingTranslateRequest(config=right_config())
     if path.startswith("config."):
         named, messages = spoil(opening, path, wrong), [opening]
@@ -238,15 +238,15 @@ async def test_a_wrong_field_of_a_stream_is_named(world: World, path: str, wrong
         if path.startswith("update."):
             later.update.settings.CopyFrom(right_settings())
         named, messages = spoil(later, path, wrong), [opening, later]
-    outcome = await world.stream(sent(message) for message in messages)
+    outcome = await byte_server.stream(sent(message) for message in messages)
     assert (outcome.code, outcome.field_path) == (wrong.code, named), outcome.message
 
 
 @pytest.mark.parametrize(("path", "wrong"), cases(CALL))
-async def test_a_wrong_field_of_a_call_is_named(world: World, path: str, wrong: Wrong) -> None:
+async def test_a_wrong_field_of_a_call_is_named(byte_server: ByteServer, path: str, wrong: Wrong) -> None:
     call = right_call(path)
     named = spoil(call, path, wrong)
-    outcome = await world.translate(sent(call))
+    outcome = await byte_server.translate(sent(call))
     assert (outcome.code, outcome.field_path) == (wrong.code, named), outcome.message
 
 
@@ -267,27 +267,29 @@ async def test_every_kind_of_message_is_tried_out_of_place() -> None:
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
-async def test_before_config_nothing_may_come(world: World, kind: str) -> None:
-    outcome = await world.stream(
+async def test_before_config_nothing_may_come(byte_server: ByteServer, kind: str) -> None:
+    outcome = await byte_server.stream(
         [sent(MESSAGES[kind]), sent(pb.StreamingTranslateRequest(config=right_config()))]
     )
     assert (outcome.code, outcome.field_path) == (INVALID, "config")
 
 
 @pytest.mark.parametrize("kind", ["config", *MESSAGES])
-async def test_after_end_nothing_may_come(world: World, kind: str) -> None:
+async def test_after_end_nothing_may_come(byte_server: ByteServer, kind: str) -> None:
     config = pb.StreamingTranslateRequest(config=right_config())
     late = config if kind == "config" else MESSAGES[kind]
     # what keeps the stream open for a while
     silence = pb.StreamingTranslateRequest(silence=pb.SilenceInput(samples=480_000))
     end = pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=480_000))
-    outcome = await world.stream([sent(config), sent(silence), sent(end), sent(late)])
+    outcome = await byte_server.stream([sent(config), sent(silence), sent(end), sent(late)])
     assert (outcome.code, outcome.field_path) == (INVALID, kind)
 
 
-async def test_a_message_past_the_transports_limit_is_refused_without_a_field(world: World) -> None:
+async def test_a_message_past_the_limit_is_refused_without_a_field(
+    byte_server: ByteServer,
+) -> None:
     config = pb.StreamingTranslateRequest(config=right_config())
     config.config.resume_token = bytes(RpcOptions().max_message_bytes + 1)
-    outcome = await world.stream([sent(config)])
+    outcome = await byte_server.stream([sent(config)])
     assert outcome.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert (outcome.retry, outcome.field_path) == (None, "")

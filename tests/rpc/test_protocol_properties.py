@@ -1,4 +1,4 @@
-"""Whatever a client sends, it is told what is wrong, nobody else notices, and nothing is left behind."""
+"""Any input gets a precise status, other clients are not affected, and the server leaks nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tests.rpc.byte_server import Cancel, Message, Outcome, Pause, Step, World, sent, serve_bytes
+from tests.rpc.byte_server import ByteServer, Cancel, Message, Outcome, Pause, Step, sent, serve_bytes
 from tests.rpc.contract import any_message, is_field_path, spoiled
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import DOMAIN
@@ -38,7 +38,7 @@ CALLER_IS_WRONG = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def byte_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ByteServer]:
     async with serve_bytes(tmp_path_factory.mktemp("tiny") / "tiny") as opened:
         yield opened
 
@@ -100,9 +100,9 @@ def essence(outcome: Outcome) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def usual(world: World) -> dict[str, Any]:
+async def usual(byte_server: ByteServer) -> dict[str, Any]:
     """What the well-behaved stream says alone."""
-    alone = essence(await world.stream(WELL_BEHAVED))
+    alone = essence(await byte_server.stream(WELL_BEHAVED))
     assert alone["closed"][0] is True
     assert any(isinstance(value, np.ndarray) for value in alone.values())
     return alone
@@ -252,14 +252,14 @@ CALLS = st.sampled_from(
 @BRIEF
 @given(steps=SEQUENCES)
 async def test_no_sequence_of_messages_does_harm(
-    world: World, usual: dict[str, Any], steps: list[Step]
+    byte_server: ByteServer, usual: dict[str, Any], steps: list[Step]
 ) -> None:
-    outcome, beside = await asyncio.gather(world.stream(steps), world.stream(WELL_BEHAVED))
+    outcome, beside = await asyncio.gather(byte_server.stream(steps), byte_server.stream(WELL_BEHAVED))
     event(f"{outcome.code.name}, {'deep' if len(outcome.events) > 3 else 'early'}")
     check_told(outcome, REQUEST, steps)
     check_stream(outcome)
     check_same(usual, beside)
-    await world.at_rest()
+    await byte_server.wait_until_idle()
 
 
 @BRIEF
@@ -270,9 +270,9 @@ async def test_no_sequence_of_messages_does_harm(
         5,
     )
 )
-async def test_no_call_of_translate_does_harm(world: World, data: Step) -> None:
+async def test_no_call_of_translate_does_harm(byte_server: ByteServer, data: Step) -> None:
     assert isinstance(data, Message)
-    outcome = await world.translate(data)
+    outcome = await byte_server.translate(data)
     event(outcome.code.name)
     check_told(outcome, CALL, [data])
     kinds = [response.WhichOneof("event") for response in outcome.events]
@@ -280,4 +280,4 @@ async def test_no_call_of_translate_does_harm(world: World, data: Step) -> None:
         assert kinds[-1] == "utterance_done"
     else:
         assert not kinds
-    await world.at_rest()
+    await byte_server.wait_until_idle()

@@ -46,7 +46,7 @@ async def write_on(call: Any, messages: int) -> grpc.StatusCode:
 async def test_a_client_that_writes_behind_its_config_sees_why_it_is_refused(
     stub: Any, service: ScriptedService, messages: int
 ) -> None:
-    """A raw ``grpc.aio`` client, without the mends of ours: INTERNAL 30 times of 30 where nobody reads on."""
+    """A plain ``grpc.aio`` client. Without the discarding of its input it gets INTERNAL, 30 times of 30."""
     service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
     codes: Counter[grpc.StatusCode] = Counter()
     for _ in range(CALLS):
@@ -69,7 +69,7 @@ async def test_so_does_one_whose_stream_fails_later(stub: Any, service: Scripted
 async def brisk() -> AsyncIterator[tuple[RpcServer, ScriptedService]]:
     service = ScriptedService()
     service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
-    # nobody pauses for so long: the bounds alone decide
+    # no client pauses for so long, so only the bounds end the discarding
     options = RpcOptions(discard_idle_s=60, discard_timeout_s=0.2, discard_limit_bytes=64 * 1024)
     async with RpcServer(service, options) as server:
         yield server, service

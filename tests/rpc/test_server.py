@@ -1,4 +1,4 @@
-"""The server's life, and what a stranger finds out about it."""
+"""The server's life, and what a third-party client can find out about it."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ async def test_a_taken_port_is_refused(service: ScriptedService, server: RpcServ
 
 
 def test_no_stream_is_ended_for_its_age() -> None:
-    """A connection's maximum age ends live streams with UNAVAILABLE, and nobody is told before."""
+    """The maximum age of a connection ends live streams with UNAVAILABLE, without a warning."""
     assert not [name for name, _ in channel_options(RpcOptions()) if "max_connection_age" in name]
 
 
-class Stranger:
-    """A client that has never seen this package: all it knows, the server's reflection has told it."""
+class ReflectionClient:
+    """A client without the proto file: it gets all descriptors by the reflection of the server."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
@@ -165,11 +165,11 @@ class Stranger:
         return start()
 
 
-async def test_a_stranger_translates_by_reflection_alone(channel: grpc.aio.Channel) -> None:
-    stranger = Stranger(channel)
-    offered = await stranger.learn("translate_svc.v1.SpeechTranslation")
+async def test_a_third_party_client_translates_by_reflection_alone(channel: grpc.aio.Channel) -> None:
+    client = ReflectionClient(channel)
+    offered = await client.learn("translate_svc.v1.SpeechTranslation")
     assert set(offered) >= {"translate_svc.v1.SpeechTranslation", "grpc.health.v1.Health"}
-    make_request = stranger.message("translate_svc.v1.StreamingTranslateRequest")
+    make_request = client.message("translate_svc.v1.StreamingTranslateRequest")
     assert make_request is not pb.StreamingTranslateRequest
 
     async def messages() -> AsyncIterator[Any]:
@@ -188,7 +188,7 @@ async def test_a_stranger_translates_by_reflection_alone(channel: grpc.aio.Chann
         end.end.total_samples = 320
         yield end
 
-    call = stranger.streaming("translate_svc.v1.SpeechTranslation", "StreamingTranslate")
+    call = client.streaming("translate_svc.v1.SpeechTranslation", "StreamingTranslate")
     async for message in messages():
         await call.write(message)
     text, kinds = "", []

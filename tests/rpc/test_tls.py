@@ -57,7 +57,7 @@ async def test_what_is_said_is_encrypted_and_the_server_is_known(
 async def test_a_client_without_a_certificate_is_refused_where_one_is_asked_for(
     files: TlsFiles, authority: Authority, tmp_path: Path
 ) -> None:
-    stranger = Authority(tmp_path, "other").issue("stranger", "mallory")
+    untrusted = Authority(tmp_path, "other").issue("stranger", "mallory")
     friend = authority.issue("friend", "alice")
     async with serve(TlsFiles(files.certificate, files.key, client_ca=authority.ca)) as server:
 
@@ -67,7 +67,7 @@ async def test_a_client_without_a_certificate_is_refused_where_one_is_asked_for(
             return await version(server, ClientOptions(credentials=credentials, call_timeout_s=5))
 
         assert await ask(friend) == "1.2.3"
-        for unknown in (None, stranger):
+        for unknown in (None, untrusted):
             with pytest.raises(Unavailable):
                 await ask(unknown)
 

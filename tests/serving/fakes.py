@@ -1,4 +1,4 @@
-"""Both ends of a driver, made of plain objects: what carries a call, and what answers it."""
+"""Fakes for both ends of a driver: the client and the session."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class FakeClient:
 
 
 class FakeSession:
-    """A session that says what it is told to, and ``Closed`` at the end of its input.
+    """A session that returns the events passed to ``say``, and ``Closed`` at the end of its input.
 
     Attributes:
         received: the messages in order, and when the input had ended.
         finish_s: from the end of the input to ``Closed``.
         cancel_s: what ``cancel`` takes.
-        end: what ``cancel`` was told; None before.
+        end: the argument of ``cancel``; None before.
     """
 
     def __init__(self, finish_s: float = 0.0, cancel_s: float = 0.0) -> None:

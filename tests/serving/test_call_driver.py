@@ -108,15 +108,15 @@ def test_a_call_that_is_told_to_go_fails_at_the_deadline_with_the_reason() -> No
     play(scenario)
 
 
-@pytest.mark.parametrize(("second_s", "left_s", "told"), [(5, 15, "lost"), (600, 30, "leaving")])
-def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, told: str) -> None:
+@pytest.mark.parametrize(("second_s", "left_s", "message"), [(5, 15, "lost"), (600, 30, "leaving")])
+def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, message: str) -> None:
     async def scenario() -> None:
         call = driver(FakeClient(), FakeSession())
         call.go_away(30, LEAVING)
         asyncio.get_running_loop().call_later(10, call.go_away, second_s, EngineLost("lost"))
         at_s, error = await _leaving(call)
         assert at_s == pytest.approx(left_s)
-        assert str(error) == told
+        assert str(error) == message
 
     play(scenario)
 

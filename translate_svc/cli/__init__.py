@@ -1,8 +1,12 @@
-"""The command line. Whoever imports any of it before gRPC gets gRPC as the command wants it."""
+"""The command line. Import it before gRPC: it sets an option of gRPC.
+
+The folder is long because every command has one file, named as the command. The other files are what several
+commands share: options, connections, backends, devices, views and sinks.
+"""
 
 import os
 
-# gRPC reads this once, when it is first imported. Its newer listener hands every message from a thread of
-# its own to the one that Python waits on: at 200 live streams two context switches a message more and a fifth
-# of the processor's time (docs/reliability.md). Whoever sets the variable decides for himself.
+# gRPC reads this once, at its first import. Its newer listener passes every message from a thread of its own
+# to the one that Python waits on. At 200 live streams this costs two more context switches per message and a
+# fifth of the CPU time (docs/reliability.md). A value that the operator has set stays.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")

@@ -1,4 +1,4 @@
-"""A microphone and a loudspeaker, and what both need between two threads."""
+"""A microphone and a loudspeaker, and their buffers between two threads."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ _MAX_WAITING_OUTPUT_MS = 60_000
 
 
 class AudioDevice(Protocol):
-    """A microphone, and a loudspeaker unless nothing is to be played. Open while in its ``with`` block."""
+    """A microphone, and a loudspeaker if playback is wanted. ``with`` opens and closes it."""
 
     @property
     def input_rate_hz(self) -> int:
-        """Of the microphone."""
+        """Sample rate of the microphone."""
 
     @property
     def output_rate_hz(self) -> int:
-        """Of the loudspeaker."""
+        """Sample rate of the loudspeaker."""
 
     @property
     def dropped_samples(self) -> int:
-        """CaptureBuffer and not recorded, because nobody took it in time."""
+        """Captured samples that were dropped because the reader was too slow."""
 
     def record(self) -> AsyncIterator[Samples]:
-        """What is heard from now on, mono blocks ``[n]``, until ``stop``."""
+        """The audio of the microphone from now on, as mono blocks ``[n]``, until ``stop``."""
 
     def stop(self) -> None:
-        """Ends ``record`` behind what was heard so far. Idempotent."""
+        """Ends ``record`` after the audio captured so far. Idempotent."""
 
     def play(self, samples: Samples) -> None:
-        """Plays mono samples ``[n]`` behind those that are being played. Does not wait."""
+        """Queues mono samples ``[n]`` for playback. Does not wait."""
 
-    async def played(self) -> None:
-        """Returns when everything was played."""
+    async def wait_played(self) -> None:
+        """Returns when all queued samples have been played."""
 
 
 class CaptureBuffer:
-    """Blocks from a device's thread to the event loop. While 5 s wait, what comes is dropped and counted."""
+    """Blocks from a device's thread to the event loop. Beyond 5 s new blocks are dropped and counted."""
 
     def __init__(self, rate_hz: int) -> None:
-        """To be made on the event loop."""
+        """Must be created on the event loop."""
         self._loop = asyncio.get_running_loop()
         self._blocks = asyncio.Queue[Samples | None]()
         self._limit_samples = rate_hz * _MAX_WAITING_INPUT_MS // 1000
@@ -54,15 +54,15 @@ class CaptureBuffer:
         self.dropped_samples = 0
 
     def put_from_thread(self, block: Samples) -> None:
-        """Called by the device, with a block of its own."""
+        """Queues a block. The device calls this on its own thread; it must not reuse the block."""
         self._loop.call_soon_threadsafe(self._put, block)
 
     def end(self) -> None:
-        """Nothing more will be heard."""
+        """Ends ``blocks`` after the queued ones."""
         self._blocks.put_nowait(None)
 
     async def blocks(self) -> AsyncIterator[Samples]:
-        """In their order, until ``end``."""
+        """All blocks in order, until ``end``."""
         while (block := await self._blocks.get()) is not None:
             self._waiting_samples -= len(block)
             yield block
@@ -76,7 +76,7 @@ class CaptureBuffer:
 
 
 class PlaybackBuffer:
-    """Samples from the event loop to a device's thread. While a minute waits, the oldest is dropped."""
+    """Samples from the event loop to a device's thread. Beyond 60 s the oldest samples are dropped."""
 
     def __init__(self, rate_hz: int) -> None:
         self._lock = threading.Lock()
@@ -86,11 +86,11 @@ class PlaybackBuffer:
 
     @property
     def waiting_samples(self) -> int:
-        """Not played yet."""
+        """Queued samples that are not played yet."""
         return self._waiting_samples
 
     def put(self, samples: Samples) -> None:
-        """To be played behind what waits."""
+        """Appends samples to the queue."""
         with self._lock:
             self._pieces.append(samples)
             self._waiting_samples += len(samples)
@@ -98,7 +98,7 @@ class PlaybackBuffer:
                 self._waiting_samples -= len(self._pieces.popleft())
 
     def fill(self, out: Samples) -> None:
-        """Fills ``out`` ``[n]`` with what comes next, and silence behind it. Called by the device."""
+        """Fills ``out`` ``[n]`` with the next samples, then with silence. The device calls this."""
         filled = 0
         with self._lock:
             while filled < len(out) and self._pieces:

@@ -1,4 +1,4 @@
-"""Where a command translates: in this process or at a server, behind one interface."""
+"""One interface for translation in this process and at a server."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
 
 
 class TranslationStream(Protocol):
-    """One live stream, open: audio in, events out. ``client.AsyncStream`` is one."""
+    """One open stream: audio in, events out. ``client.AsyncStream`` implements it."""
 
     def feed(self, source: AsyncIterable[Samples] | Iterable[Samples], *, end: bool = True) -> None:
-        """Sends all of ``source`` (blocks ``[n]``) in the background as fast as it is taken, then the end.
+        """Sends all of ``source`` (blocks ``[n]``) in the background as fast as possible, then the end.
 
-        When ``source`` raises, the iteration raises the same.
+        If ``source`` raises, the iteration raises the same exception.
         """
 
     def __aiter__(self) -> AsyncIterator[SessionEvent]:
@@ -35,22 +35,22 @@ class TranslationStream(Protocol):
 
 
 class Translator(Protocol):
-    """Opens streams, and translates texts. What is asked for travels whole, as one value."""
+    """Opens streams and translates texts. Settings and requests are passed whole, as one value."""
 
     def stream(
         self, settings: StreamSettings, sample_rate_hz: int
     ) -> AbstractAsyncContextManager[TranslationStream]:
-        """A stream that hears mono audio of ``sample_rate_hz`` and speaks in ``SPEECH_FORMAT``."""
+        """A stream that takes mono audio of ``sample_rate_hz`` and returns speech in ``SPEECH_FORMAT``."""
 
     def translate(self, request: TranslateRequest) -> AsyncIterable[SessionEvent]:
         """One utterance; its events end with ``UtteranceDone``."""
 
 
 class Backend(Protocol):
-    """A model to be loaded, or a server to be reached."""
+    """A model in this process, or a server."""
 
     async def languages(self) -> LanguageTable:
-        """What can be translated, without loading weights."""
+        """The supported languages. Loads no weights."""
 
     def open(self) -> AbstractAsyncContextManager[Translator]:
         """Loads the model, or connects."""
@@ -59,22 +59,22 @@ class Backend(Protocol):
 def choose_backend(
     server: str | None, model_flags: dict[str, str | None], connection: ClientOptions
 ) -> Backend:
-    """A server if one is named, else this process.
+    """The backend for ``server``, or a local one if no server is given.
 
     Args:
         server: ``HOST:PORT`` or ``unix:PATH``.
-        model_flags: ``model``, ``model_cache`` and ``device`` as given; None where not.
-        connection: how to reach the server.
+        model_flags: the flags ``model``, ``model_cache`` and ``device``; None if not given.
+        connection: options of the connection to the server.
 
     Raises:
-        UsageError: both are given, or the address is none, or there is no server to bring a certificate or
-            a key to.
-        InvalidArgument: a setting is wrong. Names the flag or the variable.
+        UsageError: a server and a model flag are both given, the address is not valid, or TLS or an API key
+            is given without a server.
+        InvalidArgument: a setting is not valid. Names the flag or the variable.
     """
     if server is None:
         if connection != ClientOptions():
             raise UsageError("TLS and API keys are for a server", field="--server")
-        # here, so that commands at a server load no more than the client
+        # imported here, so that commands at a server load only the client
         from translate_svc.cli.local_backend import LocalBackend
 
         return LocalBackend(Settings.load(model_flags))
@@ -87,7 +87,7 @@ def choose_backend(
 
 
 def check_address(server: str) -> str:
-    """``server`` if it is an address.
+    """Returns ``server`` if it is a valid address.
 
     Raises:
         UsageError: it is neither HOST:PORT nor unix:PATH.

@@ -1,4 +1,4 @@
-"""What the shell offers for languages and models."""
+"""Shell completion of languages and models."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from translate_svc.config import ENVIRONMENT_PREFIX, Settings
 
 
 def complete_language(incomplete: str) -> Iterator[tuple[str, str]]:
-    """A language each, with its name: the code, else the tag, else the name that begins with what is typed,
-    which may follow a comma. Names of several words are left out: shells would take them apart.
+    """Completions of a language, each with the language's name as help.
+
+    For each language it is the first of code, tag and name that begins with the typed text. Only the text
+    after the last comma counts. Names of several words are left out, because shells split them.
     """
     typed = incomplete.rpartition(",")[2]
     for language in languages.packaged():
         for spelling in (language.code, language.bcp47, language.name):
             if spelling.casefold().startswith(typed.casefold()) and " " not in spelling:
-                # a shell keeps only what begins with exactly what was typed
+                # a shell keeps only completions that begin with exactly the typed text
                 yield incomplete + spelling[len(typed) :], language.name
                 break
 
 
 def complete_model(incomplete: str) -> Iterator[str]:
-    """Names inside the model cache, and directories."""
+    """Completions: names in the model cache, and directories."""
     cache = Path(os.environ.get(f"{ENVIRONMENT_PREFIX}MODEL_CACHE") or Settings().model_cache)
     names = sorted(path.parent.name for path in cache.glob("*/config.json"))
     yield from (name for name in names if name.startswith(incomplete))

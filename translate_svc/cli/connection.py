@@ -1,4 +1,4 @@
-"""How the commands that ask a server reach it: TLS and the API key."""
+"""Connection options of the commands that use a server: TLS and the API key."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ _FLAGS = {"tls_ca": "--tls-ca", "tls_certificate": "--tls-certificate", "tls_key
 def client_options(
     *, tls_ca: str | None, tls_certificate: str | None, tls_key: str | None, api_key_file: Path | None
 ) -> ClientOptions:
-    """What the flags come to. TLS is spoken where any flag of it is given.
+    """The client options from the flags. Any of the TLS flags turns TLS on.
 
     Args:
         tls_ca: a PEM file, or ``SYSTEM_AUTHORITIES``.
-        tls_certificate: a PEM file, as ``tls_key``.
-        api_key_file: holds the key and nothing else.
+        tls_certificate: a PEM file.
+        tls_key: a PEM file.
+        api_key_file: a file that contains only the key.
 
     Raises:
-        UsageError: a file cannot be used, or its other half is missing. Names the flag.
+        UsageError: a file cannot be used, or certificate or key is missing. Names the flag.
     """
     credentials = None
     if tls_ca or tls_certificate or tls_key:

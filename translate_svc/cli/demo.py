@@ -1,4 +1,4 @@
-"""``translate-svc demo``: a server, a speaker and listeners in every other language, live."""
+"""``translate-svc demo``: starts a server and translates a clip in real time into the other languages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _EXIT_UNEXPECTED = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Clip:
-    """A recording, what it says in every language, and where its sentences end, in milliseconds."""
+    """A recording, its text in every language, and the ends of its sentences in milliseconds."""
 
     name: str
     samples: Samples
@@ -79,7 +79,7 @@ class _Clip:
         return tuple(language for language in self.texts if language != self.source)
 
     def last_word_end_ms(self, done: UtteranceDone) -> float:
-        """Where the last sentence inside an utterance ends; the utterance's own end if none does."""
+        """The end of the last sentence inside an utterance, or the utterance's own end if there is none."""
         start_ms, end_ms = (
             position * 1000 / self.rate_hz for position in (done.source.start, done.source.end)
         )
@@ -88,21 +88,21 @@ class _Clip:
 
 
 class EventLog:
-    """The events of one stream with the milliseconds at which they came, and what they add up to."""
+    """The events of one stream with their arrival times in milliseconds, and the resulting texts."""
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
         self._texts: defaultdict[tuple[bool, str, int], str] = defaultdict(str)
 
     def add(self, event: SessionEvent, at_ms: float) -> None:
-        """Takes the next event."""
+        """Adds the next event, which arrived ``at_ms`` after the start."""
         row = wire.event_json(len(self._rows) + 1, event, audio=False)
         self._rows.append({"atMs": round(at_ms, 1)} | row)
         if isinstance(event, TextDelta):
             self._texts[event.transcript, event.language, event.utterance_id] += event.delta
 
     def full_text(self, language: str, *, transcript: bool) -> str:
-        """All utterances, joined by spaces."""
+        """The text of all utterances, joined by spaces."""
         texts = sorted(
             (utterance, text)
             for (kind, code, utterance), text in self._texts.items()
@@ -111,7 +111,7 @@ class EventLog:
         return " ".join(text for _, text in texts)
 
     def save(self, path: Path) -> None:
-        """Writes all events as one JSON array (without the speech itself)."""
+        """Writes all events as one JSON array, without the bytes of speech."""
         path.write_text(json.dumps(self._rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -121,7 +121,7 @@ def demo(
         typer.Option(
             "--from",
             metavar="LANGUAGE",
-            help="Who speaks: eng, spa, fra or deu.",
+            help="Language of the clip: eng, spa, fra or deu.",
             autocompletion=complete_language,
         ),
     ] = "eng",
@@ -129,12 +129,12 @@ def demo(
     clips: Annotated[Path, typer.Option(help="Folder of the clips and their clips.json.")] = Path(
         "tests/data"
     ),
-    output: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path(),
+    output: Annotated[Path, typer.Option(help="Folder for the output files.")] = Path(),
 ) -> None:
-    """Start a server, speak to it in real time, hear it in every other language, all from one encoding.
+    """Start a server, play a clip to it in real time, and translate it into all other languages at once.
 
-    Writes the speech as demo_out.LANGUAGE.wav and every event as demo_out.json. Exits with 0 only if
-    transcript and translations are the expected ones.
+    Writes the speech to demo_out.LANGUAGE.wav and every event to demo_out.json. Exits with 0 only if the
+    transcript and the translations are as expected.
     """
     console = Console(highlight=False)
     language = match_language(from_, languages.packaged(), "--from").code
@@ -152,11 +152,11 @@ async def _run(console: Console, model: str, clip: _Clip, output: Path) -> bool:
         with ExitStack() as files:
             speech = SpeechSink(files, wav, clip.targets, clip.rate_hz)
             with TextView(console, show_growth=False) as view:
-                recording = await _play(translator, clip, view, speech)
-    recording.save(events)
-    _show(console, clip, recording, wav)
+                log = await _play(translator, clip, view, speech)
+    log.save(events)
+    _show_texts(console, clip, log, wav)
     console.print(f"\nEvery event is in {events}, the speech beside it.")
-    return _verdict(console, clip, recording)
+    return _check_texts(console, clip, log)
 
 
 async def _play(translator: Translator, clip: _Clip, view: TextView, speech: SpeechSink) -> EventLog:
@@ -166,25 +166,25 @@ async def _play(translator: Translator, clip: _Clip, view: TextView, speech: Spe
         source_language=clip.source,
         include=frozenset(Inspect),
     )
-    recording = EventLog()
-    shown = EventView(view, clip.rate_hz, clip.last_word_end_ms, "the last word")
+    log = EventLog()
+    event_view = EventView(view, clip.rate_hz, clip.last_word_end_ms, "the last word")
     async with translator.stream(settings, clip.rate_hz) as stream:
         began_s = loop.time()
         stream.feed(pace(clip.samples, clip.rate_hz))
         async for event in stream:
             at_ms = (loop.time() - began_s) * 1000
-            recording.add(event, at_ms)
-            shown.take(event, at_ms)
-            speech.take(event)
+            log.add(event, at_ms)
+            event_view.show(event, at_ms)
+            speech.write(event)
         speech.finish(len(clip.samples))
-    return recording
+    return log
 
 
-def _show(console: Console, clip: _Clip, recording: EventLog, wav: Path) -> None:
-    """What was said, in every language, and where its speech was written."""
+def _show_texts(console: Console, clip: _Clip, log: EventLog, wav: Path) -> None:
+    """Prints the text in every language, and the file of its speech."""
     console.print()
     table = Table.grid(padding=(0, 2, 0, 0))
-    for language, text in _heard(clip, recording).items():
+    for language, text in _texts(clip, log).items():
         named = languages.packaged().find(language)
         name = language if named is None else named.name
         written = clip.name if language == clip.source else path_for(wav, language, several=True).name
@@ -193,19 +193,19 @@ def _show(console: Console, clip: _Clip, recording: EventLog, wav: Path) -> None
     console.print(table)
 
 
-def _heard(clip: _Clip, recording: EventLog) -> dict[str, str]:
-    """The transcript first, then the translations."""
+def _texts(clip: _Clip, log: EventLog) -> dict[str, str]:
+    """Texts by language: the transcript first, then the translations."""
     return {
-        language: recording.full_text(language, transcript=language == clip.source)
+        language: log.full_text(language, transcript=language == clip.source)
         for language in (clip.source, *clip.targets)
     }
 
 
-def _verdict(console: Console, clip: _Clip, recording: EventLog) -> bool:
-    wrong = [language for language, text in _heard(clip, recording).items() if text != clip.texts[language]]
+def _check_texts(console: Console, clip: _Clip, log: EventLog) -> bool:
+    wrong = [language for language, text in _texts(clip, log).items() if text != clip.texts[language]]
     if not wrong:
         console.print("[bold green]The texts are the expected ones.[/bold green]")
     for language in wrong:
-        told = Text.assemble((f"{language} is not the expected text:", "bold red"), " ", clip.texts[language])
-        console.print(told, soft_wrap=True)
+        line = Text.assemble((f"{language} is not the expected text:", "bold red"), " ", clip.texts[language])
+        console.print(line, soft_wrap=True)
     return not wrong

@@ -1,4 +1,4 @@
-"""A live stream's events, told as they come."""
+"""Shows a live stream's events as they come."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from translate_svc.types import (
 
 
 class EventView:
-    """Shows texts as they grow and, an utterance, one line of when its first text and first speech came.
+    """Shows texts as they grow and, for each utterance, one line with the latencies of first text and speech.
 
-    These latencies are the listener's: from the end of what was said to the arrival here, of the first
-    translation.
+    A latency is what the listener experiences: from the end of the spoken utterance to the arrival here of
+    the first translated text or speech.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class EventView:
         spoken_end_ms: Callable[[UtteranceDone], float],
         end_name: str,
     ) -> None:
-        """``spoken_end_ms`` tells where in the source an utterance's speech ended, ``end_name`` names it."""
+        """``spoken_end_ms`` returns the end of an utterance's speech in the source; ``end_name`` names it."""
         self._view = view
         self._input_rate_hz = input_rate_hz
         self._spoken_end_ms = spoken_end_ms
@@ -39,8 +39,8 @@ class EventView:
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
         self._first_ms: dict[tuple[int, str], float] = {}
 
-    def take(self, event: SessionEvent, at_ms: float) -> None:
-        """Shows an event that came ``at_ms`` after the source began."""
+    def show(self, event: SessionEvent, at_ms: float) -> None:
+        """Shows an event that arrived ``at_ms`` after the start of the source."""
         stamp = seconds_stamp(at_ms)
         match event:
             case SpeechStarted():
@@ -48,7 +48,7 @@ class EventView:
             case SpeechEnded():
                 self._view.line(stamp, f"speech ended at {self._seconds(event.source.end)}")
             case TextDelta():
-                self._take_text(event, at_ms)
+                self._show_text(event, at_ms)
             case SpeechChunk() if event.sample_count or event.data:
                 self._first_ms.setdefault((event.utterance_id, "speech"), at_ms)
             case StreamWarning():
@@ -60,7 +60,7 @@ class EventView:
             case _:
                 pass
 
-    def _take_text(self, event: TextDelta, at_ms: float) -> None:
+    def _show_text(self, event: TextDelta, at_ms: float) -> None:
         if not event.delta:
             return
         kind = "transcript" if event.transcript else "translation"

@@ -1,4 +1,4 @@
-"""What the command's exit code tells."""
+"""Exit codes of the command, and the error of wrong usage."""
 
 from __future__ import annotations
 
@@ -10,6 +10,4 @@ EXIT_INTERRUPTED = 130
 
 
 class UsageError(TranslateSvcError):
-    """The command line itself is wrong: an option's value, or options that contradict each other. ``field``
-    names the option.
-    """
+    """An option has a wrong value, or options contradict each other. ``field`` names the option."""

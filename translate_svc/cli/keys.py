@@ -12,21 +12,21 @@ app = typer.Typer(help="API keys for the callers of a server.", no_args_is_help=
 
 @app.callback()
 def _keys() -> None:
-    """Without it typer would make the only command the group itself."""
+    """Needed because typer turns a group with only one command into that command."""
 
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Whose key it is: a-z, 0-9, '.', '_' and '-'.")],
+    name: Annotated[str, typer.Argument(help="Name of the key's owner: a-z, 0-9, '.', '_' and '-'.")],
     file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Append the line to this file, and print the key alone."),
     ] = None,
 ) -> None:
-    """Make a key. Prints the key, which is shown this once, and the line that admits it.
+    """Create a key. Prints the key, which is never shown again, and the line for the server's key file.
 
-    The line holds the key's hash and goes into the file of `serve --api-keys`, which a running server reads
-    again by itself. To revoke a key remove its line; to replace one, have both lines for a while.
+    The line contains the key's hash. Add it to the file of `serve --api-keys`; a running server reads that
+    file again by itself. To revoke a key, remove its line. To replace a key, keep both lines for a while.
     """
     from translate_svc.access.api_keys import key_line, new_key
 

@@ -13,10 +13,10 @@ _SUGGESTIONS = 3
 
 
 def match_language(text: str, table: LanguageTable, option: str) -> Language:
-    """The language of ``table`` that a code, a BCP-47 tag or an English name means; case does not matter.
+    """The language of ``table`` for a code, a BCP-47 tag or an English name. Case does not matter.
 
     Raises:
-        UsageError: there is none; suggests the nearest, or tells that only this model lacks it.
+        UsageError: there is none. Suggests similar languages, or says that only this model lacks it.
     """
     wanted = text.strip()
     if found := _find(wanted, table):
@@ -29,10 +29,10 @@ def match_language(text: str, table: LanguageTable, option: str) -> Language:
 
 
 def match_languages(texts: Iterable[str], table: LanguageTable, option: str) -> tuple[Language, ...]:
-    """Several of them, each text possibly a list with commas, in their order.
+    """The languages of several texts, in their order. Each text may be a list with commas.
 
     Raises:
-        UsageError: one is not known, is missing between commas, or comes twice.
+        UsageError: a language is not known, is missing between commas, or is repeated.
     """
     found: list[Language] = []
     for text in (part for each in texts for part in each.split(",")):
@@ -46,7 +46,7 @@ def match_languages(texts: Iterable[str], table: LanguageTable, option: str) -> 
 
 
 def label(language: Language) -> str:
-    """``Spanish (spa)``."""
+    """Name and code of a language: ``Spanish (spa)``."""
     return f"{language.name} ({language.code})"
 
 
@@ -56,7 +56,7 @@ def _find(text: str, table: LanguageTable) -> Language | None:
 
 
 def _nearest(text: str, table: LanguageTable) -> Sequence[Language]:
-    """Those whose name holds ``text`` as a word, then those spelt alike."""
+    """Languages whose name contains ``text`` as a word, then those with a similar spelling."""
     wanted = text.casefold()
     by_spelling: dict[str, Language] = {}
     for language in table:

@@ -1,4 +1,4 @@
-"""``translate-svc languages``: what a model can do, language by language."""
+"""``translate-svc languages``: lists the languages of a model."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def languages(
     api_key_file: options.ApiKeyFile = None,
     model: options.Model = None,
     model_cache: options.ModelCache = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a language and line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """List the languages of a model: which it understands, writes and speaks, and its voices.
 
-    Without --server the model's directory is read, not its weights. A checkpoint does not tell which
-    languages it understands: that column is of the published model.
+    Without --server, the command reads the model's directory but not its weights. A checkpoint does not list
+    the languages that it understands: that column is from the published model.
     """
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file

@@ -1,4 +1,4 @@
-"""``translate-svc live``: the microphone in, the translation out of the loudspeaker."""
+"""``translate-svc live``: translates the microphone and plays the translation."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from translate_svc.types import (
 )
 
 open_device: Callable[..., AbstractContextManager[AudioDevice]] = SoundDevice
-"""The audio device; whoever has no sound card may put another here."""
+"""Opens the audio device. Machines without a sound card can replace it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Talk:
-    """What is to be translated."""
+class _LiveArguments:
+    """The arguments of the command that concern the translation."""
 
     to: tuple[str, ...]
     from_: str | None
@@ -51,7 +51,7 @@ class _Talk:
     catch_up: float
 
     def settings(self, table: LanguageTable) -> StreamSettings:
-        """Texts of all targets, speech of the first, which catches up when it falls behind."""
+        """Text for all targets; speech for the first, which may be sped up when it falls behind."""
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
         first, *others = target_settings(self.to, table, speech=self.play, must_speak=False)
         if self.play and not first.speech:
@@ -74,11 +74,13 @@ def live(
     catch_up: Annotated[
         float,
         typer.Option(
-            min=0.5, max=1, help="Speech that falls behind is hurried, to this part of its length at most."
+            min=0.5, max=1, help="Lowest duration factor of speech that falls behind; 1: never speed up."
         ),
     ] = 0.8,
-    microphone: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
-    loudspeaker: Annotated[str | None, typer.Option(help="Number or part of the name.")] = None,
+    microphone: Annotated[str | None, typer.Option(help="Number of the device, or part of its name.")] = None,
+    loudspeaker: Annotated[
+        str | None, typer.Option(help="Number of the device, or part of its name.")
+    ] = None,
     devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
@@ -89,10 +91,10 @@ def live(
     model_cache: options.ModelCache = None,
     device: options.Device = None,
 ) -> None:
-    """Translate what the microphone hears, as it is said; play it in the first target language.
+    """Translate live speech from the microphone; play it in the first target language.
 
-    Wear headphones, or use --no-play: a microphone that hears the loudspeaker translates the translation.
-    Ctrl-C ends the recording; what was said until then is still translated, unless there is a second one.
+    Wear headphones, or use --no-play: otherwise the microphone records the translation and it is translated
+    again. Ctrl-C ends the recording and translates the rest; a second Ctrl-C stops at once.
     """
     if devices:
         Console(highlight=False).print(_device_table())
@@ -107,39 +109,41 @@ def live(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    talk = _Talk(tuple(to), from_, transcript, play, catch_up)
+    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up)
     try:
-        asyncio.run(_live(talk, backend, microphone, loudspeaker))
+        asyncio.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
 
-async def _live(talk: _Talk, backend: Backend, microphone: str | None, loudspeaker: str | None) -> None:
+async def _live(
+    arguments: _LiveArguments, backend: Backend, microphone: str | None, loudspeaker: str | None
+) -> None:
     console = Console(highlight=False)
-    settings = talk.settings(await backend.languages())
-    with open_device(microphone, loudspeaker, play=talk.play) as device:
+    settings = arguments.settings(await backend.languages())
+    with open_device(microphone, loudspeaker, play=arguments.play) as device:
         rate_hz = device.input_rate_hz
         async with backend.open() as translator, translator.stream(settings, rate_hz) as stream:
-            recording, speaker = _Recording(device), _Speaker(device)
-            console.print("Listening; Ctrl-C ends." + (" Wear headphones." if talk.play else ""))
-            with TextView(console) as view, _ended_by_interrupt(device):
-                shown = EventView(view, rate_hz, recording.end_ms, "it was said")
-                stream.feed(recording.blocks())
+            recorder, player = _Recorder(device), _Player(device)
+            console.print("Listening; Ctrl-C ends." + (" Wear headphones." if arguments.play else ""))
+            with TextView(console) as view, _stop_on_interrupt(device):
+                event_view = EventView(view, rate_hz, recorder.end_ms, "it was said")
+                stream.feed(recorder.blocks())
                 async for event in stream:
-                    shown.take(event, recording.now_ms())
+                    event_view.show(event, recorder.now_ms())
                     if isinstance(event, SpeechChunk):
-                        speaker.take(event)
-                await device.played()
+                        player.play(event)
+                await device.wait_played()
         if device.dropped_samples:
-            missed_s = device.dropped_samples / rate_hz
+            dropped_s = device.dropped_samples / rate_hz
             print(
-                f"translate-svc: {missed_s:.1f} s were not heard: the translation did not keep up",
+                f"translate-svc: {dropped_s:.1f} s were not recorded: the translation did not keep up",
                 file=sys.stderr,
             )
 
 
-class _Recording:
-    """What the microphone hears, and when it was heard."""
+class _Recorder:
+    """The audio of the microphone, and its time."""
 
     def __init__(self, device: AudioDevice) -> None:
         self._device = device
@@ -147,30 +151,30 @@ class _Recording:
         self._began_s: float | None = None
 
     async def blocks(self) -> AsyncIterator[Samples]:
-        """Until the device is told to stop."""
+        """The recorded blocks, until the device stops."""
         async for block in self._device.record():
             if self._began_s is None:
                 self._began_s = self._clock() - len(block) / self._device.input_rate_hz
             yield block
 
     def now_ms(self) -> float:
-        """Since the recording began."""
+        """Milliseconds since the start of the recording."""
         return 0.0 if self._began_s is None else (self._clock() - self._began_s) * 1000
 
     def end_ms(self, done: UtteranceDone) -> float:
-        """When an utterance had been said."""
+        """The end of an utterance, in milliseconds since the start of the recording."""
         return done.source.end * 1000 / self._device.input_rate_hz
 
 
-class _Speaker:
-    """Speech to the loudspeaker, at its rate."""
+class _Player:
+    """Plays speech at the sample rate of the loudspeaker."""
 
     def __init__(self, device: AudioDevice) -> None:
         self._device = device
         self._resampler: Resampler | None = None
 
-    def take(self, chunk: SpeechChunk) -> None:
-        """The next chunk; utterances come one after the other."""
+    def play(self, chunk: SpeechChunk) -> None:
+        """Plays the next chunk. Chunks of two utterances are never mixed."""
         if self._resampler is None:
             self._resampler = Resampler(INTERNAL_SAMPLE_RATE_HZ, self._device.output_rate_hz)
         samples = np.frombuffer(chunk.data, "<i2").astype(np.float32) / np.float32(1 << 15)
@@ -181,12 +185,12 @@ class _Speaker:
 
 
 @contextmanager
-def _ended_by_interrupt(device: AudioDevice) -> Iterator[None]:
-    """The first Ctrl-C ends the recording, the second one everything."""
+def _stop_on_interrupt(device: AudioDevice) -> Iterator[None]:
+    """The first Ctrl-C ends the recording, the second one cancels the command."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    answers = iter((device.stop,))
-    loop.add_signal_handler(signal.SIGINT, lambda: next(answers, task.cancel)())
+    actions = iter((device.stop,))
+    loop.add_signal_handler(signal.SIGINT, lambda: next(actions, task.cancel)())
     try:
         yield
     finally:

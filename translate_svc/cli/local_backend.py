@@ -36,41 +36,41 @@ _CALLER = Caller("cli")
 
 
 class LocalBackend:
-    """The model that ``settings`` name."""
+    """A backend with the model of ``settings``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     async def languages(self) -> LanguageTable:
-        """Those of the checkpoint, read from its directory.
+        """The languages of the checkpoint, read from its directory.
 
         Raises:
-            CheckpointError: the directory is missing, torn or foreign. Names the file.
+            CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
         path = find_checkpoint(self._settings.model, Path(self._settings.model_cache))
         return language_table(CheckpointDescription.read(path).capabilities())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LocalTranslator]:
-        """Loads the model. Of its logs only errors are shown."""
+        """Loads the model. Only errors are logged."""
         configure_logs("error")
         async with Service.start(self._settings) as service:
             yield LocalTranslator(service)
 
 
 class LocalTranslator:
-    """Calls of one service."""
+    """Opens streams and calls of one service."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def stream(self, settings: StreamSettings, sample_rate_hz: int) -> LocalStream:
-        """As ``Translator.stream``."""
+        """A stream that takes mono audio of ``sample_rate_hz`` and returns speech in ``SPEECH_FORMAT``."""
         config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
         return LocalStream(self._service, config)
 
     async def translate(self, request: TranslateRequest) -> AsyncIterator[SessionEvent]:
-        """As ``Translator.translate``."""
+        """The events of one utterance; the last one is ``UtteranceDone``."""
         one_shot = self._service.translate(request, _CALLER)
         try:
             async for event in one_shot.events():
@@ -87,7 +87,7 @@ class LocalStream:
         self._config = config
         self._encoder = InputEncoder(config.input, _CHUNK_BYTES)
         self._session: Session | None = None
-        self._feeding: asyncio.Task[None] | None = None
+        self._feed_task: asyncio.Task[None] | None = None
         self._feed_error: Exception | None = None
 
     async def __aenter__(self) -> LocalStream:
@@ -97,17 +97,17 @@ class LocalStream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._feeding is not None:
-            self._feeding.cancel()
-            await asyncio.wait({self._feeding})
-        await self._live().cancel()
+        if self._feed_task is not None:
+            self._feed_task.cancel()
+            await asyncio.wait({self._feed_task})
+        await self._open_session().cancel()
 
     def feed(self, source: AsyncIterable[Samples] | Iterable[Samples], *, end: bool = True) -> None:
-        """See ``TranslationStream``."""
-        self._feeding = asyncio.get_running_loop().create_task(self._feed(source, end=end))
+        """Sends all of ``source`` in the background, then the end. If it raises, so does the iteration."""
+        self._feed_task = asyncio.get_running_loop().create_task(self._feed(source, end=end))
 
     async def __aiter__(self) -> AsyncIterator[SessionEvent]:
-        async for event in self._live().events():
+        async for event in self._open_session().events():
             yield event
         if self._feed_error is not None:
             raise self._feed_error
@@ -121,17 +121,17 @@ class LocalStream:
                 for samples in source:
                     await self._send(samples)
             if end:
-                await self._live().receive(EndInput(self._encoder.total_samples))
+                await self._open_session().receive(EndInput(self._encoder.total_samples))
         except Exception as error:
-            # the iteration ends with it
+            # the iteration raises it
             self._feed_error = error
-            await self._live().cancel()
+            await self._open_session().cancel()
 
     async def _send(self, samples: Samples) -> None:
-        for piece in self._encoder.chunks(samples):
-            await self._live().receive(AudioInput(piece))
+        for chunk in self._encoder.chunks(samples):
+            await self._open_session().receive(AudioInput(chunk))
 
-    def _live(self) -> Session:
+    def _open_session(self) -> Session:
         if self._session is None:
             raise Unavailable("the stream is not open: use it as `async with`")
         return self._session

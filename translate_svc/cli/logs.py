@@ -1,7 +1,7 @@
-"""Structured logs, one record a line, on stderr. Nothing that a caller said is ever in them.
+"""Structured logs on stderr, one record per line. They never contain what a caller said.
 
-A record's own fields come as ``extra={"fields": {...}}`` and follow ``time``, ``level``, ``logger`` and
-``message``. Of an exception its type and its stack are told, and not its message.
+The fields of a record are passed as ``extra={"fields": {...}}``. They follow ``time``, ``level``, ``logger``
+and ``message``. An exception is logged with its type and its stack, but without its message.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _BARE = re.compile(r"[^\s\"=\\]+")
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object a line."""
+    """Formats a record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """The record as one line."""
         return json.dumps(_entry(record), ensure_ascii=False)
 
 
 class LogfmtFormatter(logging.Formatter):
-    """``key=value`` pairs; values that hold blanks, quotes or ``=`` are JSON strings."""
+    """Formats a record as ``key=value`` pairs; values with blanks, quotes or ``=`` are JSON strings."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """The record as one line."""
         return " ".join(f"{key}={_bare(value)}" for key, value in _entry(record).items())
 
 
 def configure_logs(level: str, log_format: str = "json") -> None:
-    """Sends this package's logs from ``level`` on, and others' warnings, to stderr."""
+    """Writes to stderr: logs of this package from ``level`` up, and warnings of other packages."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogfmtFormatter() if log_format == "logfmt" else JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -45,9 +45,9 @@ def configure_logs(level: str, log_format: str = "json") -> None:
 
 
 def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """An event loop's exception handler: says what happened and where.
+    """The exception handler of an event loop: logs what happened and where.
 
-    asyncio's own quotes the callback with its arguments, and the exception with its message.
+    asyncio's own handler would also log the callback's arguments and the exception's message.
     """
     del loop
     what = re.split(r"[<(\n]", context["message"], maxsplit=1)[0].strip()

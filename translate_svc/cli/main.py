@@ -1,4 +1,4 @@
-"""The command ``translate-svc``: one file a command. Errors are one line and an exit code."""
+"""The command ``translate-svc``. An error is one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -59,32 +59,32 @@ def _commands(
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """The entry point. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     sys.exit(_run())
 
 
 def _run() -> int:
     try:
-        # what a command returns, or the code of the typer.Exit that ended it
+        # the return value of the command, or the code of its typer.Exit
         code = app(prog_name=_NAME, standalone_mode=False)
-        return _complain("interrupted", code) if code == EXIT_INTERRUPTED else code or 0
+        return _print_error("interrupted", code) if code == EXIT_INTERRUPTED else code or 0
     except typer.TyperException as error:
         context: typer.Context | None = getattr(error, "ctx", None)
         command = context.command_path if context is not None else _NAME
-        return _complain(f"{error.format_message()} See {command} --help", error.exit_code)
+        return _print_error(f"{error.format_message()} See {command} --help", error.exit_code)
     except UsageError as error:
-        return _complain(str(error), EXIT_USAGE)
+        return _print_error(str(error), EXIT_USAGE)
     except TranslateSvcError as error:
-        return _complain(str(error), EXIT_ERROR)
+        return _print_error(str(error), EXIT_ERROR)
     except OSError as error:
-        return _complain(
+        return _print_error(
             ": ".join(str(part) for part in (error.filename, error.strerror) if part), EXIT_ERROR
         )
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "", "server")
-        return _complain(f"{error.name} is missing: pip install '{_NAME}[{extra}]'", EXIT_ERROR)
+        return _print_error(f"{error.name} is missing: pip install '{_NAME}[{extra}]'", EXIT_ERROR)
 
 
-def _complain(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     print(f"{_NAME}: {message}", file=sys.stderr)
     return code

@@ -1,4 +1,4 @@
-"""A media file or standard input, decoded by a thread of its own."""
+"""Reads a media file or standard input, and decodes it in a thread."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ STDIN = Path("-")
 _MAX_WAITING_BLOCKS = 16
 
 _Item = MediaAudio | Samples | Exception | None
-"""What the thread says, in order: what it opened, blocks, and at last None; or what went wrong."""
+"""Items of the thread, in order: the opened media, the blocks, and None at the end; or the error."""
 
 
 class MediaReader:
-    """Opened by ``async with``; then ``media`` tells rate and length, and ``blocks`` gives the audio.
+    """``async with`` opens it. Then ``media`` has rate and length, and ``blocks`` yields the audio.
 
-    The thread decodes at most 16 blocks (1.6 s) ahead of the reader and then waits. It is a daemon, for
-    nothing interrupts a read from standard input.
+    The thread decodes at most 16 blocks (1.6 s) ahead of the reader and then waits. It is a daemon, because
+    nothing can interrupt a read from standard input.
     """
 
     def __init__(self, source: Path) -> None:
-        """``-`` is standard input."""
+        """``source``: the file; ``-`` is standard input."""
         self._source = source
         self.name = "standard input" if source == STDIN else source.name
         self._items = asyncio.Queue[_Item]()
@@ -38,7 +38,7 @@ class MediaReader:
 
     @property
     def media(self) -> MediaAudio:
-        """What was opened. Its ``blocks`` are the thread's to read."""
+        """The opened media. Only the thread may read its ``blocks``."""
         if self._media is None:
             raise RuntimeError("not open: use it as `async with`")
         return self._media
@@ -63,10 +63,10 @@ class MediaReader:
         self._stop()
 
     async def blocks(self) -> AsyncIterator[Samples]:
-        """All of it, once.
+        """All the audio. Call it once.
 
         Raises:
-            Exception: whatever reading failed with.
+            Exception: the error that ended the reading.
         """
         while (item := await self._items.get()) is not None:
             if isinstance(item, Exception):
@@ -80,26 +80,26 @@ class MediaReader:
         self._room.release()
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        def tell(item: _Item) -> None:
+        def put(item: _Item) -> None:
             loop.call_soon_threadsafe(self._items.put_nowait, item)
 
         try:
             try:
-                self._read(tell)
+                self._read(put)
             except Exception as error:
-                tell(error)
+                put(error)
         except RuntimeError:
-            # the loop is closed: nobody listens any more
+            # the loop is closed: the reader has ended
             return
 
-    def _read(self, tell: Callable[[_Item], None]) -> None:
-        # unbuffered: a buffer's lock, held by a daemon that waits, would crash the interpreter as it ends
+    def _read(self, put: Callable[[_Item], None]) -> None:
+        # unbuffered: a waiting daemon thread would hold a buffer's lock and so crash the interpreter at exit
         source: Path | BinaryIO = io.FileIO(0, closefd=False) if self._source == STDIN else self._source
         with open_media(source, self.name if self._source == STDIN else "") as media:
-            tell(media)
+            put(media)
             for block in media.blocks():
                 self._room.acquire()
                 if self._stopped.is_set():
                     return
-                tell(block)
-            tell(None)
+                put(block)
+            put(None)

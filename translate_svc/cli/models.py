@@ -1,4 +1,4 @@
-"""``translate-svc models``: what lies in the model cache, and whether it is whole."""
+"""``translate-svc models``: lists the models of the model cache, and verifies their files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MANY_LANGUAGES = 4
 
 app = typer.Typer(help="List the models of the model cache, or verify one.", invoke_without_command=True)
 
-_ModelCache = Annotated[str | None, typer.Option(help="Where named models lie.")]
+_ModelCache = Annotated[str | None, typer.Option(help="Directory of named models.")]
 
 
 @app.callback()
 def models(
     context: typer.Context,
     model_cache: _ModelCache = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """List the models of the model cache."""
     if context.invoked_subcommand is not None:
@@ -53,7 +53,7 @@ def verify(
     model: Annotated[str, typer.Argument(help="Directory, hub id, or a name inside --model-cache.")],
     model_cache: _ModelCache = None,
 ) -> None:
-    """Hash every file of a model and compare with its MANIFEST.sha256. Exits with 1 if one differs."""
+    """Hash every file of a model and compare with its MANIFEST.sha256. Exits with 1 if a file differs."""
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.manifest import read_manifest
     from translate_svc.models.checkpoint.manifest import verify as verify_manifest
@@ -66,7 +66,7 @@ def verify(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("hashing", total=size)
         verify_manifest(folder, lambda count: progress.advance(task, count))
-    console.print(f"{len(files)} files, {size / 1e9:.2f} GB: all as MANIFEST.sha256 says.")
+    console.print(f"{len(files)} files, {size / 1e9:.2f} GB: all match MANIFEST.sha256.")
 
 
 def _table(entries: list[CatalogEntry]) -> Table:

@@ -17,21 +17,21 @@ _COMPLETIONS = {"model": complete_model}
 
 
 def setting_option(name: str) -> Any:
-    """The flag of a field of ``Settings``. Without it the environment decides, then the default."""
+    """The flag of a field of ``Settings``. Without the flag the environment counts, then the default."""
     info, default = setting_infos()[name], getattr(Settings(), name)
-    flag, told = "--" + name.replace("_", "-"), str(default)
+    flag, shown = "--" + name.replace("_", "-"), str(default)
     if isinstance(default, bool):
-        flag, told = (f"{flag}/--no-{name.replace('_', '-')}", "on") if default else (flag, "")
+        flag, shown = (f"{flag}/--no-{name.replace('_', '-')}", "on") if default else (flag, "")
     return typer.Option(
         flag,
-        help=f"{info.help} Default: {told}." if told else info.help,
+        help=f"{info.help} Default: {shown}." if shown else info.help,
         metavar=info.metavar,
         autocompletion=_COMPLETIONS.get(name),
     )
 
 
 def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """``command(**flags)`` with a flag for every field of ``Settings``; None where it is not given."""
+    """``command(**flags)`` with a flag for every field of ``Settings``; None if the flag is not given."""
     flags = [
         inspect.Parameter(
             field.name,
@@ -59,27 +59,27 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="LANGUAGE",
-        help="The source's language, likewise. Speech may do without.",
+        help="Source language: en, eng or English. Optional for speech.",
         autocompletion=complete_language,
     ),
 ]
-Transcript = Annotated[bool, typer.Option("--transcript", help="The source's own text too; needs --from.")]
+Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the source text; needs --from.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
 ]
 Server = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help="Ask this server. Default: work in this process.")
+    str | None, typer.Option(metavar="HOST:PORT", help="Use this server. Default: work in this process.")
 ]
 TlsCa = Annotated[
     str | None,
-    typer.Option(metavar="PEM|system", help="Speak TLS; believe these authorities, or the usual ones."),
+    typer.Option(metavar="PEM|system", help="Use TLS; trust these authorities, or the usual ones."),
 ]
 TlsCertificate = Annotated[
-    str | None, typer.Option(metavar="PEM", help="Speak TLS with this certificate of one's own (mTLS).")
+    str | None, typer.Option(metavar="PEM", help="Use TLS with this client certificate (mTLS).")
 ]
 TlsKey = Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's private key.")]
 ApiKeyFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Holds the API key that the server asks for.")
+    Path | None, typer.Option(metavar="FILE", help="File with the API key that the server requires.")
 ]
 Model = Annotated[str | None, setting_option("model")]
 ModelCache = Annotated[str | None, setting_option("model_cache")]

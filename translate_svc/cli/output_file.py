@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""Output files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from translate_svc.errors import InvalidArgument
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """Yields the path to write to: a hidden file beside ``path``, which takes its name and place on leaving.
+    """Yields the path of a hidden file next to ``path``, and renames it to ``path`` at the end of the block.
 
-    When the block raises, nothing is left, and what was there before stays. What is no regular file (a pipe,
-    ``/dev/null``) is written to directly.
+    If the block raises, the hidden file is removed and an existing ``path`` stays unchanged. If ``path`` is
+    not a regular file (a pipe, ``/dev/null``), the block writes to it directly.
 
     Raises:
-        InvalidArgument: the folder is missing or not writable. Names the path.
+        InvalidArgument: ``path`` is a directory, or its folder is missing or not writable. Names the path.
     """
     target = path.resolve()
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -41,5 +41,5 @@ def output_file(path: Path) -> Iterator[Path]:
 
 
 def path_for(path: Path, code: str, *, several: bool) -> Path:
-    """``out.wav``, or ``out.spa.wav`` where there are ``several`` languages."""
+    """``out.wav``, or ``out.spa.wav`` if there are ``several`` languages."""
     return path.with_name(f"{path.stem}.{code}{path.suffix}") if several else path

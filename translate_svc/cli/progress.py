@@ -1,4 +1,4 @@
-"""How far the translation of a file has come."""
+"""Progress of the translation of a file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from translate_svc.types import Samples, SessionEvent, SpeechStarted, UtteranceD
 
 
 class SourceProgress:
-    """Source samples that are done with: all before the first utterance that is not, or before the audio that
-    was not sent yet. ``bar`` shows it, on standard error unless it is embedded elsewhere; it pulses where the
-    length is not known.
+    """Counts the source samples that are done: those before the first unfinished utterance, or all that were
+    sent. ``bar`` shows the count on standard error, unless another view contains it. It pulses if the length
+    is not known.
     """
 
     def __init__(self, name: str, duration_ms: int | None, rate_hz: int, clock: Callable[[], float]) -> None:
@@ -37,11 +37,11 @@ class SourceProgress:
 
     @property
     def done_samples(self) -> int:
-        """At the source's rate."""
+        """Samples that are done, at the source's rate."""
         return min(self._open.values(), default=self.sent_samples)
 
     async def counted(self, blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
-        """``blocks``, counted as they are sent."""
+        """Yields ``blocks`` and counts them as sent."""
         async for block in blocks:
             if self._began_s is None:
                 self._began_s = self._clock()
@@ -49,8 +49,8 @@ class SourceProgress:
             self._show()
             yield block
 
-    def take(self, event: SessionEvent) -> None:
-        """See ``Sink``."""
+    def write(self, event: SessionEvent) -> None:
+        """Counts the utterance when it starts and when it is done."""
         if isinstance(event, SpeechStarted):
             self._open[event.utterance_id] = event.position
         elif isinstance(event, UtteranceDone):
@@ -58,7 +58,7 @@ class SourceProgress:
             self._show()
 
     def finish(self, source_samples: int) -> None:
-        """See ``Sink``."""
+        """Completes the bar."""
         self.bar.update(self._task, total=source_samples, completed=source_samples)
 
     def _show(self) -> None:

@@ -1,4 +1,4 @@
-"""``translate-svc pull``: a published checkpoint into the model cache, once its licence is accepted."""
+"""``translate-svc pull``: downloads a published checkpoint after the user has accepted its licence."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 def pull(
     hub_id: Annotated[str, typer.Argument(help="For example facebook/seamless-m4t-v2-large.")],
-    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Directory of named models.")] = None,
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
     accept_license: Annotated[
-        bool, typer.Option("--accept-license", help="Accept the model's licence without being asked.")
+        bool, typer.Option("--accept-license", help="Accept the model's licence without a question.")
     ] = False,
 ) -> None:
-    """Download a model from a Hugging Face hub, verify it and keep it for --model.
+    """Download a model from a Hugging Face hub, verify it, and store it for --model.
 
-    Only safetensors, JSON, the SentencePiece model and the card are downloaded, never a pickle. A pull that
-    was cut short goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN a token of yours.
+    Only safetensors, JSON, the SentencePiece model and the card are downloaded, never a pickle. An
+    interrupted pull continues where it stopped. HF_ENDPOINT sets another hub, HF_TOKEN your token.
     """
-    # here, for they need the extra "server"
+    # imported here because they need the extra "server"
     from translate_svc.models.store.hub import Hub
     from translate_svc.models.store.pull import pull as download
     from translate_svc.models.store.pull import pulled
@@ -47,7 +47,7 @@ def pull(
     hub = Hub()
     plan = hub.plan(hub_id, revision)
     console.print(f"{hub_id} at {plan.revision[:12]}: {len(plan.files)} files, {plan.size / 1e9:.2f} GB")
-    _say_license(console, plan)
+    _print_license(console, plan)
     if not accept_license and not _accepted():
         console.print("Nothing was downloaded.")
         raise typer.Exit(EXIT_ERROR)
@@ -62,13 +62,13 @@ def pull(
     console.print(f"Serve it: translate-svc serve --model {hub_id}", soft_wrap=True)
 
 
-def _say_license(console: Console, plan: PullPlan) -> None:
+def _print_license(console: Console, plan: PullPlan) -> None:
     page = f"{plan.endpoint}/{plan.hub_id}"
     if not plan.license:
         console.print(f"[bold]Its card states no licence.[/bold] Read {page} first.", soft_wrap=True)
         return
     use = "; [bold]not for commercial use[/bold]" if _is_non_commercial(plan.license) else ""
-    console.print(f"Licence: [bold]{plan.license}[/bold]{use}. It is its publisher's: {page}", soft_wrap=True)
+    console.print(f"Licence: [bold]{plan.license}[/bold]{use}. Publisher: {page}", soft_wrap=True)
 
 
 def _is_non_commercial(license: str) -> bool:
@@ -77,7 +77,7 @@ def _is_non_commercial(license: str) -> bool:
 
 def _accepted() -> bool:
     if not sys.stdin.isatty():
-        print("translate-svc: to accept it without a terminal: --accept-license", file=sys.stderr)
+        print("translate-svc: to accept the licence without a terminal: --accept-license", file=sys.stderr)
         return False
     try:
         return typer.confirm("Do you accept it?", default=False)

@@ -14,24 +14,24 @@ from translate_svc.types import StreamSettings, TranslateRequest
 
 
 class RemoteBackend:
-    """The server at ``address``."""
+    """A backend at the server at ``address``."""
 
     def __init__(self, address: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
         self._address = address
         self._options = options
 
     async def languages(self) -> LanguageTable:
-        """Those of its checkpoint.
+        """The languages of the server's checkpoint.
 
         Raises:
-            Unavailable: it is not reachable.
+            Unavailable: the server is not reachable.
         """
         async with AsyncClient(self._address, self._options) as client, self._reached():
             return LanguageTable(await client.languages())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RemoteTranslator]:
-        """A connection."""
+        """Connects to the server."""
         async with AsyncClient(self._address, self._options) as client, self._reached():
             yield RemoteTranslator(client)
 
@@ -44,21 +44,21 @@ class RemoteBackend:
 
 
 class RemoteTranslator:
-    """Calls over one connection."""
+    """Opens streams and calls over one connection."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
     def stream(self, settings: StreamSettings, sample_rate_hz: int) -> AsyncStream:
-        """As ``Translator.stream``."""
+        """A stream that takes mono audio of ``sample_rate_hz`` and returns speech in ``SPEECH_FORMAT``."""
         config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
         return self._client.open(config)
 
     def translate(self, request: TranslateRequest) -> AsyncTranslateCall:
-        """As ``Translator.translate``."""
+        """A call of Translate: iterate over it for the events of one utterance."""
         return self._client.call(request)
 
 
 def _cause(error: Unavailable) -> str:
-    """In one short line; gRPC's own goes through every address that it tried."""
+    """The cause in one short line. gRPC's own message lists every address that it tried."""
     return "not reachable" if "failed to connect" in error.description.lower() else error.description

@@ -1,4 +1,4 @@
-"""``translate-svc say``: a text in, its translation and its speech out."""
+"""``translate-svc say``: translates a text, and speaks it on request."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.targets import SPEECH_FORMAT, check_output, target_settings
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import TranslationFailed
 from translate_svc.types import StreamWarning, TextDelta, TranslateRequest, UtteranceDone, UtteranceStatus
 
 
 def say(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to translate; - for standard input.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Text to translate; - for standard input.")],
     to: options.To = None,
     from_: options.From = None,
     output: options.Output = None,
@@ -37,10 +37,10 @@ def say(
     model_cache: options.ModelCache = None,
     device: options.Device = None,
 ) -> None:
-    """Translate a text; print it, and with -o write how it is spoken.
+    """Translate a text and print the translation; with -o, also write it as speech.
 
-    With one target its text alone is printed, with several a line each, the code first, and out.wav becomes
-    out.spa.wav, out.fra.wav.
+    With one target, only the text is printed. With several, each line begins with the language code, and
+    out.wav becomes out.spa.wav, out.fra.wav.
     """
     for name, value in (("--to", to), ("--from", from_)):
         if not value:
@@ -72,13 +72,13 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
         async with backend.open() as translator:
             async for event in translator.translate(request):
                 if speech is not None:
-                    speech.take(event)
+                    speech.write(event)
                 if isinstance(event, TextDelta):
                     texts[event.language] += event.delta
                 elif isinstance(event, StreamWarning):
                     print(f"{event.code}: {event.message}", file=sys.stderr)
                 elif isinstance(event, UtteranceDone) and event.status is UtteranceStatus.FAILED:
-                    raise TranslateSvcError("the text could not be translated")
+                    raise TranslationFailed("the text could not be translated")
         if speech is not None:
             speech.finish(0)
     for code in codes:

@@ -1,4 +1,4 @@
-"""``translate-svc selftest``: what the service computes with a model against what transformers computes."""
+"""``translate-svc selftest``: compares the service's computation with that of transformers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TEXTS = (
     ("spa", "¿Dónde está la estación?"),
 )
 _TARGETS = ("eng", "spa", "cmn", "fra", "deu")
-"""Preferred: the clips' languages, and one of another script."""
+"""Preferred targets: the languages of the clips, and one in another script."""
 _MAX_TARGETS = 3
 
 
@@ -44,16 +44,16 @@ def selftest(
             help="Directory, hub id, or a name inside --model-cache.", autocompletion=complete_model
         ),
     ] = None,
-    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Directory of named models.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
 ) -> None:
-    """Compare this service's computation with transformers', on shipped clips and a text.
+    """Compare this service's computation with that of transformers, on packaged clips and texts.
 
-    Exits with 0 if all stages are equal within the tolerance that is shown, with 1 if one differs.
+    Exits with 0 if all stages are equal within the tolerance shown, with 1 if a stage differs.
     """
     settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
-    # here, for they load torch and transformers
+    # imported here because they load torch and transformers
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.reference import quiet
@@ -68,11 +68,11 @@ def selftest(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
     languages = language_table(checkpoint.capabilities())
-    _say_found(console, checkpoint, languages, placement)
+    _print_model(console, checkpoint, languages, placement)
     allowed = tolerance(placement)
     found = _compare(console, checkpoint, _cases(languages, tokenizer), allowed, placement)
     console.print(_table(found, tokenizer))
-    _say_verdict(console, found, allowed)
+    _print_summary(console, found, allowed)
     if any(each.difference for each in found):
         raise typer.Exit(EXIT_ERROR)
 
@@ -108,7 +108,7 @@ def _compare(
 
 
 def _cases(languages: LanguageTable, tokenizer: Tokenizer) -> list[Case]:
-    """Every clip, and a text of each clip's language that is known, into up to three languages."""
+    """All clips, and the texts whose language the model knows, into up to three languages each."""
     from translate_svc.models.selftest import Case
 
     targets = _targets(languages)
@@ -127,9 +127,9 @@ def _cases(languages: LanguageTable, tokenizer: Tokenizer) -> list[Case]:
 
 
 def _targets(languages: LanguageTable) -> list[Language]:
-    """Those that speak first."""
+    """The first target languages: those with speech first, then in the order of ``_TARGETS``."""
     known = [each for each in languages if each.text]
-    preferred = {code: place for place, code in enumerate(_TARGETS)}
+    preferred = {code: index for index, code in enumerate(_TARGETS)}
     known.sort(key=lambda each: (not each.speech_out, preferred.get(each.code, len(preferred)), each.code))
     return known[:_MAX_TARGETS]
 
@@ -141,11 +141,11 @@ def _speaker(language: Language) -> int | None:
 def _read_clip(name: str) -> Samples:
     clip = resources.files("translate_svc").joinpath(f"data/selftest/{name}.flac")
     with resources.as_file(clip) as path:
-        samples, _ = read_audio(path)  # 16 kHz, as the model takes it
+        samples, _ = read_audio(path)  # 16 kHz, as the model needs it
         return samples
 
 
-def _say_found(
+def _print_model(
     console: Console, checkpoint: Checkpoint, languages: LanguageTable, placement: Placement
 ) -> None:
     from translate_svc.models.checkpoint.identity import read_identity
@@ -210,7 +210,7 @@ def _remark(comparison: Comparison, tokenizer: Tokenizer) -> str:
     return f"{', '.join(remarks)}  [dim]{pieces.replace(chr(0x2581), ' ').strip()}[/dim]"
 
 
-def _say_verdict(console: Console, found: Sequence[Comparison], allowed: Tolerance) -> None:
+def _print_summary(console: Console, found: Sequence[Comparison], allowed: Tolerance) -> None:
     stages: dict[str, float] = {}
     for each in found:
         for stage, duration_ms in each.stage_ms.items():

@@ -1,4 +1,4 @@
-"""``translate-svc serve``: run the server until it is told to stop."""
+"""``translate-svc serve``: runs the server until a signal stops it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from translate_svc.telemetry import Tracing
 
 READY_PREFIX = "translate-svc is ready on "
-"""Begins the one line on stdout; the address follows."""
+"""Start of the only line on stdout; the address follows."""
 
 _EXIT_ENGINE_LOST = 3
 _EXIT_DEADLINE_S = 10.0
@@ -41,7 +41,7 @@ def serve(**flags: Any) -> None:
     """Serve speech translation over gRPC.
 
     Every flag may also be set by an environment variable: TRANSLATE_SVC_MAX_STREAMS for --max-streams.
-    The first SIGTERM or Ctrl-C drains, the second one drops what is left.
+    The first SIGTERM or Ctrl-C drains the server, the second one ends the remaining streams.
     """
     settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format)
@@ -52,8 +52,8 @@ def serve(**flags: Any) -> None:
 
 
 async def _run(settings: Settings) -> int:
-    """Serves until a signal or the loss of the engine; returns the exit code."""
-    # here, for it needs the extra "server", and the other commands do not
+    """Serves until a signal or the loss of the engine. Returns the exit code."""
+    # imported here because only this command needs the extra "server"
     from translate_svc.admin.probes import Probes
     from translate_svc.metrics import Metrics
     from translate_svc.service import Service
@@ -67,7 +67,7 @@ async def _run(settings: Settings) -> int:
         loop.add_signal_handler(name, signals.put_nowait, None)
 
     def on_fatal(error: BaseException) -> None:
-        del error  # the engine has logged it
+        del error  # the engine has logged it already
         lost.set()
         signals.put_nowait(None)
         _arm_exit()
@@ -78,35 +78,37 @@ async def _run(settings: Settings) -> int:
         _tracing() as tracing,
         Service.start(settings, on_fatal=on_fatal, metrics=metrics, tracing=tracing) as service,
     ):
-        doors: list[TransportServer] = [make_server(service)]
-        for door in doors:
-            await door.start()
-        # Collecting garbage among all that the model's libraries have loaded stops every stream for 0.2 s.
+        servers: list[TransportServer] = [make_server(service)]
+        for server in servers:
+            await server.start()
+        # a garbage collection over the objects of the model's libraries would stop every stream for 0.2 s
         gc.collect()
         gc.freeze()
         probes.attach(service)
-        print(f"{READY_PREFIX}{doors[0].target}", flush=True)
-        for door in doors:
-            _log.info("ready on %s after %.1f s", door.target, time.monotonic() - started)
+        print(f"{READY_PREFIX}{servers[0].target}", flush=True)
+        for server in servers:
+            _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
         await signals.get()
         service.drain(DRAINING)
         grace_s = 0.0 if lost.is_set() else settings.drain_grace_s
         reason = service.refusal or DRAINING
-        _log.info("draining %d streams for up to %.0f s", sum(door.live_streams for door in doors), grace_s)
-        await _drain(doors, grace_s, reason, signals)
+        live_streams = sum(server.live_streams for server in servers)
+        _log.info("draining %d streams for up to %.0f s", live_streams, grace_s)
+        await _drain(servers, grace_s, reason, signals)
     _log.info("stopped")
     return _EXIT_ENGINE_LOST if lost.is_set() else 0
 
 
 def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
-    """Makes the server that ``settings`` describe, not started.
+    """A function that creates the gRPC server of ``settings``, not started yet.
 
-    What is wrong with them is found here and now, before a model is loaded.
+    The settings are checked now, before a model is loaded.
 
     Raises:
-        InvalidArgument: an address off loopback without TLS, a file that cannot be used. Names the field.
+        InvalidArgument: the address is not loopback and TLS is off, or a file cannot be used. Names the
+            field.
     """
-    # here, for it needs the extra "server", and the other commands do not
+    # imported here because only this command needs the extra "server"
     from translate_svc.access.api_keys import ApiKeys
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer, refuse_plaintext
@@ -128,13 +130,13 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
     refuse_plaintext(options, credentials)
     keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
     if keys is not None and credentials is None and not is_local(settings.address):
-        _log.warning("API keys arrive in plaintext: whoever sees the network sees them")
+        _log.warning("API keys arrive in plaintext: anyone on the network can read them")
     return lambda service: RpcServer(service, options, credentials, keys)
 
 
 @asynccontextmanager
 async def _admin_port(settings: Settings, metrics: Metrics, probes: Probes) -> AsyncIterator[None]:
-    """Answers probes and scrapers, before the model is loaded and until all is taken down."""
+    """Serves probes and metrics, from before the model is loaded until everything has stopped."""
     from translate_svc.admin.options import AdminOptions
     from translate_svc.admin.server import AdminServer
 
@@ -148,7 +150,7 @@ async def _admin_port(settings: Settings, metrics: Metrics, probes: Probes) -> A
 
 @asynccontextmanager
 async def _tracing() -> AsyncIterator[Tracing | None]:
-    """Spans, where the environment asks for them; what is left of them is exported in the end."""
+    """Tracing, if the environment asks for it. The remaining spans are exported at the end."""
     from translate_svc.telemetry import Tracing
 
     tracing = Tracing.from_environment()
@@ -160,40 +162,40 @@ async def _tracing() -> AsyncIterator[Tracing | None]:
 
 
 def _arm_exit() -> None:
-    """The engine is lost: the process ends within ``_EXIT_DEADLINE_S``, whatever hangs.
+    """Ends the process ``_EXIT_DEADLINE_S`` after the loss of the engine, whatever hangs.
 
-    Clients are told and ports are closed before that where it can be done.
+    Before that the server still tries to fail the live calls and to close its ports.
     """
 
-    def give_up() -> None:
+    def force_exit() -> None:
         _log.critical("the process does not end by itself within %g s of losing the engine", _EXIT_DEADLINE_S)
         _exit_now(_EXIT_ENGINE_LOST)
 
-    timer = threading.Timer(_EXIT_DEADLINE_S, give_up)
+    timer = threading.Timer(_EXIT_DEADLINE_S, force_exit)
     timer.daemon = True
     timer.start()
 
 
 def _exit_now(code: int) -> None:
-    """Ends the process without waiting for any thread: the engine's may never come back."""
+    """Ends the process without waiting for any thread: the engine's thread may hang forever."""
     logging.shutdown()
     os._exit(code)
 
 
 async def _drain(
-    doors: list[TransportServer], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
+    servers: list[TransportServer], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[None]
 ) -> None:
-    """Stops all servers gracefully, for ``reason``; another signal drops what is left."""
-    draining = asyncio.create_task(_stop(doors, grace_s, reason))
-    hastened = asyncio.create_task(signals.get())
-    await asyncio.wait({draining, hastened}, return_when=asyncio.FIRST_COMPLETED)
-    if hastened.done():
-        await _stop(doors, 0, reason)
-    hastened.cancel()
+    """Drains all servers for ``reason``. Another signal ends the remaining streams at once."""
+    draining = asyncio.create_task(_stop(servers, grace_s, reason))
+    next_signal = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, next_signal}, return_when=asyncio.FIRST_COMPLETED)
+    if next_signal.done():
+        await _stop(servers, 0, reason)
+    next_signal.cancel()
     await draining
 
 
-async def _stop(doors: list[TransportServer], grace_s: float, reason: TranslateSvcError) -> None:
+async def _stop(servers: list[TransportServer], grace_s: float, reason: TranslateSvcError) -> None:
     async with asyncio.TaskGroup() as tasks:
-        for door in doors:
-            tasks.create_task(door.stop(grace_s, reason))
+        for server in servers:
+            tasks.create_task(server.stop(grace_s, reason))

@@ -1,4 +1,4 @@
-"""A server of one's own: ``translate-svc serve`` as a child process on a free loopback port."""
+"""Runs ``translate-svc serve`` as a child process on a free loopback port."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LOG_TAIL_CHARACTERS = 2_000
 
 @asynccontextmanager
 async def server_process(flags: Sequence[str]) -> AsyncIterator[str]:
-    """Starts a server and yields its address; stops it on leaving.
+    """Starts a server, yields its address, and stops it at the end of the block.
 
     Raises:
-        Unavailable: it did not become ready; the message has the end of its log.
+        Unavailable: the server did not become ready. The message contains the end of its log.
     """
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "translate_svc", "serve", "--port", "0", "--no-admin", *flags),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
-            # a thread a process is best beside a client on the same few cores
+            # one thread is best if the client uses the same few cores
             env=os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
         )
         try:

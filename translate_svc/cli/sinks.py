@@ -1,4 +1,4 @@
-"""Where the events of a translated file go: speech, subtitles, JSON, lines of text."""
+"""Outputs for the events of a translated file: speech, subtitles, JSON, lines of text."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ SUBTITLE_FORMATS = {".srt": subtitles.srt, ".vtt": subtitles.webvtt}
 
 
 class Sink(Protocol):
-    """Takes the events of one stream in their order."""
+    """Writes the events of one stream, in their order."""
 
-    def take(self, event: SessionEvent) -> None:
-        """The next event."""
+    def write(self, event: SessionEvent) -> None:
+        """Writes the next event."""
 
     def finish(self, source_samples: int) -> None:
-        """All events were taken; so long was the source, in samples at its own rate."""
+        """Completes the output. ``source_samples``: length of the source at its own rate."""
 
 
 class SpeechSink:
-    """One WAV file a target language. See ``SpeechTrack`` for where the speech lies."""
+    """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech."""
 
     def __init__(self, files: ExitStack, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
         self._tracks: dict[str, SpeechTrack] = {}
@@ -49,28 +49,28 @@ class SpeechSink:
             self._tracks[code] = SpeechTrack(part, input_rate_hz)
             files.callback(self._tracks[code].close)
 
-    def take(self, event: SessionEvent) -> None:
-        """See ``Sink``."""
+    def write(self, event: SessionEvent) -> None:
+        """Writes a chunk of speech; ignores other events."""
         if isinstance(event, SpeechChunk):
             self._tracks[event.language].add(event)
 
     def finish(self, source_samples: int) -> None:
-        """See ``Sink``."""
+        """Pads all files to the length of the source and closes them."""
         for track in self._tracks.values():
             track.finish(source_samples)
 
 
 class SubtitleSink:
-    """One SRT or WebVTT file a target language, and one for the transcript: ``out.spa.srt``.
+    """Writes one SRT or WebVTT file per target language, and one for the transcript: ``out.spa.srt``.
 
-    A single target's file has the plain name. It holds the cues until the end, since how long one may be
-    shown depends on the next.
+    The file of a single target has the plain name. The sink keeps all cues until the end, because the end of
+    one cue depends on the next.
     """
 
     def __init__(
         self, files: ExitStack, path: Path, codes: Sequence[str], transcript: str | None, input_rate_hz: int
     ) -> None:
-        """``transcript``: the source language if its text is wanted too."""
+        """``transcript``: the source language, if the transcript is to be written too."""
         self._input_rate_hz = input_rate_hz
         self._render = SUBTITLE_FORMATS[path.suffix]
         self._paths: dict[tuple[bool, str], Path] = {}
@@ -82,8 +82,8 @@ class SubtitleSink:
         self._cues: defaultdict[tuple[bool, str], list[Cue]] = defaultdict(list)
         self._texts: defaultdict[int, dict[tuple[bool, str], list[TextDelta]]] = defaultdict(dict)
 
-    def take(self, event: SessionEvent) -> None:
-        """See ``Sink``."""
+    def write(self, event: SessionEvent) -> None:
+        """Adds a text, or makes cues of an utterance that is done."""
         if isinstance(event, TextDelta):
             key = (event.transcript, event.language)
             self._texts[event.utterance_id].setdefault(key, []).append(event)
@@ -97,13 +97,13 @@ class SubtitleSink:
                 self._cues[key] += subtitles.cues_of(text, start_ms, end_ms, tokens)
 
     def finish(self, source_samples: int) -> None:
-        """See ``Sink``."""
+        """Writes the files."""
         for key, path in self._paths.items():
             path.write_text(self._render(self._cues[key]), encoding="utf-8")
 
 
 class JsonSink:
-    """One JSON object an event and line; ``-`` is standard output."""
+    """Writes every event as one JSON object per line; the path ``-`` is standard output."""
 
     def __init__(self, files: ExitStack, path: Path, *, audio: bool) -> None:
         self._audio = audio
@@ -113,18 +113,18 @@ class JsonSink:
             part = files.enter_context(output_file(path))
             self._file = files.enter_context(part.open("w", encoding="utf-8"))
 
-    def take(self, event: SessionEvent) -> None:
-        """See ``Sink``."""
+    def write(self, event: SessionEvent) -> None:
+        """Writes one line."""
         self._count += 1
         row = wire.event_json(self._count, event, audio=self._audio)
         print(json.dumps(row, ensure_ascii=False), file=self._file, flush=True)
 
     def finish(self, source_samples: int) -> None:
-        """See ``Sink``."""
+        """Does nothing: every line has been written already."""
 
 
 class TextSink:
-    """Texts on the screen, each with the time at which it was said; warnings on standard error."""
+    """Shows texts with the time at which they were said, and warnings on standard error."""
 
     def __init__(self, view: TextView, codes: Sequence[str], input_rate_hz: int) -> None:
         self._view = view
@@ -134,8 +134,8 @@ class TextSink:
         self._done: set[int] = set()
         self._next = 0
 
-    def take(self, event: SessionEvent) -> None:
-        """See ``Sink``."""
+    def write(self, event: SessionEvent) -> None:
+        """Shows a text or a warning."""
         if isinstance(event, TextDelta) and event.delta:
             order = "" if event.transcript else self._order[event.language]
             self._texts[event.utterance_id, order] += event.delta
@@ -152,10 +152,10 @@ class TextSink:
             print(f"{language}{event.code}: {event.message}", file=sys.stderr)
 
     def finish(self, source_samples: int) -> None:
-        """See ``Sink``."""
+        """Does nothing: the view shows all texts already."""
 
     def _settle(self, utterance_id: int) -> None:
-        """Utterances end in any order and are printed in that of the source."""
+        """Prints an utterance. Utterances end in any order, but are printed in the order of the source."""
         self._done.remove(utterance_id)
         self._view.settle(utterance_id)
         for key in [key for key in self._texts if key[0] == utterance_id]:

@@ -1,4 +1,4 @@
-"""The machine's own microphone and loudspeaker, by PortAudio (sounddevice, extra ``live``)."""
+"""The microphone and loudspeaker of this machine, by PortAudio (sounddevice, extra ``live``)."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class SoundDevice:
     """An ``AudioDevice``. Each direction runs at 16 kHz if the device can, else at the device's own rate."""
 
     def __init__(self, microphone: str | None, loudspeaker: str | None, *, play: bool) -> None:
-        """Devices by number or by part of their name; None: the system's default."""
+        """Devices are given by number or by part of their name; None: the system's default."""
         self._sd = _portaudio()
         self._streams = ExitStack()
         self._wanted = (microphone, loudspeaker)
         self._play = play
 
     def __enter__(self) -> SoundDevice:
-        """Opens both; to be called on the event loop.
+        """Opens both devices. Must be called on the event loop.
 
         Raises:
-            TranslateSvcError: there is no such device, or it is taken.
+            TranslateSvcError: there is no such device, or it is in use.
         """
         microphone, loudspeaker = (_device(name) for name in self._wanted)
         try:
             self.input_rate_hz = self._rate("input", microphone)
-            self._heard = CaptureBuffer(self.input_rate_hz)
+            self._capture = CaptureBuffer(self.input_rate_hz)
             self._microphone = self._sd.InputStream(
                 device=microphone,
                 samplerate=self.input_rate_hz,
@@ -79,27 +79,27 @@ class SoundDevice:
 
     @property
     def dropped_samples(self) -> int:
-        """See ``AudioDevice``."""
-        return self._heard.dropped_samples
+        """Captured samples that were dropped because the reader was too slow."""
+        return self._capture.dropped_samples
 
     async def record(self) -> AsyncIterator[Samples]:
-        """See ``AudioDevice``."""
+        """The audio of the microphone from now on, as mono blocks ``[n]``, until ``stop``."""
         self._microphone.start()
-        async for block in self._heard.blocks():
+        async for block in self._capture.blocks():
             yield block
 
     def stop(self) -> None:
-        """See ``AudioDevice``."""
+        """Ends ``record`` after the audio captured so far. Idempotent."""
         self._microphone.stop()
-        self._heard.end()
+        self._capture.end()
 
     def play(self, samples: Samples) -> None:
-        """See ``AudioDevice``."""
+        """Queues mono samples ``[n]`` for playback. Does not wait."""
         self._playback.put(samples)
 
-    async def played(self) -> None:
-        """See ``AudioDevice``."""
-        while self._play and self._playback.waiting_samples:  # noqa: ASYNC110 - PortAudio tells nobody
+    async def wait_played(self) -> None:
+        """Returns when all queued samples have been played."""
+        while self._play and self._playback.waiting_samples:  # noqa: ASYNC110 - PortAudio has no event for it
             await asyncio.sleep(_POLL_S)
 
     def _rate(self, direction: str, device: int | str | None) -> int:
@@ -111,8 +111,8 @@ class SoundDevice:
         return INTERNAL_SAMPLE_RATE_HZ
 
     def _on_input(self, block: Any, frames: int, time: Any, status: Any) -> None:
-        # PortAudio reuses the memory
-        self._heard.put_from_thread(block[:, 0].copy())
+        # a copy, because PortAudio reuses the memory
+        self._capture.put_from_thread(block[:, 0].copy())
 
     def _on_output(self, block: Any, frames: int, time: Any, status: Any) -> None:
         self._playback.fill(block[:, 0])

@@ -1,4 +1,4 @@
-"""Translated speech laid under its source: one WAV file as long as what was translated."""
+"""A WAV file of translated speech, aligned with its source and of the same length."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from translate_svc.types import SpeechChunk
 
 
 class SpeechTrack:
-    """Writes utterances where they were said, so that the track lines up with the picture. Speech that is
-    still being spoken when the next utterance begins pushes that one later: nothing overlaps, nothing is cut.
+    """Writes each utterance at the time when it was said, so that the track matches the picture.
 
-    16-bit mono, written as it comes: it holds one chunk at a time.
+    Speech that is longer than its source delays the next utterance: nothing overlaps, and nothing is cut. The
+    file is 16-bit mono, and is written chunk by chunk.
     """
 
     def __init__(self, path: Path, input_rate_hz: int) -> None:
-        """``input_rate_hz``: of the source, whose samples the events count. Speech is in SPEECH_FORMAT."""
+        """``input_rate_hz``: sample rate of the source. Speech is in ``SPEECH_FORMAT``."""
         self._input_rate_hz = input_rate_hz
         self._output_rate_hz = SPEECH_FORMAT.sample_rate_hz
         self._file = soundfile.SoundFile(
@@ -29,23 +29,23 @@ class SpeechTrack:
         self._written_samples = 0
 
     def add(self, chunk: SpeechChunk) -> None:
-        """Takes the next chunk of this track's language, in the order in which a stream sends them."""
+        """Writes the next chunk of this track's language, in the order of the stream."""
         if chunk.start_sample == 0:
             self._silence_until(chunk.source.start)
         self._write(np.frombuffer(chunk.data, "<i2"))
 
     def finish(self, source_samples: int) -> None:
-        """Fills up to the source's length and closes the file."""
+        """Pads the file with silence to the length of the source, and closes it."""
         self._silence_until(source_samples)
         self._file.close()
 
     def close(self) -> None:
-        """Closes the file as it is; for when the stream failed. Idempotent."""
+        """Closes the file as it is, after a failed stream. Idempotent."""
         self._file.close()
 
     def _silence_until(self, source_sample: int) -> None:
-        place = source_sample * self._output_rate_hz // self._input_rate_hz
-        while (missing := place - self._written_samples) > 0:
+        end_samples = source_sample * self._output_rate_hz // self._input_rate_hz
+        while (missing := end_samples - self._written_samples) > 0:
             self._write(np.zeros(min(missing, self._output_rate_hz), np.int16))
 
     def _write(self, samples: npt.NDArray[np.int16]) -> None:

@@ -1,4 +1,4 @@
-"""Subtitles: texts of utterances -> cues -> SRT or WebVTT."""
+"""Subtitles: turns texts of utterances into cues, and cues into SRT or WebVTT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from translate_svc.types import TokenInfo
 
 LINE_CELLS = 42
-"""Longest line, in terminal cells: 42 Latin letters, 21 ideographs."""
+"""Longest line, in terminal cells: 42 Latin letters or 21 ideographs."""
 
 LINES_PER_CUE = 2
 _MIN_CUE_MS = 1_000
@@ -29,11 +29,11 @@ class Cue:
 
 
 def cues_of(text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] = ()) -> list[Cue]:
-    """One utterance's text as cues of at most two lines within ``[start_ms, end_ms)``.
+    """The text of one utterance as cues of at most two lines within ``[start_ms, end_ms)``.
 
-    A cue begins where the first of its tokens was heard (``tokens``: all of the text's; ``source_ms`` counts
-    from ``start_ms``). Without them, or where they would leave a cue less than half a second, as languages of
-    another word order do, the time is shared out by length.
+    A cue begins when the first of its tokens was said (``tokens``: all tokens of the text; ``source_ms``
+    counts from ``start_ms``). The time is divided by text length instead if there are no tokens, or if a cue
+    would be shorter than half a second, as happens between languages with different word orders.
     """
     lines = wrapped(text)
     groups = [lines[i : i + LINES_PER_CUE] for i in range(0, len(lines), LINES_PER_CUE)]
@@ -41,7 +41,7 @@ def cues_of(text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] =
         return []
     lengths = [sum(len(line) + 1 for line in group) for group in groups]
     offsets = [sum(lengths[:index]) for index in range(len(lengths))]
-    starts = _heard_ms(offsets, start_ms, end_ms, tokens) or [
+    starts = _token_times_ms(offsets, start_ms, end_ms, tokens) or [
         start_ms + (end_ms - start_ms) * offset // sum(lengths) for offset in offsets
     ]
     return [
@@ -50,9 +50,11 @@ def cues_of(text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] =
     ]
 
 
-def _heard_ms(offsets: Sequence[int], start_ms: int, end_ms: int, tokens: Sequence[TokenInfo]) -> list[int]:
-    """When the characters at ``offsets`` were heard; empty where that cannot be told."""
-    heard = [start_ms]
+def _token_times_ms(
+    offsets: Sequence[int], start_ms: int, end_ms: int, tokens: Sequence[TokenInfo]
+) -> list[int]:
+    """When the characters at ``offsets`` were said; empty if this is not known."""
+    times_ms = [start_ms]
     for offset in offsets[1:]:
         reached = 0
         for token in tokens:
@@ -60,15 +62,15 @@ def _heard_ms(offsets: Sequence[int], start_ms: int, end_ms: int, tokens: Sequen
             if reached > offset:
                 if token.source_ms is None:
                     return []
-                heard.append(start_ms + token.source_ms)
+                times_ms.append(start_ms + token.source_ms)
                 break
-    bounds = [*heard, end_ms]
-    told = len(heard) == len(offsets)
-    return heard if told and all(b - a >= _MIN_SPLIT_MS for a, b in pairwise(bounds)) else []
+    bounds_ms = [*times_ms, end_ms]
+    known = len(times_ms) == len(offsets)
+    return times_ms if known and all(b - a >= _MIN_SPLIT_MS for a, b in pairwise(bounds_ms)) else []
 
 
 def wrapped(text: str, width: int = LINE_CELLS) -> list[str]:
-    """Lines of at most ``width`` cells, broken at spaces; a run without spaces that is longer, anywhere."""
+    """Lines of at most ``width`` cells, broken at spaces. A word that is longer is broken anywhere."""
     lines: list[str] = []
     for word in text.split():
         if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
@@ -83,7 +85,7 @@ def wrapped(text: str, width: int = LINE_CELLS) -> list[str]:
 
 
 def _readable(cues: Iterable[Cue]) -> list[Cue]:
-    """In order of time, each shown a second at least, unless the next one begins before."""
+    """Cues in order of time. Each is shown for at least a second, unless the next one begins earlier."""
     ordered = sorted(cues, key=lambda cue: cue.start_ms)
     result = []
     for cue, limit in zip_longest(ordered, (cue.start_ms for cue in ordered[1:])):
@@ -95,7 +97,7 @@ def _readable(cues: Iterable[Cue]) -> list[Cue]:
 
 
 def srt(cues: Iterable[Cue]) -> str:
-    """SubRip: numbered cues."""
+    """The cues as a SubRip file: numbered cues."""
     return "\n".join(
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n" + _block(cue.lines)
         for number, cue in enumerate(_readable(cues), 1)
@@ -103,7 +105,7 @@ def srt(cues: Iterable[Cue]) -> str:
 
 
 def webvtt(cues: Iterable[Cue]) -> str:
-    """WebVTT (W3C). Its markup characters are escaped."""
+    """The cues as a WebVTT file (W3C). Markup characters are escaped."""
     blocks = (
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n" + _block(map(_escaped, cue.lines))
         for cue in _readable(cues)

@@ -1,4 +1,4 @@
-"""Target languages of a command line -> what to ask of the translator."""
+"""Converts the target languages of a command line to target settings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from translate_svc.languages import LanguageTable
 from translate_svc.types import DEFAULT_ENCODING, AudioFormat, TargetSettings
 
 SPEECH_FORMAT = AudioFormat(DEFAULT_ENCODING, 16_000)
-"""Of the speech that the command line asks for."""
+"""Format of the speech that the commands request."""
 
 
 def target_settings(
     to: Sequence[str], table: LanguageTable, *, speech: bool, must_speak: bool
 ) -> tuple[TargetSettings, ...]:
-    """Text in every language of ``--to``; speech too where ``speech`` and the language has a voice.
+    """Target settings for every language of ``--to``: text, and with ``speech`` speech if it has a voice.
 
     Raises:
-        UsageError: a language is not known or not written, or has no voice although it ``must_speak``.
+        UsageError: a language is not known or has no text, or it ``must_speak`` and has no voice.
     """
     targets = []
     for language in match_languages(to, table, "--to"):
@@ -33,6 +33,6 @@ def target_settings(
 
 
 def check_output(output: Path | None) -> None:
-    """Raises UsageError unless ``--output`` is absent or a WAV file's name."""
+    """Raises UsageError if ``--output`` is given and does not end in ``.wav``."""
     if output is not None and output.suffix != ".wav":
         raise UsageError("must end in .wav", field="--output")

@@ -1,4 +1,4 @@
-"""Texts as they come: growing in place where there is a terminal, line by line where there is none."""
+"""Shows texts as they come: they grow in place on a terminal, and are printed line by line elsewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ _REFRESHES_PER_S = 20
 
 
 class TextView:
-    """Rows that grow (one per text of an utterance) above which finished lines scroll away.
+    """Rows that grow, one per text of an utterance. Finished lines scroll away above them.
 
-    Without a terminal a row is printed when it is settled; with ``show_growth`` every change of it is a line
-    of its own instead, so that the growth shows there as well. ``footer`` stands below the rows, on a
-    terminal only.
+    Without a terminal, a row is printed when it is settled. With ``show_growth`` every change is printed as a
+    line of its own instead. ``footer`` is shown below the rows, only on a terminal.
     """
 
     def __init__(
@@ -48,17 +47,17 @@ class TextView:
             self._live.stop()
 
     def line(self, stamp: str, text: str, style: str = "note") -> None:
-        """A line that stays as it is."""
+        """Prints a line that will not change."""
         self._console.print(_row(stamp, text, style), soft_wrap=True)
 
     def grow(self, utterance_id: int, key: str, stamp: str, text: str, style: str) -> None:
-        """Replaces the row ``key`` of an utterance by a longer one. Rows stand in the order of their keys."""
+        """Replaces the row ``key`` of an utterance by a longer one. Rows are sorted by their keys."""
         row = self._rows[utterance_id, key] = _row(stamp, text, style)
         if self._live is None and self._show_growth:
             self._console.print(row, soft_wrap=True)
 
     def settle(self, utterance_id: int) -> None:
-        """The rows of this utterance will not grow any more: they become lines."""
+        """Turns the rows of an utterance into lines: they will not grow any more."""
         keys = sorted(key for key in self._rows if key[0] == utterance_id)
         rows = [self._rows.pop(key) for key in keys]
         if self._live is not None:
@@ -74,7 +73,7 @@ class TextView:
 
 
 def seconds_stamp(at_ms: float) -> str:
-    """``   3.31 s``: when something came."""
+    """A time as text: ``   3.31 s``."""
     return f"{at_ms / 1000:7.2f} s"
 
 

@@ -1,4 +1,4 @@
-"""``translate-svc top``: live numbers of a server."""
+"""``translate-svc top``: shows the load of a server."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ from translate_svc.errors import TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.types import ServerInfo, ServerLoad
 
 _MIN_INTERVAL_S = 0.1
-_ANSWER_TIMEOUT_S = 3.0
+_CALL_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class LoadRates:
-    """Per second of the server's own clock.
+    """Rates per second of the server's own clock.
 
     Attributes:
         steps: engine steps.
-        text_tokens: tokens of texts.
-        real_time_factor: seconds of source audio that were translated; 1.0 keeps up with one speaker who
-            never pauses.
-        speech_s: seconds of speech that were made.
+        text_tokens: text tokens.
+        real_time_factor: seconds of translated source audio; 1.0 keeps up with one speaker who never pauses.
+        speech_s: seconds of synthesized speech.
     """
 
     steps: float
@@ -44,7 +43,7 @@ class LoadRates:
 
 
 def rates_between(before: ServerLoad, now: ServerLoad) -> LoadRates | None:
-    """None where ``now`` is not later: it is the same answer, or the server was restarted in between."""
+    """The rates between two loads. None if ``now`` is not later: it is the same, or the server restarted."""
     elapsed_s = (now.uptime_ms - before.uptime_ms) / 1000
     if elapsed_s <= 0 or now.steps < before.steps:
         return None
@@ -58,14 +57,14 @@ def rates_between(before: ServerLoad, now: ServerLoad) -> LoadRates | None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One answer; ``info`` None: the server did not answer. ``rates`` None: no earlier answer to compare."""
+    """One reading. ``info`` None: the server did not respond. ``rates`` None: there is no earlier reading."""
 
     server: str
     info: ServerInfo | None
     rates: LoadRates | None
 
     def line(self) -> str:
-        """For where there is no terminal."""
+        """The reading as one line, for output without a terminal."""
         if self.info is None:
             return f"{self.server} is not reachable"
         load = self.info.load
@@ -81,7 +80,7 @@ class Reading:
         )
 
     def json(self) -> str:
-        """One object; ``load`` and ``rates`` are null where there are none."""
+        """The reading as one JSON object; missing values are null."""
         return json_format.dumps(
             {
                 "server": self.server,
@@ -94,7 +93,7 @@ class Reading:
         )
 
     def table(self) -> Table:
-        """For a terminal."""
+        """The reading as a table, for a terminal."""
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(style="dim")
         table.add_column(justify="right")
@@ -121,22 +120,20 @@ class Reading:
 
 
 def top(
-    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Whom to ask.")],
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of the server.")],
     tls_ca: options.TlsCa = None,
     tls_certificate: options.TlsCertificate = None,
     tls_key: options.TlsKey = None,
     api_key_file: options.ApiKeyFile = None,
     interval: Annotated[
-        float, typer.Option(min=_MIN_INTERVAL_S, metavar="SECONDS", help="Between two answers.")
+        float, typer.Option(min=_MIN_INTERVAL_S, metavar="SECONDS", help="Time between two readings.")
     ] = 1.0,
-    once: Annotated[
-        bool, typer.Option("--once", help="Two answers, one reading of them, and the end.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a reading and line.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show the rates of one interval, then exit.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Show what a server is doing: streams, slots, and what it gets done in a second.
+    """Show the load of a server: streams, slots, and its work per second.
 
-    A server that does not answer is asked again, so this may outlive it. Ctrl-C ends it.
+    If the server does not respond, the command tries again. Ctrl-C ends it.
     """
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
@@ -154,14 +151,14 @@ async def readings(
     interval_s: float,
     connection: ClientOptions = ClientOptions(),  # noqa: B008 - frozen
 ) -> AsyncGenerator[Reading, None]:
-    """A reading every ``interval_s``, for ever.
+    """Yields a reading every ``interval_s``, without end.
 
     Raises:
-        Unauthenticated: the server wants a key, or another one.
+        Unauthenticated: the server requires a key, or another key.
     """
     loop = asyncio.get_running_loop()
     before: ServerInfo | None = None
-    client = AsyncClient(server, replace(connection, call_timeout_s=_ANSWER_TIMEOUT_S))
+    client = AsyncClient(server, replace(connection, call_timeout_s=_CALL_TIMEOUT_S))
     try:
         while True:
             asked_s = loop.time()
@@ -172,7 +169,7 @@ async def readings(
             except TranslateSvcError:
                 yield Reading(server, None, None)
                 before = None
-                # a connection that failed would wait longer and longer before it is tried again
+                # a failed connection would wait longer and longer before each new attempt
                 await client.close()
             else:
                 rates = rates_between(before.load, info.load) if before is not None else None

@@ -1,4 +1,4 @@
-"""``translate-svc translate``: a file in, its translation out."""
+"""``translate-svc translate``: translates an audio or video file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from translate_svc.cli.sinks import (
 )
 from translate_svc.cli.targets import check_output, target_settings
 from translate_svc.cli.text_view import TextView
-from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.errors import DataLoss, TranslationFailed, Unavailable
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     Closed,
@@ -46,8 +46,8 @@ _PROGRAM = "translate-svc"
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """The command line, as far as it can be checked without a model."""
+class _TranslateArguments:
+    """The arguments of the command, checked as far as possible without a model."""
 
     source: Path
     to: tuple[str, ...]
@@ -61,11 +61,11 @@ class _Job:
 
     def __post_init__(self) -> None:
         if not self.to and not self.transcript:
-            raise UsageError("is needed, unless --transcript is all that is wanted", field="--to")
+            raise UsageError("is needed, unless --transcript is given", field="--to")
         if self.transcript and self.from_ is None:
             raise UsageError("needs --from", field="--transcript")
         if self.output is not None and (self.text or not self.to):
-            raise UsageError("is for speech, of which there is none to write", field="--output")
+            raise UsageError("needs speech: give --to, and no --text", field="--output")
         check_output(self.output)
         if self.subtitles is not None and self.subtitles.suffix not in SUBTITLE_FORMATS:
             raise UsageError("must end in .srt or .vtt", field="--subtitles")
@@ -73,11 +73,11 @@ class _Job:
             raise UsageError("needs --json", field="--json-audio")
 
     def settings(self, table: LanguageTable) -> StreamSettings:
-        """What to ask of the stream. Speech is made only for those who take it."""
+        """The settings of the stream. Speech is requested only if an output needs it."""
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
         if source is not None and not source.speech_in:
             raise UsageError(f"the model does not understand spoken {label(source)}", field="--from")
-        wanted = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: bool(self.subtitles or self.json)}
+        requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: bool(self.subtitles or self.json)}
         return StreamSettings(
             targets=target_settings(
                 self.to,
@@ -86,7 +86,7 @@ class _Job:
                 must_speak=self.output is not None,
             ),
             source_language=None if source is None else source.code,
-            include=frozenset(inspect for inspect, is_wanted in wanted.items() if is_wanted),
+            include=frozenset(inspect for inspect, included in requested.items() if included),
         )
 
 
@@ -101,18 +101,18 @@ def translate(
     output: options.Output = None,
     subtitles: Annotated[
         Path | None,
-        typer.Option(metavar="SRT|VTT", help="Write subtitles, SubRip or WebVTT by the name's ending."),
+        typer.Option(metavar="SRT|VTT", help="Write subtitles: SubRip (.srt) or WebVTT (.vtt)."),
     ] = None,
     json: Annotated[
         Path | None,
         typer.Option(
             "--json",
             metavar="JSONL",
-            help="Write every event, one JSON object a line; - for standard output.",
+            help="Write every event as one JSON object per line; - for standard output.",
         ),
     ] = None,
     json_audio: Annotated[
-        bool, typer.Option("--json-audio", help="With the speech in it, as base64.")
+        bool, typer.Option("--json-audio", help="Include the speech in --json, as base64.")
     ] = False,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
@@ -125,30 +125,32 @@ def translate(
 ) -> None:
     """Translate an audio or video file of any length; show its texts with the times at which they were said.
 
-    The WAV file is as long as the source: every utterance lies where it was said, or later where the one
-    before is still being spoken. With several targets out.wav becomes out.spa.wav and out.fra.wav, and so do
-    subtitles; those of the transcript are out.eng.srt. Files appear when they are complete: a run that fails
-    leaves none.
+    The WAV file is as long as the source. Every utterance begins when it was said, or later if the one before
+    is not finished. With several targets, out.wav becomes out.spa.wav and out.fra.wav; subtitles are named in
+    the same way, and those of the transcript are out.eng.srt. Files appear when they are complete: a run that
+    fails leaves none.
     """
-    job = _Job(source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio)
+    arguments = _TranslateArguments(
+        source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio
+    )
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    asyncio.run(_translate(job, backend))
+    asyncio.run(_translate(arguments, backend))
 
 
-class _Tally:
-    """A sink that counts what is to be told in the end."""
+class _UtteranceCounter:
+    """A sink that counts utterances and failures, for the report at the end."""
 
     def __init__(self) -> None:
         self.utterances = 0
         self._failed = 0
         self.closed = False
 
-    def take(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent) -> None:
         if isinstance(event, UtteranceDone):
             self.utterances += 1
             self._failed += event.status is UtteranceStatus.FAILED
@@ -159,31 +161,36 @@ class _Tally:
         if not self.closed:
             raise Unavailable("the stream ended early")
 
-    def tell(self, name: str, damage: str | None) -> None:
-        """Raises what was not as it should be although the run came to its end."""
+    def report(self, name: str, damage: str | None) -> None:
+        """Reports problems of a run that came to its end. ``damage``: what was wrong with the file ``name``.
+
+        Raises:
+            DataLoss: the file is damaged.
+            TranslationFailed: utterances could not be translated.
+        """
         if not self.utterances:
             print(f"{_PROGRAM}: no speech was found", file=sys.stderr)
         if damage is not None:
-            raise TranslateSvcError(damage, field=name)
+            raise DataLoss(damage, field=name)
         if self._failed:
-            raise TranslateSvcError(f"{self._failed} of {self.utterances} utterances could not be translated")
+            raise TranslationFailed(f"{self._failed} of {self.utterances} utterances could not be translated")
 
 
-async def _translate(job: _Job, backend: Backend) -> None:
-    """Files are in their places before anything is said about damage or failed utterances."""
-    tally = _Tally()
-    settings = job.settings(await backend.languages())
-    async with MediaReader(job.source) as reader:
+async def _translate(arguments: _TranslateArguments, backend: Backend) -> None:
+    """Translates the file. All outputs are complete before damage or failed utterances are reported."""
+    counter = _UtteranceCounter()
+    settings = arguments.settings(await backend.languages())
+    async with MediaReader(arguments.source) as reader:
         with ExitStack() as files:
-            sinks = [tally, *_file_sinks(job, settings, files, reader.media.sample_rate_hz)]
-            await _run(backend, settings, reader, sinks, quiet=job.json == STDOUT)
-        tally.tell(reader.name, reader.media.damage)
+            sinks = [counter, *_file_sinks(arguments, settings, files, reader.media.sample_rate_hz)]
+            await _run(backend, settings, reader, sinks, quiet=arguments.json == STDOUT)
+        counter.report(reader.name, reader.media.damage)
 
 
 async def _run(
     backend: Backend, settings: StreamSettings, reader: MediaReader, sinks: list[Sink], *, quiet: bool
 ) -> None:
-    """The whole file through one stream, and its events into ``sinks`` and onto the screen."""
+    """Sends the whole file over one stream, and writes its events to ``sinks`` and to the screen."""
     rate_hz, clock = reader.media.sample_rate_hz, asyncio.get_running_loop().time
     out = Console(highlight=False, quiet=quiet)
     progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock)
@@ -197,17 +204,19 @@ async def _run(
             stream.feed(progress.counted(reader.blocks()))
             async for event in stream:
                 for sink in sinks:
-                    sink.take(event)
+                    sink.write(event)
     for sink in sinks:
         sink.finish(progress.sent_samples)
 
 
-def _file_sinks(job: _Job, settings: StreamSettings, files: ExitStack, rate_hz: int) -> Iterator[Sink]:
+def _file_sinks(
+    arguments: _TranslateArguments, settings: StreamSettings, files: ExitStack, rate_hz: int
+) -> Iterator[Sink]:
     codes = [target.language for target in settings.targets]
-    if job.output is not None:
-        yield SpeechSink(files, job.output, codes, rate_hz)
-    if job.subtitles is not None:
-        transcript = settings.source_language if job.transcript else None
-        yield SubtitleSink(files, job.subtitles, codes, transcript, rate_hz)
-    if job.json is not None:
-        yield JsonSink(files, job.json, audio=job.json_audio)
+    if arguments.output is not None:
+        yield SpeechSink(files, arguments.output, codes, rate_hz)
+    if arguments.subtitles is not None:
+        transcript = settings.source_language if arguments.transcript else None
+        yield SubtitleSink(files, arguments.subtitles, codes, transcript, rate_hz)
+    if arguments.json is not None:
+        yield JsonSink(files, arguments.json, audio=arguments.json_audio)

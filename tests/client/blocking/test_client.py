@@ -183,7 +183,7 @@ async def test_leaving_early_cancels_the_call_and_its_threads(
     client.close()
 
 
-async def test_cancel_releases_whoever_sends_and_whoever_reads(
+async def test_cancel_releases_the_sending_and_the_reading_thread(
     server: RpcServer, service: ScriptedService
 ) -> None:
     def translate() -> None:

@@ -70,8 +70,8 @@ const scenarios = {
   translate_nothing: () => outcome(client.Translate({ targets: [{ language: 'spa' }] })),
 };
 
-const told = {};
-for (const [name, run] of Object.entries(scenarios)) told[name] = await run();
+const results = {};
+for (const [name, run] of Object.entries(scenarios)) results[name] = await run();
 client.close();
 // Buffers as their lengths: what matters here is that they came
-console.log(JSON.stringify(told, (key, value) => (value?.type === 'Buffer' ? value.data.length : value)));
+console.log(JSON.stringify(results, (key, value) => (value?.type === 'Buffer' ? value.data.length : value)));
