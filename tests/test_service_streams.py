@@ -83,7 +83,7 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 
 
 async def test_clear_silences_a_stream_that_speaks(service: Service) -> None:
-    """``Cleared`` comes within 100 ms, with the received sample. The engine drops the requests in one step."""
+    """``Cleared`` comes within 100 ms with the received sample. The engine drops its requests in one step."""
     engine = service._engine
     assert isinstance(engine, AsyncEngine)
     samples = np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
