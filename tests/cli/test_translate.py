@@ -238,7 +238,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         (("translate", str(CLIP)), 2, "--to: is needed"),
         ((*TRANSLATE, "--transcript"), 2, "--transcript: needs --from"),
         ((*TRANSLATE, "-o", "o.mp3"), 2, "--output: must end in .wav"),
-        ((*TRANSLATE, "-o", "o.wav", "--text"), 2, "--output: is for speech"),
+        ((*TRANSLATE, "-o", "o.wav", "--text"), 2, "--output: needs speech"),
         ((*TRANSLATE, "--subtitles", "o.ass"), 2, "--subtitles: must end in .srt or .vtt"),
         ((*TRANSLATE, "--json-audio"), 2, "--json-audio: needs --json"),
         (("say", "Hello.", "--to", "es"), 2, "--from: is needed"),
