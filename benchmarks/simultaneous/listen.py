@@ -18,6 +18,7 @@ from translate_svc import types
 from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (
+    ANONYMOUS,
     FRAME_SAMPLES,
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
@@ -85,7 +86,7 @@ class Heard:
 
 async def listen(service: Service, samples: Samples, settings: StreamSettings) -> Heard:
     """Sends frames of 32 ms, each when its last sample has been spoken by the running loop's clock."""
-    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), "simultaneous")
+    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), ANONYMOUS)
     started_s = asyncio.get_running_loop().time()
     sending = asyncio.create_task(_send(session, samples, started_s))
     try:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.checkpoints import checkpoint_folder, oracle
-from tests.fakes.rehearsal import Rehearsal, few_batches
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, stand_in
 from tests.models.modules import MAX_TOKENS, checkpoint, new_cache, text_decoder
 from translate_svc.errors import EngineError, InvalidArgument
@@ -246,12 +246,12 @@ def test_the_host_waits_once_for_a_run_on_a_device(name: str) -> None:
 def test_attention_of_recorded_steps_is_that_of_plain_ones(
     on_device: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few_batches(monkeypatch)
+    limit_captured_batches(monkeypatch)
     if not on_device:
-        _assert_recorded_is_plain(model("tiny", record=Rehearsal()))
+        _assert_recorded_is_plain(model("tiny", record=FakeGraphCapturer()))
         return
     with torch.inference_mode(False), stand_in():
-        _assert_recorded_is_plain(model("tiny", NAME, record=Rehearsal()))
+        _assert_recorded_is_plain(model("tiny", NAME, record=FakeGraphCapturer()))
 
 
 def _assert_recorded_is_plain(recorded: TranslationModel) -> None:

@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.completion import complete_model
-from translate_svc.cli.exit_codes import WrongUsage
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
@@ -70,7 +70,7 @@ def calibrate(
     try:
         placement = resolve_placement(settings.device, settings.dtype)
     except InvalidArgument as error:
-        raise WrongUsage(error.description, field=f"--{error.field}") from error
+        raise UsageError(error.description, field=f"--{error.field}") from error
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
     console = Console(highlight=False)
     alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
@@ -85,7 +85,7 @@ def calibrate_checkpoint(
     """Computes it, with a progress bar where ``console`` is a terminal. ``clips`` None: the shipped ones.
 
     Raises:
-        WrongUsage: the clips cannot be used.
+        UsageError: the clips cannot be used.
         EngineError: a clip cannot be computed.
     """
     from translate_svc.models.beginnings import Observer
@@ -102,7 +102,7 @@ def calibrate_checkpoint(
         try:
             return calibrated(translations, advance)
         except ValueError as error:
-            raise WrongUsage(str(error), field="--clips") from error
+            raise UsageError(str(error), field="--clips") from error
 
 
 def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
@@ -113,10 +113,10 @@ def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
         with resources.as_file(packaged) as shipped:
             return _read(sorted(shipped.glob("*.ogg")), targets, _read_shipped)
     if not folder.is_dir():
-        raise WrongUsage("is not a directory", field="--clips")
+        raise UsageError("is not a directory", field="--clips")
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     if not files:
-        raise WrongUsage("has no files", field="--clips")
+        raise UsageError("has no files", field="--clips")
     return _read(files, targets, lambda path: read_audio(path)[0])
 
 

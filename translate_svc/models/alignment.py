@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder.decoder_cache import DecoderCache, AttentionMetadata
+from translate_svc.models.decoder.decoder_cache import AttentionMetadata, DecoderCache
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,9 @@ class OneShot:
         self._outbox.discard()
         self._release_resources()
         self._dependencies.slot.release()
-        self._dependencies.observer.ended(end or CallOutcome(), complete=self._complete, input_s=self._input_s)
+        self._dependencies.observer.ended(
+            end or CallOutcome(), complete=self._complete, input_s=self._input_s
+        )
         self._task.cancel()
         await asyncio.wait({self._task})
 
