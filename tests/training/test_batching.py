@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,28 @@ def test_labels_are_the_next_tokens_without_the_language(tokenizer: StarterToken
     padding = len(tokens)
     assert batch.input_ids[1].tolist() == [EOS_ID, tokenizer.language_id("deu"), *[PAD_ID] * padding]
     assert batch.labels[1].tolist() == [IGNORED, EOS_ID, *[IGNORED] * padding]
+
+
+@pytest.mark.parametrize("words", [0, 1, 2, 4])
+def test_a_prefix_is_given_and_not_learnt(tokenizer: StarterTokenizer, words: int) -> None:
+    text = "Where is the station?"
+    prefix = " ".join(text.split()[:words])
+    batch = decoder_batch(tokenizer, [text, "Ja."], ["eng", "deu"], [prefix, ""])
+    tokens, given = tokenizer.encode(text), len(tokenizer.encode(prefix))
+    assert batch.input_ids[0].tolist() == [EOS_ID, tokenizer.language_id("eng"), *tokens]
+    assert batch.labels[0].tolist() == [IGNORED] * (1 + given) + [*tokens[given:], EOS_ID]
+    other = [IGNORED, *tokenizer.encode("Ja."), EOS_ID]
+    assert batch.labels[1].tolist() == other + [IGNORED] * (batch.labels.shape[1] - len(other))
+
+
+def test_whole_words_are_whole_tokens(tokenizer: StarterTokenizer) -> None:
+    """A prefix of words is a prefix of tokens, which prefixes stand on."""
+    source, rng = TextSource(grammar(), "combination"), np.random.default_rng(4)
+    for text in (written for _ in range(60) for written in source.draw(rng).texts().values()):
+        tokens, words = tokenizer.encode(text), text.split()
+        for count in range(len(words)):
+            given = tokenizer.encode(" ".join(words[:count]))
+            assert tokens[: len(given)] == given
 
 
 def test_encoder_inputs_begin_with_their_language(tokenizer: StarterTokenizer) -> None:
@@ -101,3 +124,7 @@ def test_ctc_targets_spell_the_transcript() -> None:
         example.transcript for example in made
     )
     assert targets.counts.tolist() == [len(made[0].transcript), len(made[1].transcript), 0]
+    heard = [replace(made[0], spoken=made[1].transcript), replace(made[1], spoken="")]
+    targets = character_targets(heard, ids)
+    assert "".join(spelled[number] for number in targets.ids.tolist()) == made[1].transcript
+    assert targets.counts.tolist() == [len(made[1].transcript), 0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.starter import conditions, noise, synth
+from training.starter import compression, conditions, noise, synth
 from training.starter.conditions import SAMPLE_RATE, Samples, Speechless
 from training.starter.voices import Voice
 
@@ -153,3 +153,44 @@ def test_recordings_without_speech(kind: Speechless) -> None:
         assert -80 < min(levels) < -35
         assert max(levels) > -35
     assert len({len(recording) for recording in recordings}) > 10
+
+
+@pytest.mark.parametrize("bits_per_s", [6_000, 12_000, 24_000])
+def test_opus_is_neither_late_nor_longer(talk: Samples, bits_per_s: int) -> None:
+    heard = compression.opus(talk, bits_per_s)
+    assert heard.shape == talk.shape
+    assert heard.dtype == np.float32
+    envelope, before = (np.convolve(np.abs(each), np.ones(160) / 160, "same") for each in (heard, talk))
+    lags = range(-1600, 1601, 16)
+    best = max(lags, key=lambda lag: float(np.dot(np.roll(envelope, -lag), before)))
+    assert abs(best) <= 320  # 20 ms: few bits blur where a sound begins
+    assert decibels(heard) == pytest.approx(decibels(talk), abs=3.0)
+
+
+def test_fewer_bits_leave_less(talk: Samples) -> None:
+    error = [decibels(compression.opus(talk, bits) - talk) for bits in (6_000, 64_000)]
+    assert error[0] > error[1] + 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_narrow_band_keeps_what_is_low(talk: Samples, seed: int) -> None:
+    heard = conditions.band_limited(talk, rng(seed))
+    assert band_decibels(heard, 200, 2000) == pytest.approx(band_decibels(talk, 200, 2000), abs=0.5)
+    assert band_decibels(heard, 7400, 7900) < band_decibels(talk, 7400, 7900) - 8
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_clipping_flattens_the_peaks_alone(talk: Samples, seed: int) -> None:
+    heard = conditions.clipped(talk, rng(seed))
+    peak = np.abs(talk).max()
+    assert np.abs(heard).max() == pytest.approx(peak, rel=1e-4)
+    flat = np.abs(heard) > 0.999 * peak
+    assert flat.sum() > 20 * (np.abs(talk) > 0.999 * peak).sum()
+    ratio = heard[~flat & (np.abs(talk) > 1e-4)] / talk[~flat & (np.abs(talk) > 1e-4)]
+    assert ratio.std() < 1e-3 * ratio.mean()
+
+
+def test_a_codec_takes_what_is_louder_than_full_scale(talk: Samples) -> None:
+    loud = talk * np.float32(30)
+    assert np.abs(loud).max() > 2
+    assert decibels(conditions.codec(loud, rng(3))) == pytest.approx(decibels(loud), abs=3.0)

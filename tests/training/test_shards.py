@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,17 @@ def test_examples_survive_their_shard(tmp_path: Path) -> None:
         half_a_step = np.abs(mel).max(axis=0) / 127 / 2
         error = np.abs(after.features.reshape(-1, MEL_BINS) - mel)
         assert (error <= half_a_step + 2e-3).all()  # and the rounding of float16
+
+
+def test_a_piece_of_speech_keeps_all_its_texts(tmp_path: Path) -> None:
+    whole, piece = examples([20, 30])
+    piece = replace(piece, prefixes=whole.texts, rests=piece.texts, spoken="half a")
+    shards.write(tmp_path / "0000.npz", [whole, piece])
+    read = shards.read(tmp_path / "0000.npz")
+    for before, after in zip([whole, piece], read, strict=True):
+        assert (dict(after.prefixes), dict(after.rests)) == (dict(before.prefixes), dict(before.rests))
+        assert after.spoken == before.spoken
+    assert [example.has_prefix for example in read] == [False, True]
 
 
 def test_constant_features_survive(tmp_path: Path) -> None:

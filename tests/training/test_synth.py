@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -222,3 +223,23 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("flite:slt", "festival:ked_diphone"):
         with pytest.raises(SynthesisError, match=name.partition(":")[0]):
             synthesize("hello", Voice("eng", name))
+
+
+def period_samples(samples: NDArray[np.float32]) -> int:
+    """Of a monotone voice of about 100 Hz."""
+    power = np.abs(np.fft.rfft(samples, 1 << 17)) ** 2
+    return 110 + int(np.fft.irfft(power)[110:230].argmax())
+
+
+@pytest.mark.parametrize("speed", [0.86, 1.17])
+def test_a_faster_tape_is_higher_and_its_words_stay_in_place(speed: float) -> None:
+    voice = LOW["eng"]
+    plain = synthesize(TEXTS["eng"], voice)
+    played = synthesize(TEXTS["eng"], replace(voice, tape_speed=speed))
+    assert len(played.samples) == pytest.approx(len(plain.samples), rel=0.12)
+    assert period_samples(plain.samples) / period_samples(played.samples) == pytest.approx(speed, rel=0.03)
+    assert [word.text for word in played.words] == [word.text for word in plain.words]
+    for before, after in zip(plain.words, played.words, strict=True):
+        share = before.start_sample / len(plain.samples)
+        assert after.start_sample / len(played.samples) == pytest.approx(share, abs=0.04)
+    assert played.phonemes[-1].start_sample <= len(played.samples)

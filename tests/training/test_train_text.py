@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.text_work import examples, make_tokenizer
 from training.starter import evaluate_text, shards
@@ -68,9 +69,37 @@ def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
     assert (resumed.progress.step, resumed.progress.elapsed_s) == (312, 12.0)
     before, after = trainer.stage.state_dict(), resumed.stage.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.equal(*pair) for pair in zip(trainer.averages, resumed.averages, strict=True))
     moments = [next(iter(each.optimizer.state.values()))["exp_avg"] for each in (trainer, resumed)]
     assert torch.equal(*moments)
     assert resumed.step(batch, 13.0)["learning_rate"] > trainer.step(batch, 13.0)["learning_rate"]
+
+
+def test_what_is_written_is_the_average_of_the_steps(work: Path) -> None:
+    trainer = TextTrainer.create(work, Schedule(600.0), Worker())
+    trained, mean = trainer.parameters[0], trainer.averages[0].clone()
+    for number in range(3):
+        step = trainer.progress.step
+        trainer.step(examples([60, 45, 90, 50], seed=number), 20.0)
+        assert trainer.progress.step == step + 1
+        kept = min(0.999, (step + 1) / (step + 11))
+        mean = mean * kept + trained.detach() * (1 - kept)
+        assert torch.allclose(trainer.averages[0], mean, atol=1e-6)
+    assert not torch.equal(trained, mean)
+    before = trained.detach().clone()
+    with trainer.averaged():
+        assert torch.equal(trained, trainer.averages[0])
+    assert torch.equal(trained, before)
+    trainer.save()
+    names = {id(parameter): name for name, parameter in trainer.stage.model.named_parameters()}
+    written = load_file(work / "text.safetensors")
+    checked = [
+        torch.equal(written[names[id(parameter)]], average)
+        for parameter, average in zip(trainer.parameters, trainer.averages, strict=True)
+        if names.get(id(parameter)) in written
+    ]
+    assert len(checked) > 100
+    assert all(checked)
 
 
 def test_refining_trains_the_speech_encoder_alone(work: Path) -> None:
@@ -102,6 +131,37 @@ def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Pat
     for row, tokens in enumerate(rows):
         expected = [*tokens, EOS_ID][:MAX_NEW_TOKENS]
         assert best[row, 1 : len(expected) + 1].tolist() == expected
+
+
+def test_greedy_decoding_goes_on_from_a_prefix(work: Path) -> None:
+    """As it would have gone on by itself from these tokens; rows without a prefix are as they were."""
+    torch.manual_seed(5)
+    stage = TextStage(StarterTokenizer.load(work / "tokenizer")).eval()
+    for parameter in stage.model.text_decoder.layers.parameters():
+        torch.nn.init.normal_(parameter)
+    stage.model.shared.weight.data *= 0.2
+    batch = examples([60, 45, 90])
+    language_ids = [stage.tokenizer.language_id(language) for language in LANGUAGES[:3]]
+    with torch.inference_mode():
+        encoded = encode_speech(stage.model, *stack_features(batch))
+        free = evaluate_text.greedy_decode(stage.model, encoded.states, encoded.mask, language_ids)
+        prefixes = [free[0][:5], [], [9, 8, 7]]
+        rows = evaluate_text.greedy_decode(stage.model, encoded.states, encoded.mask, language_ids, prefixes)
+    assert rows[:2] == free[:2]
+    assert rows[2][:3] == [9, 8, 7] != free[2][:3]
+
+
+def test_pieces_are_scored_by_what_follows_their_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = dict.fromkeys(LANGUAGES, "one two three")
+    piece = Example(
+        "eng", texts, np.zeros((9, 160), np.float16), dict.fromkeys(LANGUAGES, "one"),
+        dict.fromkeys(LANGUAGES, "four"), "one two three",
+    )  # fmt: skip
+    monkeypatch.setattr(
+        evaluate_text, "translate_speech", lambda *_: [["one", "one two three", "one two four", "one five"]]
+    )
+    figures = evaluate_text.score(None, None, {"half": [piece]}, every_direction=True)  # type: ignore[arg-type]
+    assert figures == {"half_found_rate": 3 / 6, "half_invented_rate": 1 / 5}
 
 
 def test_scores_count_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,19 +28,30 @@ _TIME_MASK_SHARE, _TIME_MASK_MAX_FRAMES = 0.2, 5
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A recording in `language` with what is said in every language, its transcript included.
+    """A recording in `language` with the text that is wanted in every language, its transcript included.
 
     `features`: (stacked frames, 160) float16, one frame every 20 ms. Where there is nothing to translate
     (silence, noise, music, other languages) all texts are empty and `language` is what the listener expects.
+
+    Of a piece of continuous speech the texts are what is settled when it ends. They begin with `prefixes`,
+    whole words that the decoder is given, and what will follow them is in `rests`. `spoken` is what can be
+    heard in the piece; None where that is the transcript.
     """
 
     language: Language
     texts: Mapping[Language, str]
     features: NDArray[np.float16]
+    prefixes: Mapping[Language, str] = field(default_factory=lambda: NO_TEXTS)
+    rests: Mapping[Language, str] = field(default_factory=lambda: NO_TEXTS)
+    spoken: str | None = None
 
     @property
     def transcript(self) -> str:
         return self.texts[self.language]
+
+    @property
+    def has_prefix(self) -> bool:
+        return any(self.prefixes.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class TextPair:
 
 @dataclass(frozen=True, slots=True)
 class DecoderBatch:
-    """`input_ids` [</s>, language, tokens...] padded with 0; `labels` shifted, language position ignored."""
+    """`input_ids` [</s>, language, tokens...] padded with 0; `labels` shifted, language, prefix ignored."""
 
     input_ids: Tensor
     labels: Tensor
@@ -67,8 +78,13 @@ def other_languages(language: Language) -> tuple[Language, ...]:
 
 
 def decoder_batch(
-    tokenizer: StarterTokenizer, texts: Sequence[str], languages: Sequence[Language]
+    tokenizer: StarterTokenizer,
+    texts: Sequence[str],
+    languages: Sequence[Language],
+    prefixes: Sequence[str] | None = None,
 ) -> DecoderBatch:
+    """`prefixes`: the whole words that each text begins with and that are given, not learnt; none if None."""
+    given = [len(tokenizer.encode(prefix)) for prefix in prefixes or [""] * len(texts)]
     rows = [
         [EOS_ID, tokenizer.language_id(language), *tokenizer.encode(text), EOS_ID]
         for text, language in zip(texts, languages, strict=True)
@@ -78,7 +94,7 @@ def decoder_batch(
     labels = np.full((len(rows), length), IGNORED)
     for index, row in enumerate(rows):
         input_ids[index, : len(row) - 1] = row[:-1]
-        labels[index, 1 : len(row) - 1] = row[2:]
+        labels[index, 1 + given[index] : len(row) - 1] = row[2 + given[index] :]
     return DecoderBatch(torch.from_numpy(input_ids), torch.from_numpy(labels))
 
 
@@ -150,13 +166,14 @@ def length_batches(
 
 @dataclass(frozen=True, slots=True)
 class CharacterTargets:
-    """CTC targets: the transcripts' characters, ids from 1 (0 is the blank)."""
+    """CTC targets: the characters of what is heard, ids from 1 (0 is the blank)."""
 
     ids: Tensor
     counts: Tensor
 
 
 def character_targets(examples: Sequence[Example], character_ids: Mapping[str, int]) -> CharacterTargets:
-    rows = [[character_ids[character] for character in example.transcript] for example in examples]
+    heard = [example.transcript if example.spoken is None else example.spoken for example in examples]
+    rows = [[character_ids[character] for character in text] for text in heard]
     flat = [character_id for row in rows for character_id in row]
     return CharacterTargets(torch.tensor(flat, dtype=torch.long), torch.tensor([len(row) for row in rows]))

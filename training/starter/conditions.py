@@ -16,7 +16,7 @@ import scipy.fft
 import soxr
 from numpy.typing import NDArray
 
-from training.starter import foreign, music, noise
+from training.starter import compression, foreign, music, noise
 from translate_svc.audio.codecs import g711
 
 SAMPLE_RATE = 16_000
@@ -26,7 +26,9 @@ Speechless = Literal["silence", "noise", "music", "foreign"]
 
 _ROOM_SHARE = 0.2
 _BACKGROUND_SHARES = {"noise": 0.45, "babble": 0.1, "music": 0.05, "floor": 0.2, "none": 0.2}
-_CHANNEL_SHARES = {"telephone": 0.2, "microphone": 0.25, "none": 0.55}
+_CHANNEL_SHARES = {"telephone": 0.18, "microphone": 0.25, "codec": 0.1, "band": 0.05, "none": 0.42}
+_BAND_HZ = (2800.0, 6000.0)
+_CLIPPED_SHARE, _CLIPPED_AT = 0.05, (0.1, 0.6)
 _NOISE_SNR_DB, _BABBLE_SNR_DB = (5.0, 35.0), (10.0, 30.0)
 _FLOOR_DBFS = (-90.0, -65.0)
 _GAIN_DB = (-28.0, 6.0)
@@ -128,6 +130,28 @@ def microphone(samples: Samples, rng: np.random.Generator) -> Samples:
     )
 
 
+def codec(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Through Opus at 6 to 24 kbit/s; no louder than full scale."""
+    low, high = np.log(compression.OPUS_BITS_PER_S)
+    gain = 0.9 / np.float32(max(0.9, np.abs(samples).max(initial=0.0)))
+    return compression.opus(samples * gain, int(np.exp(rng.uniform(low, high)))) / gain
+
+
+def band_limited(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Without what lies above 2.8 to 6 kHz: an old recording, a cheap headset, a wall."""
+    high_hz = np.float32(rng.uniform(*_BAND_HZ))
+    return _filtered(
+        samples, lambda frequency_hz: np.asarray(1 / np.sqrt(1 + (frequency_hz / high_hz) ** 12), np.float32)
+    )
+
+
+def clipped(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Cut off at a tenth to six tenths of its peak, and as loud at its peak as before."""
+    peak = np.float32(np.abs(samples).max(initial=0.0))
+    limit = np.float32(rng.uniform(*_CLIPPED_AT))
+    return np.clip(samples, -peak * limit, peak * limit) / limit
+
+
 def without_speech(kind: Speechless, rng: np.random.Generator, *, held_out: bool = False) -> Samples:
     """A recording whose right text is empty.
 
@@ -165,10 +189,18 @@ def _draw(shares: Mapping[str, float], rng: np.random.Generator) -> str:
 
 
 def _through_channel(samples: Samples, rng: np.random.Generator) -> Samples:
+    if rng.random() < _CLIPPED_SHARE:
+        samples = clipped(samples, rng)
     channel = _draw(_CHANNEL_SHARES, rng)
-    if channel == "telephone":
-        return telephone(samples, rng)
-    return microphone(samples, rng) if channel == "microphone" else samples
+    return _CHANNELS[channel](samples, rng) if channel in _CHANNELS else samples
+
+
+_CHANNELS: Mapping[str, Callable[[Samples, np.random.Generator], Samples]] = {
+    "telephone": telephone,
+    "microphone": microphone,
+    "codec": codec,
+    "band": band_limited,
+}
 
 
 @lru_cache(maxsize=1)

@@ -12,15 +12,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.starter import conditions, noise, shards
+from training.starter import conditions, free_speech, noise, shards
 from training.starter.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
+from training.starter.continuous import ContinuousSource, draw_half, draw_window
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentence
 from training.starter.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
 from training.starter.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
@@ -32,10 +34,11 @@ SHARD_EXAMPLES = 320
 MAX_UTTERANCE_S = 15.0
 SENTENCE_COUNT_SHARES: Mapping[int, float] = {1: 0.6, 2: 0.22, 3: 0.12, 4: 0.06}
 
-_KIND_SHARES = {"one": 0.5, "several": 0.4, "speechless": 0.1}
+_KIND_SHARES = {"one": 0.34, "several": 0.26, "half": 0.1, "window": 0.16, "free": 0.06, "speechless": 0.08}
 _SPEECHLESS_SHARES: Mapping[conditions.Speechless, float] = {
-    "silence": 0.15, "noise": 0.35, "music": 0.2, "foreign": 0.3,
+    "silence": 0.15, "noise": 0.3, "music": 0.15, "foreign": 0.4,
 }  # fmt: skip
+_TAPE_SHARE, _TAPE_SPEED = 0.35, (0.86, 1.17)
 _SEVERAL_SHARES = {2: 0.5, 3: 0.3, 4: 0.2}
 _OTHER_SHARES: Mapping[Language, float] = {"eng": 0.35, "spa": 0.12, "fra": 0.12, "deu": 0.12}
 _TARGET_VOICE_SHARE = 0.05
@@ -64,8 +67,14 @@ class TextSource:
     """Draws texts from one part of the grammar."""
 
     def __init__(self, grammar: Grammar, part: Part = "train") -> None:
+        self._grammar = grammar
         self._sampler = grammar.sampler(part)
         self.part = part
+
+    @cached_property
+    def continuous(self) -> ContinuousSource:
+        """Of the same part; made when it is first wanted, which takes seconds."""
+        return ContinuousSource(self._grammar, self.part)
 
     def draw(self, rng: np.random.Generator, sentence_count: int | None = None) -> Text:
         """A text of `sentence_count` sentences, or of one to four in SENTENCE_COUNT_SHARES."""
@@ -101,6 +110,9 @@ HELD_OUT_SETS: Mapping[str, HeldOutSet] = {
     "noise": HeldOutSet("noise", "combination", 160, 24),
     "music": HeldOutSet("music", "combination", 80, 16),
     "foreign": HeldOutSet("foreign", "combination", 80, 24),
+    "half": HeldOutSet("half", "combination", 160, 48),
+    "window": HeldOutSet("window", "combination", 160, 48),
+    "free": HeldOutSet("free", "combination", 160, 32),
 }
 
 
@@ -138,8 +150,9 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
     """An example of `kind`.
 
     With speech: easy, one, several (each in random conditions but the first), noise10 (10 dB), telephone,
-    synthesizer (a held-out voice of another than espeak-ng). Without: a kind of `conditions.without_speech`,
-    or speechless, any of them. Raises SynthesisError when no voice of many drawn can speak.
+    synthesizer (a held-out voice of another than espeak-ng), half and window (pieces of continuous speech).
+    With the right text empty: free (talk outside the phrasebook), a kind of `conditions.without_speech`, or
+    speechless, any of those. Raises SynthesisError when no voice of many drawn can speak.
     """
     held_out = source.part != "train"
     if kind == "speechless":
@@ -148,18 +161,53 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
         samples = conditions.without_speech(kind, rng, held_out=held_out)  # type: ignore[arg-type]
         return Example(language, NO_TEXTS, features_of(samples))
     for _ in range(_TRIES):
-        text = source.draw(rng, _draw_key(_SEVERAL_SHARES, rng) if kind == "several" else 1)
-        sentences = [sentence.text[language] for sentence in text.sentences]
-        voice = _draw_voice(kind, language, rng, held_out=held_out)
         try:
-            samples = (
-                synthesize(sentences[0], voice).samples if kind == "easy" else speak(sentences, voice, rng)
-            )
+            example = _spoken_example(source, kind, language, rng)
         except SynthesisError:
             continue
-        if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
-            return Example(language, text.texts(), features_of(_recorded(samples, kind, rng)))
+        if example is not None:
+            return example
     raise SynthesisError(f"{kind}: no voice of {_TRIES} could speak; missing: {missing_synthesizers()}")
+
+
+def _spoken_example(
+    source: TextSource, kind: str, language: Language, rng: np.random.Generator
+) -> Example | None:
+    """None where the recording came out too long. Raises SynthesisError."""
+    held_out, texts = source.part != "train", NO_TEXTS
+    if kind in ("half", "window"):
+        return _piece(source, kind, language, rng)
+    if kind == "free":
+        samples = _free_talk(language, rng, held_out=held_out)
+    else:
+        voice = _draw_voice(kind, language, rng, held_out=held_out)
+        text = source.draw(rng, _draw_key(_SEVERAL_SHARES, rng) if kind == "several" else 1)
+        sentences = [sentence.text[language] for sentence in text.sentences]
+        easy = kind == "easy"
+        samples = synthesize(sentences[0], voice).samples if easy else speak(sentences, voice, rng)
+        texts = text.texts()
+    if len(samples) > MAX_UTTERANCE_S * SAMPLE_RATE:
+        return None
+    return Example(language, texts, features_of(_recorded(samples, kind, rng)))
+
+
+def _piece(source: TextSource, kind: str, language: Language, rng: np.random.Generator) -> Example:
+    """What one step of simultaneous translation hears, was given, and may write."""
+    voice = _draw_voice(kind, language, rng, held_out=source.part != "train")
+    recording = source.continuous.record(voice, language, rng)
+    window = draw_half(recording, rng) if kind == "half" else draw_window(recording, rng)
+    heard = _recorded(recording.samples, kind, rng)[window.start_sample : window.end_sample]
+    texts = window.texts
+    return Example(language, texts.texts, features_of(heard), texts.prefixes, texts.rests, texts.spoken)
+
+
+def _free_talk(language: Language, rng: np.random.Generator, *, held_out: bool) -> NDArray[np.float32]:
+    """A person who talks outside the phrasebook, or several at once."""
+    takes = []
+    for _ in range(free_speech.draw_talkers(rng)):
+        text = free_speech.draw_text(language, rng, held_out=held_out)
+        takes.append(speak([text], _draw_voice("free", language, rng, held_out=held_out), rng))
+    return free_speech.at_once(takes)
 
 
 def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held_out: bool) -> Voice:
@@ -169,7 +217,10 @@ def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held
         voices = TARGET_VOICES[language]  # monotone, unlike the drawn ones
         return voices[int(rng.integers(len(voices)))]
     other_share = 0.0 if held_out else _OTHER_SHARES[language]
-    return draw_voice(language, rng, held_out=held_out, other_share=other_share)
+    voice = draw_voice(language, rng, held_out=held_out, other_share=other_share)
+    if held_out or rng.random() >= _TAPE_SHARE:
+        return voice
+    return replace(voice, tape_speed=float(rng.uniform(*_TAPE_SPEED)))
 
 
 def _recorded(samples: NDArray[np.float32], kind: str, rng: np.random.Generator) -> NDArray[np.float32]:

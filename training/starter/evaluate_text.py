@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import SeamlessM4Tv2Model
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from training.starter import corpus
+from training.starter import corpus, piece_scores
 from training.starter.batching import DIRECTIONS, Example, encoder_batch, other_languages, stack_features
 from training.starter.grammar import Grammar, Language, Part
 from training.starter.model_config import MAX_NEW_TOKENS, starter_config
@@ -34,19 +34,27 @@ _TEXT_SEED = 910_000
 
 @torch.inference_mode()
 def greedy_decode(
-    model: SeamlessM4Tv2Model, states: Tensor, mask: Tensor, language_ids: Sequence[int]
+    model: SeamlessM4Tv2Model,
+    states: Tensor,
+    mask: Tensor,
+    language_ids: Sequence[int],
+    prefixes: Sequence[Sequence[int]] | None = None,
 ) -> list[list[int]]:
-    """Token ids of each row, without the prompt and </s>."""
+    """Token ids of each row, without the prompt and </s>; they begin with the row's tokens of `prefixes`."""
+    given = prefixes or [()] * len(language_ids)
     inputs = torch.tensor([[EOS_ID, language_id] for language_id in language_ids], device=states.device)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     finished = torch.zeros(len(inputs), dtype=torch.bool, device=states.device)
     columns: list[Tensor] = []
-    for _ in range(MAX_NEW_TOKENS):
+    for step in range(MAX_NEW_TOKENS):
         hidden = model.text_decoder(
             input_ids=inputs, encoder_hidden_states=states, encoder_attention_mask=mask,
             past_key_values=cache, use_cache=True,
         ).last_hidden_state  # fmt: skip
         following = model.lm_head(hidden[:, -1]).argmax(-1).masked_fill(finished, EOS_ID)
+        for row, tokens in enumerate(given):
+            if step < len(tokens):
+                following[row] = tokens[step]
         columns.append(following)
         finished |= following == EOS_ID
         if finished.all():
@@ -63,7 +71,7 @@ def translate_speech(
     examples: Sequence[Example],
     targets: Sequence[Sequence[Language]],
 ) -> list[list[str]]:
-    """For each example the texts in its `targets`: its own language gives the transcript."""
+    """For each example the texts in its `targets`, prefixes included: its own language is the transcript."""
     model.eval()
     order = sorted(range(len(examples)), key=lambda index: len(examples[index].features))
     texts: list[list[str]] = [[] for _ in examples]
@@ -77,7 +85,12 @@ def translate_speech(
         rows = [(row, target) for row, index in enumerate(chosen) for target in targets[index]]
         picked = torch.tensor([row for row, _ in rows], device=model.device)
         language_ids = [tokenizer.language_id(target) for _, target in rows]
-        decoded = greedy_decode(model, encoded.states[picked], encoded.mask[picked], language_ids)
+        prefixes = [
+            tokenizer.encode(examples[index].prefixes[target])
+            for index in chosen
+            for target in targets[index]
+        ]
+        decoded = greedy_decode(model, encoded.states[picked], encoded.mask[picked], language_ids, prefixes)
         for (row, _), tokens in zip(rows, decoded, strict=True):
             texts[chosen[row]].append(tokenizer.decode(tokens))
     return texts
@@ -91,8 +104,9 @@ def score(
     every_direction: bool,
 ) -> dict[str, float]:
     """Figures of each set of `held_out`: `<set>_bleu` (mean over directions), `_exact_rate`, `_wer` of the
-    transcripts; `<set>_empty_rate` where there is nothing to translate. `every_direction` translates each
-    example into all other languages instead of one in turn, and adds `<set>_<source>_<target>_bleu`.
+    transcripts; `<set>_empty_rate` where there is nothing to translate; of pieces of speech
+    `<set>_found_rate`, `_invented_rate` (`piece_scores`). `every_direction` translates each example into all
+    other languages instead of one in turn, and adds `<set>_<source>_<target>_bleu`.
     """
     figures: dict[str, float] = {}
     for name, examples in held_out.items():
@@ -102,6 +116,9 @@ def score(
             drawn = others if every_direction else (others[index // 4 % len(others)],)
             targets.append((example.language, *drawn))
         texts = translate_speech(model, tokenizer, examples, targets)
+        if any(example.spoken is not None for example in examples):
+            figures |= _piece_figures(name, examples, targets, texts)
+            continue
         if not any(example.transcript for example in examples):
             empty = [not text for row in texts for text in row]
             figures[f"{name}_empty_rate"] = sum(empty) / len(empty)
@@ -117,6 +134,25 @@ def score(
         figures |= _translation_figures(name, triples, each=every_direction)
         figures[f"{name}_wer"] = jiwer.wer([row[0] for row in references], [row[0] for row in texts])
     return figures
+
+
+def _piece_figures(
+    name: str,
+    examples: Sequence[Example],
+    targets: Sequence[Sequence[Language]],
+    texts: Sequence[Sequence[str]],
+) -> dict[str, float]:
+    """Of the translations, not of the transcripts."""
+    counts = piece_scores.total(
+        piece_scores.piece_counts(
+            piece_scores.without_prefix(text, example.prefixes[target]),
+            piece_scores.without_prefix(example.texts[target], example.prefixes[target]),
+            example.rests[target],
+        )
+        for example, row, line in zip(examples, targets, texts, strict=True)
+        for target, text in zip(row[1:], line[1:], strict=True)
+    )
+    return {f"{name}_found_rate": counts.found_rate, f"{name}_invented_rate": counts.invented_rate}
 
 
 def _translation_figures(

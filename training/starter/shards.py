@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ MAX_SHARD_BYTES = 15_000_000
 
 def write(path: Path, examples: Sequence[Example]) -> None:
     """Writes all or nothing."""
-    texts = [(example.language, dict(example.texts)) for example in examples]
+    texts = [_texts_of(example) for example in examples]
     codes, scales = zip(*(_quantized(example.features) for example in examples), strict=True)
     temporary = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,9 +42,15 @@ def read(path: Path) -> list[Example]:
         texts = json.loads(data["texts"].tobytes())
     starts = np.cumsum(counts) - counts
     return [
-        Example(language, by_language, _restored(codes[start : start + count], scale))
-        for (language, by_language), scale, start, count in zip(texts, scales, starts, counts, strict=True)
+        Example(features=_restored(codes[start : start + count], scale), **row)
+        for row, scale, start, count in zip(texts, scales, starts, counts, strict=True)
     ]
+
+
+def _texts_of(example: Example) -> dict[str, Any]:
+    """All but the features."""
+    texts = {name: dict(getattr(example, name)) for name in ("texts", "prefixes", "rests")}
+    return {"language": example.language, "spoken": example.spoken, **texts}
 
 
 def _quantized(features: NDArray[np.float16]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

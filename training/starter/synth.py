@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import soxr
 
 from training.starter import espeak, other_synthesizers
 from training.starter.speech import SAMPLE_RATE, Phoneme, Samples, Speech, SynthesisError, Word
@@ -48,14 +49,35 @@ def synthesize(text: str, voice: Voice, *, edge_ms: float = 30.0, gain: float | 
     without clipping; with `gain` the samples are multiplied by it instead, which keeps a sound as loud in one
     sentence as in another. Raises SynthesisError.
     """
+    speed = voice.tape_speed
+    slower = replace(voice, rate_wpm=round(voice.rate_wpm / speed))
     raw = (
-        espeak.speak(text, voice) if voice.synthesizer == "espeak" else other_synthesizers.speak(text, voice)
+        espeak.speak(text, slower)
+        if voice.synthesizer == "espeak"
+        else other_synthesizers.speak(text, slower)
     )
+    if speed != 1.0:
+        raw = _played(raw, speed)
     peak = float(np.abs(raw.samples).max(initial=0.0))
     if peak < 1e-3:
         raise SynthesisError("text: the synthesizer gave silence for it")
     factor = min(1.0, 0.5 / peak) if gain is None else gain
     return _trim(replace(raw, samples=raw.samples * np.float32(factor)), edge_ms)
+
+
+def _played(speech: Speech, speed: float) -> Speech:
+    """At another speed of the tape: shorter, higher and brighter where it is above 1."""
+    words = (
+        replace(
+            word, start_sample=round(word.start_sample / speed), end_sample=round(word.end_sample / speed)
+        )
+        for word in speech.words
+    )
+    phonemes = (
+        replace(phoneme, start_sample=round(phoneme.start_sample / speed)) for phoneme in speech.phonemes
+    )
+    samples = soxr.resample(speech.samples, SAMPLE_RATE * speed, SAMPLE_RATE).astype(np.float32)
+    return Speech(samples, tuple(words), tuple(phonemes))
 
 
 def _trim(speech: Speech, edge_ms: float) -> Speech:

@@ -37,7 +37,7 @@ class TextStage(nn.Module):
     def device(self) -> torch.device:
         return self.ctc_head.weight.device
 
-    def trained_parameters(self, *, speech_encoder_only: bool) -> list[nn.Parameter]:
+    def trained_parameters(self, *, speech_encoder_only: bool) -> list[Tensor]:
         model = self.model
         modules: tuple[nn.Module, ...] = (model.speech_encoder,)
         if not speech_encoder_only:
@@ -75,6 +75,7 @@ class TextStage(nn.Module):
                 [example.texts[language] for example, language in rows]
                 + [pair.target_text for pair in pairs],
                 [language for _, language in rows] + [pair.target_language for pair in pairs],
+                [example.prefixes[language] for example, language in rows] + [""] * len(pairs),
             )
             logits = decode(self.model, batch.input_ids.to(self.device), states, mask)
             ctc = self._ctc(encoded, examples, counts)

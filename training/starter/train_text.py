@@ -16,7 +16,11 @@ Writes build/starter/text.safetensors (at every checkpoint), text_log.jsonl and 
 text-to-unit stage stay valid.
 
 Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every
-step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker.
+step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker. On a CPU
+the clock is the worker's processor time, so that a busy machine makes training longer, not shorter.
+
+What is scored and written is the average of the weights over about the last thousand steps, which is better
+than any of them and does not need the learning rate to have fallen.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +55,7 @@ _TEXT_SENTENCES = {"cpu": 32, "cuda": 320}
 _FRAMES_PER_BATCH = {"cpu": 1500, "cuda": 16_000}
 _SHARDS_PER_ROUND = 16
 _CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 600.0, 50
+_AVERAGING, _AVERAGING_WARM_UP_STEPS = 0.999, 10
 
 
 @dataclass(slots=True)
@@ -66,12 +72,13 @@ class TextTrainer:
     work: Path
     schedule: Schedule
     stage: TextStage
-    parameters: list[nn.Parameter]
+    parameters: list[torch.Tensor]
     optimizer: torch.optim.AdamW
     text_source: corpus.TextSource
     rng: np.random.Generator
     worker: Worker
     progress: Progress = field(default_factory=Progress)
+    averages: list[torch.Tensor] = field(default_factory=list)
 
     @classmethod
     def create(cls, work: Path, schedule: Schedule, worker: Worker, device: str = "cpu") -> TextTrainer:
@@ -91,11 +98,12 @@ class TextTrainer:
 
     def run(self) -> None:
         """Trains until the budget is spent, then evaluates on the whole of the held-out sets."""
-        started = time.monotonic()
+        now = time.process_time if self.stage.device.type == "cpu" else time.monotonic
+        started = now()
         before = last_checkpoint_s = self.progress.elapsed_s
         self.stage.train()
         for batch in self._batches():
-            figures = self.step(batch, before + time.monotonic() - started)
+            figures = self.step(batch, before + now() - started)
             elapsed_s = self.progress.elapsed_s
             if self.worker.leads and self.progress.step % _LOG_EVERY_STEPS == 0:
                 self._log({name: float(value) for name, value in figures.items()})
@@ -150,7 +158,25 @@ class TextTrainer:
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.progress.step += 1
+        self._average()
         return {name: loss.detach() for name, loss in losses.items()} | {"learning_rate": rate}
+
+    def _average(self) -> None:
+        step = self.progress.step
+        kept = min(_AVERAGING, step / (step + _AVERAGING_WARM_UP_STEPS))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.averages, self.parameters, 1 - kept)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the stage has the averages for its weights."""
+        with torch.no_grad():
+            trained = [parameter.clone() for parameter in self.parameters]
+            torch._foreach_copy_(self.parameters, self.averages)
+            try:
+                yield
+            finally:
+                torch._foreach_copy_(self.parameters, trained)
 
     def _text_pairs(self) -> list[batching.TextPair]:
         """Texts of equally many sentences, so that little of the batch is padding."""
@@ -171,7 +197,8 @@ class TextTrainer:
     def _checkpoint(self, *, quick: bool) -> None:
         self.save()
         sets = corpus.held_out_sets(self.work, quick=quick)
-        self._log(score(self.stage.model, self.stage.tokenizer, sets, every_direction=not quick))
+        with self.averaged():
+            self._log(score(self.stage.model, self.stage.tokenizer, sets, every_direction=not quick))
         self.stage.train()
 
     def save(self) -> None:
@@ -179,13 +206,15 @@ class TextTrainer:
         state: dict[str, Any] = {
             "stage": self.stage.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "averages": self.averages,
             "progress": (self.progress.step, self.progress.elapsed_s, self.progress.shard_uses),
         }
         path = self.work / f"{self.schedule.name}_checkpoint.pt"
         torch.save(state, path.with_suffix(".part"))
         # first, for weights without it are taken for those of a finished checkpoint
         path.with_suffix(".part").replace(path)
-        save_file(stage_weights(self.stage.model), self.work / "text.part")
+        with self.averaged():
+            save_file(stage_weights(self.stage.model), self.work / "text.part")
         (self.work / "text.part").replace(self.work / WEIGHTS_FILE_NAME)
 
     def _resume(self) -> None:
@@ -194,14 +223,18 @@ class TextTrainer:
             state = torch.load(path, weights_only=True, map_location=self.stage.device)
             self.stage.load_state_dict(state["stage"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.averages = state["averages"]
             self.progress = Progress(*state["progress"])
-        elif not self.schedule.refines and (self.work / WEIGHTS_FILE_NAME).exists():
-            self.stage.model.load_state_dict(load_file(self.work / WEIGHTS_FILE_NAME), strict=False)
-            self.progress.elapsed_s = self.schedule.taken_up_s
-        elif self.schedule.refines:
+            return
+        if self.schedule.refines:
             text_path = self.work / "text_checkpoint.pt"
             state = torch.load(text_path, weights_only=True, map_location=self.stage.device)
             self.stage.load_state_dict(state["stage"])
+        elif (self.work / WEIGHTS_FILE_NAME).exists():
+            self.progress.elapsed_s = self.schedule.taken_up_s
+        if (self.work / WEIGHTS_FILE_NAME).exists():
+            self.stage.model.load_state_dict(load_file(self.work / WEIGHTS_FILE_NAME), strict=False)
+        self.averages = [parameter.detach().clone() for parameter in self.parameters]
 
 
 def _run_worker(index: int, arguments: argparse.Namespace) -> None:
@@ -214,7 +247,9 @@ def _run_worker(index: int, arguments: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
-    parser.add_argument("--minutes", type=float, default=80.0, help="of wall clock, evaluations included")
+    parser.add_argument(
+        "--minutes", type=float, default=80.0, help="of a worker's processor time, evaluations included"
+    )
     parser.add_argument(
         "--refine", action="store_true", help="train the speech encoder alone, from where it is"
     )

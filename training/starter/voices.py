@@ -18,7 +18,8 @@ class Voice:
 
     `rate_wpm` counts words a minute; `pitch` (0..99) shifts the speaker's base pitch and `pitch_range`
     (0..99) scales the melody around it, 0 being monotone. espeak takes all; pico and flite rate and pitch
-    (flite's moves the formants too); festival the rate, its cmu_us_slt_arctic_hts nothing.
+    (flite's moves the formants too); festival the rate, its cmu_us_slt_arctic_hts nothing. `tape_speed`: the
+    speech is made slower and played faster, which moves pitch and formants as a shorter vocal tract does.
     """
 
     language: str
@@ -26,6 +27,7 @@ class Voice:
     rate_wpm: int = 175
     pitch: int = 50
     pitch_range: int = 50
+    tape_speed: float = 1.0
 
     @property
     def synthesizer(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, multiprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Worker:
     def leads(self) -> bool:
         return self.index == 0
 
-    def average_gradients(self, parameters: Sequence[nn.Parameter], elapsed_s: float) -> float:
+    def average_gradients(self, parameters: Sequence[torch.Tensor], elapsed_s: float) -> float:
         """Replaces every gradient by its mean over the workers; returns worker 0's `elapsed_s` to all."""
         if self.count == 1:
             return elapsed_s

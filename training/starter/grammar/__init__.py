@@ -7,7 +7,7 @@ The part a sentence belongs to is decided by its template and a hash of its Engl
 for every seed and machine.
 """
 
-from training.starter.grammar.grammar import Grammar, Sampler
+from training.starter.grammar.grammar import BoundSentence, Grammar, Sampler
 from training.starter.grammar.model import LANGUAGES, GrammarError, Language, Part, Sentence
 
-__all__ = ["LANGUAGES", "Grammar", "GrammarError", "Language", "Part", "Sampler", "Sentence"]
+__all__ = ["LANGUAGES", "BoundSentence", "Grammar", "GrammarError", "Language", "Part", "Sampler", "Sentence"]

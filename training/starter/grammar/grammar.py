@@ -17,7 +17,7 @@ from training.starter.grammar.french import French
 from training.starter.grammar.inflection import Inflector
 from training.starter.grammar.lexicon import Lexicon
 from training.starter.grammar.model import GrammarError, Language, Part, Sentence
-from training.starter.grammar.rendering import load_inflectors
+from training.starter.grammar.rendering import Bindings, load_inflectors
 from training.starter.grammar.templates import Template, build_template
 
 _MAX_DRAWS = 100_000
@@ -82,6 +82,15 @@ def _items(
             problems.append(str(error))
 
 
+@dataclass(frozen=True, slots=True)
+class BoundSentence:
+    """A sentence with the template and the words that made it, from which its neighbours can be made."""
+
+    sentence: Sentence
+    template: Template
+    bindings: Bindings
+
+
 class Sampler:
     """Draws sentences of one part: a template by its weight, then its words."""
 
@@ -94,10 +103,14 @@ class Sampler:
     def draw(self, rng: np.random.Generator) -> Sentence:
         """The same for the same state of `rng` and the same data. Raises GrammarError for data without
         a sentence in this part."""
+        return self.draw_bound(rng).sentence
+
+    def draw_bound(self, rng: np.random.Generator) -> BoundSentence:
+        """As `draw`, with template and words."""
         for _ in range(_MAX_DRAWS):
             first, *fractions = rng.random(self._fraction_count).tolist()
             template = self._templates[bisect.bisect(self._cumulative, first * self._cumulative[-1])]
             bindings = template.bind(fractions)
             if bindings is not None and (sentence := template.sentence(bindings, self.part)) is not None:
-                return sentence
+                return BoundSentence(sentence, template, bindings)
         raise GrammarError(f"no sentence of part {self.part!r} in {_MAX_DRAWS} draws")

@@ -53,6 +53,14 @@ class Template:
         ]
         return self._distinct(entries)
 
+    def rebind(self, kept: Bindings, fractions: Mapping[str, float]) -> Bindings | None:
+        """Fills the slots that `fractions` names by one number from 0 to 1 each, the others by `kept`."""
+        entries = [
+            slot.pick(fractions[name]) if name in fractions else kept[name]
+            for name, slot in self.slots.items()
+        ]
+        return self._distinct(entries)
+
     def all_bindings(self) -> Iterator[Bindings]:
         for entries in itertools.product(*(slot.choices() for slot in self.slots.values())):
             if (bindings := self._distinct(entries)) is not None:
