@@ -194,3 +194,9 @@ def test_a_codec_takes_what_is_louder_than_full_scale(talk: Samples) -> None:
     loud = talk * np.float32(30)
     assert np.abs(loud).max() > 2
     assert decibels(conditions.codec(loud, rng(3))) == pytest.approx(decibels(loud), abs=3.0)
+
+
+def test_a_few_recordings_are_changed_on_their_way(talk: Samples) -> None:
+    draws = rng(5)
+    changed = [not np.array_equal(conditions.send_on(talk, draws), talk) for _ in range(150)]
+    assert 0.1 < np.mean(changed) < 0.32

@@ -1,5 +1,8 @@
 """All stages of the starter checkpoint: `python -m training.starter` (or `make starter`).
 
+It begins with nothing, or with a finished checkpoint (`--from model_cache/starter`), whose vocoder and units
+are kept.
+
 Each stage keeps its result in build/starter/ and is skipped or resumed when run again, so the work may be
 spread over days. On two cores the whole takes about four hours, most of it in the text stage; on a GPU
 (`--device cuda`, not tried yet) it should take minutes. The text stage needs no synthesizer where tokenizer,
@@ -15,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.starter import curves, tokenizer
+from training.starter import curves, take_up, tokenizer, train_text
 from training.starter.corpus import TextSource
 from training.starter.grammar import Grammar
 
@@ -45,6 +48,7 @@ def wait(*stages: subprocess.Popen[bytes]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
+    parser.add_argument("--from", dest="model", type=Path, help="a finished checkpoint to go on from")
     parser.add_argument("--workers", type=int, default=2, help="cores to use")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--text-minutes", type=float, default=160.0)
@@ -52,19 +56,22 @@ def main() -> None:
     parser.add_argument("--t2u-minutes", type=float, default=20.0, help="and of refining the speech encoder")
     parser.add_argument("--tokenizer-only", action="store_true", help="stop when the tokenizer is there")
     arguments = parser.parse_args()
+    if arguments.model is not None and not (arguments.work / train_text.WEIGHTS_FILE_NAME).exists():
+        take_up.take_up(arguments.model, arguments.work)
     make_tokenizer(arguments.work)
     if arguments.tokenizer_only:
         return
     wait(run_stage("units", "--out", str(arguments.work / "units.npz")))
     work = ("--work", str(arguments.work), "--device", arguments.device)
-    corpus_workers = max(1, arguments.workers - 1)
-    wait(
-        run_stage("train_vocoder", *work, "--minutes", str(arguments.vocoder_minutes)),
-        *(
-            run_stage("corpus", "--work", str(arguments.work), "--worker", f"{index}/{corpus_workers}")
-            for index in range(corpus_workers)
-        ),
-    )
+    corpus_workers = arguments.workers if arguments.model else max(1, arguments.workers - 1)
+    corpus = ("--work", str(arguments.work), *(("--easy-shards", "0") if arguments.model else ()))
+    stages = [
+        run_stage("corpus", *corpus, "--worker", f"{index}/{corpus_workers}")
+        for index in range(corpus_workers)
+    ]
+    if arguments.model is None:
+        stages.append(run_stage("train_vocoder", *work, "--minutes", str(arguments.vocoder_minutes)))
+    wait(*stages)
     parallel = ("--workers", str(arguments.workers if arguments.device == "cpu" else 1))
     wait(run_stage("train_text", *work, *parallel, "--minutes", str(arguments.text_minutes)))
     wait(

@@ -26,9 +26,10 @@ Speechless = Literal["silence", "noise", "music", "foreign"]
 
 _ROOM_SHARE = 0.2
 _BACKGROUND_SHARES = {"noise": 0.45, "babble": 0.1, "music": 0.05, "floor": 0.2, "none": 0.2}
-_CHANNEL_SHARES = {"telephone": 0.18, "microphone": 0.25, "codec": 0.1, "band": 0.05, "none": 0.42}
+_CHANNEL_SHARES = {"telephone": 0.2, "microphone": 0.25, "none": 0.55}
+_WAY_SHARES = {"codec": 0.1, "band": 0.05, "clipped": 0.05, "none": 0.8}
 _BAND_HZ = (2800.0, 6000.0)
-_CLIPPED_SHARE, _CLIPPED_AT = 0.05, (0.1, 0.6)
+_CLIPPED_AT = (0.1, 0.6)
 _NOISE_SNR_DB, _BABBLE_SNR_DB = (5.0, 35.0), (10.0, 30.0)
 _FLOOR_DBFS = (-90.0, -65.0)
 _GAIN_DB = (-28.0, 6.0)
@@ -130,6 +131,12 @@ def microphone(samples: Samples, rng: np.random.Generator) -> Samples:
     )
 
 
+def send_on(samples: Samples, rng: np.random.Generator) -> Samples:
+    """What becomes of a recording on a random way to the service; a codec, a narrow band, an overload."""
+    way = _draw(_WAY_SHARES, rng)
+    return quantize(_WAYS[way](samples, rng)) if way in _WAYS else samples
+
+
 def codec(samples: Samples, rng: np.random.Generator) -> Samples:
     """Through Opus at 6 to 24 kbit/s; no louder than full scale."""
     low, high = np.log(compression.OPUS_BITS_PER_S)
@@ -189,17 +196,16 @@ def _draw(shares: Mapping[str, float], rng: np.random.Generator) -> str:
 
 
 def _through_channel(samples: Samples, rng: np.random.Generator) -> Samples:
-    if rng.random() < _CLIPPED_SHARE:
-        samples = clipped(samples, rng)
     channel = _draw(_CHANNEL_SHARES, rng)
-    return _CHANNELS[channel](samples, rng) if channel in _CHANNELS else samples
+    if channel == "telephone":
+        return telephone(samples, rng)
+    return microphone(samples, rng) if channel == "microphone" else samples
 
 
-_CHANNELS: Mapping[str, Callable[[Samples, np.random.Generator], Samples]] = {
-    "telephone": telephone,
-    "microphone": microphone,
+_WAYS: Mapping[str, Callable[[Samples, np.random.Generator], Samples]] = {
     "codec": codec,
     "band": band_limited,
+    "clipped": clipped,
 }
 
 

@@ -188,15 +188,18 @@ def _spoken_example(
         texts = text.texts()
     if len(samples) > MAX_UTTERANCE_S * SAMPLE_RATE:
         return None
-    return Example(language, texts, features_of(_recorded(samples, kind, rng)))
+    return Example(language, texts, features_of(_recorded(samples, kind, rng, held_out=held_out)))
 
 
 def _piece(source: TextSource, kind: str, language: Language, rng: np.random.Generator) -> Example:
     """What one step of simultaneous translation hears, was given, and may write."""
-    voice = _draw_voice(kind, language, rng, held_out=source.part != "train")
+    held_out = source.part != "train"
+    voice = _draw_voice(kind, language, rng, held_out=held_out)
     recording = source.continuous.record(voice, language, rng)
     window = draw_half(recording, rng) if kind == "half" else draw_window(recording, rng)
-    heard = _recorded(recording.samples, kind, rng)[window.start_sample : window.end_sample]
+    heard = _recorded(recording.samples, kind, rng, held_out=held_out)[
+        window.start_sample : window.end_sample
+    ]
     texts = window.texts
     return Example(language, texts.texts, features_of(heard), texts.prefixes, texts.rests, texts.spoken)
 
@@ -223,7 +226,9 @@ def _draw_voice(kind: str, language: Language, rng: np.random.Generator, *, held
     return replace(voice, tape_speed=float(rng.uniform(*_TAPE_SPEED)))
 
 
-def _recorded(samples: NDArray[np.float32], kind: str, rng: np.random.Generator) -> NDArray[np.float32]:
+def _recorded(
+    samples: NDArray[np.float32], kind: str, rng: np.random.Generator, *, held_out: bool
+) -> NDArray[np.float32]:
     if kind in ("easy", "synthesizer"):
         faint = np.float32(10 ** (-rng.uniform(40, 80) / 20))
         return conditions.quantize(samples + noise.white(len(samples), rng) * faint)
@@ -231,7 +236,8 @@ def _recorded(samples: NDArray[np.float32], kind: str, rng: np.random.Generator)
         return conditions.quantize(conditions.with_noise(samples, 10.0, rng))
     if kind == "telephone":
         return conditions.quantize(conditions.telephone(samples, rng))
-    return conditions.worsen(samples, rng)
+    worse = conditions.worsen(samples, rng)
+    return worse if held_out else conditions.send_on(worse, rng)
 
 
 def features_of(samples: NDArray[np.float32]) -> NDArray[np.float16]:
@@ -272,9 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--shards", type=int, default=275, help="of every kind of example")
-    parser.add_argument(
-        "--easy-shards", type=int, default=60, help="of clean single sentences; written first"
-    )
+    parser.add_argument("--easy-shards", type=int, default=60, help="of clean single sentences; first")
     parser.add_argument("--worker", default="0/1", help="i/n: build the shards whose number is i modulo n")
     arguments = parser.parse_args()
     worker, workers = map(int, arguments.worker.split("/"))

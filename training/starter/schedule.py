@@ -10,7 +10,7 @@ FRAMES_PER_S = 50
 _PEAK_LEARNING_RATE, _REFINING_LEARNING_RATE, _WARM_UP_STEPS = 1.5e-3, 6e-4, 300
 _FINAL_SHARE_OF_PEAK = 0.01
 _EASY_SHARE = 0.2
-_ALL_LENGTHS_SHARE = 0.45
+_ALL_LENGTHS_SHARE, _TAKEN_UP_SHARE = 0.45, 0.7
 _SHORTEST_LIMIT_S, _LONGEST_LIMIT_S = 5.0, 20.0
 _CTC_WEIGHTS = (1.0, 0.3)
 _LEARNT_TEXT_SHARE = 0.25
@@ -29,8 +29,10 @@ class Schedule:
 
     @property
     def taken_up_s(self) -> float:
-        """The time that counts as spent on weights which a finished checkpoint brought."""
-        return _ALL_LENGTHS_SHARE * self.budget_s
+        """The time that counts as spent on weights which a finished checkpoint brought: all lengths are in,
+        and the learning rate is low enough not to unlearn what they know.
+        """
+        return _TAKEN_UP_SHARE * self.budget_s
 
     def is_easy(self, spent_s: float) -> bool:
         """Whether clean single sentences are trained on."""

@@ -9,7 +9,7 @@ budget ends.
 It resumes from its checkpoint, days later and with another `--minutes` too: the time trained so far counts,
 and the schedule continues at its share of the new budget (a larger one raises the learning rate again).
 Where there are weights but no checkpoint (`take_up` has brought them) it begins with them, in the part of the
-schedule where all lengths are in: 55 % of `--minutes` are left then.
+schedule where all lengths are in: 30 % of `--minutes` are left then.
 Writes build/starter/text.safetensors (at every checkpoint), text_log.jsonl and text_checkpoint.pt.
 
 `--refine` trains the speech encoder alone, from where the text stage ended: the text decoder and with it the
@@ -54,7 +54,7 @@ _TEXT_WEIGHT = 0.5
 _TEXT_SENTENCES = {"cpu": 32, "cuda": 320}
 _FRAMES_PER_BATCH = {"cpu": 1500, "cuda": 16_000}
 _SHARDS_PER_ROUND = 16
-_CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 600.0, 50
+_CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 300.0, 50
 _AVERAGING, _AVERAGING_WARM_UP_STEPS = 0.999, 10
 
 
