@@ -32,6 +32,9 @@ def bars(figures: Figures) -> list[Bar]:
     one = bleu(figures.speech, "one")
     exact = [row.scores.exact for row in figures.speech if row.set_name == "synthesizer"]
     empty = {row.set_name: row.empty for row in figures.empty}
+    told = {row.set_name: row.told for row in figures.confidence}
+    areas = [row.area for row in figures.confidence if row.area is not None]
+    flagged = [row.flagged for row in figures.confidence if row.flagged is not None]
     beyond = [row.wer - row.synthesizer_wer for row in figures.recognizer if row.speaker_id == 0]
     return [
         Bar("one sentence, BLEU, each direction", _least(one), 90.0),
@@ -53,6 +56,16 @@ def bars(figures: Figures) -> list[Bar]:
         Bar("empty on silence", empty.get("silence"), 99.0, "%"),
         Bar("empty on noise", empty.get("noise"), 95.0, "%"),
         Bar("empty on other languages", empty.get("foreign"), 80.0, "%"),
+        Bar("empty or flagged, talk outside the phrasebook", told.get("free"), 90.0, "%"),
+        Bar(
+            "invented words, pieces of speech",
+            _most([row.invented for row in figures.pieces]),
+            2.0,
+            "%",
+            True,
+        ),
+        Bar("right from wrong, area under the curve", _least(areas), 95.0, "%"),
+        Bar("wrong texts flagged at 5 % false alarms", _least(flagged), 80.0, "%"),
         Bar(
             "identical to transformers' generate",
             _least([row.identical for row in figures.identity]),

@@ -57,6 +57,37 @@ class EmptyFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class PieceFigures:
+    """Pieces of continuous speech in one language: of the words that are settled, how many were written, and
+    of the words written, how many were invented because the rest was not heard, in per cent.
+    """
+
+    set_name: str
+    source: str
+    found: float
+    invented: float
+    written: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceFigures:
+    """How well the log-probabilities of a set's texts tell the wrong ones from the right ones.
+
+    In per cent: the ``area`` under the curve (50: not at all), the wrong texts that the threshold flags
+    (``flagged``), and of all texts those that are right, empty or flagged (``told``). None where there are no
+    right texts, or no wrong ones. ``wrong`` and ``count`` are numbers of texts.
+    """
+
+    set_name: str
+    area: float | None
+    flagged: float | None
+    told: float
+    wrong: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecognizerFigures:
     """Word error rates in per cent by an independent recognizer, of the service's English speech and of the
     synthesizer's that its vocoder learnt from, saying the same under equal conditions.
@@ -110,6 +141,8 @@ class Figures:
     identity: tuple[IdentityFigures, ...] = ()
     vocoder: tuple[VocoderFigures, ...] = ()
     size: tuple[SizeFigures, ...] = ()
+    pieces: tuple[PieceFigures, ...] = ()
+    confidence: tuple[ConfidenceFigures, ...] = ()
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -139,6 +172,8 @@ def load(path: Path) -> Figures:
         identity=tuple(IdentityFigures(**row) for row in content["identity"]),
         vocoder=tuple(VocoderFigures(**row) for row in content["vocoder"]),
         size=tuple(SizeFigures(**row) for row in content["size"]),
+        pieces=tuple(PieceFigures(**row) for row in content["pieces"]),
+        confidence=tuple(ConfidenceFigures(**row) for row in content["confidence"]),
     )
 
 

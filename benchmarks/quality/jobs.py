@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.quality.confidence import measure_confidence
 from benchmarks.quality.figures import Figures
 from benchmarks.quality.identity import measure_identity
 from benchmarks.quality.measure import (
@@ -17,10 +18,12 @@ from benchmarks.quality.measure import (
     measure_text,
     speak_all,
 )
+from benchmarks.quality.pieces import PIECE_SETS, measure_pieces
 from benchmarks.quality.recognizer import DomainRecognizer, compare_with_synthesizer
 from benchmarks.quality.sets import (
     SPEECHLESS_KINDS,
     SPOKEN_SETS,
+    free_clips,
     speechless_clips,
     spoken_clips,
     training_sentences,
@@ -37,6 +40,7 @@ FULL_COUNT, QUICK_COUNT = 300, 30
 
 _DOMAIN_SENTENCES = 40_000
 _MAX_SLOTS = 32  # eight streams of a transcript and three translations
+_CONFIDENCE_SETS = ("one", "template", "synthesizer")
 _TEXT_PARTS: tuple[tuple[str, Part], ...] = (("one", "combination"), ("template", "template"))
 
 
@@ -91,6 +95,11 @@ def _other_jobs(model: Path, count: int) -> Iterator[Job]:
     for kind in SPEECHLESS_KINDS:
         yield Job(kind, partial(_empty, kind, count))
         yield Job(f"{kind}, cut", partial(_cut_empty, kind, some))
+    yield Job("free talk", partial(_free_talk, count))
+    yield Job("confidence", partial(_confidence, some))
+    for language in LANGUAGES:
+        for name in PIECE_SETS:
+            yield Job(f"pieces, {name}, {language}", partial(_pieces, model, name, language, some))
 
 
 def _share(count: int, divisor: int) -> int:
@@ -142,6 +151,26 @@ async def _empty(kind: Speechless, count: int, service: Service) -> Figures:
 
 async def _cut_empty(kind: Speechless, count: int, service: Service) -> Figures:
     return await measure_empty(service, f"{kind}, cut", speechless_clips(kind, count), manual=False)
+
+
+async def _free_talk(count: int, service: Service) -> Figures:
+    clips = free_clips(count)
+    figures = await measure_empty(service, "free", clips)
+    return figures + await measure_empty(service, "free, cut", clips[: _share(count, 3)], manual=False)
+
+
+async def _confidence(count: int, service: Service) -> Figures:
+    sets = {
+        name: [
+            clip for language in SPOKEN_SETS[name].languages for clip in spoken_clips(name, language, count)
+        ]
+        for name in _CONFIDENCE_SETS
+    }
+    return await measure_confidence(service, sets | {"free": free_clips(count)}, known=_CONFIDENCE_SETS[0])
+
+
+async def _pieces(model: Path, name: str, language: Language, count: int, _service: Service) -> Figures:
+    return measure_pieces(model, name, language, count)
 
 
 def _source_for(language: Language) -> Language:

@@ -40,17 +40,24 @@ CONCURRENT_STREAMS = 8
 @dataclass(slots=True)
 class Heard:
     """What one source came to, by target language; texts and speech of several utterances are joined in
-    their order. Languages without speech are left out of ``speech``.
+    their order. Languages without speech are left out of ``speech``. ``log_probabilities`` (natural) are
+    those of the translations' tokens, where they were asked for.
     """
 
     transcript: str = ""
     translations: dict[str, str] = field(default_factory=dict)
     speech: dict[str, Samples] = field(default_factory=dict)
+    log_probabilities: dict[str, list[float]] = field(default_factory=dict)
     utterances: int = 0
 
 
 def settings_for(
-    source: str | None, targets: Sequence[str], *, transcript: bool = False, manual: bool = True
+    source: str | None,
+    targets: Sequence[str],
+    *,
+    transcript: bool = False,
+    tokens: bool = False,
+    manual: bool = True,
 ) -> StreamSettings:
     """Texts in all of ``targets``; with ``manual`` the whole clip is one utterance and no guard acts: the
     model alone.
@@ -58,7 +65,7 @@ def settings_for(
     return StreamSettings(
         targets=tuple(TargetSettings(target, speech=False) for target in targets),
         source_language=source,
-        include=frozenset({Inspect.TRANSCRIPT}) if transcript else frozenset(),
+        include=frozenset((Inspect.TRANSCRIPT,) * transcript + (Inspect.TOKENS,) * tokens),
         segmentation=Segmentation.MANUAL if manual else Segmentation.VAD,
         guards=_NO_GUARDS if manual else GuardSettings(),
     )
@@ -120,6 +127,9 @@ async def _collect(events: AsyncIterator[SessionEvent]) -> Heard:
             case TextDelta():
                 utterances = texts.setdefault((event.transcript, event.language), {})
                 utterances[event.utterance_id] = utterances.get(event.utterance_id, "") + event.delta
+                if event.tokens and not event.transcript:
+                    told = heard.log_probabilities.setdefault(event.language, [])
+                    told += [token.log_probability for token in event.tokens]
             case SpeechChunk():
                 chunks = speech.setdefault(event.language, {}).setdefault(event.utterance_id, [])
                 chunks.append(np.frombuffer(event.data, "<f4"))

@@ -31,7 +31,14 @@ _SPOKEN = {
     "mixed": "mixed conditions",
     "synthesizer": "unseen synthesizers",
 }
-_SPEECHLESS = {"silence": "silence", "noise": "noise", "music": "music", "foreign": "other languages"}
+_SPEECHLESS = {
+    "silence": "silence",
+    "noise": "noise",
+    "music": "music",
+    "foreign": "other languages",
+    "free": "talk outside the phrasebook",
+}
+_PIECES = {"half": "cut anywhere", "window": "cut anywhere at both ends, with a history"}
 
 
 def blocks(figures: Figures) -> dict[str, str]:
@@ -44,6 +51,8 @@ def blocks(figures: Figures) -> dict[str, str]:
         "transcripts": _transcripts(figures),
         "voices": _voices(figures),
         "empty": _empty(figures),
+        "pieces": _pieces(figures),
+        "confidence": _confidence(figures),
     }
 
 
@@ -170,8 +179,48 @@ def _empty(figures: Figures) -> str:
     return table(("nothing to translate", "texts", "model alone, empty %", "behind the VAD, empty %"), lines)
 
 
+def _pieces(figures: Figures) -> str:
+    lines = [
+        (title, row.source, str(row.count), f"{row.found:.1f}", f"{row.invented:.1f}")
+        for name, title in _PIECES.items()
+        for row in figures.pieces
+        if row.set_name == name
+    ]
+    head = (
+        "pieces of speech",
+        "language",
+        "pieces",
+        "settled words written, %",
+        "invented, % of the words written",
+    )
+    return table(head, lines)
+
+
+def _confidence(figures: Figures) -> str:
+    titles = _SPOKEN | _SPEECHLESS
+    lines = [
+        (
+            titles[row.set_name],
+            str(row.count),
+            str(row.wrong),
+            "" if row.area is None else f"{row.area:.1f}",
+            "" if row.flagged is None else f"{row.flagged:.1f}",
+            f"{row.told:.1f}",
+        )
+        for row in figures.confidence
+    ]
+    head = (
+        "set",
+        "texts",
+        "wrong",
+        "area under the curve, %",
+        "wrong and flagged, %",
+        "told, %",
+    )
+    return table(head, lines)
+
+
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """In Markdown."""
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *lines))
 
 

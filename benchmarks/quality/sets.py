@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 
 from benchmarks.quality.clip import Clip
-from training.starter import conditions, noise
+from training.starter import conditions, free_speech, noise
 from training.starter.corpus import MAX_UTTERANCE_S, Text, TextSource, speak
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part
 from training.starter.synth import SAMPLE_RATE, SynthesisError
@@ -22,13 +22,14 @@ from translate_svc.types import Samples
 
 SPEECHLESS_KINDS: tuple[conditions.Speechless, ...] = get_args(conditions.Speechless)
 
-_SEED = 2026
+SEED = 2026
 _ATTEMPTS = 50
 _SNR_DB = 10.0
 _FLOOR_DBFS = -72.0
 
 
-def _quiet_room(samples: Samples, rng: np.random.Generator) -> Samples:
+def quiet_room(samples: Samples, rng: np.random.Generator) -> Samples:
+    """With a floor of -72 dBFS."""
     floor = noise.white(len(samples), rng) * conditions.amplitude(_FLOOR_DBFS)
     return conditions.quantize(samples + floor)
 
@@ -50,7 +51,7 @@ class SpokenSet:
 
     part: Part = "combination"
     sentence_counts: tuple[int, ...] = (1,)
-    record: Callable[[Samples, np.random.Generator], Samples] = _quiet_room
+    record: Callable[[Samples, np.random.Generator], Samples] = quiet_room
     other_synthesizers: bool = False
     languages: tuple[Language, ...] = LANGUAGES
 
@@ -90,7 +91,7 @@ def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
     return [
         Clip(
             f"{kind}-{index}",
-            conditions.without_speech(kind, np.random.default_rng([_SEED, number, index]), held_out=True),
+            conditions.without_speech(kind, np.random.default_rng([SEED, number, index]), held_out=True),
             LANGUAGES[index % len(LANGUAGES)],
             dict.fromkeys(LANGUAGES, ""),
         )
@@ -98,26 +99,36 @@ def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
     ]
 
 
+def free_clips(count: int) -> list[Clip]:
+    """People who talk outside the phrasebook, one by one: held-out sentences, names, numbers and made-up
+    words in held-out voices, each language in turn. Nothing of it can be translated.
+
+    Raises SynthesisError when a synthesizer fails again and again.
+    """
+    number = len(SPOKEN_SETS) + len(SPEECHLESS_KINDS)
+    return [_free_clip(number, index) for index in range(count)]
+
+
 def written_texts(language: Language, count: int, part: Part = "combination") -> list[dict[str, str]]:
     """Sentences in every language, to be translated from ``language`` as text; drawn apart from those of
     ``spoken_clips``.
     """
     source = TextSource(grammar(), part)
-    rng = np.random.default_rng([_SEED, 1_000, LANGUAGES.index(language)])
+    rng = np.random.default_rng([SEED, 1_000, LANGUAGES.index(language)])
     return [_by_code(source.draw(rng, 1)) for _ in range(count)]
 
 
 def training_sentences(language: Language, count: int) -> list[str]:
     """Sentences of the domain for a language model, without the held-out ones."""
     source = TextSource(grammar(), "train")
-    rng = np.random.default_rng([_SEED, 2_000, LANGUAGES.index(language)])
+    rng = np.random.default_rng([SEED, 2_000, LANGUAGES.index(language)])
     return [source.draw(rng, 1).text(language) for _ in range(count)]
 
 
 def _spoken_clip(source: TextSource, name: str, language: Language, index: int) -> Clip:
     chosen = SPOKEN_SETS[name]
     number = list(SPOKEN_SETS).index(name)
-    rng = np.random.default_rng([_SEED, number, LANGUAGES.index(language), index])
+    rng = np.random.default_rng([SEED, number, LANGUAGES.index(language), index])
     for _ in range(_ATTEMPTS):
         text = source.draw(rng, int(rng.choice(chosen.sentence_counts)))
         voice = draw_voice(language, rng, held_out=True)
@@ -131,6 +142,22 @@ def _spoken_clip(source: TextSource, name: str, language: Language, index: int) 
         if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
             return Clip(f"{name}-{language}-{index}", chosen.record(samples, rng), language, _by_code(text))
         failure = SynthesisError(f"the texts of {name} are longer than {MAX_UTTERANCE_S} s")
+    raise failure
+
+
+def _free_clip(number: int, index: int) -> Clip:
+    language = LANGUAGES[index % len(LANGUAGES)]
+    rng = np.random.default_rng([SEED, number, index])
+    for _ in range(_ATTEMPTS):
+        text = free_speech.draw_text(language, rng, held_out=True)
+        try:
+            samples = speak([text], draw_voice(language, rng, held_out=True), rng)
+        except SynthesisError as error:
+            failure = error
+            continue
+        if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
+            return Clip(f"free-{index}", quiet_room(samples, rng), language, dict.fromkeys(LANGUAGES, ""))
+        failure = SynthesisError(f"the free talk is longer than {MAX_UTTERANCE_S} s")
     raise failure
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from benchmarks.quality.bars import Bar, bars
 from benchmarks.quality.figures import (
+    ConfidenceFigures,
     EmptyFigures,
     Figures,
     IdentityFigures,
+    PieceFigures,
     RecognizerFigures,
     RoundTripFigures,
     SizeFigures,
@@ -27,6 +29,7 @@ from benchmarks.quality.scores import TextScores, text_scores, word_error_rate
 
 LANGUAGES = ("eng", "spa", "fra", "deu")
 DIRECTIONS = [(source, target) for source in LANGUAGES for target in LANGUAGES if source != target]
+CONFIDENCE_SETS = ("one", "template", "synthesizer", "free")
 SETS = ("one", "template", "several", "several, cut", "noise10", "telephone", "mixed", "synthesizer")
 
 
@@ -44,7 +47,7 @@ def translations(
 
 def good() -> Figures:
     """Figures that meet every bar."""
-    kinds = ("silence", "noise", "music", "foreign")
+    kinds = ("silence", "noise", "music", "foreign", "free")
     return Figures(
         speech=translations(SETS),
         text=translations(("one", "template")),
@@ -58,6 +61,15 @@ def good() -> Figures:
             RoundTripFigures(language, speaker, 1.0, 100) for language in LANGUAGES for speaker in (0, 1)
         ),
         empty=tuple(EmptyFigures(f"{kind}{cut}", 100.0, 900) for kind in kinds for cut in ("", ", cut")),
+        pieces=tuple(
+            PieceFigures(name, language, 90.0, 1.0, 500, 100)
+            for name in ("half", "window")
+            for language in LANGUAGES
+        ),
+        confidence=(
+            *(ConfidenceFigures(name, 97.0, 85.0, 95.0, 40, 1200) for name in CONFIDENCE_SETS[:-1]),
+            ConfidenceFigures("free", None, 85.0, 97.0, 40, 1200),
+        ),
         recognizer=(RecognizerFigures(0, 21.5, 20.0, 90), RecognizerFigures(1, 90.0, 70.0, 90)),
         identity=tuple(IdentityFigures(language, 100.0, 40) for language in LANGUAGES),
         vocoder=(VocoderFigures(30.0),),
@@ -85,6 +97,10 @@ def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
         ("empty", 6, {"empty": 79.9}, "empty on other languages"),
         ("identity", 3, {"identical": 99.0}, "identical to transformers' generate"),
         ("vocoder", 0, {"times_real_time": 24.9}, "vocoder on one core, times real time"),
+        ("pieces", 5, {"invented": 2.1}, "invented words, pieces of speech"),
+        ("confidence", 1, {"area": 94.9}, "right from wrong, area under the curve"),
+        ("confidence", 2, {"flagged": 79.9}, "wrong texts flagged at 5 % false alarms"),
+        ("confidence", 3, {"told": 89.9}, "empty or flagged, talk outside the phrasebook"),
     ],
 )
 def test_one_bad_row_misses_its_bar_alone(

@@ -1,0 +1,65 @@
+"""Pieces of speech in ``make quality``: what counts as invented, and that the sets are what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import jobs
+from benchmarks.quality.pieces import PIECE_SETS, VocoderInput, _counts, pieces
+from benchmarks.quality.sets import free_clips
+from training.starter import synth
+from training.starter.batching import Example
+from training.starter.grammar import LANGUAGES
+from training.starter.piece_scores import PieceCounts
+
+needs_espeak = pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
+
+
+def piece(prefix: str, settled: str, rest: str) -> VocoderInput:
+    texts, prefixes, rests = (
+        dict.fromkeys(LANGUAGES, text) for text in (f"{prefix} {settled}".strip(), prefix, rest)
+    )
+    example = Example("eng", texts, np.zeros((4, 160), np.float16), prefixes, rests, "")
+    return VocoderInput(example, example)
+
+
+@pytest.mark.parametrize(
+    ("written", "later", "counts"),
+    [
+        pytest.param("so a b", "so a b c d", PieceCounts(2, 2, 2, 0), id="what is settled"),
+        pytest.param("so a b c", "so a b c d", PieceCounts(2, 3, 2, 0), id="early"),
+        pytest.param("so a b x", "so a b c d", PieceCounts(2, 3, 2, 1), id="invented"),
+        pytest.param("so a y", "so a y c d", PieceCounts(2, 2, 1, 0), id="misheard, with the rest too"),
+        pytest.param("so", "so a b c d", PieceCounts(2, 0, 0, 0), id="nothing"),
+    ],
+)
+def test_invented_is_what_the_rest_takes_back(written: str, later: str, counts: PieceCounts) -> None:
+    assert _counts(piece("so", "a b", "c d"), "spa", written, later) == counts
+
+
+@needs_espeak
+@pytest.mark.parametrize("name", PIECE_SETS)
+def test_a_piece_depends_on_its_number_alone(name: str) -> None:
+    first, again = pieces(name, "deu", 3), pieces(name, "deu", 3)
+    for one, other in zip(first, again, strict=True):
+        assert one.heard.texts == other.heard.texts
+        assert one.heard.prefixes == other.heard.prefixes
+        assert len(one.heard.features) <= len(one.whole.features)
+    assert len({tuple(one.heard.texts.values()) for one in first}) > 1
+
+
+@needs_espeak
+def test_free_talk_has_no_text_in_any_language() -> None:
+    clips = free_clips(8)
+    assert [clip.language for clip in clips] == [*LANGUAGES, *LANGUAGES]
+    assert not any(text for clip in clips for text in clip.texts.values())
+    assert all(np.abs(clip.samples).max() > 0.05 for clip in clips)
+
+
+def test_every_part_has_a_name_of_its_own(tmp_path: Path) -> None:
+    names = [job.name for job in jobs.jobs(tmp_path, 30)]
+    assert len(set(names)) == len(names)
+    assert {"free talk", "confidence", "pieces, half, eng", "pieces, window, deu"} <= set(names)
