@@ -196,6 +196,19 @@ def test_a_codec_takes_what_is_louder_than_full_scale(talk: Samples) -> None:
     assert decibels(conditions.codec(loud, rng(3))) == pytest.approx(decibels(loud), abs=3.0)
 
 
+@needs_espeak
+def test_a_crowd_is_near_now_and_then(talk: Samples) -> None:
+    draws = rng(6)
+    near = [
+        heard - talk
+        for _ in range(120)
+        if not np.array_equal(heard := conditions.in_a_crowd(talk, draws), talk)
+    ]
+    assert 4 <= len(near) <= 24
+    sounding = decibels(talk[np.abs(talk) > 1e-3])
+    assert all(0.0 < sounding - decibels(each) < 15.0 for each in near)
+
+
 def test_a_few_recordings_are_changed_on_their_way(talk: Samples) -> None:
     draws = rng(5)
     changed = [not np.array_equal(conditions.send_on(talk, draws), talk) for _ in range(150)]

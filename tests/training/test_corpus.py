@@ -56,12 +56,13 @@ def test_evaluation_is_not_sent_through_the_codecs_of_training(monkeypatch: pyte
         return samples
 
     monkeypatch.setattr(conditions, "send_on", send_on)
+    monkeypatch.setattr(conditions, "in_a_crowd", send_on)
     talk, rng = np.full(8000, 0.1, np.float32), np.random.default_rng(3)
     corpus._recorded(talk, "one", rng, held_out=True)
     corpus._recorded(talk, "telephone", rng, held_out=False)
     assert not sent
     corpus._recorded(talk, "window", rng, held_out=False)
-    assert sent == [8000]
+    assert sent == [8000, 8000]
 
 
 def test_shares_are_whole_and_every_new_kind_is_held_out_too() -> None:

@@ -27,9 +27,12 @@ Speechless = Literal["silence", "noise", "music", "foreign"]
 _ROOM_SHARE = 0.2
 _BACKGROUND_SHARES = {"noise": 0.45, "babble": 0.1, "music": 0.05, "floor": 0.2, "none": 0.2}
 _CHANNEL_SHARES = {"telephone": 0.2, "microphone": 0.25, "none": 0.55}
-_WAY_SHARES = {"codec": 0.1, "band": 0.05, "clipped": 0.05, "none": 0.8}
+# The shipped weights lose 0 to 3 points of BLEU in codecs and narrow bands, 15 to 32 when clipped, 65 when
+# babble is 5 dB below.
+_WAY_SHARES = {"codec": 0.05, "band": 0.02, "clipped": 0.1, "none": 0.83}
+_CROWDED_SHARE, _CROWDED_SNR_DB = 0.1, (1.0, 13.0)
 _BAND_HZ = (2800.0, 6000.0)
-_CLIPPED_AT = (0.1, 0.6)
+_CLIPPED_AT = (0.05, 0.5)
 _NOISE_SNR_DB, _BABBLE_SNR_DB = (5.0, 35.0), (10.0, 30.0)
 _FLOOR_DBFS = (-90.0, -65.0)
 _GAIN_DB = (-28.0, 6.0)
@@ -131,6 +134,13 @@ def microphone(samples: Samples, rng: np.random.Generator) -> Samples:
     )
 
 
+def in_a_crowd(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Now and then with other talkers nearer than `worsen` puts them."""
+    if rng.random() >= _CROWDED_SHARE:
+        return samples
+    return with_babble(samples, float(rng.uniform(*_CROWDED_SNR_DB)), rng)
+
+
 def send_on(samples: Samples, rng: np.random.Generator) -> Samples:
     """What becomes of a recording on a random way to the service; a codec, a narrow band, an overload."""
     way = _draw(_WAY_SHARES, rng)
@@ -153,7 +163,7 @@ def band_limited(samples: Samples, rng: np.random.Generator) -> Samples:
 
 
 def clipped(samples: Samples, rng: np.random.Generator) -> Samples:
-    """Cut off at a tenth to six tenths of its peak, and as loud at its peak as before."""
+    """Cut off at a twentieth to a half of its peak, and as loud at its peak as before."""
     peak = np.float32(np.abs(samples).max(initial=0.0))
     limit = np.float32(rng.uniform(*_CLIPPED_AT))
     return np.clip(samples, -peak * limit, peak * limit) / limit

@@ -122,7 +122,7 @@ HELD_OUT_SETS: Mapping[str, HeldOutSet] = {
 def speak(
     sentences: Sequence[str], voice: Voice, rng: np.random.Generator, *, edges: bool = True
 ) -> NDArray[np.float32]:
-    """The sentences one after another with pauses between them, and with `edges` silence before and after."""
+    """The sentences with pauses between them, and with `edges` silence before and after."""
     pieces: list[NDArray[np.float32]] = [_silence(_edge_s(rng, 0.4) if edges else 0.0)]
     for index, sentence in enumerate(sentences):
         if index:
@@ -150,9 +150,9 @@ def make_example(source: TextSource, kind: str, language: Language, rng: np.rand
     """An example of `kind`.
 
     With speech: easy, one, several (each in random conditions but the first), noise10 (10 dB), telephone,
-    synthesizer (a held-out voice of another than espeak-ng), half and window (pieces of continuous speech).
-    With the right text empty: free (talk outside the phrasebook), a kind of `conditions.without_speech`, or
-    speechless, any of those. Raises SynthesisError when no voice of many drawn can speak.
+    synthesizer (held out, not espeak-ng), half and window (pieces of continuous speech). With the right text
+    empty: free (talk outside the phrasebook), a kind of `conditions.without_speech`, or speechless, any of
+    those. Raises SynthesisError when no voice of many drawn can speak.
     """
     held_out = source.part != "train"
     if kind == "speechless":
@@ -236,8 +236,9 @@ def _recorded(
         return conditions.quantize(conditions.with_noise(samples, 10.0, rng))
     if kind == "telephone":
         return conditions.quantize(conditions.telephone(samples, rng))
-    worse = conditions.worsen(samples, rng)
-    return worse if held_out else conditions.send_on(worse, rng)
+    if held_out:
+        return conditions.worsen(samples, rng)
+    return conditions.send_on(conditions.worsen(conditions.in_a_crowd(samples, rng), rng), rng)
 
 
 def features_of(samples: NDArray[np.float32]) -> NDArray[np.float16]:

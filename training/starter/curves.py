@@ -34,6 +34,11 @@ PANELS = (
         ("one_wer", "several_wer", "silence_empty_rate", "noise_empty_rate"),
     ),
     Panel(
+        "text_pieces", "text_log.jsonl", "Text stage: pieces of speech, nothing to say",
+        ("half_found_rate", "half_invented_rate", "window_found_rate", "window_invented_rate",
+         "free_empty_rate", "foreign_empty_rate"),
+    ),
+    Panel(
         "vocoder", "vocoder_log.jsonl", "Vocoder stage: loss, held-out log-mel distance",
         ("loss", *(f"mel_distance_{language}_{speaker}" for language, speaker in _VOICES)),
     ),
