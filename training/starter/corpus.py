@@ -42,8 +42,7 @@ _TAPE_SHARE, _TAPE_SPEED = 0.35, (0.86, 1.17)
 _SEVERAL_SHARES = {2: 0.5, 3: 0.3, 4: 0.2}
 _OTHER_SHARES: Mapping[Language, float] = {"eng": 0.35, "spa": 0.12, "fra": 0.12, "deu": 0.12}
 _TARGET_VOICE_SHARE = 0.05
-_PAUSE_S = (0.15, 0.9)
-_TRIES = 100
+_PAUSE_S, _TRIES = (0.15, 0.9), 100
 _FOLDERS = {False: "shards", True: "easy_shards"}
 _HELD_OUT_SEED = 900_000
 
