@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -181,12 +180,13 @@ class T2uTrainer:
             self.held_out = [held_out.draw(rng) for _ in range(_HELD_OUT)]
 
     def run(self) -> None:
-        started, before, saved_s = time.monotonic(), self.elapsed_s, self.elapsed_s
+        now = workers.clock(self.stage.device)
+        started, before, saved_s = now(), self.elapsed_s, self.elapsed_s
         pool = [self.source.draw(self.rng) for _ in range(_POOL // 4)]
         while self.elapsed_s < self.budget_s:
             pool = [*pool, *(self.source.draw(self.rng) for _ in range(_NEW_PER_STEP))][-_POOL:]
             batch = choose_alike(pool, self.rng)
-            figures = self._train(batch, before + time.monotonic() - started)
+            figures = self._train(batch, before + now() - started)
             if self.step % _LOG_EVERY_STEPS == 0 and self.worker.leads:
                 self._log(figures)
             if self.elapsed_s - saved_s > _CHECKPOINT_EVERY_S and self.worker.leads:
@@ -259,7 +259,7 @@ def _run_worker(index: int, arguments: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=12.0, help="of processor time")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (one worker)")
     workers.spawn(_run_worker, parser.parse_args())

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -98,7 +97,7 @@ class TextTrainer:
 
     def run(self) -> None:
         """Trains until the budget is spent, then evaluates on the whole of the held-out sets."""
-        now = time.process_time if self.stage.device.type == "cpu" else time.monotonic
+        now = workers.clock(self.stage.device)
         started = now()
         before = last_checkpoint_s = self.progress.elapsed_s
         self.stage.train()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ class Worker:
             parameter.grad = flat[offset : offset + parameter.numel()].view_as(parameter)
             offset += parameter.numel()
         return float(flat[-1])
+
+
+def clock(device: torch.device | str) -> Callable[[], float]:
+    """Seconds of this process's work. On a CPU these are of its processor time, so that a busy machine makes
+    training longer, not shorter; a worker has a single thread.
+    """
+    return time.process_time if torch.device(device).type == "cpu" else time.monotonic
 
 
 @contextmanager
