@@ -24,13 +24,13 @@ _SENTENCE_COUNT_SHARES = {1: 0.2, 2: 0.3, 3: 0.25, 4: 0.15, 5: 0.1}
 _FREE_SHARE = 0.08
 _GAPS_S = ((0.04, 0.4), (0.15, 0.9))
 _LEAD_S, _TAIL_S = 0.4, 0.7
-_OVER_AFTER_S = 0.06
+_OVER_AFTER_S = 0.12
 _HEARD_AFTER_S, _HEARD_AFTER_GUESSED_S = 0.08, 0.25
 
-_SHORTEST_S, _SHORTEST_CONTEXT_S, _LONGEST_CONTEXT_S = 0.4, 1.0, 8.0
+_SHORTEST_S, _SHORTEST_CONTEXT_S, _LONGEST_CONTEXT_S = 0.4, 1.0, 7.0
 _LONGEST_STEP_S = 2.5
 _WHOLE_SHARE, _FROM_THE_START_SHARE = 0.15, 0.3
-_HISTORY_WORDS, _OTHER_HISTORY_SHARE, _OTHER_HISTORY_WORDS = 10, 0.4, (3, 26)
+_HISTORY_WORDS, _CUT_HISTORY_SHARE, _CUT_HISTORY_WORDS = 40, 0.1, (3, 12)
 _TRIES = 12
 
 
@@ -76,7 +76,10 @@ class ContinuousSource:
             sentences.append(_placed(timed, text, speech, voice, position))
             pieces += [speech.samples, gap]
             position += len(speech.samples) + len(gap)
-        return Recording(language, np.concatenate(pieces), tuple(sentences))
+        samples = np.concatenate(pieces)
+        # nothing follows where the recording ends
+        sentences[-1] = replace(sentences[-1], end_sample=min(sentences[-1].end_sample, len(samples)))
+        return Recording(language, samples, tuple(sentences))
 
     def _sentence(self, language: Language, rng: np.random.Generator) -> tuple[str, TimedSentence]:
         """What is said, and its texts without times."""
@@ -158,6 +161,7 @@ def _draw_times(total_s: float, rng: np.random.Generator) -> tuple[int, int, int
 
 
 def _draw_history(rng: np.random.Generator) -> int:
-    if rng.random() < _OTHER_HISTORY_SHARE:
-        return int(rng.integers(*_OTHER_HISTORY_WORDS))
+    """So many words at most: as a rule all of the piece, for a buffer begins where its history does."""
+    if rng.random() < _CUT_HISTORY_SHARE:
+        return int(rng.integers(*_CUT_HISTORY_WORDS))
     return _HISTORY_WORDS
