@@ -6,8 +6,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from translate_svc.audio.opus_library import open_libopus
-from translate_svc.audio.opus_packet import OPUS_SAMPLE_RATE_HZ
+from translate_svc.audio.codecs.opus_library import open_libopus
+from translate_svc.audio.codecs.opus_packet import OPUS_SAMPLE_RATE_HZ
 from translate_svc.audio.pcm import from_s16, to_s16
 
 SAMPLE_RATE = 16_000
