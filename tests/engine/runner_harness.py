@@ -71,7 +71,8 @@ class RunnerHarness:
 
     def decode_items(self, position: int) -> list[DecodeItem]:
         return [
-            DecodeItem(key, slot, position, self.tokens[slot][position]) for slot, key in enumerate(self.keys)
+            DecodeItem(key, slot, position, (self.tokens[slot][position],))
+            for slot, key in enumerate(self.keys)
         ]
 
     def text_to_unit_items(self, fed: int) -> list[TextToUnitItem]:

@@ -22,20 +22,16 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import Stage
 
 
-def test_the_prompt_is_fed_and_its_first_prediction_is_not_text() -> None:
+def test_the_prompt_is_fed_in_one_run_and_then_a_token_a_step() -> None:
     harness = SchedulerHarness()
     request_id = harness.submit(says(ONE, TWO))
     assert finish(harness, request_id).status is FinishStatus.OK
     fed = [item for plan in harness.runner.plans for item in plan.decode]
     tokenizer = harness.tokenizer
-    assert [item.token_id for item in fed] == [
-        tokenizer.eos_token_id,
-        tokenizer.language_token("eng"),
-        ONE,
-        TWO,
-    ]
-    assert [item.position for item in fed] == [0, 1, 2, 3]
-    assert [item.attention for item in fed] == [False, True, True, True]
+    prompt = (tokenizer.eos_token_id, tokenizer.language_token("eng"))
+    assert [item.token_ids for item in fed] == [prompt, (ONE,), (TWO,)]
+    assert [item.position for item in fed] == [0, 2, 3]
+    assert all(item.attention for item in fed)
 
 
 def test_attention_is_read_only_when_source_times_are_asked_for() -> None:
@@ -141,9 +137,9 @@ def test_decoding_goes_on_while_long_sources_are_encoded_one_a_step() -> None:
     assert [len(plan.encode) for plan in mixed] == [1, 1, 1, 1]
     assert [item.position for plan in mixed for item in plan.decode if item.key.request_id == first] == [
         0,
-        1,
         2,
         3,
+        4,
     ]
 
 

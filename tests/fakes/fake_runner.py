@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import (
     DecodeItem,
     DecodeResult,
@@ -173,18 +174,19 @@ class FakeRunner:
     def _decode(self, item: DecodeItem, failures: list[ItemFailure]) -> DecodeResult | None:
         held = self._held(item.key, item.slot)
         assert item.position == len(held.fed), "positions of a slot must be fed in order"
-        held.fed.append(item.token_id)
+        held.fed.extend(item.token_ids)
         translation = self._model(held.source, item.key.sequence)
         expected = (*translation.token_ids, self._eos_token_id)
-        assert item.token_id == (self._eos_token_id, item.token_id, *expected)[item.position], (
-            "a token is fed that was not predicted"
-        )
-        if translation.fails_at is Stage.DECODE and item.position == 1 + len(translation.token_ids) // 2:
+        last = len(held.fed) - 1
+        assert held.fed[0] == self._eos_token_id, "the prompt comes first"
+        predicted_tokens = list(expected[: last + 1 - PROMPT_TOKENS])
+        assert held.fed[PROMPT_TOKENS:] == predicted_tokens, "a token is fed that was not predicted"
+        if translation.fails_at is Stage.DECODE and last == 1 + len(translation.token_ids) // 2:
             failures.append(ItemFailure(*item.key, Stage.DECODE, "poisoned"))
             return None
         # As in the real model, the prediction of position 0 is meaningless and must not be used.
-        predicted = expected[item.position - 1] if item.position else expected[0] + 1
-        return DecodeResult(item.key, predicted, -0.5, item.position * 160 if item.attention else None)
+        predicted = expected[last - 1] if last else expected[0] + 1
+        return DecodeResult(item.key, predicted, -0.5, last * 160 if item.attention else None)
 
     def _to_units(self, item: TextToUnitItem, failures: list[ItemFailure]) -> TextToUnitResult | None:
         held = self._held(item.key, item.slot)

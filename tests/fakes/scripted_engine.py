@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tests.fakes.scripted_drafts import decided, speech_kept, speech_start_samples, state_of
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import (
     EngineEvent,
@@ -54,6 +55,9 @@ class ScriptedSequence:
     every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many
     pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
     times.
+
+    Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
+    ``kept_start_samples`` later. The speech goes on where that of the draft before has ended.
     """
 
     deltas: tuple[str, ...] = ("hello", " world")
@@ -66,6 +70,8 @@ class ScriptedSequence:
     piece_interval_s: float = 0.05
     fail_after_tokens: int | None = None
     fail_after_pieces: int | None = None
+    held: tuple[str, ...] = ()
+    kept_start_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,11 @@ def echo_script(request: Request) -> ScriptedRequest:
             for spec in request.sequences
         )
     )
+
+
+def _ends(request: Request) -> bool:
+    """Whether no later draft follows."""
+    return request.draft is None or request.draft.is_final
 
 
 class _Failed(Exception):
@@ -296,17 +307,25 @@ class ScriptedEngine:
         try:
             await self._emit_text(live, sequence, script)
             speech = live.request.sequences[sequence].speech and not script.unexpected_script
+            end_samples = speech_start_samples(live.request, sequence)
             if speech and script.deltas:
-                await self._emit_speech(live, sequence, script)
+                end_samples = await self._emit_speech(live, sequence, script)
+            if not _ends(live.request):
+                live.emit(speech_kept(live.request, sequence, end_samples))
         except _Failed as failure:
             live.finish_sequence(sequence, FinishStatus.FAILED, str(failure))
             return
         ended = script.stop is StopReason.END_OF_TEXT
         status = FinishStatus.OK if ended else FinishStatus.TRUNCATED
-        live.finish_sequence(sequence, status if script.deltas else FinishStatus.EMPTY)
+        said = script.deltas or (live.request.draft and state_of(live.request, sequence).committed_tokens)
+        live.finish_sequence(sequence, status if said else FinishStatus.EMPTY)
 
     async def _emit_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id
+        if live.request.draft is not None:
+            await asyncio.sleep(script.token_interval_s)
+            held, start = script.held, script.kept_start_samples
+            live.emit(decided(live.request, sequence, script.deltas, held, start))
         for index, delta in enumerate(script.deltas):
             if script.fail_after_tokens == index:
                 raise _Failed("decoding failed")
@@ -315,18 +334,21 @@ class ScriptedEngine:
             live.emit(TokenDecoded(request_id, sequence, 100 + index, delta, -0.1, source_ms))
         if script.fail_after_tokens == len(script.deltas):
             raise _Failed("decoding failed")
+        if not _ends(live.request):
+            return
         await asyncio.sleep(script.token_interval_s)
         text = "".join(script.deltas)
         tokens = len(script.deltas)
         live.emit(TextFinished(request_id, sequence, text, "", tokens, script.stop, script.unexpected_script))
 
-    async def _emit_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
+    async def _emit_speech(self, live: _Live, sequence: int, script: ScriptedSequence) -> int:
+        """Returns where the speech has ended."""
         request_id = live.request.request_id
         await asyncio.sleep(script.text_to_unit_s)
         if script.fail_after_pieces == 0:
             raise _Failed("text to unit failed")
         live.emit(UnitsPredicted(request_id, sequence, tuple(range(sum(script.piece_units))), ()))
-        start_samples = 0
+        start_samples = speech_start_samples(live.request, sequence)
         for index, units in enumerate(script.piece_units):
             while live.credits[sequence] == 0:
                 live.credit_arrived.clear()
@@ -334,8 +356,9 @@ class ScriptedEngine:
             live.credits[sequence] -= 1
             await asyncio.sleep(script.piece_interval_s)
             samples = np.full(units * SAMPLES_PER_UNIT, script.amplitude, np.float32)
-            final = index == len(script.piece_units) - 1
+            final = _ends(live.request) and index == len(script.piece_units) - 1
             live.emit(WaveformPiece(request_id, sequence, start_samples, samples, final))
             start_samples += len(samples)
             if script.fail_after_pieces == index + 1:
                 raise _Failed("vocoding failed")
+        return start_samples

@@ -2,7 +2,8 @@
 
 Scheduling rules:
 
-* Requests are admitted first come, first served. The first waiting request waits until slots for all its
+* Requests are admitted first come, first served. Drafts that are not final come after all others. The first
+  waiting request waits until slots for all its
   sequences are free, and no other request overtakes it. So no request starves. A request takes all its slots
   at once, so no request holds some slots while it waits for more.
 * Every sequence in DECODE advances by one token in every step, whatever else the step does.
@@ -71,7 +72,10 @@ class PhaseQueues:
         self._enter(Stage.TEXT_TO_UNIT, sequence)
 
     def start_vocoding(self, sequence: SequenceState) -> None:
-        """Moves a sequence from TEXT_TO_UNIT to VOCODE and releases its slot."""
+        """Moves a sequence to VOCODE and releases its slot: from TEXT_TO_UNIT, or from DECODE when a draft
+        has nothing new to say.
+        """
+        self._stage_queues[Stage.DECODE].pop(sequence.key, None)
         self._release(sequence)
         sequence.phase = Stage.VOCODE
         self.enqueue_vocoding(sequence)
@@ -111,7 +115,7 @@ class PhaseQueues:
         """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
         limits = self._limits
         affordable = _within(
-            self._waiting.values(),
+            sorted(self._waiting.values(), key=_is_open_draft),
             lambda state: source_frames(state.source),
             limits.encode_budget_frames,
         )
@@ -153,6 +157,11 @@ class PhaseQueues:
         for sequence in taken:
             del self._stage_queues[stage][sequence.key]
         return taken
+
+
+def _is_open_draft(state: RequestState) -> bool:
+    """A draft of an utterance that is still being spoken: a later one can take its place."""
+    return state.request.draft is not None and not state.request.draft.is_final
 
 
 def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:

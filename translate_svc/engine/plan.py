@@ -7,7 +7,7 @@ The scheduler decides and imports no torch; the runner computes and owns every t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -51,11 +51,13 @@ class EncodeItem:
 
 @dataclass(frozen=True, slots=True)
 class DecodeItem:
-    """Feed ``token_id`` at ``position`` of a slot.
+    """Feed a run of known tokens to a slot, from ``position`` on; the answer is about the token behind it.
 
     The slot must have been encoded for ``key``'s request, and positions 0..position-1 must have been fed. The
-    prompt is fed like any other token: ``</s>`` at 0, the language at 1. The prediction of position 0 is not
-    used. ``attention`` asks for ``DecodeResult.source_ms``.
+    first run of a sequence is its prompt (``</s>`` and the language) and the history of a draft. Later runs
+    are one token long. Several tokens are fed in one pass ("prefill").
+
+    ``attention`` asks for ``DecodeResult.source_ms``, ``attend`` for ``DecodeResult.attention``.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -63,15 +65,17 @@ class DecodeItem:
     key: SequenceKey
     slot: int
     position: int
-    token_id: int
+    token_ids: tuple[int, ...]
     attention: bool = False
+    attend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TextToUnitItem:
-    """Predict the units of a finished text from the hidden states kept in ``slot``.
+    """Predict the units of a text from the hidden states kept in ``slot``.
 
-    ``token_ids`` are all tokens fed: ``</s>``, language, text. The end token was predicted but never fed.
+    ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
+    predicted but never fed. The first ``context_tokens`` are context: they get no units.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -81,6 +85,7 @@ class TextToUnitItem:
     token_ids: tuple[int, ...]
     language: str
     duration_factor: float
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,13 +163,15 @@ class DecodeResult:
     """The most probable next token and its natural log-probability.
 
     ``source_ms``: the centre of the encoder frame that gets most attention from the heads of the runner's
-    alignment layer. None when it was not asked for, and for a text.
+    alignment layer. None when it was not asked for, and for a text. ``attention``: when asked for, the mean
+    attention of the alignment heads over the source's frames for each token of the run, ``[run, frames]``.
     """
 
     key: SequenceKey
     token_id: int
     log_probability: float
     source_ms: int | None = None
+    attention: npt.NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

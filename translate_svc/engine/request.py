@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from translate_svc.engine.simultaneous.draft import DraftDecided, DraftOptions, SpeechKept
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import Samples, StageTiming
 
@@ -54,12 +55,18 @@ class Request:
 
     ``source_times`` asks for each token's time in the source, at the cost of one attention read per step. A
     text has no times: for a text the flag is ignored, and every ``source_ms`` is None.
+
+    With ``draft`` the samples are a buffer of an utterance that is still being spoken (the last buffer where
+    the draft is final). The events of a sequence are then ``DraftDecided``, one ``TokenDecoded`` for each
+    committed token, ``TextFinished`` where the draft is final, the speech of the committed tokens,
+    ``SpeechKept`` where the draft is not final, and ``SequenceFinished``.
     """
 
     request_id: str
     source: Samples | SourceText
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
+    draft: DraftOptions | None = None
 
 
 class FinishStatus(enum.Enum):
@@ -191,6 +198,8 @@ EngineEvent = (
     | TextFinished
     | UnitsPredicted
     | WaveformPiece
+    | DraftDecided
+    | SpeechKept
     | SequenceFinished
     | RequestFinished
 )

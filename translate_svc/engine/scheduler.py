@@ -6,6 +6,9 @@ import itertools
 from collections.abc import Mapping
 from typing import assert_never
 
+import numpy as np
+import numpy.typing as npt
+
 from translate_svc.engine.in_flight import InFlight, Work
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.phase_queues import PhaseQueues
@@ -29,13 +32,14 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     SequenceFinished,
-    StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.sequence import Phase, RequestState, SequenceState, combined_status
+from translate_svc.engine.simultaneous.draft import NO_DRAFTS, NO_SPEECH, DraftTraits, SpeechKept
+from translate_svc.engine.simultaneous.drafting import deliver_committed, kept_speech, prepare_speech
 from translate_svc.engine.stats import Totals
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
@@ -50,9 +54,11 @@ class Scheduler:
     ``phase_queues`` states the scheduling rules.
     """
 
-    def __init__(self, limits: EngineLimits, tokenizer: Tokenizer) -> None:
+    def __init__(self, limits: EngineLimits, tokenizer: Tokenizer, traits: DraftTraits = NO_DRAFTS) -> None:
+        """``traits``: of the model; drafts need them."""
         self.limits = limits
         self.tokenizer = tokenizer
+        self.traits = traits
         self._queues = PhaseQueues(limits)
         self._requests: dict[str, RequestState] = {}
         self._job_ids = itertools.count()
@@ -192,17 +198,18 @@ class Scheduler:
             case EncodeResult() | EncodeUnfinished():
                 self._apply_encoded(in_flight.settle_request(result.request_id), result)
             case DecodeResult():
-                _, sequence = in_flight.settle(result.key, DecodeItem)
+                item, sequence = in_flight.settle(result.key, DecodeItem)
                 if not sequence.terminal:
+                    sequence.fed_tokens += len(item.token_ids)
                     self._apply_token(sequence, result)
             case TextToUnitResult():
                 _, sequence = in_flight.settle(result.key, TextToUnitItem)
                 if not sequence.terminal:
                     self._apply_units(sequence, result)
             case VocodeResult():
-                item, sequence = in_flight.settle(result.key, VocodeItem)
+                piece, sequence = in_flight.settle(result.key, VocodeItem)
                 if not sequence.terminal:
-                    self._apply_piece(sequence, item, result)
+                    self._apply_piece(sequence, piece, result)
             case _:
                 assert_never(result)
 
@@ -215,13 +222,17 @@ class Scheduler:
             self._queues.resume_encoding(state)
 
     def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
-        sequence.fed_tokens += 1
-        if sequence.fed_tokens < len(sequence.token_ids):
-            return  # the prompt is still being fed: its predictions are not text
+        if decoded.attention is not None:
+            sequence.attention_rows.append(decoded.attention)
         stop = sequence.check_stop(decoded.token_id, self.tokenizer.eos_token_id, self.limits.max_slot_tokens)
         if stop is not None:
             # The predicted token is dropped: T2U speaks only fed tokens, and text and speech must be equal.
-            self._finish_text(sequence, stop)
+            sequence.stop_reason = stop
+            self._finish_text(sequence)
+            return
+        if sequence.draft is not None:
+            sequence.token_ids.append(decoded.token_id)
+            sequence.log_probabilities.append(decoded.log_probability)
             return
         try:
             text = sequence.detokenizer.push(decoded.token_id)
@@ -233,39 +244,81 @@ class Scheduler:
             TokenDecoded(*sequence.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
         )
 
-    def _finish_text(self, sequence: SequenceState, stop: StopReason) -> None:
-        sequence.stop_reason = stop
+    def _finish_text(self, sequence: SequenceState) -> None:
+        if sequence.draft is not None:
+            self._finish_draft(sequence)
+            return
         spec = sequence.spec
         tail = sequence.detokenizer.finish()
         text = sequence.detokenizer.text
         foreign = spec.guards.script_check and written_in_foreign_script(text, spec.language)
-        self._events.append(TextFinished(*sequence.key, text, tail, sequence.text_tokens, stop, foreign))
+        self._events.append(
+            TextFinished(*sequence.key, text, tail, sequence.text_tokens, sequence.stop_reason, foreign)
+        )
         if not text.strip():
             self._finish(sequence, FinishStatus.EMPTY)
         elif spec.speech and not foreign:
+            sequence.speech_token_ids = tuple(sequence.token_ids)
             self._queues.start_text_to_unit(sequence)
         else:
             self._finish(sequence, sequence.finish_status)
 
+    def _finish_draft(self, sequence: SequenceState) -> None:
+        """Decides what is committed of a decoded draft. Only that gets speech."""
+        state = self._requests[sequence.key.request_id]
+        try:
+            foreign = deliver_committed(sequence, state, self.tokenizer, self.traits, self._events)
+        except EngineError as error:
+            self._finish(sequence, FinishStatus.FAILED, error.description)
+            return
+        if sequence.spec.speech and not foreign and sequence.committed_tokens:
+            self._queues.start_text_to_unit(sequence)
+        else:
+            self._start_speech(sequence, NO_SPEECH.units)
+
     def _apply_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
         units = tuple(made.units.tolist())
         self._events.append(UnitsPredicted(*sequence.key, units, made.character_durations))
-        sequence.units = made.units
-        if units:
+        self._start_speech(sequence, made.units)
+
+    def _start_speech(self, sequence: SequenceState, units: npt.NDArray[np.int64]) -> None:
+        """Queues the units that can be voiced now, if there are any."""
+        if sequence.draft is None:
+            sequence.units, sequence.piece_end_unit = units, len(units)
+        else:
+            prepare_speech(sequence, units, self.traits, is_final=self._is_final(sequence))
+        if sequence.piece_end_unit > sequence.piece_start_unit:
             self._queues.start_vocoding(sequence)
         else:
+            self._finish_speech(sequence)
+
+    def _finish_speech(self, sequence: SequenceState) -> None:
+        draft = sequence.draft
+        if draft is None:
             self._finish(sequence, sequence.finish_status)
+            return
+        if not self._is_final(sequence):
+            self._events.append(SpeechKept(*sequence.key, kept_speech(sequence, self.traits)))
+        committed = draft.committed_tokens + sequence.committed_tokens
+        self._finish(sequence, sequence.finish_status if committed else FinishStatus.EMPTY)
+
+    def _is_final(self, sequence: SequenceState) -> bool:
+        """Whether no later draft continues the speech of the sequence."""
+        draft = self._requests[sequence.key.request_id].request.draft
+        return draft is None or draft.is_final
 
     def _apply_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
         if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
             raise InvariantViolation("the runner made a waveform piece of the wrong length")
-        final = item.end_unit == len(sequence.units)
-        start_samples = item.start_unit * SAMPLES_PER_UNIT
+        last = item.end_unit == sequence.piece_end_unit
+        first_unit = 0 if sequence.draft is None else sequence.draft.speech.first_unit
+        start_samples = (first_unit + item.start_unit) * SAMPLES_PER_UNIT
+        final = last and self._is_final(sequence)
         self._events.append(WaveformPiece(*sequence.key, start_samples, vocoded.samples, final))
         sequence.piece_start_unit = item.end_unit
         sequence.pieces_made += 1
-        if final:
-            self._finish(sequence, sequence.finish_status)
+        if last:
+            self._finish_speech(sequence)
         else:
             self._queues.enqueue_vocoding(sequence)
 

@@ -27,6 +27,7 @@ from translate_svc.engine.request import (
     StageSpan,
     StopReason,
 )
+from translate_svc.engine.simultaneous.draft import SequenceDraft
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
 from translate_svc.types import EncoderSource, Stage, StageTiming
@@ -50,9 +51,13 @@ class SequenceState:
 
     ``token_ids``: all tokens to feed, in order: ``</s>``, language, then every decoded token.
     ``fed_tokens``: how many of them were fed. ``length_stop_tokens``: the longest text that the length guard
-    allows, in tokens. ``piece_start_unit``: the first unit of the next waveform piece. ``phase``: the stage
-    that works for the sequence, or a ``Phase`` while none does. ENCODE, DECODE and TEXT_TO_UNIT hold a slot;
-    VOCODE does not.
+    allows, in tokens. ``piece_start_unit``: the first unit of the next waveform piece; ``piece_end_unit``:
+    the end of the last one. ``phase``: the stage that works for the sequence, or a ``Phase`` while none does.
+    ENCODE, DECODE and TEXT_TO_UNIT hold a slot; VOCODE does not. ``speech_token_ids``: the tokens that T2U
+    gets, prompt and history included.
+
+    Only for drafts: ``attention_rows`` of each pass, ``log_probabilities`` of the new tokens, and how many of
+    them were committed (``committed_tokens``).
     """
 
     key: SequenceKey
@@ -68,7 +73,13 @@ class SequenceState:
     stop_reason: StopReason = StopReason.END_OF_TEXT
     units: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     piece_start_unit: int = 0
+    piece_end_unit: int = 0
     pieces_made: int = 0
+    draft: SequenceDraft | None = None
+    attention_rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    log_probabilities: list[float] = field(default_factory=list)
+    speech_token_ids: tuple[int, ...] = ()
+    committed_tokens: int = 0
 
     @property
     def terminal(self) -> bool:
@@ -79,6 +90,16 @@ class SequenceState:
     def text_tokens(self) -> int:
         """Number of tokens of the text so far."""
         return len(self.token_ids) - PROMPT_TOKENS
+
+    @property
+    def delivered_tokens(self) -> int:
+        """Tokens of the text that were delivered; of a draft those that it committed."""
+        return self.text_tokens if self.draft is None else self.committed_tokens
+
+    @property
+    def voiced_units(self) -> int:
+        """Units whose waveform was delivered."""
+        return self.piece_start_unit - (0 if self.draft is None else self.draft.speech.voiced_units)
 
     @property
     def finish_status(self) -> FinishStatus:
@@ -105,16 +126,19 @@ class SequenceState:
         return self.slot
 
     def decode_item(self) -> DecodeItem:
-        """The item that feeds the next token. Position 0 asks for no attention: its prediction is unused."""
+        """The item that feeds all known tokens that were not fed yet."""
         position = self.fed_tokens
-        attention = self.attention and position > 0
-        return DecodeItem(self.key, self.held_slot, position, self.token_ids[position], attention)
+        run = tuple(self.token_ids[position:])
+        return DecodeItem(
+            self.key, self.held_slot, position, run, self.attention, attend=self.draft is not None
+        )
 
     def text_to_unit_item(self) -> TextToUnitItem:
-        """The item that predicts the units of the whole text."""
+        """The item that predicts the units of ``speech_token_ids``, but not of a draft's history."""
         spec = self.spec
+        context = 0 if self.draft is None else PROMPT_TOKENS + len(self.draft.history_token_ids)
         return TextToUnitItem(
-            self.key, self.held_slot, tuple(self.token_ids), spec.language, spec.duration_factor
+            self.key, self.held_slot, self.speech_token_ids, spec.language, spec.duration_factor, context
         )
 
     def vocode_item(self, limits: EngineLimits) -> VocodeItem:
@@ -132,7 +156,7 @@ class SequenceState:
 
         Lengths double up to the limit. A remainder that is too short for a piece joins the last one.
         """
-        remaining = len(self.units) - self.piece_start_unit
+        remaining = self.piece_end_unit - self.piece_start_unit
         piece = min(limits.max_piece_units, limits.first_piece_units << min(self.pieces_made, 32))
         return remaining if remaining - piece < limits.first_piece_units else piece
 
@@ -166,6 +190,7 @@ class RequestState:
         """
         is_text = isinstance(request.source, SourceText)
         source = encoder_source(request, tokenizer)
+        drafts = request.draft.sequences if request.draft else [None] * len(request.sequences)
         return cls(
             request,
             source,
@@ -173,13 +198,18 @@ class RequestState:
                 SequenceState(
                     SequenceKey(request.request_id, index),
                     spec,
-                    [tokenizer.eos_token_id, tokenizer.language_token(spec.language)],
+                    [
+                        tokenizer.eos_token_id,
+                        tokenizer.language_token(spec.language),
+                        *(() if draft is None else draft.history_token_ids),
+                    ],
                     Detokenizer(tokenizer),
                     limits.initial_credit_pieces,
                     request.source_times and not is_text,
                     max_text_tokens(source),
+                    draft=draft,
                 )
-                for index, spec in enumerate(request.sequences)
+                for index, (spec, draft) in enumerate(zip(request.sequences, drafts, strict=True))
             ),
             job_id,
         )

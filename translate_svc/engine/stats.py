@@ -35,10 +35,11 @@ class Totals:
             self.failed_requests += 1
             return
         self.finished_requests += 1
-        self.text_tokens += sum(sequence.text_tokens for sequence in state.sequences)
-        self.speech_units += sum(sequence.piece_start_unit for sequence in state.sequences)
+        self.text_tokens += sum(sequence.delivered_tokens for sequence in state.sequences)
+        self.speech_units += sum(sequence.voiced_units for sequence in state.sequences)
         if isinstance(state.source, np.ndarray):
-            self.source_samples += len(state.source)
+            draft = state.request.draft
+            self.source_samples += len(state.source) if draft is None else draft.new_samples
 
 
 class RetryEstimate:

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class PolicyName(enum.Enum):
-    """How drafts are committed; the classes of ``engine.commit_policy``."""
+    """How drafts are committed; the classes of ``engine.simultaneous.commit_policy``."""
 
     ALIGN_ATT = "align_att"
     AGREEMENT = "agreement"

@@ -16,7 +16,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
 from translate_svc.models.slices import finish
-from translate_svc.models.translation_model import PrefillPrediction, TokenPrediction, TranslationModel
+from translate_svc.models.translation_model import TokenPrediction, TranslationModel
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 STEP_SAMPLES = INTERNAL_SAMPLE_RATE_HZ // 2
@@ -120,8 +120,8 @@ class Observer:
         if isinstance(encoded, EngineError):
             raise encoded
         prompt = [self._eos, language_token]
-        step: PrefillPrediction | TokenPrediction | EngineError
-        (step,) = self._model.prefill([0], [0], [prompt], attend=[False], score=[False])
+        step: TokenPrediction | EngineError
+        (step,) = self._model.prefill([0], [0], [prompt], align=[False], attend=[False])
         text: list[int] = []
         while not isinstance(step, EngineError):
             if step.token_id == self._eos or len(text) == self._max_new_tokens:

@@ -20,7 +20,6 @@ class DecodedStep:
             none stands out), when asked.
         attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads, when
             asked. Zero behind the end of a row's source.
-        scores: ``[B, T - 1]``, log-probability of each token but the first, given those before, when asked.
     """
 
     token_ids: Tensor
@@ -28,26 +27,24 @@ class DecodedStep:
     finite: Tensor
     source_frames: Tensor | None = None
     attention: Tensor | None = None
-    scores: Tensor | None = None
 
     def packed(self) -> Tensor:
-        """``[B, numbers]`` float64, which holds each of them exactly: one way to the host instead of six."""
+        """``[B, numbers]`` float64, which holds each of them exactly: one way to the host instead of five."""
         parts = [part[:, None] for part in (self.token_ids, self.log_probabilities, self.finite)]
-        optional = [part for part in (self.scores, self.source_frames, self.attention) if part is not None]
+        optional = [part for part in (self.source_frames, self.attention) if part is not None]
         return torch.cat([part.flatten(1).double() for part in (*parts, *optional)], dim=1)
 
     @classmethod
-    def unpacked(cls, packed: Tensor, *, aligned_tokens: int, scored_tokens: int = 0) -> DecodedStep:
-        """What ``packed`` was made of, with so many columns of ``source_frames`` and of ``scores``."""
+    def unpacked(cls, packed: Tensor, *, aligned_tokens: int) -> DecodedStep:
+        """What ``packed`` was made of, with so many columns of ``source_frames``."""
         fixed, rest = packed[:, :3], packed[:, 3:]
-        scores, frames, attention = rest.tensor_split((scored_tokens, scored_tokens + aligned_tokens), dim=1)
+        frames, attention = rest.tensor_split((aligned_tokens,), dim=1)
         return cls(
             fixed[:, 0].long(),
             fixed[:, 1],
             fixed[:, 2].bool(),
             frames.long() if aligned_tokens else None,
             attention.float().reshape(len(packed), aligned_tokens, -1) if aligned_tokens else None,
-            scores if scored_tokens else None,
         )
 
     def on_host(self) -> DecodedStep:
@@ -57,5 +54,4 @@ class DecodedStep:
         return DecodedStep.unpacked(
             self.packed().cpu(),
             aligned_tokens=0 if self.source_frames is None else self.source_frames.shape[1],
-            scored_tokens=0 if self.scores is None else self.scores.shape[1],
         )

@@ -37,35 +37,22 @@ from translate_svc.types import EncoderSource, Samples, Stage
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPrediction:
-    """Most probable next token, its natural log-probability, and, when asked for, where the token that was
-    fed comes from: its place in the source, and the mean attention of the alignment heads over the source's
-    states (``[states]``, sums to 1).
-    """
-
-    token_id: int
-    log_probability: float
-    source_ms: int | None
-    attention: NDArray[np.float32] | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class PrefillPrediction:
+class TokenPrediction:
     """What a run of ``n`` known tokens leads to.
 
     Attributes:
         token_id: the most probable token behind the run.
         log_probability: its natural log-probability.
+        source_ms: when asked for, where the last token of the run comes from; None where no frame stands out.
         attention: when asked for, of each token of the run the mean attention of the alignment heads over
             the source's states: ``[n, states]``, every row sums to 1.
-        log_probabilities: when asked for, of each token of the run but the first, given those before it.
     """
 
     token_id: int
     log_probability: float
+    source_ms: int | None = None
     attention: NDArray[np.float32] | None = None
-    log_probabilities: tuple[float, ...] = ()
 
 
 class TranslationModel:
@@ -183,6 +170,32 @@ class TranslationModel:
         """
         attend = [False] * len(slots) if attend is None else attend
         step = self._step(DecodeInput(slots, positions, token_ids), align=any(align) or any(attend))
+        return self._predictions(step, slots, [1] * len(slots), align, attend)
+
+    def prefill(
+        self,
+        slots: Sequence[int],
+        starts: Sequence[int],
+        token_ids: Sequence[Sequence[int]],
+        *,
+        align: Sequence[bool],
+        attend: Sequence[bool],
+    ) -> list[TokenPrediction | EngineError]:
+        """Feeds a run of known tokens to each of some distinct slots, from position ``starts[i]`` on, in one
+        pass. Equal to ``decode`` token by token, and asked for the same.
+        """
+        runs = Runs(slots, starts, token_ids)
+        step = self._decoder.prefill(self._cache, runs, align=any(align) or any(attend)).on_host()
+        return self._predictions(step, slots, [len(run) for run in token_ids], align, attend)
+
+    def _predictions(
+        self,
+        step: DecodedStep,
+        slots: Sequence[int],
+        lengths: Sequence[int],
+        align: Sequence[bool],
+        attend: Sequence[bool],
+    ) -> list[TokenPrediction | EngineError]:
         frames = [None] * len(slots) if step.source_frames is None else step.source_frames[:, -1].tolist()
         outcomes: list[TokenPrediction | EngineError] = []
         for row, (token_id, log_probability, finite, frame) in enumerate(
@@ -196,41 +209,8 @@ class TranslationModel:
         ):
             placed = align[row] and frame is not None and frame != NO_FRAME
             source_ms = frame_centre_ms(frame, self.config) if placed else None
-            attention = self._attention(step, row, slots[row], 1)[0] if attend[row] else None
+            attention = self._attention(step, row, slots[row], lengths[row]) if attend[row] else None
             prediction = TokenPrediction(token_id, log_probability, source_ms, attention)
-            outcomes.append(prediction if finite else EngineError(NOT_FINITE))
-        return outcomes
-
-    def prefill(
-        self,
-        slots: Sequence[int],
-        starts: Sequence[int],
-        token_ids: Sequence[Sequence[int]],
-        *,
-        attend: Sequence[bool],
-        score: Sequence[bool],
-    ) -> list[PrefillPrediction | EngineError]:
-        """Feeds a run of known tokens to each of some distinct slots, from position ``starts[i]`` on, in one
-        pass. Equal to ``decode`` token by token. ``attend`` asks for ``attention``, ``score`` for
-        ``log_probabilities``.
-        """
-        runs = Runs(slots, starts, token_ids)
-        step = self._decoder.prefill(self._cache, runs, align=any(attend), score=any(score)).on_host()
-        scores = [[]] * len(slots) if step.scores is None else step.scores.tolist()
-        outcomes: list[PrefillPrediction | EngineError] = []
-        for row, (run, token_id, log_probability, finite) in enumerate(
-            zip(
-                token_ids,
-                step.token_ids.tolist(),
-                step.log_probabilities.tolist(),
-                step.finite.tolist(),
-                strict=True,
-            )
-        ):
-            attention = self._attention(step, row, slots[row], len(run)) if attend[row] else None
-            padding = runs.longest - len(run)
-            asked = tuple(scores[row][padding:]) if score[row] else ()
-            prediction = PrefillPrediction(token_id, log_probability, attention, asked)
             outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
 

@@ -138,7 +138,7 @@ def test_one_encoding_serves_several_targets(
         fed = [EOS, text_languages()[language], *theirs]
         predicted = []
         for position, token_id in enumerate(fed):
-            item = DecodeItem(SequenceKey("r", sequence), slot, position, token_id)
+            item = DecodeItem(SequenceKey("r", sequence), slot, position, (token_id,))
             predicted.append(runner.execute(StepPlan(decode=(item,))).decoded[0].token_id)
         assert tuple(predicted[1:-1]) == theirs
 
@@ -189,8 +189,8 @@ def test_source_time_only_where_asked_and_within_the_source() -> None:
 def test_a_text_has_no_source_times() -> None:
     harness = RunnerHarness()
     harness.run(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
-    harness.run(decode=[DecodeItem(harness.keys[1], 1, 0, EOS)])
-    text = DecodeItem(harness.keys[1], 1, 1, harness.tokens[1][1], attention=True)
+    harness.run(decode=[DecodeItem(harness.keys[1], 1, 0, (EOS,))])
+    text = DecodeItem(harness.keys[1], 1, 1, (harness.tokens[1][1],), attention=True)
     speech = dataclasses.replace(harness.decode_items(6)[0], attention=True)
     decoded = harness.run(decode=[text, speech]).decoded
     assert [each.source_ms is None for each in decoded] == [True, False]
@@ -275,6 +275,6 @@ def test_the_cache_ends_at_max_slot_tokens() -> None:
     (translated,) = driver.translate([longest])
     assert not translated.finished
     assert len(translated.token_ids) == MAX_NEW_TOKENS
-    item = DecodeItem(SequenceKey("1-0", 0), 0, MAX_NEW_TOKENS + 2, 5)
+    item = DecodeItem(SequenceKey("1-0", 0), 0, MAX_NEW_TOKENS + 2, (5,))
     result = driver.runner.execute(StepPlan(decode=(item,)))
     assert "is beyond the cache" in result.failures[0].error

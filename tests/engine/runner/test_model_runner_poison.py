@@ -107,7 +107,7 @@ class Texts:
 
     def first_token(self, request_id: str, slot: int) -> int:
         for position, token_id in enumerate((EOS, 98)):
-            item = DecodeItem(SequenceKey(request_id, 0), slot, position, token_id)
+            item = DecodeItem(SequenceKey(request_id, 0), slot, position, (token_id,))
             (decoded,) = self.harness.run(decode=[item]).decoded
         return decoded.token_id
 
@@ -163,8 +163,8 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[RunnerHa
     )
     fed = tuple(damaged.tokens[0][:6])
     for position, token_id in enumerate(fed):
-        new = damaged.run(decode=[DecodeItem(newcomer, 2, position, token_id)]).decoded[0]
-        other = damaged.run(decode=[DecodeItem(twin, 6, position, token_id)]).decoded[0]
+        new = damaged.run(decode=[DecodeItem(newcomer, 2, position, (token_id,))]).decoded[0]
+        other = damaged.run(decode=[DecodeItem(twin, 6, position, (token_id,))]).decoded[0]
         assert (new.token_id, new.log_probability) == (other.token_id, other.log_probability)
     new_units = damaged.run(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]).units[0]
     other_units = damaged.run(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]).units[0]

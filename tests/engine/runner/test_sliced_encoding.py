@@ -105,7 +105,7 @@ def step(
 ) -> StepResult:
     """Encodes while three sequences decode."""
     decode = [
-        DecodeItem(key, slot, position, harness.tokens[slot][position])
+        DecodeItem(key, slot, position, (harness.tokens[slot][position],))
         for slot, key in enumerate(harness.keys[:3])
     ]
     return harness.runner.execute(StepPlan(encode=encode, decode=tuple(decode), encode_steps=encode_steps))
@@ -134,7 +134,7 @@ def first_tokens(harness: RunnerHarness, key: SequenceKey, slot: int) -> list[tu
     """The predictions for the two tokens of the prompt, which show the sequence's encoder states."""
     predicted = []
     for position, token_id in enumerate((EOS, text_languages()["eng"])):
-        (decoded,) = harness.run(decode=[DecodeItem(key, slot, position, token_id)]).decoded
+        (decoded,) = harness.run(decode=[DecodeItem(key, slot, position, (token_id,))]).decoded
         predicted.append((decoded.token_id, decoded.log_probability))
     return predicted
 

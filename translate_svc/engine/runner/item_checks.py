@@ -53,19 +53,24 @@ class ItemChecks:
             return f"slot {item.slot} is fed twice in one step"
         if item.position != len(entry.fed_token_ids):
             return f"position {item.position} is fed after {len(entry.fed_token_ids)} tokens"
-        if item.position >= self._limits.max_slot_tokens:
-            return f"position {item.position} is beyond the cache"
-        if not 0 <= item.token_id < self._config.vocab_size:
-            return "token_id is outside the vocabulary"
+        if not item.token_ids:
+            return "a run has no token"
+        last = item.position + len(item.token_ids) - 1
+        if last >= self._limits.max_slot_tokens:
+            return f"position {last} is beyond the cache"
+        if not all(0 <= token_id < self._config.vocab_size for token_id in item.token_ids):
+            return "token_ids are outside the vocabulary"
         return None
 
     def text_to_unit(self, item: TextToUnitItem) -> str | None:
-        """The item's tokens must be exactly those that the slot was fed."""
+        """The item's tokens must be the first tokens that the slot was fed."""
         entry = self._ledger.find(item.key, item.slot)
         if entry is None:
             return f"slot {item.slot} does not hold this sequence"
-        if len(item.token_ids) < 2 or item.token_ids != tuple(entry.fed_token_ids):
+        if len(item.token_ids) < 2 or item.token_ids != tuple(entry.fed_token_ids[: len(item.token_ids)]):
             return "token_ids are not what was fed"
+        if not 0 <= item.context_tokens <= len(item.token_ids):
+            return f"{item.context_tokens} tokens of {len(item.token_ids)} are context"
         if item.language not in self._speech_languages:
             return f"language {item.language!r} has no speech"
         if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):

@@ -31,6 +31,7 @@ from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.errors import EngineError
+from translate_svc.models.alignment import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
@@ -91,6 +92,7 @@ class ModelRunner:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         alignment_layer: int | None = None,
+        alignment_heads: AlignmentHeads | None = None,
         graphs: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -102,6 +104,7 @@ class ModelRunner:
             device=torch.device(device),
             dtype=dtype,
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
+            alignment_heads=alignment_heads,
             record=graph_capturer(torch.device(device)) if graphs else None,
         )
         self._ledger = SlotLedger(limits.max_slots)
@@ -196,12 +199,7 @@ class ModelRunner:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
 
         def run(valid: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
-            predictions = self._model.decode(
-                [item.slot for item in valid],
-                [item.position for item in valid],
-                [item.token_id for item in valid],
-                align=[item.attention for item in valid],
-            )
+            predictions = self._predict(valid)
             return [
                 each if isinstance(each, EngineError) else self._fed(item, each)
                 for item, each in zip(valid, predictions, strict=True)
@@ -209,9 +207,39 @@ class ModelRunner:
 
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
+    def _predict(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
+        """Runs of one token share a decode step, which may be a captured graph; longer ones a prefill."""
+        steps = [index for index, item in enumerate(items) if len(item.token_ids) == 1]
+        runs = [index for index, item in enumerate(items) if len(item.token_ids) > 1]
+        outcomes: dict[int, TokenPrediction | EngineError] = {}
+        if steps:
+            chosen = [items[index] for index in steps]
+            made = self._model.decode(
+                [item.slot for item in chosen],
+                [item.position for item in chosen],
+                [item.token_ids[0] for item in chosen],
+                align=[item.attention for item in chosen],
+                attend=[item.attend for item in chosen],
+            )
+            outcomes |= zip(steps, made, strict=True)
+        if runs:
+            chosen = [items[index] for index in runs]
+            made = self._model.prefill(
+                [item.slot for item in chosen],
+                [item.position for item in chosen],
+                [item.token_ids for item in chosen],
+                align=[item.attention for item in chosen],
+                attend=[item.attend for item in chosen],
+            )
+            outcomes |= zip(runs, made, strict=True)
+        return [outcomes[index] for index in range(len(items))]
+
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
         def run(valid: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
-            texts = [T2uInput(item.slot, item.token_ids, item.duration_factor) for item in valid]
+            texts = [
+                T2uInput(each.slot, each.token_ids, each.duration_factor, each.context_tokens)
+                for each in valid
+            ]
             return [
                 each
                 if isinstance(each, EngineError)
@@ -242,8 +270,10 @@ class ModelRunner:
         return EncodeResult(item.request_id, states)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
-        source_ms = self._ledger.record_token(item, prediction.source_ms)
-        return DecodeResult(item.key, prediction.token_id, prediction.log_probability, source_ms)
+        source_ms = self._ledger.record_tokens(item, prediction.source_ms)
+        return DecodeResult(
+            item.key, prediction.token_id, prediction.log_probability, source_ms, prediction.attention
+        )
 
 
 def _run_valid(

@@ -94,9 +94,6 @@ class DecoderLayer(nn.Module):
 
 
 _STRETCH = 1024
-_SCORED_ROWS = 64
-"""Tokens whose logits are computed at once where each is scored: a vocabulary of 256,000 takes a megabyte a
-token."""
 
 
 class TextDecoder(nn.Module):
@@ -166,7 +163,7 @@ class TextDecoder(nn.Module):
         """
         return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align)
 
-    def prefill(self, cache: DecoderCache, runs: Runs, *, align: bool, score: bool = False) -> DecodedStep:
+    def prefill(self, cache: DecoderCache, runs: Runs, *, align: bool) -> DecodedStep:
         """Feeds known tokens to each of some slots in one pass; equal to ``step`` token by token.
 
         Every slot must have a source and have been fed at all positions before its run.
@@ -175,13 +172,10 @@ class TextDecoder(nn.Module):
             cache: gets keys, values and last hidden states of all tokens.
             runs: the tokens.
             align: also where each token comes from.
-            score: also the log-probability of each token but a run's first.
         """
-        return self.run(cache, AttentionMetadata.fitting(cache, runs), align=align, score=score)
+        return self.run(cache, AttentionMetadata.fitting(cache, runs), align=align)
 
-    def run(
-        self, cache: DecoderCache, places: AttentionMetadata, *, align: bool, score: bool = False
-    ) -> DecodedStep:
+    def run(self, cache: DecoderCache, places: AttentionMetadata, *, align: bool) -> DecodedStep:
         """``prefill`` behind what is prepared on the host: nothing here waits for the device."""
         watched = {self.alignment_layer} | self.head_attention.used_layers if align else set()
         states, queries = self._through_layers(cache, places, watched)
@@ -194,7 +188,6 @@ class TextDecoder(nn.Module):
             torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
             self._frames(cache, places, queries) if align else None,
             self.head_attention.mean(cache, places, queries) if align else None,
-            self._scores(states, places.token_ids) if score else None,
         )
 
     def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
@@ -222,19 +215,6 @@ class TextDecoder(nn.Module):
         assert isinstance(layer, DecoderLayer)
         query = queries[self.alignment_layer].transpose(1, 2)
         return layer.cross_attention.frames(query, *places.source(layer_cache), places.source_seen)
-
-    def _scores(self, states: Tensor, token_ids: Tensor) -> Tensor:
-        """Log-probability of every token but the first of a row, in few rows of logits at a time."""
-        given = token_ids[:, 1:].flatten()[:, None]
-        parts = [
-            self._output(few).float().log_softmax(dim=-1).gather(1, which)
-            for few, which in zip(
-                torch.split(states[:, :-1].flatten(0, 1), _SCORED_ROWS),
-                torch.split(given, _SCORED_ROWS),
-                strict=True,
-            )
-        ]
-        return torch.cat(parts).view(states.shape[0], states.shape[1] - 1)
 
     def _layers(self) -> Iterator[DecoderLayer]:
         for layer in self.layers:

@@ -22,11 +22,14 @@ from translate_svc.models.t2u.t2u_shape import T2uShape
 
 @dataclass(frozen=True, slots=True)
 class T2uInput:
-    """A finished text: ``</s>``, language, tokens, all fed to ``slot``."""
+    """A text: ``</s>``, language, tokens, all fed to ``slot``. The first ``context_tokens`` of them are heard
+    as context alone: what comes back is of the others.
+    """
 
     slot: int
     token_ids: Sequence[int]
     duration_factor: float
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +102,14 @@ class T2uRunner:
             elif not short[row]:
                 outcomes.append(self._too_long("units"))
             else:
-                outcomes.append(SpeechUnits(made[row, 1 : 1 + sum(spread)].copy(), spread))
+                first = self._context_characters(texts[row])
+                units = made[row, 1 + sum(spread[:first]) : 1 + sum(spread)].copy()
+                outcomes.append(SpeechUnits(units, spread[first:]))
         return outcomes
+
+    def _context_characters(self, text: T2uInput) -> int:
+        context = text.token_ids[: text.context_tokens]
+        return len(self._characters.characters(context).character_ids)
 
     def _too_long(self, what: str) -> EngineError:
         return EngineError(f"the text has more than {self._text_to_unit.max_units} {what}")

@@ -71,3 +71,10 @@ def receptive_field(start: int, end: int, total: int, config: ModelConfig) -> Re
     return ReceptiveField(
         units, tuple(kept), slice(start * SAMPLES_PER_UNIT - first, end * SAMPLES_PER_UNIT - first)
     )
+
+
+def context_units(config: ModelConfig) -> int:
+    """How many units on either side of a unit change its samples."""
+    far = 1 << 12
+    heard = receptive_field(far, far + 1, 2 * far, config).units
+    return max(far - heard.start, heard.end - far - 1)

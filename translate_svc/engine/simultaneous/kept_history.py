@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.commit_policy import CommitDecision, Draft, loop_start
-from translate_svc.engine.words import character_count, has_letters, starts_sentence, starts_word
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, loop_start
+from translate_svc.engine.simultaneous.words import character_count, has_letters, starts_sentence, starts_word
 
 HISTORY_WORDS = 10
 HISTORY_CHARACTERS = 20
@@ -66,6 +66,23 @@ def keep_history(
     return KeptHistory(draft.token_ids[start : kept.end], start_samples)
 
 
+def history_from(
+    draft: Draft, decision: CommitDecision, *, start_samples: int, frame_samples: int
+) -> tuple[int, ...]:
+    """The history for a buffer that begins earlier than ``keep_history`` said, as another target needs it.
+
+    It begins with the first sentence whose audio lies behind ``start_samples``, so that text and audio begin
+    together.
+    """
+    end = draft.history_tokens + decision.committed
+    kept = _Kept(draft, end)
+    start_frame = start_samples // frame_samples
+    for start in kept.sentence_starts():
+        if kept.earliest_frame(start) >= start_frame:
+            return draft.token_ids[start:end]
+    return draft.token_ids[kept.last_sentence() : end]
+
+
 class _Kept:
     """Words of a draft up to token ``end``. "Words" that are punctuation alone count for nothing here."""
 
@@ -92,6 +109,15 @@ class _Kept:
         """Where the last sentence begins that has a word."""
         starts = (index for index in range(self._last_word(), 0, -1))
         return next((each for each in starts if starts_sentence(self._pieces, each, spaced=self._spaced)), 0)
+
+    def sentence_starts(self) -> list[int]:
+        """Where sentences begin that have a word, in their order."""
+        last = self._last_word()
+        return [
+            each
+            for each in range(min(last + 1, self.end))
+            if starts_sentence(self._pieces, each, spaced=self._spaced)
+        ]
 
     def heard_from(self, start: int, least_frame: int) -> int:
         """Where the words begin, from ``start`` on, that come from no earlier frame; the last one at most."""

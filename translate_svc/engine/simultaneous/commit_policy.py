@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from translate_svc.engine.words import ends_in_whole_character, is_punctuation, starts_word
+from translate_svc.engine.simultaneous.words import ends_in_whole_character, is_punctuation, starts_word
 
 _MIN_COPIES = {1: 6, 2: 4, 3: 4} | dict.fromkeys(range(4, 13), 3)
 """So many copies of so many tokens in a row at the end of a text are a loop. Fewer than in a whole utterance
@@ -126,6 +126,16 @@ class AlignAttAgreement:
         """See ``CommitPolicy``."""
         near_end = (_near_end(draft, self.patience_frames), HoldReason.NEAR_END)
         return _decide(draft, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
+
+
+def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
+    """The policy that a calibration names: ``align_att``, ``agreement`` or ``align_att_agreement``."""
+    policies: dict[str, CommitPolicy] = {
+        "align_att": AlignAtt(patience_frames),
+        "agreement": Agreement(),
+        "align_att_agreement": AlignAttAgreement(patience_frames),
+    }
+    return policies[name]
 
 
 def loop_start(token_ids: Sequence[int]) -> int | None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from translate_svc import languages
-from translate_svc.engine.words import character_count, ends_in_whole_character, is_spaced, starts_word
+from translate_svc.engine.simultaneous.words import (
+    character_count,
+    ends_in_whole_character,
+    is_spaced,
+    starts_word,
+)
 
 
 def test_languages_that_write_without_spaces() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.test_commit_policy import TEXTS, draft
-from translate_svc.engine.commit_policy import CommitDecision
-from translate_svc.engine.kept_history import KeptHistory, keep_history
+from tests.engine.simultaneous.test_commit_policy import TEXTS, draft
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision
+from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
 
 FRAME, STEP = 2_560, 8_000
 TEN = "_a@4 _b@5 _c@6 _d@7 _e@8 _f@9 _g@10 _h@11 _i@12 _j@13"

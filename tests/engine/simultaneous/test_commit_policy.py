@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate_svc.engine.commit_policy import (
+from translate_svc.engine.simultaneous.commit_policy import (
     Agreement,
     AlignAtt,
     AlignAttAgreement,
@@ -22,7 +22,7 @@ from translate_svc.engine.commit_policy import (
     HoldReason,
     loop_start,
 )
-from translate_svc.engine.words import starts_word
+from translate_svc.engine.simultaneous.words import starts_word
 
 FRAMES = 20
 NEAR_END, DISAGREES = HoldReason.NEAR_END, HoldReason.DISAGREES

@@ -1,0 +1,42 @@
+"""Units of the last tokens of a text alone: the tokens before them are heard, and get none."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.engine.runner_harness import RunnerHarness
+from translate_svc.engine.plan import StepPlan, TextToUnitItem
+
+FED = 6
+
+
+@pytest.mark.parametrize("context_tokens", range(FED + 1))
+def test_exactly_the_units_of_the_context_are_left_out(context_tokens: int) -> None:
+    harness = RunnerHarness(FED)
+    whole = harness.text_to_unit_items(FED)
+    cut = [dataclasses.replace(item, context_tokens=context_tokens) for item in whole]
+    full, rest = harness.run(text_to_unit=whole).units, harness.run(text_to_unit=cut).units
+    characters = harness.model._texts._characters
+    for item, all_of_it, part in zip(whole, full, rest, strict=True):
+        first = len(characters.characters(item.token_ids[:context_tokens]).character_ids)
+        assert part.character_durations == all_of_it.character_durations[first:]
+        left_out = sum(all_of_it.character_durations[:first])
+        np.testing.assert_array_equal(part.units, all_of_it.units[left_out:])
+        assert sum(part.character_durations) == len(part.units)
+        if context_tokens <= 2:
+            assert len(part.units) == len(all_of_it.units), "the prompt is not spoken"
+        elif context_tokens == FED:
+            assert not len(part.units)
+
+
+@pytest.mark.parametrize("context_tokens", [-1, FED + 1])
+def test_a_context_longer_than_its_text_is_refused(context_tokens: int) -> None:
+    harness = RunnerHarness(FED)
+    item: TextToUnitItem = dataclasses.replace(
+        harness.text_to_unit_items(FED)[0], context_tokens=context_tokens
+    )
+    (failure,) = harness.runner.execute(StepPlan(text_to_unit=(item,))).failures
+    assert "context" in failure.error

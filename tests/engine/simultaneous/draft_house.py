@@ -1,0 +1,197 @@
+"""A scheduler with a real model, and the drafts of a growing buffer, each of which goes on from the last."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.checkpoints import checkpoint_folder, new_runner
+from translate_svc.engine.core import EngineCore
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
+from translate_svc.engine.request import EngineEvent, Request, SequenceSpec, UnitsPredicted, WaveformPiece
+from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.simultaneous.commit_policy import AlignAtt, CommitPolicy
+from translate_svc.engine.simultaneous.draft import (
+    DraftDecided,
+    DraftOptions,
+    DraftTraits,
+    SequenceDraft,
+    SpeechKept,
+)
+from translate_svc.models.alignment import AlignmentHeads
+from translate_svc.models.alignment_file import AttentionRow, alignment_of
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.tokenizer import Tokenizer
+from translate_svc.models.vocoder.receptive_field import context_units
+from translate_svc.types import Samples, Stage
+
+LIMITS = EngineLimits(
+    max_slots=4,
+    max_slot_tokens=128,
+    max_source_samples=160_000,
+    max_source_tokens=64,
+    initial_credit_pieces=99,
+)
+STEP_SAMPLES, MAX_BUFFER_SAMPLES = 8_000, 12 * 16_000
+PATIENT = AlignAtt(3)
+
+EventT = TypeVar("EventT")
+
+
+@functools.cache
+def _runner(name: str) -> ModelRunner:
+    alignment = alignment_of(checkpoint_folder(name), Checkpoint.open(checkpoint_folder(name)).config)
+    heads = AlignmentHeads(alignment.heads) if alignment.heads else None
+    return new_runner(name, LIMITS.model_limits, alignment_heads=heads)
+
+
+@dataclass
+class RecordingRunner:
+    """The real runner. It keeps the plans, and fails the items of a stage that it is told to."""
+
+    runner: ModelRunner
+    fails: set[tuple[SequenceKey, Stage]] = field(default_factory=set)
+    plans: list[StepPlan] = field(default_factory=list)
+
+    def execute(self, plan: StepPlan) -> StepResult:
+        self.plans.append(plan)
+        result = self.runner.execute(plan)
+        failed = [
+            (item.key, stage)
+            for stage in (Stage.DECODE, Stage.TEXT_TO_UNIT, Stage.VOCODE)
+            for item in plan.items(stage)
+            if (item.key, stage) in self.fails
+        ]
+        keys = {key for key, _ in failed}
+        kept = tuple(each for each in result.results if getattr(each, "key", None) not in keys)
+        failures = tuple(ItemFailure(*key, stage, "poisoned") for key, stage in failed)
+        return StepResult(kept, result.failures + failures, result.stages)
+
+
+class DraftHouse:
+    """One engine core, and all its events by request."""
+
+    def __init__(self, name: str = "starter", limits: EngineLimits = LIMITS) -> None:
+        whole = Checkpoint.open(checkpoint_folder(name))
+        alignment = alignment_of(whole.path, whole.config)
+        self.traits = DraftTraits(
+            frame_samples=whole.config.encoder_frame_ms * 16,
+            predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
+            context_units=context_units(whole.config),
+        )
+        self.tokenizer = Tokenizer.from_pretrained(
+            whole.path, config=whole.config, languages=whole.maps.text_languages
+        )
+        self.runner = RecordingRunner(_runner(name))
+        self.scheduler = Scheduler(limits, self.tokenizer, self.traits)
+        self._core = EngineCore(self.scheduler, self.runner)
+        self.events: defaultdict[str, list[EngineEvent]] = defaultdict(list)
+
+    def step(self) -> None:
+        for event in self._core.step():
+            self.events[event.request_id].append(event)
+
+    def run(self, *requests: Request) -> list[list[EngineEvent]]:
+        """All of them together, to their ends."""
+        for request in requests:
+            self.scheduler.add(request)
+        while self.scheduler.has_work:
+            self.step()
+        assert not self.scheduler.slot_owners
+        return [self.events[request.request_id] for request in requests]
+
+    def vocode(self, units: npt.NDArray[np.int64], spec: SequenceSpec) -> Samples:
+        """All units at once, through the runner itself."""
+        item = VocodeItem(SequenceKey("whole", 0), units, 0, len(units), spec.language, spec.speaker_id)
+        result = self.runner.runner.execute(StepPlan(vocode=(item,)))
+        assert not result.failures
+        return result.vocoded[0].samples
+
+    def drafts(
+        self,
+        samples: Samples,
+        ends: Iterable[int],
+        specs: tuple[SequenceSpec, ...],
+        *,
+        name: str = "u",
+        beside: Sequence[Request] = (),
+    ) -> list[list[EngineEvent]]:
+        """Drafts over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
+
+        The buffer keeps its start, so every history is of audio that it has.
+        """
+        ends = list(ends)
+        states = [SequenceDraft() for _ in specs]
+        made: list[list[EngineEvent]] = []
+        heard = 0
+        for number, end in enumerate(ends):
+            final = number == len(ends) - 1
+            request = draft_request(
+                f"{name}/{number}",
+                samples[:end],
+                specs,
+                tuple(states),
+                is_final=final,
+                new_samples=end - heard,
+            )
+            heard = end
+            made.append(self.run(request, *(beside if not number else ()))[0])
+            states = [continued(state, made[-1], index) for index, state in enumerate(states)]
+        return made
+
+
+def draft_request(
+    request_id: str,
+    samples: Samples,
+    specs: tuple[SequenceSpec, ...],
+    states: tuple[SequenceDraft, ...] = (),
+    *,
+    policy: CommitPolicy = PATIENT,
+    is_final: bool = False,
+    new_samples: int = STEP_SAMPLES,
+) -> Request:
+    states = states or tuple(SequenceDraft() for _ in specs)
+    options = DraftOptions(states, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES)
+    return Request(request_id, samples, specs, draft=options)
+
+
+def continued(state: SequenceDraft, events: Sequence[EngineEvent], sequence: int) -> SequenceDraft:
+    """What the next draft is asked with: all that was committed is history."""
+    decided = [each for each in of(events, DraftDecided) if each.sequence == sequence]
+    kept = [each for each in of(events, SpeechKept) if each.sequence == sequence]
+    if not decided:
+        return state
+    draft, committed = decided[0].draft, decided[0].decision.committed
+    return SequenceDraft(
+        draft.token_ids[: draft.history_tokens + committed],
+        state.committed_tokens + committed,
+        draft,
+        kept[0].speech if kept else state.speech,
+    )
+
+
+def of(events: Iterable[EngineEvent], kind: type[EventT]) -> list[EventT]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def joined(events: Iterable[EngineEvent]) -> Samples:
+    """The waveform of one sequence. Its pieces follow each other without gap and overlap."""
+    pieces = of(events, WaveformPiece)
+    end = 0
+    for piece in pieces:
+        assert piece.start_samples == end, "a gap or an overlap"
+        end += len(piece.samples)
+    return np.concatenate([piece.samples for piece in pieces]) if pieces else np.zeros(0, np.float32)
+
+
+def all_units(events: Iterable[EngineEvent]) -> npt.NDArray[np.int64]:
+    """The units of one sequence, in order."""
+    return np.array([unit for each in of(events, UnitsPredicted) for unit in each.units], np.int64)

@@ -1,0 +1,60 @@
+"""What the scripted engine says about drafts. All deltas of the script are committed; ``held`` is held."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from translate_svc.engine.request import Request, SourceText
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, HoldReason
+from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechContext, SpeechKept
+from translate_svc.engine.simultaneous.kept_history import KeptHistory
+from translate_svc.types import SAMPLES_PER_UNIT
+
+FRAME_SAMPLES = 2_560
+_FIRST_ID = 100
+
+
+def state_of(request: Request, sequence: int) -> SequenceDraft:
+    """What one target of a draft was asked with."""
+    assert request.draft is not None
+    return request.draft.sequences[sequence]
+
+
+def decided(
+    request: Request, sequence: int, deltas: tuple[str, ...], held: tuple[str, ...], start_samples: int
+) -> DraftDecided:
+    """The decision of one target. Each new token comes from the last frame of the buffer."""
+    assert request.draft is not None
+    assert not isinstance(request.source, SourceText)
+    state = state_of(request, sequence)
+    history = state.history_token_ids
+    said = deltas if request.draft.is_final else (*deltas, *held)
+    pieces = (*(f"\u2581h{each}" for each in history), *(each.replace(" ", "\u2581") for each in said))
+    frames = -(-len(request.source) // FRAME_SAMPLES)
+    first = _FIRST_ID + state.committed_tokens
+    token_ids = (*history, *range(first, first + len(said)))
+    draft = Draft(
+        token_ids,
+        pieces,
+        len(history),
+        state.committed_tokens,
+        (0,) * len(history) + (frames - 1,) * len(said),
+        frames,
+        ended=True,
+        is_final=request.draft.is_final,
+    )
+    count = len(said) - len(deltas)
+    decision = CommitDecision(len(deltas), count, HoldReason.NEAR_END if count else None)
+    kept = KeptHistory(token_ids[: len(history) + len(deltas)], min(start_samples, len(request.source)))
+    return DraftDecided(request.request_id, sequence, draft, decision, (-0.1,) * len(said), kept)
+
+
+def speech_start_samples(request: Request, sequence: int) -> int:
+    """Where the speech of one target goes on."""
+    return state_of(request, sequence).speech.first_unit * SAMPLES_PER_UNIT if request.draft else 0
+
+
+def speech_kept(request: Request, sequence: int, end_samples: int) -> SpeechKept:
+    """Everything was voiced."""
+    context = SpeechContext(np.empty(0, np.int64), end_samples // SAMPLES_PER_UNIT, 0)
+    return SpeechKept(request.request_id, sequence, context)
