@@ -12,6 +12,7 @@ from translate_svc.types import (
     GuardSettings,
     Inspect,
     Segmentation,
+    SimultaneousSettings,
     StreamSettings,
     TargetSettings,
     VadSettings,
@@ -30,6 +31,7 @@ TARGET = TargetSettings(
 )
 TEXT_TARGET = TargetSettings("fra", speech=False)
 GUARDS = GuardSettings(voice_gate=False, repetition_stop=False, length_stop=False, script_check=False)
+SIMULTANEOUS = SimultaneousSettings(step_ms=640, patience_frames=3, max_buffer_ms=8_000)
 SETTINGS = StreamSettings(
     targets=(TARGET, TEXT_TARGET),
     source_language="eng",
@@ -37,6 +39,7 @@ SETTINGS = StreamSettings(
     segmentation=Segmentation.VAD,
     vad=VAD,
     guards=GUARDS,
+    simultaneous=SIMULTANEOUS,
 )
 
 

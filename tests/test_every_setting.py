@@ -19,6 +19,7 @@ from translate_svc.types import (
     GuardSettings,
     Opened,
     Segmentation,
+    SimultaneousSettings,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -32,12 +33,14 @@ SAMPLES: list[Any] = [
     settings_samples.VAD,
     settings_samples.TARGET,
     settings_samples.GUARDS,
+    settings_samples.SIMULTANEOUS,
     settings_samples.SETTINGS,
 ]
 DEFAULTS: dict[type[Any], Any] = {
     VadSettings: VadSettings(),
     TargetSettings: TargetSettings(""),
     GuardSettings: GuardSettings(),
+    SimultaneousSettings: SimultaneousSettings(),
     StreamSettings: StreamSettings(()),
 }
 ONLY_BY_HAND = "segmentation"
@@ -65,6 +68,11 @@ def each_field_alone() -> list[Any]:
         )
     for name in field_names(GuardSettings):
         cases[f"guards.{name}"] = StreamSettings((target,), guards=GuardSettings(**{name: False}))
+    for name in field_names(SimultaneousSettings):
+        value = getattr(settings_samples.SIMULTANEOUS, name)
+        cases[f"simultaneous.{name}"] = StreamSettings(
+            (target,), simultaneous=SimultaneousSettings(**{name: value})
+        )
     for name in field_names(TargetSettings):
         changed = dataclasses.replace(target, **{name: getattr(settings_samples.TARGET, name)})
         cases[f"targets.{name}"] = StreamSettings((changed,))

@@ -14,6 +14,7 @@ from translate_svc.types import (
     Cleared,
     ClearInput,
     Closed,
+    DraftReport,
     Encoding,
     EndInput,
     EndReason,
@@ -26,6 +27,7 @@ from translate_svc.types import (
     SampleRange,
     Segmentation,
     SilenceInput,
+    SimultaneousSettings,
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
@@ -76,6 +78,7 @@ settings = st.builds(
     segmentation=st.sampled_from(Segmentation),
     vad=st.builds(VadSettings, st.none() | numbers, *(st.none() | small_counts for _ in range(4))),
     guards=guards,
+    simultaneous=st.none() | st.builds(SimultaneousSettings, *[st.none() | small_counts] * 3),
 )
 configs = st.builds(StreamConfig, formats, formats, settings, st.binary(max_size=8))
 requests = st.one_of(
@@ -112,6 +115,7 @@ events = st.one_of(
         st.booleans(),
         st.booleans(),
         st.lists(tokens, max_size=3).map(tuple),
+        counts,
     ),
     st.builds(
         SpeechChunk,
@@ -124,7 +128,11 @@ events = st.one_of(
         units,
         units,
         st.integers(-(2**31), 2**31 - 1),
+        small_counts,
+        st.lists(st.binary(max_size=8), max_size=3).map(tuple),
+        counts,
     ),
+    st.builds(DraftReport, counts, texts, st.booleans(), counts, small_counts, *[texts] * 4),
     st.builds(
         UtteranceDone,
         counts,

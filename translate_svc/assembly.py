@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.config import Settings
+from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
-from translate_svc.types import ModelInfo
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
@@ -30,6 +31,8 @@ class Assembly:
     vad: FrameVad
     capabilities: Capabilities
     model: ModelInfo
+    drafts: DraftDefaults = SAFE_DRAFTS
+    traits: DraftTraits = NO_DRAFTS
 
 
 def assemble(
@@ -45,21 +48,31 @@ def assemble(
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
+    from translate_svc.models.alignment import AlignmentHeads
+    from translate_svc.models.alignment_file import AttentionRow, alignment_of
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.models.vocoder.receptive_field import context_units
     from translate_svc.vad.silero import SileroVad
 
     placement = resolve_placement(settings.device, settings.dtype)
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
     capabilities = checkpoint.capabilities()
+    alignment = alignment_of(checkpoint.path, checkpoint.config)
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
     runner = ModelRunner(
         checkpoint,
         limits.model_limits,
+        alignment_heads=AlignmentHeads(alignment.heads) if alignment.heads else None,
         device=placement.device,
         dtype=placement.dtype,
         graphs=settings.graphs,
+    )
+    traits = DraftTraits(
+        frame_samples=checkpoint.config.encoder_frame_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
+        predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
+        context_units=context_units(checkpoint.config),
     )
     tokenizer = Tokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
@@ -69,9 +82,11 @@ def assemble(
         batch_sizes = ((each.stage.value, each.batch_size) for each in report.stages)
         metrics.record_step(report.duration_s, batch_sizes)
 
-    core = EngineCore(Scheduler(limits, tokenizer), runner, on_step=on_step)
+    core = EngineCore(Scheduler(limits, tokenizer, traits), runner, on_step=on_step)
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
-    return Assembly(AsyncEngine(core, capabilities, on_fatal=on_fatal), SileroVad(), capabilities, model)
+    engine = AsyncEngine(core, capabilities, on_fatal=on_fatal)
+    drafts = DraftDefaults(alignment.policy.value, alignment.patience_frames)
+    return Assembly(engine, SileroVad(), capabilities, model, drafts, traits)
 
 
 def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:

@@ -26,6 +26,7 @@ UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
 UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
 """The statuses of the contract, and ``dropped``: the stream ended before the utterance."""
 WARNING_CODES = (
+    "drafts_skipped",
     "engine_busy",
     "length_stopped",
     "max_utterance_reached",

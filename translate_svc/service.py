@@ -59,7 +59,11 @@ class Service:
         if hint := assembly.capabilities.missing_voices(spoken):
             _log.warning("%s", hint)
         self._negotiator = Negotiator(
-            self._languages, self._session_options.max_targets, settings.vad_options()
+            self._languages,
+            self._session_options.max_targets,
+            settings.vad_options(),
+            assembly.drafts,
+            assembly.traits,
         )
         self._call_negotiator = CallNegotiator(self._negotiator, self._session_options)
         self._reporter = ServerInfoReporter(

@@ -89,6 +89,7 @@ class Inspect(enum.Enum):
     TOKENS = "tokens"
     UNITS = "units"
     TIMINGS = "timings"
+    DRAFTS = "drafts"
 
 
 class Segmentation(enum.Enum):
@@ -143,6 +144,22 @@ class VadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SimultaneousSettings:
+    """Simultaneous translation: text and speech come while the speaker goes on. None takes the default.
+
+    Attributes:
+        step_ms: audio between two drafts. Shorter: less lag, more work.
+        patience_frames: encoder frames at the end of the audio that are not trusted yet. More: fewer errors,
+            more lag. By default what the checkpoint's calibration found.
+        max_buffer_ms: most audio that a draft hears.
+    """
+
+    step_ms: int | None = None
+    patience_frames: int | None = None
+    max_buffer_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSettings:
     """The settings of a stream that may change between utterances. An update replaces all of them."""
 
@@ -152,6 +169,7 @@ class StreamSettings:
     segmentation: Segmentation = Segmentation.VAD
     vad: VadSettings = VadSettings()
     guards: GuardSettings = GuardSettings()
+    simultaneous: SimultaneousSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +300,7 @@ class EndReason(enum.Enum):
     FINALIZE = "finalize"
     END_OF_STREAM = "end_of_stream"
     CLEARED = "cleared"
+    CONTINUED = "continued"
 
 
 class UtteranceStatus(enum.Enum):
@@ -333,6 +352,7 @@ class TextDelta:
     final: bool
     transcript: bool
     tokens: tuple[TokenInfo, ...] = ()
+    heard_through_sample: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -355,6 +375,32 @@ class SpeechChunk:
     output_lag_ms: int = 0
     sample_count: int = 0
     packets: tuple[bytes, ...] = ()
+    heard_through_sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DraftReport:
+    """One draft of simultaneous translation, for one language: what it said, and what of it was kept back.
+
+    Attributes:
+        heard_through_sample: input sample through which the draft heard.
+        buffer_start_ms: where its audio begins, from the start of the utterance's audio.
+        history: text that was committed before and that the decoder was given.
+        committed: text that was committed now; it comes as deltas too.
+        held: text that was held.
+        hold_reason: why the first held token was held: ``near_end``, ``disagrees``, ``incomplete_word``,
+            ``loop`` or ``end_of_text``; empty if nothing was held.
+    """
+
+    utterance_id: int
+    language: str
+    transcript: bool
+    heard_through_sample: int
+    buffer_start_ms: int
+    history: str
+    committed: str
+    held: str
+    hold_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +473,7 @@ SessionEvent = (
     | SpeechEnded
     | TextDelta
     | SpeechChunk
+    | DraftReport
     | UtteranceDone
     | Updated
     | Cleared

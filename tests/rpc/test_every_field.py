@@ -92,6 +92,9 @@ STREAM_SETTINGS = SETTINGS | {
         Wrong(300, INVALID, also=MANUAL),
     ),
     "vad.max_utterance_ms": (Wrong(0, RANGE), Wrong(600_000, RANGE)),
+    "simultaneous.step_ms": (Wrong(-1, INVALID), Wrong(159, RANGE), Wrong(5_001, RANGE)),
+    "simultaneous.patience_frames": (Wrong(-1, INVALID), Wrong(33, RANGE)),
+    "simultaneous.max_buffer_ms": (Wrong(-1, INVALID), Wrong(3_999, RANGE), Wrong(30_001, RANGE)),
 }
 CODING = {
     "encoding": (Wrong(0, INVALID), Wrong(99, INVALID)),

@@ -109,7 +109,13 @@ class Session:
             on_failure=self.fail,
         )
         self._dispatcher = Dispatcher(
-            session_id, config.output, settings, self._router, self._outbox, dependencies.options
+            session_id,
+            self._rate_hz,
+            config.output,
+            settings,
+            self._router,
+            self._outbox,
+            dependencies.options,
         )
         self._input_pump = InputPump(self._rate_hz, settings, dependencies.vad_stream, self._dispatcher)
         self._received_samples = 0

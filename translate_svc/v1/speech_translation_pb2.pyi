@@ -24,6 +24,7 @@ class Inspect(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INSPECT_TOKENS: _ClassVar[Inspect]
     INSPECT_UNITS: _ClassVar[Inspect]
     INSPECT_TIMINGS: _ClassVar[Inspect]
+    INSPECT_DRAFTS: _ClassVar[Inspect]
 
 class Segmentation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -39,6 +40,7 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_FINALIZE: _ClassVar[EndReason]
     END_REASON_END_OF_STREAM: _ClassVar[EndReason]
     END_REASON_CLEARED: _ClassVar[EndReason]
+    END_REASON_CONTINUED: _ClassVar[EndReason]
 
 class UtteranceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -59,6 +61,7 @@ INSPECT_TRANSCRIPT: Inspect
 INSPECT_TOKENS: Inspect
 INSPECT_UNITS: Inspect
 INSPECT_TIMINGS: Inspect
+INSPECT_DRAFTS: Inspect
 SEGMENTATION_UNSPECIFIED: Segmentation
 SEGMENTATION_VAD: Segmentation
 SEGMENTATION_MANUAL: Segmentation
@@ -68,6 +71,7 @@ END_REASON_MAX_LENGTH: EndReason
 END_REASON_FINALIZE: EndReason
 END_REASON_END_OF_STREAM: EndReason
 END_REASON_CLEARED: EndReason
+END_REASON_CONTINUED: EndReason
 UTTERANCE_STATUS_UNSPECIFIED: UtteranceStatus
 UTTERANCE_STATUS_OK: UtteranceStatus
 UTTERANCE_STATUS_EMPTY: UtteranceStatus
@@ -128,21 +132,33 @@ class VadSettings(_message.Message):
     max_utterance_ms: int
     def __init__(self, threshold: _Optional[float] = ..., min_speech_ms: _Optional[int] = ..., min_silence_ms: _Optional[int] = ..., prefix_padding_ms: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ...) -> None: ...
 
+class SimultaneousSettings(_message.Message):
+    __slots__ = ("step_ms", "patience_frames", "max_buffer_ms")
+    STEP_MS_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BUFFER_MS_FIELD_NUMBER: _ClassVar[int]
+    step_ms: int
+    patience_frames: int
+    max_buffer_ms: int
+    def __init__(self, step_ms: _Optional[int] = ..., patience_frames: _Optional[int] = ..., max_buffer_ms: _Optional[int] = ...) -> None: ...
+
 class StreamSettings(_message.Message):
-    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards")
+    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous")
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     SEGMENTATION_FIELD_NUMBER: _ClassVar[int]
     VAD_FIELD_NUMBER: _ClassVar[int]
     GUARDS_FIELD_NUMBER: _ClassVar[int]
+    SIMULTANEOUS_FIELD_NUMBER: _ClassVar[int]
     targets: _containers.RepeatedCompositeFieldContainer[TargetSettings]
     source_language: str
     include: _containers.RepeatedScalarFieldContainer[Inspect]
     segmentation: Segmentation
     vad: VadSettings
     guards: GuardSettings
-    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ...) -> None: ...
+    simultaneous: SimultaneousSettings
+    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("input", "output", "settings", "resume_token")
@@ -215,7 +231,7 @@ class EndInput(_message.Message):
     def __init__(self, total_samples: _Optional[int] = ...) -> None: ...
 
 class StreamingTranslateResponse(_message.Message):
-    __slots__ = ("seq", "opened", "speech_started", "speech_ended", "transcript", "translation", "audio", "utterance_done", "updated", "cleared", "progress", "warning", "go_away", "closed")
+    __slots__ = ("seq", "opened", "speech_started", "speech_ended", "transcript", "translation", "audio", "utterance_done", "updated", "cleared", "progress", "warning", "go_away", "closed", "draft")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     SPEECH_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +246,7 @@ class StreamingTranslateResponse(_message.Message):
     WARNING_FIELD_NUMBER: _ClassVar[int]
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
     seq: int
     opened: Opened
     speech_started: SpeechStarted
@@ -244,7 +261,8 @@ class StreamingTranslateResponse(_message.Message):
     warning: StreamWarning
     go_away: GoAway
     closed: Closed
-    def __init__(self, seq: _Optional[int] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., updated: _Optional[_Union[Updated, _Mapping]] = ..., cleared: _Optional[_Union[Cleared, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ...) -> None: ...
+    draft: Draft
+    def __init__(self, seq: _Optional[int] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., updated: _Optional[_Union[Updated, _Mapping]] = ..., cleared: _Optional[_Union[Cleared, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ..., draft: _Optional[_Union[Draft, _Mapping]] = ...) -> None: ...
 
 class SampleRange(_message.Message):
     __slots__ = ("start", "end")
@@ -293,23 +311,47 @@ class Token(_message.Message):
     def __init__(self, text: _Optional[str] = ..., token_id: _Optional[int] = ..., log_probability: _Optional[float] = ..., source_ms: _Optional[int] = ...) -> None: ...
 
 class TextDelta(_message.Message):
-    __slots__ = ("utterance_id", "source", "language", "delta", "final", "tokens")
+    __slots__ = ("utterance_id", "source", "language", "delta", "final", "tokens", "heard_through_sample")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     DELTA_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    HEARD_THROUGH_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     utterance_id: int
     source: SampleRange
     language: str
     delta: str
     final: bool
     tokens: _containers.RepeatedCompositeFieldContainer[Token]
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., delta: _Optional[str] = ..., final: _Optional[bool] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
+    heard_through_sample: int
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., delta: _Optional[str] = ..., final: _Optional[bool] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., heard_through_sample: _Optional[int] = ...) -> None: ...
+
+class Draft(_message.Message):
+    __slots__ = ("utterance_id", "language", "transcript", "heard_through_sample", "buffer_start_ms", "history", "committed", "held", "hold_reason")
+    UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    HEARD_THROUGH_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    BUFFER_START_MS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    HOLD_REASON_FIELD_NUMBER: _ClassVar[int]
+    utterance_id: int
+    language: str
+    transcript: bool
+    heard_through_sample: int
+    buffer_start_ms: int
+    history: str
+    committed: str
+    held: str
+    hold_reason: str
+    def __init__(self, utterance_id: _Optional[int] = ..., language: _Optional[str] = ..., transcript: _Optional[bool] = ..., heard_through_sample: _Optional[int] = ..., buffer_start_ms: _Optional[int] = ..., history: _Optional[str] = ..., committed: _Optional[str] = ..., held: _Optional[str] = ..., hold_reason: _Optional[str] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
-    __slots__ = ("utterance_id", "source", "language", "start_sample", "data", "final", "units", "character_durations", "output_lag_ms", "sample_count", "packets")
+    __slots__ = ("utterance_id", "source", "language", "start_sample", "data", "final", "units", "character_durations", "output_lag_ms", "sample_count", "packets", "heard_through_sample")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -321,6 +363,7 @@ class SpeechChunk(_message.Message):
     OUTPUT_LAG_MS_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     PACKETS_FIELD_NUMBER: _ClassVar[int]
+    HEARD_THROUGH_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     utterance_id: int
     source: SampleRange
     language: str
@@ -332,7 +375,8 @@ class SpeechChunk(_message.Message):
     output_lag_ms: int
     sample_count: int
     packets: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., start_sample: _Optional[int] = ..., data: _Optional[bytes] = ..., final: _Optional[bool] = ..., units: _Optional[_Iterable[int]] = ..., character_durations: _Optional[_Iterable[int]] = ..., output_lag_ms: _Optional[int] = ..., sample_count: _Optional[int] = ..., packets: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    heard_through_sample: int
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., start_sample: _Optional[int] = ..., data: _Optional[bytes] = ..., final: _Optional[bool] = ..., units: _Optional[_Iterable[int]] = ..., character_durations: _Optional[_Iterable[int]] = ..., output_lag_ms: _Optional[int] = ..., sample_count: _Optional[int] = ..., packets: _Optional[_Iterable[bytes]] = ..., heard_through_sample: _Optional[int] = ...) -> None: ...
 
 class StageTiming(_message.Message):
     __slots__ = ("stage", "duration_ms", "batch_size")

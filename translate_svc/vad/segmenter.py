@@ -91,6 +91,11 @@ class Segmenter:
         return self._state is _State.SILENCE
 
     @property
+    def start_frame(self) -> int | None:
+        """The first frame of the running utterance, padding included; None if none runs."""
+        return self._start_frame if self._state is _State.SPEECH else None
+
+    @property
     def earliest_frame(self) -> int:
         """Later events name no frame before this one, so audio before it may be dropped."""
         if self._state is _State.SILENCE:
@@ -117,6 +122,16 @@ class Segmenter:
         if self._state is _State.SPEECH:
             return self._push_speech(index, probability, level_dbfs)
         return None
+
+    def cut(self, end_frame: int) -> SegmentEnded:
+        """Ends the running utterance before ``end_frame``, and the grid with it. The commit point is there.
+
+        Raises ``RuntimeError`` if no utterance runs, or if the frame lies outside of it.
+        """
+        if self._state is not _State.SPEECH or not self._start_frame < end_frame <= self._frames:
+            raise RuntimeError("there is no utterance to cut at this frame")
+        self._state = _State.OVER
+        return SegmentEnded(self._start_frame, end_frame, end_frame, EndReason.CONTINUED)
 
     def finalize(self, reason: EndReason) -> SegmentEnded | None:
         """Ends the running utterance after the last frame, and the grid with it.

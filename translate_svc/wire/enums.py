@@ -58,6 +58,7 @@ INSPECTS = EnumTable(
         Inspect.TOKENS: pb.INSPECT_TOKENS,
         Inspect.UNITS: pb.INSPECT_UNITS,
         Inspect.TIMINGS: pb.INSPECT_TIMINGS,
+        Inspect.DRAFTS: pb.INSPECT_DRAFTS,
     }
 )
 SEGMENTATIONS = EnumTable(
@@ -70,6 +71,7 @@ END_REASONS = EnumTable(
         EndReason.FINALIZE: pb.END_REASON_FINALIZE,
         EndReason.END_OF_STREAM: pb.END_REASON_END_OF_STREAM,
         EndReason.CLEARED: pb.END_REASON_CLEARED,
+        EndReason.CONTINUED: pb.END_REASON_CONTINUED,
     }
 )
 UTTERANCE_STATUSES = EnumTable(

@@ -6,6 +6,7 @@ from translate_svc.errors import DataLoss, InvalidArgument
 from translate_svc.types import (
     Cleared,
     Closed,
+    DraftReport,
     GoAway,
     Opened,
     Progress,
@@ -19,6 +20,7 @@ from translate_svc.types import (
     UtteranceDone,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
 from translate_svc.wire.enums import END_REASONS
 from translate_svc.wire.requests import decode_config, encode_config
 from translate_svc.wire.results import (
@@ -44,6 +46,8 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
                 utterance_id=utterance_id, source=encode_range(source), reason=END_REASONS.encode(reason)
             )
             return pb.StreamingTranslateResponse(seq=seq, speech_ended=ended)
+        case DraftReport():
+            return pb.StreamingTranslateResponse(seq=seq, draft=encode_dataclass(pb.Draft, event))
         case Progress(received, committed, resume_token):
             progress = pb.Progress(
                 received_samples=received, committed_samples=committed, resume_token=resume_token
@@ -86,6 +90,8 @@ def _decode_event(response: pb.StreamingTranslateResponse) -> SessionEvent | Non
         case "progress":
             progress = response.progress
             return Progress(progress.received_samples, progress.committed_samples, progress.resume_token)
+        case "draft":
+            return decode_dataclass(DraftReport, response.draft, "draft")
         case "updated":
             return Updated(response.updated.from_utterance_id)
         case "cleared":

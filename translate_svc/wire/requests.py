@@ -19,6 +19,7 @@ from translate_svc.types import (
     Inspect,
     Segmentation,
     SilenceInput,
+    SimultaneousSettings,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -161,6 +162,9 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         segmentation=segmentation,
         vad=decode_dataclass(VadSettings, settings.vad, f"{path}.vad"),
         guards=decode_dataclass(GuardSettings, settings.guards, f"{path}.guards"),
+        simultaneous=decode_dataclass(SimultaneousSettings, settings.simultaneous, f"{path}.simultaneous")
+        if settings.HasField("simultaneous")
+        else None,
     )
 
 
@@ -173,6 +177,9 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
         segmentation=SEGMENTATIONS.encode(settings.segmentation),
         vad=encode_dataclass(pb.VadSettings, settings.vad),
         guards=encode_dataclass(pb.GuardSettings, settings.guards),
+        simultaneous=None
+        if settings.simultaneous is None
+        else encode_dataclass(pb.SimultaneousSettings, settings.simultaneous),
     )
 
 

@@ -72,6 +72,7 @@ def _encode_text(event: TextDelta) -> pb.TextDelta:
         delta=event.delta,
         final=event.final,
         tokens=tokens,
+        heard_through_sample=event.heard_through_sample,
     )
 
 
@@ -93,6 +94,7 @@ def _decode_text(text: pb.TextDelta, *, transcript: bool) -> TextDelta:
         final=text.final,
         transcript=transcript,
         tokens=tuple(tokens),
+        heard_through_sample=text.heard_through_sample,
     )
 
 
@@ -109,6 +111,7 @@ def _encode_speech(event: SpeechChunk) -> pb.SpeechChunk:
         output_lag_ms=event.output_lag_ms,
         sample_count=event.sample_count,
         packets=event.packets,
+        heard_through_sample=event.heard_through_sample,
     )
 
 
@@ -125,6 +128,7 @@ def _decode_speech(speech: pb.SpeechChunk) -> SpeechChunk:
         output_lag_ms=speech.output_lag_ms,
         sample_count=speech.sample_count,
         packets=tuple(speech.packets),
+        heard_through_sample=speech.heard_through_sample,
     )
 
 

@@ -9,6 +9,7 @@ from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
     Utterance,
+    UtteranceGrew,
     UtteranceStarted,
 )
 from translate_svc.session.inbound.utterance_source import UtteranceSource
@@ -38,6 +39,13 @@ class UtteranceSink(Protocol):
         """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
 
         The input waits until this returns. Raises ``Unavailable`` if no utterance can be taken any more.
+        """
+
+    async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
+        """The running utterance has reached the next step; ``last_sample_s``: when its audio so far arrived.
+
+        The input waits until this returns. Returns where to cut the utterance, in samples at 16 kHz from its
+        start, if anywhere. Raises as ``cut``.
         """
 
     def commit(self, position: int) -> None:
@@ -84,12 +92,20 @@ class InputPump:
                     self._source.push_probability(probability)
             elif isinstance(step, UtteranceStarted):
                 self._sink.begin(step.position)
+            elif isinstance(step, UtteranceGrew):
+                restarts = self._restarts
+                cut_sample = await self._sink.grow(step, self._arrival_s(step.heard_position))
+                if cut_sample is not None and restarts == self._restarts:
+                    self._source.cut(cut_sample)
             elif isinstance(step, Utterance):
-                after_end_s = (self._source.received_position - step.source.end) / self._rate_hz
-                await self._sink.cut(step, self._arrived_s - after_end_s)
+                await self._sink.cut(step, self._arrival_s(step.source.end))
                 await asyncio.sleep(0)  # one message may stand for an hour of silence: let other tasks run
             else:
                 self._forward(step)
+
+    def _arrival_s(self, position: int) -> float:
+        """When the input up to ``position`` had arrived, if it came in real time."""
+        return self._arrived_s - (self._source.received_position - position) / self._rate_hz
 
     def restart(self, position: int) -> None:
         """Drops the running utterance and all input, and goes on at ``position``, a commit point.

@@ -25,6 +25,7 @@ class Utterance:
         reason: why it ended.
         commit_position: the commit point after it, at least ``source.end``.
         voiced_frames: how many of its frames reach the VAD threshold; None if they were not scored.
+        heard_position: the input sample through which the input was heard when it ended.
     """
 
     samples: Samples
@@ -32,6 +33,24 @@ class Utterance:
     reason: EndReason
     commit_position: int
     voiced_frames: int | None = None
+    heard_position: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UtteranceGrew:
+    """The running utterance has reached the next step of simultaneous translation. It may go on.
+
+    Attributes:
+        samples: the last part of its audio, 16 kHz mono ``[n]``.
+        first_sample: place of ``samples[0]`` in the audio of the utterance, in samples at 16 kHz.
+        heard_position: the input sample through which it was heard.
+        voiced_frames: how many of its frames reach the VAD threshold; None if they were not scored.
+    """
+
+    samples: Samples
+    first_sample: int
+    heard_position: int
+    voiced_frames: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +67,4 @@ class SettingsApplied:
     settings: Negotiated
 
 
-SourceEvent = UtteranceStarted | Utterance | Committed | SettingsApplied
+SourceEvent = UtteranceStarted | UtteranceGrew | Utterance | Committed | SettingsApplied

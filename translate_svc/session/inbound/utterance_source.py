@@ -32,11 +32,12 @@ from translate_svc.session.inbound.source_events import (
     SettingsApplied,
     SourceEvent,
     Utterance,
+    UtteranceGrew,
     UtteranceStarted,
 )
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.voice_gate import VoicedFrames
-from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
+from translate_svc.types import FRAME_SAMPLES, EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.segmenter import Segmenter, SegmenterIdle, SegmentEvent, SegmentStarted
 
@@ -112,6 +113,16 @@ class UtteranceSource:
         if len(self._due_updates) + len(self._input.updates()) >= MAX_WAITING_UPDATES:
             raise OutOfRange(f"is one of more than {MAX_WAITING_UPDATES} in one utterance", field="update")
         self._input.mark(settings)
+
+    def cut(self, sample: int) -> None:
+        """Ends the running utterance at ``sample`` (16 kHz, from its start), rounded down to a frame.
+
+        Only between a ``UtteranceGrew`` and the next step. What comes behind the cut is processed anew.
+        """
+        start = self._segmenter.start_frame
+        if start is None or self._ready:
+            raise RuntimeError("no utterance runs that could be cut")
+        self._handle(self._segmenter.cut(start + sample // FRAME_SAMPLES))
 
     def end(self) -> None:
         """Ends the input, and the running utterance at the last sample."""
@@ -191,6 +202,7 @@ class UtteranceSource:
         self._options = settings.vad
         self._segmentation = settings.settings.segmentation
         self._voice_gate = settings.settings.guards.voice_gate
+        self._simultaneous = settings.simultaneous
 
     def _start_grid(self, origin: int) -> None:
         self._grid = FrameGrid(origin, self._rate_hz)
@@ -247,6 +259,29 @@ class UtteranceSource:
             earliest = self._segmenter.earliest_frame
             self._grid.discard_before(earliest)
             self._input.buffer.discard_before(self._grid.position_of(earliest))
+            self._grow()
+
+    def _grow(self) -> None:
+        """Reports a running utterance at each step of simultaneous translation, counted from its start."""
+        start = self._segmenter.start_frame
+        if self._simultaneous is None or start is None:
+            return
+        end = self._segmenter.frames
+        if (end - start) % self._simultaneous.step_frames:
+            return
+        first = max(start, end - self._simultaneous.max_buffer_frames)
+        self._ready.append(
+            UtteranceGrew(
+                self._grid.samples_between(first, end),
+                (first - start) * FRAME_SAMPLES,
+                self._grid.position_of(end),
+                self._voiced_frames(start, end),
+            )
+        )
+
+    def _voiced_frames(self, start: int, end: int) -> int | None:
+        scored = self._segmentation is Segmentation.VAD or self._voice_gate
+        return self._voiced.count(start, end) if scored else None
 
     def _handle(self, event: SegmentEvent) -> None:
         grid = self._grid
@@ -258,9 +293,9 @@ class UtteranceSource:
             source = SampleRange(grid.position_of(event.start_frame), grid.position_of(event.end_frame))
             samples = grid.samples_between(event.start_frame, event.end_frame)
             commit = grid.position_of(event.commit_frame)
-            scored = self._segmentation is Segmentation.VAD or self._voice_gate
-            voiced = self._voiced.count(event.start_frame, event.end_frame) if scored else None
-            self._ready.append(Utterance(samples, source, event.reason, commit, voiced))
+            voiced = self._voiced_frames(event.start_frame, event.end_frame)
+            heard = grid.position_of(self._segmenter.frames)
+            self._ready.append(Utterance(samples, source, event.reason, commit, voiced, heard))
             self._committed = commit
             self._commit(commit)
 

@@ -6,15 +6,17 @@ import asyncio
 
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
-from translate_svc.session.inbound.source_events import Utterance
+from translate_svc.session.inbound.source_events import Utterance, UtteranceGrew
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.advice import LengthAdvice
+from translate_svc.session.outbound.draft_pacer import DraftPacer
+from translate_svc.session.outbound.interpreter import Continuation
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.voice_gate import holds_voice, no_speech
-from translate_svc.types import AudioFormat, SpeechEnded, SpeechStarted, Updated
+from translate_svc.types import AudioFormat, EndReason, SpeechEnded, SpeechStarted, StreamWarning, Updated
 from translate_svc.vad.options import FRAME_MS
 
 _MAX_RETRY_S = 1.0
@@ -31,6 +33,7 @@ class Dispatcher:
     def __init__(
         self,
         session_id: str,
+        input_rate_hz: int,
         output: AudioFormat,
         settings: Negotiated,
         router: UtteranceRouter,
@@ -47,11 +50,15 @@ class Dispatcher:
         self._running: LiveUtterance | None = None
         self._length_advice = LengthAdvice()
         self._clears = 0
+        self._pacer = DraftPacer(input_rate_hz)
+        self._max_gap_samples = input_rate_hz  # one second
+        self._continued: tuple[int, Continuation] | None = None
         self._pending_commit: int | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
         """``settings`` apply from the next utterance on; the client gets ``Updated``."""
         self._settings = settings
+        self._continued = None
         self._length_advice = LengthAdvice()
         self._outbox.put(Updated(self._router.next_utterance_id))
 
@@ -59,9 +66,50 @@ class Dispatcher:
         """An utterance has started; its audio starts at ``position``."""
         number = self._router.next_utterance_id
         request_id = f"{self._session_id}/{number}"
-        self._running = LiveUtterance(number, position, self._settings, self._output, request_id)
+        cut_position, continued = self._continued or (position, None)
+        self._continued = None
+        if position - cut_position > self._max_gap_samples:
+            continued = None  # the audio of the text that it carries was not heard as speech
+        self._running = LiveUtterance(number, position, self._settings, self._output, request_id, continued)
         self._router.begin(self._running)
         self._outbox.put(SpeechStarted(number, position))
+
+    async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
+        """Drafts a translation of the running utterance's audio, complete so far at ``last_sample_s``.
+
+        Waits until the draft has ended, so that the next one starts from it. While drafts take longer than
+        their audio lasts, some are left out, and the client gets one warning an utterance. An utterance that
+        has grown long is cut where the buffer of its drafts begins; the next one goes on from there.
+
+        Raises:
+            Unavailable, EngineLost: the engine takes no requests any more.
+        """
+        utterance = self._running
+        assert utterance is not None, "an utterance starts before it grows"
+        options = utterance.settings.simultaneous
+        interpreter = utterance.interpreter
+        assert options is not None, "only simultaneous translation has steps"
+        assert interpreter is not None, "only simultaneous translation has steps"
+        if utterance.settings.settings.guards.voice_gate and not _is_voiced(grown.voiced_frames):
+            return None
+        if interpreter.has_heard(grown.heard_position):
+            return None
+        now_s = self._clock()
+        if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
+            self._skip_draft(utterance)
+            return None
+        request = utterance.draft(
+            grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
+        )
+        if not await self._router.submit_draft(utterance, request):
+            self._skip_draft(utterance)
+        return interpreter.cut_sample(grown.first_sample + len(grown.samples))
+
+    def _skip_draft(self, utterance: LiveUtterance) -> None:
+        if not utterance.drafts_skipped:
+            utterance.drafts_skipped = True
+            message = "the server is busy: translations come in larger steps for now"
+            self._outbox.put(StreamWarning("drafts_skipped", message, utterance.utterance_id))
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
         """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
@@ -75,9 +123,23 @@ class Dispatcher:
         assert utterance is not None, "an utterance starts before it ends"
         now_s = self._clock()
         endpointing_ms = (now_s - last_sample_s) * 1000
+        if cut.reason is EndReason.CONTINUED:
+            assert utterance.interpreter is not None, "only simultaneous translation continues utterances"
+            self._continued = cut.commit_position, utterance.interpreter.continuation()
+            self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
+            events = utterance.close(cut.source, now_s, endpointing_ms)
+            self._router.finish_continued(utterance, events)
+            self._router.commit(cut.commit_position)
+            return
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         request = utterance.cut(
-            cut.source, cut.samples, now_s, endpointing_ms, self._router.playouts, voiced_s
+            cut.source,
+            cut.samples,
+            now_s,
+            endpointing_ms,
+            self._router.playouts,
+            voiced_s,
+            cut.heard_position,
         )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         clears = self._clears
@@ -86,9 +148,11 @@ class Dispatcher:
             await self._router.wait_for_change()
         if clears != self._clears:
             return
-        if len(cut.samples) < self._options.min_utterance_samples:
+        if utterance.has_drafts:
+            await self._submit(utterance, request)
+        elif len(cut.samples) < self._options.min_utterance_samples:
             self._router.finish_empty(utterance, request)
-        elif utterance.settings.settings.guards.voice_gate and not _holds_voice(cut):
+        elif utterance.settings.settings.guards.voice_gate and not _is_voiced(cut.voiced_frames):
             self._outbox.put(no_speech(utterance.utterance_id))
             self._router.finish_empty(utterance, request)
         else:
@@ -106,7 +170,7 @@ class Dispatcher:
     def clear(self, through_sample: int) -> None:
         """Drops the running utterance and all in flight; their ``UtteranceDone`` is sent at once."""
         self._clears += 1
-        self._running = None
+        self._running = self._continued = None
         pending, self._pending_commit = self._pending_commit, None
         self._router.clear(through_sample)
         if pending == through_sample:  # the input restarts where it had committed: it reports no new point
@@ -138,5 +202,5 @@ class Dispatcher:
             return
 
 
-def _holds_voice(cut: Utterance) -> bool:
-    return cut.voiced_frames is None or holds_voice(cut.voiced_frames)
+def _is_voiced(voiced_frames: int | None) -> bool:
+    return voiced_frames is None or holds_voice(voiced_frames)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
 
 from translate_svc.engine.request import (
+    EngineEvent,
     FinishStatus,
     Request,
     RequestFinished,
@@ -20,14 +24,17 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
 from translate_svc.session.negotiation import LaneKind, Negotiated, PlannedSequence
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.outbound.advice import is_short
+from translate_svc.session.outbound.interpreter import Continuation, Interpreter
 from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
 from translate_svc.types import (
     ENDPOINTING,
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
+    DraftReport,
     EndReason,
     Inspect,
     SampleRange,
@@ -65,6 +72,21 @@ class _Sequence:
     status: FinishStatus | None = None
     text: TextFinished | None = None
     units: UnitsPredicted | None = None
+    drafted_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of its text, those of its drafts included; ``text`` tells of the last request alone."""
+        return self.drafted_tokens or (0 if self.text is None else self.text.tokens)
+
+
+class _Heard(NamedTuple):
+    """What a request was about: the input sample through which it heard, and where its audio begins in the
+    utterance.
+    """
+
+    position: int
+    offset_ms: int
 
 
 class LiveUtterance:
@@ -72,17 +94,32 @@ class LiveUtterance:
 
     All its times count from the moment it was cut, when ``SpeechEnded`` is made. The time before that, from
     the arrival of its last sample to the cut, is the timing named ``endpointing``: mostly the silence that
-    the segmenter waits for.
+    the segmenter waits for. What a draft says before the cut has the time 0.
     """
 
     def __init__(
-        self, utterance_id: int, position: int, settings: Negotiated, output: AudioFormat, request_id: str
+        self,
+        utterance_id: int,
+        position: int,
+        settings: Negotiated,
+        output: AudioFormat,
+        request_id: str,
+        continued: Continuation | None = None,
     ) -> None:
         self.utterance_id = utterance_id
         self.request_id = request_id
         self.settings = settings
         self.output = output
         self.source = SampleRange(position, position)
+        self.in_lanes = False
+        self.drafts_skipped = False
+        self.interpreter: Interpreter | None = None
+        if settings.simultaneous is not None:
+            self.interpreter = Interpreter(
+                request_id, settings.simultaneous, len(settings.sequences), continued
+            )
+        self._heard: dict[str, _Heard] = {}  # by request
+        self._draft_timings: dict[str, tuple[float, int]] = {}
         self._include = settings.settings.include
         self._sequences = [
             _Sequence(plan, SpeechWriter(output) if plan.audio is not None else None)
@@ -102,6 +139,11 @@ class LiveUtterance:
         return self.settings.sequences
 
     @property
+    def has_drafts(self) -> bool:
+        """Whether drafts came before its last request."""
+        return self.interpreter is not None and self.interpreter.drafts > 1
+
+    @property
     def answered(self) -> bool:
         """Whether all sequences have ended."""
         return all(sequence.status is not None for sequence in self._sequences)
@@ -119,24 +161,111 @@ class LiveUtterance:
         endpointing_ms: float | None = None,
         playouts: Mapping[str, Playout] = MappingProxyType({}),
         voiced_s: float | None = None,
+        heard_position: int | None = None,
     ) -> Request:
         """Ends the utterance and returns its request.
 
         ``source`` is its range in input samples, empty for a text. ``content`` is at 16 kHz.
         ``endpointing_ms`` is None without one. ``playouts``: by language, earlier speech to catch up with.
-        ``voiced_s``: duration of its voiced frames; None if they were not counted.
+        ``voiced_s``: duration of its voiced frames; None if they were not counted. ``heard_position``: the
+        input sample through which the input was heard; by default the end of ``source``.
         """
         self.source = source
         self._cut_s = now_s
+        heard_position = source.end if heard_position is None else heard_position
         self._source_samples = 0 if isinstance(content, SourceText) else len(content)
         self._endpointing_ms = endpointing_ms
         self._voiced_s = voiced_s
-        return Request(
-            self.request_id,
-            content,
-            tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans),
+        sequences = tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans)
+        source_times = Inspect.TOKENS in self._include
+        if self.interpreter is None or isinstance(content, SourceText):
+            request = Request(self.request_id, content, sequences, source_times)
+        else:
+            request = self.interpreter.draft(
+                content, 0, heard_position, sequences, is_final=True, source_times=source_times
+            )
+        self._expect(request.request_id, heard_position)
+        return request
+
+    def draft(
+        self,
+        samples: Samples,
+        first_sample: int,
+        heard_position: int,
+        now_s: float,
+        playouts: Mapping[str, Playout],
+    ) -> Request:
+        """The request of a draft over the audio so far; see ``Interpreter.draft``."""
+        assert self.interpreter is not None, "drafts belong to simultaneous translation"
+        self.source = SampleRange(self.source.start, heard_position)
+        self._source_samples = first_sample + len(samples)
+        sequences = tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans)
+        request = self.interpreter.draft(
+            samples,
+            first_sample,
+            heard_position,
+            sequences,
+            is_final=False,
             source_times=Inspect.TOKENS in self._include,
         )
+        self._expect(request.request_id, heard_position)
+        return request
+
+    def close(self, source: SampleRange, now_s: float, endpointing_ms: float) -> list[EngineEvent]:
+        """Ends an utterance that the next one continues; returns what the engine would say at its end."""
+        self.source = source
+        self._cut_s = now_s
+        self._endpointing_ms = endpointing_ms
+        name = self.request_id
+        statuses: list[FinishStatus] = []
+        events: list[EngineEvent] = []
+        for index, sequence in enumerate(self._sequences):
+            events.append(TextFinished(name, index, text="", tail="", tokens=0))
+            if sequence.writer is not None and sequence.writer.written_samples:
+                events.append(WaveformPiece(name, index, 0, np.empty(0, np.float32), final=True))
+            statuses.append(FinishStatus.OK if sequence.drafted_tokens else FinishStatus.EMPTY)
+            events.append(SequenceFinished(name, index, statuses[-1]))
+        status = FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY
+        return [*events, RequestFinished(name, status)]
+
+    def _expect(self, request_id: str, heard_position: int) -> None:
+        self.request_id = request_id
+        offset_ms = 0 if self.interpreter is None else self.interpreter.buffer_start_ms
+        self._heard[request_id] = _Heard(heard_position, offset_ms)
+
+    def record_draft(self, event: DraftDecided | SpeechKept) -> DraftReport | None:
+        """Stores what one target of a draft has come to; the report of it where inspection asked for it."""
+        assert self.interpreter is not None, "only drafts are decided"
+        self.interpreter.record(event)
+        if isinstance(event, SpeechKept):
+            return None
+        self._sequences[event.sequence].drafted_tokens += event.decision.committed
+        if Inspect.DRAFTS not in self._include:
+            return None
+        plan = self._sequences[event.sequence].plan
+        heard = self._heard[event.request_id]
+        draft, committed = event.draft, event.draft.history_tokens + event.decision.committed
+        reason = event.decision.reason
+        return DraftReport(
+            utterance_id=self.utterance_id,
+            language=plan.spec.language,
+            transcript=plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT,
+            heard_through_sample=heard.position,
+            buffer_start_ms=heard.offset_ms,
+            history=_text(draft.pieces[: draft.history_tokens]),
+            committed=_text(draft.pieces[draft.history_tokens : committed]),
+            held=_text(draft.pieces[committed:]),
+            hold_reason="" if reason is None else reason.value,
+        )
+
+    def finish_draft(self, event: RequestFinished) -> None:
+        """A draft that is not the last one has ended."""
+        assert self.interpreter is not None, "only drafts are decided"
+        self.interpreter.finish_draft()
+        for timing in event.timings:
+            duration_ms, batch_size = self._draft_timings.get(timing.stage, (0.0, 0))
+            most = max(batch_size, timing.batch_size)
+            self._draft_timings[timing.stage] = duration_ms + timing.duration_ms, most
 
     def drop(self, position: int) -> SpeechEnded | None:
         """Drops the utterance. If it was not cut yet, returns its ``SpeechEnded`` at ``position``."""
@@ -148,11 +277,13 @@ class LiveUtterance:
     def text_delta(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
         """The delta for a text event; None if it shows nothing."""
         plan = self._sequences[event.sequence].plan
+        heard = self._heard.get(event.request_id, _Heard(self.source.end, 0))
         final = isinstance(event, TextFinished)
         delta = event.tail if isinstance(event, TextFinished) else event.text
         tokens: tuple[TokenInfo, ...] = ()
         if isinstance(event, TokenDecoded) and Inspect.TOKENS in self._include:
-            tokens = (TokenInfo(event.text, event.token_id, event.log_probability, event.source_ms),)
+            source_ms = None if event.source_ms is None else event.source_ms + heard.offset_ms
+            tokens = (TokenInfo(event.text, event.token_id, event.log_probability, source_ms),)
         if not delta and not final and not tokens:
             return None
         if delta and self._first_text_ms is None:
@@ -165,6 +296,7 @@ class LiveUtterance:
             final=final,
             transcript=plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT,
             tokens=tokens,
+            heard_through_sample=heard.position,
         )
 
     def speech_chunk(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
@@ -180,7 +312,10 @@ class LiveUtterance:
         units, sequence.units = sequence.units, None
         rate = sequence.writer.sample_rate_hz
         played_s = playout.push(now_s, chunk.sample_count / rate)
-        lag_ms = self._since_cut_ms(played_s) - start_sample * 1000 / rate
+        if self._cut_s is None:
+            lag_ms = (played_s - now_s) * 1000
+        else:
+            lag_ms = self._since_cut_ms(played_s) - start_sample * 1000 / rate
         return SpeechChunk(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -193,6 +328,7 @@ class LiveUtterance:
             units=units.units if units else (),
             character_durations=units.character_durations if units else (),
             output_lag_ms=max(0, round(lag_ms)),
+            heard_through_sample=self._heard.get(piece.request_id, _Heard(self.source.end, 0)).position,
         )
 
     def record(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
@@ -257,9 +393,18 @@ class LiveUtterance:
         """Timings of its stages; empty before the engine has finished."""
         if self._result is None:
             return ()
+        timings = self._with_drafts(self._result.timings)
         if self._endpointing_ms is None:
-            return self._result.timings
-        return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *self._result.timings)
+            return timings
+        return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
+
+    def _with_drafts(self, timings: tuple[StageTiming, ...]) -> tuple[StageTiming, ...]:
+        """Adds the time that earlier drafts took."""
+        total = dict(self._draft_timings)
+        for each in timings:
+            duration_ms, batch_size = total.get(each.stage, (0.0, 0))
+            total[each.stage] = duration_ms + each.duration_ms, max(batch_size, each.batch_size)
+        return tuple(StageTiming(stage, *each) for stage, each in total.items())
 
     def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
         """The sequence to request, with a lower duration factor if earlier speech still plays."""
@@ -276,11 +421,10 @@ class LiveUtterance:
     def _is_short(self, sequence: _Sequence) -> bool:
         if self._voiced_s is None or sequence.text is None:
             return False
-        return is_short(sequence.text.tokens, self._voiced_s)
+        return is_short(sequence.tokens, self._voiced_s)
 
     def _since_cut_ms(self, at_s: float) -> float:
-        assert self._cut_s is not None, "an utterance has no results before it is cut"
-        return (at_s - self._cut_s) * 1000
+        return 0.0 if self._cut_s is None else (at_s - self._cut_s) * 1000
 
     def _status(self) -> UtteranceStatus:
         statuses = {sequence.status for sequence in self._sequences}
@@ -294,7 +438,11 @@ class LiveUtterance:
         speech_s = sum(each.writer.written_s for each in self._sequences if each.writer is not None)
         return Usage(
             source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
-            text_tokens=sum(each.text.tokens for each in self._sequences if each.text is not None),
+            text_tokens=sum(each.tokens for each in self._sequences),
             speech_ms=round(speech_s * 1000),
             utterances=1,
         )
+
+
+def _text(pieces: Sequence[str]) -> str:
+    return "".join(pieces).replace("\u2581", " ").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import (
@@ -21,7 +21,8 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
+from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.commit_points import CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
@@ -81,6 +82,7 @@ class UtteranceRouter:
         self._cleared: set[int] = set()
         self._requests: dict[str, LiveUtterance] = {}
         self._submissions: dict[str, asyncio.Future[TranslateSvcError | None]] = {}
+        self._drafts: dict[str, asyncio.Future[None]] = {}
         self._commits = CommitPoints(on_commit)
         self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
@@ -122,7 +124,7 @@ class UtteranceRouter:
             InvalidArgument: as ``EngineHandle.submit``.
             ResourceExhausted, Unavailable, EngineLost: as ``RequestRefused``.
         """
-        self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
+        self._enter_lanes(utterance)
         self._requests[request.request_id] = utterance
         verdict = self._submissions[request.request_id] = asyncio.get_running_loop().create_future()
         try:
@@ -133,11 +135,53 @@ class UtteranceRouter:
         if (refusal := await verdict) is not None:
             raise refusal
 
+    async def submit_draft(self, utterance: LiveUtterance, request: Request) -> bool:
+        """Submits a draft of a running utterance and waits until it has ended.
+
+        Returns False when the engine had no room for it; nothing has changed then. Also returns when the
+        utterance was cleared.
+
+        Raises:
+            InvalidArgument: as ``EngineHandle.submit``.
+            Unavailable, EngineLost: as ``RequestRefused``.
+        """
+        ended = self._drafts[request.request_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self.submit(utterance, request)
+            await ended
+        except ResourceExhausted:
+            return False
+        finally:
+            self._drafts.pop(request.request_id, None)
+        return True
+
+    def _enter_lanes(self, utterance: LiveUtterance) -> None:
+        if not utterance.in_lanes:
+            utterance.in_lanes = True
+            keys = [key for plan in utterance.plans for key in plan.lanes]
+            self._lanes.enter(utterance.utterance_id, keys)
+
+    def _leave_lanes(self, utterance: LiveUtterance) -> None:
+        self._lanes.drop(utterance.utterance_id)
+        utterance.in_lanes = False
+
     def _withdraw(self, utterance: LiveUtterance, refusal: TranslateSvcError | None = None) -> None:
         """Stops tracking a request: the engine refused it, or the utterance was cleared."""
-        self._requests.pop(utterance.request_id, None)
-        self._lanes.drop(utterance.utterance_id)
-        self._resolve_submission(utterance.request_id, refusal)
+        request_id = utterance.request_id
+        self._requests.pop(request_id, None)
+        if (
+            refusal is None
+        ):  # else it stays in its lanes: earlier drafts may wait there, and it may come again
+            self._leave_lanes(utterance)
+        self._resolve_submission(request_id, refusal)
+        self._end_draft(request_id)
+
+    def _end_draft(self, request_id: str) -> bool:
+        """Ends the wait of ``submit_draft`` for this request; False if it is not a draft."""
+        ended = self._drafts.get(request_id)
+        if ended is not None and not ended.done():
+            ended.set_result(None)
+        return ended is not None
 
     def _resolve_submission(self, request_id: str, refusal: TranslateSvcError | None = None) -> None:
         """Ends the wait of ``submit`` for this request, if it still waits."""
@@ -147,18 +191,26 @@ class UtteranceRouter:
 
     def fail(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
         """Ends an utterance that the engine refused: a warning, then ``FAILED``."""
+        self._leave_lanes(utterance)
         self._outbox.put(StreamWarning(code, error.description, utterance.utterance_id))
         self.finish(utterance, UtteranceStatus.FAILED)
 
     def finish_empty(self, utterance: LiveUtterance, request: Request) -> None:
         """Ends an utterance as EMPTY, with empty texts, without the engine."""
         name = request.request_id
-        self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
+        self._enter_lanes(utterance)
         self._requests[name] = utterance
         for sequence in range(len(request.sequences)):
             self._on_engine_event(TextFinished(name, sequence, text="", tail="", tokens=0))
             self._on_engine_event(SequenceFinished(name, sequence, FinishStatus.EMPTY))
         self._on_engine_event(RequestFinished(name, FinishStatus.EMPTY))
+
+    def finish_continued(self, utterance: LiveUtterance, events: Sequence[EngineEvent]) -> None:
+        """Ends an utterance that the next one continues, with the events that say so."""
+        self._enter_lanes(utterance)
+        self._requests[utterance.request_id] = utterance
+        for event in events:
+            self._on_engine_event(event)
 
     def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
@@ -228,6 +280,7 @@ class UtteranceRouter:
         for request_id in self._requests:
             self._engine.abort(request_id)
             self._resolve_submission(request_id)
+            self._end_draft(request_id)
         self._requests.clear()
         self._in_flight.clear()
         self._observer.utterances_dropped(len(self._unfinished))
@@ -266,9 +319,14 @@ class UtteranceRouter:
         self._resolve_submission(event.request_id)
         if isinstance(event, RequestQueued):
             return
+        is_draft = event.request_id in self._drafts
         if isinstance(event, RequestFinished):
-            utterance.record(event)
             del self._requests[event.request_id]
+            if is_draft:
+                utterance.finish_draft(event)
+                self._end_draft(event.request_id)
+                return
+            utterance.record(event)
             self._finish_completed()
             return
         plan = utterance.plans[event.sequence]
@@ -287,6 +345,11 @@ class UtteranceRouter:
             case WaveformPiece():
                 if plan.audio is not None:
                     self._lanes.put(number, plan.audio, event)
+            case DraftDecided() | SpeechKept():
+                if report := utterance.record_draft(event):
+                    self._outbox.put(report)
+            case SequenceFinished() if is_draft:
+                pass  # the utterance goes on
             case SequenceFinished():
                 utterance.record(event)
                 for warning in utterance.warnings(event):

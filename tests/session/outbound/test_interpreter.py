@@ -1,0 +1,159 @@
+"""From what a draft has decided to the request of the next one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.simultaneous.commit_policy import Agreement, CommitDecision, Draft
+from translate_svc.engine.simultaneous.draft import (
+    FIRST_DRAFT,
+    DraftDecided,
+    DraftOptions,
+    SpeechContext,
+    SpeechKept,
+)
+from translate_svc.engine.simultaneous.kept_history import KeptHistory
+from translate_svc.session.negotiation import SimultaneousOptions
+from translate_svc.session.outbound.interpreter import Interpreter
+from translate_svc.types import Samples
+
+FRAME, STEP, MOST, LEAST = 2_560, 8_192, 61_440, 1_600
+OPTIONS = SimultaneousOptions(512, MOST // 16, Agreement(), FRAME, LEAST)
+SPECS = (SequenceSpec("spa", speech=True), SequenceSpec("fra"))
+
+
+def audio(start: int, end: int) -> Samples:
+    """Samples that tell their place."""
+    return np.arange(start, end, dtype=np.float32)
+
+
+def ask(
+    interpreter: Interpreter, end: int, *, first: int = 0, is_final: bool = False
+) -> tuple[Request, DraftOptions]:
+    samples = audio(first, end)
+    request = interpreter.draft(samples, first, end, SPECS, is_final=is_final, source_times=False)
+    assert request.draft is not None
+    assert len(request.source) >= LEAST  # type: ignore[arg-type]
+    assert request.source[-1] == end - 1, "a draft hears all that there is"  # type: ignore[index]
+    return request, request.draft
+
+
+def begins(request: Request) -> int:
+    return int(request.source[0])  # type: ignore[index]
+
+
+def decide(
+    request: Request, sequence: int, row: str, kept: int, start_frames: int, committed: int
+) -> DraftDecided:
+    """``row``: words with the frame that each comes from; the last ``kept`` committed ones are history."""
+    assert request.draft is not None
+    asked = request.draft.sequences[sequence]
+    parts = [each.split("@") for each in row.split()]
+    pieces = tuple(word.replace("_", "\u2581") for word, _ in parts)
+    token_ids = tuple(range(100, 100 + len(parts)))
+    history = len(asked.history_token_ids)
+    draft = Draft(
+        token_ids,
+        pieces,
+        history,
+        asked.committed_tokens,
+        tuple(int(frame) for _, frame in parts),
+        30,
+        ended=True,
+    )
+    held = len(parts) - history - committed
+    end = history + committed
+    history_kept = KeptHistory(token_ids[end - kept : end], start_frames * FRAME)
+    return DraftDecided(
+        request.request_id, sequence, draft, CommitDecision(committed, held, None), (), history_kept
+    )
+
+
+def test_the_first_draft_has_everything_and_no_history() -> None:
+    request, draft = ask(Interpreter("s/0", OPTIONS, 2), STEP)
+    assert request.request_id == "s/0/1"
+    assert (begins(request), len(request.source)) == (0, STEP)  # type: ignore[arg-type]
+    assert draft.sequences == (FIRST_DRAFT, FIRST_DRAFT)
+    assert (draft.new_samples, draft.step_samples, draft.is_final) == (STEP, STEP, False)
+
+
+def test_the_buffer_begins_where_the_first_target_needs_it() -> None:
+    """Spanish has come to frame 9 and French to frame 4: the Spanish history then goes back as far."""
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    spanish = decide(request, 0, "_a@1 .@2 _b@5 .@6 _c@10 _d@11", kept=2, start_frames=9, committed=6)
+    french = decide(request, 1, "_x@5 _y@6", kept=2, start_frames=4, committed=2)
+    interpreter.record(spanish)
+    interpreter.record(french)
+    speech = SpeechContext(np.arange(3), 7, 1)
+    interpreter.record(SpeechKept(request.request_id, 0, speech))
+    interpreter.finish_draft()
+    following, draft = ask(interpreter, 6 * STEP)
+    assert following.request_id == "s/0/2"
+    assert begins(following) == 4 * FRAME
+    assert interpreter.buffer_start_ms == 4 * 160
+    assert draft.new_samples == STEP
+    first, second = draft.sequences
+    assert first.history_token_ids == (102, 103, 104, 105), "from the sentence on whose audio is there"
+    assert second.history_token_ids == (100, 101)
+    assert (first.committed_tokens, second.committed_tokens) == (6, 2)
+    assert (first.previous, second.previous) == (spanish.draft, french.draft)
+    assert first.speech is speech
+    assert second.speech is FIRST_DRAFT.speech
+
+
+def test_targets_at_the_same_place_keep_the_history_that_was_decided() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    interpreter.record(decide(request, 0, "_a@1 .@2 _b@5 _c@6", kept=1, start_frames=4, committed=4))
+    interpreter.record(decide(request, 1, "_x@5 _y@6", kept=1, start_frames=4, committed=2))
+    interpreter.finish_draft()
+    _, draft = ask(interpreter, 6 * STEP)
+    assert [each.history_token_ids for each in draft.sequences] == [(103,), (101,)]
+
+
+def test_a_refused_draft_changes_nothing() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    for sequence in range(2):
+        interpreter.record(decide(request, sequence, "_a@5", kept=1, start_frames=4, committed=1))
+    interpreter.finish_draft()
+    refused, before = ask(interpreter, 6 * STEP)
+    after, draft = ask(interpreter, 7 * STEP)
+    assert draft.sequences == before.sequences
+    assert begins(after) == begins(refused) == 4 * FRAME
+    assert after.request_id != refused.request_id
+    assert draft.new_samples + before.new_samples == 2 * STEP
+
+
+def test_a_target_that_fails_keeps_its_audio_and_its_state() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    interpreter.record(decide(request, 0, "_a@5 _b@6", kept=2, start_frames=4, committed=2))
+    interpreter.finish_draft()
+    following, draft = ask(interpreter, 6 * STEP)
+    assert begins(following) == 0
+    assert draft.sequences[0].committed_tokens == 2
+    assert draft.sequences[1] == FIRST_DRAFT
+
+
+def test_a_buffer_never_exceeds_its_bound_nor_what_there_is() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 10 * STEP, first=10 * STEP - MOST)
+    assert begins(request) == 10 * STEP - MOST
+    request, _ = ask(interpreter, 20 * STEP)
+    assert len(request.source) == MOST  # type: ignore[arg-type]
+
+
+def test_the_last_draft_has_what_the_engine_needs_where_silence_was_cut_off() -> None:
+    """The utterance ends before what drafts have heard: its silence is not part of it."""
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    for sequence in range(2):
+        interpreter.record(decide(request, sequence, "_a@15", kept=1, start_frames=15, committed=1))
+    interpreter.finish_draft()
+    request, draft = ask(interpreter, 15 * FRAME + 100, is_final=True)
+    assert draft.is_final
+    assert draft.new_samples == 0
+    assert begins(request) == 15 * FRAME + 100 - LEAST

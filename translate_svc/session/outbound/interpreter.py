@@ -1,0 +1,183 @@
+"""Simultaneous translation of one utterance: its drafts, one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.simultaneous.draft import (
+    FIRST_DRAFT,
+    DraftDecided,
+    DraftOptions,
+    SequenceDraft,
+    SpeechKept,
+)
+from translate_svc.engine.simultaneous.kept_history import history_from
+from translate_svc.session.negotiation import SimultaneousOptions
+from translate_svc.types import Samples
+
+
+@dataclass(slots=True)
+class _Target:
+    """One sequence: what the next draft starts from, and what the current one has decided."""
+
+    draft: SequenceDraft
+    decided: DraftDecided | None = None
+    kept: SpeechKept | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What an utterance that was cut while somebody spoke leaves for the next one.
+
+    ``heard_position``: the input sample through which its drafts heard.
+    """
+
+    drafts: tuple[SequenceDraft, ...]
+    heard_position: int
+
+
+class Interpreter:
+    """Makes the requests of an utterance's drafts and carries over what each leaves for the next one.
+
+    The buffer of a draft begins where the history of its targets begins: the same place for all of them,
+    because they share one encoder pass. A draft that fails, or that the engine refuses, changes nothing: the
+    next one starts from the same state and covers more audio.
+    """
+
+    def __init__(
+        self,
+        request_id: str,
+        options: SimultaneousOptions,
+        sequences: int,
+        continued: Continuation | None = None,
+    ) -> None:
+        """``continued``: what the utterance before leaves, if this one goes on where that was cut."""
+        self._request_id = request_id
+        self._options = options
+        drafts = continued.drafts if continued else (FIRST_DRAFT,) * sequences
+        self._targets = [_Target(draft) for draft in drafts]
+        self._heard_position = continued.heard_position if continued else -1
+        self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
+        self._drafted_samples = 0
+        self._drafts = 0
+
+    @property
+    def drafts(self) -> int:
+        """How many drafts were made."""
+        return self._drafts
+
+    @property
+    def buffer_start_ms(self) -> int:
+        """Where the buffer of the current draft begins in the utterance."""
+        return self._start_sample // 16
+
+    def has_heard(self, position: int) -> bool:
+        """Whether a draft heard the input up to ``position`` before, in this utterance or the one before."""
+        return position <= self._heard_position
+
+    def cut_sample(self, end_sample: int) -> int | None:
+        """Where an utterance that has come to ``end_sample`` is to be cut, if it has grown long.
+
+        That is where the buffer begins: all text whose audio lies before was committed. Both in samples at 16
+        kHz from the start of the utterance.
+        """
+        if end_sample < self._options.cut_from_samples or self._start_sample < self._options.min_cut_samples:
+            return None
+        return self._start_sample
+
+    def continuation(self) -> Continuation:
+        """What the next utterance starts from, if this one was cut at ``cut_sample``."""
+        return Continuation(
+            tuple(
+                dataclasses.replace(
+                    target.draft,
+                    speech=dataclasses.replace(
+                        target.draft.speech, first_unit=-target.draft.speech.voiced_units
+                    ),
+                )
+                for target in self._targets
+            ),
+            self._heard_position,
+        )
+
+    def draft(
+        self,
+        samples: Samples,
+        first_sample: int,
+        heard_position: int,
+        sequences: tuple[SequenceSpec, ...],
+        *,
+        is_final: bool,
+        source_times: bool,
+    ) -> Request:
+        """The request of the next draft.
+
+        Args:
+            samples: the utterance's audio from ``first_sample`` on, 16 kHz.
+            first_sample: place of ``samples[0]`` in the utterance.
+            heard_position: the input sample through which was heard.
+            sequences: the targets.
+            is_final: whether the utterance has ended.
+            source_times: whether tokens get their time in the source.
+        """
+        options = self._options
+        end = first_sample + len(samples)
+        least = max(first_sample, end - options.max_buffer_samples)
+        self._start_sample = max(least, min(self._start_sample, end - options.min_buffer_samples))
+        for target in self._targets:
+            target.decided = target.kept = None
+        self._drafts += 1
+        self._heard_position = max(self._heard_position, heard_position)
+        request = Request(
+            f"{self._request_id}/{self._drafts}",
+            samples[self._start_sample - first_sample :],
+            sequences,
+            source_times,
+            DraftOptions(
+                tuple(target.draft for target in self._targets),
+                options.policy,
+                is_final,
+                options.step_samples,
+                max(0, end - self._drafted_samples),
+                options.max_buffer_samples,
+            ),
+        )
+        self._drafted_samples = max(self._drafted_samples, end)
+        return request
+
+    def record(self, event: DraftDecided | SpeechKept) -> None:
+        """Stores what one target of the current draft has come to."""
+        target = self._targets[event.sequence]
+        if isinstance(event, DraftDecided):
+            target.decided = event
+        else:
+            target.kept = event
+
+    def finish_draft(self) -> None:
+        """The current draft has ended: the next one starts from what it decided."""
+        starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
+        # a target that failed still needs the whole buffer
+        start = 0 if len(starts) < len(self._targets) else min(starts)
+        for target in self._targets:
+            if target.decided is not None:
+                target.draft = self._continued(target, target.decided, start)
+        self._start_sample += start
+
+    def _continued(self, target: _Target, decided: DraftDecided, start: int) -> SequenceDraft:
+        history = decided.kept.token_ids
+        if decided.kept.start_samples - start >= self._options.frame_samples:
+            history = history_from(
+                decided.draft,
+                decided.decision,
+                start_samples=start,
+                frame_samples=self._options.frame_samples,
+            )
+        return dataclasses.replace(
+            target.draft,
+            history_token_ids=history,
+            committed_tokens=target.draft.committed_tokens + decided.decision.committed,
+            previous=decided.draft,
+            speech=target.draft.speech if target.kept is None else target.kept.speech,
+        )
