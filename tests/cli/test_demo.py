@@ -43,6 +43,23 @@ async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_ri
         assert expected in output
 
 
+async def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_with_other_words(
+    tmp_path: Path,
+) -> None:
+    """Its French reference is another sentence, which utterance mode would report as a failure."""
+    entry = entries()["demo_eng"] | {"texts": texts("demo_eng") | {"fra": "Rien de tel."}}
+    (tmp_path / "clips.json").write_text(json.dumps({"clips": [entry]}), encoding="utf-8")
+    (tmp_path / "demo_eng.flac").write_bytes((DATA / "demo_eng.flac").read_bytes())
+    arguments = ("--simultaneous", "--clips", str(tmp_path), "--output", str(tmp_path))
+    code, output, error = await run("demo", "--model", STARTER, *arguments)
+    assert (code, "Traceback" in error) == (0, False)
+    assert "fra is not the expected text: Rien de tel." in output
+    rows = json.loads((tmp_path / "demo_out.json").read_text(encoding="utf-8"))
+    end = next(index for index, row in enumerate(rows) if "speechEnded" in row)
+    assert any(row.get("translation", {}).get("delta") for row in rows[:end])
+    assert any(row["draft"]["held"] for row in rows[:end] if "draft" in row)
+
+
 async def test_the_demo_says_what_it_did_not_expect(tmp_path: Path) -> None:
     """With a listing whose French reference is another sentence, and spoken in another language."""
     entry = entries()["demo_deu"] | {"texts": texts("demo_deu") | {"fra": "Rien de tel."}}

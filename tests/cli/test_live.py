@@ -24,7 +24,7 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.sound_device import SoundDevice
 from translate_svc.client import pace
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import Samples, TargetSettings
+from translate_svc.types import Samples, SimultaneousSettings, TargetSettings
 
 CLIP = ROOT / "tests" / "data" / "eng_1.flac"
 SAID, TRANSLATED = texts("eng_1")["eng"], texts("eng_1")["spa"]
@@ -105,10 +105,14 @@ def test_what_is_said_is_shown_and_played_until_ctrl_c(
 
 
 def test_the_first_target_is_spoken_and_catches_up_and_the_others_are_text() -> None:
-    arguments = live._LiveArguments(("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7)
+    arguments = live._LiveArguments(
+        ("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7, simultaneous=True
+    )
     first, *others = arguments.settings(languages.packaged()).targets
     assert first == TargetSettings("fra", catch_up_duration_factor=0.7)
     assert others == [TargetSettings("spa", speech=False), TargetSettings("eng", speech=False)]
+    assert arguments.settings(languages.packaged()).simultaneous == SimultaneousSettings()
+    assert replace(arguments, simultaneous=False).settings(languages.packaged()).simultaneous is None
     with pytest.raises(UsageError, match="no voice for afr; use --no-play"):
         replace(arguments, to=("afr",)).settings(languages.packaged())
     assert not replace(arguments, to=("afr",), play=False).settings(languages.packaged()).targets[0].speech

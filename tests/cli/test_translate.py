@@ -11,6 +11,7 @@ import signal
 import sys
 import tracemalloc
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,46 @@ def test_json_on_standard_output_stands_alone_and_holds_speech_if_asked(
     code, output, _ = command(*arguments, "--text")
     assert code == 0
     assert not any("audio" in json.loads(line) for line in output.splitlines())
+
+
+def test_simultaneous_texts_come_before_the_speech_ends_and_the_files_are_right(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    """The files are those of a whole utterance, although its text and its speech come in parts."""
+    clip = DATA / "eng_three.flac"
+    wav, srt, events = tmp_path / "o.wav", tmp_path / "o.srt", tmp_path / "o.jsonl"
+    code, output, _ = command(
+        *("translate", str(clip), "--from", "en", "--to", "es", "--simultaneous", "--server", server),
+        *("-o", str(wav), "--subtitles", str(srt), "--json", str(events)),
+    )
+    assert code == 0
+    rows = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    assert int(rows[0]["opened"]["config"]["settings"]["simultaneous"]["stepMs"]) == 500
+    (end,) = (index for index, row in enumerate(rows) if "speechEnded" in row)
+    early = [row for row in rows[:end] if row.get("translation", {}).get("delta")]
+    heard = [int(row["translation"]["heardThroughSample"]) for row in early]
+    source_end = int(rows[end]["speechEnded"]["source"]["end"])
+    assert heard == sorted(heard)
+    assert 0 < heard[0] < heard[-1] <= source_end
+    assert any(row["audio"]["sampleCount"] for row in rows[:end] if "audio" in row)
+
+    said = "".join(row["translation"]["delta"] for row in rows if "translation" in row)
+    assert len("".join(row["translation"]["delta"] for row in early)) > len(said) / 2
+    assert said == texts("eng_three")["spa"]
+    assert output.splitlines() == [f"00:00:00.09  spa  {said}"], "one line, once the utterance is done"
+
+    source = soundfile.info(clip)
+    cues = read_srt(srt.read_text(encoding="utf-8"))
+    assert " ".join(" ".join(cue.lines) for cue in cues) == said
+    assert all(before.end_ms <= after.start_ms for before, after in pairwise(cues))
+    assert cues[-1].end_ms == pytest.approx(source_end * 1000 / source.samplerate, abs=1)
+    samples, rate_hz = read_audio(wav)
+    chunks = [row["audio"] for row in rows if "audio" in row]
+    spoken = sum(each["sampleCount"] for each in chunks)
+    starts = [int(each["startSample"]) for each in chunks]
+    assert starts == [sum(each["sampleCount"] for each in chunks[:index]) for index in range(len(chunks))]
+    padding = int(rows[1]["speechStarted"]["position"]) * rate_hz // source.samplerate
+    assert len(samples) == max(padding + spoken, round(source.duration * rate_hz))
 
 
 def test_a_transcript_needs_no_target(command: Command, server: str) -> None:

@@ -15,6 +15,7 @@ from translate_svc.cli.event_view import EventView
 from translate_svc.cli.progress import SourceProgress
 from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
+    DraftReport,
     EndReason,
     SampleRange,
     Samples,
@@ -82,6 +83,9 @@ def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
             (StreamWarning("length_stopped", "was ended", 0, "spa"), 3_750),
             (UtteranceDone(0, SOURCE, UtteranceStatus.OK, Usage(speech_ms=900)), 3_800),
             (UtteranceDone(1, SOURCE, UtteranceStatus.EMPTY, Usage()), 5_000),
+            (TextDelta(2, SOURCE, "spa", "Sí", False, False), 2_100),
+            (DraftReport(2, "spa", False, 32_000, 0, "", "Sí", "No", "near_end"), 2_110),
+            (UtteranceDone(2, SOURCE, UtteranceStatus.OK, Usage(speech_ms=900)), 5_100),
         ]
         for event, at_ms in events:
             event_view.show(event, at_ms)
@@ -91,9 +95,11 @@ def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
         "   3.50 s  spa  Buenos",
         "   3.51 s  spa  Buenos días",
         "   3.75 s  length_stopped: was ended",
-        "   3.80 s  utterance 0 ok: first text 500 ms and first speech 700 ms after it was said; "
+        "   3.80 s  utterance 0 ok: first text 500 ms after and first speech 700 ms after it was said; "
         "0.90 s of speech",
         "   5.00 s  utterance 1 empty: 0.00 s of speech",
+        "   2.10 s  spa  Sí",
+        "   5.10 s  utterance 2 ok: first text 900 ms before it was said; 0.90 s of speech",
     ]
 
 

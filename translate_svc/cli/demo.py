@@ -19,6 +19,7 @@ from rich.text import Text
 
 from translate_svc import languages, wire
 from translate_svc.audio.files import read_audio
+from translate_svc.cli import options
 from translate_svc.cli.backend import Translator
 from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
@@ -34,6 +35,7 @@ from translate_svc.types import (
     Inspect,
     Samples,
     SessionEvent,
+    SimultaneousSettings,
     StreamSettings,
     TargetSettings,
     TextDelta,
@@ -130,20 +132,22 @@ def demo(
         "tests/data"
     ),
     output: Annotated[Path, typer.Option(help="Folder for the output files.")] = Path(),
+    simultaneous: options.Simultaneous = False,
 ) -> None:
     """Start a server, play a clip to it in real time, and translate it into all other languages at once.
 
     Writes the speech to demo_out.LANGUAGE.wav and every event to demo_out.json. Exits with 0 only if the
-    transcript and the translations are as expected.
+    transcript and the translations are as expected. With --simultaneous words come while the clip plays; its
+    texts may then be others, and they do not count.
     """
     console = Console(highlight=False)
     language = match_language(from_, languages.packaged(), "--from").code
     clip = _Clip.read(clips, f"demo_{language}.flac")
-    if not asyncio.run(_run(console, model, clip, output)):
+    if not asyncio.run(_run(console, model, clip, output, simultaneous=simultaneous)):
         sys.exit(_EXIT_UNEXPECTED)
 
 
-async def _run(console: Console, model: str, clip: _Clip, output: Path) -> bool:
+async def _run(console: Console, model: str, clip: _Clip, output: Path, *, simultaneous: bool) -> bool:
     console.print(f"Starting a server with {model} ...")
     wav, events = output / f"{_OUTPUT}.wav", output / f"{_OUTPUT}.json"
     async with server_process(["--model", model]) as address, RemoteBackend(address).open() as translator:
@@ -152,19 +156,22 @@ async def _run(console: Console, model: str, clip: _Clip, output: Path) -> bool:
         with ExitStack() as files:
             speech = SpeechSink(files, wav, clip.targets, clip.rate_hz)
             with TextView(console, show_growth=False) as view:
-                log = await _play(translator, clip, view, speech)
+                log = await _play(translator, clip, view, speech, simultaneous=simultaneous)
     log.save(events)
     _show_texts(console, clip, log, wav)
     console.print(f"\nEvery event is in {events}, the speech beside it.")
-    return _check_texts(console, clip, log)
+    return _check_texts(console, clip, log) or simultaneous
 
 
-async def _play(translator: Translator, clip: _Clip, view: TextView, speech: SpeechSink) -> EventLog:
+async def _play(
+    translator: Translator, clip: _Clip, view: TextView, speech: SpeechSink, *, simultaneous: bool
+) -> EventLog:
     loop = asyncio.get_running_loop()
     settings = StreamSettings(
         targets=tuple(TargetSettings(target) for target in clip.targets),
         source_language=clip.source,
-        include=frozenset(Inspect),
+        include=frozenset(Inspect) if simultaneous else frozenset(Inspect) - {Inspect.DRAFTS},
+        simultaneous=SimultaneousSettings() if simultaneous else None,
     )
     log = EventLog()
     event_view = EventView(view, clip.rate_hz, clip.last_word_end_ms, "the last word")

@@ -21,7 +21,7 @@ class EventView:
     """Shows texts as they grow and, for each utterance, one line with the latencies of first text and speech.
 
     A latency is what the listener experiences: from the end of the spoken utterance to the arrival here of
-    the first translated text or speech.
+    the first translated text or speech. In simultaneous translation they may come before that end.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class EventView:
     def _summary(self, done: UtteranceDone) -> str:
         end_ms = self._spoken_end_ms(done)
         parts = [
-            f"first {kind} {came_ms - end_ms:.0f} ms"
+            f"first {kind} {abs(came_ms - end_ms):.0f} ms {'before' if came_ms < end_ms else 'after'}"
             for kind in ("text", "speech")
             if (came_ms := self._first_ms.get((done.utterance_id, kind))) is not None
         ]
-        latency = f"{' and '.join(parts)} after {self._end_name}; " if parts else ""
+        latency = f"{' and '.join(parts)} {self._end_name}; " if parts else ""
         speech = f"{done.usage.speech_ms / 1000:.2f} s of speech"
         return f"utterance {done.utterance_id} {done.status.value}: {latency}{speech}"
 

@@ -31,6 +31,7 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     Inspect,
     Samples,
+    SimultaneousSettings,
     SpeechChunk,
     StreamSettings,
     UtteranceDone,
@@ -49,6 +50,7 @@ class _LiveArguments:
     transcript: bool
     play: bool
     catch_up: float
+    simultaneous: bool
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """Text for all targets; speech for the first, which may be sped up when it falls behind."""
@@ -63,6 +65,7 @@ class _LiveArguments:
             ),
             source_language=None if source is None else source.code,
             include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
+            simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
 
 
@@ -70,6 +73,7 @@ def live(
     to: options.To = None,
     from_: options.From = None,
     transcript: options.Transcript = False,
+    simultaneous: options.Simultaneous = True,
     play: Annotated[bool, typer.Option(help="Play the translated speech.")] = True,
     catch_up: Annotated[
         float,
@@ -94,7 +98,9 @@ def live(
     """Translate live speech from the microphone; play it in the first target language.
 
     Wear headphones, or use --no-play: otherwise the microphone records the translation and it is translated
-    again. Ctrl-C ends the recording and translates the rest; a second Ctrl-C stops at once.
+    again. The translation comes while somebody speaks; with --no-simultaneous it comes after each utterance:
+    later, and usually better. Ctrl-C ends the recording and translates the rest; a second Ctrl-C stops at
+    once.
     """
     if devices:
         Console(highlight=False).print(_device_table())
@@ -109,7 +115,7 @@ def live(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up)
+    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous)
     try:
         asyncio.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:
@@ -127,7 +133,7 @@ async def _live(
             recorder, player = _Recorder(device), _Player(device)
             console.print("Listening; Ctrl-C ends." + (" Wear headphones." if arguments.play else ""))
             with TextView(console) as view, _stop_on_interrupt(device):
-                event_view = EventView(view, rate_hz, recorder.end_ms, "it was said")
+                event_view = EventView(view, rate_hz, recorder.end_ms, "the end of the speech")
                 stream.feed(recorder.blocks())
                 async for event in stream:
                     event_view.show(event, recorder.now_ms())

@@ -67,6 +67,13 @@ Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the so
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
 ]
+Simultaneous = Annotated[
+    bool,
+    typer.Option(
+        "--simultaneous/--no-simultaneous",
+        help="Translate while somebody speaks, not after each utterance.",
+    ),
+]
 Server = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Use this server. Default: work in this process.")
 ]

@@ -37,6 +37,7 @@ from translate_svc.types import (
     Closed,
     Inspect,
     SessionEvent,
+    SimultaneousSettings,
     StreamSettings,
     UtteranceDone,
     UtteranceStatus,
@@ -58,6 +59,7 @@ class _TranslateArguments:
     subtitles: Path | None
     json: Path | None
     json_audio: bool
+    simultaneous: bool = False
 
     def __post_init__(self) -> None:
         if not self.to and not self.transcript:
@@ -87,6 +89,7 @@ class _TranslateArguments:
             ),
             source_language=None if source is None else source.code,
             include=frozenset(inspect for inspect, included in requested.items() if included),
+            simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
 
 
@@ -98,6 +101,7 @@ def translate(
     from_: options.From = None,
     text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False,
     transcript: options.Transcript = False,
+    simultaneous: options.Simultaneous = False,
     output: options.Output = None,
     subtitles: Annotated[
         Path | None,
@@ -129,9 +133,12 @@ def translate(
     is not finished. With several targets, out.wav becomes out.spa.wav and out.fra.wav; subtitles are named in
     the same way, and those of the transcript are out.eng.srt. Files appear when they are complete: a run that
     fails leaves none.
+
+    With --simultaneous the texts come as they would live. A text may then differ from the one that is made of
+    the whole utterance, which is usually better.
     """
     arguments = _TranslateArguments(
-        source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio
+        source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio, simultaneous
     )
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file

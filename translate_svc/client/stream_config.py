@@ -12,6 +12,7 @@ from translate_svc.types import (
     GuardSettings,
     Inspect,
     Segmentation,
+    SimultaneousSettings,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -28,10 +29,12 @@ def stream_settings(
     segmentation: str | Segmentation = Segmentation.VAD,
     vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
     guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+    simultaneous: SimultaneousSettings | bool | None = None,
 ) -> StreamSettings:
     """The settings of a stream. Languages are Seamless codes or BCP-47 tags.
 
-    Enums may be given by their values: ``include=["transcript"]``.
+    Enums may be given by their values: ``include=["transcript"]``. ``simultaneous`` is True for the server's
+    defaults, and False or None for translation after each utterance.
 
     Raises:
         InvalidArgument: an enum does not have the value. Names the field.
@@ -43,6 +46,7 @@ def stream_settings(
         segmentation=enum_member(Segmentation, segmentation, "config.settings.segmentation"),
         vad=vad,
         guards=guards,
+        simultaneous=SimultaneousSettings() if simultaneous is True else simultaneous or None,
     )
 
 

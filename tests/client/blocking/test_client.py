@@ -27,6 +27,7 @@ from translate_svc.types import (
     Opened,
     Samples,
     SessionEvent,
+    SimultaneousSettings,
     StreamConfig,
     StreamSettings,
     TextDelta,
@@ -82,6 +83,28 @@ async def test_a_whole_config_and_a_whole_request_are_sent_as_they_are(
 def test_every_setting_is_a_keyword_of_stream(client: type[Client] | type[AsyncClient]) -> None:
     keywords = {"source" if each == "source_language" else each for each in field_names(StreamSettings)}
     assert keywords <= set(inspect.signature(client.stream).parameters)
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    ("keyword", "sent"),
+    [
+        (True, SimultaneousSettings()),
+        (SimultaneousSettings(step_ms=800), SimultaneousSettings(step_ms=800)),
+        (False, None),
+        (None, None),
+    ],
+)
+def test_simultaneous_is_a_switch_or_its_settings(
+    client: type[Client] | type[AsyncClient],
+    keyword: SimultaneousSettings | bool | None,
+    sent: SimultaneousSettings | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[StreamConfig] = []
+    monkeypatch.setattr(client, "open", lambda _, config: opened.append(config))
+    client("127.0.0.1:1").stream(targets=["spa"], sample_rate_hz=16_000, simultaneous=keyword)
+    assert opened[0].settings.simultaneous == sent
 
 
 async def test_languages_and_info(server: RpcServer) -> None:

@@ -25,6 +25,7 @@ from translate_svc.types import (
     Inspect,
     Segmentation,
     ServerInfo,
+    SimultaneousSettings,
     StreamConfig,
     TargetSettings,
     TranslateRequest,
@@ -83,11 +84,13 @@ class AsyncClient:
         segmentation: str | Segmentation = Segmentation.VAD,
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+        simultaneous: SimultaneousSettings | bool | None = None,
     ) -> AsyncStream:
         """A stream. ``async with`` opens it. Languages are Seamless codes or BCP-47 tags.
 
         Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
-        ``channel``, from 1, selects one of several ``channels``.
+        ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
+        the speaker goes on. True: with the server's defaults; False or None: after each utterance.
 
         Raises:
             InvalidArgument, Unsupported: an argument cannot be sent. Names the field.
@@ -99,6 +102,7 @@ class AsyncClient:
             segmentation=segmentation,
             vad=vad,
             guards=guards,
+            simultaneous=simultaneous,
         )
         config = stream_config(
             settings,

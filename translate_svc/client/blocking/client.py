@@ -25,6 +25,7 @@ from translate_svc.types import (
     Inspect,
     Segmentation,
     ServerInfo,
+    SimultaneousSettings,
     StreamConfig,
     TargetSettings,
     TranslateRequest,
@@ -87,11 +88,13 @@ class Client:
         segmentation: str | Segmentation = Segmentation.VAD,
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+        simultaneous: SimultaneousSettings | bool | None = None,
     ) -> Stream:
         """A stream, to be opened by ``with``. Languages are Seamless codes or BCP-47 tags.
 
         Samples may be sent in any encoding; some need PyAV and have one rate only. ``channel``, from 1,
-        is the one of several ``channels`` to hear.
+        is the one of several ``channels`` to hear. ``simultaneous``: text and speech come while the speaker
+        goes on. True: with the server's defaults; False or None: after each utterance.
 
         Raises:
             InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
@@ -103,6 +106,7 @@ class Client:
             segmentation=segmentation,
             vad=vad,
             guards=guards,
+            simultaneous=simultaneous,
         )
         config = stream_config(
             settings,
