@@ -26,7 +26,7 @@ from benchmarks.simultaneous.bars import bars
 from benchmarks.simultaneous.capacity import measure_capacity, measure_paced
 from benchmarks.simultaneous.curves import draw
 from benchmarks.simultaneous.figures import Figures, load, save, total
-from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE, Mode, is_served
+from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE, Mode
 from benchmarks.simultaneous.measure import Task, measure_speech, measure_text, run
 from benchmarks.simultaneous.monologues import VARIANTS, Monologue, monologues, shipped_clips
 from benchmarks.simultaneous.report import RESULTS, blocks, write_page
@@ -62,8 +62,8 @@ class Job:
 
 def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     """Those that take longest first."""
-    modes = [mode for mode in (UTTERANCE, SIMULTANEOUS) if is_served(mode)]
-    curve = [mode for mode in CURVE if is_served(mode)]
+    modes = [UTTERANCE, SIMULTANEOUS]
+    curve = list(CURVE)
     groups: dict[str, list[str]] = {}
     for direction in arguments.directions:
         source, _, target = direction.partition("-")

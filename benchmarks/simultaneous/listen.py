@@ -7,14 +7,12 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from benchmarks.simultaneous.monologues import SAMPLES_PER_MS
 from benchmarks.simultaneous.speech import Sound
 from benchmarks.simultaneous.words import Delta
-from translate_svc import types
 from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (
@@ -27,6 +25,7 @@ from translate_svc.types import (
     EndInput,
     Inspect,
     Samples,
+    SimultaneousSettings,
     SpeechChunk,
     StreamConfig,
     StreamSettings,
@@ -57,20 +56,13 @@ UTTERANCE = Mode("utterance")
 SIMULTANEOUS = Mode("simultaneous", simultaneous={})
 
 
-def is_served(mode: Mode) -> bool:
-    """Whether this version of the service knows the mode."""
-    return mode.simultaneous is None or hasattr(types, "SimultaneousSettings")
-
-
 def stream_settings(mode: Mode, source: str, target: TargetSettings) -> StreamSettings:
     """One target; speech comes with its units, which say where its words are."""
     include = frozenset({Inspect.UNITS}) if target.speech else frozenset()
     settings = StreamSettings((target,), source_language=source, include=include, vad=mode.vad)
     if mode.simultaneous is None:
         return settings
-    simultaneous = vars(types)["SimultaneousSettings"](**mode.simultaneous)
-    changes: dict[str, Any] = {"simultaneous": simultaneous}
-    return dataclasses.replace(settings, **changes)
+    return dataclasses.replace(settings, simultaneous=SimultaneousSettings(**mode.simultaneous))
 
 
 @dataclass(slots=True)
@@ -115,7 +107,7 @@ async def _collect(session: Session, started_s: float) -> Heard:
         arrived_ms = (clock() - started_s) * 1000
         match event:
             case TextDelta(transcript=False):
-                through_ms = heard_ms(event, arrived_ms)
+                through_ms = heard_ms(event)
                 heard.deltas.append(
                     Delta(event.utterance_id, event.delta, through_ms, arrived_ms, event.final)
                 )
@@ -137,13 +129,12 @@ def _sound(event: SpeechChunk, arrived_ms: float) -> Sound:
         event.utterance_id,
         event.start_sample,
         np.frombuffer(event.data, "<f4") if event.data else _SILENT,
-        heard_ms(event, arrived_ms),
+        heard_ms(event),
         arrived_ms,
         event.character_durations,
     )
 
 
-def heard_ms(event: TextDelta | SpeechChunk, arrived_ms: float) -> float:
-    """As the service says; while it does not say, when it came: the same, where computing takes no time."""
-    through: int | None = getattr(event, "heard_through_sample", None)
-    return arrived_ms if through is None else through / SAMPLES_PER_MS
+def heard_ms(event: TextDelta | SpeechChunk) -> float:
+    """When the audio had been spoken through which the service had heard."""
+    return event.heard_through_sample / SAMPLES_PER_MS
