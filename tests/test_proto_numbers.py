@@ -13,8 +13,8 @@ from translate_svc.audio.codecs.table import CODECS, MAX_CHANNELS
 from translate_svc.audio.formats import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 from translate_svc.errors import OutOfRange
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.session.negotiation import _SIMULTANEOUS_LIMITS
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.simultaneous_options import SIMULTANEOUS_LIMITS
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     MAX_DURATION_FACTOR,
@@ -80,7 +80,7 @@ def test_a_vad_field_is_taken_exactly_within_its_stated_bounds(name: str) -> Non
 
 @pytest.mark.parametrize("name", SimultaneousSettings.__slots__)
 def test_a_setting_of_simultaneous_translation_has_its_stated_bounds_and_default(name: str) -> None:
-    low, high, default = _SIMULTANEOUS_LIMITS[name]
+    low, high, default = SIMULTANEOUS_LIMITS[name]
     declaration = f"optional int32 {name} ="
     assert stated_range(declaration) == (low, high)
     if name != "patience_frames":  # its default is the checkpoint's

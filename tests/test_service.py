@@ -56,7 +56,9 @@ async def service() -> AsyncIterator[Service]:
 
 def _config(*targets: str, source: str = "eng", output: AudioFormat = F32) -> StreamConfig:
     settings = StreamSettings(
-        tuple(TargetSettings(tag) for tag in targets), source_language=source, include=frozenset(Inspect)
+        tuple(TargetSettings(tag) for tag in targets),
+        source_language=source,
+        include=frozenset(Inspect) - {Inspect.DRAFTS},
     )
     return StreamConfig(F32, output, settings)
 

@@ -68,7 +68,7 @@ async def listen(
     samples: Samples,
     source: str,
     target: str,
-    include: Collection[Inspect] = tuple(Inspect),
+    include: Collection[Inspect] = tuple(set(Inspect) - {Inspect.DRAFTS}),
 ) -> list[Utterance]:
     """The utterances of a clip, 16 kHz mono float32 ``[n]``, translated to text and speech."""
     settings = StreamSettings((TargetSettings(target),), source_language=source, include=frozenset(include))

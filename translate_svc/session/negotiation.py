@@ -8,24 +8,22 @@ from typing import NamedTuple
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec, TextGuards
-from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy
 from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
 from translate_svc.types import (
-    FRAME_SAMPLES,
     MAX_DURATION_FACTOR,
     MIN_DURATION_FACTOR,
     GuardSettings,
     Inspect,
     Segmentation,
-    SimultaneousSettings,
     StreamConfig,
     StreamSettings,
     TargetSettings,
     VadSettings,
 )
-from translate_svc.vad.options import FRAME_MS, VadOptions
+from translate_svc.vad.options import VadOptions
 
 _VAD_ONLY_FIELDS = ("min_speech_ms", "min_silence_ms", "prefix_padding_ms")
 """Fields of ``VadSettings`` without effect under manual segmentation. The other two keep theirs: the voice
@@ -34,15 +32,6 @@ gate uses the threshold, and an utterance is still cut at its maximum length.
 
 _SPEECH_FIELDS = ("speaker_id", "duration_factor", "catch_up_duration_factor")
 """Fields of ``TargetSettings`` that concern speech."""
-
-_SIMULTANEOUS_LIMITS = {
-    "step_ms": (160, 5_000, 500),
-    "patience_frames": (0, 32, 0),
-    "max_buffer_ms": (4_000, 30_000, 12_000),
-}
-"""Lowest, highest and default value of each field of ``SimultaneousSettings``. The default of the patience is
-the checkpoint's.
-"""
 
 _TEXT_ONLY = TargetSettings("", speech=False)
 
@@ -81,60 +70,6 @@ class PlannedSequence:
 
 
 @dataclass(frozen=True, slots=True)
-class SimultaneousOptions:
-    """Simultaneous translation with every default filled in.
-
-    Attributes:
-        step_ms: audio between two drafts.
-        max_buffer_ms: most audio that a draft hears.
-        policy: what of a draft is committed.
-        frame_samples: samples of an encoder frame, 16 kHz.
-        min_buffer_samples: the least audio that the engine takes.
-    """
-
-    step_ms: int
-    max_buffer_ms: int
-    policy: CommitPolicy
-    frame_samples: int
-    min_buffer_samples: int
-
-    @property
-    def step_frames(self) -> int:
-        """VAD frames between two drafts, at least one."""
-        return max(1, round(self.step_ms / FRAME_MS))
-
-    @property
-    def step_s(self) -> float:
-        """Audio between two drafts, in seconds."""
-        return self.step_frames * FRAME_MS / 1000
-
-    @property
-    def step_samples(self) -> int:
-        """The same in samples at 16 kHz."""
-        return self.step_frames * FRAME_SAMPLES
-
-    @property
-    def cut_from_samples(self) -> int:
-        """From this length on, in samples at 16 kHz, an utterance is cut where its buffer begins."""
-        return self.max_buffer_samples * 2 // 3
-
-    @property
-    def min_cut_samples(self) -> int:
-        """An utterance is not cut shorter than this, in samples at 16 kHz."""
-        return self.max_buffer_samples // 6
-
-    @property
-    def max_buffer_frames(self) -> int:
-        """Most VAD frames that a draft hears."""
-        return self.max_buffer_ms // FRAME_MS
-
-    @property
-    def max_buffer_samples(self) -> int:
-        """The same in samples at 16 kHz."""
-        return self.max_buffer_frames * FRAME_SAMPLES
-
-
-@dataclass(frozen=True, slots=True)
 class Negotiated:
     """Settings with every default filled in and languages as Seamless codes, and the sequences they ask for.
 
@@ -156,7 +91,6 @@ class Negotiator:
     vad: VadOptions
     drafts: DraftDefaults = SAFE_DRAFTS
     traits: DraftTraits = NO_DRAFTS
-    min_buffer_samples: int = 1_600
 
     def negotiate(self, config: StreamConfig) -> tuple[StreamConfig, Negotiated]:
         """Returns a stream's configuration with every default filled in, and its first settings.
@@ -213,35 +147,14 @@ class Negotiator:
         )
         if settings.simultaneous is None:
             return Negotiated(settled, vad, _sequences(settled))
-        options = self._simultaneous(settings.simultaneous, _under(path, "simultaneous"))
-        patience_frames = settings.simultaneous.patience_frames
-        if patience_frames is None:
-            patience_frames = self.drafts.patience_frames
-        effective = SimultaneousSettings(options.step_ms, patience_frames, options.max_buffer_ms)
-        settled = replace(settled, simultaneous=effective)
-        return Negotiated(settled, vad, _sequences(settled), options)
-
-    def _simultaneous(self, settings: SimultaneousSettings, path: str) -> SimultaneousOptions:
-        values = {}
-        for name, (low, high, default) in _SIMULTANEOUS_LIMITS.items():
-            value = getattr(settings, name)
-            if value is not None and not low <= value <= high:
-                raise OutOfRange(f"must be within {low} and {high}", field=f"{path}.{name}")
-            values[name] = default if value is None else value
-        longest_ms = self.vad.max_utterance_ms
-        if settings.max_buffer_ms is not None and settings.max_buffer_ms > longest_ms:
-            raise OutOfRange(f"must not exceed this server's {longest_ms}", field=f"{path}.max_buffer_ms")
-        patience_frames = settings.patience_frames
-        return SimultaneousOptions(
-            values["step_ms"],
-            min(values["max_buffer_ms"], longest_ms),
-            commit_policy(
-                self.drafts.policy,
-                self.drafts.patience_frames if patience_frames is None else patience_frames,
-            ),
-            self.traits.frame_samples,
-            self.min_buffer_samples,
+        effective, options = negotiate_simultaneous(
+            settings.simultaneous,
+            self.drafts,
+            self.traits,
+            max_buffer_ms=self.vad.max_utterance_ms,
+            path=_under(path, "simultaneous"),
         )
+        return Negotiated(replace(settled, simultaneous=effective), vad, _sequences(settled), options)
 
     def _vad(self, settings: VadSettings, path: str) -> VadOptions:
         options = self.vad.with_settings(settings, field=path)

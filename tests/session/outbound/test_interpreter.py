@@ -14,8 +14,8 @@ from translate_svc.engine.simultaneous.draft import (
     SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.session.negotiation import SimultaneousOptions
 from translate_svc.session.outbound.interpreter import Interpreter
+from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import Samples
 
 FRAME, STEP, MOST, LEAST = 2_560, 8_192, 61_440, 1_600

@@ -127,7 +127,7 @@ class Dispatcher:
             assert utterance.interpreter is not None, "only simultaneous translation continues utterances"
             self._continued = cut.commit_position, utterance.interpreter.continuation()
             self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-            events = utterance.close(cut.source, now_s, endpointing_ms)
+            events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms)
             self._router.finish_continued(utterance, events)
             self._router.commit(cut.commit_position)
             return

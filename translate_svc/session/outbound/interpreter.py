@@ -14,7 +14,7 @@ from translate_svc.engine.simultaneous.draft import (
     SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
-from translate_svc.session.negotiation import SimultaneousOptions
+from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import Samples
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,7 +17,6 @@ from translate_svc.engine.request import (
     SequenceFinished,
     SequenceSpec,
     SourceText,
-    StageSpan,
     StopReason,
     TextFinished,
     TokenDecoded,
@@ -28,10 +27,11 @@ from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
 from translate_svc.session.negotiation import LaneKind, Negotiated, PlannedSequence
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.outbound.advice import is_short
+from translate_svc.session.outbound.draft_report import draft_report
 from translate_svc.session.outbound.interpreter import Continuation, Interpreter
 from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
+from translate_svc.session.outbound.utterance_times import UtteranceTimes
 from translate_svc.types import (
-    ENDPOINTING,
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     DraftReport,
@@ -41,7 +41,6 @@ from translate_svc.types import (
     Samples,
     SpeechChunk,
     SpeechEnded,
-    StageTiming,
     StreamWarning,
     TextDelta,
     TokenInfo,
@@ -90,12 +89,7 @@ class _Heard(NamedTuple):
 
 
 class LiveUtterance:
-    """The state of one utterance and its events. It knows neither queues nor the engine.
-
-    All its times count from the moment it was cut, when ``SpeechEnded`` is made. The time before that, from
-    the arrival of its last sample to the cut, is the timing named ``endpointing``: mostly the silence that
-    the segmenter waits for. What a draft says before the cut has the time 0.
-    """
+    """The state of one utterance and its events. It knows neither queues nor the engine."""
 
     def __init__(
         self,
@@ -119,18 +113,14 @@ class LiveUtterance:
                 request_id, settings.simultaneous, len(settings.sequences), continued
             )
         self._heard: dict[str, _Heard] = {}  # by request
-        self._draft_timings: dict[str, tuple[float, int]] = {}
+        self._times = UtteranceTimes()
         self._include = settings.settings.include
         self._sequences = [
             _Sequence(plan, SpeechWriter(output) if plan.audio is not None else None)
             for plan in settings.sequences
         ]
-        self._cut_s: float | None = None
         self._source_samples = 0
-        self._endpointing_ms: float | None = None
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
-        self._first_text_ms: float | None = None
-        self._first_audio_ms: float | None = None
         self._result: RequestFinished | None = None
 
     @property
@@ -171,10 +161,9 @@ class LiveUtterance:
         input sample through which the input was heard; by default the end of ``source``.
         """
         self.source = source
-        self._cut_s = now_s
+        self._times.cut(now_s, endpointing_ms)
         heard_position = source.end if heard_position is None else heard_position
         self._source_samples = 0 if isinstance(content, SourceText) else len(content)
-        self._endpointing_ms = endpointing_ms
         self._voiced_s = voiced_s
         sequences = tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans)
         source_times = Inspect.TOKENS in self._include
@@ -211,11 +200,16 @@ class LiveUtterance:
         self._expect(request.request_id, heard_position)
         return request
 
-    def close(self, source: SampleRange, now_s: float, endpointing_ms: float) -> list[EngineEvent]:
-        """Ends an utterance that the next one continues; returns what the engine would say at its end."""
+    def close(
+        self, source: SampleRange, source_samples: int, now_s: float, endpointing_ms: float
+    ) -> list[EngineEvent]:
+        """Ends an utterance that the next one continues; returns what the engine would say at its end.
+
+        ``source``: its range in input samples; ``source_samples``: its length at 16 kHz.
+        """
         self.source = source
-        self._cut_s = now_s
-        self._endpointing_ms = endpointing_ms
+        self._source_samples = source_samples
+        self._times.cut(now_s, endpointing_ms)
         name = self.request_id
         statuses: list[FinishStatus] = []
         events: list[EngineEvent] = []
@@ -244,32 +238,23 @@ class LiveUtterance:
             return None
         plan = self._sequences[event.sequence].plan
         heard = self._heard[event.request_id]
-        draft, committed = event.draft, event.draft.history_tokens + event.decision.committed
-        reason = event.decision.reason
-        return DraftReport(
+        return draft_report(
+            event,
+            plan,
             utterance_id=self.utterance_id,
-            language=plan.spec.language,
-            transcript=plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT,
             heard_through_sample=heard.position,
             buffer_start_ms=heard.offset_ms,
-            history=_text(draft.pieces[: draft.history_tokens]),
-            committed=_text(draft.pieces[draft.history_tokens : committed]),
-            held=_text(draft.pieces[committed:]),
-            hold_reason="" if reason is None else reason.value,
         )
 
     def finish_draft(self, event: RequestFinished) -> None:
         """A draft that is not the last one has ended."""
         assert self.interpreter is not None, "only drafts are decided"
         self.interpreter.finish_draft()
-        for timing in event.timings:
-            duration_ms, batch_size = self._draft_timings.get(timing.stage, (0.0, 0))
-            most = max(batch_size, timing.batch_size)
-            self._draft_timings[timing.stage] = duration_ms + timing.duration_ms, most
+        self._times.record_draft(event.timings)
 
     def drop(self, position: int) -> SpeechEnded | None:
         """Drops the utterance. If it was not cut yet, returns its ``SpeechEnded`` at ``position``."""
-        if self._cut_s is not None:
+        if self._times.is_cut:
             return None
         self.source = SampleRange(self.source.start, position)
         return SpeechEnded(self.utterance_id, self.source, EndReason.CLEARED)
@@ -286,8 +271,8 @@ class LiveUtterance:
             tokens = (TokenInfo(event.text, event.token_id, event.log_probability, source_ms),)
         if not delta and not final and not tokens:
             return None
-        if delta and self._first_text_ms is None:
-            self._first_text_ms = self._since_cut_ms(now_s)
+        if delta:
+            self._times.record_text(now_s)
         return TextDelta(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -307,15 +292,14 @@ class LiveUtterance:
         chunk = sequence.writer.write(piece.samples, final=piece.final)
         if not chunk.sample_count and not piece.final:
             return None
-        if self._first_audio_ms is None:
-            self._first_audio_ms = self._since_cut_ms(now_s)
+        self._times.record_audio(now_s)
         units, sequence.units = sequence.units, None
         rate = sequence.writer.sample_rate_hz
         played_s = playout.push(now_s, chunk.sample_count / rate)
-        if self._cut_s is None:
-            lag_ms = (played_s - now_s) * 1000
+        if self._times.is_cut:
+            lag_ms = self._times.since_cut_ms(played_s) - start_sample * 1000 / rate
         else:
-            lag_ms = self._since_cut_ms(played_s) - start_sample * 1000 / rate
+            lag_ms = (played_s - now_s) * 1000
         return SpeechChunk(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -367,44 +351,22 @@ class LiveUtterance:
             source=self.source,
             status=status or self._status(),
             usage=self._usage(),
-            timings=self._timings() if Inspect.TIMINGS in self._include else (),
-            end_to_first_text_ms=self._first_text_ms,
-            end_to_first_audio_ms=self._first_audio_ms,
+            timings=self._times.timings(self._result) if Inspect.TIMINGS in self._include else (),
+            end_to_first_text_ms=self._times.first_text_ms,
+            end_to_first_audio_ms=self._times.first_audio_ms,
         )
 
     def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
         """The report of its end for the observer."""
-        cut_s = now_s if self._cut_s is None else self._cut_s
-        began_s = cut_s - (self._endpointing_ms or 0.0) / 1000
-        spans = () if self._result is None else self._result.spans
-        if self._endpointing_ms is not None:
-            spans = (StageSpan(ENDPOINTING, began_s, cut_s), *spans)
         return UtteranceReport(
             done=done,
             source_language=self.settings.settings.source_language,
             target_languages=tuple(plan.spec.language for plan in self.plans),
-            timings=self._timings(),
-            spans=spans,
-            began_s=began_s,
+            timings=self._times.timings(self._result),
+            spans=self._times.spans(self._result, now_s),
+            began_s=self._times.began_s(now_s),
             ended_s=now_s,
         )
-
-    def _timings(self) -> tuple[StageTiming, ...]:
-        """Timings of its stages; empty before the engine has finished."""
-        if self._result is None:
-            return ()
-        timings = self._with_drafts(self._result.timings)
-        if self._endpointing_ms is None:
-            return timings
-        return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
-
-    def _with_drafts(self, timings: tuple[StageTiming, ...]) -> tuple[StageTiming, ...]:
-        """Adds the time that earlier drafts took."""
-        total = dict(self._draft_timings)
-        for each in timings:
-            duration_ms, batch_size = total.get(each.stage, (0.0, 0))
-            total[each.stage] = duration_ms + each.duration_ms, max(batch_size, each.batch_size)
-        return tuple(StageTiming(stage, *each) for stage, each in total.items())
 
     def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
         """The sequence to request, with a lower duration factor if earlier speech still plays."""
@@ -423,9 +385,6 @@ class LiveUtterance:
             return False
         return is_short(sequence.tokens, self._voiced_s)
 
-    def _since_cut_ms(self, at_s: float) -> float:
-        return 0.0 if self._cut_s is None else (at_s - self._cut_s) * 1000
-
     def _status(self) -> UtteranceStatus:
         statuses = {sequence.status for sequence in self._sequences}
         if self._result is not None:
@@ -442,7 +401,3 @@ class LiveUtterance:
             speech_ms=round(speech_s * 1000),
             utterances=1,
         )
-
-
-def _text(pieces: Sequence[str]) -> str:
-    return "".join(pieces).replace("\u2581", " ").strip()

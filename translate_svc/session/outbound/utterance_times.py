@@ -1,0 +1,84 @@
+"""When things happened to one utterance, and how long its stages took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from translate_svc.engine.request import RequestFinished, StageSpan
+from translate_svc.types import ENDPOINTING, StageTiming
+
+
+class UtteranceTimes:
+    """Times of one utterance, in seconds of the event loop's clock.
+
+    What is told in milliseconds counts from the cut, when ``SpeechEnded`` is made. The time before that, from
+    the arrival of the last sample to the cut, is the timing named ``endpointing``: mostly the silence that
+    the segmenter waits for. What a draft says before the cut has the time 0.
+    """
+
+    def __init__(self) -> None:
+        self.first_text_ms: float | None = None
+        self.first_audio_ms: float | None = None
+        self._cut_s: float | None = None
+        self._endpointing_ms: float | None = None
+        self._drafts: dict[str, tuple[float, int]] = {}
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the utterance was cut."""
+        return self._cut_s is not None
+
+    def cut(self, now_s: float, endpointing_ms: float | None) -> None:
+        """The utterance is cut. ``endpointing_ms``: None where nobody had to find its end."""
+        self._cut_s = now_s
+        self._endpointing_ms = endpointing_ms
+
+    def since_cut_ms(self, at_s: float) -> float:
+        """Milliseconds from the cut to ``at_s``; 0 before the cut."""
+        return 0.0 if self._cut_s is None else (at_s - self._cut_s) * 1000
+
+    def record_text(self, now_s: float) -> None:
+        """Text is sent."""
+        if self.first_text_ms is None:
+            self.first_text_ms = self.since_cut_ms(now_s)
+
+    def record_audio(self, now_s: float) -> None:
+        """Speech is sent."""
+        if self.first_audio_ms is None:
+            self.first_audio_ms = self.since_cut_ms(now_s)
+
+    def record_draft(self, timings: Iterable[StageTiming]) -> None:
+        """Adds what a draft took that was not the last request of the utterance."""
+        self._drafts = _sum(self._drafts, timings)
+
+    def timings(self, result: RequestFinished | None) -> tuple[StageTiming, ...]:
+        """Timings of its stages, drafts included; empty before the engine has finished."""
+        if result is None:
+            return ()
+        total = _sum(self._drafts, result.timings)
+        timings = tuple(StageTiming(stage, *each) for stage, each in total.items())
+        if self._endpointing_ms is None:
+            return timings
+        return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
+
+    def spans(self, result: RequestFinished | None, now_s: float) -> tuple[StageSpan, ...]:
+        """When its stages ran, endpointing first."""
+        spans = () if result is None else result.spans
+        if self._endpointing_ms is None:
+            return spans
+        cut_s = now_s if self._cut_s is None else self._cut_s
+        return (StageSpan(ENDPOINTING, self.began_s(now_s), cut_s), *spans)
+
+    def began_s(self, now_s: float) -> float:
+        """When its last sample had arrived; ``now_s`` if it was not cut."""
+        cut_s = now_s if self._cut_s is None else self._cut_s
+        return cut_s - (self._endpointing_ms or 0.0) / 1000
+
+
+def _sum(total: dict[str, tuple[float, int]], timings: Iterable[StageTiming]) -> dict[str, tuple[float, int]]:
+    """Adds durations; keeps the largest batch."""
+    summed = dict(total)
+    for each in timings:
+        duration_ms, batch_size = summed.get(each.stage, (0.0, 0))
+        summed[each.stage] = duration_ms + each.duration_ms, max(batch_size, each.batch_size)
+    return summed

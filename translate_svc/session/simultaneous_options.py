@@ -1,0 +1,113 @@
+"""Simultaneous translation as a stream asks for it: defaults filled in, bounds checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy
+from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
+from translate_svc.errors import OutOfRange
+from translate_svc.types import FRAME_SAMPLES, SimultaneousSettings
+from translate_svc.vad.options import FRAME_MS
+
+SIMULTANEOUS_LIMITS = {
+    "step_ms": (160, 5_000, 500),
+    "patience_frames": (0, 32, 0),
+    "max_buffer_ms": (4_000, 30_000, 12_000),
+}
+"""Lowest, highest and default value of each field of ``SimultaneousSettings``. The default of the patience is
+the checkpoint's.
+"""
+
+_MIN_BUFFER_SAMPLES = 1_600
+"""The least audio that the engine takes, 100 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimultaneousOptions:
+    """Simultaneous translation with every default filled in.
+
+    Attributes:
+        step_ms: audio between two drafts.
+        max_buffer_ms: most audio that a draft hears.
+        policy: what of a draft is committed.
+        frame_samples: samples of an encoder frame, 16 kHz.
+        min_buffer_samples: the least audio that the engine takes.
+    """
+
+    step_ms: int
+    max_buffer_ms: int
+    policy: CommitPolicy
+    frame_samples: int
+    min_buffer_samples: int
+
+    @property
+    def step_frames(self) -> int:
+        """VAD frames between two drafts, at least one."""
+        return max(1, round(self.step_ms / FRAME_MS))
+
+    @property
+    def step_s(self) -> float:
+        """Audio between two drafts, in seconds."""
+        return self.step_frames * FRAME_MS / 1000
+
+    @property
+    def step_samples(self) -> int:
+        """The same in samples at 16 kHz."""
+        return self.step_frames * FRAME_SAMPLES
+
+    @property
+    def cut_from_samples(self) -> int:
+        """From this length on, in samples at 16 kHz, an utterance is cut where its buffer begins."""
+        return self.max_buffer_samples * 2 // 3
+
+    @property
+    def min_cut_samples(self) -> int:
+        """An utterance is not cut shorter than this, in samples at 16 kHz."""
+        return self.max_buffer_samples // 6
+
+    @property
+    def max_buffer_frames(self) -> int:
+        """Most VAD frames that a draft hears."""
+        return self.max_buffer_ms // FRAME_MS
+
+    @property
+    def max_buffer_samples(self) -> int:
+        """The same in samples at 16 kHz."""
+        return self.max_buffer_frames * FRAME_SAMPLES
+
+
+def negotiate_simultaneous(
+    settings: SimultaneousSettings,
+    defaults: DraftDefaults,
+    traits: DraftTraits,
+    *,
+    max_buffer_ms: int,
+    path: str,
+) -> tuple[SimultaneousSettings, SimultaneousOptions]:
+    """Returns the settings with every default filled in, and what they mean.
+
+    ``max_buffer_ms`` is the server's bound; ``path`` that of the settings in the contract.
+
+    Raises:
+        OutOfRange: a setting outside its limits. Names the field.
+    """
+    for name, (low, high, _) in SIMULTANEOUS_LIMITS.items():
+        value = getattr(settings, name)
+        if value is not None and not low <= value <= high:
+            raise OutOfRange(f"must be within {low} and {high}", field=f"{path}.{name}")
+    if settings.max_buffer_ms is not None and settings.max_buffer_ms > max_buffer_ms:
+        raise OutOfRange(f"must not exceed this server's {max_buffer_ms}", field=f"{path}.max_buffer_ms")
+    step_ms = settings.step_ms or SIMULTANEOUS_LIMITS["step_ms"][2]
+    buffer_ms = settings.max_buffer_ms or min(SIMULTANEOUS_LIMITS["max_buffer_ms"][2], max_buffer_ms)
+    patience_frames = settings.patience_frames
+    if patience_frames is None:
+        patience_frames = defaults.patience_frames
+    options = SimultaneousOptions(
+        step_ms,
+        buffer_ms,
+        commit_policy(defaults.policy, patience_frames),
+        traits.frame_samples,
+        _MIN_BUFFER_SAMPLES,
+    )
+    return SimultaneousSettings(step_ms, patience_frames, buffer_ms), options
