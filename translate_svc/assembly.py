@@ -48,8 +48,8 @@ def assemble(
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
-    from translate_svc.models.alignment import AlignmentHeads
-    from translate_svc.models.alignment_file import AttentionRow, alignment_of
+    from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
+    from translate_svc.models.alignment.heads import AlignmentHeads
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.tokenizer import Tokenizer

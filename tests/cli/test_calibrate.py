@@ -14,7 +14,7 @@ import soundfile
 from tests.checkpoints import checkpoint_folder
 from tests.clips import DATA
 from translate_svc.cli import main
-from translate_svc.models.alignment_file import ALIGNMENT_FILE, read_alignment
+from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import verify
 

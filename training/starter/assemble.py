@@ -36,7 +36,7 @@ from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
 from training.starter.voices import SPEAKER_IDS
 from translate_svc.cli.calibrate import calibrate_checkpoint
-from translate_svc.models.alignment_file import ALIGNMENT_FILE, write_alignment
+from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import resolve_placement
 

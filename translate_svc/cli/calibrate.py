@@ -22,7 +22,7 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
-    from translate_svc.models.alignment_file import Alignment
+    from translate_svc.models.alignment.alignment_file import Alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import Placement
 
@@ -62,7 +62,7 @@ def calibrate(
     """
     settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
     # here, for they load torch
-    from translate_svc.models.alignment_file import ALIGNMENT_FILE, write_alignment
+    from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.placement import resolve_placement
@@ -88,8 +88,8 @@ def calibrate_checkpoint(
         UsageError: the clips cannot be used.
         EngineError: a clip cannot be computed.
     """
-    from translate_svc.models.beginnings import Observer
-    from translate_svc.models.calibration import calibrate as calibrated
+    from translate_svc.models.alignment.beginnings import Observer
+    from translate_svc.models.alignment.calibration import calibrate as calibrated
 
     found = _clips(clips, tuple(checkpoint.maps.text_languages))
     observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)

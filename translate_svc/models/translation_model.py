@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from translate_svc.errors import EngineError
-from translate_svc.models.alignment import AlignmentHeads, HeadAttention
+from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
 from translate_svc.models.decoder.text_decoder import NO_FRAME, TextDecoder
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder

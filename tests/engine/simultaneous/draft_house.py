@@ -26,8 +26,8 @@ from translate_svc.engine.simultaneous.draft import (
     SequenceDraft,
     SpeechKept,
 )
-from translate_svc.models.alignment import AlignmentHeads
-from translate_svc.models.alignment_file import AttentionRow, alignment_of
+from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
+from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.models.vocoder.receptive_field import context_units

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
-from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
 from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
 

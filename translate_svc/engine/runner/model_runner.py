@@ -31,7 +31,7 @@ from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.errors import EngineError
-from translate_svc.models.alignment import AlignmentHeads
+from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.graphs.cuda_graphs import graph_capturer

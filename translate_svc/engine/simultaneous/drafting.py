@@ -14,7 +14,7 @@ from translate_svc.engine.simultaneous.kept_history import keep_history
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
-from translate_svc.models.attended_frames import attended_frames
+from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from translate_svc.models.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,

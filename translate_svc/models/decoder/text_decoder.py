@@ -16,9 +16,9 @@ from collections.abc import Set as AbstractSet
 import torch
 from torch import Tensor, nn
 
-from translate_svc.models.alignment import AlignmentHeads, HeadAttention
+from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,

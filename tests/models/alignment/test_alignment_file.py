@@ -11,7 +11,7 @@ import pytest
 
 from tests.checkpoints import checkpoint_folder
 from translate_svc.errors import CheckpointError
-from translate_svc.models.alignment_file import (
+from translate_svc.models.alignment.alignment_file import (
     ALIGNMENT_FILE,
     SAFE_ALIGNMENT,
     Alignment,

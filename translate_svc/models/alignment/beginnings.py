@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from translate_svc.errors import EngineError
-from translate_svc.models.alignment_file import AttentionRow
-from translate_svc.models.attended_frames import attended_frames
+from translate_svc.models.alignment.alignment_file import AttentionRow
+from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.models.alignment_file import SAFE_ALIGNMENT, Alignment, AttentionRow, PolicyName
-from translate_svc.models.beginnings import Beginning, Heads
+from translate_svc.models.alignment.alignment_file import SAFE_ALIGNMENT, Alignment, AttentionRow, PolicyName
+from translate_svc.models.alignment.beginnings import Beginning, Heads
 
 SURVIVAL = 0.985
 """Share of the committed tokens that must survive. Some never do, however long one waits: a translation that

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from translate_svc.models.attended_frames import attended_frames
+from translate_svc.models.alignment.attended_frames import attended_frames
 
 
 def test_weights_are_normalised_over_the_tokens_before_the_best_frame_is_taken() -> None:

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from tests.checkpoints import checkpoint_folder, oracle, utterances
-from translate_svc.models.alignment_file import AttentionRow, PolicyName
-from translate_svc.models.beginnings import PROMPT_TOKENS, STEP_SAMPLES, Beginning, Observer, common_start
-from translate_svc.models.calibration import SURVIVAL, area_under_curve, calibrate
+from translate_svc.models.alignment.alignment_file import AttentionRow, PolicyName
+from translate_svc.models.alignment.beginnings import (
+    PROMPT_TOKENS,
+    STEP_SAMPLES,
+    Beginning,
+    Observer,
+    common_start,
+)
+from translate_svc.models.alignment.calibration import SURVIVAL, area_under_curve, calibrate
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import resolve_placement
 

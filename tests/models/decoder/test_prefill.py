@@ -14,9 +14,9 @@ from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_ba
 from tests.fakes.standin import NAME, stand_in
 from tests.models.modules import MAX_TOKENS, checkpoint, new_cache, text_decoder
 from translate_svc.errors import EngineError, InvalidArgument
-from translate_svc.models.alignment import AlignmentHeads
+from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
