@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,18 @@ from training.starter.workers import Worker
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
     make_tokenizer(folder / "tokenizer")
     for name in ("easy_shards", "shards"):
         shards.write(folder / name / "0000.npz", examples([60, 45, 90, 50]))
     return folder
+
+
+@pytest.fixture
+def work(prepared: Path, tmp_path: Path) -> Path:
+    """A copy for each test: what one saves, no other finds."""
+    return Path(shutil.copytree(prepared, tmp_path / "work"))
 
 
 def test_the_schedule_follows_the_share_of_the_budget() -> None:
@@ -103,6 +110,7 @@ def test_what_is_written_is_the_average_of_the_steps(work: Path) -> None:
 
 
 def test_refining_trains_the_speech_encoder_alone(work: Path) -> None:
+    TextTrainer.create(work, Schedule(600.0), Worker()).save()
     trainer = TextTrainer.create(work, Schedule(600.0, refines=True), Worker())
     before = {name: value.clone() for name, value in trainer.stage.model.named_parameters()}
     trainer.step(examples([60, 45, 90, 50]), 1.0)
