@@ -1,4 +1,4 @@
-"""Work on the rows of a batch, recorded for batches of few sizes."""
+"""Work on the rows of a batch, captured as CUDA graphs for a few batch sizes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 
 class BatchGraphs:
-    """Several pieces of work, each by a key, recorded for 1, 2, 4, ... rows.
+    """Several pieces of work, each under a key, captured for 1, 2, 4, ... rows.
 
     Args:
-        max_rows: of a batch.
-        record: see ``GraphCapturer``.
-        device: where it is computed.
+        max_rows: the largest batch.
+        record: captures a graph, see ``GraphCapturer``.
+        device: computes the work.
     """
 
     def __init__(self, max_rows: int, record: GraphCapturer, device: torch.device) -> None:
@@ -38,17 +38,20 @@ class BatchGraphs:
         others: Tensor,
         check: Callable[[Tensor, Tensor], None],
     ) -> None:
-        """Records ``work`` and compares it; the largest work first, for the rest fits into its memory.
+        """Captures ``work`` and checks the captured graphs.
+
+        Add the largest work first, because the graphs of the rest then fit into its memory.
 
         Args:
-            key: by which it is run.
-            work: see ``CapturedGraph``; of rows to rows.
-            idle: a row (on the host) that is recorded with.
-            others: ``max_rows`` rows (on the host) that it is compared with.
-            check: takes what these give, recorded and not, and raises where they differ too much.
+            key: the name that ``run`` uses.
+            work: maps rows to rows, see ``CapturedGraph``.
+            idle: the row (on the host) that fills the batch during capture.
+            others: ``max_rows`` rows (on the host) for the check.
+            check: gets the results for these rows, from the graph and from ``work`` itself. It raises if
+                they differ too much.
 
         Raises:
-            RuntimeError: it cannot be recorded, or whatever ``check`` raises.
+            RuntimeError: the capture failed. Any error of ``check`` is raised too.
         """
         for count in reversed(self._counts):
             recording = CapturedGraph(torch.stack([idle] * count), work, self._record, self._device)
@@ -56,11 +59,11 @@ class BatchGraphs:
             check(*recording.both(others[:count]))
 
     def has(self, key: Hashable, rows: int) -> bool:
-        """Whether as many rows can be run."""
+        """Whether ``run`` can take this many rows."""
         return rows <= self._max_rows and (key, 1) in self._recordings
 
     def run(self, key: Hashable, rows: Tensor) -> Tensor:
-        """``work(rows)`` from the host and back to it."""
+        """``work(rows)``, with ``rows`` and the result on the host."""
         recording = self._recordings[key, at_least(self._counts, len(rows))]
-        recording.inputs[: len(rows)] = rows  # what other rows still hold is computed for nobody
+        recording.inputs[: len(rows)] = rows  # other rows keep old content; their results are unused
         return recording.run()[: len(rows)]

@@ -1,4 +1,4 @@
-"""One piece of recorded work: where its inputs are prepared, and what replays it."""
+"""One captured CUDA graph: the tensor for its inputs, and the function that replays it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 
 class GraphCaptureError(RuntimeError):
-    """What was recorded computes something else than what it was recorded of."""
+    """A captured graph does not compute the same as the work it was captured from."""
 
 
 class CapturedGraph:
-    """``work(inputs)``, which must not wait for the device, recorded for inputs of one shape.
+    """``work(inputs)``, captured for inputs of one shape. ``work`` must not wait for the device.
 
     Args:
-        inputs: what it is recorded with.
-        work: gives the same tensor each time, with new content.
-        record: see ``GraphCapturer``.
-        device: where it computes.
+        inputs: the inputs during capture.
+        work: returns the same tensor each time, with new content.
+        record: captures a graph, see ``GraphCapturer``.
+        device: computes the work.
 
     Attributes:
-        inputs: on the host, to be filled before ``run``.
+        inputs: a tensor on the host. Fill it before ``run``.
 
     Raises:
-        RuntimeError: it cannot be recorded.
+        RuntimeError: the capture failed.
     """
 
     def __init__(
@@ -39,19 +39,19 @@ class CapturedGraph:
         self._replay = record(lambda: work(self._there))
 
     def run(self) -> Tensor:
-        """The result on the host, once ``inputs`` are filled."""
+        """The result on the host. Fill ``inputs`` first."""
         self._there.copy_(self.inputs, non_blocking=True)
-        # the copy to the host waits for the device: nothing of this is still read when the next begins
+        # the copy to the host waits for the device, so this run reads nothing any more when the next begins
         return self._replay().cpu()
 
     def both(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """What ``inputs`` (on the host) give, recorded and not: to see whether it is the same."""
+        """The results for ``inputs`` (on the host) from the graph and from ``work``, to compare them."""
         self.inputs.copy_(inputs)
         return self.run(), self._work(inputs.to(self._there.device)).cpu()
 
 
 def doubled(first: int, last: int) -> list[int]:
-    """``first`` and its doubles below ``last``, and ``last``."""
+    """``first``, its doubles below ``last``, and ``last``."""
     sizes = []
     while first < last:
         sizes.append(first)
@@ -60,5 +60,5 @@ def doubled(first: int, last: int) -> list[int]:
 
 
 def at_least(sizes: Sequence[int], wanted: int) -> int:
-    """The first of ascending ``sizes`` that is not below ``wanted``, which must not exceed the last."""
+    """The first of ascending ``sizes`` that is at least ``wanted``. ``wanted`` must not exceed the last."""
     return next(size for size in sizes if size >= wanted)

@@ -1,4 +1,4 @@
-"""Work of fixed shapes, recorded once as a CUDA graph and replayed: hundreds of kernels for one start."""
+"""Captures work of fixed shapes once as a CUDA graph. A replay starts hundreds of kernels in one launch."""
 
 from __future__ import annotations
 
@@ -9,33 +9,37 @@ import torch
 from torch import Tensor
 
 _WARM_UP_RUNS = 2
-"""What libraries do at a first call (choosing kernels, taking workspace) cannot be recorded."""
+"""Libraries choose kernels and allocate workspace at a first call. A capture cannot contain that."""
 
 
 class GraphCapturer(Protocol):
-    """Makes of ``function()``, which reads and writes tensors that stay where they are, one that does the
-    same again and gives the same tensor, with new content. ``function`` must not wait for the device.
+    """Turns ``function()`` into a function that repeats the same work.
+
+    ``function`` reads and writes tensors that stay at their addresses, and must not wait for the device. The
+    new function returns the same tensor each time, with new content.
 
     Raises:
-        RuntimeError: it cannot be recorded.
+        RuntimeError: the capture failed.
     """
 
     def __call__(self, function: Callable[[], Tensor]) -> Callable[[], Tensor]: ...
 
 
 class CudaGraphs:
-    """Records on ``device``. All recordings share a pool of memory: what one gives holds until the next one
-    is replayed.
+    """Captures CUDA graphs on ``device``.
+
+    All graphs share a pool of memory: the result of one is valid until the next one is replayed.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        # one for all, warming up included: libraries keep a workspace a stream, which capturing cannot take
+        # one stream for all, also for warm-up: libraries keep a workspace per stream, and a capture cannot
+        # allocate it
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        """See ``GraphCapturer``."""
+        """Warms ``function`` up and captures it, as ``GraphCapturer`` specifies."""
         with torch.cuda.device(self._device):
             self._stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._stream):
@@ -54,5 +58,5 @@ class CudaGraphs:
 
 
 def graph_capturer(device: torch.device) -> GraphCapturer | None:
-    """None where there is nothing to gain: on a CPU a kernel starts at once."""
+    """The capturer for ``device``. None on a CPU: kernels start at once there, so graphs gain nothing."""
     return CudaGraphs(device) if device.type == "cuda" else None
