@@ -1,11 +1,12 @@
-"""Decode steps of fixed sizes, recorded once and replayed, so that a step of small kernels does not wait for
-the host to start them one by one.
+"""Decode steps of fixed sizes, captured once as CUDA graphs and replayed.
 
-A recording reads the first rows of the caches in place, whether they take part or not: those that do not
-write to the scratch column, and what is predicted for them is thrown away. The lowest free slots are given
-first, so there are few. It computes ``source_frames`` and ``attention`` too, a few kernels more that save a
-second set of recordings. Runs of several tokens are not recorded: a text has one, and a batch of them would
-be computed for all rows.
+A step has many small kernels. A replay does not wait for the host to start them one by one.
+
+A graph reads the first rows of the caches in place, whether they take part in the step or not. Rows that do
+not take part write to the scratch column, and their predictions are thrown away. Such rows are few, because
+the lowest free slots are given out first. A graph always computes ``source_frames`` and ``attention``: they
+cost a few more kernels, but save a second set of graphs. Runs of several tokens are not captured: a text has
+only one, and a graph would compute a batch of them for all rows.
 """
 
 from __future__ import annotations
@@ -30,22 +31,24 @@ from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 _FEWEST_ROWS, _SHORTEST_REACH = 8, 64
 _TOLERANCE = 0.1
-"""Between log-probabilities of a recorded step and the same step unrecorded, in bfloat16."""
+"""Largest difference of log-probabilities between a captured step and the same step run eagerly, in
+bfloat16.
+"""
 
 _log = logging.getLogger(__name__)
 
 
 class DecodeGraphs:
-    """``TextDecoder.step`` over one cache, which must not hold anything yet.
+    """``TextDecoder.step`` over one cache. The cache must still be empty.
 
     Args:
-        decoder: its weights must stay where they are.
-        cache: likewise.
-        record: see ``GraphCapturer``.
+        decoder: its weights must stay at their addresses.
+        cache: its tensors must stay at their addresses.
+        record: captures a graph, see ``GraphCapturer``.
 
     Raises:
-        RuntimeError: a step cannot be recorded, or what was recorded computes something else
-            (``GraphCaptureError``). The cache is as it was.
+        RuntimeError: the capture of a step failed, or a captured step computes something else
+            (``GraphCaptureError``). The cache is unchanged.
     """
 
     def __init__(self, decoder: TextDecoder, cache: DecoderCache, record: GraphCapturer) -> None:
@@ -54,7 +57,7 @@ class DecodeGraphs:
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
         self._recordings: dict[tuple[int, GraphBucket], CapturedGraph] = {}
-        # a token that no sequence sees: it is written to the scratch column and has a source of one state
+        # a token that no sequence attends to: it is written to the scratch column; its source has one state
         self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
         try:
             self._record_all(record)
@@ -63,7 +66,7 @@ class DecodeGraphs:
             cache.clear_source(range(len(cache.source_lengths)))
 
     def step(self, fed: DecodeInput) -> DecodedStep:
-        """As ``TextDecoder.step`` with ``align``; the result is on the host."""
+        """The same as ``TextDecoder.step`` with ``align``. The result is on the host."""
         lengths = self._cache.lengths(fed.slots)
         count = at_least(self._row_counts, max(fed.slots) + 1)
         reach = GraphBucket(
@@ -91,7 +94,7 @@ class DecodeGraphs:
                 )
                 self._check(count, reach)
             seconds = time.monotonic() - started_s
-            _log.info("recorded %d of %d decode steps after %.1f s", len(self._recordings), total, seconds)
+            _log.info("captured %d of %d decode steps after %.1f s", len(self._recordings), total, seconds)
 
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
@@ -101,7 +104,7 @@ class DecodeGraphs:
         return step
 
     def _check(self, count: int, reach: GraphBucket) -> None:
-        """Feeds every second row a token of its own, recorded and not, all of a source of one state."""
+        """Feeds every second row its own token, through the graph and eagerly. Each source has one state."""
         slots = range(0, count, 2)
         for slot in slots:
             self._cache.source_lengths[slot] = 1
@@ -111,4 +114,4 @@ class DecodeGraphs:
         expected = self._decoder.step(self._cache, fed, align=False).log_probabilities.double().cpu()
         error = float((replayed - expected).abs().max())
         if not error <= _TOLERANCE:
-            raise GraphCaptureError(f"a recorded step of {count} rows is off by {error:.2g}")
+            raise GraphCaptureError(f"a captured step of {count} rows is off by {error:.2g}")

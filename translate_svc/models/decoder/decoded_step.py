@@ -1,4 +1,4 @@
-"""What one pass of the text decoder gives, and its way to the host."""
+"""The result of one pass of the text decoder, and its transfer to the host."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedStep:
-    """What one pass gives, in rows of ``T`` tokens; a run shorter than ``T`` has its padding in front.
+    """The result of one pass, in rows of ``T`` tokens. A run shorter than ``T`` has its padding in front.
 
     Attributes:
         token_ids: ``[B]``, the most probable token after the last one of each row.
         log_probabilities: ``[B]``, its natural log-probability.
         finite: ``[B]``, whether the row is finite.
-        source_frames: ``[B, T]``, the encoder frame that the alignment layer draws most from (``NO_FRAME``:
-            none stands out), when asked.
-        attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads, when
-            asked. Zero behind the end of a row's source.
+        source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer
+            (``NO_FRAME``: none stands out). None if it was not requested.
+        attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads. Zero
+            behind the end of a row's source. None if it was not requested.
     """
 
     token_ids: Tensor
@@ -29,14 +29,17 @@ class DecodedStep:
     attention: Tensor | None = None
 
     def packed(self) -> Tensor:
-        """``[B, numbers]`` float64, which holds each of them exactly: one way to the host instead of five."""
+        """All fields as ``[B, numbers]`` float64, so that one copy to the host replaces five.
+
+        float64 holds each number exactly.
+        """
         parts = [part[:, None] for part in (self.token_ids, self.log_probabilities, self.finite)]
         optional = [part for part in (self.source_frames, self.attention) if part is not None]
         return torch.cat([part.flatten(1).double() for part in (*parts, *optional)], dim=1)
 
     @classmethod
     def unpacked(cls, packed: Tensor, *, aligned_tokens: int) -> DecodedStep:
-        """What ``packed`` was made of, with so many columns of ``source_frames``."""
+        """The step that ``packed`` was made from. ``source_frames`` has ``aligned_tokens`` columns."""
         fixed, rest = packed[:, :3], packed[:, 3:]
         frames, attention = rest.tensor_split((aligned_tokens,), dim=1)
         return cls(
@@ -48,7 +51,7 @@ class DecodedStep:
         )
 
     def on_host(self) -> DecodedStep:
-        """The same in host memory; waits for the device once."""
+        """The same step in host memory. Waits for the device once."""
         if self.token_ids.device.type == "cpu":
             return self
         return DecodedStep.unpacked(

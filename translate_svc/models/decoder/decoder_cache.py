@@ -1,4 +1,4 @@
-"""What the text decoder keeps of its sequences, and how the rows of one step are found in it."""
+"""The text decoder's cache, and how the rows of one step are found in it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from translate_svc.models.layers import key_bias, length_mask, to_device
 
 
 class LayerCache:
-    """Keys and values of one layer: of tokens fed, of the source.
+    """Keys and values of one layer, for the tokens fed and for the source.
 
-    ``self_rows`` and ``cross_rows`` are ``[slots, 2, heads, places, head_dim]``, keys before values; the
-    other four are views of them, ``[slots, heads, places, head_dim]``.
+    ``self_rows`` and ``cross_rows`` are ``[slots, 2, heads, columns, head_dim]``, keys before values. The
+    other four are views of them, ``[slots, heads, columns, head_dim]``.
     """
 
     def __init__(self, self_rows: Tensor, cross_rows: Tensor) -> None:
@@ -30,8 +30,9 @@ class LayerCache:
 
 @dataclass(frozen=True, slots=True)
 class DecodeInput:
-    """One token for each of some rows: sequences of equal length, the slots distinct. ``positions`` count a
-    row's tokens from 0.
+    """One token for each of some rows.
+
+    The three sequences have equal length. The slots are distinct. ``positions`` count a row's tokens from 0.
     """
 
     slots: Sequence[int]
@@ -45,8 +46,9 @@ class DecodeInput:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Tokens that follow each other, for each of some distinct slots: ``token_ids[i]``, at least one, stand
-    from position ``starts[i]`` on.
+    """A run of consecutive tokens for each of some distinct slots.
+
+    ``token_ids[i]`` has at least one token. The first one is at position ``starts[i]``.
 
     Raises:
         ValueError: a run has no token.
@@ -71,7 +73,7 @@ class Runs:
 
 
 class GraphBucket(NamedTuple):
-    """How many places attention reads: of tokens fed, of the source."""
+    """How many columns of the cache attention reads, for the tokens fed and for the source."""
 
     tokens: int
     source: int
@@ -81,17 +83,20 @@ class DecoderCache:
     """Everything the decoder keeps of its sequences, one row ("slot") each, allocated once.
 
     Attributes:
-        layers: keys and values; ``max_slot_tokens`` places and a spare one, ``max_encoder_frames`` places.
-        cross_rows: those of the sources, of all layers: ``[layers, slots, 2, heads, places, head_dim]``.
-        source_lengths: by slot, states of the source that count: frames of speech, or tokens of text. On the
-            host, where steps are prepared: a device that is asked must finish first.
+        layers: keys and values. Tokens have ``max_slot_tokens`` columns and the scratch column; sources have
+            ``max_encoder_frames`` columns.
+        cross_rows: keys and values of the sources, all layers:
+            ``[layers, slots, 2, heads, columns, head_dim]``.
+        source_lengths: by slot, the number of valid states of the source: frames of speech, or tokens of
+            text. They are on the host, where steps are prepared: a read from the device would have to wait
+            for it.
         states: ``[slots, max_slot_tokens + 1, hidden]``, the last hidden state of every token fed.
-        reach: of attention at most.
+        reach: the most columns that attention reads.
 
-    Places that hold nothing hold finite numbers: attention multiplies masked values by zero, and zero times
-    NaN is NaN. ``clear_tokens`` and ``clear_source`` see to that for what a failed sequence left. The spare
-    place is written by rows that come along in a step without taking part and by the padding of short runs,
-    and never read.
+    Empty columns hold finite numbers: attention multiplies masked values by zero, and zero times NaN is NaN.
+    ``clear_tokens`` and ``clear_source`` restore that after a failed sequence. Two things write to the
+    scratch column: rows that a step computes although they do not take part, and the padding of short runs.
+    Nothing reads it.
     """
 
     def __init__(
@@ -123,48 +128,48 @@ class DecoderCache:
 
     @property
     def scratch_column(self) -> int:
-        """The place behind the last token's."""
+        """The column behind the last token's."""
         return self.reach.tokens
 
     def lengths(self, slots: Sequence[int]) -> list[int]:
-        """Of these slots' sources."""
+        """Lengths of these slots' sources."""
         return [self.source_lengths[slot] for slot in slots]
 
     def index(self, slots: Sequence[int]) -> Tensor:
-        """``[n]`` int64 on the caches' device."""
+        """``slots`` as ``[n]`` int64 on the cache's device."""
         return to_device(slots, self.states.device)
 
     def clear_tokens(self, slots: Sequence[int]) -> None:
-        """Zeroes what these rows hold of tokens, whatever it was. Their sources stay."""
+        """Zeroes everything that these rows hold of tokens. Their sources stay."""
         index = self.index(slots)
         self._self_rows.index_fill_(1, index, 0.0)
         self.states.index_fill_(0, index, 0.0)
 
     def clear_source(self, slots: Sequence[int]) -> None:
-        """Zeroes what these rows hold of a source, whatever it was. Their tokens stay."""
+        """Zeroes everything that these rows hold of a source. Their tokens stay."""
         self.cross_rows.index_fill_(1, self.index(slots), 0.0)
         for slot in slots:
             self.source_lengths[slot] = 0
 
 
 _DENSE = 0.5
-"""Where at least this share of a run of slots takes part in a step, attention reads the run in place; the
-rows between come along and are thrown away. Below it the rows that take part are copied out.
+"""If at least this share of a range of slots takes part in a step, attention reads the whole range in place,
+and the results of the other rows are thrown away. Below this share, the rows that take part are copied out.
 """
 
 
 class AttentionMetadata:
-    """Where the rows of one pass stand in the caches, and what each token may see.
+    """Where the rows of one pass are in the cache, and what each token may attend to.
 
     Args:
         token_ids: ``[B, T]`` int64; runs shorter than ``T`` have their padding in front.
-        positions: ``[B, T]`` int64; of padding: the caches' scratch column.
+        positions: ``[B, T]`` int64; padding has the scratch column.
         source_lengths: ``[B]`` int64.
         slots: ``[B]`` int64.
         run: the slots whose rows attention reads.
-        rows: the places of this pass' rows among them; None where they are all of them, in order.
-        reach: how far.
-        dtype: of the caches.
+        rows: the indices of this pass's rows among them. None if they are all of them, in order.
+        reach: how many columns attention reads.
+        dtype: the cache's dtype.
 
     Attributes:
         source_seen: ``[B, 1, 1, reach.source]``, False behind a row's source.
@@ -185,14 +190,14 @@ class AttentionMetadata:
         self.slots = slots
         self._run, self._rows, self._reach = run, rows, reach
         self.source_seen = length_mask(source_lengths, reach.source)[:, None, None, :]
-        # a token sees itself and all before it; padding sees everything, and nobody sees what comes of it
+        # a token sees itself and all before it; padding sees everything, and nothing reads its result
         seen = length_mask(self.positions + 1, reach.tokens)
         self._bias = self._spread(key_bias(seen, dtype))[:, None]
         self._source_bias = self._spread(key_bias(self.source_seen[:, 0], dtype))[:, None]
 
     @classmethod
     def fitting(cls, cache: DecoderCache, runs: Runs) -> AttentionMetadata:
-        """Those of ``runs``, reaching no further than they must."""
+        """The metadata of ``runs``, with the smallest ``reach`` that holds them."""
         size, lengths = runs.longest, cache.lengths(runs.slots)
         packed: list[list[int]] = []
         for slot, start, length, token_ids in zip(
@@ -224,8 +229,9 @@ class AttentionMetadata:
 
     @classmethod
     def fixed(cls, cache: DecoderCache, inputs: Tensor, reach: GraphBucket) -> AttentionMetadata:
-        """One token for each of the first ``B`` slots, whatever ``inputs`` says: ``[3, B]`` int64 on the
-        caches' device: token ids, positions, lengths of the sources.
+        """One token for each of the first ``B`` slots. Only the content of ``inputs`` varies, not the shapes.
+
+        ``inputs``: ``[3, B]`` int64 on the cache's device: token ids, positions, lengths of the sources.
         """
         count = inputs.shape[1]
         token_ids, positions, lengths = inputs
@@ -236,7 +242,7 @@ class AttentionMetadata:
         )
 
     def _spread(self, rows: Tensor) -> Tensor:
-        """Rows of this pass, each to its place in the run."""
+        """Moves each row of this pass to its index in ``run``. The other rows are zero."""
         if self._rows is None:
             return rows
         assert isinstance(self._run, slice)
@@ -244,21 +250,21 @@ class AttentionMetadata:
         return run.index_copy_(0, self._rows, rows)
 
     def write(self, cache: LayerCache, keys_values: Tensor) -> None:
-        """Keys and values of the tokens fed, ``[B, T, 2, heads, head_dim]``."""
+        """Stores keys and values of the tokens fed, ``[B, T, 2, heads, head_dim]``."""
         cache.self_rows[self.slots[:, None], :, :, self.positions] = keys_values
 
     def attend_tokens(self, cache: LayerCache, query: Tensor) -> Tensor:
-        """What ``query`` (``[B, T, heads, head_dim]``) draws from the tokens fed, ``[B, T, hidden]``."""
+        """Attention of ``query`` (``[B, T, heads, head_dim]``) to the tokens fed, ``[B, T, hidden]``."""
         rows = cache.self_rows[self._run, :, :, : self._reach.tokens]
         return self._attend(query, rows, self._bias)
 
     def attend_source(self, cache: LayerCache, query: Tensor) -> Tensor:
-        """What ``query`` draws from the source, ``[B, T, hidden]``."""
+        """Attention of ``query`` (``[B, T, heads, head_dim]``) to the source, ``[B, T, hidden]``."""
         rows = cache.cross_rows[self._run, :, :, : self._reach.source]
         return self._attend(query, rows, self._source_bias)
 
     def source(self, cache: LayerCache) -> tuple[Tensor, Tensor]:
-        """Keys and values of the sources: ``[B, heads, places, head_dim]``."""
+        """Keys and values of the sources, each ``[B, heads, columns, head_dim]``."""
         rows = cache.cross_rows[self._run, :, :, : self._reach.source]
         keys, values = (rows if self._rows is None else rows[self._rows]).unbind(1)
         return keys, values

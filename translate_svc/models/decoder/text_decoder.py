@@ -1,11 +1,11 @@
-"""Text decoder: one token, or a run of known ones, for each of many sequences, each at its own position.
+"""Text decoder: one token, or a run of known tokens, for each of many sequences, each at its own position.
 
-Numerically ``SeamlessM4Tv2Decoder`` with its tied output matrix. transformers takes one past length for the
-whole batch; here each row has its own, so that sequences may join and leave at every step.
+It equals ``SeamlessM4Tv2Decoder`` with its tied output matrix numerically. transformers takes one past length
+for the whole batch. Here each row has its own, so that sequences can join and leave at every step.
 """
 
 # mypy: disable-error-code="no-any-return"
-# (calling an nn.Module gives Any)
+# (calling an nn.Module returns Any)
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from translate_svc.models.layers import (
 from translate_svc.models.packed_linear import PackedLinear
 
 NO_FRAME = -1
-"""The place of a token that comes of no frame more than of others: of the text so far, as a rule."""
+"""The frame of a token for which no frame stands out. Such a token usually follows from the text so far."""
 
 MIN_CONTRIBUTION = 0.15
-"""Least contribution of the frame that a token is said to come of; docs/inspection.md has what it trades."""
+"""Smallest contribution of a frame that counts as a token's source; docs/inspection.md has the trade-off."""
 
 
 class CrossAttention(MultiHeadAttention):
-    """Attention to the encoder's frames, whose keys and values are computed once per utterance."""
+    """Attention to the encoder's frames. Their keys and values are computed once per utterance."""
 
     def prepare(self) -> None:
-        """Products of one token. Those of the source are ``TextDecoder``'s, for all layers at once."""
+        """Packs the tokens' matrices. ``TextDecoder`` packs the source's, for all layers at once."""
         self.query = PackedLinear(self.q_proj)
         self.out = PackedLinear(self.out_proj)
 
     def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """The frame that each query draws most from, ``[B, T]``, or ``NO_FRAME``. For inspection only.
+        """The frame that contributes most to each query, ``[B, T]``, or ``NO_FRAME``. For inspection only.
 
-        What a query draws from a frame is the attention weight times the norm of the value, mean over heads,
-        in parts of the utterance's largest mean norm (Kobayashi et al. 2020, "Attention is Not Only a Weight:
-        Analyzing Transformers with Vector Norms"). The weights alone mislead: a head that needs nothing of
-        the source rests on some silent frame whose value is next to nothing.
+        A frame's contribution is its attention weight times the norm of its value, mean over heads, divided
+        by the utterance's largest mean norm (Kobayashi et al. 2020, "Attention is Not Only a Weight:
+        Analyzing Transformers with Vector Norms"). The weights alone mislead: a head that needs nothing
+        from the source puts its weight on some silent frame whose value is almost zero.
         """
         scores = (query @ key.transpose(2, 3)) * self.head_dim**-0.5
         weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
@@ -79,7 +79,9 @@ class DecoderLayer(nn.Module):
         self.ffn_layer_norm = nn.LayerNorm(size)
 
     def forward(self, states: Tensor, cache: LayerCache, places: AttentionMetadata) -> tuple[Tensor, Tensor]:
-        """``[B, T, hidden]`` in and out; also the queries of the source, ``[B, T, heads, head_dim]``."""
+        """Takes and returns ``[B, T, hidden]``; also returns the cross-attention queries,
+        ``[B, T, heads, head_dim]``.
+        """
         attention, cross = self.self_attn, self.cross_attention
         qkv = attention.qkv(self.self_attn_layer_norm(states)).view(
             *states.shape[:2], 3, cross.heads, cross.head_dim
@@ -101,9 +103,9 @@ class TextDecoder(nn.Module):
 
     Args:
         config: sizes.
-        max_slot_tokens: greatest number of tokens fed to one sequence.
-        alignment_layer: the decoder layer whose cross-attention tells a token's place in the source.
-        alignment_heads: whose attention over the source is given; by default all of that layer.
+        max_slot_tokens: the most tokens that are fed to one sequence.
+        alignment_layer: the decoder layer whose cross-attention shows which frame a token comes from.
+        alignment_heads: the heads whose attention over the source is returned; by default all of that layer.
     """
 
     positions: Tensor
@@ -125,12 +127,15 @@ class TextDecoder(nn.Module):
         self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
-        # one more than there are tokens: the cache's scratch column
+        # one more position than tokens, for the cache's scratch column
         table = sinusoidal_positions(max_slot_tokens + 1, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
 
     def prepare(self) -> None:
-        """Products over all layers, and the output matrix: the embedding once more, in another layout."""
+        """Packs the source's matrices of all layers, and the output matrix.
+
+        The output matrix is a second copy of the embedding, in another layout.
+        """
         attentions = [layer.cross_attention for layer in self._layers()]
         self._source_product = PackedLinear(
             *(each for one in attentions for each in (one.k_proj, one.v_proj))
@@ -138,13 +143,13 @@ class TextDecoder(nn.Module):
         self._output = PackedLinear(self.embed_tokens, keep=True)
 
     def embed(self, token_ids: Tensor) -> Tensor:
-        """Scaled embeddings, ``[..., hidden]``; the text encoder's are the same."""
+        """Scaled embeddings, ``[..., hidden]``. The text encoder uses the same ones."""
         return self.embed_tokens(token_ids) * self.embed_scale
 
     def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
-        """Gives ``slots`` one source's encoder states (``[length, hidden]``) to attend to.
+        """Stores one source's encoder states (``[length, hidden]``) for ``slots`` to attend to.
 
-        What they held of another source is wiped first; their tokens stay.
+        Any earlier source of these slots is cleared first. Their tokens stay.
         """
         cache.clear_source(slots)
         length = states.shape[0]
@@ -158,29 +163,29 @@ class TextDecoder(nn.Module):
     def step(self, cache: DecoderCache, fed: DecodeInput, *, align: bool) -> DecodedStep:
         """Feeds one token to each of some slots.
 
-        Every slot must have a source and have been fed at all positions before the given one. Feeding the
-        same token at the same position again changes nothing.
+        Every slot must have a source, and a token at all positions before the given one. Feeding the same
+        token at the same position again changes nothing.
         """
         return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align)
 
     def prefill(self, cache: DecoderCache, runs: Runs, *, align: bool) -> DecodedStep:
-        """Feeds known tokens to each of some slots in one pass; equal to ``step`` token by token.
+        """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
 
-        Every slot must have a source and have been fed at all positions before its run.
+        Every slot must have a source, and a token at all positions before its run.
 
         Args:
-            cache: gets keys, values and last hidden states of all tokens.
+            cache: receives keys, values and last hidden states of all tokens.
             runs: the tokens.
-            align: also where each token comes from.
+            align: also compute where each token comes from.
         """
         return self.run(cache, AttentionMetadata.fitting(cache, runs), align=align)
 
     def run(self, cache: DecoderCache, places: AttentionMetadata, *, align: bool) -> DecodedStep:
-        """``prefill`` behind what is prepared on the host: nothing here waits for the device."""
+        """The part of ``prefill`` after the preparation on the host. Nothing here waits for the device."""
         watched = {self.alignment_layer} | self.head_attention.used_layers if align else set()
         states, queries = self._through_layers(cache, places, watched)
         logits = self._output(states[:, -1]).float()
-        # a softmax is four times as fast as a logsumexp, and not finite where any logit is not a number
+        # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
         best = logits.softmax(dim=-1).amax(dim=-1).log()
         return DecodedStep(
             first_argmax(logits),
@@ -191,7 +196,7 @@ class TextDecoder(nn.Module):
         )
 
     def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
-        """Feeds ``runs`` and gives the attention of each of these heads: see ``HeadAttention.each``."""
+        """Feeds ``runs`` and returns the attention of each of these heads, as ``HeadAttention.each`` does."""
         places = AttentionMetadata.fitting(cache, runs)
         _, queries = self._through_layers(cache, places, heads.used_layers)
         return heads.each(cache, places, queries)
@@ -199,7 +204,7 @@ class TextDecoder(nn.Module):
     def _through_layers(
         self, cache: DecoderCache, places: AttentionMetadata, watched: AbstractSet[int]
     ) -> tuple[Tensor, dict[int, Tensor]]:
-        """The last hidden states, which ``cache`` gets, and what the watched layers ask of the source."""
+        """The last hidden states (also stored in ``cache``) and the watched layers' queries of the source."""
         states = self.embed(places.token_ids) + self.positions[places.positions]
         queries: dict[int, Tensor] = {}
         for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
@@ -223,8 +228,9 @@ class TextDecoder(nn.Module):
 
 
 def first_argmax(values: Tensor) -> Tensor:
-    """``values.argmax(dim=1)`` of ``[B, N]``; in two steps where ``N`` is large: looking for the place is ten
-    times as slow as looking for the value.
+    """``values.argmax(dim=1)`` of ``[B, N]``.
+
+    Works in two steps if ``N`` is large, because finding the index is ten times as slow as finding the value.
     """
     size = values.shape[1]
     if size <= 4 * _STRETCH:
