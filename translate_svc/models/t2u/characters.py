@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 SPACE = "\u2581"
-"""SentencePiece's mark of a space."""
+"""SentencePiece's symbol for a space."""
 
 UNKNOWN_TOKEN_ID = 1
 UNKNOWN_CHARACTER_ID = 1
@@ -14,7 +14,7 @@ UNKNOWN_CHARACTER_ID = 1
 
 @dataclass(frozen=True, slots=True)
 class CharacterSequence:
-    """Character ids of a text, and for every token fed how many characters its hidden state stands for.
+    """Character ids of a text, and for every token fed the number of characters of its hidden state.
 
     ``sum(counts_per_token) == len(character_ids)``.
     """
@@ -27,9 +27,9 @@ class CharacterTable:
     """UnitY2's character view of text tokens (Seamless paper, section 4.1; Meta's ``NARDecoderFrontend``).
 
     Args:
-        id_to_text: piece by token id, as ``generation_config.json`` maps it.
+        id_to_text: piece by token id, from ``generation_config.json``.
         char_to_id: character id by character.
-        silent_ids: token ids that are never spoken although mapped (``</s>``, ``<pad>``, languages).
+        silent_ids: token ids that are mapped but never spoken (``</s>``, ``<pad>``, languages).
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class CharacterTable:
     def characters(self, token_ids: Sequence[int]) -> CharacterSequence:
         """Characters of ``</s>``, language, tokens (at least the first two).
 
-        A token's characters hang on the state that predicted it, the one before it. Tokens without text have
-        no characters and are not spoken: languages, control symbols, ids that the checkpoint does not map.
+        A token's characters belong to the state that predicted it, the one before it. Tokens without text
+        have no characters and are not spoken: languages, control symbols, ids that the checkpoint does not
+        map.
         """
         spoken = token_ids[2:]
         pieces = [self._id_to_text.get(token_id, "") for token_id in spoken]
@@ -52,12 +53,12 @@ class CharacterTable:
                 ids.append(UNKNOWN_CHARACTER_ID)
             else:
                 ids.extend(self._char_to_id.get(character, UNKNOWN_CHARACTER_ID) for character in piece)
-        # </s>'s state predicted the language, the last token's the end: neither has characters
+        # the state of </s> predicted the language, the last token's state the end: neither has characters
         return CharacterSequence(tuple(ids), (0, *_counts(spoken, pieces), 0))
 
 
 def _counts(token_ids: Sequence[int], pieces: Sequence[str]) -> list[int]:
-    """Characters per token; the space that starts a piece is counted with the punctuation before it."""
+    """Characters per token. The space that starts a piece counts for the punctuation before it."""
     counts = [
         1 if token_id == UNKNOWN_TOKEN_ID else len(piece)
         for token_id, piece in zip(token_ids, pieces, strict=True)

@@ -1,11 +1,11 @@
 """Text-to-unit: UnitY2's non-autoregressive decoder, from hidden states of text to acoustic units.
 
-Numerically ``SeamlessM4Tv2TextToUnitForConditionalGeneration`` on a single text, and the same in a ragged
-batch.
+It equals ``SeamlessM4Tv2TextToUnitForConditionalGeneration`` on a single text numerically. In a ragged batch,
+each text gets the same result as alone.
 """
 
 # mypy: disable-error-code="no-any-return"
-# (calling an nn.Module gives Any)
+# (calling an nn.Module returns Any)
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _CONV_KERNEL = 7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextBatch:
-    """Texts to be spoken, right-padded; every text has at least one character.
+    """Texts to speak, right-padded. Every text has at least one character.
 
     Attributes:
         states: ``[B, S, hidden]``, the text decoder's last hidden states of ``</s>``, language, tokens.
-        lengths: ``[B]``, states that count.
+        lengths: ``[B]``, number of valid states.
         character_ids: ``[B, C]``.
         counts: ``[B, S]``, characters per state, zero behind a row's length.
-        duration_factors: ``[B]`` float, multiplied into the predicted durations.
-        padded: False where every row fills ``S`` and ``C``; nothing is masked then.
+        duration_factors: ``[B]`` float, by which the predicted durations are multiplied.
+        padded: False if every row fills ``S`` and ``C``. Nothing is masked then.
     """
 
     states: Tensor
@@ -55,12 +55,12 @@ class TextBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CharacterBatch:
-    """What stands between the two halves of the model.
+    """The result of the first half of the model, which the second half takes.
 
     Attributes:
         states: ``[B, C, hidden]``, one per character.
         durations: ``[B, C]`` int64, units per character, zero behind a row's length.
-        finite: ``[B]`` bool, False where a row's prediction is not a number.
+        finite: ``[B]`` bool, False if a row's prediction is NaN or infinite.
     """
 
     states: Tensor
@@ -68,7 +68,7 @@ class CharacterBatch:
     finite: Tensor
 
     def packed(self) -> Tensor:
-        """``finite`` and ``durations``, ``[B, 1 + C]`` int64: one way to the host instead of two."""
+        """``finite`` and ``durations``, ``[B, 1 + C]`` int64, so that one copy to the host replaces two."""
         return torch.cat([self.finite[:, None].long(), self.durations], dim=1)
 
 
@@ -104,7 +104,7 @@ class DurationPredictor(nn.Module):
 
 
 def _silenced(states: Tensor, behind: Tensor | None) -> Tensor:
-    """Zero behind each row's length, where convolutions would otherwise hear the padding."""
+    """Zeroes the states behind each row's length, so that convolutions do not read padding."""
     return states if behind is None else states.masked_fill(behind, 0.0)
 
 
@@ -122,14 +122,14 @@ class UnitDecoderLayer(nn.Module):
         self.act = ACTIVATIONS[config.activation_function]
 
     def forward(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Tensor:
-        """``[B, L, hidden]``; ``behind`` (``[B, L, 1]``) and ``bias`` are None where nothing is padded."""
+        """``[B, L, hidden]``. ``behind`` (``[B, L, 1]``) and ``bias`` are None if nothing is padded."""
         states = self.self_attn_layer_norm(states + self.self_attn(states, bias))
         mixed = self.act(self.conv1.over_time(_silenced(states, behind)))
         return self.conv_layer_norm(states + self.conv2.over_time(_silenced(mixed, behind)))
 
 
 class UnitDecoder(nn.Module):
-    """Characters, durations, units."""
+    """From characters to durations, and from durations to hidden states of units."""
 
     positions: Tensor
 
@@ -164,7 +164,7 @@ class UnitDecoder(nn.Module):
         return CharacterBatch(states, durations.masked_fill(~valid, 0), finite)
 
     def forward(self, states: Tensor, durations: Tensor, size: int, *, padded: bool) -> tuple[Tensor, Tensor]:
-        """Last hidden states ``[B, size, hidden]`` of the units, and how many there are."""
+        """Last hidden states ``[B, size, hidden]`` of the units, and the number of units of each row."""
         states, lengths = upsample(states, durations, size)
         states = states + self.pos_emb_alpha * self.positions[:size]
         behind = bias = None
@@ -177,7 +177,7 @@ class UnitDecoder(nn.Module):
 
 
 class TextToUnitStack(nn.Module):
-    """Encoder and decoder, named as the checkpoint nests them."""
+    """Encoder and decoder, nested and named as in the checkpoint."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -192,7 +192,10 @@ class TextToUnitStack(nn.Module):
 
 
 class TextToUnit(nn.Module):
-    """Hidden states and characters in, vocoder units out. Prefix ``t2u_model.``; output matrix tied."""
+    """Hidden states and characters in, vocoder units out.
+
+    Parameter prefix ``t2u_model.``; the output matrix is tied.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -200,7 +203,7 @@ class TextToUnit(nn.Module):
         self.model = TextToUnitStack(config)
 
     def prepare(self) -> None:
-        """The output matrix, of the rows that stand for a unit."""
+        """Packs the output matrix: only the rows that stand for a unit."""
         first = self.config.vocoder_offset
         matrix = self.model.decoder.embed_tokens.weight
         units = matrix[first : first + self.config.unit_hifi_gan_vocab_size]
@@ -208,14 +211,15 @@ class TextToUnit(nn.Module):
 
     @property
     def max_units(self) -> int:
-        """Greatest number of units, and of characters, of one text: the length of the position table."""
+        """The most units, and the most characters, of one text: the length of the position table."""
         return self.config.t2u_max_position_embeddings
 
     def characters(self, batch: TextBatch) -> CharacterBatch:
         """First half: predicts how long each character sounds.
 
-        Duration = round(predicted x factor), at least one unit, as Meta's ``VarianceAdaptor`` (transformers
-        has no factor). A row's total must not exceed ``max_units`` before it goes into ``units``.
+        Duration = round(predicted x factor), at least one unit, as in Meta's ``VarianceAdaptor``
+        (transformers has no factor). A row's total must not exceed ``max_units`` when it is passed to
+        ``units``.
         """
         valid = length_mask(batch.lengths, batch.states.shape[1]) if batch.padded else None
         return self.model.decoder.characters(self.model.encoder(batch.states, valid), batch)
@@ -223,14 +227,14 @@ class TextToUnit(nn.Module):
     def units(self, states: Tensor, durations: Tensor, size: int, *, padded: bool) -> UnitBatch:
         """Second half: the most probable unit of each 20 ms.
 
-        Only ids that stand for a unit take part: control symbols and the language ids behind the units have
-        no sound, and transformers would hand them to the vocoder as wrong or impossible units.
+        Only ids that stand for a unit can be chosen. Control symbols and the language ids behind the units
+        have no sound, and transformers would pass them to the vocoder as wrong or impossible units.
 
         Args:
-            states: ``[B, C, hidden]``, the first half's.
-            durations: ``[B, C]`` int64, likewise.
-            size: the greatest sum of a row's durations, or more.
-            padded: False where all rows have ``size`` units.
+            states: ``[B, C, hidden]``, from the first half.
+            durations: ``[B, C]`` int64, from the first half.
+            size: at least the largest sum of a row's durations.
+            padded: False if all rows have ``size`` units.
         """
         states, lengths = self.model.decoder(states, durations, size, padded=padded)
         logits = self.unit_scores(states)

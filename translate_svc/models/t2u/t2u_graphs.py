@@ -1,4 +1,4 @@
-"""Both halves of text-to-unit, recorded for batches of few shapes."""
+"""Both halves of text-to-unit, captured as CUDA graphs for a few batch shapes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from translate_svc.models.t2u.t2u_shape import T2uShape
 
 _MAX_ROWS = 8
 _FEWEST_TOKENS, _CHARACTERS_A_TOKEN = 32, 6
-"""A text of long tokens takes the next size."""
+"""A text with more characters per token takes the next larger size."""
 _FEWEST_UNITS, _MOST_UNITS = 128, 1024
-"""A speech of more than 20 s starts its few hundred kernels itself: they are large."""
+"""Speech longer than 20 s runs eagerly: its few hundred kernels are large, so starting them costs little."""
 _DIFFERING = 0.1
-"""Share of numbers in which a recording may differ: a duration between two, a unit as likely as another."""
+"""Share of numbers in which a graph may differ from the eager run: a duration halfway between two integers,
+or two units that are equally likely.
+"""
 
 _log = logging.getLogger(__name__)
 
 
 class T2uGraphs:
-    """As ``T2uBackend``, plain where a batch is larger than what was recorded.
+    """A ``T2uBackend`` with captured graphs. Batches that fit none of them run eagerly.
 
     Args:
-        text_to_unit: its weights must stay where they are.
-        states: the text decoder's, ``[slots, places, hidden]``; likewise.
-        record: see ``GraphCapturer``.
+        text_to_unit: its weights must stay at their addresses.
+        states: the text decoder's states, ``[slots, columns, hidden]``. They must stay at their address.
+        record: captures a graph, see ``GraphCapturer``.
 
     Raises:
-        RuntimeError: a half cannot be recorded, or what was recorded computes something else
+        RuntimeError: the capture of a half failed, or a captured half computes something else
             (``GraphCaptureError``).
     """
 
@@ -50,7 +52,7 @@ class T2uGraphs:
             for tokens in doubled(_FEWEST_TOKENS, states.shape[1])
         ]
         self._sizes = doubled(_FEWEST_UNITS, min(_MOST_UNITS, most))
-        # where the first half leaves its states for the second, and of which generation they are
+        # here the first half leaves its states for the second, with their generation
         self._between_generation = 0
         self._between = states.new_zeros(_MAX_ROWS, self._shapes[-1].characters, states.shape[2])
         self._first = BatchGraphs(_MAX_ROWS, record, states.device)
@@ -61,17 +63,17 @@ class T2uGraphs:
         for size in reversed(self._sizes):
             self._record_second(size)
         halves, seconds = len(self._first) + len(self._second), time.monotonic() - started_s
-        _log.info("recorded %d halves of text-to-unit in %.1f s", halves, seconds)
+        _log.info("captured %d halves of text-to-unit in %.1f s", halves, seconds)
 
     def room(self, rows: int, shape: T2uShape) -> T2uShape:
-        """See ``T2uBackend``."""
+        """The smallest captured shape that holds ``shape``, or ``shape`` itself if none does."""
         if rows > _MAX_ROWS:
             return shape
         roomy = (each for each in self._shapes if each.tokens >= shape.tokens)
         return next((each for each in roomy if each.characters >= shape.characters), shape)
 
     def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, CharacterStates]:
-        """See ``T2uBackend``."""
+        """The first half, through a graph if one was captured for this shape."""
         if not self._first.has(shape, len(rows)):
             return self._plain.characters(rows, shape)
         packed = self._first.run(shape, rows)
@@ -80,7 +82,7 @@ class T2uGraphs:
         return packed, states
 
     def units(self, states: CharacterStates, durations: Tensor, size: int) -> Tensor:
-        """See ``T2uBackend``."""
+        """The second half, through a graph if one fits and the first half used one."""
         self._plain.check_latest(states)
         if states.generation != self._between_generation or size > self._sizes[-1]:
             return self._plain.units(states, durations, size)
@@ -111,4 +113,4 @@ class T2uGraphs:
 def _check(recorded: Tensor, plain: Tensor) -> None:
     differing = float((recorded != plain).double().mean())
     if not differing <= _DIFFERING:
-        raise GraphCaptureError(f"a recorded half of text-to-unit differs in {differing:.0%} of its numbers")
+        raise GraphCaptureError(f"a captured half of text-to-unit differs in {differing:.0%} of its numbers")

@@ -1,4 +1,4 @@
-"""Finished texts to units: batches for both halves of text-to-unit, and what goes wrong with a row."""
+"""Turns finished texts into units: makes batches for both halves of text-to-unit, and finds failed rows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from translate_svc.models.t2u.t2u_shape import T2uShape
 
 @dataclass(frozen=True, slots=True)
 class T2uInput:
-    """A text: ``</s>``, language, tokens, all fed to ``slot``. The first ``context_tokens`` of them are heard
-    as context alone: what comes back is of the others.
+    """A text: ``</s>``, language, tokens, all fed to ``slot``.
+
+    The first ``context_tokens`` of them are only context. The result has the units of the other tokens alone.
     """
 
     slot: int
@@ -34,19 +35,19 @@ class T2uInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechUnits:
-    """Vocoder units of a text, and how many each character got."""
+    """Vocoder units of a text, and the number of units of each character."""
 
     units: npt.NDArray[np.int64]
     character_durations: tuple[int, ...]
 
 
 class T2uRunner:
-    """Batches of texts through text-to-unit.
+    """Runs batches of texts through text-to-unit.
 
     Args:
-        text_to_unit: loaded.
-        states: the text decoder's, ``[slots, places, hidden]``, on the same device.
-        characters: the checkpoint's.
+        text_to_unit: the loaded model.
+        states: the text decoder's states, ``[slots, columns, hidden]``, on the same device.
+        characters: the checkpoint's character table.
     """
 
     def __init__(self, text_to_unit: TextToUnit, states: Tensor, characters: CharacterTable) -> None:
@@ -56,15 +57,15 @@ class T2uRunner:
         self._halves: T2uBackend = EagerT2u(text_to_unit, states)
 
     def record(self, record: GraphCapturer) -> None:
-        """Records both halves for batches of few shapes.
+        """Captures both halves for a few batch shapes.
 
         Raises:
-            RuntimeError: they cannot be recorded, or compute something else then.
+            RuntimeError: the capture failed, or a captured half computes something else.
         """
         self._halves = T2uGraphs(self._text_to_unit, self._states, record)
 
     def speeches(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
-        """One for each text; one without a character has no units."""
+        """One result for each text. A text without characters has no units."""
         characters = [self._characters.characters(text.token_ids) for text in texts]
         outcomes: dict[int, SpeechUnits | EngineError] = {}
         for index, sequence in enumerate(characters):

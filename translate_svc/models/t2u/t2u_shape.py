@@ -1,4 +1,4 @@
-"""Rows of texts to be spoken, as they go to the device in one tensor."""
+"""The layout of texts to speak in one tensor, which is copied to the device in one go."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class T2uShape(NamedTuple):
 
     @property
     def row_size(self) -> int:
-        """Numbers of a row."""
+        """How many numbers a row has."""
         return _HEAD + self.tokens + self.characters
 
     def row(
         self, slot: int, characters: CharacterSequence, duration_factor: float
     ) -> npt.NDArray[np.float64]:
-        """A text whose states lie in ``slot``: slot, tokens, factor, how many characters a token, their ids.
+        """A text whose states are in ``slot``: slot, tokens, factor, characters per token, character ids.
 
         All are float64, which holds each of them exactly.
         """
@@ -40,8 +40,9 @@ class T2uShape(NamedTuple):
         return made
 
     def batch(self, rows: Tensor, states: Tensor, *, padded: bool) -> TextBatch:
-        """What ``rows`` (``[B, row_size]``) tell, with their tokens' ``states`` out of ``[slots, places,
-        hidden]``; both on one device.
+        """The batch that ``rows`` (``[B, row_size]``) describe, with their tokens' states.
+
+        ``states`` is ``[slots, columns, hidden]``, on the same device as ``rows``.
         """
         whole = rows.long()
         ids = _HEAD + self.tokens
