@@ -1,4 +1,6 @@
-"""Pieces of speech to waveforms: in windows of few shapes where batches pay, else one after another."""
+"""Turns pieces of speech into waveforms: in windows of a few shapes where batches are faster, else one by
+one.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
 _NARROWEST_UNITS = 32
 _MAX_ROWS = 8
-"""Of a batch: first pieces of as many texts fill a step's budget."""
+"""Rows of a batch: the first pieces of this many texts fill a step's budget."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VocoderInput:
-    """Units ``[start, end)`` out of ``units``, to be heard in the context of all."""
+    """Units ``[start, end)`` out of ``units``. All ``units`` are their context."""
 
     units: npt.NDArray[np.int64]
     start: int
@@ -35,15 +37,15 @@ class VocoderInput:
 
 
 class PiecewiseVocoder:
-    """Batches of pieces through a vocoder.
+    """Runs batches of pieces through a vocoder.
 
-    A CPU computes each piece by itself, and of what it hears no more than there is: a batch gains nothing
-    there and leaves the caches. Elsewhere pieces of all lengths and places share batches, each in a window
-    of 32, 64, 128, ... units.
+    A CPU computes each piece alone, with no more context than its text has: a batch gains nothing there and
+    does not fit into the CPU's caches. On other devices, pieces of any length and position share batches,
+    each in a window of 32, 64, 128, ... units.
 
     Args:
-        vocoder: loaded.
-        device: where it is.
+        vocoder: the loaded model.
+        device: the vocoder's device.
     """
 
     def __init__(self, vocoder: Vocoder, device: torch.device) -> None:
@@ -53,16 +55,16 @@ class PiecewiseVocoder:
         self._recorded: VocoderGraphs | None = None
 
     def record(self, record: GraphCapturer) -> None:
-        """Records the windows that a service needs, in batches of 1, 2, 4 and 8; on no CPU.
+        """Captures the windows that a service needs, in batches of 1, 2, 4 and 8. Not for a CPU.
 
         Raises:
-            RuntimeError: they cannot be recorded, or compute something else then.
+            RuntimeError: the capture failed, or a captured window computes something else.
         """
         windows = [self._window(_NARROWEST_UNITS << doublings) for doublings in range(3)]
         self._recorded = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, record, self._device)
 
     def waveforms(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
-        """One for each piece; an error for one that is not finite."""
+        """One waveform for each piece, or an error if it is not finite."""
         if self._device.type == "cpu":
             return [_checked(self._alone(piece)) for piece in pieces]
         by_window: dict[int, list[int]] = {}
@@ -79,8 +81,8 @@ class PiecewiseVocoder:
 
     def _alone(self, piece: VocoderInput) -> npt.NDArray[np.float32]:
         part = receptive_field(piece.start, piece.end, len(piece.units), self._vocoder.config)
-        heard = torch.from_numpy(piece.units[None, slice(*part.units)])
-        waveform: npt.NDArray[np.float32] = self._vocoder(heard, [piece.voice], part)[0].numpy()
+        units = torch.from_numpy(piece.units[None, slice(*part.units)])
+        waveform: npt.NDArray[np.float32] = self._vocoder(units, [piece.voice], part)[0].numpy()
         return waveform
 
     def _windowed(self, window: Window, pieces: Sequence[VocoderInput]) -> list[npt.NDArray[np.float32]]:
@@ -93,7 +95,7 @@ class PiecewiseVocoder:
         return [waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)]
 
     def _run(self, window: Window, rows: Tensor) -> Tensor:
-        """On the host."""
+        """The samples on the host."""
         if self._recorded is not None and self._recorded.has(window):
             return self._recorded.run(window, rows)
         return self._vocoder.windowed(rows.to(self._device, non_blocking=True), window).cpu()
@@ -105,5 +107,5 @@ class PiecewiseVocoder:
 
 
 def _checked(waveform: npt.NDArray[np.float32]) -> Samples | EngineError:
-    """A copy that keeps no batch alive."""
+    """A copy, so that the batch's memory can be freed."""
     return waveform.copy() if np.isfinite(waveform).all() else EngineError(NOT_FINITE)

@@ -1,4 +1,4 @@
-"""What a piece of a waveform hears of its text, level by level of the vocoder."""
+"""The receptive field of a piece of a waveform in its text, level by level of the vocoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from translate_svc.types import SAMPLES_PER_UNIT
 
 PRE_KERNEL = 7
 POST_KERNEL = 7
-"""Widths of HiFi-GAN's first and last convolution; no configuration names them."""
+"""Widths of HiFi-GAN's first and last convolution. They are not part of any configuration."""
 
 
 class UnitSpan(NamedTuple):
@@ -22,13 +22,15 @@ class UnitSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """What must be computed for a piece of a longer waveform, as if the whole were.
+    """What must be computed so that a piece has the same samples as in the whole waveform.
 
     Attributes:
-        units: what the piece hears; its ends are the ends of the text or lie a receptive field away.
-        kept: by upsampling, the places of its output (counted from that of the first unit or place kept
-            before it) that the piece still hears: the field shrinks on the way up, where it costs most.
-        samples: the piece, in what is left in the end.
+        units: the units that the piece depends on. Each end is an end of the text, or lies a receptive field
+            away from the piece.
+        kept: for each upsampling, the positions of its output that the piece still depends on. They count
+            from the position of the first unit or position kept before it. The field shrinks on the way up,
+            where each position costs most.
+        samples: the piece, as a slice of the last output.
     """
 
     units: UnitSpan
@@ -37,9 +39,9 @@ class ReceptiveField:
 
 
 def receptive_field(start: int, end: int, total: int, config: ModelConfig) -> ReceptiveField:
-    """The receptive field of the samples of units ``[start, end)`` out of ``total``, walked backwards.
+    """The receptive field of the samples of units ``[start, end)`` out of ``total``, computed backwards.
 
-    At a cut inside, what the missing neighbours would have changed lies outside of what is kept.
+    Where the field ends inside the text, the missing neighbours change only positions that are not kept.
     """
     low, high = start * SAMPLES_PER_UNIT, end * SAMPLES_PER_UNIT - 1
     low, high = low - POST_KERNEL // 2, high + POST_KERNEL // 2
@@ -52,18 +54,18 @@ def receptive_field(start: int, end: int, total: int, config: ModelConfig) -> Re
         ),
         default=0,
     )
-    heard: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     stages = list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
     for rate, kernel in reversed(stages):
         low, high = low - reach, high + reach
-        heard.append((low, high + 1))
+        spans.append((low, high + 1))
         padding = (kernel - rate) // 2
-        # output o of a transposed convolution hears inputs i with 0 <= o + padding - i * rate < kernel
+        # output o of a transposed convolution depends on inputs i with 0 <= o + padding - i * rate < kernel
         low, high = -(-(low + padding - kernel + 1) // rate), (high + padding) // rate
     low, high = low - PRE_KERNEL // 2, high + PRE_KERNEL // 2
     units = UnitSpan(max(low, 0), min(high + 1, total))
     first, places, kept = units.start, total, []
-    for (rate, _), (low, high) in zip(stages, reversed(heard), strict=True):
+    for (rate, _), (low, high) in zip(stages, reversed(spans), strict=True):
         first, places = first * rate, places * rate
         low, high = max(low, 0), min(high, places)
         kept.append(slice(low - first, high - first))
@@ -76,5 +78,5 @@ def receptive_field(start: int, end: int, total: int, config: ModelConfig) -> Re
 def context_units(config: ModelConfig) -> int:
     """How many units on either side of a unit change its samples."""
     far = 1 << 12
-    heard = receptive_field(far, far + 1, 2 * far, config).units
-    return max(far - heard.start, heard.end - far - 1)
+    units = receptive_field(far, far + 1, 2 * far, config).units
+    return max(far - units.start, units.end - far - 1)

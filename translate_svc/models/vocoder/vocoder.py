@@ -1,12 +1,12 @@
 """Vocoder: unit HiFi-GAN, from units, a language and a speaker to a 16 kHz waveform, in pieces.
 
-Numerically ``SeamlessM4Tv2CodeHifiGan`` with every unit lasting one frame. Its own duration predictor belongs
-to UnitY 1 and is never used: UnitY2's units carry their durations already (Meta runs it with
-``dur_prediction=False``, transformers always applies it).
+It equals ``SeamlessM4Tv2CodeHifiGan`` numerically, with a duration of one frame for every unit. Its own
+duration predictor belongs to UnitY 1 and is never used: UnitY2's units already have their durations (Meta
+runs it with ``dur_prediction=False``, transformers always applies it).
 """
 
 # mypy: disable-error-code="no-any-return"
-# (calling an nn.Module gives Any)
+# (calling an nn.Module returns Any)
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from translate_svc.models.vocoder.receptive_field import (
 from translate_svc.models.vocoder.window import Window
 
 _LAST_SLOPE = 0.01
-"""Slope before the last convolution; transformers leaves it at ``leaky_relu``'s default."""
+"""Slope before the last convolution. transformers uses ``leaky_relu``'s default there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
 
 
 def _silenced(states: Tensor, outside: Tensor | None) -> Tensor:
-    """Zero, in place, where there is no text: as a convolution at the ends of a text finds it."""
+    """Zeroes, in place, positions outside the text: a convolution reads zeros beyond a text's ends too."""
     return states if outside is None else states.masked_fill_(outside, 0.0)
 
 
@@ -85,8 +85,9 @@ class HifiGan(nn.Module):
         self.blocks_per_stage = len(config.resblock_kernel_sizes)
 
     def prepare(self) -> None:
-        """A stage's blocks are summed; that their mean is wanted goes into the weights that read it, since a
-        leaky ReLU keeps positive factors.
+        """Folds the mean over a stage's blocks into the weights of the next layer.
+
+        ``forward`` only sums the blocks. The factor can move past the leaky ReLU because it is positive.
         """
         for reader in [*self.upsampler[1:], self.conv_post]:
             assert isinstance(reader, nn.ConvTranspose1d | nn.Conv1d)
@@ -97,8 +98,8 @@ class HifiGan(nn.Module):
     ) -> Tensor:
         """``[B, U, width]`` of the excerpt's units -> ``[B, samples]``.
 
-        ``outside``: by level (the units, then each upsampling's output) True where a row has no text,
-        ``[B, 1, 1, places]``; None where all places are text.
+        ``outside``: a mask for each level (the units, then each upsampling's output). Each mask is
+        ``[B, 1, 1, positions]``, True where a row has no text. None if all positions are text.
         """
         masks = outside or (None,) * (len(self.upsampler) + 1)
         # [B, U, width] is channels-last [B, width, 1, U] already
@@ -130,15 +131,15 @@ class Vocoder(nn.Module):
         self.hifi_gan = HifiGan(config)
 
     def forward(self, units: Tensor, voices: Sequence[Voice], part: ReceptiveField | None = None) -> Tensor:
-        """Synthesises texts, or pieces of texts, of equal length; nothing is padded, so nothing leaks.
+        """Synthesises texts, or pieces of texts, of equal length. Nothing is padded, so no padding leaks in.
 
         Args:
             units: ``[B, U]`` int64, each below ``unit_hifi_gan_vocab_size``.
-            voices: one a row.
-            part: the excerpt that ``units`` are, the same for all rows; by default the whole text.
+            voices: one per row.
+            part: which excerpt ``units`` are, the same for all rows; by default the whole text.
 
         Returns:
-            ``[B, samples]`` within (-1, 1), 320 a unit of the piece.
+            ``[B, samples]`` within (-1, 1), 320 samples per unit of the piece.
         """
         size = units.shape[1]
         part = receptive_field(0, size, size, self.config) if part is None else part
@@ -148,14 +149,14 @@ class Vocoder(nn.Module):
         return self.hifi_gan(self._embedded(units, languages, speakers), part)
 
     def windowed(self, rows: Tensor, window: Window) -> Tensor:
-        """Pieces of any texts, each up to as long as the window is for: the same numbers as ``forward``'s.
+        """Synthesises pieces of any texts, each at most ``window.piece_units`` long, as ``forward`` does.
 
         Args:
             rows: ``[B, window.row_size]`` int64, see ``Window.row``; on this module's device.
             window: the same for all rows.
 
         Returns:
-            ``[B, samples]`` of ``window.piece_units``; what lies behind a shorter piece is nobody's.
+            ``[B, samples]`` of ``window.piece_units``. The samples behind a shorter piece have no meaning.
         """
         first, total, languages, speakers = rows[:, :4].unbind(1)
         embedded = self._embedded(rows[:, 4:], languages, speakers)

@@ -1,4 +1,4 @@
-"""Vocoder windows, recorded for batches of few sizes."""
+"""Vocoder windows, captured as CUDA graphs for a few batch sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from translate_svc.models.vocoder.vocoder import Vocoder
 from translate_svc.models.vocoder.window import Window
 
 _TOLERANCE = 0.05
-"""Between samples of a recorded window and the same unrecorded: another kernel may round to TF32."""
+"""Largest difference between samples of a captured window and of the same window run eagerly: another kernel
+may round to TF32.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -26,14 +28,14 @@ class VocoderGraphs:
     """``Vocoder.windowed`` for some windows, in batches of 1, 2, 4, ... rows.
 
     Args:
-        vocoder: its weights must stay where they are.
-        windows: of different ``piece_units``.
-        max_rows: of a batch.
-        record: see ``GraphCapturer``.
-        device: where the vocoder is.
+        vocoder: its weights must stay at their addresses.
+        windows: each with a different ``piece_units``.
+        max_rows: the largest batch.
+        record: captures a graph, see ``GraphCapturer``.
+        device: the vocoder's device.
 
     Raises:
-        RuntimeError: a window cannot be recorded, or what was recorded computes something else
+        RuntimeError: the capture of a window failed, or a captured window computes something else
             (``GraphCaptureError``).
     """
 
@@ -50,24 +52,24 @@ class VocoderGraphs:
         for window in sorted(windows, key=lambda each: each.piece_units, reverse=True):
             self._add(vocoder, window, max_rows)
         seconds = time.monotonic() - started_s
-        _log.info("recorded %d windows of the vocoder in %.1f s", len(self._batches), seconds)
+        _log.info("captured %d windows of the vocoder in %.1f s", len(self._batches), seconds)
 
     def has(self, window: Window) -> bool:
-        """Whether it was recorded."""
+        """Whether ``window`` was captured."""
         return self._batches.has(window.piece_units, rows=1)
 
     def run(self, window: Window, rows: Tensor) -> Tensor:
-        """As ``Vocoder.windowed``, from the host and back to it; up to ``max_rows`` rows."""
+        """The same as ``Vocoder.windowed``, with ``rows`` and result on the host; up to ``max_rows`` rows."""
         return self._batches.run(window.piece_units, rows)
 
     def _add(self, vocoder: Vocoder, window: Window, max_rows: int) -> None:
-        """Compared with units of one text each, in the midst of it and at its ends."""
+        """Captures one window. The check uses pieces from the middle of a text and from its ends."""
 
         def check(recorded: Tensor, plain: Tensor) -> None:
             error = float((recorded - plain).abs().max())
             if not error <= _TOLERANCE:
                 raise GraphCaptureError(
-                    f"a recorded window of {window.piece_units} units is off by {error:.2g}"
+                    f"a captured window of {window.piece_units} units is off by {error:.2g}"
                 )
 
         units = np.arange(window.piece_units + 3) % vocoder.unit_embedding.num_embeddings

@@ -1,4 +1,4 @@
-"""One shape for pieces of many lengths, wherever they stand in their texts."""
+"""One shape for pieces of many lengths, at any position in their texts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from translate_svc.models.config import ModelConfig
 from translate_svc.models.vocoder.receptive_field import ReceptiveField, UnitSpan, receptive_field
 
 _FAR = 1 << 16
-"""Units; further than any piece hears."""
+"""Units; larger than any receptive field."""
 
 
 class _Level(NamedTuple):
-    """Places for a unit, where the window's first one stands (from that of its first unit), and how many."""
+    """Positions per unit, the window's first position (from that of its first unit), and their number."""
 
     rate: int
     first: int
@@ -28,12 +28,12 @@ class _Level(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """What a piece from the midst of a text would hear. At an end of a text a part of it is outside.
+    """The receptive field of a piece from the middle of a text. At an end of a text, a part of it is outside.
 
     Attributes:
-        piece_units: the longest piece; a shorter one lies at the beginning.
-        before: units heard before the piece.
-        part: what is computed of the window's units.
+        piece_units: the length of the longest piece; a shorter one is at the beginning.
+        before: units of context before the piece.
+        part: what is computed from the window's units.
     """
 
     piece_units: int
@@ -43,40 +43,42 @@ class Window:
 
     @classmethod
     def of(cls, piece_units: int, config: ModelConfig) -> Window:
-        """The narrowest one for pieces of up to ``piece_units``."""
-        midst = receptive_field(_FAR, _FAR + piece_units, 2 * _FAR + piece_units, config)
-        size = midst.units.end - midst.units.start
+        """The narrowest window for pieces of up to ``piece_units``."""
+        middle = receptive_field(_FAR, _FAR + piece_units, 2 * _FAR + piece_units, config)
+        size = middle.units.end - middle.units.start
         levels = [_Level(1, 0, size)]
-        for rate, kept in zip(config.upsample_rates, midst.kept, strict=True):
+        for rate, kept in zip(config.upsample_rates, middle.kept, strict=True):
             above = levels[-1]
             first = above.first * rate + kept.start
             levels.append(_Level(above.rate * rate, first, kept.stop - kept.start))
-        part = ReceptiveField(UnitSpan(0, size), midst.kept, midst.samples)
-        return cls(piece_units, _FAR - midst.units.start, part, tuple(levels))
+        part = ReceptiveField(UnitSpan(0, size), middle.kept, middle.samples)
+        return cls(piece_units, _FAR - middle.units.start, part, tuple(levels))
 
     @property
     def row_size(self) -> int:
-        """Numbers of a row."""
+        """How many numbers a row has."""
         return 4 + self.part.units.end
 
     def row(
         self, units: npt.NDArray[np.int64], start: int, language_id: int, speaker_id: int
     ) -> npt.NDArray[np.int64]:
-        """A piece that begins with unit ``start`` of a text's ``units``, as ``Vocoder.windowed`` takes it:
-        the place of the window's first unit in the text (negative before its beginning), the text's length,
-        the voice, the units; 0 where the text has none.
+        """A piece that begins with unit ``start`` of a text's ``units``, as ``Vocoder.windowed`` takes it.
+
+        The row has the position of the window's first unit in the text (negative before its beginning), the
+        text's length, the voice, and the units. Units outside the text are 0.
         """
         first = start - self.before
         made = np.zeros(self.row_size, np.int64)
         made[:4] = first, len(units), language_id, speaker_id
-        heard = units[max(first, 0) : first + self.part.units.end]
+        inside = units[max(first, 0) : first + self.part.units.end]
         skipped = 4 + max(-first, 0)
-        made[skipped : skipped + len(heard)] = heard
+        made[skipped : skipped + len(inside)] = inside
         return made
 
     def outside(self, first: Tensor, total: Tensor) -> Sequence[Tensor]:
-        """By level, True where rows (``first``, ``total``: ``[B]``, see ``row``) have no text:
-        ``[B, 1, 1, places]``.
+        """A mask for each level, ``[B, 1, 1, positions]``, True where rows have no text.
+
+        ``first`` and ``total``: ``[B]``, the first two numbers of each ``row``.
         """
         masks = []
         for rate, offset, places in self._levels:
