@@ -1,8 +1,8 @@
 """``alignment.json`` beside the weights: which heads follow the source, and how drafts are committed.
 
-``translate-svc calibrate`` writes it. It belongs to the weights that it was computed for, whose hash it
-holds. A checkpoint without one that fits gets the rule that is safe for any: words are committed when two
-drafts agree, whatever the attention says. Free of torch.
+``translate-svc calibrate`` writes it. It is valid only for the weights that it was computed for, and holds
+their hash. A checkpoint without a valid file gets the rule that is safe for any checkpoint: words are
+committed when two drafts agree, and the attention is not used. Free of torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class PolicyName(enum.Enum):
-    """How drafts are committed; the classes of ``engine.simultaneous.commit_policy``."""
+    """How drafts are committed. The classes are in ``engine.simultaneous.commit_policy``."""
 
     ALIGN_ATT = "align_att"
     AGREEMENT = "agreement"
@@ -37,24 +37,24 @@ class PolicyName(enum.Enum):
 
 
 class AttentionRow(enum.Enum):
-    """Which row of attention is a token's."""
+    """Which row of attention belongs to a token."""
 
     PREDICTING = "predicting"
-    """Of the step that predicts it."""
+    """The row of the step that predicts the token."""
     INPUT = "input"
-    """Of the step that it is fed to."""
+    """The row of the step that the token is fed to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """What a calibration found.
+    """The result of a calibration.
 
     Attributes:
-        heads: distinct pairs (decoder layer, head); empty: none is known to follow the source.
-        patience_frames: so many frames at the end of a buffer are not trusted.
+        heads: distinct pairs (decoder layer, head). Empty if no head is known to follow the source.
+        patience_frames: how many frames at the end of a buffer are not trusted.
         policy: how drafts are committed.
-        attention_row: which row is a token's.
-        figures: what was measured, for people.
+        attention_row: which row of attention belongs to a token.
+        figures: the measured figures, for people to read.
     """
 
     heads: tuple[tuple[int, int], ...]
@@ -69,7 +69,7 @@ SAFE_ALIGNMENT = Alignment((), 0, PolicyName.AGREEMENT, AttentionRow.PREDICTING)
 
 
 def weights_key(folder: Path, progress: Progress | None = None) -> str:
-    """A hash of all weights: of the sums of their files. Files that the manifest names are not read again.
+    """A hash of all weights, computed from their files' sums. Files in the manifest are not read again.
 
     Raises:
         CheckpointError: weights are missing.
@@ -80,7 +80,7 @@ def weights_key(folder: Path, progress: Progress | None = None) -> str:
 
 
 def write_alignment(folder: Path, alignment: Alignment) -> None:
-    """Writes ``alignment.json``, and its sum where the manifest names it."""
+    """Writes ``alignment.json``, and updates its sum if the manifest names the file."""
     values = {
         "version": _VERSION,
         "weights_sha256": weights_key(folder),
@@ -98,10 +98,11 @@ def write_alignment(folder: Path, alignment: Alignment) -> None:
 
 
 def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
-    """What ``alignment.json`` says; None where there is none.
+    """The content of ``alignment.json``. None if the file does not exist.
 
     Raises:
-        CheckpointError: it is damaged, of other weights, or asks for what the checkpoint does not have.
+        CheckpointError: the file is damaged, is for other weights, or names heads that the checkpoint does
+            not have.
     """
     try:
         text = (folder / ALIGNMENT_FILE).read_text(encoding="utf-8")
@@ -125,7 +126,7 @@ def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
 
 
 def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
-    """What ``alignment.json`` says, or the safe rule and a warning."""
+    """The content of ``alignment.json``. If it cannot be used: the safe rule, and a warning."""
     try:
         alignment = read_alignment(folder, config)
         problem = f"{folder.name} has no {ALIGNMENT_FILE}"
@@ -143,7 +144,7 @@ def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
 
 
 def _parsed(values: Any) -> Alignment:
-    """Raises ValueError, KeyError, TypeError or AttributeError."""
+    """Raises ValueError, KeyError, TypeError or AttributeError if the values are not valid."""
     if values["version"] != _VERSION:
         raise ValueError("another version")
     pairs = tuple((layer, head) for layer, head in values["heads"])
@@ -151,9 +152,9 @@ def _parsed(values: Any) -> Alignment:
     policy = PolicyName(values["policy"])
     numbers = [patience, *(number for pair in pairs for number in pair)]
     if not all(type(number) is int and number >= 0 for number in numbers):
-        raise ValueError("counts are whole numbers")
+        raise ValueError("counts must be whole numbers from 0")
     if patience > MAX_PATIENCE_FRAMES or len(set(pairs)) < len(pairs):
-        raise ValueError("a patience without end, or a head twice")
+        raise ValueError("the patience is too large, or a head is named twice")
     if not pairs and policy is not PolicyName.AGREEMENT:
         raise ValueError("no heads to align with")
     figures = {str(name): float(value) for name, value in values["figures"].items()}

@@ -11,12 +11,12 @@ _FLAT = 1e-6
 def attended_frames(attention: npt.NDArray[np.float32], *, sink_frames: int = 0) -> tuple[int, ...]:
     """The frame that each token comes from.
 
-    Each frame's weights are normalised to mean 0 and variance 1 over the tokens of the pass first: a frame on
-    which every token rests a little, because heads that need nothing rest there, tells nothing.
+    First, each frame's weights are normalised to mean 0 and variance 1 over the tokens of the pass. Heads
+    that need nothing put some weight on the same frame for every token. Such a frame gives no information.
 
     Args:
         attention: ``[tokens, frames]``, the rows of all tokens of one pass.
-        sink_frames: so many frames at the start are never taken, if there are more.
+        sink_frames: how many frames at the start are never taken, if there are more frames than that.
     """
     tokens, frames = attention.shape
     if tokens == 0:
@@ -24,7 +24,7 @@ def attended_frames(attention: npt.NDArray[np.float32], *, sink_frames: int = 0)
     if frames == 0:
         raise ValueError("attention: no frames")
     deviation = attention.std(axis=0)
-    flat = deviation < _FLAT  # of one token alone, too: then the weights themselves decide
+    flat = deviation < _FLAT  # a single token has only flat frames; then the weights themselves decide
     normal = (attention - attention.mean(axis=0)) / np.where(flat, 1.0, deviation)
     if flat.all():
         normal = attention.copy()

@@ -1,4 +1,4 @@
-"""Translations of clips from beginnings that grow by a step, as drafts do: what calibration judges by."""
+"""Translations of clips' beginnings, which grow by a step as drafts do. Calibration judges by them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Beginning:
 
     Attributes:
         token_ids: its text.
-        survives: of each token, whether the whole translation has the text up to it.
-        agrees: of each token, whether the beginning before, a step shorter, has the text up to it.
+        survives: for each token, whether the translation of the whole clip has the same text up to it.
+        agrees: for each token, whether the beginning one step shorter has the same text up to it.
         attention: ``[layers, heads, PROMPT_TOKENS + tokens, frames]``: a row for each token that was fed.
     """
 
@@ -44,16 +44,16 @@ class Beginning:
 
     @property
     def frames(self) -> int:
-        """Of the buffer."""
+        """Frames of the buffer."""
         return int(self.attention.shape[-1])
 
     @property
     def judged(self) -> int:
-        """So many tokens are judged: all up to the first that does not survive."""
+        """How many tokens are judged: all up to and including the first that does not survive."""
         return min(len(self.token_ids), int(self.survives.sum()) + 1)
 
     def attended(self, heads: Heads, row: AttentionRow) -> npt.NDArray[np.int64]:
-        """The frame that each token comes from, by the mean of some heads."""
+        """The frame that each token comes from, by the mean attention of ``heads``."""
         mean = np.mean([self.attention[layer, head] for layer, head in heads], axis=0)
         first = PROMPT_TOKENS - (row is AttentionRow.PREDICTING)
         return np.array(attended_frames(mean[first : first + len(self.token_ids)]), np.int64)
@@ -64,11 +64,11 @@ class Observer:
 
     Args:
         checkpoint: a verified checkpoint; its weights are loaded here.
-        max_samples: of the longest clip.
+        max_samples: the length of the longest clip.
         placement: where to compute.
 
     Raises:
-        CheckpointError: the weights are torn or do not fit the configuration.
+        CheckpointError: the weights are damaged or do not fit the configuration.
     """
 
     def __init__(self, checkpoint: Checkpoint, max_samples: int, placement: Placement) -> None:
@@ -86,18 +86,22 @@ class Observer:
 
     @staticmethod
     def translations(samples: Samples) -> int:
-        """How many ``beginnings`` makes of a clip."""
+        """How many translations ``beginnings`` makes of a clip."""
         return len(range(STEP_SAMPLES, len(samples), STEP_SAMPLES)) + 1
 
     @torch.inference_mode()
     def beginnings(
         self, samples: Samples, language: str, report: Callable[[], None] = lambda: None
     ) -> list[Beginning]:
-        """All beginnings of one clip that have any text, the shortest first, in a language (Seamless code).
-        ``report`` is called after each translation.
+        """All beginnings of one clip whose translation is not empty, the shortest first.
+
+        Args:
+            samples: the whole clip.
+            language: the target language, as a Seamless code.
+            report: called after each translation.
 
         Raises:
-            EngineError: the clip cannot be computed.
+            EngineError: the translation of the clip failed.
         """
         token = self._languages[language]
         whole = self._translate(samples, token)
@@ -115,7 +119,7 @@ class Observer:
         return found
 
     def _translate(self, samples: Samples, language_token: int) -> tuple[int, ...]:
-        """Greedy."""
+        """The greedy translation."""
         (encoded,) = finish(self._model.encode([samples], [[0]]))
         if isinstance(encoded, EngineError):
             raise encoded

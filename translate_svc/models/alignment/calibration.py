@@ -1,11 +1,12 @@
 """Finds the heads that follow the source, and how much of a buffer's end not to trust, without labels.
 
 Clips are translated whole, and again from beginnings that grow by a step, as drafts do. A token of such a
-draft survives where the whole translation has the same text up to it. What follows the first token that does
-not is left out: it goes on from an error. A head follows the source where the distance of a token's frame
-from the end of the buffer tells whether the token survives: heads are ranked by the area under that (ROC)
-curve. Among the best few, and the best of each layer, those are taken that let most be committed of what
-survives. Errors of a commit policy are counted once a clip and place, however many drafts repeat them.
+draft survives if the whole translation has the same text up to it. Tokens after the first one that does not
+survive are left out, because they continue from an error. A head follows the source if the distance of a
+token's frame from the end of the buffer predicts whether the token survives. Heads are ranked by the area
+under that (ROC) curve. The candidates are the best few heads, and the best of each layer. The calibration
+takes those with which most of what survives can be committed. An error of a commit policy counts once per
+clip and token position, even if several drafts repeat it.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ from translate_svc.models.alignment.alignment_file import SAFE_ALIGNMENT, Alignm
 from translate_svc.models.alignment.beginnings import Beginning, Heads
 
 SURVIVAL = 0.985
-"""Share of the committed tokens that must survive. Some never do, however long one waits: a translation that
-has heard more says it otherwise. On held-out monologues the starter has 84 BLEU with the patience that this
-finds at 98 %, 90 with that at 98.5 %, and 86 where it waits longer.
+"""Share of the committed tokens that must survive. Some never do, however long the wait: a translation of
+more speech uses other words. On held-out monologues the starter has 84 BLEU with the patience that the
+calibration finds for 98 %, 90 with that for 98.5 %, and 86 if it waits longer.
 """
 MAX_HEADS = 8
 MAX_PATIENCE_FRAMES = 12
 LEAST_AUC = 0.6
-"""Heads that tell less do not follow the source; 0.5 is chance."""
+"""Smallest area under the curve of a head that follows the source. 0.5 is chance."""
 
 _NONE = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """A rule, which share of what it commits survives, and which share of what survives in each draft it
-    commits.
+    """A rule, with the share of committed tokens that survive, and the share of surviving tokens that it
+    commits in each draft.
     """
 
     heads: Heads
@@ -48,14 +49,14 @@ class _Choice:
 def calibrate(
     translations: Sequence[Sequence[Beginning]], report: Callable[[], None] = lambda: None
 ) -> Alignment:
-    """The best row, heads and patience; the safe rule where no head follows the source.
+    """The best row, heads and patience. The safe rule if no head follows the source.
 
     Args:
         translations: the beginnings of each clip, in one language.
-        report: called when the heads are ranked, and when they are chosen.
+        report: called after the heads are ranked, and after they are chosen.
 
     Raises:
-        ValueError: no token survives, or each does: nothing can be told.
+        ValueError: no token survives, or all do. Then the heads cannot be compared.
     """
     beginnings = [each for translation in translations for each in translation]
     survives = np.concatenate([each.survives[: each.judged] for each in beginnings]) if beginnings else _NONE
@@ -82,7 +83,7 @@ def calibrate(
 
 
 def area_under_curve(scores: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]) -> float:
-    """The probability that a positive has a higher score than a negative; half of it where they are equal."""
+    """The probability that a positive has a higher score than a negative. Equal scores count half."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives = int(positive.sum())
@@ -105,7 +106,7 @@ def _ranked_heads(
 def _candidates(
     beginnings: Sequence[Beginning], ranked: Sequence[tuple[float, tuple[int, int]]]
 ) -> list[Heads]:
-    """The best head, the two, four and eight best, and of each layer the eight best."""
+    """The best head, the two, four and eight best heads, and the eight best heads of each layer."""
     pairs = [pair for _, pair in ranked]
     layers = range(beginnings[0].attention.shape[0])
     by_layer = [tuple(pair for pair in pairs if pair[0] == layer)[:MAX_HEADS] for layer in layers]
@@ -115,7 +116,7 @@ def _candidates(
 def _choice(
     translations: Sequence[Sequence[Beginning]], heads: Heads, row: AttentionRow, patience: int
 ) -> _Choice:
-    """What AlignAtt and agreement do with these heads and this patience."""
+    """The result of AlignAtt with agreement, for these heads and this patience."""
     right = wrong = committed = surviving = 0
     for translation in translations:
         errors: set[int] = set()
@@ -136,6 +137,6 @@ def _choice(
 
 
 def _worth(choice: _Choice) -> tuple[bool, float]:
-    """Where enough survives, what is committed counts; else what survives."""
+    """Compares by what is committed if enough of it survives, else by what survives."""
     enough = choice.survival >= SURVIVAL
     return enough, choice.committed if enough else choice.survival

@@ -1,4 +1,4 @@
-"""Attention of chosen decoder heads over the source: where each token of a text comes from."""
+"""Attention of chosen decoder heads over the source. It shows where each token of a text comes from."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class AlignmentHeads:
         return cls(tuple((layer, head) for layer in range(layers) for head in range(heads)))
 
     def check(self, config: ModelConfig) -> None:
-        """Whether a checkpoint has them.
+        """Checks that a checkpoint has these heads.
 
         Raises:
-            InvalidArgument: no heads, one that the checkpoint does not have, or one twice.
+            InvalidArgument: there are no heads, the checkpoint does not have one, or one is named twice.
         """
         known = set(AlignmentHeads.all(config).pairs)
         if not self.pairs or len(set(self.pairs)) < len(self.pairs) or not known.issuperset(self.pairs):
@@ -63,8 +63,8 @@ class HeadAttention(nn.Module):
 
         Args:
             cache: keys of the sources.
-            places: where the rows of this pass stand.
-            queries: by layer, for ``used_layers``: ``[B, T, heads, head_dim]``.
+            places: where the rows of this pass are in the cache.
+            queries: for each layer of ``used_layers``: ``[B, T, heads, head_dim]``.
         """
         query = torch.stack([queries[layer][:, :, head] for layer, head in self.chosen.pairs])
         keys = cache.cross_rows[self.layers, places.slots, 0, self.heads, : places.source_seen.shape[-1]]
