@@ -1,10 +1,13 @@
-"""A SeamlessM4T v2 checkpoint directory: verify it, load parts of it.
+"""A SeamlessM4T v2 checkpoint directory: verifies it and loads parts of it.
 
-Expected files, as ``save_pretrained`` writes them: ``config.json``, ``generation_config.json``,
-``preprocessor_config.json`` (or ``processor_config.json``, which holds the same), the tokenizer's, and
-``model.safetensors`` or its sharded form. Optional:
-``speakers.json`` (``{"eng": [3, 5], ...}``: the vocoder's speaker ids by language, the default one first) and
-``MANIFEST.sha256`` (lines as ``sha256sum`` writes them), which is verified by the rule in ``manifest``.
+Required files, as ``save_pretrained`` writes them: ``config.json``, ``generation_config.json``,
+``preprocessor_config.json`` (or ``processor_config.json``, which holds the same values), the tokenizer files,
+and ``model.safetensors`` or its sharded form.
+
+Optional files:
+
+* ``speakers.json`` (``{"eng": [3, 5], ...}``): the vocoder's speaker ids by language, the default one first.
+* ``MANIFEST.sha256``: lines as ``sha256sum`` writes them. ``manifest`` states when it is verified.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ class Checkpoint(CheckpointDescription):
         """Reads and verifies everything except the weights' values.
 
         Raises:
-            CheckpointError: a file is missing, torn, another model's, or contradicts ``config.json``.
+            CheckpointError: a file is missing, incomplete, of another model, or contradicts ``config.json``.
         """
         if not path.is_dir():
             raise CheckpointError("no such directory", field=path.name)
@@ -43,7 +46,7 @@ class Checkpoint(CheckpointDescription):
         return cls(path, described.config, described.maps, described.speakers, WeightFiles(path))
 
     def character_table(self) -> CharacterTable:
-        """The character view of text tokens that text-to-unit needs."""
+        """The characters of each text token, which text-to-unit needs."""
         config = self.config
         silent = {config.pad_token_id, config.bos_token_id, config.eos_token_id}
         return CharacterTable(
@@ -53,10 +56,10 @@ class Checkpoint(CheckpointDescription):
         )
 
     def feature_extractor(self) -> FeatureExtractor:
-        """Samples to features as this checkpoint was trained on.
+        """Turns samples into the features that this checkpoint was trained on.
 
         Raises:
-            CheckpointError: what describes the features is missing or asks for other ones.
+            CheckpointError: the description of the features is missing or asks for other features.
         """
         extractor = FeatureExtractor.from_pretrained(self.path)
         if extractor.feature_size != self.config.feature_projection_input_dim:
@@ -68,9 +71,9 @@ class Checkpoint(CheckpointDescription):
         return extractor
 
     def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Fills a module of this package with the weights behind ``prefix``.
+        """Fills a module of this package with the weights whose names start with ``prefix``.
 
         Raises:
-            CheckpointError: weights are missing, torn, or do not fit ``config.json``.
+            CheckpointError: weights are missing, incomplete, or do not fit ``config.json``.
         """
         self.weights.load(module, prefix, device=device, dtype=dtype)

@@ -1,4 +1,7 @@
-"""What a checkpoint directory says of itself, weights aside: read without torch, in a moment."""
+"""The description of a checkpoint: everything in its directory except the weights.
+
+Reading it is fast and does not need torch.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ SPEAKERS_FILE = "speakers.json"
 FEATURES_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
 NESTED_FEATURES = "feature_extractor"
-"""Where ``PROCESSOR_FILE`` holds what ``FEATURES_FILE`` would: transformers 5 saves it so."""
+"""The key in ``PROCESSOR_FILE`` for the contents of ``FEATURES_FILE``: transformers 5 saves them there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,11 @@ class Capabilities:
 
     Attributes:
         model_name: the directory's name.
-        text_languages: into these it writes. A checkpoint does not tell which it understands.
-        speech_languages: into these it speaks.
-        speaker_ids: voices of a language, the default one first, for languages that ``speakers.json`` names.
-        speaker_count: ids below this exist in the vocoder's table.
-        encoder_frame_ms: one frame of encoder output.
+        text_languages: languages it writes. A checkpoint does not say which languages it understands.
+        speech_languages: languages it speaks.
+        speaker_ids: voices by language, the default one first; only languages that ``speakers.json`` names.
+        speaker_count: size of the vocoder's speaker table; valid ids are below it.
+        encoder_frame_ms: duration of one frame of encoder output.
         max_text_positions: greatest number of tokens, prompt included.
         max_units: greatest number of units of one text (20 ms each).
     """
@@ -44,9 +47,9 @@ class Capabilities:
     max_units: int
 
     def missing_voices(self, spoken: Collection[str]) -> str:
-        """What an operator should know where the vocoder has languages that are not ``spoken``; else empty.
+        """A message for the operator if the vocoder has languages that are not ``spoken``; otherwise empty.
 
-        A language is spoken where ``speakers.json``, or the packaged table, names a voice that exists.
+        A language is spoken if ``speakers.json`` or the packaged table names a voice that exists.
         """
         silent = [code for code in self.speech_languages if code not in spoken]
         if not silent:
@@ -71,10 +74,10 @@ class CheckpointDescription:
 
     @staticmethod
     def read(path: Path) -> CheckpointDescription:
-        """Reads them and checks that they agree.
+        """Reads the files and checks that they agree.
 
         Raises:
-            CheckpointError: a file is missing, torn, another model's, or contradicts ``config.json``.
+            CheckpointError: a file is missing, incomplete, of another model, or contradicts ``config.json``.
         """
         if not path.is_dir():
             raise CheckpointError("no such directory", field=path.name)
@@ -111,12 +114,12 @@ class CheckpointDescription:
 
 
 def read_feature_config(folder: Path) -> tuple[str, dict[str, Any]]:
-    """What describes the features of the speech encoder, and the name of the file that holds it.
+    """Returns the name of the file that describes the speech encoder's features, and the description.
 
-    As in transformers, ``processor_config.json`` comes first where it holds a feature extractor.
+    As in transformers, ``processor_config.json`` takes precedence if it holds a feature extractor.
 
     Raises:
-        CheckpointError: both files are missing or hold no features, or one cannot be read.
+        CheckpointError: both files are missing, neither describes features, or one cannot be read.
     """
     has_features_file = (folder / FEATURES_FILE).exists()
     if (folder / PROCESSOR_FILE).exists():

@@ -1,4 +1,4 @@
-"""The maps of ``generation_config.json``: languages, text of tokens, characters. Free of torch."""
+"""The maps of ``generation_config.json``: languages, token texts, characters. Does not import torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from translate_svc.errors import CheckpointError
 
 @dataclass(frozen=True, slots=True)
 class GenerationMaps:
-    """What the weights alone do not tell.
+    """The meaning of ids, which the weights do not contain.
 
     Attributes:
         text_languages: decoder token by language (Seamless codes: ``eng``).
-        vocoder_languages: row of the vocoder's language table, for languages that text-to-unit speaks too.
-        id_to_text: piece by token id.
+        vocoder_languages: row of the vocoder's language table by language. Only languages that text-to-unit
+            and the text decoder also know.
+        id_to_text: text piece by token id.
         char_to_id: text-to-unit's character id by character.
     """
 
@@ -31,7 +32,7 @@ class GenerationMaps:
         """Reads the parsed ``generation_config.json`` at ``path``.
 
         Raises:
-            CheckpointError: a map is missing or holds something else than names and ids.
+            CheckpointError: a map is missing or holds anything other than names and ids.
         """
         text = _ids(values, "text_decoder_lang_to_code_id", path)
         units = _ids(values, "t2u_lang_code_to_id", path)

@@ -1,8 +1,8 @@
-"""Which model a checkpoint directory holds: name, revision, licence. Free of torch.
+"""Which model a checkpoint directory holds: name, revision, licence. Does not import torch.
 
-``hub.json`` is written by ``translate-svc pull`` and tells where the files came from. A hub id,
-``owner/name``, lies in the directory ``owner--name`` of the model cache: one flat level, and no hub id names
-another's.
+``translate-svc pull`` writes ``hub.json``, which says where the files came from. The model with the hub id
+``owner/name`` is in the directory ``owner--name`` of the model cache. The cache has one flat level, and no
+two hub ids share a directory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _REVISION_CHARACTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class HubOrigin:
-    """Where a directory was pulled from: ``revision`` is the commit."""
+    """The hub model that a directory was pulled from. ``revision`` is the commit."""
 
     hub_id: str
     revision: str
@@ -38,12 +38,13 @@ class HubOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What to call a directory's contents.
+    """How to name the contents of a directory.
 
     Attributes:
-        name: the hub id it was pulled from, else the directory's name.
-        revision: the hub's commit, else the digest of the manifest, hence of every file; empty when unknown.
-        license: what the card says, an SPDX identifier as a rule; empty when unknown.
+        name: the hub id it was pulled from; otherwise the directory's name.
+        revision: the hub's commit; otherwise the digest of the manifest, which covers every file. Empty when
+            unknown.
+        license: the licence on the model card, usually an SPDX identifier; empty when unknown.
     """
 
     name: str
@@ -52,23 +53,24 @@ class Identity:
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether ``name`` has the form ``owner/name``. A relative path may have it too."""
+    """Whether ``name`` has the form ``owner/name``. A relative path can have this form too."""
     return _HUB_ID.fullmatch(name) is not None and "--" not in name and ".." not in name
 
 
 def directory_name(hub_id: str) -> str:
-    """The directory of a hub id inside a model cache."""
+    """The name of the directory for a hub id inside a model cache."""
     return hub_id.replace("/", "--")
 
 
 def find_checkpoint(name: str, cache: Path) -> Path:
-    """The directory that ``name`` means.
+    """The directory that ``name`` refers to.
 
-    A name without a separator is a directory of ``cache``. Else it is a path if there is a directory; else a
-    hub id, which lies in ``cache`` once it was pulled.
+    A name without a separator is a directory in ``cache``. Any other name is a path if that directory exists.
+    If it does not, the name is a hub id, and its directory is in ``cache`` after a pull.
 
     Raises:
-        CheckpointError: it is not there; tells how to pull it where it may be a hub id.
+        CheckpointError: the directory does not exist. If ``name`` can be a hub id, the message says how to
+            pull it.
     """
     given = Path(name).expanduser()
     path = given if len(given.parts) > 1 or name.startswith(".") else cache / name
@@ -83,7 +85,7 @@ def find_checkpoint(name: str, cache: Path) -> Path:
 
 
 def read_identity(folder: Path) -> Identity:
-    """Name, revision and licence of a directory. Nothing that is missing is an error."""
+    """Name, revision and licence of a directory. Missing information is not an error."""
     origin = read_origin(folder)
     return Identity(
         name=origin.hub_id if origin else folder.name,
@@ -93,10 +95,10 @@ def read_identity(folder: Path) -> Identity:
 
 
 def read_origin(folder: Path) -> HubOrigin | None:
-    """What ``hub.json`` says, None where there is none.
+    """The contents of ``hub.json``, or None if the file does not exist.
 
     Raises:
-        CheckpointError: it is damaged.
+        CheckpointError: the file is damaged.
     """
     try:
         values = json.loads((folder / HUB_FILE).read_text(encoding="utf-8"))
@@ -109,12 +111,12 @@ def read_origin(folder: Path) -> HubOrigin | None:
 
 
 def read_license(card: Path) -> str:
-    """``license_of`` a file; empty where there is none."""
+    """The licence on the model card in the file ``card``; empty if the file does not exist."""
     return license_of(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else ""
 
 
 def license_of(card: str) -> str:
-    """The ``license`` in the front matter of a model card; empty where there is none."""
+    """The ``license`` in the front matter of a model card; empty if there is none."""
     lines = card.splitlines()
     if lines[:1] != ["---"] or "---" not in lines[1:]:
         return ""

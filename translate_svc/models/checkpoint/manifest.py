@@ -1,15 +1,15 @@
-"""``MANIFEST.sha256`` of a checkpoint directory, and when it is checked. Free of torch.
+"""``MANIFEST.sha256`` of a checkpoint directory, and when it is checked. Does not import torch.
 
 The rule:
 
-* Files that sum to at most ``FULL_CHECK_BYTES`` are hashed whole at every start: that takes a moment.
-* Larger ones are hashed whole once, and ``VERIFIED.json`` keeps what was verified: the manifest's own
-  digest, and every file's size and modification time. A start compares these, in a moment again. A file that
-  was touched, a manifest that was edited or a stamp that is missing means hashing whole, and a new stamp
-  where the directory can be written.
+* If the files add up to at most ``FULL_CHECK_BYTES``, every start hashes all of them. This is fast.
+* Larger directories are hashed completely once. ``VERIFIED.json`` (the stamp) then keeps what was verified:
+  the manifest's own digest, and every file's size and modification time. A start only compares these, which
+  is fast too. If a file was touched, the manifest was edited or the stamp is missing, the start hashes
+  everything again. It writes a new stamp if the directory is writable.
 
-So no start ever takes a file that was never verified. What only hashing can see, contents that changed under
-an unchanged size and time (failing disks, forgery), ``translate-svc models verify`` sees.
+So no start ever uses a file that was never verified. Contents can also change while size and time stay the
+same (failing disks, forgery). Only hashing finds that: use ``translate-svc models verify``.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ FULL_CHECK_BYTES = 256 << 20
 _HASH_BLOCK_BYTES = 1 << 20
 
 Progress = Callable[[int], None]
-"""Called with the number of bytes that were read since the last call."""
+"""Called with the number of bytes read since the last call."""
 
 
 class Verification(enum.Enum):
-    """What is known of a directory without hashing a large one."""
+    """What is known about a directory without hashing a large one."""
 
     VERIFIED = "verified"
     NOT_YET = "not yet"  # large, and changed or never hashed here
@@ -43,20 +43,20 @@ class Verification(enum.Enum):
 
 
 def check_manifest(folder: Path) -> None:
-    """Verifies ``folder`` by the rule above; nothing to do where there is no manifest.
+    """Verifies ``folder`` by the rule above. Does nothing if there is no manifest.
 
     Raises:
-        CheckpointError: a file is missing or differs, or the manifest is not one; ``field`` names the file.
+        CheckpointError: a file is missing or differs, or the manifest is not valid; ``field`` names the file.
     """
     if verification(folder) is Verification.NOT_YET:
         verify(folder)
 
 
 def verification(folder: Path) -> Verification:
-    """The state of ``folder``. Hashes it where it is small.
+    """The state of ``folder``. Hashes the files if they are small.
 
     Raises:
-        CheckpointError: as ``check_manifest``.
+        CheckpointError: for the reasons that ``check_manifest`` lists.
     """
     if not (folder / MANIFEST_FILE).is_file():
         return Verification.NO_MANIFEST
@@ -71,7 +71,7 @@ def verify(folder: Path, progress: Progress | None = None) -> None:
     """Hashes every file that the manifest names, and stamps a large directory as verified.
 
     Raises:
-        CheckpointError: there is no manifest, or as ``check_manifest``.
+        CheckpointError: there is no manifest, or for the reasons that ``check_manifest`` lists.
     """
     digests = read_manifest(folder)
     before = _state(folder, digests)
@@ -81,7 +81,7 @@ def verify(folder: Path, progress: Progress | None = None) -> None:
 
 
 def write_manifest(folder: Path, digests: Mapping[str, str]) -> None:
-    """Writes sums of files that were just verified, and the stamp where the directory is large."""
+    """Writes the checksums of files that were just verified, and the stamp if the directory is large."""
     lines = [f"{digest}  {file}\n" for file, digest in sorted(digests.items())]
     (folder / MANIFEST_FILE).write_text("".join(lines), encoding="utf-8")
     state = _state(folder, digests)
@@ -90,20 +90,20 @@ def write_manifest(folder: Path, digests: Mapping[str, str]) -> None:
 
 
 def file_sums(folder: Path, files: Sequence[str], progress: Progress | None = None) -> dict[str, str]:
-    """sha256 of some files: as the manifest has it, else of what is in them.
+    """The sha256 of each file: from the manifest if it names the file, otherwise from the contents.
 
     Raises:
-        CheckpointError: as ``read_manifest``, where there is a manifest.
+        CheckpointError: if there is a manifest, for the reasons that ``read_manifest`` lists.
     """
     named = read_manifest(folder) if (folder / MANIFEST_FILE).is_file() else {}
     return {file: named.get(file) or _sha256(folder / file, progress) for file in files}
 
 
 def replace_sum(folder: Path, file: str) -> None:
-    """Brings the manifest up to date with a file that was written anew; one that it does not name stays so.
+    """Updates the manifest after ``file`` was rewritten. Does not add a file that the manifest does not name.
 
     Raises:
-        CheckpointError: as ``read_manifest``.
+        CheckpointError: for the reasons that ``read_manifest`` lists.
     """
     digests = read_manifest(folder)
     if file in digests:
@@ -111,10 +111,10 @@ def replace_sum(folder: Path, file: str) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
-    """Lower-case sha256 by file name; every file is there.
+    """Lower-case sha256 by file name. Every named file exists.
 
     Raises:
-        CheckpointError: no manifest, not one, or it names a file that is missing.
+        CheckpointError: there is no manifest, it is not valid, or it names a file that is missing.
     """
     try:
         text = (folder / MANIFEST_FILE).read_text(encoding="utf-8", errors="replace")
@@ -149,7 +149,7 @@ def _sha256(path: Path, progress: Progress | None) -> str:
 
 
 def _state(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
-    """What a stamp holds, as JSON gives it back."""
+    """The contents of a stamp, in the form that JSON returns."""
     stats = {file: (folder / file).stat() for file in digests}
     return {
         "manifest_sha256": _sha256(folder / MANIFEST_FILE, None),
@@ -161,11 +161,11 @@ def _read_stamp(folder: Path) -> object:
     try:
         return json.loads((folder / STAMP_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None  # as good as none: the directory is hashed
+        return None  # same as no stamp: the directory is hashed
 
 
 def _write_stamp(folder: Path, state: Mapping[str, Any]) -> None:
-    """Best effort: a directory that cannot be written is hashed at every start."""
+    """Best effort: if the directory is not writable, every start hashes it."""
     partial = folder / f".{STAMP_FILE}.{os.getpid()}"
     try:
         partial.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")

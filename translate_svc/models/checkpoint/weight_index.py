@@ -1,4 +1,4 @@
-"""Which safetensors files hold a checkpoint's weights, and what their headers say. Free of torch."""
+"""Which safetensors files hold a checkpoint's weights, and what their headers say. Does not import torch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 
 _MAX_HEADER_BYTES = 100_000_000
-"""safetensors' own limit."""
+"""The limit of the safetensors library itself."""
 
 
 def weight_files(folder: Path) -> list[str]:
-    """Names of the weight files: the shards that an index names, else the single file.
+    """Names of the weight files: the shards that the index names, or the single file if there is no index.
 
     Raises:
-        CheckpointError: none, one is missing, or the index is not one; ``field`` names the file.
+        CheckpointError: there are no weights, a file is missing, or the index is not valid; ``field`` names
+            the file.
     """
     if not (folder / INDEX_FILE).is_file():
         if not (folder / SINGLE_FILE).is_file():
@@ -34,10 +35,10 @@ def weight_files(folder: Path) -> list[str]:
 
 
 def shards_of(index: bytes) -> list[str]:
-    """The files that an index names.
+    """The files that ``index`` (the contents of an index file) names.
 
     Raises:
-        CheckpointError: it is not an index, or names a file outside its directory.
+        CheckpointError: the contents are not an index, or name a file outside its directory.
     """
     try:
         files = sorted(set(json.loads(index)["weight_map"].values()))
@@ -49,10 +50,10 @@ def shards_of(index: bytes) -> list[str]:
 
 
 def count_parameters(folder: Path) -> int:
-    """Numbers in all tensors, a matrix with several names once.
+    """The number of values in all tensors. A matrix with several names counts once.
 
     Raises:
-        CheckpointError: as ``weight_files``, or a file is torn.
+        CheckpointError: for the reasons that ``weight_files`` lists, or a file is incomplete.
     """
     return sum(
         math.prod(tensor["shape"])
@@ -63,7 +64,7 @@ def count_parameters(folder: Path) -> int:
 
 
 def _read_header(path: Path) -> dict[str, Any]:
-    """The JSON header: 8 bytes of its length (little endian), then the header itself."""
+    """The JSON header. A file starts with 8 bytes for its length (little endian), then the header itself."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         try:

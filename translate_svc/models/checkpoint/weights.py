@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint: safetensors, one file or sharded. Nothing is unpickled or executed."""
+"""The tensors of a checkpoint in safetensors, one file or sharded. Nothing is unpickled or executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE
 
 _HOST = torch.device("cpu")
 _MAPPED_ELEMENTS = 8 << 20
-"""Mapped pages stay resident until their file is closed; it is opened anew after as many elements."""
+"""Mapped pages stay resident until the file is closed. It is reopened after this many elements."""
 
 _ALIASES: tuple[tuple[str, ...], ...] = (
     (
@@ -26,14 +26,14 @@ _ALIASES: tuple[tuple[str, ...], ...] = (
     ),
     ("t2u_model.model.decoder.embed_tokens.weight", "t2u_model.lm_head.weight"),
 )
-"""Names of one and the same matrix; a file holds at least one of each row."""
+"""Each row lists the names of one matrix. A checkpoint holds at least one name of each row."""
 
 
 class WeightFiles:
-    """Headers of all weight files, read at once; tensors are read when a module asks for them.
+    """Headers of all weight files. They are read at once; tensors are read when a module asks for them.
 
     Raises:
-        CheckpointError: no weights, or a file that is missing or torn; ``field`` names it.
+        CheckpointError: there are no weights, or a file is missing or incomplete; ``field`` names it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +47,7 @@ class WeightFiles:
                     self._shapes[name] = tuple(tensors.get_slice(name).get_shape())
 
     def check(self, module: nn.Module, prefix: str) -> None:
-        """Compares what ``module`` needs with what the files hold, reading no tensor.
+        """Compares what ``module`` needs with what the files hold. Reads no tensor.
 
         Raises:
             CheckpointError: a tensor is missing or its shape does not fit the configuration.
@@ -62,14 +62,14 @@ class WeightFiles:
                 )
 
     def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Fills ``module``, which may have been built on the meta device, and readies it for inference.
+        """Fills ``module``, which can be on the meta device, and prepares it for inference.
 
-        Each tensor goes to ``device`` and is cast there, one after the other: beside the weights themselves
-        there is never more than one tensor, or ``_MAPPED_ELEMENTS``, in host memory. The weights own their
-        memory: nobody who replaces the files can pull it away under them.
+        Each tensor goes to ``device`` and is cast there, one after the other. In addition to the weights
+        themselves, host memory never holds more than one tensor or ``_MAPPED_ELEMENTS``. The weights own
+        their memory, so they stay valid when the files are replaced.
 
         Raises:
-            CheckpointError: as ``check``, or a weight that is not a finite number.
+            CheckpointError: for the reasons that ``check`` lists, or a weight is not a finite number.
         """
         self.check(module, prefix)
         keys_of: dict[str, list[str]] = {}
@@ -87,7 +87,7 @@ class WeightFiles:
         module.eval()
 
     def _parts(self, prefix: str, keys: list[str]) -> Iterator[list[str]]:
-        """``keys`` in runs that are read through one mapping of their file."""
+        """Splits ``keys`` into runs. Each run is read through one mapping of the file."""
         part: list[str] = []
         elements = 0
         for key in keys:
@@ -106,7 +106,7 @@ class WeightFiles:
                 return candidate
         owner = name.removesuffix("weight")
         if {owner + "weight_v", owner + "parametrizations.weight.original1"} & self._shapes.keys():
-            # transformers does not read these either: the published weights have the norm folded in
+            # transformers does not read these either: in the published weights the norm is already folded in
             message = f"{name} is stored under weight normalisation; fold it in with remove_weight_norm()"
             raise CheckpointError(message, field=self._index_or_single())
         raise CheckpointError(f"{name} is missing", field=self._index_or_single())
@@ -122,9 +122,9 @@ class WeightFiles:
 
 
 def _take(tensors: safe_open, name: str, file: str, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """A copy of one tensor that shares nothing with the mapped file."""
+    """A copy of one tensor that shares no memory with the mapped file."""
     stored: Tensor = tensors.get_tensor(name)  # type: ignore[no-untyped-call]
-    # not isfinite().all(), which needs as much memory again
+    # isfinite().all() would need as much memory again
     if stored.numel() and not all(torch.isfinite(bound) for bound in torch.aminmax(stored)):
         raise CheckpointError(f"{name} holds values that are not finite", field=file)
     return torch.empty(stored.shape, dtype=dtype, device=device).copy_(stored)
