@@ -1,4 +1,4 @@
-"""What lies in a model cache, read without loading any of it. Free of torch."""
+"""Lists the models in a model cache without loading them. Does not import torch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from translate_svc.models.checkpoint.weight_index import count_parameters
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One directory.
+    """One directory of the model cache.
 
     Attributes:
         directory: its name inside the cache.
-        name: its hub id, or the directory's name.
-        size: bytes of its files.
-        parameters: numbers in its weights.
-        text_languages: into these it writes, and from these it reads text.
-        speech_languages: into these it speaks.
-        license: what its card says, empty when unknown.
-        revision: commit, or digest of the manifest; empty when unknown.
-        verified: ``verified``, ``not yet`` or ``no manifest``; see ``models.manifest``.
-        error: why it cannot be served, or empty; the rest is then what could be read.
+        name: its hub id, or the directory's name if there is no hub id.
+        size: total bytes of its files.
+        parameters: number of values in its weights.
+        text_languages: languages it writes, and in which it reads text.
+        speech_languages: languages it speaks.
+        license: the licence on its model card; empty when unknown.
+        revision: the commit, or the digest of the manifest; empty when unknown.
+        verified: ``verified``, ``not yet`` or ``no manifest``; see ``models.checkpoint.manifest``.
+        error: why it cannot be served, otherwise empty. When set, the other fields hold what could be read.
     """
 
     directory: str
@@ -42,7 +42,7 @@ class CatalogEntry:
 
 
 def read_catalog(cache: Path) -> list[CatalogEntry]:
-    """Every directory in ``cache``, by name; none where there is no cache."""
+    """Every directory in ``cache``, sorted by name. Empty if the cache does not exist."""
     if not cache.is_dir():
         return []
     folders = (path for path in cache.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -1,7 +1,7 @@
-"""One file from a hub to the disk: resumed where it was left, verified against the hub's own checksum.
+"""Downloads one file from a hub. Resumes where it stopped and verifies the hub's own checksum.
 
-huggingface_hub's downloader drops what it has of a file when its process ends; of shards of five gigabytes
-that is too much. So the bytes are fetched here, through its session, addresses and credentials.
+huggingface_hub's downloader drops a partial file when its process ends. For shards of five gigabytes that
+loses too much. So this module fetches the bytes, with huggingface_hub's session, addresses and credentials.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 def download(hub: Hub, plan: PullPlan, file: HubFile, folder: Path, progress: Progress) -> str:
     """Completes ``folder / file.path`` and returns its sha256 in hexadecimal.
 
-    Bytes that are there already are taken for the file's beginning; the checksum at the end tells whether
-    they were. A connection that breaks is taken up again, as long as attempts bring something now and then.
+    Bytes already on disk count as the beginning of the file; the checksum at the end shows whether that is
+    right. A broken connection is opened again, unless several attempts in a row bring no bytes.
 
     Args:
-        progress: gets the number of new bytes, what was on disk included; negative where a hub begins anew.
+        progress: gets the number of new bytes, including those already on disk. The number is negative if
+            the hub starts the file again.
 
     Raises:
-        DownloadError: what arrived is not what the hub states (it is deleted), the hub cannot be reached, or
-            the disk does not take it (what is there stays).
+        DownloadError: the file differs from what the hub states (it is deleted), the hub cannot be reached,
+            or the disk cannot be written (the bytes already there are kept).
     """
     path = folder / file.path
     try:
@@ -53,7 +54,7 @@ def download(hub: Hub, plan: PullPlan, file: HubFile, folder: Path, progress: Pr
 
 
 class _Part:
-    """A file under way and its digests, of what is there so far."""
+    """A partial file and the digests of its bytes so far."""
 
     def __init__(self, handle: BinaryIO, file: HubFile, progress: Progress) -> None:
         self.file = file
@@ -65,24 +66,24 @@ class _Part:
 
     @property
     def complete(self) -> bool:
-        """As many bytes as the hub states, or more."""
+        """True when the file has at least as many bytes as the hub states."""
         return self.size >= self.file.size
 
     def append(self, block: bytes) -> None:
-        """Writes what comes next."""
+        """Writes the next bytes."""
         self._handle.write(block)
         self._handle.flush()
         self._count(block)
 
     def restart(self) -> None:
-        """Forgets everything."""
+        """Drops all bytes and starts the file again."""
         self._progress(-self.size)
         self._handle.seek(0)
         self._handle.truncate()
         self._begin()
 
     def problem(self) -> str | None:
-        """How the whole file differs from what the hub states, or None."""
+        """How the complete file differs from what the hub states, or None."""
         if self.size != self.file.size:
             return f"has {self.size} bytes, the hub states {self.file.size}"
         if self.file.sha256 is not None:

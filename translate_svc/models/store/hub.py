@@ -1,8 +1,8 @@
-"""A Hugging Face hub: what a model repository holds, and which of its files a checkpoint needs.
+"""A Hugging Face hub: which files a model repository holds, and which of them a checkpoint needs.
 
-Only what this package reads is ever asked for: safetensors, JSON, the SentencePiece model and the card. The
-published repository also holds its publisher's own pickles (``.pt``), which are larger than the checkpoint
-and could run code; nothing here touches them. Free of torch.
+This module only requests files that this package reads: safetensors, JSON, the SentencePiece model and the
+model card. The published repository also holds its publisher's own pickles (``.pt``). They are larger than
+the checkpoint and could run code, so nothing here touches them. Does not import torch.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """What is to be downloaded. ``revision`` is a commit; ``license`` what the card says, or empty."""
+    """The files to download. ``revision`` is a commit. ``license`` is from the model card, or empty."""
 
     hub_id: str
     revision: str
@@ -74,7 +74,7 @@ class PullPlan:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total bytes of all files."""
         return sum(file.size for file in self.files)
 
 
@@ -82,7 +82,7 @@ class Hub:
     """Reads one hub. The token is huggingface_hub's own (``HF_TOKEN``, or ``hf auth login``).
 
     Args:
-        endpoint: base address; by default ``HF_ENDPOINT``, else huggingface.co.
+        endpoint: base address; by default ``HF_ENDPOINT`` if it is set, otherwise huggingface.co.
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
@@ -90,10 +90,11 @@ class Hub:
         self._api = HfApi(endpoint=self.endpoint, library_name="translate-svc")
 
     def plan(self, hub_id: str, revision: str | None = None) -> PullPlan:
-        """Resolves ``revision`` (a branch, a tag or a commit; by default ``main``) and picks the files.
+        """Resolves ``revision`` (a branch, a tag or a commit; by default ``main``) and selects the files.
 
         Raises:
-            DownloadError: no such model or revision, no access, or no hub; ``field`` is the hub id.
+            DownloadError: the model or revision does not exist, access is denied, or the hub cannot be
+                reached; ``field`` is the hub id.
             CheckpointError: the repository is not a SeamlessM4T v2 checkpoint in transformers' layout.
         """
         with self.errors_of(hub_id):
@@ -118,10 +119,10 @@ class Hub:
 
     @contextmanager
     def open(self, plan: PullPlan, file: HubFile, start: int) -> Iterator[httpx2.Response]:
-        """Streams ``file`` from byte ``start`` on. Status 200: the hub begins at byte 0 all the same.
+        """Streams ``file`` from byte ``start`` on. Status 200 means that the hub starts at byte 0 instead.
 
         Raises:
-            httpx2.HTTPError: the connection, or the hub, failed.
+            httpx2.HTTPError: the connection or the hub failed.
         """
         headers = build_hf_headers(library_name="translate-svc") | {"Accept-Encoding": "identity"}
         if start:
@@ -133,7 +134,7 @@ class Hub:
 
     @contextmanager
     def errors_of(self, hub_id: str) -> Iterator[None]:
-        """Turns what can go wrong between here and the hub into one line."""
+        """Turns errors of the hub and the connection into a ``DownloadError`` with a one-line message."""
         try:
             yield
         except HFValidationError as error:
@@ -178,7 +179,7 @@ class Hub:
         return [INDEX_FILE, *shards]
 
     def _read(self, hub_id: str, commit: str, path: str) -> bytes:
-        """A small file; what is kept of it is downloaded, and verified, later."""
+        """The contents of a small file. Files to keep are downloaded and verified later."""
         url = hf_hub_url(hub_id, path, revision=commit, endpoint=self.endpoint)
         headers = build_hf_headers(library_name="translate-svc")
         response = get_session().get(url, headers=headers, timeout=_READ_TIMEOUT_S)

@@ -1,8 +1,8 @@
-"""From a hub into the model cache: a directory appears there whole and verified, or not at all.
+"""Pulls a model from a hub into the cache. A directory appears there complete and verified, or not at all.
 
-Files gather in ``.pulling/`` inside the cache and stay there when a pull ends early, so the next one of the
-same commit goes on where this one stopped. Once every file has the checksum that the hub states and the whole
-opens as a checkpoint, one rename puts it in its place.
+Files are collected in ``.pulling/`` inside the cache. They stay there when a pull ends early, so the next
+pull of the same commit continues where this one stopped. When every file has the checksum that the hub
+states and the directory opens as a checkpoint, one rename puts it in its place.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ STAGING_FOLDER = ".pulling"
 
 
 def pulled(plan: PullPlan, cache: Path) -> bool:
-    """Whether the directory of ``plan`` is there already, at its commit and whole; hashes it where need be.
+    """Whether the directory of ``plan`` already exists, at the same commit and undamaged. Hashes it if
+    needed.
 
     Raises:
-        DownloadError: a directory of that name is there that was not pulled.
+        DownloadError: a directory of that name exists, but it was not pulled.
     """
     target = cache / directory_name(plan.hub_id)
     if not target.exists():
@@ -46,7 +47,7 @@ def pulled(plan: PullPlan, cache: Path) -> bool:
     try:
         check_manifest(target)
     except CheckpointError:
-        return False  # damaged: a pull mends it
+        return False  # damaged: a pull repairs it
     return verification(target) is not Verification.NO_MANIFEST
 
 
@@ -54,11 +55,12 @@ def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
     """Downloads ``plan`` into ``cache`` and returns the directory. Replaces another commit of the same model.
 
     Args:
-        progress: gets the number of new bytes, those of an earlier pull that was cut short included.
+        progress: gets the number of new bytes, including those of an earlier, interrupted pull.
 
     Raises:
-        DownloadError: see ``download``; too little room; another pull into this cache is running.
-        CheckpointError: what was downloaded is not a checkpoint that this package can serve; names the file.
+        DownloadError: for the reasons that ``download`` lists; the disk has too little free space; another
+            pull into this cache is running.
+        CheckpointError: this package cannot serve the downloaded checkpoint; names the file.
     """
     target = cache / directory_name(plan.hub_id)
     cache.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
 
 @contextlib.contextmanager
 def _alone(cache: Path) -> Iterator[None]:
-    """Holds the cache against other pulls; the lock ends with the process."""
+    """Locks the cache against other pulls. The lock ends with the process."""
     descriptor = os.open(cache, os.O_RDONLY)
     try:
         try:
@@ -88,7 +90,7 @@ def _alone(cache: Path) -> Iterator[None]:
 
 
 def _staging(cache: Path, plan: PullPlan) -> Path:
-    """Where the files gather; what is left of other commits of this model goes."""
+    """The directory that collects the files. Deletes leftovers of other commits of this model."""
     name = directory_name(plan.hub_id)
     staging = cache / STAGING_FOLDER / f"{name}@{plan.revision}"
     for other in staging.parent.glob(f"{name}@*"):
@@ -107,8 +109,8 @@ def _check_room(staging: Path, plan: PullPlan) -> None:
 
 
 def _check_loads(folder: Path) -> None:
-    """Everything that a start would complain about, the weights' values aside."""
-    # here, for it loads torch, and what is there already needs no look
+    """Checks everything that a start checks, except the weights' values."""
+    # imported here because it loads torch, which a model that is already in the cache does not need
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.tokenizer import Tokenizer
 
@@ -119,12 +121,12 @@ def _check_loads(folder: Path) -> None:
 
 
 def _put_in_place(staging: Path, target: Path) -> None:
-    """One rename where nothing was, two where another commit was."""
+    """One rename if the directory is new, two if it replaces another commit."""
     old = staging.parent / f"{target.name}@replaced"
     if target.exists():
         shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
     staging.rename(target)
     shutil.rmtree(old, ignore_errors=True)
-    with contextlib.suppress(OSError):  # another model's files are there
+    with contextlib.suppress(OSError):  # it still holds files of another model
         staging.parent.rmdir()
