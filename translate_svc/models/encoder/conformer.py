@@ -23,7 +23,10 @@ _FRAME_BLOCK = 192
 
 
 def frame_by_frame(function: Callable[[Tensor], Tensor], states: Tensor) -> Slices[Tensor]:
-    """``function`` of ``[B, T, ...]``, in which no frame hears another; on a CPU a block of them a slice."""
+    """Applies ``function`` to ``[B, T, ...]``; it must treat each frame alone.
+
+    On a CPU each slice computes one block of frames.
+    """
     size = states.shape[1]
     block = _FRAME_BLOCK if states.device.type == "cpu" else size
     parts = [function(states[:, :block])]
@@ -34,7 +37,7 @@ def frame_by_frame(function: Callable[[Tensor], Tensor], states: Tensor) -> Slic
 
 
 class ConformerFeedForward(nn.Module):
-    """Two dense layers; half a macaron counts half (``SeamlessM4Tv2ConformerFeedForward``)."""
+    """Two dense layers (``SeamlessM4Tv2ConformerFeedForward``). A macaron half has the scale 0.5."""
 
     def __init__(self, config: ModelConfig, act: str, *, scale: float = 0.5) -> None:
         super().__init__()
@@ -44,7 +47,7 @@ class ConformerFeedForward(nn.Module):
         self.scale = scale
 
     def prepare(self) -> None:
-        """Two products; the scale goes into the second one's weights."""
+        """Makes two products. The second one's weights include the scale."""
         self.inner = PackedLinear(self.intermediate_dense, activation=self.act)
         self.outer = PackedLinear(self.output_dense, scale=self.scale)
 
@@ -53,7 +56,7 @@ class ConformerFeedForward(nn.Module):
 
 
 class ConformerSelfAttention(nn.Module):
-    """Self-attention, with Shaw et al.'s relative keys in the conformer and without in the adapter."""
+    """Self-attention. The conformer uses Shaw et al.'s relative keys, the adapter does not."""
 
     def __init__(self, config: ModelConfig, *, relative: bool) -> None:
         super().__init__()
@@ -69,15 +72,15 @@ class ConformerSelfAttention(nn.Module):
         self.distance_embedding = Embedding(self.left + self.right + 1, self.head_dim) if relative else None
 
     def prepare(self) -> None:
-        """One product for queries, keys and values."""
+        """Makes one product for queries, keys and values."""
         self.qkv = PackedLinear(self.linear_q, self.linear_k, self.linear_v)
         self.out = PackedLinear(self.linear_out)
 
     def slices(self, states: Tensor, bias: Tensor | None) -> Slices[Tensor]:
-        """``[B, T, hidden]`` under a key bias of four dimensions that broadcasts to the scores
-        ``[B, heads, T, T]``.
+        """Self-attention of ``[B, T, hidden]``. ``bias`` is a key bias of four dimensions that broadcasts to
+        the scores ``[B, heads, T, T]``.
 
-        On a CPU a block of queries at a time: its scores stay in the caches.
+        On a CPU it computes one block of queries at a time, so that the scores stay in its caches.
         """
         size = states.shape[1]
         split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
@@ -97,8 +100,8 @@ class ConformerSelfAttention(nn.Module):
     def _relative_bias(self, query: Tensor, start: int, size: int) -> Tensor:
         """``query[t - start] . distances[clip(s - t)] / sqrt(head_dim)``, ``[B, heads, rows, size]``.
 
-        Row ``t`` is laid out by distance, over all that occur in the block, and read from ``-t`` on: a view
-        whose rows are one element shorter than the memory's.
+        Each row holds its values by distance, for all distances that occur in the block. Row ``t`` is read
+        from ``-t`` on. The result is a view whose rows are one element shorter than the rows in memory.
         """
         assert self.distance_embedding is not None
         batch, heads, rows, _ = query.shape
@@ -135,12 +138,12 @@ class ConformerConvolution(nn.Module):
         self.act = ACTIVATIONS[config.speech_encoder_hidden_act]
 
     def prepare(self) -> None:
-        """Convolutions of width 1 are products."""
+        """Turns the convolutions of width 1 into products."""
         self.widen = PackedLinear(self.pointwise_conv1)
         self.narrow = PackedLinear(self.pointwise_conv2)
 
     def slices(self, states: Tensor, behind: Tensor | None) -> Slices[Tensor]:
-        """``behind`` (``[B, T, 1]``) marks padding, which must read as zero; None without any."""
+        """``behind`` (``[B, T, 1]``) marks padding, which must read as zero. None if there is no padding."""
         states = self.layer_norm(states)
         if behind is not None:
             states = states.masked_fill(behind, 0.0)
@@ -169,7 +172,9 @@ class ConformerLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(size)
 
     def slices(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
-        """``behind`` (``[B, T, 1]``) marks padding, ``bias`` keeps the scores from it; None without any."""
+        """``behind`` (``[B, T, 1]``) marks padding, and ``bias`` masks padding in the scores. Each is None if
+        it masks nothing.
+        """
         states = yield from frame_by_frame(self._first_half, states)
         yield
         states = states + (yield from self.self_attn.slices(self.self_attn_layer_norm(states), bias))
@@ -188,7 +193,7 @@ class ConformerLayer(nn.Module):
 
 
 class ConformerEncoder(nn.Module):
-    """The conformer stack with its closing layer norm."""
+    """The conformer stack and its final layer norm."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -198,7 +203,7 @@ class ConformerEncoder(nn.Module):
         self.left_chunks = config.speech_encoder_left_chunk_num
 
     def slices(self, states: Tensor, valid: Tensor | None) -> Slices[Tensor]:
-        """``valid`` (``[B, T]``) is False at padding; None where there is none."""
+        """``valid`` (``[B, T]``) is False at padding. None if there is no padding."""
         behind = mask = None
         if valid is not None:
             behind, mask = ~valid[:, :, None], valid[:, None, None, :]
@@ -212,7 +217,7 @@ class ConformerEncoder(nn.Module):
         return self.layer_norm(states)
 
     def _chunk_mask(self, size: int, chunk: int, device: torch.device) -> Tensor:
-        """A frame sees its own chunk and ``left_chunks`` before it (all, where that is negative)."""
+        """A frame attends to its own chunk and to ``left_chunks`` chunks before it (all if negative)."""
         chunks = torch.arange(size, device=device) // chunk
         behind = chunks[:, None] - chunks[None, :]
         seen = behind >= 0

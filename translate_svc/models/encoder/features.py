@@ -3,8 +3,8 @@
 The numbers are those of `transformers.SeamlessM4TFeatureExtractor` (Kaldi's filter bank): 25 ms frames
 every 10 ms, offset removed, pre-emphasis 0.97, povey window, 512-point power spectrum, triangular mel
 filters from 20 Hz to the Nyquist frequency, natural logarithm; then mean 0 and variance 1 per utterance and
-mel bin, and two neighbouring frames stacked. A row's numbers never depend on its batch mates: every step
-works on one frame, and the statistics are taken over the row's own frames alone.
+mel bin, and two neighbouring frames stacked. A row's numbers never depend on other items of the batch: every
+step works on one frame, and the statistics use only the row's own frames.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ONLY = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "padding_side"
 _FRAME_MS, _HOP_MS = 25, 10
 _FFT_SAMPLES = 512
 _PRE_EMPHASIS = 0.97
-_SAMPLE_SCALE = float(2**15)  # Kaldi counts in 16-bit steps
+_SAMPLE_SCALE = float(2**15)  # Kaldi expects samples in 16-bit steps
 _MEL_FLOOR = 1.192092955078125e-07
 _LOWEST_HZ = 20.0
 _VARIANCE_FLOOR = 1e-7
@@ -50,7 +50,7 @@ class FeatureExtractor(nn.Module):
         stride: int = 2,
         config_file: str = FEATURES_FILE,
     ) -> None:
-        """``config_file`` asked for these features: errors name it."""
+        """``config_file`` is the file that asked for these features. Errors name it."""
         super().__init__()
         self.config_file = config_file
         self.sample_rate_hz = sample_rate_hz
@@ -67,7 +67,8 @@ class FeatureExtractor(nn.Module):
     def from_pretrained(cls, folder: str | Path) -> FeatureExtractor:
         """Reads `preprocessor_config.json` or `processor_config.json` of a checkpoint.
 
-        Raises CheckpointError when neither can be read or it asks for features other than those made here.
+        Raises CheckpointError when neither can be read, or when it asks for features that this class does not
+        make.
         """
         file, config = read_feature_config(Path(folder))
         for name, only in _ONLY.items():
@@ -87,7 +88,7 @@ class FeatureExtractor(nn.Module):
         return self.mel_bins * self.stride
 
     def stacked_frames(self, samples: int) -> int:
-        """Stacked frames of an utterance of so many samples.
+        """Number of stacked frames in an utterance of ``samples`` samples.
 
         An incomplete stack at the end does not count: transformers zero-fills it, but masks it for the model.
         """
@@ -97,11 +98,11 @@ class FeatureExtractor(nn.Module):
 
     @property
     def minimum_samples(self) -> int:
-        """The shortest utterance with one stacked frame."""
+        """Samples in the shortest utterance that has one stacked frame."""
         return self.frame_samples + (self.stride - 1) * self.hop_samples
 
     def forward(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, list[int]]:
-        """``slices`` in one go."""
+        """Runs ``slices`` to its end and returns the result."""
         with torch.no_grad():
             return finish(self.slices(waveforms))
 
@@ -109,8 +110,9 @@ class FeatureExtractor(nn.Module):
         """Features of 1-D float32 waveforms in [-1, 1] at `sample_rate_hz`.
 
         Returns `(features, lengths)`: float32 (utterances, frames, feature_size) on this module's device,
-        zero behind each row's length, and how many stacked frames each utterance has.
-        Raises ValueError for no waveform, one that is not 1-D or one shorter than `minimum_samples`.
+        zero at each row's padding, and how many stacked frames each utterance has.
+        Raises ValueError for an empty sequence, and for a waveform that is not 1-D or is shorter than
+        `minimum_samples`.
         """
         rows = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
         if not rows:
@@ -133,7 +135,7 @@ class FeatureExtractor(nn.Module):
     def _log_mel(self, batch: Tensor) -> Slices[Tensor]:
         """(utterances, samples) -> (utterances, frames, mel_bins) float64
 
-        On a CPU a block of frames at a time, which stays in the caches.
+        On a CPU it computes one block of frames at a time, so that the block stays in its caches.
         """
         frames = batch.unfold(1, self.frame_samples, self.hop_samples)
         block = _FRAME_BLOCK if batch.device.type == "cpu" else frames.shape[1]
@@ -155,9 +157,10 @@ class FeatureExtractor(nn.Module):
         return mel.log()
 
     def _normalise(self, log_mel: Tensor, frames: Tensor) -> Tensor:
-        """Mean 0, variance 1 (ddof 1) over each row's own frames; frames behind a row's end become 0.
+        """Mean 0, variance 1 (ddof 1) over each row's own frames; padding becomes 0.
 
-        float64, because rounding in the mean of a constant (digital silence) would be blown up below.
+        Uses float64: the division below would amplify a rounding error in the mean of a constant signal
+        (digital silence).
         """
         in_row = (torch.arange(log_mel.shape[1], device=log_mel.device) < frames[:, None])[:, :, None]
         count = frames[:, None, None].to(log_mel.dtype)
@@ -180,7 +183,7 @@ def _povey_window(length: int) -> Tensor:
 
 
 def _kaldi_mel_filters(mel_bins: int, sample_rate_hz: int) -> Tensor:
-    """Triangles that are straight on the mel scale, as Kaldi's. (fft bins, mel_bins) float64"""
+    """Triangles with straight sides on the mel scale, as in Kaldi. (fft bins, mel_bins) float64"""
     bins = _FFT_SAMPLES // 2 + 1
     bin_mels = _mel(torch.arange(bins, dtype=torch.float64) * sample_rate_hz / _FFT_SAMPLES)
     lowest, highest = (1127.0 * math.log1p(hz / 700.0) for hz in (_LOWEST_HZ, sample_rate_hz / 2))

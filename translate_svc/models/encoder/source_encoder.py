@@ -1,4 +1,4 @@
-"""The two ways into a checkpoint: its speech encoder and its text encoder, one batch each."""
+"""The speech encoder and the text encoder of a checkpoint. Each encodes its sources as a batch."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from translate_svc.models.slices import Slices
 from translate_svc.types import EncoderSource, Samples
 
 NOT_FINITE = "the result is not finite"
-"""The error of an item that computes to NaN or infinity, in every stage."""
+"""The error of an item whose result holds NaN or infinity, in every stage."""
 
 
 class SourceEncoder:
-    """Both encoders, loaded. What they give is of one kind to the text decoder.
+    """Both encoders, loaded. The text decoder uses the states of both in the same way.
 
     Args:
         checkpoint: a verified checkpoint.
-        embed: scaled embeddings of token ids; the text decoder's, which share the matrix.
+        embed: gives the scaled embeddings of token ids. It is the text decoder's, because both share the
+            matrix.
         max_source_tokens: greatest number of tokens of one text.
         device: where to compute.
-        dtype: in what precision.
+        dtype: precision to compute in.
 
     Raises:
-        CheckpointError: the weights are torn or do not fit the configuration.
+        CheckpointError: the weights are incomplete or do not fit the configuration.
     """
 
     def __init__(
@@ -61,18 +62,18 @@ class SourceEncoder:
 
     @property
     def min_source_samples(self) -> int:
-        """The shortest waveform that has a frame."""
+        """Samples in the shortest waveform that has a frame."""
         return self._features.minimum_samples
 
     def max_states(self, max_source_samples: int) -> int:
-        """The most states that any source gives, speech of up to so many samples or text."""
+        """The most states that any source gives: a text, or speech of up to ``max_source_samples``."""
         speech = encoder_frames(self._features.stacked_frames(max_source_samples), self._config)
         return max(speech, self._max_source_tokens)
 
     def encode(self, sources: Sequence[EncoderSource]) -> Slices[list[Tensor | EngineError]]:
-        """States of each source, ``[length, hidden]``: one for 160 ms of speech, one for a token of text.
+        """States of each source, ``[length, hidden]``: one per 160 ms of speech, one per token of text.
 
-        A slice is a part of a layer, of the features of a batch, or all texts.
+        A slice is a part of a layer, a part of the features of a batch, or all texts.
         """
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
@@ -89,12 +90,12 @@ class SourceEncoder:
         return [outcomes[index] for index in range(len(sources))]
 
     def _encode_speech(self, waveforms: Sequence[Samples]) -> Slices[EncodedSource]:
-        # torch only takes arrays that may be written to; audio off the wire is read-only
+        # torch only accepts writable arrays; audio from the network is read-only
         features, lengths = yield from self._features.slices(
             [np.require(wave, np.float32, ["C", "W"]) for wave in waveforms]
         )
         stride, hop = self._features.stride, self._features.hop_samples
-        # an incomplete stack of mel frames at the end is masked, yet has its place in the adapter
+        # an incomplete stack of mel frames at the end is masked, but the adapter still counts its place
         present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
         features = F.pad(features, (0, 0, 0, max(present) - features.shape[1])).to(self._dtype)
         yield
@@ -108,7 +109,7 @@ class SourceEncoder:
 
 
 def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
-    """What counts of each row; an error in place of one that is not finite."""
+    """The states of each row without padding. A row that is not finite becomes an error."""
     lengths = to_device(encoded.lengths, encoded.states.device)
     outside = ~length_mask(lengths, encoded.states.shape[1])[:, :, None]
     finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()

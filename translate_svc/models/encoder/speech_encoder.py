@@ -1,7 +1,7 @@
 """Speech encoder: w2v-BERT 2.0 (24 conformer layers in the published model) and its length adapter.
 
-Numerically ``SeamlessM4Tv2SpeechEncoder`` on a single utterance, and the same in a ragged batch: there the
-reference lets padding leak through the adapter's convolutions.
+Computes the same numbers as ``SeamlessM4Tv2SpeechEncoder`` on a single utterance. A ragged batch gives these
+numbers too; in the reference, padding leaks through the adapter's convolutions there.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -30,28 +30,30 @@ Length = TypeVar("Length", int, Tensor)
 
 
 def pooled_length(frames: Length, config: ModelConfig) -> Length:
-    """Frames that one adapter layer makes of ``frames``."""
+    """Number of frames that one adapter layer makes of ``frames`` frames."""
     padding = config.adaptor_stride // 2
     return (frames + 2 * padding - config.adaptor_kernel_size) // config.adaptor_stride + 1
 
 
 def encoder_frames(frames: int, config: ModelConfig) -> int:
-    """Frames of encoder output for ``frames`` 20 ms frames of speech."""
+    """Number of frames of encoder output for ``frames`` frames of speech of 20 ms each."""
     for _ in range(config.num_adapter_layers):
         frames = pooled_length(frames, config)
     return frames
 
 
 def frame_centre_ms(frame: int, config: ModelConfig) -> int:
-    """Where in the source the middle of an encoder frame lies.
+    """Position in the source of the middle of an encoder frame.
 
-    The adapter pads half a stride on the left, so frame 0 is centred on the very start.
+    The adapter pads half a stride on the left, so frame 0 is centred on the start of the source.
     """
     return frame * config.encoder_frame_ms
 
 
 class AdapterLayer(nn.Module):
-    """Strided convolutions, attention and feed-forward: one frame of eight (``...ConformerAdapterLayer``)."""
+    """Strided convolutions, attention and feed-forward (``SeamlessM4Tv2ConformerAdapterLayer``). Makes one
+    frame of eight.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -66,13 +68,13 @@ class AdapterLayer(nn.Module):
         self.ffn = ConformerFeedForward(config, "relu", scale=1.0)
 
     def prepare(self) -> None:
-        """A strided convolution is the product of windows with all of its taps."""
+        """Turns each strided convolution into one product: windows of frames times all of its taps."""
         self.pool_residual = PackedLinear(self.residual_conv)
         self.pool = PackedLinear(self.self_attn_conv)
 
     def slices(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
-        """``behind`` (``[B, T, 1]``): places that no single utterance would have, which must read as zero;
-        None where there are none. ``bias``: on the scores of the pooled frames.
+        """``behind`` (``[B, T, 1]``) marks padding: places that the utterance would not have on its own. They
+        must read as zero. None if there is no padding. ``bias`` is added to the scores of the pooled frames.
         """
         residual = F.glu(self.pool_residual(self._windows(self.residual_layer_norm(states), behind)), dim=2)
         yield
@@ -82,7 +84,7 @@ class AdapterLayer(nn.Module):
         return self.ffn(self.ffn_layer_norm(pooled)) + pooled
 
     def _windows(self, states: Tensor, behind: Tensor | None) -> Tensor:
-        """What each output frame hears, ``[B, T', kernel * hidden]``, tap after tap."""
+        """The input window of each output frame, ``[B, T', kernel * hidden]``, tap after tap."""
         if behind is not None:
             states = states.masked_fill(behind, 0.0)
         kernel = self.residual_conv.kernel_size[0]
@@ -99,7 +101,7 @@ class Adapter(nn.Module):
 
 
 class FeatureProjection(nn.Module):
-    """From stacked log-mel to the model's width."""
+    """Projects stacked log-mel frames to the model's width."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -112,7 +114,7 @@ class FeatureProjection(nn.Module):
 
 
 class SpeechEncoder(nn.Module):
-    """Features of utterances in, states for the text decoder out. Parameter prefix ``speech_encoder.``."""
+    """Turns features of utterances into states for the text decoder. Parameter prefix ``speech_encoder.``."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -124,7 +126,7 @@ class SpeechEncoder(nn.Module):
         self.inner_layer_norm = nn.LayerNorm(config.hidden_size)
 
     def forward(self, features: Tensor, lengths: Sequence[int], present: Sequence[int]) -> EncodedSource:
-        """``slices`` in one go."""
+        """Runs ``slices`` to its end and returns the result."""
         return finish(self.slices(features, lengths, present))
 
     def slices(
@@ -134,9 +136,10 @@ class SpeechEncoder(nn.Module):
 
         Args:
             features: ``[B, T, 160]``, right-padded with finite values.
-            lengths: by row, frames made of two mel frames each; attention sees these. At least 1.
-            present: by row, ``lengths`` plus one where an odd mel frame is left over: that half frame is
-                masked for attention, yet the adapter's convolutions read its place, as they do for a single
+            lengths: by row, the number of frames made of two mel frames each; attention uses these. At least
+                1.
+            present: by row, ``lengths``, plus one if an odd mel frame is left over. That half frame is masked
+                for attention, but the adapter's convolutions read its place, as they do for a single
                 utterance. Its features do not matter.
         """
         size = features.shape[1]

@@ -1,7 +1,7 @@
-"""Text encoder: a source text in, states for the text decoder out.
+"""Text encoder: turns a source text into states for the text decoder.
 
-Numerically ``SeamlessM4Tv2Encoder`` on a single text, and the same in a ragged batch. The published model has
-24 layers: 0.5 G parameters, 1 GB in bfloat16.
+Computes the same numbers as ``SeamlessM4Tv2Encoder`` on a single text, also in a ragged batch. The published
+model has 24 layers: 0.5 G parameters, 1 GB in bfloat16.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from translate_svc.models.layers import (
 
 
 class TextEncoder(TransformerEncoder):
-    """Parameter prefix ``text_encoder.``. The embedding matrix is the text decoder's, and is kept there: the
-    checkpoint ties the two, and at 256,102 rows a second copy would cost as much as twelve layers.
+    """The text encoder without its embedding. Parameter prefix ``text_encoder.``.
+
+    The text decoder keeps the embedding matrix, because the checkpoint ties the two. At 256,102 rows a second
+    copy would cost as much as twelve layers.
 
     Args:
-        config: sizes.
+        config: the model's sizes.
         max_tokens: greatest number of tokens of one text, language and ``</s>`` included.
     """
 
@@ -47,8 +49,8 @@ class TextEncoder(TransformerEncoder):
 
         Args:
             embedded: ``[B, T, hidden]``, right-padded: scaled embeddings of ``__src__``, the text's tokens,
-                ``</s>``; finite behind a row's length.
-            lengths: by row, tokens that count.
+                ``</s>``. Padding must be finite.
+            lengths: by row, the number of tokens without padding.
         """
         size = embedded.shape[1]
         valid = length_mask(to_device(lengths, embedded.device), size)
