@@ -1,7 +1,7 @@
-"""The architecture of a SeamlessM4T v2 checkpoint, as its ``config.json`` tells it.
+"""The architecture of a SeamlessM4T v2 checkpoint, read from its ``config.json``.
 
-Only what inference needs is read; dropout, initialisation and training fields are left out. A field that the
-file does not name has the value of the published ``facebook/seamless-m4t-v2-large``, as in transformers'
+Reads only what inference needs, and ignores the fields for dropout, initialisation and training. A field that
+the file does not name has the value of the published ``facebook/seamless-m4t-v2-large``, as in transformers'
 ``SeamlessM4Tv2Config``: published files leave defaults out.
 """
 
@@ -29,7 +29,7 @@ _NULLABLE = frozenset({"speech_encoder_chunk_size", "position_embeddings_type"})
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Sizes and ids. Names are those of ``config.json``, American ``adaptor`` spelling included."""
+    """Sizes and ids. The names are those of ``config.json``, including its spelling ``adaptor``."""
 
     vocab_size: int = 256_102
     hidden_size: int = 1024
@@ -100,8 +100,8 @@ class ModelConfig:
         """Reads the parsed ``config.json`` at ``path``.
 
         Raises:
-            CheckpointError: another model's file, a value of the wrong type, or an architecture that this
-                implementation does not compute.
+            CheckpointError: the file belongs to another model, a value has the wrong type, or this
+                implementation does not compute the architecture.
         """
         field = path.name
         if values.get("model_type") != MODEL_TYPE:
@@ -119,7 +119,7 @@ class ModelConfig:
         return config
 
     def problem(self) -> str | None:
-        """What this implementation cannot compute about the architecture, or None."""
+        """The part of the architecture that this implementation cannot compute, or None."""
         heads = {
             "speech_encoder_attention_heads": self.speech_encoder_attention_heads,
             "encoder_attention_heads": self.encoder_attention_heads,
@@ -167,7 +167,7 @@ class ModelConfig:
 
 
 def _convert(value: Any, default: Any, name: str, field: str) -> Any:
-    """``value`` as JSON gave it, in the type of ``default``."""
+    """Converts ``value``, as JSON gave it, to the type of ``default``."""
     if value is None and name in _NULLABLE:
         return None
     if isinstance(default, float) and type(value) is int:

@@ -1,7 +1,7 @@
-"""One-dimensional convolutions as two-dimensional ones of height 1 with the channels innermost.
+"""One-dimensional convolutions, computed as two-dimensional ones of height 1 with channels-last layout.
 
-On a CPU that takes half the time of ``Conv1d``, whose layout oneDNN converts back and forth. (oneDNN's
-pre-packed weights with fused activations gave nothing beyond.)
+On a CPU this takes half the time of ``Conv1d``, whose layout oneDNN converts back and forth. (oneDNN's
+pre-packed weights with fused activations gave no further gain.)
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 def _channels_innermost(conv: nn.Module, incompatible_keys: object) -> None:
-    """After loading: the weight keeps its shape, and lies in memory as channels-last wants it."""
+    """Runs after loading. The weight keeps its shape and gets the memory layout of channels-last."""
     weight = conv.weight
     assert isinstance(weight, nn.Parameter)
     lying = weight.detach().transpose(1, 2).contiguous().transpose(1, 2)
@@ -23,7 +23,9 @@ def _channels_innermost(conv: nn.Module, incompatible_keys: object) -> None:
 
 
 class Convolution(nn.Conv1d):
-    """``nn.Conv1d`` over ``[B, C, 1, T]`` in channels-last, length preserved; ``causal``: hears the past."""
+    """``nn.Conv1d`` over ``[B, C, 1, T]`` in channels-last. Keeps the length. ``causal``: each output uses
+    only its own frame and earlier ones.
+    """
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class Convolution(nn.Conv1d):
         self.register_load_state_dict_post_hook(_channels_innermost)  # type: ignore[no-untyped-call]
 
     def over_time(self, states: Tensor) -> Tensor:
-        """``[B, T, C]`` -> ``[B, T, outputs]``: the same numbers, which lie in memory just so."""
+        """``[B, T, C]`` -> ``[B, T, outputs]``. In memory this already is the channels-last layout."""
         return self(states.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
 
     def forward(self, states: Tensor) -> Tensor:
@@ -53,7 +55,7 @@ class Convolution(nn.Conv1d):
         weight, padding, dilation = self.weight[:, :, None], (0, int(self.padding[0])), (1, self.dilation[0])
         onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         if onednn and states.device.type == "cpu" and states.dtype == torch.float32:
-            # F.conv2d leaves small inputs to a kernel that is ten times slower
+            # F.conv2d gives small inputs to a kernel that is ten times slower
             return torch.mkldnn_convolution(states, weight, self.bias, padding, (1, 1), dilation, self.groups)
         return F.conv2d(states, weight, self.bias, padding=padding, dilation=dilation, groups=self.groups)
 

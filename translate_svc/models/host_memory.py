@@ -11,11 +11,11 @@ _KEPT = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc's allocator keep what is freed, up to a gibibyte, for the next of that size.
+    """Makes glibc's allocator keep freed memory, up to one gibibyte, for later tensors.
 
-    By default it maps each large tensor anew, and the system zeroes its pages one fault at a time: up to half
-    of the time of a stage whose activations are megabytes. For the whole process; without glibc nothing
-    happens.
+    By default it maps new memory for each large tensor, and the system zeroes the pages one fault at a time.
+    That takes up to half of the time of a stage whose activations are megabytes. The setting applies to the
+    whole process. Without glibc this function does nothing.
     """
     if platform.libc_ver()[0] != "glibc":
         return

@@ -1,4 +1,4 @@
-"""A batch whose guilty item fails alone."""
+"""Runs a batch so that one failing item does not fail the others."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _logger = logging.getLogger(__name__)
 def run_isolated(
     items: Sequence[Item], batch: Callable[[Sequence[Item]], Sequence[Result | EngineError]]
 ) -> list[Result | EngineError]:
-    """Runs ``batch`` over ``items``; one outcome per item, in order.
+    """Runs ``batch`` over ``items`` and returns one outcome per item, in order.
 
-    ``batch`` tells an item's failure by an ``EngineError`` in its place. Where it raises instead, the items
-    are halved and run again until the guilty one stands alone, so it must be safe to repeat.
+    ``batch`` reports an item's failure with an ``EngineError`` in the item's place. If it raises instead, the
+    items are split in half and run again until the failing item is alone. So ``batch`` must be repeatable.
 
     Raises:
-        DeviceLost: the accelerator's context is gone; nothing run after this can succeed.
-        InvariantViolation: as ``batch`` raised it; no item is to blame.
+        DeviceLost: the accelerator's context is lost; nothing can succeed after this.
+        InvariantViolation: ``batch`` raised it; no item is the cause.
     """
     if not items:
         return []
@@ -39,7 +39,7 @@ def run_isolated(
         if is_device_loss(error):
             raise DeviceLost(type(error).__name__) from error
         if len(items) == 1:
-            # messages may quote a caller's data: only the kind of error and the place are told
+            # messages can quote a caller's data, so log only the kind of error and the place
             _logger.warning(
                 "one item failed: %s\n%s",
                 type(error).__name__,
@@ -51,7 +51,7 @@ def run_isolated(
 
 
 def is_device_loss(error: Exception) -> bool:
-    """True for errors after which the device's context cannot be used. Out of memory is none of them."""
+    """True for errors after which the device's context cannot be used. Out of memory is not such an error."""
     if isinstance(error, torch.OutOfMemoryError):
         return False
     return isinstance(error, (DeviceLost, torch.AcceleratorError)) or "CUDA error" in str(error)

@@ -1,6 +1,6 @@
 """Parts that several stages share: attention, positions, masks, activations.
 
-Modules name their parameters as the checkpoint does, so that a stage's ``state_dict`` keys, behind a prefix,
+Modules name their parameters as the checkpoint does, so that a stage's ``state_dict`` keys, with a prefix,
 are the checkpoint's.
 """
 
@@ -23,7 +23,7 @@ from translate_svc.models.packed_linear import PackedLinear
 class Embedding(nn.Embedding):
     """``nn.Embedding`` that is always loaded, never initialised.
 
-    Initialising one on the meta device imports ``torch._dynamo``: four seconds of every start, for nothing.
+    Initialising one on the meta device imports ``torch._dynamo``, which wastes four seconds of every start.
     """
 
     def reset_parameters(self) -> None:
@@ -31,7 +31,7 @@ class Embedding(nn.Embedding):
 
 
 def to_device(values: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
-    """``torch.tensor(values, device=device)``, int64, but without waiting for the device."""
+    """Like ``torch.tensor(values, device=device)`` in int64, but does not wait for the device."""
     return torch.tensor(values, dtype=torch.int64).to(device, non_blocking=True)
 
 
@@ -41,10 +41,11 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
 
 
 def sinusoidal_positions(positions: int, dim: int, padding_idx: int) -> Tensor:
-    """Position vectors as tensor2tensor and fairseq make them: row ``p`` belongs to position ``p``.
+    """Position vectors as in tensor2tensor and fairseq. Row ``p`` belongs to position ``p``.
 
-    fairseq counts from ``padding_idx + 1``, so the first rows of its table are skipped here. Float32 on the
-    CPU even under a meta-device context: no checkpoint stores this table. Shape ``[positions, dim]``.
+    fairseq counts from ``padding_idx + 1``, so the first rows of its table are skipped here. The table is
+    float32 on the CPU, even under a meta-device context, because no checkpoint stores it. Shape
+    ``[positions, dim]``.
     """
     cpu = torch.device("cpu")
     half = dim // 2
@@ -57,14 +58,15 @@ def sinusoidal_positions(positions: int, dim: int, padding_idx: int) -> Tensor:
 
 
 def upsample(states: Tensor, counts: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Repeats ``states[b, i]`` ``counts[b, i]`` times, rows right-padded with zeros to ``size`` places.
+    """Repeats ``states[b, i]`` ``counts[b, i]`` times and right-pads each row with zeros to ``size`` places.
 
-    The hard upsampling of UnitY2 for a whole ragged batch at once.
+    This is the hard upsampling of UnitY2, for a whole ragged batch at once.
 
     Args:
         states: ``[B, S, D]``.
-        counts: ``[B, S]`` int64, zero where there is nothing to repeat.
-        size: the greatest length, or more. Asking the device for it would wait for the device.
+        counts: ``[B, S]`` int64, zero at places that are not repeated.
+        size: the greatest length, or more. It is an argument because reading it from the device would wait
+            for the device.
 
     Returns:
         ``[B, size, D]`` and the lengths ``[B]``.
@@ -79,14 +81,19 @@ def upsample(states: Tensor, counts: Tensor, size: int) -> tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedSource:
-    """``states[b, :lengths[b]]`` (``[B, S, hidden]``, on the device) is what a text decoder may attend to."""
+    """The states of a batch of sources. A text decoder may attend to ``states[b, :lengths[b]]``.
+
+    Attributes:
+        states: ``[B, S, hidden]``, on the device.
+        lengths: by row, the number of states without padding.
+    """
 
     states: Tensor
     lengths: Sequence[int]
 
 
 def key_bias(valid: Tensor, dtype: torch.dtype) -> Tensor:
-    """What attention adds to its scores: 0 where ``valid`` is True, minus infinity elsewhere."""
+    """The bias that attention adds to its scores: 0 where ``valid`` is True, minus infinity elsewhere."""
     return torch.zeros(valid.shape, dtype=dtype, device=valid.device).masked_fill_(~valid, float("-inf"))
 
 
@@ -103,19 +110,19 @@ class MultiHeadAttention(nn.Module):
         self.out_proj = nn.Linear(hidden_size, hidden_size)
 
     def prepare(self) -> None:
-        """One product for queries, keys and values."""
+        """Makes one product for queries, keys and values."""
         self.qkv = PackedLinear(self.q_proj, self.k_proj, self.v_proj)
         self.out = PackedLinear(self.out_proj)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-        """Attention of split heads, ``[B, heads, T, head_dim]``; ``bias`` is added to the scores. Returns
+        """Attention of split heads, ``[B, heads, T, head_dim]``. Adds ``bias`` to the scores. Returns
         ``[B, T, hidden]``.
         """
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def forward(self, states: Tensor, bias: Tensor | None) -> Tensor:
-        """Self-attention of ``[B, T, hidden]`` under a ``key_bias`` that broadcasts to the scores."""
+        """Self-attention of ``[B, T, hidden]``. ``bias`` is a ``key_bias`` that broadcasts to the scores."""
         split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         return self.attend(query, key, value, bias)
@@ -131,7 +138,7 @@ class FeedForward(nn.Module):
         self.act = act
 
     def prepare(self) -> None:
-        """Two products, the first one with the activation."""
+        """Makes two products; the first one includes the activation."""
         self.inner = PackedLinear(self.fc1, activation=self.act)
         self.outer = PackedLinear(self.fc2)
 
@@ -140,7 +147,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerEncoderLayer(nn.Module):
-    """Pre-norm self-attention, feed-forward (``SeamlessM4Tv2EncoderLayer``)."""
+    """Pre-norm self-attention and feed-forward (``SeamlessM4Tv2EncoderLayer``)."""
 
     def __init__(self, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
         super().__init__()
@@ -155,7 +162,7 @@ class TransformerEncoderLayer(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """A stack of layers and its closing norm (``SeamlessM4Tv2Encoder`` behind its embedding)."""
+    """A stack of layers and its final norm (``SeamlessM4Tv2Encoder`` without its embedding)."""
 
     def __init__(self, layers: int, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
         super().__init__()
@@ -165,8 +172,8 @@ class TransformerEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(hidden_size)
 
     def forward(self, states: Tensor, valid: Tensor | None) -> Tensor:
-        """``[B, T, hidden]``; ``valid`` (``[B, T]``) is False at padding, which nobody attends to. None where
-        nothing is padded.
+        """Encodes ``[B, T, hidden]``. ``valid`` (``[B, T]``) is False at padding, which is masked in
+        attention. None if there is no padding.
         """
         bias = None if valid is None else key_bias(valid, states.dtype)[:, None, None, :]
         for layer in self.layers:

@@ -1,4 +1,4 @@
-"""Sizes of a model's caches, and what a checkpoint can hold."""
+"""Sizes of a model's caches, and the check that a checkpoint can hold them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class ModelLimits:
     """Sizes of the decoder's caches.
 
     Attributes:
-        max_slots: rows, hence sequences that decode at once.
+        max_slots: number of rows, and so of sequences that decode at once.
         max_slot_tokens: most tokens fed to one sequence, prompt included; sizes the self-attention caches.
         max_source_samples: longest utterance (16 kHz); sizes the cross-attention caches.
-        max_source_tokens: longest source text, language and ``</s>`` included; they must hold it too.
+        max_source_tokens: longest source text in tokens, language and ``</s>`` included; the cross-attention
+            caches must hold it too.
     """
 
     max_slots: int
@@ -26,10 +27,10 @@ class ModelLimits:
 
 
 def check_limits(config: ModelConfig, limits: ModelLimits, alignment_layer: int) -> None:
-    """What the decoder's position table, and its layers, must have room for.
+    """Checks the limits against the decoder's position table and the number of its layers.
 
     Raises:
-        InvalidArgument: a limit that the checkpoint cannot hold; names it.
+        InvalidArgument: the checkpoint cannot hold a limit; ``field`` names the limit.
     """
     if not 2 < limits.max_slot_tokens <= config.max_position_embeddings:
         message = f"must lie in [3, {config.max_position_embeddings}] for this checkpoint"

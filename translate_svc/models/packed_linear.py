@@ -1,7 +1,7 @@
-"""Matrix products whose weights lie as the processor's kernels want them.
+"""Matrix products with weights in the memory layout that the processor's kernels need.
 
-On an x86 CPU the weights are packed once for oneDNN, which then also applies the activation: twice as fast as
-``F.linear`` on processors that Intel's MKL does not know, and no slower on those it does.
+On an x86 CPU the weights are packed once for oneDNN, which then also applies the activation. This is twice as
+fast as ``F.linear`` on processors that Intel's MKL does not know, and not slower on those that it knows.
 """
 
 from __future__ import annotations
@@ -20,27 +20,29 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": F.silu,
     "silu": F.silu,
 }
-"""By the name that ``config.json`` has for it (checked when the configuration is read)."""
+"""Activations by their name in ``config.json`` (checked when the configuration is read)."""
 
 _ONEDNN_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "swish", "silu": "swish"}
 _ROWS_PACKED_FOR = 16
-"""oneDNN chooses a layout for a number of rows; this one serves all."""
+"""oneDNN chooses a layout for a number of rows. The layout for this number works for all."""
 
 _KEPT_WEIGHT = 1 << 18
 _FEW_PRODUCTS = 1 << 20
-"""Small weights are kept unpacked too: below so many multiplications a call, reaching oneDNN costs more than
-it saves."""
+"""Small weights are also kept unpacked: below this many multiplications per call, calling oneDNN costs more
+than it saves."""
 
 
 class PackedLinear:
-    """``act(x W^T + b)`` with the weights of one or several layers side by side, which lose them.
+    """``act(x W^T + b)`` with the weights of one or several layers side by side. Takes the weights
+    from the layers.
 
     Args:
-        layers: of the same inputs; the results lie behind one another in the last dimension. A convolution
-            is a layer of ``kernel * channels`` inputs, tap after tap; an embedding one without bias.
-        activation: a name of ``ACTIVATIONS``, or None.
+        layers: layers with the same inputs; the last dimension of the result holds their outputs one after
+            another. A convolution is a layer of ``kernel * channels`` inputs, tap after tap. An embedding is
+            a layer without bias.
+        activation: a name in ``ACTIVATIONS``, or None.
         scale: factor on weights and biases.
-        keep: leaves the layers their weights; an embedding whose matrix is the output matrix too needs it.
+        keep: the layers keep their weights. An embedding needs this if its matrix is also the output matrix.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class PackedLinear:
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """A convolution's ``[outputs, channels, kernel]`` as ``[outputs, kernel * channels]``."""
+    """Reshapes a convolution's ``[outputs, channels, kernel]`` to ``[outputs, kernel * channels]``."""
     return weight.transpose(1, 2).flatten(1) if weight.dim() == 3 else weight
 
 
@@ -109,9 +111,9 @@ class _Preparable(Protocol):
 
 
 def prepare(module: nn.Module) -> None:
-    """Brings the weights of a loaded module into the form that it computes with; to be called once.
+    """Converts the weights of a loaded module to the form that it computes with. Call it once.
 
-    Afterwards its ``state_dict`` lacks what was brought into another form.
+    Afterwards the module's ``state_dict`` lacks the converted weights.
     """
     for each in reversed(list(module.modules())):
         if isinstance(each, _Preparable):

@@ -1,4 +1,4 @@
-"""Where and in what precision a model computes, by name."""
+"""The device and the precision that a model computes with, by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where to compute, and in what precision."""
+    """The device and the precision to compute with."""
 
     device: str
     dtype: torch.dtype
@@ -25,10 +25,12 @@ class Placement:
 
 
 def resolve_placement(device: str, dtype: str) -> Placement:
-    """Both by name; ``auto`` is ``cuda`` where there is one, and there bfloat16, else float32 on the CPU.
+    """Resolves both names. The device ``auto`` means ``cuda`` if there is one, otherwise the CPU. The dtype
+    ``auto`` means float32 on the CPU and bfloat16 elsewhere.
 
     Raises:
-        InvalidArgument: no such device on this machine, or another precision; names ``device`` or ``dtype``.
+        InvalidArgument: this machine has no such device, or the precision is not supported; ``field`` names
+            ``device`` or ``dtype``.
     """
     place = _resolve_device(device)
     return Placement(place, _resolve_dtype(dtype, place))

@@ -1,4 +1,4 @@
-"""transformers' own SeamlessM4T v2, asked for what this package computes: oracle of tests and self-test."""
+"""transformers' own SeamlessM4T v2: the reference that the tests and the self-test compare with."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _CANDIDATES = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceTranslation:
-    """What transformers makes of one source.
+    """transformers' translation of one source.
 
     Attributes:
         token_ids: the text, without prompt and ``</s>``.
         finished: whether ``</s>`` came before the token limit.
-        candidates: at each step, ``</s>`` included, natural log-probabilities of the likeliest tokens by id.
-        units: vocoder units; empty where transformers cannot speak, see ``Reference.translate``.
-        samples: 320 a unit.
-        duration_s: time that it took, text and speech together.
+        candidates: for each step, with ``</s>``, natural log-probabilities of the likeliest tokens by id.
+        units: vocoder units; empty if transformers cannot speak, see ``Reference.translate``.
+        samples: the waveform, 320 samples per unit.
+        duration_s: time for text and speech together.
     """
 
     token_ids: tuple[int, ...]
@@ -44,13 +44,14 @@ class ReferenceTranslation:
 class Reference:
     """``SeamlessM4Tv2Model.generate``, greedy, one source at a time.
 
-    Its vocoder predicts durations of its own, which it must not for UnitY2 (Meta's code has
-    ``dur_prediction=False``): here they are forced to one frame a unit. It computes in float32 whatever
-    ``placement`` says, as this package's does, though with weights that were rounded to it.
+    transformers' vocoder predicts its own durations. For UnitY2 it must not (Meta's code has
+    ``dur_prediction=False``), so this class forces the durations to one frame per unit. The vocoder
+    computes in float32 whatever ``placement`` says, as this package's vocoder does. But its
+    weights were first rounded to the precision of ``placement``.
 
     Args:
         folder: a checkpoint directory.
-        placement: where to compute, and in what precision; weights are loaded straight to their device.
+        placement: the device and the precision. Weights are loaded directly to the device.
     """
 
     def __init__(self, folder: Path, placement: Placement) -> None:
@@ -65,7 +66,7 @@ class Reference:
             predictor.proj.bias.fill_(math.log(2))  # round(exp(log 2) - 1) = 1
 
     def inputs(self, source: EncoderSource) -> dict[str, Any]:
-        """What ``generate`` takes of one source: samples ``[n]`` at 16 kHz, or the tokens of a text."""
+        """The inputs of ``generate`` for one source: samples ``[n]`` at 16 kHz, or the tokens of a text."""
         if isinstance(source, tuple):
             tokens = torch.tensor([source], device=self.model.device)
             return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
@@ -77,10 +78,10 @@ class Reference:
     def translate(
         self, source: EncoderSource, language: str, speaker_id: int | None, *, max_new_tokens: int
     ) -> ReferenceTranslation:
-        """Text and, with a ``speaker_id``, speech.
+        """Returns text and, with a ``speaker_id``, speech.
 
-        No speech where transformers has none to compare: of a text without tokens it crashes, of one that was
-        cut at the token limit it drops the last token.
+        There is no speech where transformers' speech cannot be compared: it crashes on a text without tokens,
+        and it drops the last token of a text that was cut at the token limit.
         """
         began_s = time.perf_counter()
         settings = {
@@ -107,7 +108,7 @@ class Reference:
 
 
 def quiet() -> None:
-    """Silences transformers' progress bars and its remarks on how it is called, for the whole process."""
+    """Turns off transformers' progress bars and warnings for the whole process."""
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
 

@@ -1,8 +1,8 @@
-"""This package's stages against transformers', one source at a time and each stage on the same input.
+"""Compares this package's stages with transformers', one source at a time, each stage on the same input.
 
-The text decoder is fed the tokens that transformers chose, and every next token is compared; text-to-unit
-gets transformers' text, the vocoder transformers' units. So a difference is told where it arises, not where
-it is heard. Where every next token is equal, so are the greedy texts.
+The text decoder gets the tokens that transformers chose, and every next token is compared. Text-to-unit gets
+transformers' text, and the vocoder gets transformers' units. So the report names the stage that causes a
+difference, not a later stage that shows it. If every next token is equal, the greedy texts are equal too.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class Tolerance:
     """What counts as equal.
 
     Attributes:
-        log_probability: greatest difference of a next token's natural log-probability. Another token is a
-            tie, not a difference, where transformers' own log-probabilities of the two lie within it.
-        unit_similarity: ``difflib`` ratio of two unit sequences that are equal enough; 1: the same units.
-        waveform: greatest difference of two samples, of waveforms within [-1, 1].
+        log_probability: greatest allowed difference of a next token's natural log-probability. A different
+            token is a tie, not a difference, if transformers' own log-probabilities of the two tokens differ
+            by at most this much.
+        unit_similarity: smallest allowed ``difflib`` ratio of two unit sequences. 1 means the same units.
+        waveform: greatest allowed difference of two samples, for waveforms within [-1, 1].
     """
 
     log_probability: float
@@ -56,8 +57,10 @@ class Tolerance:
 
 
 def tolerance(placement: Placement) -> Tolerance:
-    """float32 on a CPU is exact up to the order of sums. A GPU's convolutions compute in TF32 (10 bits), and
-    bfloat16 (8 bits) moves logits by as much as near ties differ, and durations across their roundings.
+    """The tolerance for a placement.
+
+    float32 on a CPU is exact up to the order of sums. A GPU computes convolutions in TF32 (10 bits). bfloat16
+    (8 bits) changes logits by as much as near ties differ, and makes durations round differently.
     """
     if placement.dtype is not torch.float32:
         return Tolerance(log_probability=0.5, unit_similarity=0.9, waveform=2e-2)
@@ -68,7 +71,7 @@ def tolerance(placement: Placement) -> Tolerance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One source into one language. ``speaker_id`` None: text alone."""
+    """One source and its target language. If ``speaker_id`` is None, only text is compared."""
 
     name: str
     source: EncoderSource
@@ -78,22 +81,22 @@ class Case:
 
 @dataclass(slots=True, eq=False)
 class Comparison:
-    """How one case came out.
+    """The result of one case.
 
     Attributes:
-        case: what was compared.
-        token_ids: the text, as transformers has it.
+        case: the case that was compared.
+        token_ids: transformers' text.
         finished: whether the text ended before the token limit; if not, no speech is compared.
-        difference: what differs and where, empty where nothing does.
-        ties: next tokens that differ within the tolerance.
-        steps: next tokens that were compared.
-        log_probability_difference: the greatest of a next token.
-        units: how many were compared; 0: no speech was.
-        unit_similarity: 1 where they are the same.
-        samples: how many were compared.
-        waveform_difference: the greatest.
-        stage_ms: time of ours, by stage.
-        reference_ms: transformers' time for all of it.
+        difference: what differs and where; empty if nothing differs.
+        ties: number of next tokens that differ within the tolerance.
+        steps: number of next tokens that were compared.
+        log_probability_difference: the greatest for a next token.
+        units: number of units that were compared; 0 if no speech was.
+        unit_similarity: 1 if the units are the same.
+        samples: number of samples that were compared.
+        waveform_difference: the greatest for a sample.
+        stage_ms: time of this package, by stage.
+        reference_ms: transformers' time for all stages.
     """
 
     case: Case
@@ -117,7 +120,7 @@ def expectations(
     placement: Placement,
     report: Callable[[], None] = lambda: None,
 ) -> list[ReferenceTranslation]:
-    """transformers' translations. Its weights are freed again: they need not fit beside ours."""
+    """transformers' translations. Frees its weights at the end, so both models need not fit in memory."""
     reference = Reference(checkpoint.path, placement)
     made = []
     for case in cases:
@@ -133,10 +136,10 @@ def expectations(
 
 
 def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placement) -> TranslationModel:
-    """Ours, as large as the cases need it.
+    """This package's model, with limits just large enough for the cases.
 
     Raises:
-        CheckpointError: the weights are torn or do not fit the configuration.
+        CheckpointError: the weights are incomplete or do not fit the configuration.
     """
     sources = [case.source for case in cases]
     limits = ModelLimits(
@@ -158,7 +161,7 @@ def compare(
     expected: ReferenceTranslation,
     tolerance: Tolerance,
 ) -> Comparison:
-    """Ours against ``expected``, stage by stage, up to the first one that differs."""
+    """Compares ``model`` with ``expected``, stage by stage, up to the first stage that differs."""
     found = Comparison(case, expected.token_ids, expected.finished, reference_ms=expected.duration_s * 1000)
     stages = _Stages(checkpoint, model, expected, tolerance, found)
     try:
@@ -177,7 +180,7 @@ class _Difference(Exception):
 
 
 class _Stages:
-    """Each stage on transformers' input; writes into ``found`` what comes of it."""
+    """Runs each stage on transformers' input and writes the results into ``found``."""
 
     def __init__(
         self,
@@ -196,19 +199,19 @@ class _Stages:
         self._found = found
 
     def encode(self) -> None:
-        """The source into the decoder's slot."""
+        """Encodes the source into the decoder's slot."""
         with self._timed(Stage.ENCODE):
             _result(finish(self._model.encode([self._found.case.source], [[_SLOT]])))
 
     def decode(self) -> list[int]:
-        """Compares every next token; returns what the slot was fed."""
+        """Compares every next token. Returns the tokens that the slot was fed."""
         language = self._maps.text_languages[self._found.case.language]
         wanted = [*self._expected.token_ids, *([self._eos] if self._expected.finished else [])]
         fed = [self._eos, language, *self._expected.token_ids]
         with self._timed(Stage.DECODE):
             for position, token in enumerate(fed):
                 said = _result(self._model.decode([_SLOT], [position], [token], align=[False]))
-                step = position - 1  # the first token fed is answered by the language, which is given
+                step = position - 1  # the prediction after the first token is the language, which is given
                 if 0 <= step < len(wanted):
                     self._check_token(step, said, wanted[step])
         return fed

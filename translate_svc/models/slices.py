@@ -8,11 +8,12 @@ from typing import TypeAlias, TypeVar
 Result = TypeVar("Result")
 
 Slices: TypeAlias = Generator[None, None, Result]
-"""Each ``next`` computes a part; what is returned is the whole. What else happens between is the caller's."""
+"""Each ``next`` computes a part. The generator returns the complete result. Between the parts the caller can
+do other work."""
 
 
 def finish(slices: Slices[Result]) -> Result:
-    """Computes what is left, in one go."""
+    """Computes all remaining parts and returns the result."""
     while True:
         try:
             next(slices)

@@ -1,4 +1,4 @@
-"""Text tokens of a checkpoint: pieces and special ids. Free of torch."""
+"""Text tokens of a checkpoint: pieces and special ids. Does not import torch."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _ID_OFFSET = 1
 
 
 class Tokenizer:
-    """Ids and pieces. Immutable, hence safe to share between threads.
+    """Ids and pieces. Immutable, so it is safe to share between threads.
 
     Args:
         processor: a loaded ``SentencePieceProcessor``; its pieces begin with ``<unk>``, ``<s>``, ``</s>``.
-        languages: token id by Seamless code. All ids behind the pieces are special.
+        languages: token id by Seamless code. All ids after the pieces are special.
     """
 
     def __init__(self, processor: SentencePieceProcessor, languages: Mapping[str, int]) -> None:
@@ -44,7 +44,7 @@ class Tokenizer:
             languages: ``text_decoder_lang_to_code_id`` of its generation configuration.
 
         Raises:
-            CheckpointError: a file is missing, torn, or numbers its tokens otherwise than the model.
+            CheckpointError: a file is missing or incomplete, or its token ids differ from those of the model.
         """
         processor = _load_processor(folder / MODEL_FILE)
         pieces = _pieces(processor)
@@ -86,10 +86,10 @@ class Tokenizer:
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
         """What the text encoder is fed: ``__language__``, the text's tokens, ``</s>``.
 
-        SentencePiece itself tokenizes, with the normalisation rules that the model file carries, as the
-        weights were trained. It reads control tokens nowhere: ``</s>`` or ``__spa__`` within ``text`` are
-        characters like any others. White space of any kind is one space, also where those rules do not say
-        so. What the vocabulary does not know becomes ``<unk>``, one for each run.
+        SentencePiece tokenizes, with the normalisation rules in the model file, as in the training of the
+        weights. It never reads control tokens: ``</s>`` or ``__spa__`` within ``text`` are ordinary
+        characters. Any run of white space becomes one space, even if those rules do not say so. Each run of
+        characters that the vocabulary does not know becomes one ``<unk>``.
 
         Raises:
             KeyError: the checkpoint does not know the language.
@@ -99,7 +99,7 @@ class Tokenizer:
 
 
 def _load_processor(path: Path) -> SentencePieceProcessor:
-    import sentencepiece  # here, so that the models import without it
+    import sentencepiece  # imported here so that the models can be imported without it
 
     if not path.is_file():
         raise CheckpointError("is missing", field=path.name)
@@ -116,7 +116,7 @@ def _pieces(processor: SentencePieceProcessor) -> tuple[str, ...]:
 
 
 def _named_languages(path: Path) -> dict[str, int]:
-    """Languages whose ids ``tokenizer_config.json`` states (older files do, newer ones leave it out)."""
+    """Languages whose ids ``tokenizer_config.json`` states. Older files state them, newer ones do not."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         added = values.get("added_tokens_decoder") or {}

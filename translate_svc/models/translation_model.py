@@ -1,7 +1,7 @@
-"""The four stages over one checkpoint: tensors and batches in one place, plain data at its edges.
+"""The four stages of one checkpoint. Tensors and batches stay inside; callers pass and get plain data.
 
-Every method takes a batch and gives one outcome per item, in order: what was computed, or an ``EngineError``
-for an item that is not finite or exceeds a limit. Items of one batch never change each other's results.
+Every method takes a batch and gives one outcome per item, in order: the result, or an ``EngineError`` for an
+item that is not finite or exceeds a limit. Items of one batch never change each other's results.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenPrediction:
-    """What a run of ``n`` known tokens leads to.
+    """The prediction after a run of ``n`` known tokens.
 
     Attributes:
-        token_id: the most probable token behind the run.
+        token_id: the most probable token after the run.
         log_probability: its natural log-probability.
-        source_ms: when asked for, where the last token of the run comes from; None where no frame stands out.
-        attention: when asked for, of each token of the run the mean attention of the alignment heads over
-            the source's states: ``[n, states]``, every row sums to 1.
+        source_ms: if requested, the source position that the last token of the run comes from. None if no
+            frame stands out.
+        attention: if requested, the mean attention of the alignment heads over the source's states, for each
+            token of the run: ``[n, states]``. Every row sums to 1.
     """
 
     token_id: int
@@ -63,13 +64,13 @@ class TranslationModel:
         limits: sizes of the caches.
         device: where to compute.
         dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
-        alignment_layer: decoder layer whose cross-attention tells ``source_ms``.
-        alignment_heads: whose attention is given; by default that of all heads of ``alignment_layer``.
-        record: records the work of fixed shapes here, which takes seconds; None: nothing is recorded.
+        alignment_layer: decoder layer whose cross-attention determines ``source_ms``.
+        alignment_heads: the heads that ``attention`` averages; by default all heads of ``alignment_layer``.
+        record: captures CUDA graphs of the work with fixed shapes, which takes seconds. None: no capture.
 
     Raises:
-        CheckpointError: the weights are torn or do not fit the configuration.
-        InvalidArgument: a limit that the checkpoint cannot hold.
+        CheckpointError: the weights are incomplete or do not fit the configuration.
+        InvalidArgument: the checkpoint cannot hold a limit.
     """
 
     def __init__(
@@ -129,21 +130,21 @@ class TranslationModel:
 
     @property
     def min_source_samples(self) -> int:
-        """The shortest waveform that can be encoded."""
+        """Samples in the shortest waveform that can be encoded."""
         return self._encoder.min_source_samples
 
     def synchronize(self) -> None:
-        """Waits until the device has computed all that it was given."""
+        """Waits until the device has finished all its work."""
         if self._device.type != "cpu":
             torch.accelerator.synchronize(self._device)
 
     def encode(
         self, sources: Sequence[EncoderSource], slots: Sequence[Sequence[int]]
     ) -> Slices[list[int | EngineError]]:
-        """Encodes sources and gives ``slots[i]`` source ``i`` to attend to. Outcome: encoder states.
+        """Encodes sources, so that ``slots[i]`` attend to source ``i``. Outcome: number of encoder states.
 
-        The slots are written after the last slice, and not at all where the slices are given up. Their
-        tokens are forgotten.
+        Writes the slots after the last slice, and clears their tokens. If the caller abandons the slices, the
+        slots stay unchanged.
         """
         outcomes: list[int | EngineError] = []
         encoded = yield from self._encoder.encode(sources)
@@ -165,8 +166,8 @@ class TranslationModel:
         align: Sequence[bool],
         attend: Sequence[bool] | None = None,
     ) -> list[TokenPrediction | EngineError]:
-        """Feeds one token to each of some distinct slots. ``align`` asks for ``source_ms``, ``attend`` for
-        ``attention``; None: of no slot.
+        """Feeds one token to each of several distinct slots. ``align`` requests ``source_ms`` by slot, and
+        ``attend`` requests ``attention``. None requests it for no slot.
         """
         attend = [False] * len(slots) if attend is None else attend
         step = self._step(DecodeInput(slots, positions, token_ids), align=any(align) or any(attend))
@@ -181,8 +182,9 @@ class TranslationModel:
         align: Sequence[bool],
         attend: Sequence[bool],
     ) -> list[TokenPrediction | EngineError]:
-        """Feeds a run of known tokens to each of some distinct slots, from position ``starts[i]`` on, in one
-        pass. Equal to ``decode`` token by token, and asked for the same.
+        """Feeds a run of known tokens to each of several distinct slots, from position ``starts[i]`` on, in
+        one pass. The result is the same as with ``decode`` token by token. ``align`` and ``attend`` mean the
+        same as there.
         """
         runs = Runs(slots, starts, token_ids)
         step = self._decoder.prefill(self._cache, runs, align=any(align) or any(attend)).on_host()
@@ -215,8 +217,8 @@ class TranslationModel:
         return outcomes
 
     def head_attention(self, slot: int, token_ids: Sequence[int]) -> NDArray[np.float32]:
-        """Feeds tokens from position 0 on; gives the attention of every head of every layer over the source's
-        states: ``[layers, heads, tokens, states]``. For calibration.
+        """Feeds tokens from position 0 on. Returns the attention of every head of every layer over the
+        source's states: ``[layers, heads, tokens, states]``. Calibration uses it.
         """
         heads = HeadAttention(AlignmentHeads.all(self.config)).to(self._device)
         made = self._decoder.attend(self._cache, Runs([slot], [0], [token_ids]), heads)[:, 0]
@@ -224,15 +226,17 @@ class TranslationModel:
         return made[:, :, :states].cpu().numpy().reshape(layers, -1, len(token_ids), states)
 
     def text_to_unit(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
-        """Units of finished texts."""
+        """The units of each finished text."""
         return self._texts.speeches(texts)
 
     def vocode(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
-        """Waveforms of pieces."""
+        """The waveform of each piece."""
         return self._pieces.waveforms(pieces)
 
     def _record(self, record: GraphCapturer) -> None:
-        """A stage that cannot be recorded is as right as it was: that is a warning."""
+        """Captures the CUDA graphs of each stage. A stage without them still gives correct results, so a
+        failed capture only logs a warning.
+        """
         for stage, recording in (
             (Stage.DECODE, self._record_steps),
             (Stage.TEXT_TO_UNIT, self._texts.record),
@@ -248,13 +252,13 @@ class TranslationModel:
         self._recorded = DecodeGraphs(self._decoder, self._cache, record)
 
     def _step(self, fed: DecodeInput, *, align: bool) -> DecodedStep:
-        """On the host."""
+        """One decode step, with its results on the host."""
         if self._recorded is not None:
             return self._recorded.step(fed)
         return self._decoder.step(self._cache, fed, align=align).on_host()
 
     def _attention(self, step: DecodedStep, row: int, slot: int, tokens: int) -> NDArray[np.float32]:
-        """``[tokens, states]`` of one row's last tokens, over the states of its source alone."""
+        """Attention ``[tokens, states]`` of one row's last tokens, only over the states of its source."""
         assert step.attention is not None
         rows = step.attention[row, -tokens:, : self._cache.source_lengths[slot]]
         return np.array(rows.numpy(), np.float32)
