@@ -294,7 +294,8 @@ class UtteranceSource:
             samples = grid.samples_between(event.start_frame, event.end_frame)
             commit = grid.position_of(event.commit_frame)
             voiced = self._voiced_frames(event.start_frame, event.end_frame)
-            heard = grid.position_of(self._segmenter.frames)
+            # the last frame of a stream is filled up with zeros that nobody sent
+            heard = min(grid.position_of(self._segmenter.frames), self.received_position)
             self._ready.append(Utterance(samples, source, event.reason, commit, voiced, heard))
             self._committed = commit
             self._commit(commit)

@@ -69,6 +69,11 @@ class Interpreter:
         return self._drafts
 
     @property
+    def heard_position(self) -> int:
+        """The input sample through which its drafts, or those of the utterance before, have heard."""
+        return self._heard_position
+
+    @property
     def buffer_start_ms(self) -> int:
         """Where the buffer of the current draft begins in the utterance."""
         return self._start_sample // 16

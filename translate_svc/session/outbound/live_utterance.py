@@ -224,7 +224,11 @@ class LiveUtterance:
 
     def _expect(self, request_id: str, heard_position: int) -> None:
         self.request_id = request_id
-        offset_ms = 0 if self.interpreter is None else self.interpreter.buffer_start_ms
+        offset_ms = 0
+        if self.interpreter is not None:
+            offset_ms = self.interpreter.buffer_start_ms
+            # behind a cut the input is processed anew, but what was heard before counts
+            heard_position = max(heard_position, self.interpreter.heard_position)
         self._heard[request_id] = _Heard(heard_position, offset_ms)
 
     def record_draft(self, event: DraftDecided | SpeechKept) -> DraftReport | None:
