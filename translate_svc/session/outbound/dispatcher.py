@@ -92,8 +92,8 @@ class Dispatcher:
         assert interpreter is not None, "only simultaneous translation has steps"
         if utterance.settings.settings.guards.voice_gate and not _is_voiced(grown.voiced_frames):
             return None
-        if interpreter.has_heard(grown.heard_position):
-            return None
+        if grown.heard_position <= interpreter.heard_position:
+            return None  # behind a cut the input is processed anew
         now_s = self._clock()
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
             self._skip_draft(utterance)
@@ -128,7 +128,7 @@ class Dispatcher:
             self._continued = cut.commit_position, utterance.interpreter.continuation()
             self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
             events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms)
-            self._router.finish_continued(utterance, events)
+            self._router.finish_with(utterance, events)
             self._router.commit(cut.commit_position)
             return
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000

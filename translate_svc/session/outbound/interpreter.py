@@ -15,7 +15,7 @@ from translate_svc.engine.simultaneous.draft import (
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
 from translate_svc.session.simultaneous_options import SimultaneousOptions
-from translate_svc.types import Samples
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 
 @dataclass(slots=True)
@@ -76,11 +76,7 @@ class Interpreter:
     @property
     def buffer_start_ms(self) -> int:
         """Where the buffer of the current draft begins in the utterance."""
-        return self._start_sample // 16
-
-    def has_heard(self, position: int) -> bool:
-        """Whether a draft heard the input up to ``position`` before, in this utterance or the one before."""
-        return position <= self._heard_position
+        return self._start_sample * 1000 // INTERNAL_SAMPLE_RATE_HZ
 
     def cut_sample(self, end_sample: int) -> int | None:
         """Where an utterance that has come to ``end_sample`` is to be cut, if it has grown long.

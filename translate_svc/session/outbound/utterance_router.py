@@ -169,19 +169,17 @@ class UtteranceRouter:
         """Stops tracking a request: the engine refused it, or the utterance was cleared."""
         request_id = utterance.request_id
         self._requests.pop(request_id, None)
-        if (
-            refusal is None
-        ):  # else it stays in its lanes: earlier drafts may wait there, and it may come again
+        # a refused one stays in its lanes: earlier drafts may wait there, and it may come again
+        if refusal is None:
             self._leave_lanes(utterance)
         self._resolve_submission(request_id, refusal)
         self._end_draft(request_id)
 
-    def _end_draft(self, request_id: str) -> bool:
-        """Ends the wait of ``submit_draft`` for this request; False if it is not a draft."""
+    def _end_draft(self, request_id: str) -> None:
+        """Ends the wait of ``submit_draft`` for this request, if it is a draft and still waits."""
         ended = self._drafts.get(request_id)
         if ended is not None and not ended.done():
             ended.set_result(None)
-        return ended is not None
 
     def _resolve_submission(self, request_id: str, refusal: TranslateSvcError | None = None) -> None:
         """Ends the wait of ``submit`` for this request, if it still waits."""
@@ -198,15 +196,14 @@ class UtteranceRouter:
     def finish_empty(self, utterance: LiveUtterance, request: Request) -> None:
         """Ends an utterance as EMPTY, with empty texts, without the engine."""
         name = request.request_id
-        self._enter_lanes(utterance)
-        self._requests[name] = utterance
+        events: list[EngineEvent] = []
         for sequence in range(len(request.sequences)):
-            self._on_engine_event(TextFinished(name, sequence, text="", tail="", tokens=0))
-            self._on_engine_event(SequenceFinished(name, sequence, FinishStatus.EMPTY))
-        self._on_engine_event(RequestFinished(name, FinishStatus.EMPTY))
+            events.append(TextFinished(name, sequence, text="", tail="", tokens=0))
+            events.append(SequenceFinished(name, sequence, FinishStatus.EMPTY))
+        self.finish_with(utterance, [*events, RequestFinished(name, FinishStatus.EMPTY)])
 
-    def finish_continued(self, utterance: LiveUtterance, events: Sequence[EngineEvent]) -> None:
-        """Ends an utterance that the next one continues, with the events that say so."""
+    def finish_with(self, utterance: LiveUtterance, events: Sequence[EngineEvent]) -> None:
+        """Ends an utterance with the events that the engine would send at its end, without the engine."""
         self._enter_lanes(utterance)
         self._requests[utterance.request_id] = utterance
         for event in events:
