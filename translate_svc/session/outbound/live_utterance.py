@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
-
-import numpy as np
 
 from translate_svc.engine.request import (
     EngineEvent,
@@ -17,19 +14,17 @@ from translate_svc.engine.request import (
     SequenceFinished,
     SequenceSpec,
     SourceText,
-    StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
-from translate_svc.session.negotiation import LaneKind, Negotiated, PlannedSequence
+from translate_svc.session.negotiation import Negotiated, PlannedSequence
 from translate_svc.session.observer import UtteranceReport
-from translate_svc.session.outbound.advice import is_short
-from translate_svc.session.outbound.draft_report import draft_report
 from translate_svc.session.outbound.interpreter import Continuation, Interpreter
-from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
+from translate_svc.session.outbound.live_sequence import SHORT_TEXT, Heard, LiveSequence
+from translate_svc.session.outbound.speech_writer import Playout
 from translate_svc.session.outbound.utterance_times import UtteranceTimes
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -43,49 +38,10 @@ from translate_svc.types import (
     SpeechEnded,
     StreamWarning,
     TextDelta,
-    TokenInfo,
     Usage,
     UtteranceDone,
     UtteranceStatus,
 )
-
-_STOPS = {
-    StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
-    StopReason.REPETITION: ("repetition_stopped", "the text repeated itself in a loop and was ended there"),
-    StopReason.LENGTH: ("length_stopped", "the text outgrew what its source can have said and was ended"),
-}
-_UNEXPECTED_SCRIPT = (
-    "unexpected_script",
-    "the text is in another script than its language is written in and is not spoken",
-)
-
-_SHORT_TEXT = ("short_text", "the text is far shorter than the speech: part of it may be lost")
-
-
-@dataclass(slots=True, eq=False)
-class _Sequence:
-    """State of one sequence of the request."""
-
-    plan: PlannedSequence
-    writer: SpeechWriter | None
-    status: FinishStatus | None = None
-    text: TextFinished | None = None
-    units: UnitsPredicted | None = None
-    drafted_tokens: int = 0
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of its text, those of its drafts included; ``text`` tells of the last request alone."""
-        return self.drafted_tokens or (0 if self.text is None else self.text.tokens)
-
-
-class _Heard(NamedTuple):
-    """What a request was about: the input sample through which it heard, and where its audio begins in the
-    utterance.
-    """
-
-    position: int
-    offset_ms: int
 
 
 class LiveUtterance:
@@ -112,13 +68,10 @@ class LiveUtterance:
             self.interpreter = Interpreter(
                 request_id, settings.simultaneous, len(settings.sequences), continued
             )
-        self._heard: dict[str, _Heard] = {}  # by request
+        self._heard: dict[str, Heard] = {}  # by request
         self._times = UtteranceTimes()
         self._include = settings.settings.include
-        self._sequences = [
-            _Sequence(plan, SpeechWriter(output) if plan.audio is not None else None)
-            for plan in settings.sequences
-        ]
+        self._sequences = [LiveSequence(utterance_id, plan, output) for plan in settings.sequences]
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
         self._result: RequestFinished | None = None
@@ -165,7 +118,7 @@ class LiveUtterance:
         heard_position = source.end if heard_position is None else heard_position
         self._source_samples = 0 if isinstance(content, SourceText) else len(content)
         self._voiced_s = voiced_s
-        sequences = tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans)
+        sequences = self._paced_specs(playouts, now_s)
         source_times = Inspect.TOKENS in self._include
         if self.interpreter is None or isinstance(content, SourceText):
             request = Request(self.request_id, content, sequences, source_times)
@@ -188,7 +141,7 @@ class LiveUtterance:
         assert self.interpreter is not None, "drafts belong to simultaneous translation"
         self.source = SampleRange(self.source.start, heard_position)
         self._source_samples = first_sample + len(samples)
-        sequences = tuple(self._paced(plan, playouts.get(plan.spec.language), now_s) for plan in self.plans)
+        sequences = self._paced_specs(playouts, now_s)
         request = self.interpreter.draft(
             samples,
             first_sample,
@@ -210,17 +163,14 @@ class LiveUtterance:
         self.source = source
         self._source_samples = source_samples
         self._times.cut(now_s, endpointing_ms)
-        name = self.request_id
-        statuses: list[FinishStatus] = []
-        events: list[EngineEvent] = []
-        for index, sequence in enumerate(self._sequences):
-            events.append(TextFinished(name, index, text="", tail="", tokens=0))
-            if sequence.writer is not None and sequence.writer.written_samples:
-                events.append(WaveformPiece(name, index, 0, np.empty(0, np.float32), final=True))
-            statuses.append(FinishStatus.OK if sequence.drafted_tokens else FinishStatus.EMPTY)
-            events.append(SequenceFinished(name, index, statuses[-1]))
+        events = [
+            event
+            for index, sequence in enumerate(self._sequences)
+            for event in sequence.closing_events(self.request_id, index)
+        ]
+        statuses = [event.status for event in events if isinstance(event, SequenceFinished)]
         status = FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY
-        return [*events, RequestFinished(name, status)]
+        return [*events, RequestFinished(self.request_id, status)]
 
     def _expect(self, request_id: str, heard_position: int) -> None:
         self.request_id = request_id
@@ -229,7 +179,7 @@ class LiveUtterance:
             offset_ms = self.interpreter.buffer_start_ms
             # behind a cut the input is processed anew, but what was heard before counts
             heard_position = max(heard_position, self.interpreter.heard_position)
-        self._heard[request_id] = _Heard(heard_position, offset_ms)
+        self._heard[request_id] = Heard(heard_position, offset_ms)
 
     def record_draft(self, event: DraftDecided | SpeechKept) -> DraftReport | None:
         """Stores what one target of a draft has come to; the report of it where inspection asked for it."""
@@ -237,18 +187,11 @@ class LiveUtterance:
         self.interpreter.record(event)
         if isinstance(event, SpeechKept):
             return None
-        self._sequences[event.sequence].drafted_tokens += event.decision.committed
+        sequence = self._sequences[event.sequence]
+        sequence.record_draft(event)
         if Inspect.DRAFTS not in self._include:
             return None
-        plan = self._sequences[event.sequence].plan
-        heard = self._heard[event.request_id]
-        return draft_report(
-            event,
-            plan,
-            utterance_id=self.utterance_id,
-            heard_through_sample=heard.position,
-            buffer_start_ms=heard.offset_ms,
-        )
+        return sequence.draft_report(event, self._heard[event.request_id])
 
     def finish_draft(self, event: RequestFinished) -> None:
         """A draft that is not the last one has ended."""
@@ -265,59 +208,27 @@ class LiveUtterance:
 
     def text_delta(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
         """The delta for a text event; None if it shows nothing."""
-        plan = self._sequences[event.sequence].plan
-        heard = self._heard.get(event.request_id, _Heard(self.source.end, 0))
-        final = isinstance(event, TextFinished)
-        delta = event.tail if isinstance(event, TextFinished) else event.text
-        tokens: tuple[TokenInfo, ...] = ()
-        if isinstance(event, TokenDecoded) and Inspect.TOKENS in self._include:
-            source_ms = None if event.source_ms is None else event.source_ms + heard.offset_ms
-            tokens = (TokenInfo(event.text, event.token_id, event.log_probability, source_ms),)
-        if not delta and not final and not tokens:
-            return None
-        if delta:
-            self._times.record_text(now_s)
-        return TextDelta(
-            utterance_id=self.utterance_id,
-            source=self.source,
-            language=plan.spec.language,
-            delta=delta,
-            final=final,
-            transcript=plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT,
-            tokens=tokens,
-            heard_through_sample=heard.position,
+        delta = self._sequences[event.sequence].text_delta(
+            event, self.source, self._heard_by(event.request_id), with_token=Inspect.TOKENS in self._include
         )
+        if delta is not None and delta.delta:
+            self._times.record_text(now_s)
+        return delta
 
     def speech_chunk(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
         """The chunk for a waveform piece; None while the resampler and the codec keep all of it."""
         sequence = self._sequences[piece.sequence]
-        assert sequence.writer is not None, "only sequences with speech have pieces"
-        start_sample = sequence.writer.written_samples
-        chunk = sequence.writer.write(piece.samples, final=piece.final)
-        if not chunk.sample_count and not piece.final:
+        chunk = sequence.speech_chunk(piece, self.source, self._heard_by(piece.request_id))
+        if chunk is None:
             return None
         self._times.record_audio(now_s)
-        units, sequence.units = sequence.units, None
-        rate = sequence.writer.sample_rate_hz
+        rate = self.output.sample_rate_hz
         played_s = playout.push(now_s, chunk.sample_count / rate)
-        if self._times.is_cut:
-            lag_ms = self._times.since_cut_ms(played_s) - start_sample * 1000 / rate
-        else:
-            lag_ms = (played_s - now_s) * 1000
-        return SpeechChunk(
-            utterance_id=self.utterance_id,
-            source=self.source,
-            language=sequence.plan.spec.language,
-            start_sample=start_sample,
-            data=chunk.data,
-            packets=chunk.packets,
-            sample_count=chunk.sample_count,
-            final=piece.final,
-            units=units.units if units else (),
-            character_durations=units.character_durations if units else (),
-            output_lag_ms=max(0, round(lag_ms)),
-            heard_through_sample=self._heard.get(piece.request_id, _Heard(self.source.end, 0)).position,
-        )
+        lag_ms = self._times.output_lag_ms(now_s, played_s, chunk.start_sample * 1000 / rate)
+        return replace(chunk, output_lag_ms=lag_ms)
+
+    def _heard_by(self, request_id: str) -> Heard:
+        return self._heard.get(request_id, Heard(self.source.end, 0))
 
     def record(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
         """Stores what later events or ``UtteranceDone`` need."""
@@ -334,19 +245,10 @@ class LiveUtterance:
 
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """Warnings about how a sequence ended."""
-        sequence = self._sequences[event.sequence]
-        warnings: list[tuple[str, str]] = []
-        if sequence.text is not None and sequence.text.stop in _STOPS:
-            warnings.append(_STOPS[sequence.text.stop])
-        if sequence.text is not None and sequence.text.unexpected_script:
-            warnings.append(_UNEXPECTED_SCRIPT)
-        if event.status is FinishStatus.FAILED:
-            warnings.append(("sequence_failed", event.error or "the engine failed"))
-        if not warnings and self._is_short(sequence):
-            warnings.append(_SHORT_TEXT)
+        warnings = self._sequences[event.sequence].warnings(event, self._voiced_s)
+        if any(each.code == SHORT_TEXT for each in warnings):
             self._voiced_s = None
-        language = sequence.plan.spec.language
-        return [StreamWarning(code, message, self.utterance_id, language) for code, message in warnings]
+        return warnings
 
     def done_event(self, status: UtteranceStatus | None = None) -> UtteranceDone:
         """``UtteranceDone``, with ``status`` or else the one that follows from the sequences."""
@@ -372,22 +274,13 @@ class LiveUtterance:
             ended_s=now_s,
         )
 
-    def _paced(self, plan: PlannedSequence, playout: Playout | None, now_s: float) -> SequenceSpec:
-        """The sequence to request, with a lower duration factor if earlier speech still plays."""
-        if plan.catch_up_duration_factor is None or playout is None:
-            return plan.spec
-        factor = catch_up_factor(
-            playout.backlog_s(now_s),
-            self._source_samples / INTERNAL_SAMPLE_RATE_HZ,
-            duration_factor=plan.spec.duration_factor,
-            catch_up_duration_factor=plan.catch_up_duration_factor,
+    def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
+        """The sequences to request; ``playouts`` of earlier speech, by language."""
+        source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
+        return tuple(
+            each.paced_spec(playouts.get(each.plan.spec.language), now_s, source_s)
+            for each in self._sequences
         )
-        return replace(plan.spec, duration_factor=factor)
-
-    def _is_short(self, sequence: _Sequence) -> bool:
-        if self._voiced_s is None or sequence.text is None:
-            return False
-        return is_short(sequence.tokens, self._voiced_s)
 
     def _status(self) -> UtteranceStatus:
         statuses = {sequence.status for sequence in self._sequences}
@@ -398,10 +291,9 @@ class LiveUtterance:
         return UtteranceStatus.EMPTY if statuses <= {FinishStatus.EMPTY} else UtteranceStatus.OK
 
     def _usage(self) -> Usage:
-        speech_s = sum(each.writer.written_s for each in self._sequences if each.writer is not None)
         return Usage(
             source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
             text_tokens=sum(each.tokens for each in self._sequences),
-            speech_ms=round(speech_s * 1000),
+            speech_ms=round(sum(each.written_s for each in self._sequences) * 1000),
             utterances=1,
         )

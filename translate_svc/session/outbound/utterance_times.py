@@ -33,19 +33,24 @@ class UtteranceTimes:
         self._cut_s = now_s
         self._endpointing_ms = endpointing_ms
 
-    def since_cut_ms(self, at_s: float) -> float:
-        """Milliseconds from the cut to ``at_s``; 0 before the cut."""
-        return 0.0 if self._cut_s is None else (at_s - self._cut_s) * 1000
+    def output_lag_ms(self, now_s: float, played_s: float, offset_ms: float) -> int:
+        """The lag of speech that is sent now, played at ``played_s`` and lies at ``offset_ms`` of its speech.
+
+        Behind the cut it counts from there; before the cut it is how long the speech waits to be played.
+        """
+        if self._cut_s is None:
+            return max(0, round((played_s - now_s) * 1000))
+        return max(0, round(self._since_cut_ms(played_s) - offset_ms))
 
     def record_text(self, now_s: float) -> None:
         """Text is sent."""
         if self.first_text_ms is None:
-            self.first_text_ms = self.since_cut_ms(now_s)
+            self.first_text_ms = self._since_cut_ms(now_s)
 
     def record_audio(self, now_s: float) -> None:
         """Speech is sent."""
         if self.first_audio_ms is None:
-            self.first_audio_ms = self.since_cut_ms(now_s)
+            self.first_audio_ms = self._since_cut_ms(now_s)
 
     def record_draft(self, timings: Iterable[StageTiming]) -> None:
         """Adds what a draft took that was not the last request of the utterance."""
@@ -73,6 +78,9 @@ class UtteranceTimes:
         """When its last sample had arrived; ``now_s`` if it was not cut."""
         cut_s = now_s if self._cut_s is None else self._cut_s
         return cut_s - (self._endpointing_ms or 0.0) / 1000
+
+    def _since_cut_ms(self, at_s: float) -> float:
+        return 0.0 if self._cut_s is None else (at_s - self._cut_s) * 1000
 
 
 def _sum(total: dict[str, tuple[float, int]], timings: Iterable[StageTiming]) -> dict[str, tuple[float, int]]:

@@ -1,0 +1,196 @@
+"""One sequence of an utterance in flight: its text, its speech, what its drafts decided and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    SequenceFinished,
+    SequenceSpec,
+    StopReason,
+    TextFinished,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.engine.simultaneous.draft import DraftDecided
+from translate_svc.session.negotiation import LaneKind, PlannedSequence
+from translate_svc.session.outbound.advice import is_short
+from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
+from translate_svc.types import (
+    AudioFormat,
+    DraftReport,
+    SampleRange,
+    SpeechChunk,
+    StreamWarning,
+    TextDelta,
+    TokenInfo,
+)
+
+SHORT_TEXT = "short_text"
+
+_STOPS = {
+    StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
+    StopReason.REPETITION: ("repetition_stopped", "the text repeated itself in a loop and was ended there"),
+    StopReason.LENGTH: ("length_stopped", "the text outgrew what its source can have said and was ended"),
+}
+_UNEXPECTED_SCRIPT = (
+    "unexpected_script",
+    "the text is in another script than its language is written in and is not spoken",
+)
+
+
+class Heard(NamedTuple):
+    """What a request was about: the input sample through which it heard, and where its audio begins in the
+    utterance.
+    """
+
+    position: int
+    offset_ms: int
+
+
+class LiveSequence:
+    """The state of one sequence and its events. ``utterance_id``: of the utterance that it belongs to.
+
+    ``units``: what the next chunk shows of them. ``status``: None until the sequence has ended.
+    """
+
+    def __init__(self, utterance_id: int, plan: PlannedSequence, output: AudioFormat) -> None:
+        self.plan = plan
+        self.status: FinishStatus | None = None
+        self.text: TextFinished | None = None
+        self.units: UnitsPredicted | None = None
+        self._utterance_id = utterance_id
+        self._writer = SpeechWriter(output) if plan.audio is not None else None
+        self._drafted_tokens = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of its text, those of its drafts included; ``text`` tells of the last request alone."""
+        return self._drafted_tokens or (0 if self.text is None else self.text.tokens)
+
+    @property
+    def written_s(self) -> float:
+        """Duration of the speech so far."""
+        return 0.0 if self._writer is None else self._writer.written_s
+
+    @property
+    def _is_transcript(self) -> bool:
+        return self.plan.text is not None and self.plan.text.kind is LaneKind.TRANSCRIPT
+
+    def paced_spec(self, playout: Playout | None, now_s: float, source_s: float) -> SequenceSpec:
+        """The sequence to request, with a lower duration factor if earlier speech still plays.
+
+        ``source_s``: duration of the utterance so far.
+        """
+        plan = self.plan
+        if plan.catch_up_duration_factor is None or playout is None:
+            return plan.spec
+        factor = catch_up_factor(
+            playout.backlog_s(now_s),
+            source_s,
+            duration_factor=plan.spec.duration_factor,
+            catch_up_duration_factor=plan.catch_up_duration_factor,
+        )
+        return replace(plan.spec, duration_factor=factor)
+
+    def record_draft(self, event: DraftDecided) -> None:
+        """Counts what a draft has committed."""
+        self._drafted_tokens += event.decision.committed
+
+    def draft_report(self, event: DraftDecided, heard: Heard) -> DraftReport:
+        """What inspection shows of a draft."""
+        draft, committed = event.draft, event.draft.history_tokens + event.decision.committed
+        reason = event.decision.reason
+        return DraftReport(
+            utterance_id=self._utterance_id,
+            language=self.plan.spec.language,
+            transcript=self._is_transcript,
+            heard_through_sample=heard.position,
+            buffer_start_ms=heard.offset_ms,
+            history=_plain(draft.pieces[: draft.history_tokens]),
+            committed=_plain(draft.pieces[draft.history_tokens : committed]),
+            held=_plain(draft.pieces[committed:]),
+            hold_reason="" if reason is None else reason.value,
+        )
+
+    def text_delta(
+        self, event: TokenDecoded | TextFinished, source: SampleRange, heard: Heard, *, with_token: bool
+    ) -> TextDelta | None:
+        """The delta for a text event; None if it shows nothing. ``with_token``: it tells its token too."""
+        final = isinstance(event, TextFinished)
+        delta = event.tail if isinstance(event, TextFinished) else event.text
+        tokens: tuple[TokenInfo, ...] = ()
+        if isinstance(event, TokenDecoded) and with_token:
+            source_ms = None if event.source_ms is None else event.source_ms + heard.offset_ms
+            tokens = (TokenInfo(event.text, event.token_id, event.log_probability, source_ms),)
+        if not delta and not final and not tokens:
+            return None
+        return TextDelta(
+            utterance_id=self._utterance_id,
+            source=source,
+            language=self.plan.spec.language,
+            delta=delta,
+            final=final,
+            transcript=self._is_transcript,
+            tokens=tokens,
+            heard_through_sample=heard.position,
+        )
+
+    def speech_chunk(self, piece: WaveformPiece, source: SampleRange, heard: Heard) -> SpeechChunk | None:
+        """The chunk for a waveform piece; None while the resampler and the codec keep all of it.
+
+        ``output_lag_ms`` is left to the utterance.
+        """
+        assert self._writer is not None, "only sequences with speech have pieces"
+        start_sample = self._writer.written_samples
+        chunk = self._writer.write(piece.samples, final=piece.final)
+        if not chunk.sample_count and not piece.final:
+            return None
+        units, self.units = self.units, None
+        return SpeechChunk(
+            utterance_id=self._utterance_id,
+            source=source,
+            language=self.plan.spec.language,
+            start_sample=start_sample,
+            data=chunk.data,
+            packets=chunk.packets,
+            sample_count=chunk.sample_count,
+            final=piece.final,
+            units=units.units if units else (),
+            character_durations=units.character_durations if units else (),
+            heard_through_sample=heard.position,
+        )
+
+    def closing_events(self, request_id: str, index: int) -> Iterator[EngineEvent]:
+        """What the engine would say at its end, if it says no more than its drafts said."""
+        yield TextFinished(request_id, index, text="", tail="", tokens=0)
+        if self._writer is not None and self._writer.written_samples:
+            yield WaveformPiece(request_id, index, 0, np.empty(0, np.float32), final=True)
+        status = FinishStatus.OK if self._drafted_tokens else FinishStatus.EMPTY
+        yield SequenceFinished(request_id, index, status)
+
+    def warnings(self, event: SequenceFinished, voiced_s: float | None) -> list[StreamWarning]:
+        """Warnings about how it ended. ``voiced_s``: of the speech that its text is compared with, if any."""
+        warnings: list[tuple[str, str]] = []
+        if self.text is not None and self.text.stop in _STOPS:
+            warnings.append(_STOPS[self.text.stop])
+        if self.text is not None and self.text.unexpected_script:
+            warnings.append(_UNEXPECTED_SCRIPT)
+        if event.status is FinishStatus.FAILED:
+            warnings.append(("sequence_failed", event.error or "the engine failed"))
+        has_text = self.text is not None
+        if not warnings and voiced_s is not None and has_text and is_short(self.tokens, voiced_s):
+            warnings.append((SHORT_TEXT, "the text is far shorter than the speech: part of it may be lost"))
+        language = self.plan.spec.language
+        return [StreamWarning(code, message, self._utterance_id, language) for code, message in warnings]
+
+
+def _plain(pieces: Sequence[str]) -> str:
+    return "".join(pieces).replace("\u2581", " ").strip()
