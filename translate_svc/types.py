@@ -291,6 +291,14 @@ class Usage:
     speech_ms: int = 0
     utterances: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.source_ms + other.source_ms,
+            self.text_tokens + other.text_tokens,
+            self.speech_ms + other.speech_ms,
+            self.utterances + other.utterances,
+        )
+
 
 class EndReason(enum.Enum):
     """Why an utterance ended."""

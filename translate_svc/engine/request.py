@@ -191,15 +191,13 @@ class RequestRefused:
     error: TranslateSvcError
 
 
-EngineEvent = (
-    RequestQueued
-    | RequestRefused
-    | TokenDecoded
+SequenceEvent = (
+    TokenDecoded
     | TextFinished
     | UnitsPredicted
     | WaveformPiece
     | DraftDecided
     | SpeechKept
     | SequenceFinished
-    | RequestFinished
 )
+EngineEvent = RequestQueued | RequestRefused | SequenceEvent | RequestFinished

@@ -142,7 +142,7 @@ class OneShot:
         if long_enough and has_voice:
             await self._submit(utterance, request, field="clip.data")
         else:
-            self._router.finish_empty(utterance, request)
+            self._router.finish_with(utterance, utterance.closing_events())
 
     async def _has_voice(self, samples: Samples) -> bool:
         """Whether somebody speaks; True without a detector. Closes the VAD stream."""

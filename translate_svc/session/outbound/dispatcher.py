@@ -151,10 +151,10 @@ class Dispatcher:
         if utterance.has_drafts:
             await self._submit(utterance, request)
         elif len(cut.samples) < self._options.min_utterance_samples:
-            self._router.finish_empty(utterance, request)
+            self._router.finish_with(utterance, utterance.closing_events())
         elif utterance.settings.settings.guards.voice_gate and not _is_voiced(cut.voiced_frames):
             self._outbox.put(no_speech(utterance.utterance_id))
-            self._router.finish_empty(utterance, request)
+            self._router.finish_with(utterance, utterance.closing_events())
         else:
             if advice := self._length_advice.update(cut.reason, utterance.settings):
                 self._outbox.put(advice)

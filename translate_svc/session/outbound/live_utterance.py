@@ -61,7 +61,6 @@ class LiveUtterance:
         self.settings = settings
         self.output = output
         self.source = SampleRange(position, position)
-        self.in_lanes = False
         self.drafts_skipped = False
         self.interpreter: Interpreter | None = None
         if settings.simultaneous is not None:
@@ -163,11 +162,13 @@ class LiveUtterance:
         self.source = source
         self._source_samples = source_samples
         self._times.cut(now_s, endpointing_ms)
-        events = [
-            event
-            for index, sequence in enumerate(self._sequences)
-            for event in sequence.closing_events(self.request_id, index)
-        ]
+        return self.closing_events()
+
+    def closing_events(self) -> list[EngineEvent]:
+        """What the engine would say at its end, if it says no more than its drafts said."""
+        events: list[EngineEvent] = []
+        for index, sequence in enumerate(self._sequences):
+            events += sequence.closing_events(self.request_id, index)
         statuses = [event.status for event in events if isinstance(event, SequenceFinished)]
         status = FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY
         return [*events, RequestFinished(self.request_id, status)]

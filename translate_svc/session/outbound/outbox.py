@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.ack_window import AckWindow
-from translate_svc.types import SessionEvent, StreamWarning
+from translate_svc.types import Progress, SessionEvent, SpeechChunk, StreamWarning, TextDelta, UtteranceDone
 
 
 def _nothing() -> None:
@@ -61,10 +61,23 @@ class Outbox:
             self._taken.clear()
             await self._taken.wait()
 
-    def drop(self, unwanted: Callable[[SessionEvent], bool]) -> None:
-        """Drops the queued events for which ``unwanted`` is true."""
-        self._events = deque(queued for queued in self._events if not unwanted(queued.event))
+    def drop_results(self, utterances: Collection[int]) -> list[int]:
+        """Drops unread texts, speech and ends of these utterances, but no ``SpeechStarted``, ``SpeechEnded``.
+
+        Also drops and returns the unread commit points: they must be reported after the new ends.
+        """
+        commits: list[int] = []
+
+        def is_unwanted(event: SessionEvent) -> bool:
+            if isinstance(event, Progress):
+                commits.append(event.committed_samples)
+                return True
+            results = TextDelta | SpeechChunk | UtteranceDone
+            return isinstance(event, results) and event.utterance_id in utterances
+
+        self._events = deque(queued for queued in self._events if not is_unwanted(queued.event))
         self._taken.set()
+        return commits
 
     def close(self) -> None:
         """The reader gets the queued events, and then the end."""

@@ -38,7 +38,9 @@ class ReorderBuffer(Generic[ItemT]):
         self._open: dict[int, int] = {}
 
     def enter(self, utterance_id: int, keys: Iterable[LaneKey]) -> None:
-        """Appends the utterance to each lane of ``keys``. Called once per utterance, in stream order."""
+        """Appends the utterance to each lane of ``keys``, unless it is in them. Called in stream order."""
+        if utterance_id in self._open:
+            return
         distinct = set(keys)
         for key in distinct:
             self._lanes.setdefault(key, OrderedDict())[utterance_id] = _LaneEntry()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import (
     EngineEvent,
-    FinishStatus,
     Request,
     RequestFinished,
     RequestQueued,
     RequestRefused,
+    SequenceEvent,
     SequenceFinished,
     TextFinished,
     TokenDecoded,
@@ -22,23 +22,15 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
-from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
+from translate_svc.errors import TranslateSvcError
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.commit_points import CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
+from translate_svc.session.outbound.open_requests import OpenRequests
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
 from translate_svc.session.outbound.speech_writer import Playout, split_speech
-from translate_svc.types import (
-    Progress,
-    SessionEvent,
-    SpeechChunk,
-    StreamWarning,
-    TextDelta,
-    Usage,
-    UtteranceDone,
-    UtteranceStatus,
-)
+from translate_svc.types import StreamWarning, Usage, UtteranceDone, UtteranceStatus
 
 _LaneItem = TokenDecoded | TextFinished | WaveformPiece
 
@@ -80,9 +72,7 @@ class UtteranceRouter:
         self._in_flight: dict[int, LiveUtterance] = {}
         self._unfinished: set[int] = set()
         self._cleared: set[int] = set()
-        self._requests: dict[str, LiveUtterance] = {}
-        self._submissions: dict[str, asyncio.Future[TranslateSvcError | None]] = {}
-        self._drafts: dict[str, asyncio.Future[None]] = {}
+        self._requests = OpenRequests(engine)
         self._commits = CommitPoints(on_commit)
         self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
@@ -125,15 +115,7 @@ class UtteranceRouter:
             ResourceExhausted, Unavailable, EngineLost: as ``RequestRefused``.
         """
         self._enter_lanes(utterance)
-        self._requests[request.request_id] = utterance
-        verdict = self._submissions[request.request_id] = asyncio.get_running_loop().create_future()
-        try:
-            self._engine.submit(request, self._on_engine_event)
-        except InvalidArgument:
-            self._withdraw(utterance)
-            raise
-        if (refusal := await verdict) is not None:
-            raise refusal
+        await self._requests.submit(request, utterance, self._on_engine_event)
 
     async def submit_draft(self, utterance: LiveUtterance, request: Request) -> bool:
         """Submits a draft of a running utterance and waits until it has ended.
@@ -145,79 +127,29 @@ class UtteranceRouter:
             InvalidArgument: as ``EngineHandle.submit``.
             Unavailable, EngineLost: as ``RequestRefused``.
         """
-        ended = self._drafts[request.request_id] = asyncio.get_running_loop().create_future()
-        try:
-            await self.submit(utterance, request)
-            await ended
-        except ResourceExhausted:
-            return False
-        finally:
-            self._drafts.pop(request.request_id, None)
-        return True
+        self._enter_lanes(utterance)
+        return await self._requests.submit_draft(request, utterance, self._on_engine_event)
 
     def _enter_lanes(self, utterance: LiveUtterance) -> None:
-        if not utterance.in_lanes:
-            utterance.in_lanes = True
-            keys = [key for plan in utterance.plans for key in plan.lanes]
-            self._lanes.enter(utterance.utterance_id, keys)
-
-    def _leave_lanes(self, utterance: LiveUtterance) -> None:
-        self._lanes.drop(utterance.utterance_id)
-        utterance.in_lanes = False
-
-    def _withdraw(self, utterance: LiveUtterance, refusal: TranslateSvcError | None = None) -> None:
-        """Stops tracking a request: the engine refused it, or the utterance was cleared."""
-        request_id = utterance.request_id
-        self._requests.pop(request_id, None)
-        # a refused one stays in its lanes: earlier drafts may wait there, and it may come again
-        if refusal is None:
-            self._leave_lanes(utterance)
-        self._resolve_submission(request_id, refusal)
-        self._end_draft(request_id)
-
-    def _end_draft(self, request_id: str) -> None:
-        """Ends the wait of ``submit_draft`` for this request, if it is a draft and still waits."""
-        ended = self._drafts.get(request_id)
-        if ended is not None and not ended.done():
-            ended.set_result(None)
-
-    def _resolve_submission(self, request_id: str, refusal: TranslateSvcError | None = None) -> None:
-        """Ends the wait of ``submit`` for this request, if it still waits."""
-        verdict = self._submissions.pop(request_id, None)
-        if verdict is not None and not verdict.done():
-            verdict.set_result(refusal)
+        self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
 
     def fail(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
         """Ends an utterance that the engine refused: a warning, then ``FAILED``."""
-        self._leave_lanes(utterance)
+        self._lanes.drop(utterance.utterance_id)
         self._outbox.put(StreamWarning(code, error.description, utterance.utterance_id))
         self.finish(utterance, UtteranceStatus.FAILED)
-
-    def finish_empty(self, utterance: LiveUtterance, request: Request) -> None:
-        """Ends an utterance as EMPTY, with empty texts, without the engine."""
-        name = request.request_id
-        events: list[EngineEvent] = []
-        for sequence in range(len(request.sequences)):
-            events.append(TextFinished(name, sequence, text="", tail="", tokens=0))
-            events.append(SequenceFinished(name, sequence, FinishStatus.EMPTY))
-        self.finish_with(utterance, [*events, RequestFinished(name, FinishStatus.EMPTY)])
 
     def finish_with(self, utterance: LiveUtterance, events: Sequence[EngineEvent]) -> None:
         """Ends an utterance with the events that the engine would send at its end, without the engine."""
         self._enter_lanes(utterance)
-        self._requests[utterance.request_id] = utterance
+        self._requests.add(utterance.request_id, utterance)
         for event in events:
             self._on_engine_event(event)
 
     def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
         done = utterance.done_event(status)
-        self.usage = Usage(
-            source_ms=self.usage.source_ms + done.usage.source_ms,
-            text_tokens=self.usage.text_tokens + done.usage.text_tokens,
-            speech_ms=self.usage.speech_ms + done.usage.speech_ms,
-            utterances=self.usage.utterances + 1,
-        )
+        self.usage += done.usage
         self._unfinished.discard(utterance.utterance_id)
         self._observer.utterance_done(utterance.report(done, self._clock()))
         self._put_done(done)
@@ -235,12 +167,11 @@ class UtteranceRouter:
         earlier ``clear`` has ended keeps its ``UtteranceDone`` in the queue, before that ``Cleared``.
         """
         dropped = {n: each for n, each in self._in_flight.items() if n not in self._cleared}
-        for utterance in reversed(
-            dropped.values()
-        ):  # newest first, so that dropping one releases no items of another
-            self._engine.abort(utterance.request_id)
-            self._withdraw(utterance)
-        unread_commits = self._drop_unread(dropped)
+        # newest first, so that dropping one releases no items of another
+        for utterance in reversed(dropped.values()):
+            self._requests.abort(utterance.request_id)
+            self._lanes.drop(utterance.utterance_id)
+        unread_commits = self._outbox.drop_results(dropped) if dropped else []
         if self._commits.clear() == through_sample:  # otherwise this commit point is still to be reported
             unread_commits.append(through_sample)
         self.playouts.clear()
@@ -255,30 +186,9 @@ class UtteranceRouter:
         if unread_commits:
             self._on_commit(unread_commits[-1])
 
-    def _drop_unread(self, dropped: Collection[int]) -> list[int]:
-        """Drops unread texts, speech and ends of these utterances, but no ``SpeechStarted``, ``SpeechEnded``.
-
-        Also drops and returns the unread commit points: they must be reported after the new ends.
-        """
-        commits: list[int] = []
-
-        def unwanted(event: SessionEvent) -> bool:
-            if isinstance(event, Progress) and dropped:
-                commits.append(event.committed_samples)
-                return True
-            results = TextDelta | SpeechChunk | UtteranceDone
-            return isinstance(event, results) and event.utterance_id in dropped
-
-        self._outbox.drop(unwanted)
-        return commits
-
     def abort_all(self) -> None:
         """Aborts all requests and drops all utterances, without any event."""
-        for request_id in self._requests:
-            self._engine.abort(request_id)
-            self._resolve_submission(request_id)
-            self._end_draft(request_id)
-        self._requests.clear()
+        self._requests.abort_all()
         self._in_flight.clear()
         self._observer.utterances_dropped(len(self._unfinished))
         self._unfinished.clear()
@@ -300,7 +210,7 @@ class UtteranceRouter:
 
     def _on_engine_event(self, event: EngineEvent) -> None:
         """The engine's callback: must not raise."""
-        utterance = self._requests.get(event.request_id)
+        utterance = self._requests.utterance_of(event.request_id)
         if utterance is None:
             return
         try:
@@ -309,23 +219,27 @@ class UtteranceRouter:
             self._on_failure(error)
 
     def _handle(self, utterance: LiveUtterance, event: EngineEvent) -> None:
-        number = utterance.utterance_id
         if isinstance(event, RequestRefused):
-            self._withdraw(utterance, event.error)
+            # it stays in its lanes: earlier drafts may wait there, and it may come again
+            self._requests.refuse(event.request_id, event.error)
             return
-        self._resolve_submission(event.request_id)
-        if isinstance(event, RequestQueued):
-            return
-        is_draft = event.request_id in self._drafts
+        self._requests.accept(event.request_id)
         if isinstance(event, RequestFinished):
-            del self._requests[event.request_id]
-            if is_draft:
-                utterance.finish_draft(event)
-                self._end_draft(event.request_id)
-                return
+            self._finish_request(utterance, event)
+        elif not isinstance(event, RequestQueued):
+            self._handle_sequence_event(utterance, event)
+
+    def _finish_request(self, utterance: LiveUtterance, event: RequestFinished) -> None:
+        is_draft = self._requests.is_draft(event.request_id)
+        self._requests.finish(event.request_id)
+        if is_draft:
+            utterance.finish_draft(event)
+        else:
             utterance.record(event)
             self._finish_completed()
-            return
+
+    def _handle_sequence_event(self, utterance: LiveUtterance, event: SequenceEvent) -> None:
+        number = utterance.utterance_id
         plan = utterance.plans[event.sequence]
         match event:
             case TokenDecoded():
@@ -345,16 +259,18 @@ class UtteranceRouter:
             case DraftDecided() | SpeechKept():
                 if report := utterance.record_draft(event):
                     self._outbox.put(report)
-            case SequenceFinished() if is_draft:
-                pass  # the utterance goes on
             case SequenceFinished():
-                utterance.record(event)
-                for warning in utterance.warnings(event):
-                    self._outbox.put(warning)
-                for key in plan.lanes:
-                    self._lanes.finish(number, key)
-                if not utterance.answered:  # otherwise RequestFinished follows, and its end goes first
-                    self._finish_completed()
+                if not self._requests.is_draft(event.request_id):  # otherwise the utterance goes on
+                    self._finish_sequence(utterance, event)
+
+    def _finish_sequence(self, utterance: LiveUtterance, event: SequenceFinished) -> None:
+        utterance.record(event)
+        for warning in utterance.warnings(event):
+            self._outbox.put(warning)
+        for key in utterance.plans[event.sequence].lanes:
+            self._lanes.finish(utterance.utterance_id, key)
+        if not utterance.answered:  # otherwise RequestFinished follows, and its end goes first
+            self._finish_completed()
 
     def _finish_completed(self) -> None:
         for utterance in list(self._in_flight.values()):
