@@ -161,7 +161,7 @@ class PhaseQueues:
 
 def _is_open_draft(state: RequestState) -> bool:
     """A draft of an utterance that is still being spoken: a later one can take its place."""
-    return state.request.draft is not None and not state.request.draft.is_final
+    return not state.is_final
 
 
 def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:

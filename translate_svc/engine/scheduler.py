@@ -32,17 +32,15 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     SequenceFinished,
-    TextFinished,
-    TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.sequence import Phase, RequestState, SequenceState, combined_status
-from translate_svc.engine.simultaneous.draft import NO_DRAFTS, NO_SPEECH, DraftTraits, SpeechKept
-from translate_svc.engine.simultaneous.drafting import deliver_committed, kept_speech, prepare_speech
+from translate_svc.engine.sequence_output import NO_UNITS, SequenceOutput, WholeOutput
+from translate_svc.engine.simultaneous.draft import NO_DRAFTS, DraftTraits
+from translate_svc.engine.simultaneous.draft_output import DraftOutput
 from translate_svc.engine.stats import Totals
 from translate_svc.engine.text.detokenize import Tokenizer
-from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.errors import EngineError, InvalidArgument, InvariantViolation
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
@@ -59,6 +57,8 @@ class Scheduler:
         self.limits = limits
         self.tokenizer = tokenizer
         self.traits = traits
+        self._whole_output = WholeOutput()
+        self._draft_output = DraftOutput(tokenizer, traits)
         self._queues = PhaseQueues(limits)
         self._requests: dict[str, RequestState] = {}
         self._job_ids = itertools.count()
@@ -230,51 +230,25 @@ class Scheduler:
             sequence.stop_reason = stop
             self._finish_text(sequence)
             return
-        if sequence.draft is not None:
-            sequence.token_ids.append(decoded.token_id)
-            sequence.log_probabilities.append(decoded.log_probability)
-            return
         try:
-            text = sequence.detokenizer.push(decoded.token_id)
+            self._output_of(sequence).push_token(sequence, decoded, self._events)
         except EngineError as error:
             self._finish(sequence, FinishStatus.FAILED, error.description)
-            return
-        sequence.token_ids.append(decoded.token_id)
-        self._events.append(
-            TokenDecoded(*sequence.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
-        )
+
+    def _output_of(self, sequence: SequenceState) -> SequenceOutput:
+        return self._whole_output if sequence.draft is None else self._draft_output
 
     def _finish_text(self, sequence: SequenceState) -> None:
-        if sequence.draft is not None:
-            self._finish_draft(sequence)
-            return
-        spec = sequence.spec
-        tail = sequence.detokenizer.finish()
-        text = sequence.detokenizer.text
-        foreign = spec.guards.script_check and written_in_foreign_script(text, spec.language)
-        self._events.append(
-            TextFinished(*sequence.key, text, tail, sequence.text_tokens, sequence.stop_reason, foreign)
-        )
-        if not text.strip():
-            self._finish(sequence, FinishStatus.EMPTY)
-        elif spec.speech and not foreign:
-            sequence.speech_token_ids = tuple(sequence.token_ids)
-            self._queues.start_text_to_unit(sequence)
-        else:
-            self._finish(sequence, sequence.finish_status)
-
-    def _finish_draft(self, sequence: SequenceState) -> None:
-        """Decides what is committed of a decoded draft. Only that gets speech."""
         state = self._requests[sequence.key.request_id]
         try:
-            foreign = deliver_committed(sequence, state, self.tokenizer, self.traits, self._events)
+            is_spoken = self._output_of(sequence).finish_text(sequence, state, self._events)
         except EngineError as error:
             self._finish(sequence, FinishStatus.FAILED, error.description)
             return
-        if sequence.spec.speech and not foreign and sequence.committed_tokens:
+        if is_spoken:
             self._queues.start_text_to_unit(sequence)
         else:
-            self._start_speech(sequence, NO_SPEECH.units)
+            self._start_speech(sequence, NO_UNITS)
 
     def _apply_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
         units = tuple(made.units.tolist())
@@ -283,37 +257,22 @@ class Scheduler:
 
     def _start_speech(self, sequence: SequenceState, units: npt.NDArray[np.int64]) -> None:
         """Queues the units that can be voiced now, if there are any."""
-        if sequence.draft is None:
-            sequence.units, sequence.piece_end_unit = units, len(units)
-        else:
-            prepare_speech(sequence, units, self.traits, is_final=self._is_final(sequence))
+        self._output_of(sequence).add_units(sequence, self._requests[sequence.key.request_id], units)
         if sequence.piece_end_unit > sequence.piece_start_unit:
             self._queues.start_vocoding(sequence)
         else:
             self._finish_speech(sequence)
 
     def _finish_speech(self, sequence: SequenceState) -> None:
-        draft = sequence.draft
-        if draft is None:
-            self._finish(sequence, sequence.finish_status)
-            return
-        if not self._is_final(sequence):
-            self._events.append(SpeechKept(*sequence.key, kept_speech(sequence, self.traits)))
-        committed = draft.committed_tokens + sequence.committed_tokens
-        self._finish(sequence, sequence.finish_status if committed else FinishStatus.EMPTY)
-
-    def _is_final(self, sequence: SequenceState) -> bool:
-        """Whether no later draft continues the speech of the sequence."""
-        draft = self._requests[sequence.key.request_id].request.draft
-        return draft is None or draft.is_final
+        state = self._requests[sequence.key.request_id]
+        self._finish(sequence, self._output_of(sequence).finish_speech(sequence, state, self._events))
 
     def _apply_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
         if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
             raise InvariantViolation("the runner made a waveform piece of the wrong length")
         last = item.end_unit == sequence.piece_end_unit
-        first_unit = 0 if sequence.draft is None else sequence.draft.speech.first_unit
-        start_samples = (first_unit + item.start_unit) * SAMPLES_PER_UNIT
-        final = last and self._is_final(sequence)
+        start_samples = (sequence.first_unit + item.start_unit) * SAMPLES_PER_UNIT
+        final = last and self._requests[sequence.key.request_id].is_final
         self._events.append(WaveformPiece(*sequence.key, start_samples, vocoded.samples, final))
         sequence.piece_start_unit = item.end_unit
         sequence.pieces_made += 1

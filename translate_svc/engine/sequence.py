@@ -97,6 +97,11 @@ class SequenceState:
         return self.text_tokens if self.draft is None else self.committed_tokens
 
     @property
+    def first_unit(self) -> int:
+        """Place of ``units[0]`` in the speech of the utterance."""
+        return 0 if self.draft is None else self.draft.speech.first_unit
+
+    @property
     def voiced_units(self) -> int:
         """Units whose waveform was delivered."""
         return self.piece_start_unit - (0 if self.draft is None else self.draft.speech.voiced_units)
@@ -218,6 +223,11 @@ class RequestState:
     def terminal(self) -> bool:
         """All its sequences have ended."""
         return all(sequence.terminal for sequence in self.sequences)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no later draft continues it; so of every request that is no draft."""
+        return self.request.draft is None or self.request.draft.is_final
 
     def encode_item(self) -> EncodeItem:
         """The item that encodes the source for all sequences; the same job in every step until its end."""

@@ -1,0 +1,134 @@
+"""From the tokens of a decoded draft to what is committed, and from its units to what may be voiced. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.options import PROMPT_TOKENS
+from translate_svc.engine.plan import DecodeResult
+from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
+from translate_svc.engine.sequence import RequestState, SequenceState
+from translate_svc.engine.simultaneous.commit_policy import Draft
+from translate_svc.engine.simultaneous.draft import DraftDecided, DraftTraits, SpeechContext, SpeechKept
+from translate_svc.engine.simultaneous.kept_history import keep_history
+from translate_svc.engine.simultaneous.words import is_spaced
+from translate_svc.engine.text.detokenize import Tokenizer
+from translate_svc.engine.text.scripts import written_in_foreign_script
+from translate_svc.models.alignment.attended_frames import attended_frames
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
+
+
+class DraftOutput:
+    """A ``SequenceOutput`` that delivers what the commit policy commits of a text, and speaks only that."""
+
+    def __init__(self, tokenizer: Tokenizer, traits: DraftTraits) -> None:
+        self._tokenizer = tokenizer
+        self._traits = traits
+
+    def push_token(self, sequence: SequenceState, decoded: DecodeResult, events: list[EngineEvent]) -> None:
+        """Keeps the token: nothing is delivered before the whole text is decided."""
+        del events
+        sequence.token_ids.append(decoded.token_id)
+        sequence.log_probabilities.append(decoded.log_probability)
+
+    def finish_text(self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]) -> bool:
+        """Asks the commit policy and delivers what it commits."""
+        decided = decide(sequence, state, self._tokenizer, self._traits)
+        events.append(decided)
+        draft, committed = decided.draft, decided.decision.committed
+        sequence.committed_tokens = committed
+        end = PROMPT_TOKENS + draft.history_tokens + committed
+        sequence.speech_token_ids = tuple(sequence.token_ids[:end])
+        for token_id in draft.token_ids[: draft.history_tokens]:
+            sequence.detokenizer.push(token_id)
+        before = sequence.detokenizer.text
+        frame_samples = self._traits.frame_samples
+        for index in range(committed):
+            token = draft.history_tokens + index
+            token_id = draft.token_ids[token]
+            events.append(
+                TokenDecoded(
+                    *sequence.key,
+                    token_id,
+                    sequence.detokenizer.push(token_id),
+                    decided.log_probabilities[index],
+                    draft.attended_frames[token] * frame_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+                )
+            )
+        spec = sequence.spec
+        tail = sequence.detokenizer.finish() if draft.is_final else ""
+        text = sequence.detokenizer.text
+        foreign = spec.guards.script_check and written_in_foreign_script(text, spec.language)
+        if draft.is_final:
+            new = text[len(before) :]
+            events.append(TextFinished(*sequence.key, new, tail, committed, sequence.stop_reason, foreign))
+        return bool(spec.speech and not foreign and committed)
+
+    def add_units(self, sequence: SequenceState, state: RequestState, units: npt.NDArray[np.int64]) -> None:
+        """``units`` come behind those of the speech so far.
+
+        All that has what the vocoder hears behind it may be voiced; in the end everything.
+        """
+        assert sequence.draft is not None, "only drafts go on with a speech"
+        before = sequence.draft.speech
+        sequence.units = np.concatenate((before.units, units))
+        sequence.piece_start_unit = before.voiced_units
+        count = len(sequence.units)
+        sequence.piece_end_unit = (
+            count if state.is_final else max(before.voiced_units, count - self._traits.context_units)
+        )
+
+    def finish_speech(
+        self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
+    ) -> FinishStatus:
+        """Delivers what the next draft needs of the speech. EMPTY if nothing was ever committed."""
+        if not state.is_final:
+            events.append(SpeechKept(*sequence.key, self._kept_speech(sequence)))
+        assert sequence.draft is not None, "only drafts have committed tokens"
+        committed = sequence.draft.committed_tokens + sequence.committed_tokens
+        return sequence.finish_status if committed else FinishStatus.EMPTY
+
+    def _kept_speech(self, sequence: SequenceState) -> SpeechContext:
+        voiced = sequence.piece_start_unit
+        start = max(0, voiced - self._traits.context_units)
+        return SpeechContext(sequence.units[start:].copy(), sequence.first_unit + start, voiced - start)
+
+
+def decide(
+    sequence: SequenceState, state: RequestState, tokenizer: Tokenizer, traits: DraftTraits
+) -> DraftDecided:
+    """Applies the request's policy to one target of a decoded draft."""
+    asked, options = sequence.draft, state.request.draft
+    assert asked is not None, "only drafts are decided"
+    assert options is not None, "only drafts are decided"
+    text = tuple(sequence.token_ids[PROMPT_TOKENS:])
+    rows = np.concatenate(sequence.attention_rows)
+    first = PROMPT_TOKENS - 1 if traits.predicting_row else PROMPT_TOKENS
+    draft = Draft(
+        token_ids=text,
+        pieces=tuple(tokenizer.id_to_piece(token_id) for token_id in text),
+        history_tokens=len(asked.history_token_ids),
+        committed_tokens=asked.committed_tokens,
+        attended_frames=_frames(rows[first : first + len(text)], len(text)),
+        frames=rows.shape[1],
+        ended=sequence.stop_reason is StopReason.END_OF_TEXT,
+        is_final=options.is_final,
+        spaced=is_spaced(sequence.spec.language),
+    )
+    decision = options.policy.decide(draft, asked.previous)
+    kept = keep_history(
+        draft,
+        decision,
+        buffer_samples=len(state.source),
+        step_samples=options.step_samples,
+        frame_samples=traits.frame_samples,
+        max_buffer_samples=options.max_buffer_samples,
+    )
+    return DraftDecided(*sequence.key, draft, decision, tuple(sequence.log_probabilities), kept)
+
+
+def _frames(rows: npt.NDArray[np.float32], tokens: int) -> tuple[int, ...]:
+    """The frame of each token; the last token was not fed where its slot is full, and gets the one before."""
+    frames = attended_frames(rows) if len(rows) else ()
+    return frames + (frames[-1:] or (0,)) * (tokens - len(frames))
