@@ -18,6 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (the first time downloads PyTorch and takes some minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@$(BIN)/python protos/generate.py build/stubs  # fetches the compiler, so that no test needs the network
 	@touch $@
 
 .PHONY: install

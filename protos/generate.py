@@ -5,38 +5,59 @@
 ``OUTPUT_ROOT`` is the directory that holds, or shall hold, ``translate_svc/v1``; by default the repository.
 The stubs are checked in, so that installing the package needs no compiler; a test regenerates and compares
 them.
+
+The stubs run on the protobuf and grpcio that made them and on every later one of the next major version, never
+on an older one. So the compiler's version is pinned here: it decides beside which other packages the client can
+be installed. It cannot be installed beside a newer protobuf itself, and therefore has a folder of its own, which
+the first call fills from PyPI.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-from importlib import resources
+import sysconfig
 from pathlib import Path
-
-from grpc_tools import protoc
 
 PROTOS = Path(__file__).resolve().parent
 PROTO = "translate_svc/v1/speech_translation.proto"
+COMPILER = "grpcio-tools==1.72.1"
+"""The oldest one that makes stubs for protobuf 6. pyproject.toml asks for the versions that it stands for."""
+
+
+def compiler_folder() -> Path:
+    """The folder with the compiler, for this version of Python. Installs it there if it is missing.
+
+    Raises:
+        subprocess.CalledProcessError: pip could not install it; it has said why on stderr.
+    """
+    folder = PROTOS / ".compiler" / f"{COMPILER.replace('==', '-')}-{sysconfig.get_config_var('SOABI')}"
+    if not (folder / "grpc_tools").is_dir():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--no-deps", "--target", folder, COMPILER], check=True)
+    return folder
 
 
 def generate(output_root: Path) -> None:
     """Writes messages, their types and the service under ``output_root/translate_svc/v1``.
 
     Raises:
-        RuntimeError: protoc refused the file; it has said why on stderr.
+        subprocess.CalledProcessError: protoc refused the file; it has said why on stderr.
     """
     (output_root / PROTO).parent.mkdir(parents=True, exist_ok=True)
     arguments = [
-        "protoc",
         f"--proto_path={PROTOS}",
-        f"--proto_path={resources.files('grpc_tools') / '_proto'}",
         f"--python_out={output_root}",
         f"--pyi_out={output_root}",
         f"--grpc_python_out={output_root}",
         PROTO,
     ]
-    if protoc.main(arguments) != 0:
-        raise RuntimeError(f"protoc failed on {PROTO}")
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "grpc_tools.protoc", *arguments],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(compiler_folder())},
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import itertools
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,27 @@ def test_every_message_enum_and_rpc_is_described() -> None:
         match = re.match(r"\s*(message|enum|rpc|service) (\w+)", line)
         if match and match.group(2) not in trivial:
             assert above.strip().startswith("//"), f"{match.group(2)} has no comment"
+
+
+def test_generated_code_has_a_place_in_every_language() -> None:
+    """protoc-gen-go refuses a file without an import path; Java and C# would take names that clash."""
+    options = pb.DESCRIPTOR.GetOptions()
+    assert options.go_package.partition(";")[::2] == ("translate_svc/v1", "translatesvcv1")
+    assert options.java_package == "com.translate_svc.v1"
+    assert options.java_multiple_files
+    assert options.csharp_namespace == "TranslateSvc.V1"
+    assert options.swift_prefix
+
+
+def test_the_requirements_are_what_the_stubs_were_made_with() -> None:
+    """An older runtime refuses the stubs when they are imported."""
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    stubs = [(ROOT / "translate_svc" / "v1" / name).read_text("utf-8") for name in STUBS]
+    protobuf = re.search(r"# Protobuf Python Version: ([\d.]+)", stubs[0])
+    grpcio = re.search(r"GRPC_GENERATED_VERSION = '([\d.]+)'", stubs[2])
+    assert protobuf is not None
+    assert grpcio is not None
+    assert {f"protobuf>={protobuf[1]}", f"grpcio>={grpcio[1]}", f"grpcio-status>={grpcio[1]}"} <= set(
+        requirements
+    )
+    assert protobuf[1].startswith("6."), "pipecat-ai asks for protobuf < 7"

@@ -104,7 +104,7 @@ class TargetSettings(_message.Message):
     speaker_id: int
     duration_factor: float
     catch_up_duration_factor: float
-    def __init__(self, language: _Optional[str] = ..., text: _Optional[bool] = ..., speech: _Optional[bool] = ..., speaker_id: _Optional[int] = ..., duration_factor: _Optional[float] = ..., catch_up_duration_factor: _Optional[float] = ...) -> None: ...
+    def __init__(self, language: _Optional[str] = ..., text: bool = ..., speech: bool = ..., speaker_id: _Optional[int] = ..., duration_factor: _Optional[float] = ..., catch_up_duration_factor: _Optional[float] = ...) -> None: ...
 
 class GuardSettings(_message.Message):
     __slots__ = ("voice_gate", "repetition_stop", "length_stop", "script_check")
@@ -116,7 +116,7 @@ class GuardSettings(_message.Message):
     repetition_stop: bool
     length_stop: bool
     script_check: bool
-    def __init__(self, voice_gate: _Optional[bool] = ..., repetition_stop: _Optional[bool] = ..., length_stop: _Optional[bool] = ..., script_check: _Optional[bool] = ...) -> None: ...
+    def __init__(self, voice_gate: bool = ..., repetition_stop: bool = ..., length_stop: bool = ..., script_check: bool = ...) -> None: ...
 
 class VadSettings(_message.Message):
     __slots__ = ("threshold", "min_speech_ms", "min_silence_ms", "prefix_padding_ms", "max_utterance_ms")
@@ -326,7 +326,7 @@ class TextDelta(_message.Message):
     final: bool
     tokens: _containers.RepeatedCompositeFieldContainer[Token]
     heard_through_sample: int
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., delta: _Optional[str] = ..., final: _Optional[bool] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., heard_through_sample: _Optional[int] = ...) -> None: ...
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., delta: _Optional[str] = ..., final: bool = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., heard_through_sample: _Optional[int] = ...) -> None: ...
 
 class Draft(_message.Message):
     __slots__ = ("utterance_id", "language", "transcript", "heard_through_sample", "buffer_start_ms", "history", "committed", "held", "hold_reason")
@@ -348,7 +348,7 @@ class Draft(_message.Message):
     committed: str
     held: str
     hold_reason: str
-    def __init__(self, utterance_id: _Optional[int] = ..., language: _Optional[str] = ..., transcript: _Optional[bool] = ..., heard_through_sample: _Optional[int] = ..., buffer_start_ms: _Optional[int] = ..., history: _Optional[str] = ..., committed: _Optional[str] = ..., held: _Optional[str] = ..., hold_reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, utterance_id: _Optional[int] = ..., language: _Optional[str] = ..., transcript: bool = ..., heard_through_sample: _Optional[int] = ..., buffer_start_ms: _Optional[int] = ..., history: _Optional[str] = ..., committed: _Optional[str] = ..., held: _Optional[str] = ..., hold_reason: _Optional[str] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
     __slots__ = ("utterance_id", "source", "language", "start_sample", "data", "final", "units", "character_durations", "output_lag_ms", "sample_count", "packets", "heard_through_sample")
@@ -376,7 +376,7 @@ class SpeechChunk(_message.Message):
     sample_count: int
     packets: _containers.RepeatedScalarFieldContainer[bytes]
     heard_through_sample: int
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., start_sample: _Optional[int] = ..., data: _Optional[bytes] = ..., final: _Optional[bool] = ..., units: _Optional[_Iterable[int]] = ..., character_durations: _Optional[_Iterable[int]] = ..., output_lag_ms: _Optional[int] = ..., sample_count: _Optional[int] = ..., packets: _Optional[_Iterable[bytes]] = ..., heard_through_sample: _Optional[int] = ...) -> None: ...
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., language: _Optional[str] = ..., start_sample: _Optional[int] = ..., data: _Optional[bytes] = ..., final: bool = ..., units: _Optional[_Iterable[int]] = ..., character_durations: _Optional[_Iterable[int]] = ..., output_lag_ms: _Optional[int] = ..., sample_count: _Optional[int] = ..., packets: _Optional[_Iterable[bytes]] = ..., heard_through_sample: _Optional[int] = ...) -> None: ...
 
 class StageTiming(_message.Message):
     __slots__ = ("stage", "duration_ms", "batch_size")
@@ -464,7 +464,7 @@ class Closed(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     complete: bool
     usage: Usage
-    def __init__(self, complete: _Optional[bool] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    def __init__(self, complete: bool = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class AudioClip(_message.Message):
     __slots__ = ("format", "data", "packets")
@@ -536,7 +536,7 @@ class Language(_message.Message):
     text: bool
     speech_out: bool
     speaker_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, code: _Optional[str] = ..., bcp47: _Optional[str] = ..., name: _Optional[str] = ..., speech_in: _Optional[bool] = ..., text: _Optional[bool] = ..., speech_out: _Optional[bool] = ..., speaker_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., bcp47: _Optional[str] = ..., name: _Optional[str] = ..., speech_in: bool = ..., text: bool = ..., speech_out: bool = ..., speaker_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

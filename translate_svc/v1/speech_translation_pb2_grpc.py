@@ -5,7 +5,7 @@ import warnings
 
 from translate_svc.v1 import speech_translation_pb2 as translate__svc_dot_v1_dot_speech__translation__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in translate_svc/v1/speech_translation_pb2_grpc.py depends on'
+        + f' but the generated code in translate_svc/v1/speech_translation_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class SpeechTranslationStub:
+class SpeechTranslationStub(object):
     """Translates speech, live or clip by clip.
     """
 
@@ -57,7 +57,7 @@ class SpeechTranslationStub:
                 _registered_method=True)
 
 
-class SpeechTranslationServicer:
+class SpeechTranslationServicer(object):
     """Translates speech, live or clip by clip.
     """
 
@@ -131,7 +131,7 @@ def add_SpeechTranslationServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class SpeechTranslation:
+class SpeechTranslation(object):
     """Translates speech, live or clip by clip.
     """
 
