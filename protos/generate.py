@@ -6,10 +6,10 @@
 The stubs are checked in, so that installing the package needs no compiler; a test regenerates and compares
 them.
 
-The stubs run on the protobuf and grpcio that made them and on every later one of the next major version, never
-on an older one. So the compiler's version is pinned here: it decides beside which other packages the client can
-be installed. It cannot be installed beside a newer protobuf itself, and therefore has a folder of its own, which
-the first call fills from PyPI.
+The stubs run on the protobuf and grpcio that made them and on later ones up to the next major version, never
+on older ones. So the compiler's version is pinned here: it decides beside which other packages the client can
+be installed. The compiler itself cannot be installed beside a newer protobuf. It therefore has a folder of
+its own, which the first call fills from PyPI.
 """
 
 from __future__ import annotations

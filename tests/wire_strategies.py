@@ -104,7 +104,7 @@ timings = st.builds(StageTiming, texts, numbers, small_counts)
 units = st.lists(small_counts, max_size=4).map(tuple)
 events = st.one_of(
     st.builds(Opened, texts, configs),
-    st.builds(SpeechStarted, counts, counts),
+    st.builds(SpeechStarted, counts, counts, counts),
     st.builds(SpeechEnded, counts, ranges, st.sampled_from(EndReason)),
     st.builds(
         TextDelta,

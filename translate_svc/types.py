@@ -330,10 +330,13 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Speech was detected. ``position`` is the start of the utterance's audio, padding included."""
+    """Speech was detected. ``position`` is the start of the utterance's audio, padding included. Speech was
+    first heard at ``speech_position``; 0 from a server that does not tell.
+    """
 
     utterance_id: int
     position: int
+    speech_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,19 +18,19 @@ RATE_HZ = 8_000
 """Of the source; the speech has 16 kHz."""
 
 
-def _chunk(source_start: int, start_sample: int, samples: int, level: int) -> SpeechChunk:
+def _chunk(start_sample: int, samples: int, level: int) -> SpeechChunk:
     data = np.full(samples, level, "<i2").tobytes()
-    return SpeechChunk(0, SampleRange(source_start, source_start + 1), "spa", start_sample, data, False)
+    return SpeechChunk(0, SampleRange(0, 1), "spa", start_sample, data, False)
 
 
 def test_speech_lies_where_it_was_said_or_behind_the_speech_before(tmp_path: Path) -> None:
     path = tmp_path / "o.wav"
     track = SpeechTrack(path, RATE_HZ)
     # said at 1 s, spoken for 2 s in two chunks; the next, said at 2 s, has to wait; the last, at 5 s, has not
-    track.add(_chunk(RATE_HZ, 0, 16_000, 1))
-    track.add(_chunk(RATE_HZ, 16_000, 16_000, 2))
-    track.add(_chunk(2 * RATE_HZ, 0, 8_000, 3))
-    track.add(_chunk(5 * RATE_HZ, 0, 4_000, 4))
+    track.add(_chunk(0, 16_000, 1), RATE_HZ)
+    track.add(_chunk(16_000, 16_000, 2), RATE_HZ)
+    track.add(_chunk(0, 8_000, 3), 2 * RATE_HZ)
+    track.add(_chunk(0, 4_000, 4), 5 * RATE_HZ)
     track.finish(6 * RATE_HZ)
     samples, rate_hz = soundfile.read(path, dtype="int16")
     assert rate_hz == 16_000

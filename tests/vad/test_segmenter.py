@@ -53,32 +53,34 @@ def ended(start: int, end: int, commit: int, reason: EndReason = EndReason.SILEN
         pytest.param("." * 60, [], id="silence"),
         pytest.param("." * 10 + "##" + "." * 30, [], id="shorter than min_speech is dropped"),
         pytest.param("." * 10 + "##." * 10, [], id="bursts do not add up"),
-        pytest.param("." * 10 + "###", [(12, SegmentStarted(6))], id="starts at min_speech, padded"),
-        pytest.param("." * 10 + "#~~", [(12, SegmentStarted(6))], id="in-between frames prolong a candidate"),
+        pytest.param("." * 10 + "###", [(12, SegmentStarted(6, 10))], id="starts at min_speech, padded"),
+        pytest.param(
+            "." * 10 + "#~~", [(12, SegmentStarted(6, 10))], id="in-between frames prolong a candidate"
+        ),
         pytest.param("." * 10 + "~~~~" + "." * 5, [], id="in-between frames alone start nothing"),
-        pytest.param("..###", [(4, SegmentStarted(0))], id="padding stops at the grid's start"),
+        pytest.param("..###", [(4, SegmentStarted(0, 2))], id="padding stops at the grid's start"),
         pytest.param(
             "." * 10 + "#" * 10 + "." * 10,
-            [(12, SegmentStarted(6)), (29, ended(6, 22, 26))],
+            [(12, SegmentStarted(6, 10)), (29, ended(6, 22, 26))],
             id="ends after min_silence; suffix kept, commit leaves the next prefix",
         ),
         pytest.param(
             "." * 10 + "#" * 10 + "." * 9 + "#" + "." * 9,
-            [(12, SegmentStarted(6))],
+            [(12, SegmentStarted(6, 10))],
             id="speech resets silence",
         ),
         pytest.param(
             "." * 10 + "#" * 10 + "." * 5 + "~" * 5,
-            [(12, SegmentStarted(6)), (29, ended(6, 22, 26))],
+            [(12, SegmentStarted(6, 10)), (29, ended(6, 22, 26))],
             id="in-between frames do not reset silence",
         ),
         pytest.param(
             "." * 10 + "#" * 10 + "~" * 20,
-            [(12, SegmentStarted(6))],
+            [(12, SegmentStarted(6, 10))],
             id="in-between frames do not begin silence",
         ),
         pytest.param("." * 70, [(69, SegmenterIdle(66))], id="idle; commit leaves the next prefix"),
-        pytest.param("." * 69 + "###", [(71, SegmentStarted(65))], id="a candidate defers idle"),
+        pytest.param("." * 69 + "###", [(71, SegmentStarted(65, 69))], id="a candidate defers idle"),
         pytest.param("." * 69 + "##.", [], id="a dropped candidate is not idle yet"),
         pytest.param("." * 69 + "##..", [(72, SegmenterIdle(69))], id="idle after a dropped candidate"),
     ],
@@ -151,7 +153,7 @@ def test_the_cut_never_falls_into_the_first_half() -> None:
 
 def test_longest_utterance_counts_its_padding() -> None:
     events = run("." * 50 + "#" * 100)
-    assert events == [(52, SegmentStarted(46)), (125, ended(46, 125, 125, EndReason.MAX_LENGTH))]
+    assert events == [(52, SegmentStarted(46, 50)), (125, ended(46, 125, 125, EndReason.MAX_LENGTH))]
 
 
 @pytest.mark.parametrize(

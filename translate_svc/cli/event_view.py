@@ -44,7 +44,8 @@ class EventView:
         stamp = seconds_stamp(at_ms)
         match event:
             case SpeechStarted():
-                self._view.line(stamp, f"speech started at {self._seconds(event.position)}")
+                start = max(event.position, event.speech_position)
+                self._view.line(stamp, f"speech started at {self._seconds(start)}")
             case SpeechEnded():
                 self._view.line(stamp, f"speech ended at {self._seconds(event.source.end)}")
             case TextDelta():

@@ -19,6 +19,7 @@ from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
     SessionEvent,
     SpeechChunk,
+    SpeechStarted,
     StreamWarning,
     TextDelta,
     TokenInfo,
@@ -39,10 +40,30 @@ class Sink(Protocol):
         """Completes the output. ``source_samples``: length of the source at its own rate."""
 
 
+class SpeechStarts:
+    """Where the speech of each utterance starts in the source: behind the padding of its audio."""
+
+    def __init__(self) -> None:
+        self._positions: dict[int, int] = {}
+
+    def add(self, event: SpeechStarted) -> None:
+        """Keeps the start of one utterance."""
+        self._positions[event.utterance_id] = event.speech_position
+
+    def of(self, utterance_id: int, audio_start: int) -> int:
+        """The start of its speech, or ``audio_start`` if the server did not tell it."""
+        return max(audio_start, self._positions.get(utterance_id, 0))
+
+    def drop(self, utterance_id: int) -> None:
+        """Forgets an utterance that is done."""
+        self._positions.pop(utterance_id, None)
+
+
 class SpeechSink:
     """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech."""
 
     def __init__(self, files: ExitStack, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
+        self._starts = SpeechStarts()
         self._tracks: dict[str, SpeechTrack] = {}
         for code in codes:
             part = files.enter_context(output_file(path_for(path, code, several=len(codes) > 1)))
@@ -50,9 +71,14 @@ class SpeechSink:
             files.callback(self._tracks[code].close)
 
     def write(self, event: SessionEvent) -> None:
-        """Writes a chunk of speech; ignores other events."""
-        if isinstance(event, SpeechChunk):
-            self._tracks[event.language].add(event)
+        """Writes a chunk of speech, at the place where its utterance was said."""
+        if isinstance(event, SpeechStarted):
+            self._starts.add(event)
+        elif isinstance(event, SpeechChunk):
+            start = self._starts.of(event.utterance_id, event.source.start)
+            self._tracks[event.language].add(event, start)
+        elif isinstance(event, UtteranceDone):
+            self._starts.drop(event.utterance_id)
 
     def finish(self, source_samples: int) -> None:
         """Pads all files to the length of the source and closes them."""
@@ -79,22 +105,28 @@ class SubtitleSink:
         if transcript is not None:
             self._paths[True, transcript] = path_for(path, transcript, several=bool(codes))
         self._paths = {key: files.enter_context(output_file(each)) for key, each in self._paths.items()}
+        self._starts = SpeechStarts()
         self._cues: defaultdict[tuple[bool, str], list[Cue]] = defaultdict(list)
         self._texts: defaultdict[int, dict[tuple[bool, str], list[TextDelta]]] = defaultdict(dict)
 
     def write(self, event: SessionEvent) -> None:
         """Adds a text, or makes cues of an utterance that is done."""
-        if isinstance(event, TextDelta):
+        if isinstance(event, SpeechStarted):
+            self._starts.add(event)
+        elif isinstance(event, TextDelta):
             key = (event.transcript, event.language)
             self._texts[event.utterance_id].setdefault(key, []).append(event)
         elif isinstance(event, UtteranceDone):
-            start_ms, end_ms = (
-                position * 1000 // self._input_rate_hz for position in (event.source.start, event.source.end)
+            speech_start = self._starts.of(event.utterance_id, event.source.start)
+            audio_ms, start_ms, end_ms = (
+                position * 1000 // self._input_rate_hz
+                for position in (event.source.start, speech_start, event.source.end)
             )
+            self._starts.drop(event.utterance_id)
             for key, deltas in self._texts.pop(event.utterance_id, {}).items():
                 text = "".join(delta.delta for delta in deltas)
                 tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
-                self._cues[key] += subtitles.cues_of(text, start_ms, end_ms, tokens)
+                self._cues[key] += subtitles.cues_of(text, start_ms, end_ms, tokens, audio_ms=audio_ms)
 
     def finish(self, source_samples: int) -> None:
         """Writes the files."""
@@ -130,18 +162,22 @@ class TextSink:
         self._view = view
         self._order = {code: f"{number:03d}" for number, code in enumerate(codes, 1)}
         self._input_rate_hz = input_rate_hz
+        self._starts = SpeechStarts()
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
         self._done: set[int] = set()
         self._next = 0
 
     def write(self, event: SessionEvent) -> None:
         """Shows a text or a warning."""
-        if isinstance(event, TextDelta) and event.delta:
+        if isinstance(event, SpeechStarted):
+            self._starts.add(event)
+        elif isinstance(event, TextDelta) and event.delta:
             order = "" if event.transcript else self._order[event.language]
             self._texts[event.utterance_id, order] += event.delta
             text = f"{event.language}  {self._texts[event.utterance_id, order].strip()}"
             kind = "transcript" if event.transcript else "translation"
-            self._view.grow(event.utterance_id, order, self._clock(event.source.start), text, kind)
+            stamp = self._clock(self._starts.of(event.utterance_id, event.source.start))
+            self._view.grow(event.utterance_id, order, stamp, text, kind)
         elif isinstance(event, UtteranceDone):
             self._done.add(event.utterance_id)
             while self._next in self._done:
@@ -157,6 +193,7 @@ class TextSink:
     def _settle(self, utterance_id: int) -> None:
         """Prints an utterance. Utterances end in any order, but are printed in the order of the source."""
         self._done.remove(utterance_id)
+        self._starts.drop(utterance_id)
         self._view.settle(utterance_id)
         for key in [key for key in self._texts if key[0] == utterance_id]:
             del self._texts[key]

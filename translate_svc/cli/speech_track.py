@@ -28,10 +28,12 @@ class SpeechTrack:
         )
         self._written_samples = 0
 
-    def add(self, chunk: SpeechChunk) -> None:
-        """Writes the next chunk of this track's language, in the order of the stream."""
+    def add(self, chunk: SpeechChunk, start: int) -> None:
+        """Writes the next chunk of this track's language, in the order of the stream. Its utterance was said
+        from the source's sample ``start`` on.
+        """
         if chunk.start_sample == 0:
-            self._silence_until(chunk.source.start)
+            self._silence_until(start)
         self._write(np.frombuffer(chunk.data, "<i2"))
 
     def finish(self, source_samples: int) -> None:

@@ -28,12 +28,15 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues_of(text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] = ()) -> list[Cue]:
+def cues_of(
+    text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] = (), *, audio_ms: int | None = None
+) -> list[Cue]:
     """The text of one utterance as cues of at most two lines within ``[start_ms, end_ms)``.
 
     A cue begins when the first of its tokens was said (``tokens``: all tokens of the text; ``source_ms``
-    counts from ``start_ms``). The time is divided by text length instead if there are no tokens, or if a cue
-    would be shorter than half a second, as happens between languages with different word orders.
+    counts from ``audio_ms``, by default ``start_ms``). The time is divided by text length instead if there
+    are no tokens, or if a cue would be shorter than half a second, as happens between languages with
+    different word orders.
     """
     lines = wrapped(text)
     groups = [lines[i : i + LINES_PER_CUE] for i in range(0, len(lines), LINES_PER_CUE)]
@@ -41,9 +44,9 @@ def cues_of(text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] =
         return []
     lengths = [sum(len(line) + 1 for line in group) for group in groups]
     offsets = [sum(lengths[:index]) for index in range(len(lengths))]
-    starts = _token_times_ms(offsets, start_ms, end_ms, tokens) or [
-        start_ms + (end_ms - start_ms) * offset // sum(lengths) for offset in offsets
-    ]
+    starts = _token_times_ms(
+        offsets, start_ms, end_ms, tokens, start_ms if audio_ms is None else audio_ms
+    ) or [start_ms + (end_ms - start_ms) * offset // sum(lengths) for offset in offsets]
     return [
         Cue(begin, end, tuple(group))
         for group, begin, end in zip(groups, starts, [*starts[1:], end_ms], strict=True)
@@ -51,7 +54,7 @@ def cues_of(text: str, start_ms: int, end_ms: int, tokens: Sequence[TokenInfo] =
 
 
 def _token_times_ms(
-    offsets: Sequence[int], start_ms: int, end_ms: int, tokens: Sequence[TokenInfo]
+    offsets: Sequence[int], start_ms: int, end_ms: int, tokens: Sequence[TokenInfo], audio_ms: int
 ) -> list[int]:
     """When the characters at ``offsets`` were said; empty if this is not known."""
     times_ms = [start_ms]
@@ -62,7 +65,7 @@ def _token_times_ms(
             if reached > offset:
                 if token.source_ms is None:
                     return []
-                times_ms.append(start_ms + token.source_ms)
+                times_ms.append(audio_ms + token.source_ms)
                 break
     bounds_ms = [*times_ms, end_ms]
     known = len(times_ms) == len(offsets)

@@ -281,12 +281,14 @@ class Opened(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., config: _Optional[_Union[StreamConfig, _Mapping]] = ...) -> None: ...
 
 class SpeechStarted(_message.Message):
-    __slots__ = ("utterance_id", "position")
+    __slots__ = ("utterance_id", "position", "speech_position")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_POSITION_FIELD_NUMBER: _ClassVar[int]
     utterance_id: int
     position: int
-    def __init__(self, utterance_id: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
+    speech_position: int
+    def __init__(self, utterance_id: _Optional[int] = ..., position: _Optional[int] = ..., speech_position: _Optional[int] = ...) -> None: ...
 
 class SpeechEnded(_message.Message):
     __slots__ = ("utterance_id", "source", "reason")

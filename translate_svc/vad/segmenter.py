@@ -31,9 +31,12 @@ MIN_PAUSE_FRAMES = math.ceil(MIN_PAUSE_MS / FRAME_MS)
 
 @dataclass(frozen=True, slots=True)
 class SegmentStarted:
-    """An utterance has started. Its audio starts at ``start_frame``, padding included."""
+    """An utterance has started. Its audio starts at ``start_frame``, padding included, and its speech at
+    ``speech_frame``.
+    """
 
     start_frame: int
+    speech_frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ class Segmenter:
         if len(self._levels_dbfs) < self._options.min_speech_frames:
             return None
         self._state = _State.SPEECH
-        return SegmentStarted(self._start_frame)
+        return SegmentStarted(self._start_frame, self._first_speech_frame)
 
     def _push_speech(self, index: int, probability: float, level_dbfs: float) -> SegmentEvent | None:
         self._levels_dbfs.append(level_dbfs)

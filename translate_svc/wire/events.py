@@ -38,8 +38,10 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
     match event:
         case TextDelta() | SpeechChunk() | UtteranceDone() | StreamWarning():
             return pb.StreamingTranslateResponse(seq=seq, **encode_result(event))
-        case SpeechStarted(utterance_id, position):
-            started = pb.SpeechStarted(utterance_id=utterance_id, position=position)
+        case SpeechStarted(utterance_id, position, speech_position):
+            started = pb.SpeechStarted(
+                utterance_id=utterance_id, position=position, speech_position=speech_position
+            )
             return pb.StreamingTranslateResponse(seq=seq, speech_started=started)
         case SpeechEnded(utterance_id, source, reason):
             ended = pb.SpeechEnded(
@@ -82,7 +84,8 @@ def decode_response(response: pb.StreamingTranslateResponse) -> tuple[int, Sessi
 def _decode_event(response: pb.StreamingTranslateResponse) -> SessionEvent | None:
     match response.WhichOneof("event"):
         case "speech_started":
-            return SpeechStarted(response.speech_started.utterance_id, response.speech_started.position)
+            started = response.speech_started
+            return SpeechStarted(started.utterance_id, started.position, started.speech_position)
         case "speech_ended":
             ended = response.speech_ended
             reason = END_REASONS.decode(ended.reason, "speech_ended.reason")

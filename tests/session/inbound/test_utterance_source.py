@@ -53,7 +53,7 @@ def test_an_utterance_at_16_khz_is_the_input_itself() -> None:
     driver, audio = stream(), frames("." * 10 + "#" * 10 + "." * 30)
     driver.push(audio)
     start, utterance = driver.events
-    assert start == UtteranceStarted(6 * FRAME)
+    assert start == UtteranceStarted(6 * FRAME, 10 * FRAME)
     assert isinstance(utterance, Utterance)
     assert utterance.source == SampleRange(6 * FRAME, 22 * FRAME)
     assert utterance.commit_position == 26 * FRAME
@@ -138,9 +138,9 @@ def test_prefix_padding_never_reaches_behind_the_commit_point() -> None:
     driver.pull()
     driver.push(frames("#" * 5))
     assert [event for event in driver.events if isinstance(event, UtteranceStarted)] == [
-        UtteranceStarted(0),
-        UtteranceStarted(11 * FRAME),
-        UtteranceStarted(20 * FRAME),
+        UtteranceStarted(0, 0),
+        UtteranceStarted(11 * FRAME, 15 * FRAME),
+        UtteranceStarted(20 * FRAME, 20 * FRAME),
     ]
 
 
@@ -373,8 +373,8 @@ def test_manual_everything_between_two_finalizes_is_one_utterance() -> None:
     assert driver.frames == []
     middle = len(first)
     assert [event for event in driver.events if isinstance(event, UtteranceStarted)] == [
-        UtteranceStarted(0),
-        UtteranceStarted(middle),
+        UtteranceStarted(0, 0),
+        UtteranceStarted(middle, middle),
     ]
     assert [u.source for u in driver.utterances] == [
         SampleRange(0, middle),
@@ -419,7 +419,7 @@ def test_update_in_silence_holds_at_once() -> None:
     driver.push(frames("#" * 10 + "." * 60))
     assert [type(event) for event in driver.events] == [Committed, SettingsApplied, UtteranceStarted]
     assert driver.events[0] == Committed(16 * FRAME)  # so that the next utterance still has its padding
-    assert driver.events[-1] == UtteranceStarted(16 * FRAME)
+    assert driver.events[-1] == UtteranceStarted(16 * FRAME, 20 * FRAME)
 
 
 def test_update_spares_the_running_utterance() -> None:

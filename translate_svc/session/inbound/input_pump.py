@@ -32,8 +32,8 @@ class UtteranceSink(Protocol):
     def apply_settings(self, settings: Negotiated) -> None:
         """``settings`` apply from the next utterance on."""
 
-    def begin(self, position: int) -> None:
-        """An utterance has started; its audio starts at ``position``."""
+    def begin(self, position: int, speech_position: int) -> None:
+        """An utterance has started; its audio starts at ``position``, its speech at ``speech_position``."""
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
         """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
@@ -91,7 +91,7 @@ class InputPump:
                 if restarts == self._restarts:
                     self._source.push_probability(probability)
             elif isinstance(step, UtteranceStarted):
-                self._sink.begin(step.position)
+                self._sink.begin(step.position, step.speech_position)
             elif isinstance(step, UtteranceGrew):
                 restarts = self._restarts
                 cut_sample = await self._sink.grow(step, self._arrival_s(step.heard_position))

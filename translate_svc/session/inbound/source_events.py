@@ -10,9 +10,12 @@ from translate_svc.types import EndReason, SampleRange, Samples
 
 @dataclass(frozen=True, slots=True)
 class UtteranceStarted:
-    """An utterance has started, its audio at ``position``. One ``Utterance`` follows, unless cleared."""
+    """An utterance has started, its audio at ``position`` and its speech at ``speech_position``. One
+    ``Utterance`` follows, unless cleared.
+    """
 
     position: int
+    speech_position: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

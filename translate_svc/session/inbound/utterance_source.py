@@ -286,7 +286,8 @@ class UtteranceSource:
     def _handle(self, event: SegmentEvent) -> None:
         grid = self._grid
         if isinstance(event, SegmentStarted):
-            self._ready.append(UtteranceStarted(grid.position_of(event.start_frame)))
+            positions = map(grid.position_of, (event.start_frame, event.speech_frame))
+            self._ready.append(UtteranceStarted(*positions))
         elif isinstance(event, SegmenterIdle):
             self._commit(grid.position_of(event.commit_frame))
         else:

@@ -62,8 +62,8 @@ class Dispatcher:
         self._length_advice = LengthAdvice()
         self._outbox.put(Updated(self._router.next_utterance_id))
 
-    def begin(self, position: int) -> None:
-        """An utterance has started; its audio starts at ``position``."""
+    def begin(self, position: int, speech_position: int) -> None:
+        """An utterance has started; its audio starts at ``position``, its speech at ``speech_position``."""
         number = self._router.next_utterance_id
         request_id = f"{self._session_id}/{number}"
         cut_position, continued = self._continued or (position, None)
@@ -72,7 +72,7 @@ class Dispatcher:
             continued = None  # the audio of the text that it carries was not heard as speech
         self._running = LiveUtterance(number, position, self._settings, self._output, request_id, continued)
         self._router.begin(self._running)
-        self._outbox.put(SpeechStarted(number, position))
+        self._outbox.put(SpeechStarted(number, position, speech_position))
 
     async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
         """Drafts a translation of the running utterance's audio, complete so far at ``last_sample_s``.
