@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from translate_svc.cli.output_file import output_file, path_for
+from translate_svc.cli.output_file import OutputFiles, output_file, path_for
 from translate_svc.cli.speech_track import SpeechTrack
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import SampleRange, SpeechChunk
@@ -90,6 +90,29 @@ def test_where_nothing_can_be_written_is_told_before_any_work(tmp_path: Path, na
     (tmp_path / "file").touch()
     with pytest.raises(InvalidArgument, match=said), output_file(tmp_path / name):
         pytest.fail("nothing can be written here")
+
+
+@pytest.mark.parametrize("link", ["itself", "symbolic link", "hard link"])
+def test_an_output_never_replaces_an_input(tmp_path: Path, link: str) -> None:
+    source, output = tmp_path / "film.wav", tmp_path / "o.wav"
+    source.write_text("film")
+    if link == "itself":
+        output = tmp_path / "." / "film.wav"
+    elif link == "symbolic link":
+        output.symlink_to(source)
+    else:
+        output.hardlink_to(source)
+    with OutputFiles([source]) as files:
+        (tmp_path / "first").write_text("old")
+        files.add(tmp_path / "first").write_text("new")
+        with pytest.raises(InvalidArgument, match="is the input"):
+            files.add(output)
+        with pytest.raises(InvalidArgument, match="would be written twice"):
+            files.add(tmp_path / "first")
+        files.add(Path("/dev/null"))
+        files.add(Path("/dev/null"))
+    assert source.read_text() == "film"
+    assert (tmp_path / "first").read_text() == "new"
 
 
 def test_several_languages_have_a_file_each() -> None:

@@ -247,6 +247,21 @@ def test_damage_is_told_and_the_rest_is_kept(
     assert read_srt(srt.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("option", ["-o", "--subtitles", "--json"])
+def test_the_input_is_never_written(command: Command, server: str, tmp_path: Path, option: str) -> None:
+    suffix = ".srt" if option == "--subtitles" else ".wav"
+    source = tmp_path / f"film{suffix}"
+    write_wav(source, *read_audio(CLIP))
+    before = source.read_bytes()
+    code, output, error = command(
+        "translate", str(source), "--from", "en", "--to", "es", option, str(source), "--server", server
+    )
+    assert (code, output) == (1, "")
+    assert error == f"translate-svc: {source}: is the input, which would be lost; choose another name\n"
+    assert source.read_bytes() == before
+    assert os.listdir(tmp_path) == [source.name]
+
+
 def test_a_text_is_translated_and_spoken(command: Command, server: str, tmp_path: Path) -> None:
     for place in (("--server", server), ("--model", STARTER)):
         wav = tmp_path / f"{place[0]}.wav"

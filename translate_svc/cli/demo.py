@@ -7,7 +7,6 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +23,7 @@ from translate_svc.cli.backend import Translator
 from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.language_argument import match_language
-from translate_svc.cli.output_file import path_for
+from translate_svc.cli.output_file import OutputFiles, path_for
 from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.server_process import server_process
 from translate_svc.cli.sinks import SpeechSink
@@ -50,7 +49,7 @@ _EXIT_UNEXPECTED = 1
 class _Clip:
     """A recording, its text in every language, and the ends of its sentences in milliseconds."""
 
-    name: str
+    path: Path
     samples: Samples
     rate_hz: int
     source: str
@@ -69,12 +68,16 @@ class _Clip:
         if entry is None:
             raise InvalidArgument(f"does not list {name}", field=str(listing))
         return cls(
-            name,
+            folder / name,
             *read_audio(folder / name),
             entry["source_language"],
             entry["texts"],
             tuple(sentence["end_ms"] for sentence in entry["sentences"]),
         )
+
+    @property
+    def name(self) -> str:
+        return self.path.name
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -153,11 +156,11 @@ async def _run(console: Console, model: str, clip: _Clip, output: Path, *, simul
     async with server_process(["--model", model]) as address, RemoteBackend(address).open() as translator:
         console.print(f"Listening on {address}.\n")
         console.print(f"[bold]{clip.name}: {clip.source} -> {', '.join(clip.targets)}[/bold], in real time")
-        with ExitStack() as files:
-            speech = SpeechSink(files, wav, clip.targets, clip.rate_hz)
+        with OutputFiles([clip.path]) as files:
+            speech, log_file = SpeechSink(files, wav, clip.targets, clip.rate_hz), files.add(events)
             with TextView(console, show_growth=False) as view:
                 log = await _play(translator, clip, view, speech, simultaneous=simultaneous)
-    log.save(events)
+            log.save(log_file)
     _show_texts(console, clip, log, wav)
     console.print(f"\nEvery event is in {events}, the speech beside it.")
     return _check_texts(console, clip, log) or simultaneous

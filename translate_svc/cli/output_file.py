@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from translate_svc.errors import InvalidArgument
+
+
+class OutputFiles(ExitStack):
+    """The output files of one command: all of them appear when its block ends, or none if it raises.
+
+    They never replace a file that the command reads, whatever name leads there, and never each other.
+    """
+
+    def __init__(self, inputs: Collection[Path] = ()) -> None:
+        """``inputs``: the files that the command reads."""
+        super().__init__()
+        self._inputs = inputs
+        self._targets: set[Path] = set()
+
+    def add(self, path: Path) -> Path:
+        """The file to write in place of ``path``; see ``output_file``.
+
+        Raises:
+            InvalidArgument: ``path`` is an input or an earlier output, or nothing can be written there. Names
+                the path.
+        """
+        if any(_is_same_file(path, each) for each in self._inputs):
+            raise InvalidArgument("is the input, which would be lost; choose another name", field=str(path))
+        target = path.resolve()
+        if target in self._targets and not _is_special(target):
+            raise InvalidArgument("would be written twice", field=str(path))
+        self._targets.add(target)
+        return self.enter_context(output_file(path))
 
 
 @contextmanager
@@ -21,7 +49,7 @@ def output_file(path: Path) -> Iterator[Path]:
         InvalidArgument: ``path`` is a directory, or its folder is missing or not writable. Names the path.
     """
     target = path.resolve()
-    if target.exists() and not target.is_file() and not target.is_dir():
+    if _is_special(target):
         yield target
         return
     if target.is_dir():
@@ -43,3 +71,12 @@ def output_file(path: Path) -> Iterator[Path]:
 def path_for(path: Path, code: str, *, several: bool) -> Path:
     """``out.wav``, or ``out.spa.wav`` if there are ``several`` languages."""
     return path.with_name(f"{path.stem}.{code}{path.suffix}") if several else path
+
+
+def _is_special(target: Path) -> bool:
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def _is_same_file(output: Path, source: Path) -> bool:
+    """Whether both are one regular file, also through links."""
+    return output.is_file() and source.is_file() and output.samefile(source)

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
+from translate_svc.cli.output_file import OutputFiles
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.targets import SPEECH_FORMAT, check_output, target_settings
 from translate_svc.errors import TranslationFailed
@@ -65,7 +65,7 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
     request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code)
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)
-    with ExitStack() as files:
+    with OutputFiles() as files:
         speech = None
         if output is not None:
             speech = SpeechSink(files, output, codes, SPEECH_FORMAT.sample_rate_hz)

@@ -6,13 +6,12 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from translate_svc import wire
 from translate_svc.cli import subtitles
-from translate_svc.cli.output_file import output_file, path_for
+from translate_svc.cli.output_file import OutputFiles, path_for
 from translate_svc.cli.speech_track import SpeechTrack
 from translate_svc.cli.subtitles import Cue
 from translate_svc.cli.text_view import TextView
@@ -62,11 +61,11 @@ class SpeechStarts:
 class SpeechSink:
     """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech."""
 
-    def __init__(self, files: ExitStack, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
+    def __init__(self, files: OutputFiles, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
         self._starts = SpeechStarts()
         self._tracks: dict[str, SpeechTrack] = {}
         for code in codes:
-            part = files.enter_context(output_file(path_for(path, code, several=len(codes) > 1)))
+            part = files.add(path_for(path, code, several=len(codes) > 1))
             self._tracks[code] = SpeechTrack(part, input_rate_hz)
             files.callback(self._tracks[code].close)
 
@@ -94,7 +93,7 @@ class SubtitleSink:
     """
 
     def __init__(
-        self, files: ExitStack, path: Path, codes: Sequence[str], transcript: str | None, input_rate_hz: int
+        self, files: OutputFiles, path: Path, codes: Sequence[str], transcript: str | None, input_rate_hz: int
     ) -> None:
         """``transcript``: the source language, if the transcript is to be written too."""
         self._input_rate_hz = input_rate_hz
@@ -104,7 +103,7 @@ class SubtitleSink:
             self._paths[False, code] = path_for(path, code, several=len(codes) > 1)
         if transcript is not None:
             self._paths[True, transcript] = path_for(path, transcript, several=bool(codes))
-        self._paths = {key: files.enter_context(output_file(each)) for key, each in self._paths.items()}
+        self._paths = {key: files.add(each) for key, each in self._paths.items()}
         self._starts = SpeechStarts()
         self._cues: defaultdict[tuple[bool, str], list[Cue]] = defaultdict(list)
         self._texts: defaultdict[int, dict[tuple[bool, str], list[TextDelta]]] = defaultdict(dict)
@@ -137,13 +136,12 @@ class SubtitleSink:
 class JsonSink:
     """Writes every event as one JSON object per line; the path ``-`` is standard output."""
 
-    def __init__(self, files: ExitStack, path: Path, *, audio: bool) -> None:
+    def __init__(self, files: OutputFiles, path: Path, *, audio: bool) -> None:
         self._audio = audio
         self._count = 0
         self._file: TextIO = sys.stdout
         if path != STDOUT:
-            part = files.enter_context(output_file(path))
-            self._file = files.enter_context(part.open("w", encoding="utf-8"))
+            self._file = files.enter_context(files.add(path).open("w", encoding="utf-8"))
 
     def write(self, event: SessionEvent) -> None:
         """Writes one line."""

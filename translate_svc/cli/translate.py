@@ -19,6 +19,7 @@ from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media_reader import MediaReader
+from translate_svc.cli.output_file import OutputFiles
 from translate_svc.cli.progress import SourceProgress
 from translate_svc.cli.sinks import (
     STDOUT,
@@ -188,7 +189,7 @@ async def _translate(arguments: _TranslateArguments, backend: Backend) -> None:
     counter = _UtteranceCounter()
     settings = arguments.settings(await backend.languages())
     async with MediaReader(arguments.source) as reader:
-        with ExitStack() as files:
+        with OutputFiles([arguments.source]) as files:
             sinks = [counter, *_file_sinks(arguments, settings, files, reader.media.sample_rate_hz)]
             await _run(backend, settings, reader, sinks, quiet=arguments.json == STDOUT)
         counter.report(reader.name, reader.media.damage)
@@ -217,7 +218,7 @@ async def _run(
 
 
 def _file_sinks(
-    arguments: _TranslateArguments, settings: StreamSettings, files: ExitStack, rate_hz: int
+    arguments: _TranslateArguments, settings: StreamSettings, files: OutputFiles, rate_hz: int
 ) -> Iterator[Sink]:
     codes = [target.language for target in settings.targets]
     if arguments.output is not None:
