@@ -23,7 +23,10 @@ from tests.session.harness import (
 from tests.session.source_driver import heard_by
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason
+from translate_svc.engine.simultaneous.commit_policy import Agreement
+from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.advice import LengthAdvice, is_short
+from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import (
     ClientMessage,
     EndReason,
@@ -32,6 +35,7 @@ from translate_svc.types import (
     Samples,
     Segmentation,
     SessionEvent,
+    SimultaneousSettings,
     SpeechEnded,
     StreamSettings,
     StreamWarning,
@@ -70,24 +74,44 @@ def test_the_third_in_a_row_is_told_once(row: str, told_at: list[int]) -> None:
     assert told == told_at
 
 
+REACHED = "3 utterances in a row reached max_utterance_ms"
+LOST = "Their text comes late and may lack words."
+
+
 @pytest.mark.parametrize(
-    ("segmentation", "said"),
+    ("settings", "said"),
     [
-        (
-            Segmentation.VAD,
-            "3 utterances in a row reached max_utterance_ms (5000): no pause of min_silence_ms (400) ended "
-            "them. Their text comes late and may lack words. A smaller max_utterance_ms or a shorter "
-            "min_silence_ms helps.",
+        pytest.param(
+            heard_by(VadOptions()),
+            f"{REACHED} (15000): no pause of min_silence_ms (500) ended them. {LOST} "
+            "Simultaneous translation helps (settings.simultaneous), "
+            "or a smaller max_utterance_ms, such as 5000.",
+            id="defaults",
         ),
-        (
-            Segmentation.MANUAL,
-            "3 utterances in a row reached max_utterance_ms (5000): no finalize ended them. "
-            "Their text comes late and may lack words. A finalize at each pause helps.",
+        pytest.param(
+            heard_by(VadOptions(max_utterance_ms=5_000, min_silence_ms=400)),
+            f"{REACHED} (5000): no pause of min_silence_ms (400) ended them. {LOST} Simultaneous translation "
+            "helps (settings.simultaneous), or a shorter min_silence_ms.",
+            id="short already",
+        ),
+        pytest.param(
+            heard_by(VadOptions(max_utterance_ms=5_000), Segmentation.MANUAL),
+            f"{REACHED} (5000): no finalize ended them. {LOST} Simultaneous translation helps "
+            "(settings.simultaneous), or a finalize at each pause.",
+            id="manual",
+        ),
+        pytest.param(
+            replace(
+                heard_by(VadOptions(max_utterance_ms=6_000)),
+                simultaneous=SimultaneousOptions(512, 12_000, Agreement(), 2_560, 1_600),
+            ),
+            f"{REACHED} (6000): no pause of min_silence_ms (500) ended them. {LOST} A max_utterance_ms well "
+            "above 8000, or a smaller simultaneous.max_buffer_ms, helps.",
+            id="simultaneous",
         ),
     ],
 )
-def test_it_says_what_would_help(segmentation: Segmentation, said: str) -> None:
-    settings = heard_by(VadOptions(max_utterance_ms=5_000, min_silence_ms=400), segmentation)
+def test_it_says_what_would_help(settings: Negotiated, said: str) -> None:
     advice = LengthAdvice()
     told = [advice.update(EndReason.MAX_LENGTH, settings) for _ in range(3)]
     assert told == [None, None, StreamWarning("max_utterance_reached", said)]
@@ -156,12 +180,24 @@ def test_speech_with_pauses_is_not_told_of() -> None:
     assert warned(events, "max_utterance_reached") == []
 
 
-def test_it_is_told_again_once_an_update_has_changed_the_settings() -> None:
+@pytest.mark.parametrize(("before_s", "after_s", "limits_ms"), [(11, 14, [2_500]), (4, 16, [3_000])])
+def test_it_is_told_once_a_stream_of_cuts_under_the_same_settings(
+    before_s: float, after_s: float, limits_ms: list[int]
+) -> None:
+    """Who has followed the advice is not told again. Cuts before an ``update`` count for nothing."""
     update = UpdateInput(StreamSettings((ES,), vad=VadSettings(max_utterance_ms=3_000)))
-    events = stream([*endless(11), update, *endless(14)], vad=SHORT)
+    events = stream([*endless(before_s), update, *endless(after_s)], vad=SHORT)
+    assert sum(each.reason is EndReason.MAX_LENGTH for each in of(events, SpeechEnded)) >= 6
     told = warned(events, "max_utterance_reached")
-    assert ["(2500)" in each.message for each in told] == [True, False]
-    assert "(3000)" in told[1].message
+    assert len(told) == len(limits_ms)
+    assert all(f"({limit_ms})" in each.message for each, limit_ms in zip(told, limits_ms, strict=True))
+
+
+def test_simultaneous_translation_that_never_comes_to_go_on_is_told_of() -> None:
+    """Its utterances end at the maximum before they are long enough to be cut where their buffer begins."""
+    events = stream(endless(15), vad=SHORT, simultaneous=SimultaneousSettings())
+    assert len(warned(events, "max_utterance_reached")) == 1
+    assert not warned(stream(endless(40), simultaneous=SimultaneousSettings()), "max_utterance_reached")
 
 
 def test_silence_that_nobody_ends_is_not_told_of() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.types import EndReason, Segmentation, StreamWarning
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EndReason, Segmentation, StreamWarning
 
 MAX_LENGTH_CUTS = 3
 """Utterances cut for their length in a row before the client is warned. One alone may be a long sentence."""
@@ -22,12 +22,22 @@ in the same clips), and a single drawled word would be below any rate.
 """
 
 
+GOOD_MAX_UTTERANCE_MS = 5_000
+"""What the advice names in place of a longer maximum. On monologues without pauses the starter has
+87 BLEU with it, 47 with 15 s and 66 with 2.5 s.
+"""
+
+
 class LengthAdvice:
-    """Counts utterances in a row that were cut for their length, under the same settings."""
+    """Counts utterances in a row that were cut for their length, and warns once a stream."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
         self._warned = False
+
+    def restart(self) -> None:
+        """The settings have changed: utterances before that no longer count."""
+        self._in_a_row = 0
 
     def update(self, reason: EndReason, settings: Negotiated) -> StreamWarning | None:
         """Counts the next utterance with speech, which ended for ``reason``. Returns one warning at most."""
@@ -38,12 +48,24 @@ class LengthAdvice:
         vad = settings.vad
         reached = f"{MAX_LENGTH_CUTS} utterances in a row reached max_utterance_ms ({vad.max_utterance_ms})"
         if settings.settings.segmentation is Segmentation.MANUAL:
-            missed, helps = "no finalize ended them", "A finalize at each pause"
+            missed = "no finalize ended them"
         else:
             missed = f"no pause of min_silence_ms ({vad.min_silence_ms}) ended them"
-            helps = "A smaller max_utterance_ms or a shorter min_silence_ms"
         lost = "Their text comes late and may lack words."
-        return StreamWarning("max_utterance_reached", f"{reached}: {missed}. {lost} {helps} helps.")
+        return StreamWarning("max_utterance_reached", f"{reached}: {missed}. {lost} {_what_helps(settings)}")
+
+
+def _what_helps(settings: Negotiated) -> str:
+    if settings.simultaneous is not None:
+        least_ms = settings.simultaneous.cut_from_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ
+        return f"A max_utterance_ms well above {least_ms}, or a smaller simultaneous.max_buffer_ms, helps."
+    if settings.vad.max_utterance_ms > GOOD_MAX_UTTERANCE_MS:
+        otherwise = f"a smaller max_utterance_ms, such as {GOOD_MAX_UTTERANCE_MS}"
+    elif settings.settings.segmentation is Segmentation.MANUAL:
+        otherwise = "a finalize at each pause"
+    else:
+        otherwise = "a shorter min_silence_ms"
+    return f"Simultaneous translation helps (settings.simultaneous), or {otherwise}."
 
 
 def is_short(text_tokens: int, voiced_s: float) -> bool:

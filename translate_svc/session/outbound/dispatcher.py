@@ -59,7 +59,7 @@ class Dispatcher:
         """``settings`` apply from the next utterance on; the client gets ``Updated``."""
         self._settings = settings
         self._continued = None
-        self._length_advice = LengthAdvice()
+        self._length_advice.restart()
         self._outbox.put(Updated(self._router.next_utterance_id))
 
     def begin(self, position: int, speech_position: int) -> None:
@@ -142,17 +142,16 @@ class Dispatcher:
             cut.heard_position,
         )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
+        is_gated = utterance.settings.settings.guards.voice_gate
         clears = self._clears
         self._pending_commit = cut.commit_position
         while self._router.in_flight > self._options.max_utterances_in_flight:
             await self._router.wait_for_change()
         if clears != self._clears:
             return
-        if utterance.has_drafts:
-            await self._submit(utterance, request)
-        elif len(cut.samples) < self._options.min_utterance_samples:
+        if not utterance.has_drafts and len(cut.samples) < self._options.min_utterance_samples:
             self._router.finish_with(utterance, utterance.closing_events())
-        elif utterance.settings.settings.guards.voice_gate and not _is_voiced(cut.voiced_frames):
+        elif not utterance.has_drafts and is_gated and not _is_voiced(cut.voiced_frames):
             self._outbox.put(no_speech(utterance.utterance_id))
             self._router.finish_with(utterance, utterance.closing_events())
         else:
