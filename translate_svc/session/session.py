@@ -95,10 +95,8 @@ class Session:
         self._decoder = chunk_decoder(config.input)
         loop = asyncio.get_running_loop()
         self._clock = loop.time
-        self._input = InputQueue(self._rate_hz * dependencies.options.max_queued_input_ms // 1000)
-        self._acks = AckWindow(
-            dependencies.options.max_unacknowledged, dependencies.options.ack_timeout_ms / 1000
-        )
+        self._input = InputQueue(self._rate_hz * self._options.max_queued_input_ms // 1000)
+        self._acks = AckWindow(self._options.max_unacknowledged, self._options.ack_timeout_ms / 1000)
         self._outbox = Outbox(dependencies.observer, self._acks)
         self._router = UtteranceRouter(
             dependencies.engine,
@@ -109,13 +107,7 @@ class Session:
             on_failure=self.fail,
         )
         self._dispatcher = Dispatcher(
-            session_id,
-            self._rate_hz,
-            config.output,
-            settings,
-            self._router,
-            self._outbox,
-            dependencies.options,
+            session_id, self._rate_hz, config.output, settings, self._router, self._outbox, self._options
         )
         self._input_pump = InputPump(self._rate_hz, settings, dependencies.vad_stream, self._dispatcher)
         self._received_samples = 0
@@ -148,11 +140,8 @@ class Session:
             case FinalizeInput():
                 await self._enqueue(QueuedFinalize(self._clock()))
             case UpdateInput(settings=settings):
-                await self._enqueue(
-                    QueuedUpdate(
-                        self._dependencies.negotiator.negotiate_settings(settings, "update.settings")
-                    )
-                )
+                negotiated = self._dependencies.negotiator.negotiate_settings(settings, "update.settings")
+                await self._enqueue(QueuedUpdate(negotiated))
             case ClearInput():
                 self._clear()
             case AckInput(seq=seq):

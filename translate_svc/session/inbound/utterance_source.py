@@ -22,24 +22,21 @@ None after every push keeps its memory bounded by ``max_utterance_ms`` and the p
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from translate_svc.errors import OutOfRange
-from translate_svc.session.inbound.frame_grid import FrameGrid, frames_to_input, level_dbfs
+from translate_svc.session.inbound.frame_grid import frames_to_input
+from translate_svc.session.inbound.grid_segmenter import GridSegmenter
 from translate_svc.session.inbound.marked_input import Boundary, MarkedInput
 from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
     SourceEvent,
-    Utterance,
-    UtteranceGrew,
     UtteranceStarted,
 )
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.session.voice_gate import VoicedFrames
-from translate_svc.types import FRAME_SAMPLES, EndReason, SampleRange, Samples, Segmentation
+from translate_svc.types import EndReason, Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
-from translate_svc.vad.segmenter import Segmenter, SegmenterIdle, SegmentEvent, SegmentStarted
+from translate_svc.vad.segmenter import SegmenterIdle, SegmentEvent, SegmentStarted
 
 _MAX_STORED_S = 90
 """Raw input in memory: the longest utterance with its paddings, and a minute that waits to be pulled."""
@@ -70,14 +67,14 @@ class UtteranceSource:
 
     def __init__(self, input_rate_hz: int, settings: Negotiated, *, start_position: int = 0) -> None:
         self._rate_hz = input_rate_hz
-        self._use(settings)
+        self._settings = settings
         self._input = MarkedInput(start_position, input_rate_hz * _MAX_STORED_S)
         self._due_updates: list[Negotiated] = []
         self._ready: deque[SourceEvent] = deque()
         self._pending_frame: VadFrame | None = None
         self._finished = False
         self._committed = start_position
-        self._start_grid(start_position)
+        self._restart(start_position)
 
     # -------------------------------------------------------------- input
 
@@ -119,10 +116,9 @@ class UtteranceSource:
 
         Only between a ``UtteranceGrew`` and the next step. What comes behind the cut is processed anew.
         """
-        start = self._segmenter.start_frame
-        if start is None or self._ready:
+        if not self._segmenter.runs or self._ready:
             raise RuntimeError("no utterance runs that could be cut")
-        self._handle(self._segmenter.cut(start + sample // FRAME_SAMPLES))
+        self._handle(self._segmenter.cut(sample))
 
     def end(self) -> None:
         """Ends the input, and the running utterance at the last sample."""
@@ -179,7 +175,7 @@ class UtteranceSource:
             if frame is None:
                 if not self._feed() and not self._handle_marker():
                     return None
-            elif self._segmentation is Segmentation.MANUAL and not (self._voice_gate and frame.any()):
+            elif not self._segmenter.needs_score(frame):
                 self._advance(frame, probability=0.0)
             else:
                 self._pending_frame = VadFrame(frame, restart=self._grid.frames_taken == 1)
@@ -198,19 +194,9 @@ class UtteranceSource:
 
     # -------------------------------------------------------------- internals
 
-    def _use(self, settings: Negotiated) -> None:
-        self._options = settings.vad
-        self._segmentation = settings.settings.segmentation
-        self._voice_gate = settings.settings.guards.voice_gate
-        self._simultaneous = settings.simultaneous
-
-    def _start_grid(self, origin: int) -> None:
-        self._grid = FrameGrid(origin, self._rate_hz)
-        options = self._options
-        if self._segmentation is Segmentation.MANUAL:
-            options = replace(options, min_speech_ms=0)
-        self._segmenter = Segmenter(options)
-        self._voiced = VoicedFrames(options.threshold)
+    def _restart(self, origin: int) -> None:
+        self._segmenter = GridSegmenter(origin, self._rate_hz, self._settings)
+        self._grid = self._segmenter.grid
 
     def _feed(self) -> bool:
         """Moves up to one frame of input into the grid, up to the next marker. False if there is none."""
@@ -232,7 +218,7 @@ class UtteranceSource:
             self._input.pop_marker()
             self._due_updates.append(marker)
             if self._segmenter.silent:
-                self._commit(self._grid.position_of(self._segmenter.earliest_frame))
+                self._commit(self._segmenter.earliest_position)
         elif not self._grid.flushed:
             self._grid.flush()
         else:
@@ -249,39 +235,13 @@ class UtteranceSource:
             self._handle(ended)
 
     def _advance(self, frame: Samples, probability: float) -> None:
-        self._voiced.push(probability)
-        if self._segmentation is Segmentation.MANUAL:
-            probability = 1.0  # the client alone decides what an utterance is
-        event = self._segmenter.push(probability, level_dbfs(frame))
+        event = self._segmenter.push(frame, probability)
         if event is not None:
             self._handle(event)
-        else:
-            earliest = self._segmenter.earliest_frame
-            self._grid.discard_before(earliest)
-            self._input.buffer.discard_before(self._grid.position_of(earliest))
-            self._grow()
-
-    def _grow(self) -> None:
-        """Reports a running utterance at each step of simultaneous translation, counted from its start."""
-        start = self._segmenter.start_frame
-        if self._simultaneous is None or start is None:
             return
-        end = self._segmenter.frames
-        if (end - start) % self._simultaneous.step_frames:
-            return
-        first = max(start, end - self._simultaneous.max_buffer_frames)
-        self._ready.append(
-            UtteranceGrew(
-                self._grid.samples_between(first, end),
-                (first - start) * FRAME_SAMPLES,
-                self._grid.position_of(end),
-                self._voiced_frames(start, end),
-            )
-        )
-
-    def _voiced_frames(self, start: int, end: int) -> int | None:
-        scored = self._segmentation is Segmentation.VAD or self._voice_gate
-        return self._voiced.count(start, end) if scored else None
+        self._input.buffer.discard_before(self._segmenter.earliest_position)
+        if grown := self._segmenter.grown():
+            self._ready.append(grown)
 
     def _handle(self, event: SegmentEvent) -> None:
         grid = self._grid
@@ -291,15 +251,10 @@ class UtteranceSource:
         elif isinstance(event, SegmenterIdle):
             self._commit(grid.position_of(event.commit_frame))
         else:
-            source = SampleRange(grid.position_of(event.start_frame), grid.position_of(event.end_frame))
-            samples = grid.samples_between(event.start_frame, event.end_frame)
-            commit = grid.position_of(event.commit_frame)
-            voiced = self._voiced_frames(event.start_frame, event.end_frame)
-            # the last frame of a stream is filled up with zeros that nobody sent
-            heard = min(grid.position_of(self._segmenter.frames), self.received_position)
-            self._ready.append(Utterance(samples, source, event.reason, commit, voiced, heard))
-            self._committed = commit
-            self._commit(commit)
+            utterance = self._segmenter.utterance(event, self.received_position)
+            self._ready.append(utterance)
+            self._committed = utterance.commit_position
+            self._commit(utterance.commit_position)
 
     def _commit(self, position: int) -> None:
         """Restarts everything at ``position``. Waiting updates take effect here."""
@@ -307,11 +262,11 @@ class UtteranceSource:
             self._committed = position
             self._ready.append(Committed(position))
         for update in self._due_updates:
-            self._use(update)
+            self._settings = update
             self._ready.append(SettingsApplied(update))
         self._due_updates.clear()
         self._input.buffer.discard_before(position)
-        self._start_grid(position)
+        self._restart(position)
 
     def _skip_silence(self) -> bool:
         """Skips whole idle timeouts of declared silence, just after a commit point. False if there are none.
@@ -321,10 +276,11 @@ class UtteranceSource:
         origin.
         """
         origin = self._grid.origin
-        if self._segmentation is Segmentation.MANUAL:
+        if self._settings.settings.segmentation is Segmentation.MANUAL:
             return False
+        options = self._settings.vad
         silent_until = min(self._input.buffer.silent_until(origin), self._input.readable_end())
-        idle_frames, prefix_frames = self._options.idle_timeout_frames, self._options.prefix_padding_frames
+        idle_frames, prefix_frames = options.idle_timeout_frames, options.prefix_padding_frames
         needed = frames_to_input(idle_frames, self._rate_hz) + self._rate_hz * _SKIP_MARGIN_MS // 1000
         stride = frames_to_input(idle_frames - prefix_frames, self._rate_hz)
         count = (silent_until - origin - needed) // stride + 1

@@ -1,0 +1,98 @@
+"""The utterances on the frame grid since one commit point. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from translate_svc.session.inbound.frame_grid import FrameGrid, level_dbfs
+from translate_svc.session.inbound.source_events import Utterance, UtteranceGrew
+from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.voice_gate import VoicedFrames
+from translate_svc.types import FRAME_SAMPLES, EndReason, SampleRange, Samples, Segmentation
+from translate_svc.vad.segmenter import SegmentEnded, Segmenter, SegmentEvent
+
+
+class GridSegmenter:
+    """A frame grid, the segmenter of its frames, and which of them hold voice. All three begin together."""
+
+    def __init__(self, origin: int, input_rate_hz: int, settings: Negotiated) -> None:
+        """``origin``: the commit point. ``settings``: as for ``UtteranceSource``."""
+        self.grid = FrameGrid(origin, input_rate_hz)
+        self._is_manual = settings.settings.segmentation is Segmentation.MANUAL
+        self._voice_gate = settings.settings.guards.voice_gate
+        self._simultaneous = settings.simultaneous
+        options = replace(settings.vad, min_speech_ms=0) if self._is_manual else settings.vad
+        self._segmenter = Segmenter(options)
+        self._voiced = VoicedFrames(options.threshold)
+
+    @property
+    def silent(self) -> bool:
+        """Whether no utterance runs or may have just started."""
+        return self._segmenter.silent
+
+    @property
+    def runs(self) -> bool:
+        """Whether an utterance runs."""
+        return self._segmenter.start_frame is not None
+
+    @property
+    def earliest_position(self) -> int:
+        """The input sample from which on an utterance may still need the input."""
+        return self.grid.position_of(self._segmenter.earliest_frame)
+
+    def needs_score(self, frame: Samples) -> bool:
+        """Whether the detector must score the frame: not under MANUAL, unless the voice gate counts it."""
+        return not self._is_manual or bool(self._voice_gate and frame.any())
+
+    def push(self, frame: Samples, probability: float) -> SegmentEvent | None:
+        """Takes the frame that the grid gave last, with its speech probability."""
+        self._voiced.push(probability)
+        if self._is_manual:
+            probability = 1.0  # the client alone decides what an utterance is
+        event = self._segmenter.push(probability, level_dbfs(frame))
+        if event is None:
+            self.grid.discard_before(self._segmenter.earliest_frame)
+        return event
+
+    def finalize(self, reason: EndReason) -> SegmentEvent | None:
+        """Ends the running utterance behind the last frame; None without one."""
+        return self._segmenter.finalize(reason)
+
+    def cut(self, sample: int) -> SegmentEvent:
+        """Ends the running utterance at ``sample`` (16 kHz, from its start), rounded down to a frame."""
+        start = self._segmenter.start_frame
+        assert start is not None, "only an utterance that runs is cut"
+        return self._segmenter.cut(start + sample // FRAME_SAMPLES)
+
+    def grown(self) -> UtteranceGrew | None:
+        """The running utterance at a step of simultaneous translation, counted from its start; else None."""
+        start = self._segmenter.start_frame
+        if self._simultaneous is None or start is None:
+            return None
+        end = self._segmenter.frames
+        if (end - start) % self._simultaneous.step_frames:
+            return None
+        first = max(start, end - self._simultaneous.max_buffer_frames)
+        return UtteranceGrew(
+            self.grid.samples_between(first, end),
+            (first - start) * FRAME_SAMPLES,
+            self.grid.position_of(end),
+            self._voiced_frames(start, end),
+        )
+
+    def utterance(self, ended: SegmentEnded, received_position: int) -> Utterance:
+        """The utterance that has ended. ``received_position``: behind the last input sample."""
+        grid = self.grid
+        return Utterance(
+            grid.samples_between(ended.start_frame, ended.end_frame),
+            SampleRange(grid.position_of(ended.start_frame), grid.position_of(ended.end_frame)),
+            ended.reason,
+            grid.position_of(ended.commit_frame),
+            self._voiced_frames(ended.start_frame, ended.end_frame),
+            # the last frame of a stream is filled up with zeros that nobody sent
+            min(grid.position_of(self._segmenter.frames), received_position),
+        )
+
+    def _voiced_frames(self, start: int, end: int) -> int | None:
+        scored = not self._is_manual or self._voice_gate
+        return self._voiced.count(start, end) if scored else None
