@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, echo_script
 from translate_svc.engine.request import Request
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer

@@ -10,8 +10,9 @@ import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from tests.fakes.engine_script import Script, echo_script
 from tests.fakes.fake_vad import EnergyVad
-from tests.fakes.scripted_engine import Script, ScriptedEngine, echo_script
+from tests.fakes.scripted_engine import ScriptedEngine
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
 from translate_svc.languages import Language, packaged

@@ -11,7 +11,8 @@ delivered on the loop's thread, in the documented order per sequence, never insi
     engine = ScriptedEngine(script)
     engine.submit(request, events.append)
 
-Without a script the text of every target is its language and the length of the source (``echo_script``).
+Scripts are made of ``tests/fakes/engine_script.py``. Without one the text of every target is its language and
+the length of the source (``echo_script``).
 Tests read the calls afterwards from ``submitted``, ``aborted``, ``granted`` and ``live_request_ids``.
 """
 
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.scripted_drafts import decided, speech_kept, speech_start_samples, state_of
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import (
@@ -34,7 +36,6 @@ from translate_svc.engine.request import (
     RequestQueued,
     RequestRefused,
     SequenceFinished,
-    SourceText,
     StopReason,
     TextFinished,
     TokenDecoded,
@@ -43,71 +44,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.sequence import combined_status
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
-from translate_svc.types import SAMPLES_PER_UNIT, Samples, StageTiming
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptedSequence:
-    """The output of one target language and its timing.
-
-    ``deltas``: the text of each token; without any the sequence is ``EMPTY``. ``piece_units``: the length of
-    each waveform piece in units, used only when the request asks for speech. ``amplitude``: the value of
-    every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many
-    pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
-    times.
-
-    Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
-    ``kept_start_samples`` later. The speech goes on where that of the draft before has ended.
-    """
-
-    deltas: tuple[str, ...] = ("hello", " world")
-    piece_units: tuple[int, ...] = (25, 50)
-    amplitude: float = 0.25
-    stop: StopReason = StopReason.END_OF_TEXT
-    unexpected_script: bool = False
-    token_interval_s: float = 0.02
-    text_to_unit_s: float = 0.05
-    piece_interval_s: float = 0.05
-    fail_after_tokens: int | None = None
-    fail_after_pieces: int | None = None
-    held: tuple[str, ...] = ()
-    kept_start_samples: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptedRequest:
-    """One ``ScriptedSequence`` per sequence of the request.
-
-    They start after ``encode_s`` seconds. ``encode_fails``: the whole request fails instead.
-    """
-
-    sequences: tuple[ScriptedSequence, ...]
-    encode_s: float = 0.1
-    encode_fails: bool = False
-
-
-Script = Callable[[Request], ScriptedRequest]
-
-
-def samples_of(request: Request) -> Samples:
-    """The samples of a speech request."""
-    assert not isinstance(request.source, SourceText)
-    return request.source
-
-
-def _source_length(request: Request) -> int:
-    """Length of the source in samples, or in characters for a text."""
-    return len(request.source.text if isinstance(request.source, SourceText) else request.source)
-
-
-def echo_script(request: Request) -> ScriptedRequest:
-    """The text of every target is its language and the length of the source, in two tokens."""
-    return ScriptedRequest(
-        tuple(
-            ScriptedSequence(deltas=(spec.language, f" {_source_length(request)}"))
-            for spec in request.sequences
-        )
-    )
+from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
 
 
 def _ends(request: Request) -> bool:

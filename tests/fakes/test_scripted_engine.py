@@ -7,7 +7,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from tests.fakes.scripted_engine import ScriptedEngine, ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.scripted_engine import ScriptedEngine
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,

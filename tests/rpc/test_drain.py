@@ -11,8 +11,8 @@ import grpc
 import numpy as np
 import pytest
 
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
 from tests.rpc.conftest import request, until
 from translate_svc.client import AsyncClient, AsyncStream, pace
 from translate_svc.engine.request import Request

@@ -11,9 +11,9 @@ import grpc
 import numpy as np
 import pytest
 
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.fake_vad import EnergyVad
 from tests.fakes.model_free_service import model_free_service
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
 from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
 from tests.rpc.throttled_proxy import throttled_proxy

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from tests.fakes.engine_script import Script, echo_script
 from tests.fakes.fake_vad import AmplitudeVad
-from tests.fakes.scripted_engine import Script, ScriptedEngine, echo_script
+from tests.fakes.scripted_engine import ScriptedEngine
 from translate_svc.languages import packaged
 from translate_svc.session.admission import Admission, AdmissionOptions
 from translate_svc.session.call_negotiation import CallNegotiator

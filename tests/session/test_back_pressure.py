@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, samples_of
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import (
     RATE_HZ,
     check_contract,

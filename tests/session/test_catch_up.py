@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, samples_of
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import (
     check_contract,
     chunks,

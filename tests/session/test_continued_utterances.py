@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import House, check_contract, chunks, config, converse, house, of, utterances
 from tests.session.test_simultaneous import TOKENS, play, sentence
 from translate_svc.engine.request import Request

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.fakes.scripted_engine import Script, ScriptedRequest, ScriptedSequence, echo_script
+from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script
 from tests.session.harness import (
     CHUNK_SAMPLES,
     RATE_HZ,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import (
     House,
     check_contract,

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.fakes.fake_vad import AmplitudeVad, SmoothedAmplitudeVad
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import (
     House,
     check_contract,

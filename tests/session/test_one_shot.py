@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, samples_of
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import (
     chunks,
     collect,

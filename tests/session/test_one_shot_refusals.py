@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.fakes.scripted_engine import samples_of
+from tests.fakes.engine_script import samples_of
 from tests.session.harness import RATE_HZ, collect, house, speech
 from tests.session.one_shot_calls import S16, SPANISH, clip_call, done, play, text_call
 from translate_svc.errors import (

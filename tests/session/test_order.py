@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import check_contract, chunks, config, converse, house, of, texts, utterances
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason

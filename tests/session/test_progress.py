@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import (
     RATE_HZ,
     check_contract,

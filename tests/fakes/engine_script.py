@@ -1,0 +1,73 @@
+"""What a scripted engine says about a request, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from translate_svc.engine.request import Request, SourceText, StopReason
+from translate_svc.types import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedSequence:
+    """The output of one target language and its timing.
+
+    ``deltas``: the text of each token; without any the sequence is ``EMPTY``. ``piece_units``: the length of
+    each waveform piece in units, used only when the request asks for speech. ``amplitude``: the value of
+    every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many
+    pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
+    times.
+
+    Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
+    ``kept_start_samples`` later. The speech goes on where that of the draft before has ended.
+    """
+
+    deltas: tuple[str, ...] = ("hello", " world")
+    piece_units: tuple[int, ...] = (25, 50)
+    amplitude: float = 0.25
+    stop: StopReason = StopReason.END_OF_TEXT
+    unexpected_script: bool = False
+    token_interval_s: float = 0.02
+    text_to_unit_s: float = 0.05
+    piece_interval_s: float = 0.05
+    fail_after_tokens: int | None = None
+    fail_after_pieces: int | None = None
+    held: tuple[str, ...] = ()
+    kept_start_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedRequest:
+    """One ``ScriptedSequence`` per sequence of the request.
+
+    They start after ``encode_s`` seconds. ``encode_fails``: the whole request fails instead.
+    """
+
+    sequences: tuple[ScriptedSequence, ...]
+    encode_s: float = 0.1
+    encode_fails: bool = False
+
+
+Script = Callable[[Request], ScriptedRequest]
+
+
+def samples_of(request: Request) -> Samples:
+    """The samples of a speech request."""
+    assert not isinstance(request.source, SourceText)
+    return request.source
+
+
+def _source_length(request: Request) -> int:
+    """Length of the source in samples, or in characters for a text."""
+    return len(request.source.text if isinstance(request.source, SourceText) else request.source)
+
+
+def echo_script(request: Request) -> ScriptedRequest:
+    """The text of every target is its language and the length of the source, in two tokens."""
+    return ScriptedRequest(
+        tuple(
+            ScriptedSequence(deltas=(spec.language, f" {_source_length(request)}"))
+            for spec in request.sequences
+        )
+    )
