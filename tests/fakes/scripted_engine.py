@@ -11,8 +11,7 @@ delivered on the loop's thread, in the documented order per sequence, never insi
     engine = ScriptedEngine(script)
     engine.submit(request, events.append)
 
-Scripts are made of ``tests/fakes/engine_script.py``. Without one the text of every target is its language and
-the length of the source (``echo_script``).
+Scripts are made of ``tests/fakes/engine_script.py``; the default is ``echo_script``.
 Tests read the calls afterwards from ``submitted``, ``aborted``, ``granted`` and ``live_request_ids``.
 """
 

@@ -51,6 +51,7 @@ from translate_svc.types import (
     TextDelta,
     UtteranceDone,
     UtteranceStatus,
+    VadSettings,
 )
 
 STEP_MS = 640
@@ -243,6 +244,29 @@ def test_a_refused_draft_is_left_out_with_one_warning(monkeypatch: pytest.Monkey
                 assert each.draft.sequences == after.draft.sequences
             assert len(after.source) == len(refused[1].source) + STEP_SAMPLES  # type: ignore[arg-type]
             assert texts(events) == {(0, "spa"): words(len(rooms.engine.submitted))}
+
+    play(scenario())
+
+
+def test_refused_drafts_alone_make_an_utterance_no_drafted_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text comes as late as without drafts, so the client is told why."""
+
+    async def scenario() -> None:
+        async with house(a_word) as rooms:
+            submit = rooms.engine.submit
+
+            def full_for_drafts(request: Request, deliver: Deliver) -> None:
+                assert request.draft is not None
+                if not request.draft.is_final:
+                    rooms.engine.refuse_next(ResourceExhausted("full", retry_after_s=0.5))
+                submit(request, deliver)
+
+            monkeypatch.setattr(rooms.engine, "submit", full_for_drafts)
+            stream = simultaneous(vad=VadSettings(max_utterance_ms=2_500))
+            events = await live(rooms, stream, utterances(1, speech_s=12.0))
+            assert all(is_final for _, is_final in drafts(rooms))
+            codes = [each.code for each in of(events, StreamWarning)]
+            assert codes.count("max_utterance_reached") == 1
 
     play(scenario())
 

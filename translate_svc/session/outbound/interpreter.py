@@ -62,11 +62,12 @@ class Interpreter:
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
         self._drafted_samples = 0
         self._drafts = 0
+        self._has_decided = False
 
     @property
-    def drafts(self) -> int:
-        """How many drafts were made."""
-        return self._drafts
+    def has_decided(self) -> bool:
+        """Whether a draft was decided. One that failed or was refused was not."""
+        return self._has_decided
 
     @property
     def heard_position(self) -> int:
@@ -159,6 +160,7 @@ class Interpreter:
     def finish_draft(self) -> None:
         """The current draft has ended: the next one starts from what it decided."""
         starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
+        self._has_decided = self._has_decided or bool(starts)
         # a target that failed still needs the whole buffer
         start = 0 if len(starts) < len(self._targets) else min(starts)
         for target in self._targets:

@@ -82,8 +82,8 @@ class LiveUtterance:
 
     @property
     def has_drafts(self) -> bool:
-        """Whether drafts came before its last request."""
-        return self.interpreter is not None and self.interpreter.drafts > 1
+        """Whether a draft was decided: its last request goes on from there."""
+        return self.interpreter is not None and self.interpreter.has_decided
 
     @property
     def answered(self) -> bool:
