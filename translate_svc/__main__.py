@@ -1,6 +1,26 @@
-"""``python -m translate_svc``: the same as the command ``translate-svc``."""
+"""The entry point of the command ``translate-svc``, and of ``python -m translate_svc``."""
 
-from translate_svc.cli.main import main
+from __future__ import annotations
+
+import signal
+
+from translate_svc.cli import interrupts
+
+
+def main() -> None:
+    """Runs the command line. Ctrl-C is quiet from here on, also while the libraries are imported."""
+    signal.signal(signal.SIGINT, interrupts.leave)
+    from translate_svc.cli.main import main as run
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run()
+    except KeyboardInterrupt:
+        interrupts.leave()
+    finally:
+        # the interpreter still waits for threads
+        signal.signal(signal.SIGINT, interrupts.leave)
+
 
 if __name__ == "__main__":
     main()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
@@ -167,20 +168,17 @@ class Settings:
                 flag or the variable that holds the value.
         """
         values: dict[str, Any] = {}
-        origin: dict[str, str] = {}
         for field in fields(cls):
-            variable = ENVIRONMENT_PREFIX + field.name.upper()
+            variable = _variable(field.name)
             if flags.get(field.name) is not None:
                 values[field.name] = flags[field.name]
-                origin[field.name] = "--" + field.name.replace("_", "-")
             elif environment.get(variable):
                 values[field.name] = _parse(environment[variable], type(field.default), variable)
-                origin[field.name] = variable
         _refuse_unknown(environment, {field.name for field in fields(cls)})
         try:
             return cls(**values)
         except TranslateSvcError as error:
-            raise InvalidArgument(error.description, field=origin.get(error.field, error.field)) from None
+            raise as_given(error, flags, environment) from None
 
     @property
     def address(self) -> str:
@@ -232,9 +230,39 @@ class Settings:
         )
 
 
+def as_given(
+    error: TranslateSvcError, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> InvalidArgument:
+    """``error`` of a setting, in the operator's words: ``--tls-key``, or ``TRANSLATE_SVC_TLS_KEY``.
+
+    A setting that was given is called as it was given. The others that the message mentions are called in the
+    same way as ``error.field``. They are recognised by their underscore, or by backticks: ```insecure```.
+    """
+
+    def spelled(name: str, *, by_variable: bool) -> str:
+        if flags.get(name) is None and (by_variable or environment.get(_variable(name))):
+            return _variable(name)
+        return "--" + name.replace("_", "-")
+
+    if error.field not in setting_infos():
+        return InvalidArgument(error.description, field=error.field)
+    by_variable = flags.get(error.field) is None and bool(environment.get(_variable(error.field)))
+    names = "|".join(name if "_" in name else f"`{name}`" for name in setting_infos())
+    description = re.sub(
+        rf"(?<![\w/.-])({names})(?![\w/-])",
+        lambda found: spelled(found[1].strip("`"), by_variable=by_variable),
+        error.description,
+    )
+    return InvalidArgument(description, field=spelled(error.field, by_variable=by_variable))
+
+
 def setting_infos() -> dict[str, SettingInfo]:
     """The ``SettingInfo`` of each field of ``Settings``, in their order."""
     return {field.name: field.metadata[_INFO] for field in fields(Settings)}
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper()
 
 
 def _parse(text: str, kind: type, variable: str) -> Any:

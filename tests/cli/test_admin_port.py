@@ -64,5 +64,5 @@ def test_a_taken_admin_port_is_named_before_the_model_is_loaded(command: Command
         flags = ("--model", "no-such-model", "--port", "0", "--admin-port", str(port))
         code, output, error = command("serve", *flags, variables=_ON)
     assert (code, output) == (1, "")
-    assert error.startswith(f"translate-svc: admin_port: 127.0.0.1:{port} is in use")
+    assert error.startswith(f"translate-svc: --admin-port: 127.0.0.1:{port} is in use")
     assert len(error.splitlines()) == 1

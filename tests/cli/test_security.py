@@ -40,14 +40,20 @@ def test_a_name_that_is_none_makes_no_key(command: Command) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--tls-certificate", "{ca}"), "--tls-certificate: needs tls_key"),
-        (("--tls-client-ca", "{ca}"), "--tls-client-ca: needs tls_certificate"),
-        (("--tls-certificate", "{certificate}", "--tls-key", "missing"), "tls_key: cannot be read"),
-        (("--tls-certificate", "{key}", "--tls-key", "{key}"), "tls_certificate: holds no PEM certificate"),
-        (("--tls-certificate", "{ca}", "--tls-key", "{key}"), "tls_key: does not belong to tls_certificate"),
-        (("--api-keys", "missing"), "api_keys: cannot be read"),
-        (("--api-keys", "{ca}"), "api_keys: line 1 is not NAME:SHA256"),
-        (("--host", "0.0.0.0", "--api-keys", "{keys}"), "address: is not loopback"),
+        (("--tls-certificate", "{ca}"), "--tls-certificate: needs --tls-key"),
+        (("--tls-client-ca", "{ca}"), "--tls-client-ca: needs --tls-certificate"),
+        (("--tls-certificate", "{certificate}", "--tls-key", "missing"), "--tls-key: cannot be read"),
+        (("--tls-certificate", "{key}", "--tls-key", "{key}"), "--tls-certificate: holds no PEM certificate"),
+        (
+            ("--tls-certificate", "{ca}", "--tls-key", "{key}"),
+            "--tls-key: does not belong to --tls-certificate",
+        ),
+        (("--api-keys", "missing"), "--api-keys: cannot be read"),
+        (("--api-keys", "{ca}"), "--api-keys: line 1 is not NAME:SHA256"),
+        (
+            ("--host", "0.0.0.0", "--api-keys", "{keys}"),
+            "--host: is not loopback: give --tls-certificate and",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_a_model_is_loaded(

@@ -77,10 +77,21 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
         ((), {"TRANSLATE_SVC_MODLE": "x"}, "TRANSLATE_SVC_MODLE: is not a setting"),
         (("--max-streams", "0"), {}, "--max-streams: must be"),
         (("--min-silence-ms", "10"), {}, "--min-silence-ms: must be within"),
-        (("--model", "no-such-model"), {}, "model: no model directory at"),
+        (("--model", "no-such-model"), {}, "--model: no model directory at"),
         (("--model", "tests/data"), {}, "config.json: is missing"),
-        (("--device", "toaster", "--model", STARTER), {}, "device: is neither cpu nor"),
-        (("--host", "0.0.0.0", "--model", STARTER), {}, "address: is not loopback"),
+        (("--device", "toaster", "--model", STARTER), {}, "--device: is neither cpu nor"),
+        (("--host", "0.0.0.0", "--model", STARTER), {}, "--host: is not loopback: give --tls"),
+        (
+            (),
+            {"TRANSLATE_SVC_HOST": "0.0.0.0"},
+            "TRANSLATE_SVC_HOST: is not loopback: give TRANSLATE_SVC_TLS",
+        ),
+        (
+            ("--host", "192.0.2.1", "--insecure"),
+            {},
+            "--host: 192.0.2.1:50051: Cannot assign requested address",
+        ),
+        (("--host", "no-such-host.invalid", "--insecure"), {}, "--host: is not an address of this machine"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_an_exit_code(
@@ -91,15 +102,6 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(
     assert (code, output) == (1, "")
     assert len(complaints) == 1
     assert complaints[0].startswith(f"translate-svc: {said}")
-
-
-def test_a_taken_port_is_named(command: Command) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        code, _, error = command("serve", "--model", STARTER, "--port", str(taken.getsockname()[1]))
-    assert code == 1
-    assert "translate-svc: address: cannot be bound" in error
 
 
 _WITHOUT_THE_EXTRA = """
@@ -132,3 +134,16 @@ async def test_without_the_extra_it_says_so(command: str, code: int) -> None:
     else:
         assert "serve" in output
         assert "demo" in output
+
+
+def test_a_taken_port_is_named_before_the_model_is_loaded(command: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        flags = ("serve", "--model", "no-such-model")
+        said = f"127.0.0.1:{port} is in use: choose another (0 takes a free one)\n"
+        assert command(*flags, "--port", port) == (1, "", f"translate-svc: --port: {said}")
+        variables = {"TRANSLATE_SVC_PORT": port}
+        expected = f"translate-svc: TRANSLATE_SVC_PORT: {said}"
+        assert command(*flags, variables=variables) == (1, "", expected)

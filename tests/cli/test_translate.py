@@ -287,7 +287,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "-o", "absent/o.wav"), 1, "absent/o.wav: its folder does not exist"),
         ((*TRANSLATE, "--subtitles", "absent/o.srt"), 1, "absent/o.srt: its folder does not exist"),
         ((*TRANSLATE, "--json", "/proc/o.jsonl"), 1, "/proc/o.jsonl: cannot be written: "),
-        ((*TRANSLATE, "--model", "absent"), 1, "model: no model directory at"),
+        ((*TRANSLATE, "--model", "absent"), 1, "--model: no model directory at"),
         ((*TRANSLATE, "--server", "127.0.0.1:1"), 1, "127.0.0.1:1: not reachable"),
         ((*TRANSLATE, "--server", "127.0.0.1"), 2, "--server: must be HOST:PORT or unix:PATH"),
         ((*TRANSLATE, "--server", "a:1", "--model", "b"), 2, "--model: does not go with --server"),

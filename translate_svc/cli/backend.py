@@ -9,7 +9,6 @@ from typing import Protocol
 
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import ClientOptions
-from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     Samples,
@@ -77,7 +76,7 @@ def choose_backend(
         # imported here, so that commands at a server load only the client
         from translate_svc.cli.local_backend import LocalBackend
 
-        return LocalBackend(Settings.load(model_flags))
+        return LocalBackend(model_flags)
     for name, value in model_flags.items():
         if value is not None:
             raise UsageError("does not go with --server", field="--" + name.replace("_", "-"))

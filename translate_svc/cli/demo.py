@@ -18,7 +18,7 @@ from rich.text import Text
 
 from translate_svc import languages, wire
 from translate_svc.audio.files import read_audio
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.backend import Translator
 from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
@@ -146,7 +146,7 @@ def demo(
     console = Console(highlight=False)
     language = match_language(from_, languages.packaged(), "--from").code
     clip = _Clip.read(clips, f"demo_{language}.flac")
-    if not asyncio.run(_run(console, model, clip, output, simultaneous=simultaneous)):
+    if not interrupts.run(_run(console, model, clip, output, simultaneous=simultaneous)):
         sys.exit(_EXIT_UNEXPECTED)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as json_format
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.backend import choose_backend
 from translate_svc.cli.connection import client_options
 from translate_svc.languages import Language
@@ -37,7 +36,7 @@ def languages(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
     backend = choose_backend(server, {"model": model, "model_cache": model_cache}, connection)
-    listed = sorted(asyncio.run(backend.languages()), key=lambda language: language.code)
+    listed = sorted(interrupts.run(backend.languages()), key=lambda language: language.code)
     if json:
         for language in listed:
             shown = {name: getattr(language, name) for name in _FIELDS}

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from translate_svc.audio.resampler import Resampler
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.audio_device import AudioDevice
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
@@ -117,7 +117,7 @@ def live(
     )
     arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous)
     try:
-        asyncio.run(_live(arguments, backend, microphone, loudspeaker))
+        interrupts.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 

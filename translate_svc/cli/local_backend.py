@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from translate_svc.cli import options
 from translate_svc.cli.logs import configure_logs
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.client.input_encoder import InputEncoder
@@ -36,10 +38,16 @@ _CALLER = Caller("cli")
 
 
 class LocalBackend:
-    """A backend with the model of ``settings``."""
+    """A backend with the model of the settings."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, flags: Mapping[str, Any]) -> None:
+        """``flags``: fields of ``Settings``; None if not given.
+
+        Raises:
+            InvalidArgument: a setting is not valid. Names the flag or the variable.
+        """
+        self._flags = flags
+        self._settings = Settings.load(flags)
 
     async def languages(self) -> LanguageTable:
         """The languages of the checkpoint, read from its directory.
@@ -47,14 +55,17 @@ class LocalBackend:
         Raises:
             CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
-        path = find_checkpoint(self._settings.model, Path(self._settings.model_cache))
+        with options.named_as_given(self._flags):
+            path = find_checkpoint(self._settings.model, Path(self._settings.model_cache))
         return language_table(CheckpointDescription.read(path).capabilities())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LocalTranslator]:
         """Loads the model. Only errors are logged."""
         configure_logs("error")
-        async with Service.start(self._settings) as service:
+        async with AsyncExitStack() as stack:
+            with options.named_as_given(self._flags):
+                service = await stack.enter_async_context(Service.start(self._settings))
             yield LocalTranslator(service)
 
 

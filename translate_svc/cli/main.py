@@ -59,7 +59,7 @@ def _commands(
 
 
 def main() -> None:
-    """The entry point. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Runs the command. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     sys.exit(_run())
 
 

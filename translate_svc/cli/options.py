@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from translate_svc.cli.completion import complete_language, complete_model
-from translate_svc.config import Settings, setting_infos
+from translate_svc.config import Settings, as_given, setting_infos
+from translate_svc.errors import CheckpointError, InvalidArgument
 
 _COMPLETIONS = {"model": complete_model}
 
@@ -28,6 +30,15 @@ def setting_option(name: str) -> Any:
         metavar=info.metavar,
         autocompletion=_COMPLETIONS.get(name),
     )
+
+
+@contextmanager
+def named_as_given(flags: Mapping[str, Any]) -> Iterator[None]:
+    """In the block, errors of settings name what the user wrote: the flag, or the variable."""
+    try:
+        yield
+    except (InvalidArgument, CheckpointError) as error:
+        raise as_given(error, flags) from None
 
 
 def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
@@ -53,7 +52,7 @@ def say(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    asyncio.run(_say(text.strip(), from_ or "", to or (), output, backend))
+    interrupts.run(_say(text.strip(), from_ or "", to or (), output, backend))
 
 
 async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, backend: Backend) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -16,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.addresses import is_local
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.config import Settings
+from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
@@ -45,7 +48,8 @@ def serve(**flags: Any) -> None:
     """
     settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format)
-    code = asyncio.run(_run(settings))
+    with options.named_as_given(flags):
+        code = interrupts.run(_run(settings))
     if code == _EXIT_ENGINE_LOST:
         _exit_now(code)
     sys.exit(code)
@@ -60,11 +64,10 @@ async def _run(settings: Settings) -> int:
     from translate_svc.serving.live_calls import DRAINING
 
     make_server = _rpc_server_maker(settings)
+    _refuse_taken_port(settings)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
     signals, lost = asyncio.Queue[None](), asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, signals.put_nowait, None)
 
     def on_fatal(error: BaseException) -> None:
         del error  # the engine has logged it already
@@ -84,6 +87,9 @@ async def _run(settings: Settings) -> int:
         # a garbage collection over the objects of the model's libraries would stop every stream for 0.2 s
         gc.collect()
         gc.freeze()
+        # until here a signal ends the process at once: there is nothing to drain
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, signals.put_nowait, None)
         probes.attach(service)
         print(f"{READY_PREFIX}{servers[0].target}", flush=True)
         for server in servers:
@@ -106,7 +112,7 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
 
     Raises:
         InvalidArgument: the address is not loopback and TLS is off, or a file cannot be used. Names the
-            field.
+            setting.
     """
     # imported here because only this command needs the extra "server"
     from translate_svc.access.api_keys import ApiKeys
@@ -127,11 +133,42 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
         credentials = server_credentials(
             TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
         )
-    refuse_plaintext(options, credentials)
+    try:
+        refuse_plaintext(options, credentials)
+    except InvalidArgument:
+        message = "is not loopback: give tls_certificate and tls_key, or `insecure` to serve plaintext"
+        raise InvalidArgument(message, field="host") from None
     keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
     if keys is not None and credentials is None and not is_local(settings.address):
         _log.warning("API keys arrive in plaintext: anyone on the network can read them")
     return lambda service: RpcServer(service, options, credentials, keys)
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Finds out before the model is loaded whether the server will be able to listen.
+
+    Raises:
+        InvalidArgument: the port is in use, or this machine does not have the address. Names the setting.
+    """
+    if settings.host.startswith("unix:"):
+        return
+    try:
+        found = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror:
+        raise InvalidArgument("is not an address of this machine", field="host") from None
+    family, kind, protocol, _, address = found[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                message = f"{settings.address} is in use: choose another (0 takes a free one)"
+                raise InvalidArgument(message, field="port") from None
+            raise InvalidArgument(f"{settings.address}: {error.strerror}", field="host") from None
 
 
 @asynccontextmanager

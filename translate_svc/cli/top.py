@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.backend import check_address
 from translate_svc.cli.connection import client_options
 from translate_svc.client import AsyncClient, ClientOptions
@@ -140,10 +140,10 @@ def top(
     )
     shown = readings(check_address(server), interval, connection)
     if once:
-        asyncio.run(_show_once(shown, server, json=json))
+        interrupts.run(_show_once(shown, server, json=json))
         return
     with suppress(KeyboardInterrupt):
-        asyncio.run(_show(shown, json=json))
+        interrupts.run(_show(shown, json=json))
 
 
 async def readings(

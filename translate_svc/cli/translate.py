@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from translate_svc.cli import options
+from translate_svc.cli import interrupts, options
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
@@ -147,7 +147,7 @@ def translate(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    asyncio.run(_translate(arguments, backend))
+    interrupts.run(_translate(arguments, backend))
 
 
 class _UtteranceCounter:

@@ -1,0 +1,80 @@
+"""Ctrl-C at any moment: one line, exit code 130, and soon."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import STARTER, run, start
+from translate_svc.cli import interrupts
+
+_PRESS = """
+import os, signal, sys, time
+from importlib.abc import MetaPathFinder
+
+class PressCtrlC(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep({pause_s})
+
+sys.meta_path.insert(0, PressCtrlC())
+"""
+SAY = ("say", "Good morning.", "--from", "en", "--to", "es", "--model", STARTER)
+
+
+@pytest.mark.parametrize("command", [SAY, ("serve", "--model", STARTER, "--port", "0")], ids=["say", "serve"])
+@pytest.mark.parametrize(
+    "module",
+    ["translate_svc.cli.main", "typer", "numpy", "translate_svc.session.session", "torch"],
+)
+async def test_ctrl_c_while_modules_are_imported(
+    tmp_path: Path, module: str, command: tuple[str, ...]
+) -> None:
+    """The moments of the first two seconds, each hit exactly."""
+    (tmp_path / "sitecustomize.py").write_text(_PRESS.format(module=module, pause_s=0))
+    code, output, error = await run(*command, variables={"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"})
+    assert (code, output) == (130, "")
+    assert error.splitlines()[-1] == "translate-svc: interrupted"
+    assert "Traceback" not in error
+
+
+async def test_a_thread_that_loads_a_model_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_PRESS.format(module="torch", pause_s=60))
+    began_s = time.monotonic()
+    code, output, error = await run(*SAY, variables={"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"})
+    assert time.monotonic() - began_s < 40
+    assert (code, output, error) == (130, "", "translate-svc: interrupted\n")
+
+
+async def test_sigterm_ends_a_server_that_still_loads(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        _PRESS.format(module="torch", pause_s=60).replace("SIGINT", "SIGTERM")
+    )
+    process = await start(
+        "serve", "--model", STARTER, "--port", "0", variables={"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    )
+    await asyncio.wait_for(process.communicate(), 40)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_what_ends_in_time_is_cleaned_up() -> None:
+    cleaned = []
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.run(work())
+    assert cleaned
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert interrupts.run(asyncio.sleep(0, "result")) == "result"
