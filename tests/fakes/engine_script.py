@@ -20,7 +20,9 @@ class ScriptedSequence:
     times.
 
     Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
-    ``kept_start_samples`` later. The speech goes on where that of the draft before has ended.
+    ``kept_start_samples`` later. With ``token_frames``, history and buffer are kept as by the engine: each
+    token then comes from so many frames before the next one. The speech goes on where that of the draft
+    before has ended.
     """
 
     deltas: tuple[str, ...] = ("hello", " world")
@@ -35,6 +37,7 @@ class ScriptedSequence:
     fail_after_pieces: int | None = None
     held: tuple[str, ...] = ()
     kept_start_samples: int = 0
+    token_frames: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import numpy as np
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, HoldReason
 from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechContext, SpeechKept
-from translate_svc.engine.simultaneous.kept_history import KeptHistory
+from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
+from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.types import SAMPLES_PER_UNIT
 
 FRAME_SAMPLES = 2_560
@@ -21,31 +22,60 @@ def state_of(request: Request, sequence: int) -> SequenceDraft:
 
 
 def decided(
-    request: Request, sequence: int, deltas: tuple[str, ...], held: tuple[str, ...], start_samples: int
+    request: Request,
+    sequence: int,
+    deltas: tuple[str, ...],
+    held: tuple[str, ...],
+    start_samples: int,
+    token_frames: float | None = None,
 ) -> DraftDecided:
-    """The decision of one target. Each new token comes from the last frame of the buffer."""
+    """The decision of one target.
+
+    Each new token comes from the last frame of the buffer, and all text is kept. With ``token_frames`` each
+    token comes from so many frames before the next one, and what is kept is what the engine would keep.
+    """
     assert request.draft is not None
     assert not isinstance(request.source, SourceText)
     state = state_of(request, sequence)
     history = state.history_token_ids
     said = deltas if request.draft.is_final else (*deltas, *held)
-    pieces = (*(f"\u2581h{each}" for each in history), *(each.replace(" ", "\u2581") for each in said))
+    known = dict(zip(state.previous.token_ids, state.previous.pieces, strict=True)) if state.previous else {}
+    pieces = (
+        *(known.get(each, f"\u2581h{each}") for each in history),
+        *(each.replace(" ", "\u2581") for each in said),
+    )
     frames = -(-len(request.source) // FRAME_SAMPLES)
     first = _FIRST_ID + state.committed_tokens
     token_ids = (*history, *range(first, first + len(said)))
+    attended = (0,) * len(history) + (frames - 1,) * len(said)
+    if token_frames is not None:
+        places = range(len(token_ids) - 1, -1, -1)
+        attended = tuple(max(0, frames - 1 - round(place * token_frames)) for place in places)
     draft = Draft(
         token_ids,
         pieces,
         len(history),
         state.committed_tokens,
-        (0,) * len(history) + (frames - 1,) * len(said),
+        attended,
         frames,
         ended=True,
         is_final=request.draft.is_final,
+        spaced=is_spaced(request.sequences[sequence].language),
     )
     count = len(said) - len(deltas)
     decision = CommitDecision(len(deltas), count, HoldReason.NEAR_END if count else None)
-    kept = KeptHistory(token_ids[: len(history) + len(deltas)], min(start_samples, len(request.source)))
+    if token_frames is None:
+        kept_ids = token_ids[: len(history) + len(deltas)]
+        kept = KeptHistory(kept_ids, min(start_samples, len(request.source)))
+    else:
+        kept = keep_history(
+            draft,
+            decision,
+            buffer_samples=len(request.source),
+            step_samples=request.draft.step_samples,
+            frame_samples=FRAME_SAMPLES,
+            max_buffer_samples=request.draft.max_buffer_samples,
+        )
     return DraftDecided(request.request_id, sequence, draft, decision, (-0.1,) * len(said), kept)
 
 

@@ -261,7 +261,7 @@ class ScriptedEngine:
         if live.request.draft is not None:
             await asyncio.sleep(script.token_interval_s)
             held, start = script.held, script.kept_start_samples
-            live.emit(decided(live.request, sequence, script.deltas, held, start))
+            live.emit(decided(live.request, sequence, script.deltas, held, start, script.token_frames))
         for index, delta in enumerate(script.deltas):
             if script.fail_after_tokens == index:
                 raise _Failed("decoding failed")

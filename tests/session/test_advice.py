@@ -83,9 +83,8 @@ LOST = "Their text comes late and may lack words."
     [
         pytest.param(
             heard_by(VadOptions()),
-            f"{REACHED} (15000): no pause of min_silence_ms (500) ended them. {LOST} "
-            "Simultaneous translation helps (settings.simultaneous), "
-            "or a smaller max_utterance_ms, such as 5000.",
+            f"{REACHED} (15000): no pause of min_silence_ms (500) ended them. {LOST} Simultaneous "
+            "translation helps (settings.simultaneous), or a smaller max_utterance_ms, such as 5000.",
             id="defaults",
         ),
         pytest.param(

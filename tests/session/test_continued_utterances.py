@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+
+import numpy as np
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.fake_vad import AmplitudeVad
 from tests.session.harness import House, check_contract, chunks, config, converse, house, of, utterances
 from tests.session.test_simultaneous import TOKENS, play, sentence
 from translate_svc.engine.request import Request
@@ -16,11 +20,15 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
+    StreamSettings,
     TargetSettings,
     TextDelta,
+    Updated,
+    UpdateInput,
     UtteranceDone,
     UtteranceStatus,
 )
+from translate_svc.vad.frame_vad import Float32Array
 
 BUFFER_MS = 6_000
 KEPT_SAMPLES = 2 * 16_000
@@ -101,5 +109,69 @@ def test_speech_of_each_utterance_begins_at_zero_and_ends_once() -> None:
                     assert chunk.start_sample == place
                     place += chunk.sample_count
                 assert [chunk.final for chunk in chunked] == [False] * (len(chunked) - 1) + [True]
+
+    play(scenario())
+
+
+class LastingVad(AmplitudeVad):
+    """``AmplitudeVad`` that goes on to hear speech for a second behind a row of 100 frames of speech."""
+
+    state_size = 2
+
+    def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
+        probabilities, _ = super().step(frames, states)
+        spoken = probabilities >= 0.5
+        row, left = states[:, 0], states[:, 1]
+        left = np.where(spoken, np.where(row >= 100, 31, 0), np.maximum(left - 1, 0))
+        lasting = np.where(spoken | (left > 0), np.float32(0.9), probabilities)
+        return lasting, np.stack([np.where(spoken, row + 1, 0), left], axis=1).astype(np.float32)
+
+
+def heard_of(events: Sequence[SessionEvent], language: str = "spa") -> list[int]:
+    return [event.heard_through_sample for event in of(events, TextDelta) if event.language == language]
+
+
+def test_what_was_heard_does_not_go_back_where_the_utterance_behind_a_cut_ends_earlier() -> None:
+    """The detector restarts at the cut, and then hears the end of speech a second sooner."""
+
+    async def scenario() -> None:
+        for extra_s in np.arange(0, 2.6, 0.16):
+            async with house(a_sentence, vad=LastingVad()) as rooms:
+                settings = SimultaneousSettings(step_ms=160, max_buffer_ms=BUFFER_MS)
+                audio = utterances(1, speech_s=4.0 + extra_s, pause_s=3.0)
+                events = await converse(rooms.open(config(simultaneous=settings)), chunks(audio, 3_200))
+                check_contract(events)
+                heard = heard_of(events)
+                assert heard == sorted(heard)
+                ends.append([event.source.end for event in of(events, SpeechEnded)])
+
+    ends: list[list[int]] = []
+    play(scenario())
+    assert any(len(each) > 1 for each in ends)
+
+
+def test_a_target_that_stays_goes_on_where_others_come_amid_speech() -> None:
+    async def scenario() -> None:
+        async with house(a_sentence) as rooms:
+            asked = SimultaneousSettings(step_ms=640, max_buffer_ms=BUFFER_MS)
+            french = TargetSettings("fr", speech=False)
+            update = UpdateInput(StreamSettings((TargetSettings("de"), french), simultaneous=asked))
+            spoken = chunks(LONG, 3_200)
+            session = rooms.open(config(french, simultaneous=asked))
+            events = await converse(session, [*spoken[:25], update, *spoken[25:]])
+            check_contract(events)
+            (updated,) = of(events, Updated)
+            first = updated.from_utterance_id
+            assert of(events, SpeechEnded)[first - 1].reason is EndReason.CONTINUED
+            deltas = [each for each in of(events, TextDelta) if each.delta]
+            new = [each for each in deltas if each.utterance_id >= first]
+            assert heard_of(events, "fra") == sorted(heard_of(events, "fra"))
+            before = [each.heard_through_sample for each in deltas if each.utterance_id < first]
+            assert min(each.heard_through_sample for each in new) > max(before)
+            drafts = len(rooms.engine.submitted)
+            german = len({each.heard_through_sample for each in new})
+            for language, count in ("fra", drafts), ("deu", german):
+                text = "".join(each.delta for each in deltas if each.language == language)
+                assert text == "".join("".join(sentence(index)) for index in range(count))
 
     play(scenario())

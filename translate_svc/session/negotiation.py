@@ -64,6 +64,11 @@ class PlannedSequence:
     catch_up_duration_factor: float | None = None
 
     @property
+    def name(self) -> tuple[str, bool]:
+        """The same in all settings that ask for this text: its language, and whether it is the transcript."""
+        return self.spec.language, self.text is not None and self.text.kind is LaneKind.TRANSCRIPT
+
+    @property
     def lanes(self) -> tuple[LaneKey, ...]:
         """The lanes in use."""
         return tuple(key for key in (self.text, self.audio) if key is not None)

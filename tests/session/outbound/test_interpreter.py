@@ -32,7 +32,7 @@ def ask(
     interpreter: Interpreter, end: int, *, first: int = 0, is_final: bool = False
 ) -> tuple[Request, DraftOptions]:
     samples = audio(first, end)
-    request = interpreter.draft(samples, first, end, SPECS, is_final=is_final, source_times=False)
+    request = interpreter.draft(samples, first, SPECS, is_final=is_final, source_times=False)
     assert request.draft is not None
     assert len(request.source) >= LEAST  # type: ignore[arg-type]
     assert request.source[-1] == end - 1, "a draft hears all that there is"  # type: ignore[index]

@@ -21,10 +21,9 @@ MIN_SPEECH_S = 3.0
 in the same clips), and a single drawled word would be below any rate.
 """
 
-
 GOOD_MAX_UTTERANCE_MS = 5_000
-"""What the advice names in place of a longer maximum. On monologues without pauses the starter has
-87 BLEU with it, 47 with 15 s and 66 with 2.5 s.
+"""What the advice names in place of a longer maximum: on monologues without pauses the starter has 87 BLEU
+with it, 47 with 15 s and 66 with 2.5 s.
 """
 
 

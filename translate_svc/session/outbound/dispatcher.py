@@ -51,14 +51,18 @@ class Dispatcher:
         self._length_advice = LengthAdvice()
         self._clears = 0
         self._pacer = DraftPacer(input_rate_hz)
+        self._heard_position = -1  # behind a cut the input is processed anew, but what was heard counts
         self._max_gap_samples = input_rate_hz  # one second
         self._continued: tuple[int, Continuation] | None = None
         self._pending_commit: int | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
         """``settings`` apply from the next utterance on; the client gets ``Updated``."""
+        if self._continued is not None:
+            position, continued = self._continued
+            sequences = self._settings.sequences, settings.sequences
+            self._continued = position, continued.for_sequences(*sequences)
         self._settings = settings
-        self._continued = None
         self._length_advice.restart()
         self._outbox.put(Updated(self._router.next_utterance_id))
 
@@ -92,12 +96,13 @@ class Dispatcher:
         assert interpreter is not None, "only simultaneous translation has steps"
         if utterance.settings.settings.guards.voice_gate and not _is_voiced(grown.voiced_frames):
             return None
-        if grown.heard_position <= interpreter.heard_position:
-            return None  # behind a cut the input is processed anew
+        if grown.heard_position <= self._heard_position:
+            return None
         now_s = self._clock()
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
             self._skip_draft(utterance)
             return None
+        self._heard_position = grown.heard_position
         request = utterance.draft(
             grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
         )
@@ -131,6 +136,7 @@ class Dispatcher:
             self._router.finish_with(utterance, events)
             self._router.commit(cut.commit_position)
             return
+        self._heard_position = max(self._heard_position, cut.heard_position)
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         request = utterance.cut(
             cut.source,
@@ -139,7 +145,7 @@ class Dispatcher:
             endpointing_ms,
             self._router.playouts,
             voiced_s,
-            cut.heard_position,
+            self._heard_position,
         )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         is_gated = utterance.settings.settings.guards.voice_gate

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from translate_svc.engine.request import Request, SequenceSpec
 from translate_svc.engine.simultaneous.draft import (
     FIRST_DRAFT,
+    NO_SPEECH,
     DraftDecided,
     DraftOptions,
     SequenceDraft,
     SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
+from translate_svc.session.negotiation import PlannedSequence
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
@@ -29,13 +31,21 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """What an utterance that was cut while somebody spoke leaves for the next one.
-
-    ``heard_position``: the input sample through which its drafts heard.
-    """
+    """What an utterance that was cut while somebody spoke leaves for the next one, by sequence."""
 
     drafts: tuple[SequenceDraft, ...]
-    heard_position: int
+
+    def for_sequences(
+        self, before: tuple[PlannedSequence, ...], after: tuple[PlannedSequence, ...]
+    ) -> Continuation:
+        """The same for other settings: what stays a target goes on, and what is new begins."""
+        drafts = {each.name: draft for each, draft in zip(before, self.drafts, strict=True)}
+        return Continuation(
+            tuple(
+                draft if each.spec.speech else dataclasses.replace(draft, speech=NO_SPEECH)
+                for each, draft in ((each, drafts.get(each.name, FIRST_DRAFT)) for each in after)
+            )
+        )
 
 
 class Interpreter:
@@ -58,7 +68,6 @@ class Interpreter:
         self._options = options
         drafts = continued.drafts if continued else (FIRST_DRAFT,) * sequences
         self._targets = [_Target(draft) for draft in drafts]
-        self._heard_position = continued.heard_position if continued else -1
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
         self._drafted_samples = 0
         self._drafts = 0
@@ -68,11 +77,6 @@ class Interpreter:
     def has_decided(self) -> bool:
         """Whether a draft was decided. One that failed or was refused was not."""
         return self._has_decided
-
-    @property
-    def heard_position(self) -> int:
-        """The input sample through which its drafts, or those of the utterance before, have heard."""
-        return self._heard_position
 
     @property
     def buffer_start_ms(self) -> int:
@@ -100,15 +104,13 @@ class Interpreter:
                     ),
                 )
                 for target in self._targets
-            ),
-            self._heard_position,
+            )
         )
 
     def draft(
         self,
         samples: Samples,
         first_sample: int,
-        heard_position: int,
         sequences: tuple[SequenceSpec, ...],
         *,
         is_final: bool,
@@ -119,7 +121,6 @@ class Interpreter:
         Args:
             samples: the utterance's audio from ``first_sample`` on, 16 kHz.
             first_sample: place of ``samples[0]`` in the utterance.
-            heard_position: the input sample through which was heard.
             sequences: the targets.
             is_final: whether the utterance has ended.
             source_times: whether tokens get their time in the source.
@@ -131,7 +132,6 @@ class Interpreter:
         for target in self._targets:
             target.decided = target.kept = None
         self._drafts += 1
-        self._heard_position = max(self._heard_position, heard_position)
         request = Request(
             f"{self._request_id}/{self._drafts}",
             samples[self._start_sample - first_sample :],

@@ -122,9 +122,7 @@ class LiveUtterance:
         if self.interpreter is None or isinstance(content, SourceText):
             request = Request(self.request_id, content, sequences, source_times)
         else:
-            request = self.interpreter.draft(
-                content, 0, heard_position, sequences, is_final=True, source_times=source_times
-            )
+            request = self.interpreter.draft(content, 0, sequences, is_final=True, source_times=source_times)
         self._expect(request.request_id, heard_position)
         return request
 
@@ -144,7 +142,6 @@ class LiveUtterance:
         request = self.interpreter.draft(
             samples,
             first_sample,
-            heard_position,
             sequences,
             is_final=False,
             source_times=Inspect.TOKENS in self._include,
@@ -178,8 +175,6 @@ class LiveUtterance:
         offset_ms = 0
         if self.interpreter is not None:
             offset_ms = self.interpreter.buffer_start_ms
-            # behind a cut the input is processed anew, but what was heard before counts
-            heard_position = max(heard_position, self.interpreter.heard_position)
         self._heard[request_id] = Heard(heard_position, offset_ms)
 
     def record_draft(self, event: DraftDecided | SpeechKept) -> DraftReport | None:

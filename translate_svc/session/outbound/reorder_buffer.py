@@ -35,7 +35,7 @@ class ReorderBuffer(Generic[ItemT]):
     def __init__(self, release: Callable[[int, ItemT], None]) -> None:
         self._release = release
         self._lanes: dict[LaneKey, OrderedDict[int, _LaneEntry[ItemT]]] = {}
-        self._open: dict[int, int] = {}
+        self._open: dict[int, int] = {}  # lanes that each utterance has not left
 
     def enter(self, utterance_id: int, keys: Iterable[LaneKey]) -> None:
         """Appends the utterance to each lane of ``keys``, unless it is in them. Called in stream order."""
@@ -44,7 +44,8 @@ class ReorderBuffer(Generic[ItemT]):
         distinct = set(keys)
         for key in distinct:
             self._lanes.setdefault(key, OrderedDict())[utterance_id] = _LaneEntry()
-        self._open[utterance_id] = len(distinct)
+        if distinct:
+            self._open[utterance_id] = len(distinct)
 
     def put(self, utterance_id: int, key: LaneKey, item: ItemT) -> None:
         """Releases ``item`` now, or when all earlier utterances have left the lane."""
@@ -64,8 +65,7 @@ class ReorderBuffer(Generic[ItemT]):
             return
         lane[utterance_id].finished = True
         if not lane[utterance_id].held:
-            del lane[utterance_id]
-            self._open[utterance_id] -= 1
+            self._leave(lane, utterance_id)
         self._advance(key)
 
     def drop(self, utterance_id: int) -> None:
@@ -91,6 +91,11 @@ class ReorderBuffer(Generic[ItemT]):
                 self._release(utterance_id, entry.held.popleft())
             if not entry.finished:
                 return
-            del lane[utterance_id]
-            self._open[utterance_id] -= 1
+            self._leave(lane, utterance_id)
         self._lanes.pop(key, None)
+
+    def _leave(self, lane: OrderedDict[int, _LaneEntry[ItemT]], utterance_id: int) -> None:
+        del lane[utterance_id]
+        self._open[utterance_id] -= 1
+        if not self._open[utterance_id]:
+            del self._open[utterance_id]
