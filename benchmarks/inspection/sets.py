@@ -55,8 +55,8 @@ def fresh_clips(count: int) -> list[SpokenClip]:
     """``count`` held-out sentences a language in held-out voices. Needs espeak-ng's library."""
     from training.starter.corpus import TextSource
     from training.starter.grammar import LANGUAGES, Grammar
-    from training.starter.synth import synthesize
-    from training.starter.voices import draw_voice
+    from training.starter.synthesis.synth import synthesize
+    from training.starter.synthesis.voices import draw_voice
 
     source = TextSource(Grammar.load(), "combination")
     clips = []

@@ -26,7 +26,7 @@ from benchmarks.quality.sets import SPEECHLESS_KINDS, speechless_clips, spoken_c
 from benchmarks.quality.size import measure_size
 from benchmarks.quality.vocoder import measure_vocoder
 from training.starter.grammar import LANGUAGES
-from training.starter.synth import is_available, missing_synthesizers
+from training.starter.synthesis.synth import is_available, missing_synthesizers
 
 _SUBSET_FOLDER = ROOT / "tests" / "data" / "quality"
 _EXIT_MISSED, _EXIT_UNABLE = 1, 2

@@ -29,10 +29,10 @@ from benchmarks.quality.sets import (
     training_sentences,
     written_texts,
 )
-from training.starter.conditions import Speechless
 from training.starter.grammar import LANGUAGES, Language, Part
-from training.starter.target_speech import speak
-from training.starter.voices import SPEAKER_IDS
+from training.starter.sounds.conditions import Speechless
+from training.starter.synthesis.target_speech import speak
+from training.starter.synthesis.voices import SPEAKER_IDS
 from translate_svc.config import Settings
 from translate_svc.service import Service
 

@@ -17,15 +17,15 @@ from transformers import SeamlessM4Tv2Model
 
 from benchmarks.quality.figures import Figures, PieceFigures
 from benchmarks.quality.sets import SEED, grammar, quiet_room
-from training.starter.batching import Example, other_languages
-from training.starter.continuous import ContinuousSource, draw_half, draw_window
 from training.starter.corpus import features_of
 from training.starter.evaluate_text import translate_speech
+from training.starter.examples.batching import Example, other_languages
+from training.starter.examples.continuous import ContinuousSource, draw_half, draw_window
+from training.starter.examples.piece_scores import PieceCounts, piece_counts, total, without_prefix
 from training.starter.grammar import LANGUAGES, Language
-from training.starter.piece_scores import PieceCounts, piece_counts, total, without_prefix
-from training.starter.synth import SynthesisError
+from training.starter.synthesis.synth import SynthesisError
+from training.starter.synthesis.voices import draw_voice
 from training.starter.tokenizer import StarterTokenizer
-from training.starter.voices import draw_voice
 from translate_svc.models.reference import quiet
 
 PIECE_SETS = {"half": draw_half, "window": draw_window}

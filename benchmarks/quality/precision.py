@@ -26,7 +26,7 @@ from benchmarks.quality.report import ROOT
 from benchmarks.quality.scores import text_scores, word_error_rate
 from benchmarks.quality.sets import spoken_clips
 from benchmarks.throughput.measure import markdown
-from training.starter.batching import other_languages
+from training.starter.examples.batching import other_languages
 from training.starter.grammar import LANGUAGES, Language
 from translate_svc.config import Settings
 from translate_svc.service import Service

@@ -13,11 +13,12 @@ from typing import get_args
 import numpy as np
 
 from benchmarks.quality.clip import Clip
-from training.starter import conditions, free_speech, noise
 from training.starter.corpus import MAX_UTTERANCE_S, Text, TextSource, speak
+from training.starter.examples import free_speech
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part
-from training.starter.synth import SAMPLE_RATE, SynthesisError
-from training.starter.voices import OTHER_HELD_OUT_VOICES, Voice, draw_voice
+from training.starter.sounds import conditions, noise
+from training.starter.synthesis.synth import SAMPLE_RATE, SynthesisError
+from training.starter.synthesis.voices import OTHER_HELD_OUT_VOICES, Voice, draw_voice
 from translate_svc.types import Samples
 
 SPEECHLESS_KINDS: tuple[conditions.Speechless, ...] = get_args(conditions.Speechless)

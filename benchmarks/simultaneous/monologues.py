@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.clip import Clip, load_clips
-from training.starter import conditions
 from training.starter.grammar import LANGUAGES, Language
+from training.starter.sounds import conditions
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 SAMPLES_PER_MS = INTERNAL_SAMPLE_RATE_HZ // 1000

@@ -10,10 +10,10 @@ import pytest
 from benchmarks.quality import jobs
 from benchmarks.quality.pieces import PIECE_SETS, VocoderInput, _counts, pieces
 from benchmarks.quality.sets import free_clips
-from training.starter import synth
-from training.starter.batching import Example
+from training.starter.examples.batching import Example
+from training.starter.examples.piece_scores import PieceCounts
 from training.starter.grammar import LANGUAGES
-from training.starter.piece_scores import PieceCounts
+from training.starter.synthesis import synth
 
 needs_espeak = pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from tests.training.text_work import grammar
-from training.starter import conditions, corpus, synth
+from training.starter import corpus
 from training.starter.corpus import HELD_OUT_SETS, MAX_UTTERANCE_S, TextSource, make_example
 from training.starter.grammar import LANGUAGES
-from training.starter.schedule import FRAMES_PER_S
+from training.starter.learning.schedule import FRAMES_PER_S
+from training.starter.sounds import conditions
+from training.starter.synthesis import synth
 
 needs_espeak = pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
 

@@ -9,14 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training.starter import assemble, synth
-from training.starter.schedule import Schedule
-from training.starter.spoken_text import SpokenTextSource
+from training.starter import assemble
+from training.starter.examples.spoken_text import SpokenTextSource
+from training.starter.learning.schedule import Schedule
+from training.starter.learning.workers import Worker
+from training.starter.synthesis import synth
 from training.starter.take_up import take_up
 from training.starter.tokenizer import StarterTokenizer
 from training.starter.train_t2u import T2uStage
 from training.starter.train_text import TextTrainer
-from training.starter.workers import Worker
 
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
 

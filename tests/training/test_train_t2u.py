@@ -10,12 +10,13 @@ import torch
 from safetensors.torch import save_file
 from transformers import SeamlessM4Tv2Model
 
-from training.starter import synth, tokenizer
-from training.starter.batching import TextPair
+from training.starter import tokenizer
 from training.starter.corpus import TextSource
+from training.starter.examples.batching import TextPair
+from training.starter.examples.spoken_text import SpokenText, SpokenTextSource
 from training.starter.grammar import LANGUAGES, Grammar
 from training.starter.model_config import UNIT_COUNT, starter_config
-from training.starter.spoken_text import SpokenText, SpokenTextSource
+from training.starter.synthesis import synth
 from training.starter.tokenizer import StarterTokenizer
 from training.starter.train_t2u import T2uStage, choose_alike
 from training.starter.train_text import WEIGHTS_FILE_NAME

@@ -11,16 +11,17 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.text_work import examples, make_tokenizer
-from training.starter import evaluate_text, shards
-from training.starter.batching import Example, stack_features
+from training.starter import evaluate_text
+from training.starter.examples import shards
+from training.starter.examples.batching import Example, stack_features
 from training.starter.grammar import LANGUAGES
+from training.starter.learning.schedule import Schedule
+from training.starter.learning.speech_forward import decode, encode_speech
+from training.starter.learning.text_stage import TextStage
+from training.starter.learning.workers import Worker
 from training.starter.model_config import MAX_NEW_TOKENS
-from training.starter.schedule import Schedule
-from training.starter.speech_forward import decode, encode_speech
-from training.starter.text_stage import TextStage
 from training.starter.tokenizer import EOS_ID, StarterTokenizer
 from training.starter.train_text import TextTrainer
-from training.starter.workers import Worker
 
 
 @pytest.fixture(scope="module")

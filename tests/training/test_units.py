@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.starter import synth
 from training.starter.grammar import LANGUAGES
 from training.starter.model_config import UNIT_COUNT
-from training.starter.target_speech import HOP_SAMPLES, TargetSpeech, hop_centres, speak
+from training.starter.synthesis import synth
+from training.starter.synthesis.target_speech import HOP_SAMPLES, TargetSpeech, hop_centres, speak
 from training.starter.units import UNUSED_UNIT, UnitCodebook, log_mel, train
 
 

@@ -30,11 +30,11 @@ from transformers import (
 
 from training.starter.grammar import LANGUAGES, Language
 from training.starter.model_config import generation_config, starter_config
-from training.starter.synth import SAMPLE_RATE
-from training.starter.target_speech import HOP_SAMPLES
+from training.starter.synthesis.synth import SAMPLE_RATE
+from training.starter.synthesis.target_speech import HOP_SAMPLES
+from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
-from training.starter.voices import SPEAKER_IDS
 from translate_svc.cli.calibrate import calibrate_checkpoint
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
 from translate_svc.models.checkpoint.checkpoint import Checkpoint

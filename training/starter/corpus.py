@@ -20,12 +20,13 @@ from typing import TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from training.starter import conditions, free_speech, noise, shards
-from training.starter.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
-from training.starter.continuous import ContinuousSource, draw_half, draw_window
+from training.starter.examples import free_speech, shards
+from training.starter.examples.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
+from training.starter.examples.continuous import ContinuousSource, draw_half, draw_window
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentence
-from training.starter.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
-from training.starter.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
+from training.starter.sounds import conditions, noise
+from training.starter.synthesis.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
+from training.starter.synthesis.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
 from translate_svc.models.encoder.features import FeatureExtractor
 
 _EXTRACTOR = FeatureExtractor()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training.starter.grammar import LANGUAGES
-from training.starter.voices import SPEAKER_IDS
+from training.starter.synthesis.voices import SPEAKER_IDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,18 @@ from torch import Tensor
 from transformers import SeamlessM4Tv2Model
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from training.starter import corpus, piece_scores
-from training.starter.batching import DIRECTIONS, Example, encoder_batch, other_languages, stack_features
+from training.starter import corpus
+from training.starter.examples import piece_scores
+from training.starter.examples.batching import (
+    DIRECTIONS,
+    Example,
+    encoder_batch,
+    other_languages,
+    stack_features,
+)
 from training.starter.grammar import Grammar, Language, Part
+from training.starter.learning.speech_forward import encode_speech, use_fast_conformer
 from training.starter.model_config import MAX_NEW_TOKENS, starter_config
-from training.starter.speech_forward import encode_speech, use_fast_conformer
 from training.starter.tokenizer import EOS_ID, StarterTokenizer
 
 _BATCH_FRAMES = 6000

@@ -23,18 +23,18 @@ from safetensors.torch import load_file
 from transformers import SeamlessM4Tv2Model
 from transformers.models.seamless_m4t_v2.modeling_seamless_m4t_v2 import SeamlessM4Tv2CodeHifiGan
 
-from training.starter import noise
-from training.starter.batching import NO_TEXTS, Example
 from training.starter.corpus import features_of
 from training.starter.evaluate_text import translate_speech
+from training.starter.examples.batching import NO_TEXTS, Example
 from training.starter.grammar import LANGUAGES
 from training.starter.model_config import starter_config
-from training.starter.synth import SAMPLE_RATE
-from training.starter.target_speech import TargetSpeech
+from training.starter.sounds import noise
+from training.starter.synthesis.synth import SAMPLE_RATE
+from training.starter.synthesis.target_speech import TargetSpeech
+from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.tokenizer import StarterTokenizer
 from training.starter.train_vocoder import Utterance, judge, utter
 from training.starter.units import UnitCodebook
-from training.starter.voices import SPEAKER_IDS
 from translate_svc.models.config import ModelConfig
 from translate_svc.models.packed_linear import prepare
 from translate_svc.models.vocoder.vocoder import Vocoder, Voice

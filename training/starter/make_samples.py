@@ -21,10 +21,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from training.starter import noise
 from training.starter.grammar import LANGUAGES, Grammar, Language, Sampler, Sentence
-from training.starter.synth import SAMPLE_RATE, Word, synthesize
-from training.starter.voices import Voice, is_held_out
+from training.starter.sounds import noise
+from training.starter.synthesis.synth import SAMPLE_RATE, Word, synthesize
+from training.starter.synthesis.voices import Voice, is_held_out
 
 _FLOOR_DBFS = -72.0
 _EDGE_S = 0.4

@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import SeamlessM4Tv2Config
 
+from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.tokenizer import (
     BOS_ID,
     EOS_ID,
@@ -19,7 +20,6 @@ from training.starter.tokenizer import (
     VOCABULARY_SIZE,
     StarterTokenizer,
 )
-from training.starter.voices import SPEAKER_IDS
 
 HIDDEN_SIZE = 192
 UNIT_COUNT = 250

@@ -15,7 +15,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from training.starter import train_t2u, train_text, train_vocoder
-from training.starter.text_stage import STAGE_PREFIXES
+from training.starter.learning.text_stage import STAGE_PREFIXES
 
 WEIGHTS_OF_STAGES = {
     train_text.WEIGHTS_FILE_NAME: STAGE_PREFIXES,

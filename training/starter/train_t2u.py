@@ -23,12 +23,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import SeamlessM4Tv2Model
 
-from training.starter import batching, corpus, shards, train_text, workers
+from training.starter import corpus, train_text
+from training.starter.examples import batching, shards
+from training.starter.examples.spoken_text import SpokenText, SpokenTextSource
+from training.starter.learning import workers
+from training.starter.learning.speech_forward import encode_speech, use_fast_conformer
+from training.starter.learning.workers import Worker
 from training.starter.model_config import UNIT_OFFSET, starter_config
-from training.starter.speech_forward import encode_speech, use_fast_conformer
-from training.starter.spoken_text import SpokenText, SpokenTextSource
 from training.starter.tokenizer import StarterTokenizer
-from training.starter.workers import Worker
 
 WEIGHTS_FILE_NAME = "t2u.safetensors"
 

@@ -38,14 +38,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from training.starter import batching, corpus, shards, workers
+from training.starter import corpus
 from training.starter.evaluate_text import score
+from training.starter.examples import batching, shards
 from training.starter.grammar import Grammar
-from training.starter.schedule import Schedule
-from training.starter.speech_forward import use_fast_conformer
-from training.starter.text_stage import TextStage, stage_weights
+from training.starter.learning import workers
+from training.starter.learning.schedule import Schedule
+from training.starter.learning.speech_forward import use_fast_conformer
+from training.starter.learning.text_stage import TextStage, stage_weights
+from training.starter.learning.workers import Worker
 from training.starter.tokenizer import StarterTokenizer
-from training.starter.workers import Worker
 
 WEIGHTS_FILE_NAME = "text.safetensors"
 

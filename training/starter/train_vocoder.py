@@ -25,12 +25,18 @@ from torch import Tensor
 from transformers.models.seamless_m4t_v2.modeling_seamless_m4t_v2 import SeamlessM4Tv2CodeHifiGan
 
 from training.starter.grammar import LANGUAGES, Language, Part
+from training.starter.learning.spectral_loss import SpectralLoss
+from training.starter.learning.vocoder_forward import synthesise
 from training.starter.model_config import starter_config
-from training.starter.spectral_loss import SpectralLoss
-from training.starter.target_speech import HOP_SAMPLES, TargetSpeech, counterparts, hop_centres, speak
+from training.starter.synthesis.target_speech import (
+    HOP_SAMPLES,
+    TargetSpeech,
+    counterparts,
+    hop_centres,
+    speak,
+)
+from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.units import UnitCodebook, log_mel
-from training.starter.vocoder_forward import synthesise
-from training.starter.voices import SPEAKER_IDS
 
 WEIGHTS_FILE_NAME = "vocoder.safetensors"
 

@@ -23,8 +23,8 @@ from sklearn.cluster import MiniBatchKMeans
 
 from training.starter.grammar import LANGUAGES, Language
 from training.starter.model_config import UNIT_COUNT
-from training.starter.synth import SAMPLE_RATE
-from training.starter.target_speech import TargetSpeech, hop_centres, speak
+from training.starter.synthesis.synth import SAMPLE_RATE
+from training.starter.synthesis.target_speech import TargetSpeech, hop_centres, speak
 
 UNUSED_UNIT = 1
 """Equals the vocoder's pad id, which would shorten the lengths that transformers computes."""

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from training.starter.grammar.data_files import mapping
-from training.starter.grammar.english import English
 from training.starter.grammar.inflection import Inflector
+from training.starter.grammar.languages.english import English
 from training.starter.grammar.model import LANGUAGES, GrammarError, Language
 
 _PREDICATE_KEYS = {*LANGUAGES, "slots", "moods", "subject", "time", "near", "held_out", "weight"}

@@ -13,8 +13,8 @@ import numpy as np
 
 from training.starter.grammar import clauses
 from training.starter.grammar.data_files import DATA_FOLDER, mapping, read, read_folder
-from training.starter.grammar.french import French
 from training.starter.grammar.inflection import Inflector
+from training.starter.grammar.languages.french import French
 from training.starter.grammar.lexicon import Lexicon
 from training.starter.grammar.model import GrammarError, Language, Part, Sentence
 from training.starter.grammar.rendering import Bindings, load_inflectors

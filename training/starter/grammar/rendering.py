@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from training.starter.grammar.data_files import DATA_FOLDER, read
-from training.starter.grammar.english import English
-from training.starter.grammar.french import French
-from training.starter.grammar.german import German
 from training.starter.grammar.inflection import Inflector
+from training.starter.grammar.languages.english import English
+from training.starter.grammar.languages.french import French
+from training.starter.grammar.languages.german import German
+from training.starter.grammar.languages.spanish import Spanish
 from training.starter.grammar.model import LANGUAGES, Entry, Features, GrammarError, Language
 from training.starter.grammar.notation import Expression, parse_pattern
-from training.starter.grammar.spanish import Spanish
 
 Bindings = Mapping[str, Entry]
 _INFLECTORS: dict[Language, type[Inflector]] = {"eng": English, "spa": Spanish, "fra": French, "deu": German}

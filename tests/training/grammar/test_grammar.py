@@ -1,0 +1,190 @@
+"""The grammar's data: agreement in every language, one translation a sentence, parts that stay apart."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.training.grammar.agreement_oracle import RULES, marks
+from tests.training.grammar.sentence_tables import SENTENCES
+from training.starter.grammar import LANGUAGES, Grammar, Language, Sentence, __main__
+from training.starter.grammar.check import violations
+
+_DRAWN = 6000
+
+
+@pytest.fixture(scope="module")
+def grammar() -> Grammar:
+    return Grammar.load()
+
+
+@pytest.fixture(scope="module")
+def sentences(grammar: Grammar) -> list[Sentence]:
+    rng = np.random.default_rng(2)
+    samplers = [grammar.sampler("train")] * 8 + [grammar.sampler("combination"), grammar.sampler("template")]
+    return [samplers[index % len(samplers)].draw(rng) for index in range(_DRAWN)]
+
+
+def test_nothing_disagrees(sentences: list[Sentence]) -> None:
+    for rule in RULES:
+        texts = [sentence.text[rule.language] for sentence in sentences]
+        assert [text for text in texts if rule.wrong.search(text)] == []
+        assert sum(bool(rule.place.search(text)) for text in texts) >= 15, rule
+
+
+@pytest.mark.parametrize(
+    ("language", "wrong"),
+    [
+        ("eng", "I would like a apple."),
+        ("eng", "He want to sleep."),
+        ("eng", "We has a car."),
+        ("eng", "I like this shoes."),
+        ("eng", "She did not went home."),
+        ("spa", "Voy a el hotel."),
+        ("spa", "La museo está cerrado."),
+        ("spa", "El farmacia está abierta."),
+        ("spa", "Mis padres no quiere comer."),
+        ("spa", "Mi hermana no quieren comer."),
+        ("spa", "Quisiera unos zapatos rojas."),
+        ("fra", "Je ai faim."),
+        ("fra", "C'est le hôtel."),
+        ("fra", "Je n'veux pas."),
+        ("fra", "Je viens de le marché."),
+        ("fra", "Je vais à les halles."),
+        ("fra", "Il est dans ce hôtel."),
+        ("fra", "Où est le gare?"),
+        ("fra", "Où est la musée?"),
+        ("fra", "Mes parents n'aime pas nager."),
+        ("fra", "Vous ne mangent pas."),
+        ("fra", "Nous ne mange pas."),
+        ("fra", "J'avez faim."),
+        ("deu", "Wo ist die Bahnhof?"),
+        ("deu", "Wo ist den Apotheke?"),
+        ("deu", "Wo ist der Hotel?"),
+        ("deu", "Ich gehst nach Hause."),
+        ("deu", "Wir geht nach Hause."),
+        ("deu", "Meine Eltern hat Hunger."),
+        ("deu", "Mein Vater haben Hunger."),
+        ("deu", "Ich fahre mit den Bus."),
+        ("deu", "Das ist für dem Mantel."),
+        ("deu", "Ich bin allergisch gegen den Nüsse."),
+    ],
+)
+def test_the_rules_see_what_is_wrong(language: Language, wrong: str) -> None:
+    assert marks(language, wrong)
+
+
+def test_sentences_are_well_formed(sentences: list[Sentence]) -> None:
+    for sentence in sentences:
+        for language, text in sentence.text.items():
+            assert not re.search(r"[{}@:;|0-9]|  | [.,?!]|^\s|\s$", text), text
+            assert text.lstrip("¿")[0].isupper(), text
+            assert re.search(r"[.?]$", text), text
+            assert (text.count("¿") == text.count("?")) == (language == "spa" or "?" not in text), text
+            assert len(text.split()) <= 16, text
+        assert len({text[-1] for text in sentence.text.values()}) == 1, sentence
+
+
+def test_every_sentence_has_one_translation(sentences: list[Sentence]) -> None:
+    """Of what is heard: punctuation and capitals are not."""
+    meanings: dict[tuple[Language, str], Sentence] = {}
+    for sentence in sentences:
+        for language, text in sentence.text.items():
+            heard = re.sub(r"[^\w' -]", "", text).lower()
+            assert meanings.setdefault((language, heard), sentence).text == sentence.text
+
+
+def test_check_finds_nothing(grammar: Grammar) -> None:
+    assert list(violations(grammar, per_template=100)) == []
+
+
+def test_sentences_in_full(grammar: Grammar) -> None:
+    templates = {template.name: template for template in grammar.templates}
+    for (name, words), expected in SENTENCES.items():
+        template = templates[name]
+        keys = dict(word.split("=") for word in words.split(", ") if word)
+        bindings = {
+            slot: next(entry for entry in template.slots[slot].choices() if entry.key == keys.get(slot, ""))
+            for slot in template.slots
+        }
+        sentence = template.sentence(bindings)
+        assert sentence is not None
+        assert tuple(sentence.text.values()) == expected
+
+
+def test_parts_stay_apart(grammar: Grammar) -> None:
+    drawn: dict[str, list[Sentence]] = {}
+    for part, count in (("train", 4000), ("combination", 800), ("template", 800)):
+        sampler, rng = grammar.sampler(part), np.random.default_rng(5)  # type: ignore[arg-type]
+        drawn[part] = [sampler.draw(rng) for _ in range(count)]
+        assert {sentence.part for sentence in drawn[part]} == {part}
+    held_out = {template.name for template in grammar.templates if template.held_out}
+    assert {sentence.template for sentence in drawn["template"]} == held_out
+    assert not held_out & {sentence.template for sentence in drawn["train"] + drawn["combination"]}
+    for language in LANGUAGES:
+        texts = {
+            part: {sentence.text[language] for sentence in sentences} for part, sentences in drawn.items()
+        }
+        assert not texts["train"] & texts["combination"]
+        assert not texts["train"] & texts["template"]
+
+
+def test_one_combination_in_ten_is_held_out_by_its_english_text(grammar: Grammar) -> None:
+    """The hash is written out again, so that nobody changes by accident what training has seen."""
+    counts: Counter[str] = Counter()
+    for template in grammar.templates:
+        if template.held_out or not 12 <= template.combinations <= 300:
+            continue
+        for bindings in template.all_bindings():
+            sentence = template.sentence(bindings)
+            assert sentence is not None
+            digest = hashlib.blake2b(sentence.text["eng"].encode(), digest_size=8).digest()
+            expected = "combination" if int.from_bytes(digest, "big") % 10 == 0 else "train"
+            assert sentence.part == expected
+            counts[expected] += 1
+    assert 0.08 < counts["combination"] / counts.total() < 0.12
+
+
+def test_small_templates_are_trained_in_full(grammar: Grammar) -> None:
+    small = [
+        template for template in grammar.templates if template.combinations < 12 and not template.held_out
+    ]
+    assert len(small) > 10
+    for template in small:
+        for bindings in template.all_bindings():
+            assert template.sentence(bindings, "train") is not None
+
+
+def test_draws_are_repeatable(grammar: Grammar) -> None:
+    first, second = grammar.sampler("train"), Grammar.load().sampler("train")
+    one, other = np.random.default_rng(11), np.random.default_rng(11)
+    assert [first.draw(one) for _ in range(200)] == [second.draw(other) for _ in range(200)]
+
+
+def test_every_template_is_drawn(grammar: Grammar, sentences: list[Sentence]) -> None:
+    drawn = Counter(sentence.template for sentence in sentences)
+    assert len(drawn) > 0.97 * len(grammar.templates)
+    assert max(drawn.values()) < 0.03 * len(sentences)
+
+
+def test_it_is_as_large_as_the_card_says(grammar: Grammar) -> None:
+    assert 420 <= len(list(grammar.lexicon.entries())) <= 600
+    assert 250 <= len(grammar.templates) <= 450
+    assert 15 <= sum(template.held_out for template in grammar.templates) <= 45
+    assert sum(template.combinations for template in grammar.templates) > 100_000
+
+
+def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["grammar", *arguments])
+        return __main__.main(), "".join(capsys.readouterr())
+
+    assert run("--show", "where_is")[1].count("Wo ") > 5
+    code, shown = run("--sample", "9")
+    assert (code, len(shown.splitlines())) == (0, 9)
+    assert all(line.count(" | ") == 3 for line in shown.splitlines())
+    assert run("--show", "no_such_template") == (1, "no template 'no_such_template'\n")
