@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.quality.clip import Clip, load_clips
+from benchmarks.quality.measures.scores import text_scores, word_error_rate
 from benchmarks.quality.pipeline import Heard, settings_for, translate_all
-from benchmarks.quality.scores import text_scores, word_error_rate
 from translate_svc.config import Settings
 from translate_svc.service import Service
 from translate_svc.types import VadSettings

@@ -21,10 +21,10 @@ from benchmarks.quality import jobs
 from benchmarks.quality.bars import Bar, bars
 from benchmarks.quality.clip import save_clips
 from benchmarks.quality.figures import Figures, load, save, total
+from benchmarks.quality.measures.size import measure_size
+from benchmarks.quality.measures.vocoder import measure_vocoder
 from benchmarks.quality.report import RESULTS, ROOT, write_pages
 from benchmarks.quality.sets import SPEECHLESS_KINDS, speechless_clips, spoken_clips
-from benchmarks.quality.size import measure_size
-from benchmarks.quality.vocoder import measure_vocoder
 from training.starter.grammar import LANGUAGES
 from training.starter.synthesis.synth import is_available, missing_synthesizers
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality.scores import TextScores
+from benchmarks.quality.measures.scores import TextScores
 
 
 @dataclass(frozen=True, slots=True)

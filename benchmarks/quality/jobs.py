@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.quality.confidence import measure_confidence
 from benchmarks.quality.figures import Figures
-from benchmarks.quality.identity import measure_identity
 from benchmarks.quality.measure import (
     measure_empty,
     measure_round_trip,
@@ -18,8 +16,10 @@ from benchmarks.quality.measure import (
     measure_text,
     speak_all,
 )
-from benchmarks.quality.pieces import PIECE_SETS, measure_pieces
-from benchmarks.quality.recognizer import DomainRecognizer, compare_with_synthesizer
+from benchmarks.quality.measures.confidence import measure_confidence
+from benchmarks.quality.measures.identity import measure_identity
+from benchmarks.quality.measures.pieces import PIECE_SETS, measure_pieces
+from benchmarks.quality.measures.recognizer import DomainRecognizer, compare_with_synthesizer
 from benchmarks.quality.sets import (
     SPEECHLESS_KINDS,
     SPOKEN_SETS,

@@ -14,8 +14,8 @@ from benchmarks.quality.figures import (
     TranscriptFigures,
     TranslationFigures,
 )
+from benchmarks.quality.measures.scores import text_scores, word_error_rate
 from benchmarks.quality.pipeline import Heard, settings_for, translate_all, translate_texts
-from benchmarks.quality.scores import text_scores, word_error_rate
 from translate_svc.service import Service
 from translate_svc.types import Samples, TargetSettings
 

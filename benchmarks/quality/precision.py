@@ -21,9 +21,9 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.quality.clip import Clip
+from benchmarks.quality.measures.scores import text_scores, word_error_rate
 from benchmarks.quality.pipeline import Heard, settings_for, translate_all
 from benchmarks.quality.report import ROOT
-from benchmarks.quality.scores import text_scores, word_error_rate
 from benchmarks.quality.sets import spoken_clips
 from benchmarks.throughput.measure import markdown
 from training.starter.examples.batching import other_languages

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.clip import Clip
+from benchmarks.quality.measures.scores import word_error_rate
 from benchmarks.quality.pipeline import settings_for, translate_all
-from benchmarks.quality.scores import word_error_rate
 from benchmarks.simultaneous.audio_clock import AudioClockLoop
 from benchmarks.simultaneous.figures import OFFLINE, CostFigures, Figures, SpeechFigures, TextFigures
 from benchmarks.simultaneous.joins import align, join, key, lags_ms, slope_ms_per_s, source_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.quality.confidence import Scored, area_under_curve, figures_of, threshold
+from benchmarks.quality.measures.confidence import Scored, area_under_curve, figures_of, threshold
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import jobs
-from benchmarks.quality.pieces import PIECE_SETS, VocoderInput, _counts, pieces
+from benchmarks.quality.measures.pieces import PIECE_SETS, VocoderInput, _counts, pieces
 from benchmarks.quality.sets import free_clips
 from training.starter.examples.batching import Example
 from training.starter.examples.piece_scores import PieceCounts

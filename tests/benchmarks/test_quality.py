@@ -24,8 +24,8 @@ from benchmarks.quality.figures import (
     save,
     total,
 )
+from benchmarks.quality.measures.scores import TextScores, text_scores, word_error_rate
 from benchmarks.quality.report import PAGES, RESULTS, blocks, fill
-from benchmarks.quality.scores import TextScores, text_scores, word_error_rate
 
 LANGUAGES = ("eng", "spa", "fra", "deu")
 DIRECTIONS = [(source, target) for source in LANGUAGES for target in LANGUAGES if source != target]

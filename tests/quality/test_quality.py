@@ -16,8 +16,8 @@ import pytest
 from benchmarks.quality.clip import Clip, by_language, load_clips
 from benchmarks.quality.figures import Figures, TranslationFigures
 from benchmarks.quality.measure import measure_empty, measure_round_trip, measure_speech, measure_text
+from benchmarks.quality.measures.scores import text_scores
 from benchmarks.quality.pipeline import settings_for, translate_all
-from benchmarks.quality.scores import text_scores
 from tests import clips
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings

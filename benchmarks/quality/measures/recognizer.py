@@ -16,7 +16,7 @@ from pocketsphinx.lm import ArpaBoLM
 
 from benchmarks.quality.figures import Figures, RecognizerFigures
 from benchmarks.quality.measure import in_a_quiet_room
-from benchmarks.quality.scores import normalized, word_error_rate
+from benchmarks.quality.measures.scores import normalized, word_error_rate
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from benchmarks.quality.figures import Figures, SizeFigures
-from benchmarks.quality.scores import normalized
+from benchmarks.quality.measures.scores import normalized
 from benchmarks.quality.sets import grammar, training_sentences
 from training.starter.grammar import LANGUAGES, Language
 

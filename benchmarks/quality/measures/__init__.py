@@ -1,0 +1,1 @@
+"""One measure each: what a checkpoint gives, compared with what is right."""
