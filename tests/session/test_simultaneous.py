@@ -30,7 +30,7 @@ from tests.session.harness import (
 from tests.virtual_time import virtual_time
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
-from translate_svc.errors import ResourceExhausted
+from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.types import (
     Cleared,
     ClearInput,
@@ -46,9 +46,11 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     StreamConfig,
+    StreamSettings,
     StreamWarning,
     TargetSettings,
     TextDelta,
+    UpdateInput,
     UtteranceDone,
     UtteranceStatus,
     VadSettings,
@@ -310,6 +312,30 @@ def test_nothing_is_drafted_before_a_voice_is_heard() -> None:
             await converse(rooms.open(stream), [*chunks(clip(hum, speech(2.0))), FinalizeInput()])
             (first, _), *_ = drafts(rooms)
             assert 64_000 < first <= 64_000 + 2 * STEP_SAMPLES
+
+    play(scenario())
+
+
+def test_an_update_that_is_refused_costs_nothing() -> None:
+    """The checkpoint of these tests has no calibration, so it takes no patience."""
+
+    async def scenario() -> None:
+        async with house(a_word) as rooms:
+            session = rooms.open(simultaneous())
+            reader = asyncio.create_task(collect(session))
+            await speak(session, SAID[:32_000])
+            patient = SimultaneousSettings(patience_frames=4)
+            with pytest.raises(InvalidArgument) as caught:
+                await session.receive(
+                    UpdateInput(StreamSettings((TargetSettings("fr"),), simultaneous=patient))
+                )
+            assert caught.value.field == "update.settings.simultaneous.patience_frames"
+            await speak(session, SAID[32_000:])
+            await session.receive(EndInput(len(SAID)))
+            events = await reader
+            check_contract(events)
+            assert texts(events) == {(0, "spa"): words(len(rooms.engine.submitted))}
+            assert not of(events, StreamWarning)
 
     play(scenario())
 

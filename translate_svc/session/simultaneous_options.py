@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy
 from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
-from translate_svc.errors import OutOfRange
+from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import FRAME_SAMPLES, SimultaneousSettings
 from translate_svc.vad.options import FRAME_MS
 
@@ -89,8 +89,12 @@ def negotiate_simultaneous(
 
     ``max_buffer_ms`` is the server's bound; ``path`` that of the settings in the contract.
 
+    Without usable attention in the checkpoint nothing has a patience: words are committed when two drafts
+    agree.
+
     Raises:
         OutOfRange: a setting outside its limits. Names the field.
+        InvalidArgument: a patience, and the checkpoint has no usable attention. Names the field.
     """
     for name, (low, high, _) in SIMULTANEOUS_LIMITS.items():
         value = getattr(settings, name)
@@ -101,12 +105,18 @@ def negotiate_simultaneous(
     step_ms = settings.step_ms or SIMULTANEOUS_LIMITS["step_ms"][2]
     buffer_ms = settings.max_buffer_ms or min(SIMULTANEOUS_LIMITS["max_buffer_ms"][2], max_buffer_ms)
     patience_frames = settings.patience_frames
-    if patience_frames is None:
-        patience_frames = defaults.patience_frames
+    if defaults.uses_attention:
+        patience_frames = defaults.patience_frames if patience_frames is None else patience_frames
+    elif patience_frames is not None:
+        raise InvalidArgument(
+            "has no effect: without a calibration of its attention this checkpoint commits words when two "
+            "drafts agree",
+            field=f"{path}.patience_frames",
+        )
     options = SimultaneousOptions(
         step_ms,
         buffer_ms,
-        commit_policy(defaults.policy, patience_frames),
+        commit_policy(defaults.policy, patience_frames or 0),
         traits.frame_samples,
         _MIN_BUFFER_SAMPLES,
     )

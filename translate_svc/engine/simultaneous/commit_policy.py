@@ -18,6 +18,9 @@ from typing import Protocol
 
 from translate_svc.engine.simultaneous.words import ends_in_whole_character, is_punctuation, starts_word
 
+AGREEMENT = "agreement"
+"""The name of the policy that needs no attention."""
+
 _MIN_COPIES = {1: 6, 2: 4, 3: 4} | dict.fromkeys(range(4, 13), 3)
 """So many copies of so many tokens in a row at the end of a text are a loop. Fewer than in a whole utterance
 (see the guards): a draft adds a second of speech or two."""
@@ -132,7 +135,7 @@ def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
     """The policy that a calibration names: ``align_att``, ``agreement`` or ``align_att_agreement``."""
     policies: dict[str, CommitPolicy] = {
         "align_att": AlignAtt(patience_frames),
-        "agreement": Agreement(),
+        AGREEMENT: Agreement(),
         "align_att_agreement": AlignAttAgreement(patience_frames),
     }
     return policies[name]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.simultaneous.commit_policy import CommitDecision, CommitPolicy, Draft
+from translate_svc.engine.simultaneous.commit_policy import AGREEMENT, CommitDecision, CommitPolicy, Draft
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 
 
@@ -101,8 +101,13 @@ class DraftDefaults:
         patience_frames: frames at the end of a buffer that are not trusted.
     """
 
-    policy: str = "agreement"
+    policy: str = AGREEMENT
     patience_frames: int = 0
+
+    @property
+    def uses_attention(self) -> bool:
+        """Whether the policy looks at what the decoder attends to, and so has a patience."""
+        return self.policy != AGREEMENT
 
 
 SAFE_DRAFTS = DraftDefaults()
