@@ -19,10 +19,10 @@ from translate_svc.models.alignment.alignment_file import (
     PolicyName,
     alignment_of,
     read_alignment,
-    weights_key,
     write_alignment,
 )
 from translate_svc.models.checkpoint.description import CheckpointDescription
+from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, read_manifest, verify
 from translate_svc.models.config import ModelConfig
 

@@ -8,8 +8,6 @@ committed when two drafts agree, and the attention is not used. Free of torch.
 from __future__ import annotations
 
 import enum
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, Progress, file_sums, replace_sum
-from translate_svc.models.checkpoint.weight_index import weight_files
+from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
 from translate_svc.models.config import ModelConfig
 
 ALIGNMENT_FILE = "alignment.json"
@@ -68,33 +65,16 @@ SAFE_ALIGNMENT = Alignment((), 0, PolicyName.AGREEMENT, AttentionRow.PREDICTING)
 """For a checkpoint that was not calibrated."""
 
 
-def weights_key(folder: Path, progress: Progress | None = None) -> str:
-    """A hash of all weights, computed from their files' sums. Files in the manifest are not read again.
-
-    Raises:
-        CheckpointError: weights are missing.
-    """
-    sums = file_sums(folder, weight_files(folder), progress)
-    lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
 def write_alignment(folder: Path, alignment: Alignment) -> None:
     """Writes ``alignment.json``, and updates its sum if the manifest names the file."""
     values = {
-        "version": _VERSION,
-        "weights_sha256": weights_key(folder),
         "heads": [list(pair) for pair in alignment.heads],
         "patience_frames": alignment.patience_frames,
         "policy": alignment.policy.value,
         "attention_row": alignment.attention_row.value,
         "figures": dict(alignment.figures),
     }
-    partial = folder / f".{ALIGNMENT_FILE}"
-    partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / ALIGNMENT_FILE)
-    if (folder / MANIFEST_FILE).is_file():
-        replace_sum(folder, ALIGNMENT_FILE)
+    write_keyed(folder, ALIGNMENT_FILE, _VERSION, values)
 
 
 def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
@@ -104,20 +84,13 @@ def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
         CheckpointError: the file is damaged, is for other weights, or names heads that the checkpoint does
             not have.
     """
-    try:
-        text = (folder / ALIGNMENT_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    values = read_keyed(folder, ALIGNMENT_FILE, _VERSION)
+    if values is None:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError("cannot be read", field=ALIGNMENT_FILE) from error
     try:
-        values = json.loads(text)
         alignment = _parsed(values)
-        key = values["weights_sha256"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError("is not a calibration of this version", field=ALIGNMENT_FILE) from error
-    if key != weights_key(folder):
-        raise CheckpointError("was computed for other weights", field=ALIGNMENT_FILE)
+        raise CheckpointError(NOT_VALID, field=ALIGNMENT_FILE) from error
     layers, heads = config.decoder_layers, config.decoder_attention_heads
     if not all(0 <= layer < layers and 0 <= head < heads for layer, head in alignment.heads):
         message = f"names heads that are not there: {layers} layers with {heads} heads each"
@@ -145,8 +118,6 @@ def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
 
 def _parsed(values: Any) -> Alignment:
     """Raises ValueError, KeyError, TypeError or AttributeError if the values are not valid."""
-    if values["version"] != _VERSION:
-        raise ValueError("another version")
     pairs = tuple((layer, head) for layer, head in values["heads"])
     patience = values["patience_frames"]
     policy = PolicyName(values["policy"])

@@ -1,0 +1,65 @@
+"""JSON files beside the weights that are valid only for them: each holds the weights' hash. Free of torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, Progress, file_sums, replace_sum
+from translate_svc.models.checkpoint.weight_index import weight_files
+
+_KEY = "weights_sha256"
+NOT_VALID = "is not a calibration of this version"
+
+
+def weights_key(folder: Path, progress: Progress | None = None) -> str:
+    """A hash of all weights, computed from their files' sums. Files in the manifest are not read again.
+
+    Raises:
+        CheckpointError: weights are missing.
+    """
+    sums = file_sums(folder, weight_files(folder), progress)
+    lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def write_keyed(folder: Path, name: str, version: int, values: Mapping[str, Any]) -> None:
+    """Writes ``values``, the version and the weights' hash, and updates the file's sum if the manifest names
+    the file.
+
+    Raises:
+        CheckpointError: weights are missing.
+    """
+    content = {"version": version, _KEY: weights_key(folder), **values}
+    partial = folder / f".{name}"
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / name)
+    if (folder / MANIFEST_FILE).is_file():
+        replace_sum(folder, name)
+
+
+def read_keyed(folder: Path, name: str, version: int) -> dict[str, Any] | None:
+    """What ``write_keyed`` wrote. None if the file does not exist.
+
+    Raises:
+        CheckpointError: the file is damaged, is of another version, or is for other weights.
+    """
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError("cannot be read", field=name) from error
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(NOT_VALID, field=name) from error
+    if not isinstance(values, dict) or values.get("version") != version or _KEY not in values:
+        raise CheckpointError(NOT_VALID, field=name)
+    if values[_KEY] != weights_key(folder):
+        raise CheckpointError("was computed for other weights", field=name)
+    return values
