@@ -85,7 +85,9 @@ def assemble(
     core = EngineCore(Scheduler(limits, tokenizer, traits), runner, on_step=on_step)
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
     engine = AsyncEngine(core, capabilities, on_fatal=on_fatal)
-    drafts = DraftDefaults(alignment.policy.value, alignment.patience_frames)
+    drafts = DraftDefaults(
+        alignment.policy.value, alignment.patience_frames, calibrated=bool(alignment.heads)
+    )
     return Assembly(engine, SileroVad(), capabilities, model, drafts, traits)
 
 

@@ -86,6 +86,9 @@ class Settings:
         drain_grace_s: time that live streams get to finish after SIGTERM.
         step_timeout_s: an engine step that takes longer counts as a hang and ends the process. The first step
             may take 4 times as long.
+        http: also serve OpenAI's protocol over HTTP and WebSockets, on this ``host:port``; empty: do not.
+        http_origins: web origins whose pages may call over HTTP, separated by commas; ``*``: any.
+        http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
         admin: serve metrics and probes over HTTP.
         admin_host: address that the admin port listens on.
         admin_port: 0 takes a free port.
@@ -129,6 +132,9 @@ class Settings:
         10_000, "Time a client may take to answer the ping.", low=1_000, high=7_200_000
     )
     drain_grace_s: float = setting(20.0, "Time that streams get to finish after SIGTERM.", low=0, high=86_400)
+    http: str = setting("", "Serve OpenAI's protocol over HTTP here, too.", metavar="HOST:PORT")
+    http_origins: str = setting("", "Origins whose web pages may call over HTTP.", metavar="ORIGIN,...")
+    http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
     admin: bool = setting(True, "Serve metrics and probes over HTTP.")
     admin_host: str = setting("127.0.0.1", "Address of the admin port.")
     admin_port: int = setting(9090, "Port of metrics and probes; 0 takes a free one.", low=0, high=65_535)

@@ -259,6 +259,11 @@ class Service:
         """The languages of the loaded checkpoint."""
         return self._languages
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the loaded checkpoint is calibrated for simultaneous translation."""
+        return self._negotiator.drafts.calibrated
+
     def info(self) -> ServerInfo:
         """Version, model, load and limits. The transport fills in the limits of messages."""
         return self._reporter.info(self._live_streams())

@@ -95,6 +95,11 @@ class ModelFreeService:
         """The languages of the published model."""
         return packaged()
 
+    @property
+    def calibrated(self) -> bool:
+        """Utterances are translated whole unless a stream asks for drafts."""
+        return False
+
     def info(self) -> ServerInfo:
         """The version, the model and one limit."""
         return ServerInfo("0", ModelInfo("none", "", ""), ServerLimits(max_streams=self._max_streams))

@@ -204,5 +204,9 @@ class ScriptedService:
     def languages(self) -> Iterable[Language]:
         return [language for language in packaged() if language.code in ("spa", "eng")]
 
+    @property
+    def calibrated(self) -> bool:
+        return False
+
     def info(self) -> ServerInfo:
         return ServerInfo("1.2.3", ModelInfo("scripted", "r1", "Apache-2.0"), ServerLimits(max_streams=4))

@@ -17,7 +17,8 @@ from translate_svc.client import AsyncClient, Client, ClientOptions, tls_credent
 from translate_svc.errors import InvalidArgument, Unavailable
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.rpc.tls import TlsFiles, server_credentials
+from translate_svc.rpc.tls import server_credentials
+from translate_svc.serving.tls_files import TlsFiles
 
 
 @pytest.fixture

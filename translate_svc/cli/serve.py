@@ -26,13 +26,15 @@ from translate_svc.errors import InvalidArgument
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
     from translate_svc.errors import TranslateSvcError
+    from translate_svc.gateway.server import GatewayServer
     from translate_svc.metrics import Metrics
     from translate_svc.rpc.server import RpcServer
     from translate_svc.serving.protocols import Service, TransportServer
+    from translate_svc.serving.tls_files import TlsFiles
     from translate_svc.telemetry import Tracing
 
 READY_PREFIX = "translate-svc is ready on "
-"""Start of the only line on stdout; the address follows."""
+"""Start of each line on stdout; an address follows. gRPC's comes first."""
 
 _EXIT_ENGINE_LOST = 3
 _EXIT_DEADLINE_S = 10.0
@@ -63,7 +65,9 @@ async def _run(settings: Settings) -> int:
     from translate_svc.service import Service
     from translate_svc.serving.live_calls import DRAINING
 
-    make_server = _rpc_server_maker(settings)
+    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings)]
+    if settings.http:
+        makers.append(_gateway_maker(settings))
     _refuse_taken_port(settings)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
@@ -81,9 +85,8 @@ async def _run(settings: Settings) -> int:
         _tracing() as tracing,
         Service.start(settings, on_fatal=on_fatal, metrics=metrics, tracing=tracing) as service,
     ):
-        servers: list[TransportServer] = [make_server(service)]
-        for server in servers:
-            await server.start()
+        servers = [make_server(service) for make_server in makers]
+        await _start(servers)
         # a garbage collection over the objects of the model's libraries would stop every stream for 0.2 s
         gc.collect()
         gc.freeze()
@@ -91,8 +94,8 @@ async def _run(settings: Settings) -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, signals.put_nowait, None)
         probes.attach(service)
-        print(f"{READY_PREFIX}{servers[0].target}", flush=True)
         for server in servers:
+            print(f"{READY_PREFIX}{server.target}", flush=True)
             _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
         await signals.get()
         service.drain(DRAINING)
@@ -118,7 +121,7 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
     from translate_svc.access.api_keys import ApiKeys
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer, refuse_plaintext
-    from translate_svc.rpc.tls import TlsFiles, server_credentials
+    from translate_svc.rpc.tls import server_credentials
 
     options = RpcOptions(
         address=settings.address,
@@ -129,10 +132,7 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
     )
     credentials = None
     if settings.tls_certificate:
-        client_ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
-        credentials = server_credentials(
-            TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
-        )
+        credentials = server_credentials(_tls_files(settings))
     try:
         refuse_plaintext(options, credentials)
     except InvalidArgument:
@@ -169,6 +169,40 @@ def _refuse_taken_port(settings: Settings) -> None:
                 message = f"{settings.address} is in use: choose another (0 takes a free one)"
                 raise InvalidArgument(message, field="port") from None
             raise InvalidArgument(f"{settings.address}: {error.strerror}", field="host") from None
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    from translate_svc.serving.tls_files import TlsFiles
+
+    client_ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
+    return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
+
+
+def _gateway_maker(settings: Settings) -> Callable[[Service], GatewayServer]:
+    """A function that creates the HTTP server of ``settings``, not started yet.
+
+    Raises:
+        InvalidArgument: as ``_rpc_server_maker``.
+    """
+    from translate_svc.access.api_keys import ApiKeys
+    from translate_svc.gateway.options import GatewayOptions
+    from translate_svc.gateway.origins import Origins
+    from translate_svc.gateway.server import GatewayServer, refuse_plaintext
+    from translate_svc.gateway.tls import server_context
+
+    options = GatewayOptions(
+        address=settings.http,
+        insecure=settings.insecure,
+        origins=tuple(origin.strip() for origin in settings.http_origins.split(",") if origin.strip()),
+        source_language=settings.http_source_language,
+        ping_interval_s=settings.keepalive_time_ms / 1000,
+        ping_timeout_s=settings.ping_timeout_ms / 1000,
+    )
+    tls = server_context(_tls_files(settings)) if settings.tls_certificate else None
+    refuse_plaintext(options, tls)
+    keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
+    Origins(options.origins, keys_required=keys is not None)
+    return lambda service: GatewayServer(service, options, tls, keys)
 
 
 @asynccontextmanager
@@ -230,6 +264,18 @@ async def _drain(
         await _stop(servers, 0, reason)
     next_signal.cancel()
     await draining
+
+
+async def _start(servers: list[TransportServer]) -> None:
+    """Starts all servers. If one cannot start, those before it are stopped."""
+    from translate_svc.serving.live_calls import DRAINING
+
+    for index, server in enumerate(servers):
+        try:
+            await server.start()
+        except BaseException:
+            await _stop(servers[:index], 0, DRAINING)
+            raise
 
 
 async def _stop(servers: list[TransportServer], grace_s: float, reason: TranslateSvcError) -> None:

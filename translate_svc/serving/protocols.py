@@ -74,6 +74,10 @@ class Service(Protocol):
     def languages(self) -> Iterable[Language]:
         """The languages of the loaded checkpoint."""
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the loaded checkpoint is calibrated for simultaneous translation."""
+
     def info(self) -> ServerInfo:
         """Version, model, load and limits. The transport fills in the limits of messages."""
 

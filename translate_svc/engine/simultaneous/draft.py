@@ -99,10 +99,12 @@ class DraftDefaults:
     Attributes:
         policy: name of the commit policy; see ``commit_policy``.
         patience_frames: frames at the end of a buffer that are not trusted.
+        calibrated: whether the checkpoint was calibrated for drafts.
     """
 
     policy: str = AGREEMENT
     patience_frames: int = 0
+    calibrated: bool = False
 
     @property
     def uses_attention(self) -> bool:

@@ -1,0 +1,80 @@
+"""The unmodified ``openai`` SDK against a real server with the starter checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.gateway.clients import base64_parts, clip, from_pcm16, pcm16
+from translate_svc.gateway.server import GatewayServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PARTS = base64_parts(pcm16(clip("demo_eng.flac")))
+SPANISH = {"audio": {"output": {"language": "es"}}}
+
+
+def _check(events: list[Any]) -> None:
+    """What the demo says, in Spanish: words of the text, and speech of about its length."""
+    kinds = [event.type for event in events]
+    assert kinds[:2] == ["session.created", "session.updated"]
+    assert kinds[-1] == "session.closed"
+    assert "error" not in kinds
+    text = "".join(event.delta for event in events if event.type == "session.output_transcript.delta")
+    assert "vecino" in text
+    assert "  " not in text
+    audio = b"".join(
+        base64.b64decode(event.delta) for event in events if event.type == "session.output_audio.delta"
+    )
+    speech = from_pcm16(audio)
+    assert 2 < len(speech) / 24_000 < 10
+    assert np.abs(speech).max() > 0.1
+
+
+async def test_asynchronous(starter: GatewayServer) -> None:
+    events = []
+    async with (
+        AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client,
+        client.realtime.translations.connect(model="gpt-realtime-translate") as connection,
+    ):
+        await connection.session.update(session=SPANISH)  # type: ignore[arg-type]
+
+        async def speak() -> None:
+            for part in PARTS:
+                await connection.session.input_audio_buffer.append(audio=part)
+            await connection.session.close()
+
+        speaking = asyncio.create_task(speak())
+        async for event in connection:
+            events.append(event)  # noqa: PERF401 - the loop is what a client writes
+        await speaking
+    _check(events)
+
+
+async def test_blocking(starter: GatewayServer) -> None:
+    def converse() -> list[Any]:
+        with (
+            OpenAI(api_key="k", base_url=f"{starter.target}/v1") as client,
+            client.realtime.translations.connect(model="gpt-realtime-translate") as connection,
+        ):
+            connection.session.update(session=SPANISH)  # type: ignore[arg-type]
+            for part in PARTS:
+                connection.session.input_audio_buffer.append(audio=part)
+            connection.session.close()
+            return list(connection)
+
+    _check(await asyncio.to_thread(converse))
+
+
+async def test_the_model_and_its_languages_are_listed(starter: GatewayServer) -> None:
+    async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
+        models = [model async for model in client.models.list()]
+        assert [model.id for model in models] == ["starter"]
+        extra = models[0].model_extra or {}
+        assert {"es", "en"} <= {language["language"] for language in extra["languages"]}
+        assert (await client.models.retrieve("starter")).id == "starter"

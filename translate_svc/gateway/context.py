@@ -1,0 +1,61 @@
+"""What all endpoints of the HTTP server share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from translate_svc.errors import StreamTimeout, TranslateSvcError
+from translate_svc.gateway.authentication import Authenticator
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.languages import LanguageTable
+from translate_svc.serving.live_calls import LiveCalls
+from translate_svc.serving.protocols import Service
+
+
+class GatewayContext:
+    """The service, its live calls, and who may call."""
+
+    def __init__(self, service: Service, options: GatewayOptions, authenticator: Authenticator) -> None:
+        self.service = service
+        self.options = options
+        self.authenticator = authenticator
+        self.calls = LiveCalls(service, options)
+        """The sessions and calls that are open now."""
+        self.languages = LanguageTable(service.languages())
+        """The languages of the loaded checkpoint."""
+        self._openings: set[asyncio.Timeout] = set()
+
+    @asynccontextmanager
+    async def opening(self) -> AsyncIterator[None]:
+        """Wraps the wait for the first settings of a session. A drain ends it at once.
+
+        Raises:
+            ResourceExhausted: too many sessions wait already.
+            StreamTimeout: the settings did not come in ``GatewayOptions.config_timeout_s``.
+            TranslateSvcError: the reason of a drain.
+        """
+        waited_s = self.options.config_timeout_s
+        with self.calls.opening():
+            try:
+                async with asyncio.timeout(waited_s) as patience:
+                    self._openings.add(patience)
+                    try:
+                        yield
+                    finally:
+                        self._openings.discard(patience)
+            except TimeoutError:
+                if not patience.expired():
+                    raise
+                self.calls.check_open()
+                raise StreamTimeout(f"no target language came for {waited_s:g} s") from None
+
+    async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
+        """Ends all sessions and calls, as ``LiveCalls.drain`` does."""
+        draining = asyncio.ensure_future(self.calls.drain(grace_s, reason))
+        await asyncio.sleep(0)  # ``drain`` has noted its reason
+        now_s = asyncio.get_running_loop().time()
+        for patience in tuple(self._openings):
+            patience.reschedule(now_s)
+        await draining

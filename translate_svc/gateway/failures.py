@@ -1,0 +1,126 @@
+"""Turns exceptions into OpenAI's error object, an HTTP status and a close code of WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from translate_svc.errors import (
+    DataLoss,
+    EngineLost,
+    InvalidArgument,
+    OutOfRange,
+    ResourceExhausted,
+    StreamTimeout,
+    TranslateSvcError,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+from translate_svc.tracebacks import anonymous_traceback
+
+CLOSE_NORMAL = 1000
+CLOSE_GOING_AWAY = 1001
+CLOSE_POLICY = 1008
+CLOSE_INTERNAL = 1011
+CLOSE_RESTART = 1012
+CLOSE_OVERLOAD = 1013
+
+_REQUEST = "invalid_request_error"
+_SERVER = "server_error"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a client gets to see of an exception.
+
+    Attributes:
+        status: of an HTTP response.
+        close_code: of a WebSocket that ends because of it (RFC 6455, section 7.4). Clients connect again
+            after 1012 and 1013, and not after 1008.
+        kind: ``type`` of OpenAI's error object.
+        code: ``code`` of the same.
+        message: for people.
+        param: path of the field at fault, or empty.
+        retry_after_s: when to try again; None: not known.
+    """
+
+    status: int
+    close_code: int
+    kind: str
+    code: str
+    message: str
+    param: str = ""
+    retry_after_s: float | None = None
+
+    def to_json(self, event_id: str | None = None) -> dict[str, Any]:
+        """OpenAI's error object. ``event_id`` is the client's event that caused it."""
+        error = {"type": self.kind, "code": self.code, "message": self.message, "param": self.param or None}
+        return error if event_id is None else error | {"event_id": event_id}
+
+
+class ModelNotFound(InvalidArgument):
+    """The request names a model that is not loaded."""
+
+
+class UnknownParameter(InvalidArgument):
+    """The request has a field that the protocol does not have."""
+
+
+class SessionExpired(TranslateSvcError):
+    """The session has reached its age limit."""
+
+
+class OriginRefused(TranslateSvcError):
+    """A web page of an origin that is not allowed."""
+
+
+# The first class that matches counts, so subclasses come before their bases.
+_KINDS: tuple[tuple[type[TranslateSvcError], HTTPStatus, int, str, str], ...] = (
+    (UnknownParameter, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unknown_parameter"),
+    (ModelNotFound, HTTPStatus.NOT_FOUND, CLOSE_POLICY, _REQUEST, "model_not_found"),
+    (OutOfRange, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "out_of_range"),
+    (InvalidArgument, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "invalid_value"),
+    (Unsupported, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unsupported"),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED, CLOSE_POLICY, _REQUEST, "invalid_api_key"),
+    (OriginRefused, HTTPStatus.FORBIDDEN, CLOSE_POLICY, _REQUEST, "origin_not_allowed"),
+    (ResourceExhausted, HTTPStatus.TOO_MANY_REQUESTS, CLOSE_OVERLOAD, "rate_limit_error", "overloaded"),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_RESTART, _SERVER, "unavailable"),
+    (EngineLost, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_RESTART, _SERVER, "engine_lost"),
+    (SessionExpired, HTTPStatus.REQUEST_TIMEOUT, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
+    (DataLoss, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "data_loss"),
+    (StreamTimeout, HTTPStatus.REQUEST_TIMEOUT, CLOSE_POLICY, _REQUEST, "timeout"),
+)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What the client gets to see of ``error``.
+
+    An exception that clients should not see becomes an internal error with an incident id. Under that id the
+    log has the type of the exception and where it was raised, but not its message: it may quote a caller.
+    """
+    for kind, status, close_code, name, code in _KINDS:
+        if isinstance(error, kind):
+            retry_after_s = error.retry_after_s if isinstance(error, ResourceExhausted) else None
+            message = error.description if isinstance(error, TranslateSvcError) else str(error)
+            param = error.field if isinstance(error, TranslateSvcError) else ""
+            return Failure(status, close_code, name, code, message, param, retry_after_s)
+    incident_id = secrets.token_hex(8)
+    _log.error("incident %s: %s", incident_id, anonymous_traceback(error))
+    message = f"internal error, incident {incident_id}"
+    return Failure(HTTPStatus.INTERNAL_SERVER_ERROR, CLOSE_INTERNAL, _SERVER, "internal_error", message)
+
+
+def close_code_of(error: BaseException | None) -> int:
+    """The close code of a session that ends with ``error``: 1000 for None, 1006 if the client has left."""
+    if error is None:
+        return CLOSE_NORMAL
+    if isinstance(error, asyncio.CancelledError):
+        return 1006
+    return next((code for kind, _, code, _, _ in _KINDS if isinstance(error, kind)), CLOSE_INTERNAL)

@@ -1,0 +1,56 @@
+"""What happens around every request: origin, errors in OpenAI's shape, a request id."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from translate_svc.gateway.failures import Failure, failure_of
+from translate_svc.gateway.origins import Origins, is_preflight
+
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+def error_response(failure: Failure) -> web.Response:
+    """A response with OpenAI's error object."""
+    headers = {}
+    if failure.retry_after_s is not None:
+        headers[hdrs.RETRY_AFTER] = str(max(1, round(failure.retry_after_s)))
+    if failure.status == HTTPStatus.UNAUTHORIZED:
+        headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    return web.json_response({"error": failure.to_json()}, status=failure.status, headers=headers)
+
+
+def middleware(origins: Origins) -> Middleware:
+    """The middleware of the application."""
+
+    @web.middleware
+    async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await _answer(request, handler, origins)
+        if not response.prepared:
+            response.headers["x-request-id"] = f"req_{secrets.token_hex(16)}"
+            response.headers.update(origins.headers(request))
+        return response
+
+    return around
+
+
+async def _answer(request: web.Request, handler: Handler, origins: Origins) -> web.StreamResponse:
+    try:
+        origins.check(request)
+        if is_preflight(request):
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        return await handler(request)
+    except asyncio.CancelledError:
+        raise
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        code = _HTTP_CODES.get(error.status, "invalid_request")
+        return error_response(Failure(error.status, 0, "invalid_request_error", code, error.reason))
+    except Exception as error:
+        return error_response(failure_of(error))

@@ -1,0 +1,59 @@
+"""Options of the HTTP server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.serving.options import CallOptions
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions(CallOptions):
+    """Address, message sizes and pages of the server, in addition to ``CallOptions``.
+
+    Attributes:
+        address: ``host:port``; port 0 takes a free port.
+        insecure: allow plaintext on an address that is not loopback.
+        config_timeout_s: how long a session may stay without its target language. Longer than for gRPC:
+            clients of this protocol connect first and ask their user afterwards.
+        origins: web origins (``https://example.org``) whose pages may connect, beside the server's own; ``*``
+            allows every page.
+        source_language: the language that speakers use where a session names none; empty: not known.
+        max_message_bytes: the largest message of a WebSocket. A larger one ends the connection with 1009.
+        send_buffer_bytes: how much a connection may hold that the client has not taken yet, beside the
+            kernel's own buffers.
+        ping_interval_s: a connection without any data from the client for so long is pinged.
+        ping_timeout_s: how long the client may leave the ping unanswered.
+        session_lifetime_s: a session ends after this time; the protocol tells clients when.
+    """
+
+    address: str = "127.0.0.1:0"
+    insecure: bool = False
+    config_timeout_s: float = 300.0
+    origins: tuple[str, ...] = ()
+    source_language: str = ""
+    max_message_bytes: int = 2 * MIB
+    send_buffer_bytes: int = 64 * KIB
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 10.0
+    session_lifetime_s: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        CallOptions.__post_init__(self)
+        host, _, port = self.address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise InvalidArgument("must be HOST:PORT", field="http")
+
+    @property
+    def host(self) -> str:
+        """The host of ``address``; an IPv6 address without its brackets."""
+        return self.address.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port of ``address``."""
+        return int(self.address.rpartition(":")[2])

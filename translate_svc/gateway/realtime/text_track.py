@@ -1,0 +1,31 @@
+"""One running text in one language, made of the texts of utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_UNSPACED_SCRIPTS = frozenset({"Hans", "Hant", "Hani", "Jpan", "Hira", "Kana"})
+"""Scripts in which sentences follow one another without a space. Thai, Lao, Khmer and Burmese have no space
+between words, but one between sentences.
+"""
+
+
+class TextTrack:
+    """Puts the space between two utterances, so that a client only has to append what it gets."""
+
+    def __init__(self, scripts: Iterable[str]) -> None:
+        """``scripts``: in which the language is written (ISO 15924), the most common one first."""
+        self._separator = "" if next(iter(scripts), "") in _UNSPACED_SCRIPTS else " "
+        self._utterance_id: int | None = None
+        self._last = ""
+
+    def append(self, utterance_id: int, delta: str) -> str:
+        """``delta`` with the space before it, where it needs one."""
+        if not delta:
+            return delta
+        starts = utterance_id != self._utterance_id
+        spaced = delta
+        if starts and self._last and not self._last.isspace() and not delta[0].isspace():
+            spaced = self._separator + delta
+        self._utterance_id, self._last = utterance_id, spaced[-1]
+        return spaced

@@ -1,0 +1,137 @@
+"""Turns the events of a client into the messages of a translation session."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.realtime.client_events import AudioReader, ClientEvents
+from translate_svc.gateway.realtime.translation_settings import TranslationSettings
+from translate_svc.languages import LanguageTable
+from translate_svc.types import (
+    AudioInput,
+    ClearInput,
+    ClientMessage,
+    EndInput,
+    FinalizeInput,
+    UpdateInput,
+)
+
+_APPEND = "session.input_audio_buffer.append"
+_COMMIT = "session.input_audio_buffer.commit"
+_CLEAR = "session.input_audio_buffer.clear"
+UPDATE = "session.update"
+CLOSE = "session.close"
+
+_SETTINGS_PATH = re.compile(r"^(?:config\.|update\.)?settings\.")
+_PARAMS = (
+    (re.compile(r"^targets\[0\]\."), "session.audio.output."),
+    (re.compile(r"^targets"), "session.audio.output.targets"),
+    (re.compile(r"^source_language$"), "session.audio.input.language"),
+    (re.compile(r"^vad\.min_silence_ms$"), "session.audio.input.turn_detection.silence_duration_ms"),
+    (re.compile(r"^vad\."), "session.audio.input.turn_detection."),
+    (re.compile(r"^simultaneous"), "session.simultaneous"),
+    (re.compile(r"^include"), "session.include"),
+    (re.compile(r"^config\.input\."), "session.audio.input.format."),
+    (re.compile(r"^audio\.data$"), "audio"),
+)
+
+
+class TranslationInput:
+    """The ``MessageSource`` of a translation session."""
+
+    def __init__(
+        self,
+        events: ClientEvents,
+        settings: TranslationSettings,
+        languages: LanguageTable,
+        max_part_bytes: int,
+    ) -> None:
+        """``settings`` are those that the session was opened with."""
+        self._events = events
+        self._languages = languages
+        self.settings = settings
+        self.wanted = settings
+        """The settings of the update that came last, which the session may still refuse."""
+        self._audio = AudioReader(settings.input.bytes_per_sample, max_part_bytes)
+        self._waiting: deque[ClientMessage] = deque()
+        self._samples = 0
+        self._closing = False
+
+    async def receive(self) -> ClientMessage:
+        """The client's next message. What cannot be one is answered by an ``error`` event."""
+        while not self._waiting:
+            event = await self._events.receive()
+            try:
+                self._read(event)
+            except TranslateSvcError as error:
+                await self._events.refuse(error)
+        return self._waiting.popleft()
+
+    def taken(self, message: ClientMessage) -> None:
+        """The session has taken ``message``."""
+        if isinstance(message, AudioInput):
+            self._samples += len(message.data) // self.settings.input.bytes_per_sample
+        elif isinstance(message, UpdateInput):
+            self.settings = self.wanted
+
+    def refused(self, message: ClientMessage) -> None:
+        """The session has refused ``message``."""
+        if isinstance(message, UpdateInput):
+            self.wanted = self.settings
+
+    def _read(self, event: JsonObject) -> None:
+        if self._closing:
+            raise InvalidArgument("the session is being closed", field="type")
+        match event.text("type", ""):
+            case kind if kind == _APPEND:
+                self._waiting.extend(AudioInput(part) for part in self._audio.read(event))
+            case kind if kind == UPDATE:
+                self._update(event)
+            case kind if kind == _COMMIT:
+                self._waiting.append(FinalizeInput())
+            case kind if kind == _CLEAR:
+                self._waiting.append(ClearInput())
+            case kind if kind == CLOSE:
+                self._closing = True
+                self._waiting.append(EndInput(self._samples))
+            case _:
+                raise unknown_event()
+
+    def _update(self, event: JsonObject) -> None:
+        wanted = self.settings.updated(session_of(event))
+        if wanted.input != self.settings.input:
+            raise InvalidArgument(
+                "cannot change once the session has begun", field="session.audio.input.format"
+            )
+        self.wanted = wanted
+        self._waiting.append(UpdateInput(wanted.stream_settings(self._languages)))
+
+
+def session_of(event: JsonObject) -> JsonObject:
+    """The ``session`` of an update.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    session = event.object("session")
+    if session is None:
+        raise InvalidArgument("is required", field="session")
+    return session
+
+
+def unknown_event() -> InvalidArgument:
+    """The error of an event that the session does not know."""
+    return InvalidArgument("is not an event of this session", field="type")
+
+
+def in_openai_terms(error: TranslateSvcError) -> TranslateSvcError:
+    """Renames the field of ``error``, from our contract's path to that of the protocol."""
+    path = _SETTINGS_PATH.sub("", error.field)
+    for pattern, param in _PARAMS:
+        if pattern.search(path):
+            error.field = pattern.sub(param, path)
+            break
+    return error

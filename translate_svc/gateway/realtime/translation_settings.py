@@ -1,0 +1,282 @@
+"""The settings of a translation session, as ``session.update`` changes them.
+
+OpenAI's fields keep their names and meaning. What this server has beyond them are further fields of the same
+objects; docs/openai.md lists them. An update changes what it names and leaves the rest as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from translate_svc.errors import InvalidArgument, Unsupported
+from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
+from translate_svc.languages import LanguageTable
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Inspect,
+    Segmentation,
+    SimultaneousSettings,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    VadSettings,
+)
+
+OUTPUT = AudioFormat(Encoding.PCM_S16LE, 24_000)
+"""The audio that a translation session sends."""
+
+INCLUDES: Mapping[str, Inspect | None] = MappingProxyType(
+    {
+        "logprobs": Inspect.TOKENS,
+        "units": Inspect.UNITS,
+        "timings": Inspect.TIMINGS,
+        "drafts": Inspect.DRAFTS,
+        "speech_activity": None,
+        "utterances": None,
+        "warnings": None,
+        "progress": None,
+    }
+)
+"""What a session can ask for beside OpenAI's events, and what of it the engine must be asked for."""
+
+DEFAULT_VAD = VadSettings()
+"""Speech is cut as the server's defaults say."""
+
+_TURN_DETECTION = {
+    "threshold": "threshold",
+    "prefix_padding_ms": "prefix_padding_ms",
+    "silence_duration_ms": "min_silence_ms",
+    "min_speech_ms": "min_speech_ms",
+    "max_utterance_ms": "max_utterance_ms",
+}
+"""Fields of ``turn_detection``, and of ``VadSettings``."""
+
+_SIMULTANEOUS = tuple(each.name for each in fields(SimultaneousSettings))
+_TARGET = tuple(each.name for each in fields(TargetSettings))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTarget:
+    """One target language. ``speech`` None: where the language has a voice."""
+
+    language: str
+    text: bool = True
+    speech: bool | None = None
+    speaker_id: int | None = None
+    duration_factor: float = 1.0
+    catch_up_duration_factor: float | None = None
+
+    def speaks(self, languages: LanguageTable) -> bool:
+        """Whether this target has speech."""
+        if self.speech is not None:
+            return self.speech
+        language = languages.find(self.language)
+        return language is None or language.speech_out
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationSettings:
+    """The settings of a translation session.
+
+    Attributes:
+        targets: the target languages; empty before the first update.
+        source_language: what the speaker speaks; empty: not known.
+        transcription_model: the name that the client gave the transcription; None: no transcript.
+        input: the audio that the client sends.
+        include: names of ``INCLUDES``.
+        vad: how speech is cut; None: the client cuts it.
+        simultaneous: None: utterance by utterance.
+    """
+
+    targets: tuple[SessionTarget, ...] = ()
+    source_language: str = ""
+    transcription_model: str | None = None
+    input: InputFormat = PCM_24K
+    include: frozenset[str] = field(default_factory=frozenset)
+    vad: VadSettings | None = DEFAULT_VAD
+    simultaneous: SimultaneousSettings | None = None
+
+    def updated(self, session: JsonObject) -> TranslationSettings:
+        """These settings with the changes of a ``session`` object.
+
+        Raises:
+            InvalidArgument: a field is unknown or its value is not valid. Names the field.
+            Unsupported: the session asks for what this server does not have. Names the field.
+        """
+        session.refuse_unknown(("type", "id", "model", "expires_at", "audio", "include", "simultaneous"))
+        session.choice("type", ("translation",), None)
+        changed = self
+        if "include" in session:
+            changed = replace(changed, include=session.choices("include", INCLUDES))
+        if "simultaneous" in session:
+            changed = replace(changed, simultaneous=_simultaneous(session))
+        audio = session.object("audio")
+        if audio is None:
+            return changed
+        audio.refuse_unknown(("input", "output"))
+        if (wanted := audio.object("input")) is not None:
+            changed = changed._with_input(wanted)
+        if (wanted := audio.object("output")) is not None:
+            changed = replace(changed, targets=self._targets(wanted))
+        return changed
+
+    def _with_input(self, wanted: JsonObject) -> TranslationSettings:
+        wanted.refuse_unknown(("format", "language", "transcription", "noise_reduction", "turn_detection"))
+        if wanted.object("noise_reduction") is not None:
+            raise Unsupported("this server has no noise reduction", field=wanted.under("noise_reduction"))
+        changed = self
+        if "format" in wanted:
+            changed = replace(changed, input=read_format(wanted))
+        if "language" in wanted:
+            changed = replace(changed, source_language=wanted.text("language", ""))
+        if "transcription" in wanted:
+            changed = changed._with_transcription(wanted.object("transcription"))
+        if "turn_detection" in wanted:
+            changed = replace(changed, vad=_turn_detection(wanted.object("turn_detection")))
+        return changed
+
+    def _with_transcription(self, wanted: JsonObject | None) -> TranslationSettings:
+        if wanted is None:
+            return replace(self, transcription_model=None)
+        wanted.refuse_unknown(("model", "language"))
+        return replace(
+            self,
+            transcription_model=wanted.text("model", ""),
+            source_language=wanted.text("language", self.source_language),
+        )
+
+    def _targets(self, wanted: JsonObject) -> tuple[SessionTarget, ...]:
+        wanted.refuse_unknown((*_TARGET, "targets"))
+        if "targets" not in wanted:
+            former = self.targets[0] if self.targets else SessionTarget("")
+            if "language" in wanted and wanted.text("language", "") != former.language:
+                former = SessionTarget("", text=former.text, speech=former.speech)
+            return (_target(wanted, former),)
+        targets = tuple(_target(each, SessionTarget("")) for each in wanted.objects("targets"))
+        first = wanted.text("language", None)
+        if not targets or (first is not None and targets[0].language != first):
+            raise InvalidArgument("must begin with `language`", field=wanted.under("targets"))
+        return targets
+
+    def stream_settings(self, languages: LanguageTable) -> StreamSettings:
+        """The settings of the stream. ``languages`` are those of the loaded checkpoint."""
+        include = {inspect for name in self.include if (inspect := INCLUDES[name]) is not None}
+        if self.transcription_model is not None:
+            include.add(Inspect.TRANSCRIPT)
+        if self.simultaneous is None:
+            include.discard(Inspect.DRAFTS)
+        targets = [
+            TargetSettings(
+                target.language,
+                target.text,
+                target.speaks(languages),
+                target.speaker_id,
+                target.duration_factor,
+                target.catch_up_duration_factor,
+            )
+            for target in self.targets
+        ]
+        return StreamSettings(
+            tuple(targets),
+            self.source_language or None,
+            frozenset(include),
+            Segmentation.MANUAL if self.vad is None else Segmentation.VAD,
+            self.vad or VadSettings(),
+            simultaneous=self.simultaneous,
+        )
+
+    def stream_config(self, languages: LanguageTable) -> StreamConfig:
+        """The first message of the stream."""
+        return StreamConfig(self.input.audio, OUTPUT, self.stream_settings(languages))
+
+    def to_json(self, languages: LanguageTable) -> dict[str, Any]:
+        """The fields ``audio``, ``include`` and ``simultaneous`` of the session object."""
+        targets = [
+            {
+                "language": bcp47(target.language, languages),
+                "text": target.text,
+                "speech": target.speaks(languages),
+                "speaker_id": target.speaker_id,
+                "duration_factor": target.duration_factor,
+                "catch_up_duration_factor": target.catch_up_duration_factor,
+            }
+            for target in self.targets
+        ]
+        output: dict[str, Any] = dict(targets[0]) | {"targets": targets} if targets else {}
+        transcription = None
+        source = bcp47(self.source_language, languages) or None
+        if self.transcription_model is not None:
+            transcription = {"model": self.transcription_model, "language": source}
+        turn_detection = None
+        if self.vad is not None:
+            values = {name: getattr(self.vad, ours) for name, ours in _TURN_DETECTION.items()}
+            known = {name: value for name, value in values.items() if value is not None}
+            turn_detection = {"type": "server_vad", **known}
+        return {
+            "audio": {
+                "input": {
+                    "format": self.input.to_json(),
+                    "language": source,
+                    "transcription": transcription,
+                    "noise_reduction": None,
+                    "turn_detection": turn_detection,
+                },
+                "output": output,
+            },
+            "include": sorted(self.include),
+            "simultaneous": None
+            if self.simultaneous is None
+            else {
+                name: value
+                for name in _SIMULTANEOUS
+                if (value := getattr(self.simultaneous, name)) is not None
+            },
+        }
+
+
+def bcp47(tag: str, languages: LanguageTable) -> str:
+    """The BCP-47 tag of a language; ``tag`` itself if the checkpoint does not have the language."""
+    language = languages.find(tag)
+    return tag if language is None else language.bcp47
+
+
+def _target(wanted: JsonObject, former: SessionTarget) -> SessionTarget:
+    wanted.refuse_unknown((*_TARGET, "targets"))
+    language = wanted.text("language", former.language)
+    if not language:
+        raise InvalidArgument("is required", field=wanted.under("language"))
+    return SessionTarget(
+        language,
+        wanted.boolean("text", former.text),
+        wanted.boolean("speech", None) if "speech" in wanted else former.speech,
+        wanted.whole("speaker_id", None) if "speaker_id" in wanted else former.speaker_id,
+        wanted.number("duration_factor", former.duration_factor),
+        wanted.number("catch_up_duration_factor", None)
+        if "catch_up_duration_factor" in wanted
+        else former.catch_up_duration_factor,
+    )
+
+
+def _turn_detection(wanted: JsonObject | None) -> VadSettings | None:
+    if wanted is None:
+        return None
+    wanted.refuse_unknown(("type", *_TURN_DETECTION))
+    wanted.choice("type", ("server_vad",), None)
+    values: dict[str, Any] = {
+        ours: wanted.number(name, None) if name == "threshold" else wanted.whole(name, None)
+        for name, ours in _TURN_DETECTION.items()
+    }
+    return VadSettings(**values)
+
+
+def _simultaneous(session: JsonObject) -> SimultaneousSettings | None:
+    wanted = session.object("simultaneous")
+    if wanted is None:
+        return None
+    wanted.refuse_unknown(_SIMULTANEOUS)
+    return SimultaneousSettings(**{name: wanted.whole(name, None) for name in _SIMULTANEOUS})

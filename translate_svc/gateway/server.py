@@ -1,0 +1,114 @@
+"""The HTTP server: bind, serve, drain, stop."""
+
+from __future__ import annotations
+
+import ssl
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from translate_svc.access.api_keys import ApiKeys
+from translate_svc.addresses import is_local
+from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.gateway.authentication import Authenticator
+from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.middleware import middleware
+from translate_svc.gateway.models_endpoint import ModelsEndpoint
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.origins import Origins
+from translate_svc.gateway.realtime.translation_endpoint import TranslationEndpoint
+from translate_svc.serving.live_calls import DRAINING
+from translate_svc.serving.protocols import Service
+
+_MAX_HEADER_BYTES = 16 * 1024
+_REQUEST_TIMEOUT_S = 30.0
+
+
+def refuse_plaintext(options: GatewayOptions, tls: ssl.SSLContext | None) -> None:
+    """Raises InvalidArgument if audio and text would leave this machine in plaintext without ``insecure``."""
+    if tls is None and not options.insecure and not is_local(options.address):
+        raise InvalidArgument(
+            "is not loopback: give a certificate, or --insecure to serve plaintext", field="http"
+        )
+
+
+class GatewayServer:
+    """The ``TransportServer`` of OpenAI's protocols: serves one ``Service`` on one address.
+
+    Use it as a context manager, or call ``start`` and ``stop``.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        options: GatewayOptions = GatewayOptions(),  # noqa: B008 - frozen
+        tls: ssl.SSLContext | None = None,
+        keys: ApiKeys | None = None,
+    ) -> None:
+        """With ``keys``, every call needs an API key; the page itself needs none."""
+        refuse_plaintext(options, tls)
+        self._options = options
+        self._tls = tls
+        self._context = GatewayContext(service, options, Authenticator(keys))
+        self._runner = web.AppRunner(
+            self._application(Origins(options.origins, keys_required=keys is not None)),
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=_REQUEST_TIMEOUT_S,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
+            shutdown_timeout=options.abort_timeout_s,
+        )
+        self._port = 0
+
+    def _application(self, origins: Origins) -> web.Application:
+        models, translations = ModelsEndpoint(self._context), TranslationEndpoint(self._context)
+        application = web.Application(middlewares=[middleware(origins)])
+        application.router.add_get("/v1/models", models.list_models)
+        application.router.add_get("/v1/models/{model}", models.get_model)
+        application.router.add_get("/v1/realtime/translations", translations.connect)
+        return application
+
+    @property
+    def target(self) -> str:
+        """The address that a client connects to, as a URL."""
+        host = self._options.address.rpartition(":")[0]
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self._port}"
+
+    @property
+    def live_streams(self) -> int:
+        """Sessions and calls that are open now."""
+        return len(self._context.calls)
+
+    async def start(self) -> None:
+        """Binds the address and serves.
+
+        Raises:
+            InvalidArgument: the address cannot be bound.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._options.host, self._options.port, ssl_context=self._tls)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise InvalidArgument("cannot be bound", field="http") from None
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self, grace_s: float, reason: TranslateSvcError = DRAINING) -> None:
+        """Drains for up to ``grace_s``, then ends all remaining sessions. Idempotent.
+
+        If called again with a shorter grace, the earlier deadline counts. The listener closes last.
+        """
+        await self._context.drain(grace_s, reason)
+        await self._runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop(0)

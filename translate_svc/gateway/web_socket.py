@@ -1,0 +1,149 @@
+"""One WebSocket: text messages in and out, pings, and its close."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from typing import Any, NoReturn
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from translate_svc.errors import InvalidArgument, StreamTimeout
+from translate_svc.gateway.failures import Failure
+from translate_svc.gateway.options import GatewayOptions
+
+SUBPROTOCOL = "realtime"
+"""The subprotocol that browsers name beside the one that holds their key."""
+
+WireEvent = dict[str, Any]
+"""An event of the protocol as JSON values."""
+
+_MAX_REASON_BYTES = 123
+_GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
+
+
+class WebSocket:
+    """The server's end of a connection that carries OpenAI's events.
+
+    One task receives; several may send. ``send`` waits while the client does not read. A client is pinged
+    when nothing came from it for a while, but only while the server reads: a client that is held back by flow
+    control cannot be heard.
+    """
+
+    def __init__(self, options: GatewayOptions) -> None:
+        self._options = options
+        self._socket = web.WebSocketResponse(
+            timeout=options.abort_timeout_s,
+            autoping=False,
+            compress=False,
+            max_msg_size=options.max_message_bytes,
+            protocols=(SUBPROTOCOL,),
+            writer_limit=0,
+        )
+        self._transport: asyncio.WriteTransport | None = None
+        self._handler: asyncio.Task[Any] | None = None
+        self.bytes_out = 0
+        """Size of all messages sent so far."""
+        self.left = False
+        """Whether the client has left."""
+
+    async def open(self, request: web.Request) -> None:
+        """Answers the handshake. The current task is cancelled when the client is found to have left."""
+        await self._socket.prepare(request)
+        self._handler = asyncio.current_task()
+        transport = request.transport
+        assert isinstance(transport, asyncio.WriteTransport), "prepare needs a live connection"
+        transport.set_write_buffer_limits(high=self._options.send_buffer_bytes)
+        self._transport = transport
+
+    @property
+    def response(self) -> web.WebSocketResponse:
+        """What the handler of the request returns."""
+        return self._socket
+
+    async def receive(self) -> str:
+        """The client's next text message.
+
+        Raises:
+            InvalidArgument: the message is not text. The connection can go on.
+            StreamTimeout: a ping was not answered.
+        """
+        while True:
+            message = await self._receive_any()
+            match message.type:
+                case WSMsgType.TEXT:
+                    text: str = message.data
+                    return text
+                case WSMsgType.BINARY:
+                    raise InvalidArgument("messages are JSON, sent as text")
+                case kind if kind in _GONE:
+                    await self._leave()
+
+    async def _receive_any(self) -> WSMessage:
+        """The next message. Pings are answered; a silent client is pinged."""
+        while True:
+            message = await self._frame(self._options.ping_interval_s)
+            if message is None:
+                message = await self._frame(self._options.ping_timeout_s, ping=True)
+                if message is None:
+                    waited_s = self._options.ping_timeout_s
+                    raise StreamTimeout(f"a ping was not answered within {waited_s:g} s")
+            if message.type is WSMsgType.PING:
+                await self._socket.pong(message.data)
+            elif message.type is not WSMsgType.PONG:
+                return message
+
+    async def _frame(self, timeout_s: float, *, ping: bool = False) -> WSMessage | None:
+        """The next frame, or None if none came in time."""
+        try:
+            async with asyncio.timeout(timeout_s) as patience:
+                if ping:
+                    await self._socket.ping()
+                return await self._socket.receive()
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            return None
+
+    async def send(self, event: WireEvent) -> None:
+        """Sends one event; gives it an ``event_id``. Waits while the client does not take what was sent."""
+        text = json.dumps(
+            {"type": event["type"], "event_id": f"event_{secrets.token_hex(8)}", **event},
+            separators=(",", ":"),
+        )
+        self.bytes_out += len(text)
+        try:
+            await self._socket.send_str(text)
+        except ConnectionError:
+            await self._leave()
+
+    async def _leave(self) -> NoReturn:
+        """Cancels the handler of the connection; the current task may be another one."""
+        self.left = True
+        assert self._handler is not None, "the connection is open"
+        self._handler.cancel()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets this event")
+
+    async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
+        """Sends an ``error`` event. ``event_id`` is the client's event that caused it."""
+        await self.send({"type": "error", "error": failure.to_json(event_id)})
+
+    async def send_last(self, failure: Failure) -> None:
+        """Sends the reason for which the connection will be closed, if it can leave in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.abort_timeout_s):
+                await self.send_failure(failure)
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Closes the connection; where its close cannot leave in time, cuts it off."""
+        try:
+            async with asyncio.timeout(2 * self._options.abort_timeout_s):
+                await self._socket.close(code=code, message=reason.encode()[:_MAX_REASON_BYTES])
+        except (TimeoutError, ConnectionError):
+            pass
+        finally:
+            if self._transport is not None and not self._socket.closed:
+                self._transport.abort()
