@@ -67,9 +67,9 @@ async def test_keys_and_certificate_are_those_of_grpc(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--http", "0.0.0.0:0"), "http: is not loopback"),
-        (("--http", "nowhere"), "http: must be HOST:PORT"),
-        (("--http", "127.0.0.1:0", "--http-origins", "example.org"), "http_origins: must be like"),
+        (("--http", "0.0.0.0:0"), "--http: is not loopback"),
+        (("--http", "nowhere"), "--http: must be HOST:PORT"),
+        (("--http", "127.0.0.1:0", "--http-origins", "example.org"), "--http-origins: must be like"),
     ],
 )
 def test_what_is_wrong_is_named_before_a_model_is_loaded(
@@ -87,4 +87,4 @@ def test_a_taken_port_is_named(command: Command) -> None:
         http = f"127.0.0.1:{taken.getsockname()[1]}"
         code, _, error = command("serve", "--model", STARTER, "--port", "0", "--http", http)
     assert code == 1
-    assert "translate-svc: http: cannot be bound" in error
+    assert "translate-svc: --http: cannot be bound" in error
