@@ -124,7 +124,7 @@ class TranslationModel:
         )
         self._texts = T2uRunner(self._text_to_unit, self._cache.states, checkpoint.character_table())
         self._pieces = PiecewiseVocoder(self._vocoder, device)
-        self._recorded: DecodeGraphs | None = None
+        self._captured: DecodeGraphs | None = None
         if record is not None:
             self._record(record)
 
@@ -249,12 +249,12 @@ class TranslationModel:
                 _log.warning("%s is slower, for it could not be recorded: %s", stage.value, error)
 
     def _record_steps(self, record: GraphCapturer) -> None:
-        self._recorded = DecodeGraphs(self._decoder, self._cache, record)
+        self._captured = DecodeGraphs(self._decoder, self._cache, record)
 
     def _step(self, fed: DecodeInput, *, align: bool) -> DecodedStep:
         """One decode step, with its results on the host."""
-        if self._recorded is not None:
-            return self._recorded.step(fed)
+        if self._captured is not None:
+            return self._captured.step(fed)
         return self._decoder.step(self._cache, fed, align=align).on_host()
 
     def _attention(self, step: DecodedStep, row: int, slot: int, tokens: int) -> NDArray[np.float32]:

@@ -58,20 +58,20 @@ class HeadAttention(nn.Module):
         self.register_buffer("heads", pairs[:, 1:], persistent=False)
         self.used_layers = frozenset(layer for layer, _ in chosen.pairs)
 
-    def each(self, cache: DecoderCache, places: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
+    def each(self, cache: DecoderCache, metadata: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
         """``[pairs, B, T, frames]`` float32: softmax weights, zero behind the end of a row's source.
 
         Args:
             cache: keys of the sources.
-            places: where the rows of this pass are in the cache.
+            metadata: where the rows of this pass are in the cache.
             queries: for each layer of ``used_layers``: ``[B, T, heads, head_dim]``.
         """
         query = torch.stack([queries[layer][:, :, head] for layer, head in self.chosen.pairs])
-        keys = cache.cross_rows[self.layers, places.slots, 0, self.heads, : places.source_seen.shape[-1]]
+        keys = cache.cross_rows[self.layers, metadata.slots, 0, self.heads, : metadata.source_seen.shape[-1]]
         scores = (query @ keys.transpose(2, 3)).float() * query.shape[-1] ** -0.5
-        scores = scores.masked_fill(~places.source_seen[:, 0], float("-inf"))
+        scores = scores.masked_fill(~metadata.source_seen[:, 0], float("-inf"))
         return torch.softmax(scores, dim=-1)
 
-    def mean(self, cache: DecoderCache, places: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
+    def mean(self, cache: DecoderCache, metadata: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
         """``each``, averaged over the heads: ``[B, T, frames]``."""
-        return self.each(cache, places, queries).mean(dim=0)
+        return self.each(cache, metadata, queries).mean(dim=0)

@@ -56,11 +56,11 @@ class DecodeGraphs:
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
-        self._recordings: dict[tuple[int, GraphBucket], CapturedGraph] = {}
+        self._captured: dict[tuple[int, GraphBucket], CapturedGraph] = {}
         # a token that no sequence attends to: it is written to the scratch column; its source has one state
         self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
         try:
-            self._record_all(record)
+            self._capture_all(record)
         finally:
             cache.clear_tokens(range(len(cache.source_lengths)))
             cache.clear_source(range(len(cache.source_lengths)))
@@ -78,23 +78,23 @@ class DecodeGraphs:
     def _replay(
         self, count: int, reach: GraphBucket, fed: DecodeInput, lengths: Sequence[int]
     ) -> DecodedStep:
-        recording, taken = self._recordings[count, reach], list(fed.slots)
-        recording.inputs.copy_(self._idle)
-        recording.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
-        return DecodedStep.unpacked(recording.run()[taken], aligned_tokens=1)
+        captured, taken = self._captured[count, reach], list(fed.slots)
+        captured.inputs.copy_(self._idle)
+        captured.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
+        return DecodedStep.unpacked(captured.run()[taken], aligned_tokens=1)
 
-    def _record_all(self, record: GraphCapturer) -> None:
+    def _capture_all(self, record: GraphCapturer) -> None:
         started_s = time.monotonic()
         reaches = [GraphBucket(t, s) for t in self._token_reaches for s in self._source_reaches]
         total = len(self._row_counts) * len(reaches)
         for count in reversed(self._row_counts):  # the largest first: the others fit into its memory
             for reach in reversed(reaches):
-                self._recordings[count, reach] = CapturedGraph(
+                self._captured[count, reach] = CapturedGraph(
                     self._idle.repeat(1, count), self._step_of(reach), record, self._cache.states.device
                 )
                 self._check(count, reach)
             seconds = time.monotonic() - started_s
-            _log.info("captured %d of %d decode steps after %.1f s", len(self._recordings), total, seconds)
+            _log.info("captured %d of %d decode steps after %.1f s", len(self._captured), total, seconds)
 
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:

@@ -78,7 +78,9 @@ class DecoderLayer(nn.Module):
         self.ffn = FeedForward(size, config.decoder_ffn_dim, config.activation_function)
         self.ffn_layer_norm = nn.LayerNorm(size)
 
-    def forward(self, states: Tensor, cache: LayerCache, places: AttentionMetadata) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, states: Tensor, cache: LayerCache, metadata: AttentionMetadata
+    ) -> tuple[Tensor, Tensor]:
         """Takes and returns ``[B, T, hidden]``; also returns the cross-attention queries,
         ``[B, T, heads, head_dim]``.
         """
@@ -86,12 +88,12 @@ class DecoderLayer(nn.Module):
         qkv = attention.qkv(self.self_attn_layer_norm(states)).view(
             *states.shape[:2], 3, cross.heads, cross.head_dim
         )
-        places.write(cache, qkv[:, :, 1:])
-        states = states + attention.out(places.attend_tokens(cache, qkv[:, :, 0]))
+        metadata.write(cache, qkv[:, :, 1:])
+        states = states + attention.out(metadata.attend_tokens(cache, qkv[:, :, 0]))
 
         query = cross.query(self.cross_attention_layer_norm(states))
         query = query.view(*states.shape[:2], cross.heads, cross.head_dim)
-        states = states + cross.out(places.attend_source(cache, query))
+        states = states + cross.out(metadata.attend_source(cache, query))
         return states + self.ffn(self.ffn_layer_norm(states)), query
 
 
@@ -180,10 +182,10 @@ class TextDecoder(nn.Module):
         """
         return self.run(cache, AttentionMetadata.fitting(cache, runs), align=align)
 
-    def run(self, cache: DecoderCache, places: AttentionMetadata, *, align: bool) -> DecodedStep:
+    def run(self, cache: DecoderCache, metadata: AttentionMetadata, *, align: bool) -> DecodedStep:
         """The part of ``prefill`` after the preparation on the host. Nothing here waits for the device."""
         watched = {self.alignment_layer} | self.head_attention.used_layers if align else set()
-        states, queries = self._through_layers(cache, places, watched)
+        states, queries = self._through_layers(cache, metadata, watched)
         logits = self._output(states[:, -1]).float()
         # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
         best = logits.softmax(dim=-1).amax(dim=-1).log()
@@ -191,35 +193,35 @@ class TextDecoder(nn.Module):
             first_argmax(logits),
             best,
             torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
-            self._frames(cache, places, queries) if align else None,
-            self.head_attention.mean(cache, places, queries) if align else None,
+            self._frames(cache, metadata, queries) if align else None,
+            self.head_attention.mean(cache, metadata, queries) if align else None,
         )
 
     def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
         """Feeds ``runs`` and returns the attention of each of these heads, as ``HeadAttention.each`` does."""
-        places = AttentionMetadata.fitting(cache, runs)
-        _, queries = self._through_layers(cache, places, heads.used_layers)
-        return heads.each(cache, places, queries)
+        metadata = AttentionMetadata.fitting(cache, runs)
+        _, queries = self._through_layers(cache, metadata, heads.used_layers)
+        return heads.each(cache, metadata, queries)
 
     def _through_layers(
-        self, cache: DecoderCache, places: AttentionMetadata, watched: AbstractSet[int]
+        self, cache: DecoderCache, metadata: AttentionMetadata, watched: AbstractSet[int]
     ) -> tuple[Tensor, dict[int, Tensor]]:
         """The last hidden states (also stored in ``cache``) and the watched layers' queries of the source."""
-        states = self.embed(places.token_ids) + self.positions[places.positions]
+        states = self.embed(metadata.token_ids) + self.positions[metadata.positions]
         queries: dict[int, Tensor] = {}
         for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
-            states, query = layer(states, layer_cache, places)
+            states, query = layer(states, layer_cache, metadata)
             if index in watched:
                 queries[index] = query
         states = self.layer_norm(states)
-        cache.states[places.slots[:, None], places.positions] = states
+        cache.states[metadata.slots[:, None], metadata.positions] = states
         return states, queries
 
-    def _frames(self, cache: DecoderCache, places: AttentionMetadata, queries: dict[int, Tensor]) -> Tensor:
+    def _frames(self, cache: DecoderCache, metadata: AttentionMetadata, queries: dict[int, Tensor]) -> Tensor:
         layer, layer_cache = self.layers[self.alignment_layer], cache.layers[self.alignment_layer]
         assert isinstance(layer, DecoderLayer)
         query = queries[self.alignment_layer].transpose(1, 2)
-        return layer.cross_attention.frames(query, *places.source(layer_cache), places.source_seen)
+        return layer.cross_attention.frames(query, *metadata.source(layer_cache), metadata.source_seen)
 
     def _layers(self) -> Iterator[DecoderLayer]:
         for layer in self.layers:

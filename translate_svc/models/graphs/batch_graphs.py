@@ -24,10 +24,10 @@ class BatchGraphs:
         self._max_rows = max_rows
         self._counts = doubled(1, max_rows)
         self._record, self._device = record, device
-        self._recordings: dict[tuple[Hashable, int], CapturedGraph] = {}
+        self._captured: dict[tuple[Hashable, int], CapturedGraph] = {}
 
     def __len__(self) -> int:
-        return len(self._recordings)
+        return len(self._captured)
 
     def add(
         self,
@@ -54,16 +54,16 @@ class BatchGraphs:
             RuntimeError: the capture failed. Any error of ``check`` is raised too.
         """
         for count in reversed(self._counts):
-            recording = CapturedGraph(torch.stack([idle] * count), work, self._record, self._device)
-            self._recordings[key, count] = recording
-            check(*recording.both(others[:count]))
+            captured = CapturedGraph(torch.stack([idle] * count), work, self._record, self._device)
+            self._captured[key, count] = captured
+            check(*captured.both(others[:count]))
 
     def has(self, key: Hashable, rows: int) -> bool:
         """Whether ``run`` can take this many rows."""
-        return rows <= self._max_rows and (key, 1) in self._recordings
+        return rows <= self._max_rows and (key, 1) in self._captured
 
     def run(self, key: Hashable, rows: Tensor) -> Tensor:
         """``work(rows)``, with ``rows`` and the result on the host."""
-        recording = self._recordings[key, at_least(self._counts, len(rows))]
-        recording.inputs[: len(rows)] = rows  # other rows keep old content; their results are unused
-        return recording.run()[: len(rows)]
+        captured = self._captured[key, at_least(self._counts, len(rows))]
+        captured.inputs[: len(rows)] = rows  # other rows keep old content; their results are unused
+        return captured.run()[: len(rows)]

@@ -110,7 +110,7 @@ class T2uGraphs:
         self._second.add(size, work, idle=idle[0], others=(size // 2) * idle, check=_check)
 
 
-def _check(recorded: Tensor, plain: Tensor) -> None:
-    differing = float((recorded != plain).double().mean())
+def _check(captured: Tensor, plain: Tensor) -> None:
+    differing = float((captured != plain).double().mean())
     if not differing <= _DIFFERING:
         raise GraphCaptureError(f"a captured half of text-to-unit differs in {differing:.0%} of its numbers")

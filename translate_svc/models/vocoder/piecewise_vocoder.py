@@ -52,7 +52,7 @@ class PiecewiseVocoder:
         self._vocoder = vocoder
         self._device = device
         self._windows: dict[int, Window] = {}
-        self._recorded: VocoderGraphs | None = None
+        self._captured: VocoderGraphs | None = None
 
     def record(self, record: GraphCapturer) -> None:
         """Captures the windows that a service needs, in batches of 1, 2, 4 and 8. Not for a CPU.
@@ -61,7 +61,7 @@ class PiecewiseVocoder:
             RuntimeError: the capture failed, or a captured window computes something else.
         """
         windows = [self._window(_NARROWEST_UNITS << doublings) for doublings in range(3)]
-        self._recorded = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, record, self._device)
+        self._captured = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, record, self._device)
 
     def waveforms(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
         """One waveform for each piece, or an error if it is not finite."""
@@ -96,8 +96,8 @@ class PiecewiseVocoder:
 
     def _run(self, window: Window, rows: Tensor) -> Tensor:
         """The samples on the host."""
-        if self._recorded is not None and self._recorded.has(window):
-            return self._recorded.run(window, rows)
+        if self._captured is not None and self._captured.has(window):
+            return self._captured.run(window, rows)
         return self._vocoder.windowed(rows.to(self._device, non_blocking=True), window).cpu()
 
     def _window(self, units: int) -> Window:

@@ -65,8 +65,8 @@ class VocoderGraphs:
     def _add(self, vocoder: Vocoder, window: Window, max_rows: int) -> None:
         """Captures one window. The check uses pieces from the middle of a text and from its ends."""
 
-        def check(recorded: Tensor, plain: Tensor) -> None:
-            error = float((recorded - plain).abs().max())
+        def check(captured: Tensor, plain: Tensor) -> None:
+            error = float((captured - plain).abs().max())
             if not error <= _TOLERANCE:
                 raise GraphCaptureError(
                     f"a captured window of {window.piece_units} units is off by {error:.2g}"
