@@ -24,11 +24,12 @@ def write_media(
     layout: str = "stereo",
     picture: bool = False,
     starts_s: float = 0.0,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Encodes mono ``samples``, the same on every channel, to begin at ``starts_s``; with ``picture``
     beside a black video stream from 0 on.
     """
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         audio = container.add_stream(codec, rate=codec_rate_hz, layout=layout)
         assert isinstance(audio, av.AudioStream)
         if picture:

@@ -10,6 +10,7 @@ import sys
 from contextlib import aclosing
 from dataclasses import fields, replace
 from importlib import metadata
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def test_the_version_and_the_commands(command: Command) -> None:
     assert code == 2
     for name in ("serve", "translate", "say", "live", "languages", "top", "demo"):
         assert f" {name} " in output
+
+
+@pytest.mark.parametrize(
+    "name", ["serve", "translate", "say", "live", "languages", "pull", "selftest", "demo"]
+)
+def test_help_breaks_its_lines_where_the_terminal_ends(command: Command, name: str) -> None:
+    code, output, _ = command(name, "-h", variables={"COLUMNS": "80"})
+    assert code == 0
+    text = output.partition("╭")[0]
+    for above, below in pairwise(line.strip() for line in text.splitlines()):
+        if above and below and not below.startswith(("translate-svc ", "ffmpeg ", "TRANSLATE_SVC_PORT")):
+            assert len(f"{above} {below.split()[0]}") > 78, above
 
 
 def test_every_setting_has_its_flag() -> None:

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import tracemalloc
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from google.protobuf import json_format
 from rich.console import Console
 
 from tests.cli.conftest import Command
-from tests.cli.process import ROOT, STARTER, run, start
+from tests.cli.process import ROOT, STARTER, start
 from tests.cli.subtitle_files import read_srt, read_webvtt
 from tests.clips import sentences, texts
 from tests.media import write_media
@@ -296,9 +295,18 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "--from", "nope"), 2, "--from: no language is called 'nope'"),
         (("translate", str(CLIP)), 2, "--to: is needed"),
         ((*TRANSLATE, "--transcript"), 2, "--transcript: needs --from"),
+        ((*TRANSLATE, "-o", "absent/O.WAV"), 1, "absent/O.WAV: its folder does not exist"),
+        ((*TRANSLATE, "--subtitles", "absent/O.SRT"), 1, "absent/O.SRT: its folder does not exist"),
         ((*TRANSLATE, "-o", "o.mp3"), 2, "--output: must end in .wav"),
         ((*TRANSLATE, "-o", "o.wav", "--text"), 2, "--output: needs speech"),
         ((*TRANSLATE, "--subtitles", "o.ass"), 2, "--subtitles: must end in .srt or .vtt"),
+        (("translate", "http://a.example/b.mp4", "--to", "es"), 2, "http://a.example/b.mp4: is an address"),
+        ((*TRANSLATE, "--audio-track", "2"), 1, f"{CLIP}: has no audio track '2'; it has track 1 ("),
+        (
+            (*TRANSLATE, "--channel", "left"),
+            1,
+            f"{CLIP}: track 1 (1 channel) has no left side",
+        ),
         ((*TRANSLATE, "--json-audio"), 2, "--json-audio: needs --json"),
         (("say", "Hello.", "--to", "es"), 2, "--from: is needed"),
         (("say", "Hello.", "--from", "en", "--to", "es", "-o", "o.txt"), 2, "--output: must end in .wav"),
@@ -359,14 +367,6 @@ async def test_a_reader_that_leaves_is_no_error() -> None:
     output, error = await process.communicate()
     assert output.startswith(b"code  BCP-47")
     assert error == b""
-
-
-async def test_without_pyav_it_says_which_extra_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "av.py").write_text("raise ModuleNotFoundError('no', name='av')")
-    variables: Mapping[str, str] = {"PYTHONPATH": str(tmp_path)}
-    code, output, error = await run(*TRANSLATE, variables=variables)
-    assert (code, output) == (1, "")
-    assert error == "translate-svc: av is missing: pip install 'translate-svc[media]'\n"
 
 
 def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
+from translate_svc.audio.mixer import SideMixer
+from translate_svc.audio.pipes import readable_pipe
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
@@ -24,17 +27,26 @@ _TOLERATED_GAP_S = 0.1
 _MAX_GAP_S = 3_600.0
 _MICROSECONDS_PER_S = 1_000_000
 _FOREIGN = "is not an audio or video file that FFmpeg can read"
+_OTHER_FILES = frozenset(
+    {"concat", "dash", "hls", "image2", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"}
+)
+"""Formats that name other files or addresses to read: what is said in one file may come from no other."""
 
 
 @contextmanager
-def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
-    """Opens the first audio stream of a file, or of a byte stream, seekable or not.
+def open_media(
+    source: Path | BinaryIO,
+    name: str = "",
+    choice: AudioChoice = AudioChoice(),  # noqa: B008 - frozen
+) -> Iterator[MediaAudio]:
+    """Opens one audio track of a file, or of a byte stream, seekable or not.
 
-    Playlists can refer to local files only. ``name`` is the source's name in errors.
+    Playlists are refused, because they lead to other files. ``name`` is the source's name in errors.
 
     Raises:
-        InvalidArgument: the source does not exist, is not a container that FFmpeg reads, has no audio, or
-            has an unknown codec. Names the source.
+        InvalidArgument: the source does not exist, is not a container that FFmpeg reads, has no audio, has
+            not the chosen track or channel, or has an unknown codec; or it is an MP4 file in a pipe with its
+            index at the end. Names the source.
     """
     import av
 
@@ -42,9 +54,12 @@ def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
     if isinstance(source, Path) and (source.is_dir() or not source.exists()):
         raise InvalidArgument("is a directory" if source.is_dir() else "no such file", field=name)
     # without the prefix, FFmpeg takes a name before a colon for a protocol
-    target = f"file:{source}" if isinstance(source, Path) else source
+    target = f"file:{source}" if isinstance(source, Path) else readable_pipe(source, name)
+    formats = ",".join(sorted(av.formats_available - _OTHER_FILES))
     try:
-        container = av.open(target, mode="r", options={"protocol_whitelist": "file"})
+        container = av.open(
+            target, mode="r", options={"protocol_whitelist": "file", "format_whitelist": formats}
+        )
     except PermissionError:
         raise InvalidArgument("may not be read", field=name) from None
     except (av.FFmpegError, ValueError):
@@ -54,22 +69,49 @@ def open_media(source: Path | BinaryIO, name: str = "") -> Iterator[MediaAudio]:
             # FFmpeg takes some unrelated files for a raw format without streams
             problem = "has no audio stream" if container.streams.video else _FOREIGN
             raise InvalidArgument(problem, field=name)
-        stream = container.streams.audio[0]
+        tracks = [_describe(stream, number) for number, stream in enumerate(container.streams.audio, 1)]
+        track = choice.choose(tracks, name=name)
+        stream = container.streams.audio[track.number - 1]
         # codec_context is None if this FFmpeg lacks the codec
         if stream.codec_context is None or not stream.rate:
             raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
-        yield MediaAudio(container, stream)
+        yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None)
+
+
+def _describe(stream: AudioStream, number: int) -> AudioTrack:
+    import av
+
+    kinds = av.stream.Disposition
+    extras = kinds.comment | kinds.hearing_impaired | kinds.visual_impaired
+    return AudioTrack(
+        number,
+        language=stream.metadata.get("language", "").replace("und", ""),
+        channels=0 if stream.codec_context is None else stream.codec_context.channels,
+        is_default=bool(stream.disposition & kinds.default),
+        is_extra=bool(stream.disposition & extras),
+        title=stream.metadata.get("title", ""),
+    )
 
 
 class MediaAudio:
-    """One audio stream, mixed to mono, at the source's own rate limited to 8 to 48 kHz.
+    """One channel of an audio track, or all of them mixed, at the source's own rate limited to 8 to 48 kHz.
 
     Sample 0 is the container's time zero. If audio starts later, or has gaps (by its timestamps, up to an
     hour), silence fills them, so positions match the video. A packet that cannot be decoded is skipped and
     counted.
     """
 
-    def __init__(self, container: InputContainer, stream: AudioStream) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: AudioStream,
+        channel: Channel = Channel.MIX,
+        track: AudioTrack | None = None,
+    ) -> None:
+        """``track``: what was chosen, if there was a choice."""
+        self.track = track
+        self._channel = channel
+        self._sides = SideMixer(channel)
         self._container = container
         self._stream = stream
         self._zero_s = (container.start_time or 0) / _MICROSECONDS_PER_S
@@ -80,6 +122,11 @@ class MediaAudio:
         duration = container.duration
         self.duration_ms = None if duration is None else max(duration * 1000 // _MICROSECONDS_PER_S, 0)
         """As the container states it; None if it does not."""
+
+    @property
+    def speakers_are_apart(self) -> bool:
+        """Whether so far each side of a mixed stereo track was often heard alone."""
+        return self._channel is Channel.MIX and self._sides.speakers_are_apart
 
     @property
     def damage(self) -> str | None:
@@ -111,7 +158,7 @@ class MediaAudio:
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
             if mixer is None or found != layout:
                 yield from self._mixed(mixer, None)
-                mixer, layout = self._mixer(), found
+                mixer, layout = self._mixer(frame.layout.nb_channels), found
             yield from self._mixed(mixer, frame)
         yield from self._mixed(mixer, None)
 
@@ -133,15 +180,17 @@ class MediaAudio:
             except FFmpegError:
                 self._count_damage()
 
-    def _mixer(self) -> AudioResampler:
+    def _mixer(self, channels: int) -> AudioResampler:
         from av import AudioResampler
 
-        return AudioResampler(format="flt", layout="mono", rate=self.sample_rate_hz)
+        sided = channels == 2 or self._channel is not Channel.MIX
+        return AudioResampler(format="fltp", layout="stereo" if sided else "mono", rate=self.sample_rate_hz)
 
     def _mixed(self, mixer: AudioResampler | None, frame: AudioFrame | None) -> Iterator[Samples]:
         """Yields ``frame`` as mono samples; None flushes the mixer."""
-        for mono in mixer.resample(frame) if mixer is not None else ():
-            samples: Samples = np.array(mono.to_ndarray()[0], dtype=np.float32)
+        for mixed in mixer.resample(frame) if mixer is not None else ():
+            planes = np.array(mixed.to_ndarray(), dtype=np.float32)
+            samples: Samples = planes[0] if len(planes) == 1 else self._sides.mix(planes)
             self._produced_samples += len(samples)
             yield samples
 

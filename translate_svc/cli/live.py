@@ -101,6 +101,10 @@ def live(
     again. The translation comes while somebody speaks; with --no-simultaneous it comes after each utterance:
     later, and usually better. Ctrl-C ends the recording and translates the rest; a second Ctrl-C stops at
     once.
+
+    Examples:
+      translate-svc live --from en --to es
+      translate-svc live --to fr,de --no-play --server 192.0.2.7:50051
     """
     if devices:
         Console(highlight=False).print(_device_table())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -15,6 +16,7 @@ from translate_svc.cli.keys import app as keys_app
 from translate_svc.cli.languages import languages
 from translate_svc.cli.live import live
 from translate_svc.cli.models import app as models_app
+from translate_svc.cli.options import flowed
 from translate_svc.cli.pull import pull
 from translate_svc.cli.say import say
 from translate_svc.cli.selftest import selftest
@@ -28,6 +30,7 @@ _EXTRAS = {"av": "media", "sounddevice": "live"}
 
 app = typer.Typer(
     name=_NAME,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Self-hosted speech translation: audio in, translated speech and every intermediate text out.",
     pretty_exceptions_enable=False,
 )
@@ -43,6 +46,9 @@ app.command()(calibrate)
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.command()(demo)
+for _group in (app, models_app, keys_app):
+    for _command in _group.registered_commands:
+        _command.help = flowed(inspect.getdoc(_command.callback) or "")
 
 
 @app.callback(invoke_without_command=True)

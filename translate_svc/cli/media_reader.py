@@ -6,17 +6,21 @@ import asyncio
 import io
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from translate_svc.audio.audio_tracks import AudioChoice
 from translate_svc.audio.containers import MediaAudio, open_media
+from translate_svc.audio.sound_files import SoundFileAudio, is_sound_file, open_sound_file
 from translate_svc.types import Samples
 
 STDIN = Path("-")
 _MAX_WAITING_BLOCKS = 16
 
-_Item = MediaAudio | Samples | Exception | None
+_Media = MediaAudio | SoundFileAudio
+_Item = _Media | Samples | Exception | None
 """Items of the thread, in order: the opened media, the blocks, and None at the end; or the error."""
 
 
@@ -27,17 +31,22 @@ class MediaReader:
     nothing can interrupt a read from standard input.
     """
 
-    def __init__(self, source: Path) -> None:
-        """``source``: the file; ``-`` is standard input."""
+    def __init__(
+        self,
+        source: Path,
+        choice: AudioChoice = AudioChoice(),  # noqa: B008 - frozen
+    ) -> None:
+        """``source``: the file; ``-`` is standard input. ``choice``: its track and channel."""
         self._source = source
+        self._choice = choice
         self.name = "standard input" if source == STDIN else source.name
         self._items = asyncio.Queue[_Item]()
         self._room = threading.Semaphore(_MAX_WAITING_BLOCKS)
         self._stopped = threading.Event()
-        self._media: MediaAudio | None = None
+        self._media: _Media | None = None
 
     @property
-    def media(self) -> MediaAudio:
+    def media(self) -> _Media:
         """The opened media. Only the thread may read its ``blocks``."""
         if self._media is None:
             raise RuntimeError("not open: use it as `async with`")
@@ -53,7 +62,7 @@ class MediaReader:
             raise
         if isinstance(first, Exception):
             raise first
-        assert isinstance(first, MediaAudio)
+        assert isinstance(first, _Media)
         self._media = first
         return self
 
@@ -72,7 +81,7 @@ class MediaReader:
             if isinstance(item, Exception):
                 raise item
             self._room.release()
-            assert not isinstance(item, MediaAudio)
+            assert not isinstance(item, _Media)
             yield item
 
     def _stop(self) -> None:
@@ -95,7 +104,7 @@ class MediaReader:
     def _read(self, put: Callable[[_Item], None]) -> None:
         # unbuffered: a waiting daemon thread would hold a buffer's lock and so crash the interpreter at exit
         source: Path | BinaryIO = io.FileIO(0, closefd=False) if self._source == STDIN else self._source
-        with open_media(source, self.name if self._source == STDIN else "") as media:
+        with self._open(source) as media:
             put(media)
             for block in media.blocks():
                 self._room.acquire()
@@ -103,3 +112,12 @@ class MediaReader:
                     return
                 put(block)
             put(None)
+
+    def _open(self, source: Path | BinaryIO) -> AbstractContextManager[_Media]:
+        try:
+            import av  # noqa: F401
+        except ModuleNotFoundError:
+            if isinstance(source, Path) and is_sound_file(source):
+                return open_sound_file(source, self._choice)
+            raise
+        return open_media(source, self.name if self._source == STDIN else "", self._choice)

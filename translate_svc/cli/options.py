@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -16,6 +17,12 @@ from translate_svc.config import Settings, as_given, setting_infos
 from translate_svc.errors import CheckpointError, InvalidArgument
 
 _COMPLETIONS = {"model": complete_model}
+
+
+def flowed(text: str) -> str:
+    """A docstring as a help text, whose paragraphs the terminal breaks. Indented lines stay as they are."""
+    paragraphs = (re.sub(r"\n(?! )", " ", paragraph) for paragraph in text.split("\n\n"))
+    return "\n\n".join(paragraphs)
 
 
 def setting_option(name: str) -> Any:
@@ -70,7 +77,16 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="LANGUAGE",
-        help="Source language: en, eng or English. Optional for speech.",
+        help="Source language: en, eng or English. Without it the model finds out.",
+        autocompletion=complete_language,
+    ),
+]
+FromText = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="LANGUAGE",
+        help="Language of the text: en, eng or English. Needed.",
         autocompletion=complete_language,
     ),
 ]

@@ -25,7 +25,7 @@ from translate_svc.types import StreamWarning, TextDelta, TranslateRequest, Utte
 def say(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Text to translate; - for standard input.")],
     to: options.To = None,
-    from_: options.From = None,
+    from_: options.FromText = None,
     output: options.Output = None,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
@@ -40,6 +40,10 @@ def say(
 
     With one target, only the text is printed. With several, each line begins with the language code, and
     out.wav becomes out.spa.wav, out.fra.wav.
+
+    Examples:
+      translate-svc say "Where is the station?" --from en --to es,fr
+      translate-svc say - --from en --to de -o question.wav < question.txt
     """
     for name, value in (("--to", to), ("--from", from_)):
         if not value:

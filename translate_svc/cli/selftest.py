@@ -71,7 +71,8 @@ def selftest(
     _print_model(console, checkpoint, languages, placement)
     allowed = tolerance(placement)
     found = _compare(console, checkpoint, _cases(languages, tokenizer), allowed, placement)
-    console.print(_table(found, tokenizer))
+    console.print(_table(found))
+    _print_texts(console, found, tokenizer)
     _print_summary(console, found, allowed)
     if any(each.difference for each in found):
         raise typer.Exit(EXIT_ERROR)
@@ -164,7 +165,7 @@ def _print_model(
     )
 
 
-def _table(found: Sequence[Comparison], tokenizer: Tokenizer) -> Table:
+def _table(found: Sequence[Comparison]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in (
         "source",
@@ -191,15 +192,21 @@ def _table(found: Sequence[Comparison], tokenizer: Tokenizer) -> Table:
             f"{each.waveform_difference:.0e}" if speaks else "-",
             f"{sum(each.stage_ms.values()):.0f}",
             f"{each.reference_ms:.0f}",
-            _remark(each, tokenizer),
+            _remark(each),
         )
     return table
 
 
-def _remark(comparison: Comparison, tokenizer: Tokenizer) -> str:
+def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: Tokenizer) -> None:
+    for each in found:
+        pieces = "".join(tokenizer.id_to_piece(token_id) for token_id in each.token_ids)
+        text = pieces.replace(chr(0x2581), " ").strip()
+        console.print(f"[dim]{each.case.language} from {each.case.name}:[/dim] {text}", soft_wrap=True)
+
+
+def _remark(comparison: Comparison) -> str:
     if comparison.difference:
         return f"[red]{comparison.difference}[/red]"
-    pieces = "".join(tokenizer.id_to_piece(token_id) for token_id in comparison.token_ids)
     remarks = ["equal"]
     if comparison.ties:
         remarks.append(f"{comparison.ties} near ties")
@@ -207,7 +214,7 @@ def _remark(comparison: Comparison, tokenizer: Tokenizer) -> str:
         remarks.append("cut at the token limit: text alone")
     elif comparison.unit_similarity < 1:
         remarks.append(f"units {comparison.unit_similarity:.1%} alike")
-    return f"{', '.join(remarks)}  [dim]{pieces.replace(chr(0x2581), ' ').strip()}[/dim]"
+    return ", ".join(remarks)
 
 
 def _print_summary(console: Console, found: Sequence[Comparison], allowed: Tolerance) -> None:

@@ -47,6 +47,12 @@ def serve(**flags: Any) -> None:
 
     Every flag may also be set by an environment variable: TRANSLATE_SVC_MAX_STREAMS for --max-streams.
     The first SIGTERM or Ctrl-C drains the server, the second one ends the remaining streams.
+
+    Examples:
+      translate-svc serve
+      translate-svc serve --model facebook/seamless-m4t-v2-large --device cuda
+      translate-svc serve --host 0.0.0.0 --tls-certificate c.pem --tls-key k.pem
+      TRANSLATE_SVC_PORT=0 translate-svc serve --no-admin
     """
     settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format)

@@ -97,7 +97,7 @@ class SubtitleSink:
     ) -> None:
         """``transcript``: the source language, if the transcript is to be written too."""
         self._input_rate_hz = input_rate_hz
-        self._render = SUBTITLE_FORMATS[path.suffix]
+        self._render = SUBTITLE_FORMATS[path.suffix.lower()]
         self._paths: dict[tuple[bool, str], Path] = {}
         for code in codes:
             self._paths[False, code] = path_for(path, code, several=len(codes) > 1)

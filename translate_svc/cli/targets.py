@@ -34,5 +34,5 @@ def target_settings(
 
 def check_output(output: Path | None) -> None:
     """Raises UsageError if ``--output`` is given and does not end in ``.wav``."""
-    if output is not None and output.suffix != ".wav":
+    if output is not None and output.suffix.lower() != ".wav":
         raise UsageError("must end in .wav", field="--output")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.backend import Backend, choose_backend
 from translate_svc.cli.connection import client_options
@@ -45,6 +47,7 @@ from translate_svc.types import (
 )
 
 _PROGRAM = "translate-svc"
+_ADDRESS = re.compile("([a-z][a-z0-9+.-]+):/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class _TranslateArguments:
     """The arguments of the command, checked as far as possible without a model."""
 
     source: Path
+    audio_track: str
+    channel: Channel
     to: tuple[str, ...]
     from_: str | None
     text: bool
@@ -63,6 +68,12 @@ class _TranslateArguments:
     simultaneous: bool = False
 
     def __post_init__(self) -> None:
+        if found := _ADDRESS.match(str(self.source)):
+            address = str(self.source).replace(":/", "://", 1)  # a path has single slashes
+            message = (
+                f"is an address, not a file; fetch it first: curl {found[1]}://... | {_PROGRAM} translate -"
+            )
+            raise UsageError(message, field=address)
         if not self.to and not self.transcript:
             raise UsageError("is needed, unless --transcript is given", field="--to")
         if self.transcript and self.from_ is None:
@@ -70,10 +81,14 @@ class _TranslateArguments:
         if self.output is not None and (self.text or not self.to):
             raise UsageError("needs speech: give --to, and no --text", field="--output")
         check_output(self.output)
-        if self.subtitles is not None and self.subtitles.suffix not in SUBTITLE_FORMATS:
+        if self.subtitles is not None and self.subtitles.suffix.lower() not in SUBTITLE_FORMATS:
             raise UsageError("must end in .srt or .vtt", field="--subtitles")
         if self.json_audio and self.json is None:
             raise UsageError("needs --json", field="--json-audio")
+
+    def choice(self, source_language: str | None) -> AudioChoice:
+        """The audio to hear of a file in which ``source_language`` (a Seamless code) is spoken."""
+        return AudioChoice(self.audio_track, source_language, self.channel)
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """The settings of the stream. Speech is requested only if an output needs it."""
@@ -103,6 +118,17 @@ def translate(
     text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False,
     transcript: options.Transcript = False,
     simultaneous: options.Simultaneous = False,
+    audio_track: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER|LANGUAGE",
+            help="Audio track of a film. Default: the one tagged as --from, else the film's default.",
+            show_default=False,
+        ),
+    ] = "",
+    channel: Annotated[
+        Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
+    ] = Channel.MIX,
     output: options.Output = None,
     subtitles: Annotated[
         Path | None,
@@ -137,9 +163,26 @@ def translate(
 
     With --simultaneous the texts come as they would live. A text may then differ from the one that is made of
     the whole utterance, which is usually better.
+
+    Examples:
+      translate-svc translate film.mkv --from en --to es --subtitles film.srt
+      translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav
+      translate-svc translate call.wav --from de --to en --channel left
+      ffmpeg -i film.mp4 -f wav - | translate-svc translate - --to fr
     """
     arguments = _TranslateArguments(
-        source, tuple(to or ()), from_, text, transcript, output, subtitles, json, json_audio, simultaneous
+        source,
+        audio_track,
+        channel,
+        tuple(to or ()),
+        from_,
+        text,
+        transcript,
+        output,
+        subtitles,
+        json,
+        json_audio,
+        simultaneous,
     )
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
@@ -177,7 +220,7 @@ class _UtteranceCounter:
             TranslationFailed: utterances could not be translated.
         """
         if not self.utterances:
-            print(f"{_PROGRAM}: no speech was found", file=sys.stderr)
+            _say("no speech was found")
         if damage is not None:
             raise DataLoss(damage, field=name)
         if self._failed:
@@ -188,11 +231,21 @@ async def _translate(arguments: _TranslateArguments, backend: Backend) -> None:
     """Translates the file. All outputs are complete before damage or failed utterances are reported."""
     counter = _UtteranceCounter()
     settings = arguments.settings(await backend.languages())
-    async with MediaReader(arguments.source) as reader:
+    choice = arguments.choice(settings.source_language)
+    async with MediaReader(arguments.source, choice) as reader:
+        _say(f"{reader.name}: {reader.media.track}" if reader.media.track is not None else "")
         with OutputFiles([arguments.source]) as files:
             sinks = [counter, *_file_sinks(arguments, settings, files, reader.media.sample_rate_hz)]
             await _run(backend, settings, reader, sinks, quiet=arguments.json == STDOUT)
+        if reader.media.speakers_are_apart:
+            _say(f"{reader.name}: each side has its own speaker; to hear one alone: --channel left or right")
         counter.report(reader.name, reader.media.damage)
+
+
+def _say(line: str) -> None:
+    """Prints a line about the file on standard error."""
+    if line:
+        print(f"{_PROGRAM}: {line}", file=sys.stderr)
 
 
 async def _run(

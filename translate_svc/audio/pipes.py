@@ -1,0 +1,85 @@
+"""Media from a pipe, which can be read once and forwards only."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import BinaryIO
+
+from translate_svc.errors import InvalidArgument
+
+_HEAD_BYTES = 64 * 1024
+_INDEX, _MEDIA = b"moov", b"mdat"
+_LONG_SIZE = 1
+_HEADER_BYTES, _LONG_HEADER_BYTES = 8, 16
+
+
+def readable_pipe(source: BinaryIO, name: str) -> BinaryIO:
+    """``source`` itself, or a stream with the same bytes.
+
+    Raises:
+        InvalidArgument: it cannot seek, and holds an MP4 file whose index stands behind the media. Names
+            ``name``.
+    """
+    if source.seekable():
+        return source
+    head = _read_head(source)
+    if _is_indexed_at_end(head):
+        message = (
+            "is an MP4 file whose index stands at its end, so it cannot be read from a pipe: give the file's"
+            " name, or move the index with ffmpeg -movflags +faststart"
+        )
+        raise InvalidArgument(message, field=name)
+    return _Rejoined(head, source)
+
+
+def _read_head(source: BinaryIO) -> bytes:
+    parts = []
+    missing = _HEAD_BYTES
+    while missing > 0 and (part := source.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+        if not (parts[0][4:8] == b"ftyp" or len(parts[0]) < _HEADER_BYTES):
+            break  # no MP4 file: do not wait for more of a live stream
+    return b"".join(parts)
+
+
+def _is_indexed_at_end(head: bytes) -> bool:
+    """Whether the top boxes of ISO 14496-12 begin with the media (``mdat``) before the index (``moov``)."""
+    if head[4:8] != b"ftyp":
+        return False
+    offset = 0
+    while offset + _HEADER_BYTES <= len(head):
+        size, kind = int.from_bytes(head[offset : offset + 4]), head[offset + 4 : offset + 8]
+        if kind in (_INDEX, _MEDIA):
+            return kind == _MEDIA
+        if size == _LONG_SIZE:
+            size = int.from_bytes(head[offset + _HEADER_BYTES : offset + _LONG_HEADER_BYTES])
+        if size < _HEADER_BYTES:
+            return False
+        offset += size
+    return False
+
+
+class _Rejoined(io.RawIOBase, BinaryIO):
+    """Bytes that were read already, then the rest of the pipe."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        super().__init__()
+        self._heads = deque([head] if head else [])
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._heads:
+            return self._rest.read(size)
+        head = self._heads.popleft()
+        if 0 <= size < len(head):
+            self._heads.appendleft(head[size:])
+            head = head[:size]
+        return head
