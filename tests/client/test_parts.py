@@ -61,7 +61,7 @@ class TestInputEncoder:
         "audio",
         [
             b"\x00\x01\x02",
-            np.zeros((2, 10), dtype=np.float32),
+            np.zeros((2, 10), dtype=np.float32),  # channels first
             np.array([0.0, np.nan]),
             np.array([np.inf]),
             np.zeros(10, dtype=np.int32),
@@ -227,3 +227,11 @@ class TestPace:
     async def test_the_last_chunk_may_be_short(self) -> None:
         sizes = [len(chunk) async for chunk in pace(np.zeros(250, dtype=np.float32), 16_000, 10)]
         assert sizes == [160, 90]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16])
+def test_stereo_as_soundfile_reads_it_is_averaged_for_a_stream_of_one_channel(dtype: Any) -> None:
+    sides = np.array([[0.5, 0.25], [0.0, -0.5]])
+    audio = (sides * 2**15).astype(dtype) if dtype is np.int16 else sides.astype(dtype)
+    (chunk,) = InputEncoder(F32, 1000).chunks(audio)
+    assert np.frombuffer(chunk, "<f4").tolist() == [0.375, -0.25]

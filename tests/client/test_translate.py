@@ -138,7 +138,7 @@ async def test_g722_goes_as_bytes(client: AsyncClient, service: ScriptedService)
         ({"text": "a", "samples": b"12", "sample_rate_hz": 8_000}, "input"),
         ({"samples": b"12"}, "clip.format.sample_rate_hz"),
         ({"samples": b"123", "sample_rate_hz": 8_000}, "clip.data"),
-        ({"samples": np.zeros((4, 2)), "sample_rate_hz": 8_000}, "clip.data"),
+        ({"samples": np.zeros((4, 20)), "sample_rate_hz": 8_000}, "clip.data"),
         ({"samples": np.array([np.nan]), "sample_rate_hz": 8_000}, "clip.data"),
         ({"samples": b"12", "sample_rate_hz": 8_000, "channels": 0}, "clip.format.channels"),
         ({"samples": b"12", "sample_rate_hz": 8_000, "encoding": "mp3"}, "clip.format.encoding"),

@@ -16,8 +16,11 @@ from translate_svc.types import AudioFormat, Samples
 
 Audio = bytes | bytearray | memoryview | npt.NDArray[Any]
 """Bytes in the declared input format (one packet, if the format has packets), or samples: ``[n]`` for one
-channel, ``[n, channels]`` for several. Samples are floats within [-1, 1] or 16-bit integers.
+channel, ``[n, channels]`` for several. Samples are floats within [-1, 1] or 16-bit integers. Several channels
+for a stream of one are averaged; to send them all and choose one, declare them in the stream's format.
 """
+
+_MAX_AVERAGED_CHANNELS = 8
 
 
 class InputEncoder:
@@ -67,13 +70,16 @@ class InputEncoder:
         return self._framing.count_samples(part, self._channels, field="audio.data")
 
     def _samples(self, audio: npt.NDArray[Any]) -> Samples:
-        if audio.shape[1:] != (() if self._channels == 1 else (self._channels,)) or audio.ndim == 0:
+        averaged = self._channels == 1 and audio.ndim == 2 and 0 < audio.shape[1] <= _MAX_AVERAGED_CHANNELS
+        wanted_shape = () if self._channels == 1 else (self._channels,)
+        if audio.ndim == 0 or (audio.shape[1:] != wanted_shape and not averaged):
             wanted = "[n]" if self._channels == 1 else f"[n, {self._channels}]"
             raise InvalidArgument(f"must have the shape {wanted}, not {audio.shape}", field="audio.data")
         if audio.dtype == np.int16:
-            return from_s16(audio)
+            audio = from_s16(audio)
         if audio.dtype.kind != "f":
             raise InvalidArgument(f"must be floats or int16, not {audio.dtype}", field="audio.data")
         if not np.isfinite(audio).all():
             raise InvalidArgument("holds NaN or infinity", field="audio.data")
-        return audio.astype(np.float32)
+        samples: Samples = audio.astype(np.float32)
+        return samples.mean(axis=1) if averaged else samples
