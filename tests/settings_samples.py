@@ -30,7 +30,9 @@ TARGET = TargetSettings(
     catch_up_duration_factor=0.75,
 )
 TEXT_TARGET = TargetSettings("fra", speech=False)
-GUARDS = GuardSettings(voice_gate=False, repetition_stop=False, length_stop=False, script_check=False)
+GUARDS = GuardSettings(
+    voice_gate=False, repetition_stop=False, length_stop=False, script_check=False, low_confidence=False
+)
 SIMULTANEOUS = SimultaneousSettings(step_ms=640, patience_frames=3, max_buffer_ms=8_000)
 SETTINGS = StreamSettings(
     targets=(TARGET, TEXT_TARGET),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from translate_svc.config import Settings
 from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Assembly:
     model: ModelInfo
     drafts: DraftDefaults = SAFE_DRAFTS
     traits: DraftTraits = NO_DRAFTS
+    confidence: ConfidenceRule = UNCALIBRATED
 
 
 def assemble(
@@ -51,6 +53,7 @@ def assemble(
     from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
     from translate_svc.models.alignment.heads import AlignmentHeads
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.tokenizer import Tokenizer
     from translate_svc.models.vocoder.receptive_field import context_units
@@ -88,7 +91,8 @@ def assemble(
     drafts = DraftDefaults(
         alignment.policy.value, alignment.patience_frames, calibrated=bool(alignment.heads)
     )
-    return Assembly(engine, SileroVad(), capabilities, model, drafts, traits)
+    confidence = confidence_of(checkpoint.path)
+    return Assembly(engine, SileroVad(), capabilities, model, drafts, traits, confidence)
 
 
 def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:

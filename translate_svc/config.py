@@ -74,6 +74,8 @@ class Settings:
         max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame.
         min_silence_ms: silence that ends an utterance; a client may set its own value.
         vad_threshold: probability from which a frame counts as speech; a client may set its own value.
+        warn_low_confidence: warn of texts with a confidence below the checkpoint's threshold. A client can
+            switch it off, but not on where it is off here.
         tls_certificate: PEM file with the server's certificate chain. Read again when it changes.
         tls_key: PEM file with the certificate's private key. Read again when it changes.
         tls_client_ca: PEM file with the authorities of client certificates. Clients without such a
@@ -116,6 +118,7 @@ class Settings:
     max_utterance_ms: int = setting(15_000, "Longest utterance.")
     min_silence_ms: int = setting(500, "Silence that ends an utterance.")
     vad_threshold: float = setting(0.5, "Probability from which a frame counts as speech.")
+    warn_low_confidence: bool = setting(True, "Warn of texts that the model is unsure of.")
     tls_certificate: str = setting("", "Serve TLS with this certificate; needs --tls-key.", metavar="PEM")
     tls_key: str = setting("", "The certificate's private key.", metavar="PEM")
     tls_client_ca: str = setting(

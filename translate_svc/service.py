@@ -64,6 +64,8 @@ class Service:
             settings.vad_options(),
             assembly.drafts,
             assembly.traits,
+            assembly.confidence,
+            settings.warn_low_confidence,
         )
         self._call_negotiator = CallNegotiator(self._negotiator, self._session_options)
         self._reporter = ServerInfoReporter(

@@ -130,6 +130,7 @@ class GuardSettings:
     repetition_stop: bool = True
     length_stop: bool = True
     script_check: bool = True
+    low_confidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,8 +416,29 @@ class DraftReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TextConfidence:
+    """How sure the model is of one text of an utterance.
+
+    Attributes:
+        language: of the text, as a Seamless code.
+        transcript: whether it is the text in the source's own language.
+        confidence: 0 to 1. Calibrated: the probability that the text is right.
+        calibrated: whether the checkpoint has a calibration. Without one the confidence is the geometric mean
+            of the tokens' probabilities, which only compares texts of the same checkpoint.
+    """
+
+    language: str
+    transcript: bool
+    confidence: float
+    calibrated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceDone:
-    """The last event of an utterance; there is exactly one."""
+    """The last event of an utterance; there is exactly one.
+
+    ``confidences``: of each text that is not empty, the transcript last.
+    """
 
     utterance_id: int
     source: SampleRange
@@ -425,6 +447,7 @@ class UtteranceDone:
     timings: tuple[StageTiming, ...] = ()
     end_to_first_text_ms: float | None = None
     end_to_first_audio_ms: float | None = None
+    confidences: tuple[TextConfidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,13 +75,13 @@ def grammar() -> Grammar:
     return Grammar.load()
 
 
-def spoken_clips(name: str, language: Language, count: int) -> list[Clip]:
-    """The first ``count`` clips of a set in a language; a clip depends on its number alone.
+def spoken_clips(name: str, language: Language, count: int, first: int = 0) -> list[Clip]:
+    """``count`` clips of a set in a language from number ``first`` on; a clip depends on its number alone.
 
     Raises SynthesisError when a synthesizer is missing or fails again and again.
     """
     source = TextSource(grammar(), SPOKEN_SETS[name].part)
-    return [_spoken_clip(source, name, language, index) for index in range(count)]
+    return [_spoken_clip(source, name, language, index) for index in range(first, first + count)]
 
 
 def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
@@ -100,14 +100,19 @@ def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
     ]
 
 
-def free_clips(count: int) -> list[Clip]:
+def free_clips(count: int, first: int = 0) -> list[Clip]:
     """People who talk outside the phrasebook, one by one: held-out sentences, names, numbers and made-up
     words in held-out voices, each language in turn. Nothing of it can be translated.
 
     Raises SynthesisError when a synthesizer fails again and again.
     """
+    return [clip for _, clip in free_talk(count, first)]
+
+
+def free_talk(count: int, first: int = 0) -> list[tuple[str, Clip]]:
+    """``free_clips``, each with what is said."""
     number = len(SPOKEN_SETS) + len(SPEECHLESS_KINDS)
-    return [_free_clip(number, index) for index in range(count)]
+    return [_free_clip(number, index) for index in range(first, first + count)]
 
 
 def written_texts(language: Language, count: int, part: Part = "combination") -> list[dict[str, str]]:
@@ -146,7 +151,7 @@ def _spoken_clip(source: TextSource, name: str, language: Language, index: int) 
     raise failure
 
 
-def _free_clip(number: int, index: int) -> Clip:
+def _free_clip(number: int, index: int) -> tuple[str, Clip]:
     language = LANGUAGES[index % len(LANGUAGES)]
     rng = np.random.default_rng([SEED, number, index])
     for _ in range(_ATTEMPTS):
@@ -157,7 +162,8 @@ def _free_clip(number: int, index: int) -> Clip:
             failure = error
             continue
         if len(samples) <= MAX_UTTERANCE_S * SAMPLE_RATE:
-            return Clip(f"free-{index}", quiet_room(samples, rng), language, dict.fromkeys(LANGUAGES, ""))
+            texts: dict[str, str] = dict.fromkeys(LANGUAGES, "")
+            return text, Clip(f"free-{index}", quiet_room(samples, rng), language, texts)
         failure = SynthesisError(f"the free talk is longer than {MAX_UTTERANCE_S} s")
     raise failure
 

@@ -1,10 +1,10 @@
 """Stage 4: one checkpoint directory out of what the stages left in build/starter/.
 
 `python -m training.starter.assemble` writes model_cache/starter/: weights in fp16, configurations,
-tokenizer, speakers, model card, sha256 manifest; then loads the directory with transformers and translates a
-sentence of every language, once with each speaker; at last calibrates it for simultaneous translation. A
-stage that has not run yet keeps its random weights: the directory loads all the same, which is enough to
-build against.
+tokenizer, speakers, model card, sha256 manifest. Then it loads the directory with transformers and translates
+a sentence of every language, once with each speaker. At last it calibrates it (simultaneous translation,
+confidence). A stage that has not run yet keeps its random weights: the directory loads all the same, which is
+enough to build against.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ from training.starter.synthesis.target_speech import HOP_SAMPLES
 from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
-from translate_svc.cli.calibrate import calibrate_checkpoint
+from translate_svc.cli.calibrate import calibrate_checkpoint, calibrate_confidence
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
 from translate_svc.models.placement import resolve_placement
 
 STAGE_FILES = ("text.safetensors", "t2u.safetensors", "vocoder.safetensors")
@@ -89,7 +90,8 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
 def write_directory(work: Path, folder: Path) -> list[str]:
     """Writes every file; returns the stages that are still untrained."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ALIGNMENT_FILE).unlink(missing_ok=True)  # of the weights before
+    for name in (ALIGNMENT_FILE, CONFIDENCE_FILE):
+        (folder / name).unlink(missing_ok=True)  # of the weights before
     tensors, absent = gather_weights(work)
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
     (folder / _WEIGHTS).chmod(0o644)
@@ -147,6 +149,9 @@ def write_calibration(folder: Path) -> None:
     placement = resolve_placement("cpu", "float32")
     alignment = calibrate_checkpoint(checkpoint, placement, clips=None, console=Console())
     write_alignment(folder, alignment)
+    write_manifest(folder)
+    rule = calibrate_confidence(folder, placement, labelled=None, console=Console())
+    write_confidence(folder, rule)
     write_manifest(folder)
 
 

@@ -1,7 +1,9 @@
-"""``translate-svc calibrate``: which heads of a model follow the source, kept beside its weights."""
+"""``translate-svc calibrate``: which heads of a model follow the source, and how sure it is of its texts."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -24,8 +26,10 @@ from translate_svc.types import Samples
 if TYPE_CHECKING:
     from translate_svc.models.alignment.alignment_file import Alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.confidence.rule import ConfidenceRule
     from translate_svc.models.placement import Placement
 
+_PACKAGED = "data/calibration"
 _TARGETS = ("eng", "spa", "fra", "deu")
 """Preferred, in turns; a clip is not translated into its own language."""
 _TARGETS_OF_A_CLIP = 2
@@ -53,18 +57,24 @@ def calibrate(
         Path | None,
         typer.Option(help="Directory of WAV or FLAC files, instead of the shipped clips."),
     ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="Directory of clips with their texts (clips.json), instead of the shipped ones."),
+    ] = None,
 ) -> None:
-    """Find out how to translate simultaneously with a model, and keep it beside the weights.
+    """Find out how to translate simultaneously with a model, and how sure it is; keep both beside it.
 
     Translates clips from ever longer beginnings and compares with the whole: which attention heads tell what
     of a translation will last, and how far it must lie before the end of what was heard. Writes
-    alignment.json into the model's directory.
+    alignment.json into the model's directory. Then translates clips of which the right texts are known and
+    finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json.
     """
     settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
     # here, for they load torch
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
     from translate_svc.models.placement import resolve_placement
 
     try:
@@ -77,6 +87,10 @@ def calibrate(
     write_alignment(checkpoint.path, alignment)
     console.print(_said(alignment), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True)
+    rule = calibrate_confidence(checkpoint.path, placement, labelled=labelled, console=console)
+    write_confidence(checkpoint.path, rule)
+    console.print(_said_of_confidence(rule), soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True)
 
 
 def calibrate_checkpoint(
@@ -105,11 +119,53 @@ def calibrate_checkpoint(
             raise UsageError(str(error), field="--clips") from error
 
 
+def calibrate_confidence(
+    model: Path, placement: Placement, *, labelled: Path | None, console: Console
+) -> ConfidenceRule:
+    """Computes it through a service of its own, with a progress bar where ``console`` is a terminal.
+
+    ``model``: a checkpoint's directory. ``labelled`` None: the shipped clips.
+
+    Raises:
+        UsageError: the clips cannot be used, or too few texts are right or wrong.
+    """
+    from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
+    from translate_svc.cli.logs import configure_logs
+    from translate_svc.models.confidence.fit import LabelledText, fit_rule
+    from translate_svc.service import Service
+
+    if labelled is None:
+        with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+            clips = read_labelled(shipped / "labelled")
+    else:
+        clips = read_labelled(labelled)
+    settings = Settings(
+        model=os.path.abspath(model),
+        device=placement.device,
+        dtype=placement.dtype_name,
+        max_utterance_ms=30_000,
+    )
+
+    configure_logs("error")  # that a calibration is missing is known here
+
+    async def translate(advance: Callable[[], None]) -> list[LabelledText]:
+        async with Service.start(settings) as service:
+            return await translate_labelled(service, clips, advance)
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("labelled clips", total=len(clips))
+        texts = asyncio.run(translate(lambda: progress.advance(task)))
+    try:
+        return fit_rule(texts)
+    except ValueError as error:
+        raise UsageError(str(error), field="--labelled") from error
+
+
 def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
     """Every clip, once for each of its targets. The shipped ones are named by their language."""
     targets = [code for code in _TARGETS if code in languages] or list(languages)[:1]
     if folder is None:
-        packaged = resources.files("translate_svc").joinpath("data/calibration")
+        packaged = resources.files("translate_svc").joinpath(_PACKAGED)
         with resources.as_file(packaged) as shipped:
             return _read(sorted(shipped.glob("*.ogg")), targets, _read_shipped)
     if not folder.is_dir():
@@ -147,4 +203,15 @@ def _said(alignment: Alignment) -> str:
         f"{judged}: heads (layer.head) {heads}; patience {alignment.patience_frames} frames; "
         f"policy {alignment.policy.value}. {figures['survival']:.1%} of what is committed survives, "
         f"{figures['committed']:.0%} of what survives is committed at once."
+    )
+
+
+def _said_of_confidence(rule: ConfidenceRule) -> str:
+    figures = rule.figures
+    kind = "with_transcript" if rule.with_transcript is not None else "alone"
+    return (
+        f"{figures['texts']:.0f} texts, {figures['right']:.0f} right: the confidence tells right from wrong "
+        f"with an area under the curve of {figures[f'area_{kind}']:.1%}. Below {rule.threshold:.2f} a text "
+        f"is flagged: {figures[f'wrong_flagged_{kind}']:.0%} of the wrong ones, "
+        f"{figures[f'right_flagged_{kind}']:.0%} of the right ones."
     )

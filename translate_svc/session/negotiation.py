@@ -11,6 +11,7 @@ from translate_svc.engine.request import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
 from translate_svc.types import (
     MAX_DURATION_FACTOR,
@@ -85,6 +86,7 @@ class Negotiated:
     vad: VadOptions
     sequences: tuple[PlannedSequence, ...]
     simultaneous: SimultaneousOptions | None = None
+    confidence: ConfidenceRule = UNCALIBRATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Negotiator:
     vad: VadOptions
     drafts: DraftDefaults = SAFE_DRAFTS
     traits: DraftTraits = NO_DRAFTS
+    confidence: ConfidenceRule = UNCALIBRATED
+    warn_low_confidence: bool = True
 
     def negotiate(self, config: StreamConfig) -> tuple[StreamConfig, Negotiated]:
         """Returns a stream's configuration with every default filled in, and its first settings.
@@ -149,9 +153,10 @@ class Negotiator:
                 settings.source_language, transcript, _under(path, "source_language")
             ),
             vad=vad_settings,
+            guards=self._guards(settings.guards),
         )
         if settings.simultaneous is None:
-            return Negotiated(settled, vad, _sequences(settled))
+            return Negotiated(settled, vad, _sequences(settled), confidence=self.confidence)
         effective, options = negotiate_simultaneous(
             settings.simultaneous,
             self.drafts,
@@ -159,7 +164,14 @@ class Negotiator:
             max_buffer_ms=self.vad.max_utterance_ms,
             path=_under(path, "simultaneous"),
         )
-        return Negotiated(replace(settled, simultaneous=effective), vad, _sequences(settled), options)
+        return Negotiated(
+            replace(settled, simultaneous=effective), vad, _sequences(settled), options, self.confidence
+        )
+
+    def _guards(self, settings: GuardSettings) -> GuardSettings:
+        if self.warn_low_confidence:
+            return settings
+        return replace(settings, low_confidence=False)
 
     def _vad(self, settings: VadSettings, path: str) -> VadOptions:
         options = self.vad.with_settings(settings, field=path)

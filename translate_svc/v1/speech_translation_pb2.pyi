@@ -107,16 +107,18 @@ class TargetSettings(_message.Message):
     def __init__(self, language: _Optional[str] = ..., text: bool = ..., speech: bool = ..., speaker_id: _Optional[int] = ..., duration_factor: _Optional[float] = ..., catch_up_duration_factor: _Optional[float] = ...) -> None: ...
 
 class GuardSettings(_message.Message):
-    __slots__ = ("voice_gate", "repetition_stop", "length_stop", "script_check")
+    __slots__ = ("voice_gate", "repetition_stop", "length_stop", "script_check", "low_confidence")
     VOICE_GATE_FIELD_NUMBER: _ClassVar[int]
     REPETITION_STOP_FIELD_NUMBER: _ClassVar[int]
     LENGTH_STOP_FIELD_NUMBER: _ClassVar[int]
     SCRIPT_CHECK_FIELD_NUMBER: _ClassVar[int]
+    LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     voice_gate: bool
     repetition_stop: bool
     length_stop: bool
     script_check: bool
-    def __init__(self, voice_gate: bool = ..., repetition_stop: bool = ..., length_stop: bool = ..., script_check: bool = ...) -> None: ...
+    low_confidence: bool
+    def __init__(self, voice_gate: bool = ..., repetition_stop: bool = ..., length_stop: bool = ..., script_check: bool = ..., low_confidence: bool = ...) -> None: ...
 
 class VadSettings(_message.Message):
     __slots__ = ("threshold", "min_speech_ms", "min_silence_ms", "prefix_padding_ms", "max_utterance_ms")
@@ -402,8 +404,20 @@ class Usage(_message.Message):
     utterances: int
     def __init__(self, source_ms: _Optional[int] = ..., text_tokens: _Optional[int] = ..., speech_ms: _Optional[int] = ..., utterances: _Optional[int] = ...) -> None: ...
 
+class TextConfidence(_message.Message):
+    __slots__ = ("language", "transcript", "confidence", "calibrated")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    transcript: bool
+    confidence: float
+    calibrated: bool
+    def __init__(self, language: _Optional[str] = ..., transcript: bool = ..., confidence: _Optional[float] = ..., calibrated: bool = ...) -> None: ...
+
 class UtteranceDone(_message.Message):
-    __slots__ = ("utterance_id", "source", "status", "usage", "timings", "end_to_first_text_ms", "end_to_first_audio_ms")
+    __slots__ = ("utterance_id", "source", "status", "usage", "timings", "end_to_first_text_ms", "end_to_first_audio_ms", "confidences")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -411,6 +425,7 @@ class UtteranceDone(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     END_TO_FIRST_TEXT_MS_FIELD_NUMBER: _ClassVar[int]
     END_TO_FIRST_AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCES_FIELD_NUMBER: _ClassVar[int]
     utterance_id: int
     source: SampleRange
     status: UtteranceStatus
@@ -418,7 +433,8 @@ class UtteranceDone(_message.Message):
     timings: _containers.RepeatedCompositeFieldContainer[StageTiming]
     end_to_first_text_ms: float
     end_to_first_audio_ms: float
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., status: _Optional[_Union[UtteranceStatus, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., end_to_first_text_ms: _Optional[float] = ..., end_to_first_audio_ms: _Optional[float] = ...) -> None: ...
+    confidences: _containers.RepeatedCompositeFieldContainer[TextConfidence]
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., status: _Optional[_Union[UtteranceStatus, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., end_to_first_text_ms: _Optional[float] = ..., end_to_first_audio_ms: _Optional[float] = ..., confidences: _Optional[_Iterable[_Union[TextConfidence, _Mapping]]] = ...) -> None: ...
 
 class Updated(_message.Message):
     __slots__ = ("from_utterance_id",)

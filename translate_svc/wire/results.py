@@ -10,12 +10,14 @@ from translate_svc.types import (
     SpeechChunk,
     StageTiming,
     StreamWarning,
+    TextConfidence,
     TextDelta,
     TokenInfo,
     Usage,
     UtteranceDone,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
 from translate_svc.wire.enums import UTTERANCE_STATUSES
 
 Response = pb.StreamingTranslateResponse | pb.TranslateResponse
@@ -145,6 +147,7 @@ def _encode_done(event: UtteranceDone) -> pb.UtteranceDone:
         timings=timings,
         end_to_first_text_ms=event.end_to_first_text_ms,
         end_to_first_audio_ms=event.end_to_first_audio_ms,
+        confidences=[encode_dataclass(pb.TextConfidence, each) for each in event.confidences],
     )
 
 
@@ -157,6 +160,9 @@ def _decode_done(done: pb.UtteranceDone) -> UtteranceDone:
         timings=tuple(StageTiming(item.stage, item.duration_ms, item.batch_size) for item in done.timings),
         end_to_first_text_ms=done.end_to_first_text_ms if done.HasField("end_to_first_text_ms") else None,
         end_to_first_audio_ms=done.end_to_first_audio_ms if done.HasField("end_to_first_audio_ms") else None,
+        confidences=tuple(
+            decode_dataclass(TextConfidence, each, "utterance_done.confidences") for each in done.confidences
+        ),
     )
 
 

@@ -82,7 +82,9 @@ def calibrate(
     return Alignment(best.heads, best.patience_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, figures)
 
 
-def area_under_curve(scores: npt.NDArray[np.int64], positive: npt.NDArray[np.bool_]) -> float:
+def area_under_curve(
+    scores: npt.NDArray[np.int64] | npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]
+) -> float:
     """The probability that a positive has a higher score than a negative. Equal scores count half."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -25,6 +25,7 @@ from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.outbound.interpreter import Continuation, Interpreter
 from translate_svc.session.outbound.live_sequence import SHORT_TEXT, Heard, LiveSequence
 from translate_svc.session.outbound.speech_writer import Playout
+from translate_svc.session.outbound.text_confidence import ConfidenceMeter
 from translate_svc.session.outbound.utterance_times import UtteranceTimes
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -71,6 +72,7 @@ class LiveUtterance:
         self._times = UtteranceTimes()
         self._include = settings.settings.include
         self._sequences = [LiveSequence(utterance_id, plan, output) for plan in settings.sequences]
+        self._confidence = ConfidenceMeter(settings.confidence, settings.sequences)
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
         self._result: RequestFinished | None = None
@@ -226,9 +228,13 @@ class LiveUtterance:
     def _heard_by(self, request_id: str) -> Heard:
         return self._heard.get(request_id, Heard(self.source.end, 0))
 
-    def record(self, event: TextFinished | UnitsPredicted | SequenceFinished | RequestFinished) -> None:
+    def record(
+        self, event: TokenDecoded | TextFinished | UnitsPredicted | SequenceFinished | RequestFinished
+    ) -> None:
         """Stores what later events or ``UtteranceDone`` need."""
         match event:
+            case TokenDecoded():
+                self._confidence.add(event.sequence, event.log_probability)
             case TextFinished():
                 self._sequences[event.sequence].text = event
             case UnitsPredicted():
@@ -246,8 +252,19 @@ class LiveUtterance:
             self._voiced_s = None
         return warnings
 
+    def confidence_warnings(self, done: UtteranceDone) -> list[StreamWarning]:
+        """Warnings about texts that the model is unsure of."""
+        if not self.settings.settings.guards.low_confidence:
+            return []
+        return self._confidence.warnings(self.utterance_id, done.confidences)
+
     def done_event(self, status: UtteranceStatus | None = None) -> UtteranceDone:
         """``UtteranceDone``, with ``status`` or else the one that follows from the sequences."""
+        texts = {
+            index
+            for index, sequence in enumerate(self._sequences)
+            if status is None and sequence.status in (FinishStatus.OK, FinishStatus.TRUNCATED)
+        }
         return UtteranceDone(
             utterance_id=self.utterance_id,
             source=self.source,
@@ -256,6 +273,7 @@ class LiveUtterance:
             timings=self._times.timings(self._result) if Inspect.TIMINGS in self._include else (),
             end_to_first_text_ms=self._times.first_text_ms,
             end_to_first_audio_ms=self._times.first_audio_ms,
+            confidences=self._confidence.confidences(texts),
         )
 
     def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:

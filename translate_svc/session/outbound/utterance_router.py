@@ -150,6 +150,8 @@ class UtteranceRouter:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
         done = utterance.done_event(status)
         self.usage += done.usage
+        for warning in utterance.confidence_warnings(done):
+            self._outbox.put(warning)
         self._unfinished.discard(utterance.utterance_id)
         self._observer.utterance_done(utterance.report(done, self._clock()))
         self._put_done(done)
@@ -243,6 +245,7 @@ class UtteranceRouter:
         plan = utterance.plans[event.sequence]
         match event:
             case TokenDecoded():
+                utterance.record(event)
                 if plan.text is not None:
                     self._lanes.put(number, plan.text, event)
             case TextFinished():

@@ -1,0 +1,166 @@
+"""Clips of which it is known what they say and mean, and what a checkpoint makes of them.
+
+A folder of labelled clips has ``clips.json``: a list of objects with
+
+* ``file``: WAV, FLAC or Ogg, 16 kHz mono; ``start_sample`` and ``end_sample`` where the clip is a part of it;
+* ``language``: the Seamless code of what is spoken;
+* ``texts``: by Seamless code, what is said and its translations. A clip without translations is talk that a
+  checkpoint either understands, which its transcript shows, or should leave alone;
+* ``in_domain``: false where the checkpoint is not made for what is said. True by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.models.confidence.fit import LabelledText
+from translate_svc.service import Service
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    AudioClip,
+    AudioFormat,
+    Caller,
+    Encoding,
+    GuardSettings,
+    Inspect,
+    Samples,
+    TargetSettings,
+    TextDelta,
+    TranslateRequest,
+)
+
+LABELS_FILE = "clips.json"
+_FORMAT = AudioFormat(Encoding.PCM_F32LE, INTERNAL_SAMPLE_RATE_HZ)
+_NO_GUARDS = GuardSettings(False, False, False, False, False)
+_CONCURRENT_CALLS = 4
+_UNDERSTOOD = 0.5
+"""Share of words in a transcript that must be right for speech without a reference to count as understood."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledClip:
+    """16 kHz samples, the language spoken, and the right text in that language and some others."""
+
+    samples: Samples
+    language: str
+    texts: Mapping[str, str]
+    in_domain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    text: str
+    log_probabilities: tuple[float, ...]
+
+
+def read_labelled(folder: Path) -> list[LabelledClip]:
+    """The clips of a folder.
+
+    Raises:
+        UsageError: the folder cannot be used as labelled clips.
+    """
+    try:
+        rows = json.loads((folder / LABELS_FILE).read_text(encoding="utf-8"))
+        audio = {name: _read_audio(folder / name) for name in dict.fromkeys(row["file"] for row in rows)}
+        return [
+            LabelledClip(
+                audio[row["file"]][row.get("start_sample", 0) : row.get("end_sample")],
+                str(row["language"]),
+                {str(code): str(text) for code, text in row["texts"].items()},
+                bool(row.get("in_domain", True)),
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, soundfile.LibsndfileError) as error:
+        raise UsageError(f"{folder} holds no labelled clips: {error}", field="--labelled") from error
+
+
+def _read_audio(path: Path) -> Samples:
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    if rate_hz != INTERNAL_SAMPLE_RATE_HZ or samples.shape[1] != 1:
+        raise ValueError(f"{path.name} is not {INTERNAL_SAMPLE_RATE_HZ} Hz mono")
+    return np.ascontiguousarray(samples[:, 0])
+
+
+async def translate_labelled(
+    service: Service, clips: Sequence[LabelledClip], report: Callable[[], None] = lambda: None
+) -> list[LabelledText]:
+    """What the checkpoint makes of the clips that are in its languages: texts that are not empty and can be
+    judged. ``report`` is called after each clip.
+    """
+    gate = asyncio.Semaphore(_CONCURRENT_CALLS)
+    spoken = {language.code for language in service.languages() if language.text and language.speech_in}
+    written = {language.code for language in service.languages() if language.text}
+
+    async def judged(number: int, clip: LabelledClip) -> list[LabelledText]:
+        async with gate:
+            texts = await _translate(service, clip, written)
+        report()
+        return list(_judge(number, clip, texts))
+
+    usable = [(number, clip) for number, clip in enumerate(clips) if clip.language in spoken]
+    return [text for found in await asyncio.gather(*(judged(*each) for each in usable)) for text in found]
+
+
+async def _translate(service: Service, clip: LabelledClip, written: set[str]) -> dict[str, _Heard]:
+    """The transcript and all translations, by language."""
+    others = [code for code in clip.texts if code != clip.language and code in written]
+    if not others:
+        others = sorted(written - {clip.language})[:1]
+    call = TranslateRequest(
+        AudioClip(_FORMAT, clip.samples.astype("<f4").tobytes()),
+        tuple(TargetSettings(code, speech=False) for code in others),
+        _FORMAT,
+        clip.language,
+        frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS}),
+        _NO_GUARDS,
+    )
+    texts: defaultdict[str, str] = defaultdict(str)
+    scores: defaultdict[str, list[float]] = defaultdict(list)
+    one_shot = service.translate(call, Caller("calibration"))
+    try:
+        async for event in one_shot.events():
+            if isinstance(event, TextDelta):
+                texts[event.language] += event.delta
+                scores[event.language] += [token.log_probability for token in event.tokens]
+    finally:
+        await one_shot.cancel()
+    return {code: _Heard(text, tuple(scores[code])) for code, text in texts.items()}
+
+
+def _judge(number: int, clip: LabelledClip, texts: Mapping[str, _Heard]) -> Iterator[LabelledText]:
+    transcript = texts[clip.language]
+    understood = _matching_share(clip.texts[clip.language], transcript.text) > _UNDERSTOOD
+    for code, heard in texts.items():
+        if not heard.log_probabilities:
+            continue
+        if code in clip.texts:
+            right = words(heard.text) == words(clip.texts[code])
+        elif not understood:
+            right = False
+        else:
+            continue  # a translation that nobody can judge
+        beside = () if code == clip.language else transcript.log_probabilities
+        yield LabelledText(number, heard.log_probabilities, beside, right, clip.in_domain)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation. Texts with the same words count as equal."""
+    return re.sub(r"[^\w\s]", " ", text.casefold()).split()
+
+
+def _matching_share(said: str, transcript: str) -> float:
+    """The share of the words said that the transcript has in their order."""
+    blocks = SequenceMatcher(None, words(said), words(transcript), autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) / max(1, len(words(said)))

@@ -1,0 +1,99 @@
+"""``confidence.json`` beside the weights: how sure the model is of a text, and when that is too little.
+
+``translate-svc calibrate`` writes it. It is valid only for the weights that it was computed for, and holds
+their hash. A checkpoint without a valid file gets confidences that are not calibrated, and no text is
+flagged. Free of torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.confidence.rule import FEATURES_OF_A_TEXT, UNCALIBRATED, ConfidenceRule, Logistic
+
+CONFIDENCE_FILE = "confidence.json"
+_VERSION = 1
+_ALONE, _WITH_TRANSCRIPT = "alone", "with_transcript"
+
+_log = logging.getLogger(__name__)
+
+
+def write_confidence(folder: Path, rule: ConfidenceRule) -> None:
+    """Writes ``confidence.json``, and updates its sum if the manifest names the file.
+
+    Raises:
+        ValueError: the rule is not calibrated.
+    """
+    if rule.alone is None or rule.threshold is None:
+        raise ValueError("only a calibrated rule is kept")
+    values: dict[str, Any] = {_ALONE: _plain(rule.alone), "threshold": rule.threshold}
+    if rule.with_transcript is not None:
+        values[_WITH_TRANSCRIPT] = _plain(rule.with_transcript)
+    write_keyed(folder, CONFIDENCE_FILE, _VERSION, values | {"figures": dict(rule.figures)})
+
+
+def read_confidence(folder: Path) -> ConfidenceRule | None:
+    """The content of ``confidence.json``. None if the file does not exist.
+
+    Raises:
+        CheckpointError: the file is damaged, or is for other weights.
+    """
+    values = read_keyed(folder, CONFIDENCE_FILE, _VERSION)
+    if values is None:
+        return None
+    try:
+        return _parsed(values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(NOT_VALID, field=CONFIDENCE_FILE) from error
+
+
+def confidence_of(folder: Path) -> ConfidenceRule:
+    """The content of ``confidence.json``. If it cannot be used: the uncalibrated rule, and a warning."""
+    try:
+        rule = read_confidence(folder)
+        problem = f"{folder.name} has no {CONFIDENCE_FILE}"
+    except CheckpointError as error:
+        rule, problem = None, str(error)
+    if rule is None:
+        _log.warning(
+            "no text is flagged as unsure, and confidences are not calibrated: %s; "
+            "to compute one: translate-svc calibrate --model %s",
+            problem,
+            folder.name,
+        )
+        return UNCALIBRATED
+    return rule
+
+
+def _plain(logistic: Logistic) -> dict[str, Any]:
+    return {"intercept": logistic.intercept, "weights": list(logistic.weights)}
+
+
+def _parsed(values: dict[str, Any]) -> ConfidenceRule:
+    """Raises ValueError, KeyError, TypeError or AttributeError if the values are not valid."""
+    with_transcript = None
+    if _WITH_TRANSCRIPT in values:
+        with_transcript = _logistic(values[_WITH_TRANSCRIPT], 2 * FEATURES_OF_A_TEXT)
+    threshold = _number(values["threshold"])
+    if not 0 <= threshold <= 1:
+        raise ValueError("the threshold is not a probability")
+    figures = {str(name): float(value) for name, value in values["figures"].items()}
+    return ConfidenceRule(_logistic(values[_ALONE], FEATURES_OF_A_TEXT), with_transcript, threshold, figures)
+
+
+def _logistic(values: dict[str, Any], features: int) -> Logistic:
+    weights = tuple(_number(weight) for weight in values["weights"])
+    if len(weights) != features:
+        raise ValueError(f"needs {features} weights")
+    return Logistic(_number(values["intercept"]), weights)
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return float(value)

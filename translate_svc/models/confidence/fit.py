@@ -1,0 +1,151 @@
+"""Fits a ``ConfidenceRule`` to texts of which it is known whether they are right. Free of torch.
+
+Two logistic regressions with a small penalty (ridge): one for every text by its own tokens, one for those
+translations that have a transcript beside them. The figures and the threshold come from cross-validation over
+clips: each clip is judged by regressions that were fitted without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.models.alignment.calibration import area_under_curve
+from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, text_features
+
+FALSE_ALARMS = 0.05
+"""Share of right texts below the threshold, among those that the model is made for."""
+
+LEAST_OF_EACH = 20
+"""Right texts, and wrong ones, that a calibration needs."""
+
+_FOLDS = 5
+_RIDGE = 1.0
+_NEWTON_STEPS = 50
+_CONVERGED = 1e-8
+_LEAST_DEVIATION = 1e-6
+
+_Numbers = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text that is not empty.
+
+    Attributes:
+        clip: number of the clip that it was heard in.
+        log_probabilities: natural, of its tokens.
+        transcript: those of the clip's transcript. Empty where the text is the transcript itself.
+        right: whether the text is right.
+        in_domain: whether the clip is what the model is made for. The threshold is set by such clips alone.
+    """
+
+    clip: int
+    log_probabilities: tuple[float, ...]
+    transcript: tuple[float, ...]
+    right: bool
+    in_domain: bool = True
+
+
+def fit_rule(texts: Sequence[LabelledText]) -> ConfidenceRule:
+    """The rule for the checkpoint that wrote ``texts``.
+
+    Raises:
+        ValueError: fewer than ``LEAST_OF_EACH`` texts are right, or wrong, or none in the domain is right.
+    """
+    right = sum(text.right for text in texts)
+    if min(right, len(texts) - right) < LEAST_OF_EACH:
+        raise ValueError(
+            f"{right} of {len(texts)} texts are right: {LEAST_OF_EACH} right and wrong ones are needed"
+        )
+    alone = _features(texts, with_transcript=False)
+    beside = [text for text in texts if text.transcript]
+    both = _features(beside, with_transcript=True)
+    held_out = [_held_out(alone, texts)]
+    judged = [texts]
+    with_transcript = None
+    if _has_both(beside):
+        with_transcript = _fit(both, _right(beside))
+        held_out.append(_held_out(both, beside))
+        judged.append(beside)
+    threshold = _threshold(held_out, judged)
+    figures = {"texts": float(len(texts)), "right": float(right)}
+    for name, values, group in zip(("alone", "with_transcript"), held_out, judged, strict=False):
+        figures |= {f"{key}_{name}": value for key, value in _figures(values, group, threshold).items()}
+    return ConfidenceRule(_fit(alone, _right(texts)), with_transcript, threshold, figures)
+
+
+def _features(texts: Sequence[LabelledText], *, with_transcript: bool) -> _Numbers:
+    """``[texts, features]``."""
+    rows = [
+        (*text_features(text.log_probabilities), *(text_features(text.transcript) if with_transcript else ()))
+        for text in texts
+    ]
+    return np.array(rows, np.float64)
+
+
+def _right(texts: Sequence[LabelledText]) -> _Flags:
+    return np.array([text.right for text in texts], np.bool_)
+
+
+def _has_both(texts: Sequence[LabelledText]) -> bool:
+    right = sum(text.right for text in texts)
+    return min(right, len(texts) - right) >= LEAST_OF_EACH
+
+
+def _fit(features: _Numbers, right: _Flags) -> Logistic:
+    """By Newton's method on normalised features; the intercept is not penalised."""
+    mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST_DEVIATION)
+    design = np.column_stack([np.ones(len(features)), (features - mean) / deviation])
+    penalty = np.diag([0.0, *[_RIDGE] * features.shape[1]])
+    weights = np.zeros(design.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        probability = 0.5 * (1 + np.tanh(0.5 * design @ weights))
+        gradient = design.T @ (probability - right) + penalty @ weights
+        curvature = (design.T * (probability * (1 - probability))) @ design + penalty
+        change = np.linalg.solve(curvature + _CONVERGED * np.eye(len(weights)), gradient)
+        weights -= change
+        if float(np.abs(change).max()) < _CONVERGED:
+            break
+    own = weights[1:] / deviation
+    return Logistic(float(weights[0] - own @ mean), tuple(own.tolist()))
+
+
+def _held_out(features: _Numbers, texts: Sequence[LabelledText]) -> _Numbers:
+    """The confidence in each text by a regression that was fitted without its clip."""
+    right = _right(texts)
+    folds = np.array([text.clip % _FOLDS for text in texts])
+    found = np.zeros(len(texts))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        fitted = _fit(features[~inside], right[~inside])
+        found[inside] = [fitted.probability(row) for row in features[inside].tolist()]
+    return found
+
+
+def _threshold(held_out: Sequence[_Numbers], groups: Sequence[Sequence[LabelledText]]) -> float:
+    known = [
+        confidence
+        for values, texts in zip(held_out, groups, strict=True)
+        for confidence, text in zip(values.tolist(), texts, strict=True)
+        if text.right and text.in_domain
+    ]
+    if not known:
+        raise ValueError("no text of a clip in the domain is right")
+    return float(np.quantile(known, FALSE_ALARMS))
+
+
+def _figures(values: _Numbers, texts: Sequence[LabelledText], threshold: float) -> dict[str, float]:
+    """Area under the curve, Brier score, and the shares of wrong and of right texts that are flagged."""
+    right = _right(texts)
+    found = {
+        "area": area_under_curve(values, right),
+        "brier": float(np.mean((values - right) ** 2)),
+        "wrong_flagged": float(np.mean(values[~right] < threshold)),
+        "right_flagged": float(np.mean(values[right] < threshold)),
+    }
+    return {name: round(value, 4) for name, value in found.items()}

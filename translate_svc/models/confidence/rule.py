@@ -1,0 +1,97 @@
+"""From the log-probabilities of a text's tokens to the probability that the text is right. Free of torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+LEAST_TOKENS = 3
+"""How many of the least probable tokens count beside the mean. One misheard word is one to three tokens."""
+
+FEATURES_OF_A_TEXT = 3
+_MIN_SURPRISE = 1e-3
+"""A lower surprise counts as this one: its logarithm would say more than float32 does."""
+
+
+def text_features(log_probabilities: Sequence[float]) -> tuple[float, float, float]:
+    """What a rule knows of one text: the logarithms of the mean surprise of its tokens, of the mean surprise
+    of its ``LEAST_TOKENS`` least probable tokens, and of the number of tokens.
+
+    Args:
+        log_probabilities: natural, one for each token of the text, in any order. The surprise of a token is
+            its negative.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not log_probabilities:
+        raise ValueError("an empty text has no confidence")
+    least = sorted(log_probabilities)[:LEAST_TOKENS]
+    return _log_surprise(log_probabilities), _log_surprise(least), math.log(len(log_probabilities))
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """A logistic regression: ``1 / (1 + exp(-(intercept + weights * features)))``."""
+
+    intercept: float
+    weights: tuple[float, ...]
+
+    def probability(self, features: Sequence[float]) -> float:
+        """Within 0 and 1. Needs as many features as there are weights."""
+        terms = (weight * value for weight, value in zip(self.weights, features, strict=True))
+        return 0.5 * (1 + math.tanh(0.5 * (self.intercept + math.fsum(terms))))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceRule:
+    """The result of a calibration.
+
+    Attributes:
+        alone: for a text by its own tokens. None: not calibrated; then the confidence is the geometric mean
+            of the tokens' probabilities, which compares texts of one checkpoint and promises nothing.
+        with_transcript: for a translation by its tokens and those of the transcript of the same speech.
+        threshold: a text with a lower confidence is flagged. None: none is.
+        figures: the measured figures, for people to read.
+    """
+
+    alone: Logistic | None = None
+    with_transcript: Logistic | None = None
+    threshold: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the confidence is a probability."""
+        return self.alone is not None
+
+    def confidence(self, text: Sequence[float], transcript: Sequence[float] = ()) -> float:
+        """The confidence in a text, 0 to 1.
+
+        Args:
+            text: natural log-probabilities of its tokens.
+            transcript: those of the transcript, for a translation of the same speech. Empty: there is none.
+
+        Raises:
+            ValueError: ``text`` is empty.
+        """
+        own = text_features(text)
+        if self.with_transcript is not None and transcript:
+            return self.with_transcript.probability(tuple(chain(own, text_features(transcript))))
+        if self.alone is not None:
+            return self.alone.probability(own)
+        return math.exp(min(0.0, math.fsum(text) / len(text)))
+
+    def flags(self, confidence: float) -> bool:
+        """Whether a text of this confidence is flagged."""
+        return self.threshold is not None and confidence < self.threshold
+
+
+UNCALIBRATED = ConfidenceRule()
+"""For a checkpoint that was not calibrated."""
+
+
+def _log_surprise(log_probabilities: Sequence[float]) -> float:
+    return math.log(max(-math.fsum(log_probabilities) / len(log_probabilities), _MIN_SURPRISE))
