@@ -142,6 +142,9 @@ events = st.one_of(
         st.lists(timings, max_size=3).map(tuple),
         st.none() | numbers,
         st.none() | numbers,
+        st.lists(
+            st.builds(types.TextConfidence, names, st.booleans(), numbers, st.booleans()), max_size=3
+        ).map(tuple),
     ),
     st.builds(Updated, counts),
     st.builds(Cleared, counts),

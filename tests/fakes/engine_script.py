@@ -15,9 +15,9 @@ class ScriptedSequence:
 
     ``deltas``: the text of each token; without any the sequence is ``EMPTY``. ``piece_units``: the length of
     each waveform piece in units, used only when the request asks for speech. ``amplitude``: the value of
-    every sample. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many
-    pieces (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source
-    times.
+    every sample. ``log_probability``: of every token. ``fail_after_tokens``: fail after so many tokens.
+    ``fail_after_pieces``: fail after so many pieces (0: the units fail). ``source_ms`` of token ``i`` is
+    ``i * 160`` when the request asks for source times.
 
     Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
     ``kept_start_samples`` later. With ``token_frames``, history and buffer are kept as by the engine: each
@@ -28,6 +28,7 @@ class ScriptedSequence:
     deltas: tuple[str, ...] = ("hello", " world")
     piece_units: tuple[int, ...] = (25, 50)
     amplitude: float = 0.25
+    log_probability: float = -0.1
     stop: StopReason = StopReason.END_OF_TEXT
     unexpected_script: bool = False
     token_interval_s: float = 0.02

@@ -267,7 +267,9 @@ class ScriptedEngine:
                 raise _Failed("decoding failed")
             await asyncio.sleep(script.token_interval_s)
             source_ms = index * 160 if live.request.source_times else None
-            live.emit(TokenDecoded(request_id, sequence, 100 + index, delta, -0.1, source_ms))
+            live.emit(
+                TokenDecoded(request_id, sequence, 100 + index, delta, script.log_probability, source_ms)
+            )
         if script.fail_after_tokens == len(script.deltas):
             raise _Failed("decoding failed")
         if not _ends(live.request):

@@ -77,6 +77,7 @@ SETTINGS: dict[str, tuple[Wrong, ...]] = {
     "guards.repetition_stop": HARMLESS,
     "guards.length_stop": HARMLESS,
     "guards.script_check": HARMLESS,
+    "guards.low_confidence": HARMLESS,
 }
 STREAM_SETTINGS = SETTINGS | {
     "segmentation": (Wrong(99, INVALID),),

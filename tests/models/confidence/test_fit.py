@@ -1,0 +1,104 @@
+"""Rules fitted to texts drawn from a known one: probabilities come true, the threshold keeps its promise."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from translate_svc.models.confidence.fit import FALSE_ALARMS, LEAST_OF_EACH, LabelledText, fit_rule
+from translate_svc.models.confidence.rule import Logistic, text_features
+
+TRUE = Logistic(-2.5, (-1.0, -2.0, 0.3))
+
+
+def drawn(count: int, seed: int = 0, *, transcripts: bool = True) -> list[LabelledText]:
+    """Texts that are right as often as ``TRUE`` says; three of each clip. Transcripts say nothing."""
+    rng = np.random.default_rng(seed)
+    texts = []
+    for index in range(count):
+        surprise = float(np.exp(rng.normal(-1.3, 0.7)))
+        tokens = tuple((-rng.exponential(surprise, int(rng.integers(3, 15)))).tolist())
+        right = bool(rng.random() < TRUE.probability(text_features(tokens)))
+        transcript = tuple((-rng.exponential(0.2, 8)).tolist()) if transcripts else ()
+        texts.append(LabelledText(index // 3, tokens, transcript, right))
+    return texts
+
+
+def test_of_what_says_four_fifths_four_fifths_are_right() -> None:
+    rule = fit_rule(drawn(6_000))
+    for with_transcript in (False, True):
+        fresh = drawn(6_000, seed=1)
+        said = np.array(
+            [
+                rule.confidence(each.log_probabilities, each.transcript if with_transcript else ())
+                for each in fresh
+            ]
+        )
+        right = np.array([each.right for each in fresh])
+        for low in np.arange(0, 1, 0.2):
+            inside = (said >= low) & (said < low + 0.2)
+            assert inside.sum() > 100
+            assert right[inside].mean() == pytest.approx(said[inside].mean(), abs=0.06)
+
+
+def test_the_true_rule_is_found() -> None:
+    rule = fit_rule(drawn(20_000, transcripts=False))
+    assert rule.with_transcript is None
+    assert rule.alone is not None
+    assert rule.alone.intercept == pytest.approx(TRUE.intercept, abs=0.3)
+    assert rule.alone.weights == pytest.approx(TRUE.weights, abs=0.3)
+
+
+def test_the_threshold_flags_one_right_text_in_twenty_of_the_domain() -> None:
+    texts = drawn(3_000)
+    strange = [
+        dataclasses.replace(each, clip=each.clip + 10_000, in_domain=False, right=False)
+        for each in drawn(600, seed=2)
+    ]
+    rule = fit_rule([*texts, *strange])
+    fresh = [each for each in drawn(3_000, seed=3) if each.right]
+    flagged = [rule.flags(rule.confidence(each.log_probabilities, each.transcript)) for each in fresh]
+    assert np.mean(flagged) == pytest.approx(FALSE_ALARMS, abs=0.02)
+
+
+def test_figures_are_held_out_and_said() -> None:
+    rule = fit_rule(drawn(900))
+    assert rule.figures["texts"] == 900
+    for kind in ("alone", "with_transcript"):
+        assert 0.8 < rule.figures[f"area_{kind}"] < 1
+        assert 0 < rule.figures[f"brier_{kind}"] < 0.25
+        assert rule.figures[f"wrong_flagged_{kind}"] > rule.figures[f"right_flagged_{kind}"]
+
+
+def test_a_clip_is_judged_without_itself() -> None:
+    """Labels by chance: what was fitted to a clip would tell it better than chance."""
+    rng = np.random.default_rng(4)
+    texts = [dataclasses.replace(each, right=bool(rng.random() < 0.5)) for each in drawn(300)]
+    assert fit_rule(texts).figures["area_with_transcript"] < 0.58
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_texts_that_are_all_alike_tell_nothing(right: bool) -> None:
+    texts = [dataclasses.replace(each, right=right) for each in drawn(100)]
+    few = [dataclasses.replace(each, right=not right) for each in drawn(LEAST_OF_EACH - 1, seed=5)]
+    with pytest.raises(ValueError, match="are needed"):
+        fit_rule([*texts, *few])
+    with pytest.raises(ValueError, match="are needed"):
+        fit_rule([])
+
+
+def test_without_a_right_text_of_the_domain_there_is_no_threshold() -> None:
+    texts = [dataclasses.replace(each, in_domain=not each.right) for each in drawn(300)]
+    with pytest.raises(ValueError, match="in the domain"):
+        fit_rule(texts)
+
+
+def test_texts_that_two_features_tell_apart_have_a_rule_all_the_same() -> None:
+    """Without the penalty its weights would grow without end."""
+    right = [LabelledText(n, (-0.1, -0.1, -0.1 - n * 1e-4), (), True) for n in range(50)]
+    wrong = [LabelledText(n, (-2.0, -2.0, -2.0 - n * 1e-4), (), False) for n in range(50, 100)]
+    rule = fit_rule([*right, *wrong])
+    assert rule.confidence((-0.1, -0.1, -0.1)) > 0.9
+    assert rule.confidence((-2.0, -2.0, -2.0)) < 0.1

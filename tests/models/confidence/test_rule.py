@@ -1,0 +1,80 @@
+"""From token log-probabilities to a confidence: by hand, by properties, and without a calibration."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic, text_features
+
+ALONE = Logistic(-2.7, (-0.7, -3.2, -0.2))
+BOTH = Logistic(-2.9, (-1.3, -2.3, -0.2, -0.5, -1.0, 0.1))
+RULE = ConfidenceRule(ALONE, BOTH, threshold=0.5)
+scores = st.lists(st.floats(-50, 0), min_size=1, max_size=40)
+
+
+def test_features_by_hand() -> None:
+    mean, least, tokens = text_features([-0.1, -0.2, -0.3, -2.0])
+    assert mean == pytest.approx(math.log(0.65))
+    assert least == pytest.approx(math.log((2.0 + 0.3 + 0.2) / 3))
+    assert tokens == pytest.approx(math.log(4))
+
+
+def test_a_text_of_one_sure_token_has_features() -> None:
+    assert text_features([0.0]) == pytest.approx((math.log(1e-3), math.log(1e-3), 0.0))
+
+
+def test_an_empty_text_has_no_confidence() -> None:
+    for rule in (UNCALIBRATED, RULE):
+        with pytest.raises(ValueError, match="empty text"):
+            rule.confidence([])
+
+
+def test_a_logistic_by_hand() -> None:
+    found = ALONE.probability((math.log(0.65), math.log(2.5 / 3), math.log(4)))
+    terms = -2.7 - 0.7 * math.log(0.65) - 3.2 * math.log(2.5 / 3) - 0.2 * math.log(4)
+    assert found == pytest.approx(1 / (1 + math.exp(-terms)))
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        ALONE.probability((1.0, 2.0))
+
+
+def test_extreme_features_do_not_overflow() -> None:
+    assert Logistic(0.0, (1.0,)).probability((1e9,)) == 1.0
+    assert Logistic(0.0, (1.0,)).probability((-1e9,)) == 0.0
+
+
+@given(scores, scores)
+def test_a_confidence_is_a_probability(text: list[float], transcript: list[float]) -> None:
+    for rule in (UNCALIBRATED, RULE):
+        assert 0 <= rule.confidence(text) <= 1
+        assert 0 <= rule.confidence(text, transcript) <= 1
+
+
+@given(scores)
+def test_the_order_of_tokens_does_not_matter(text: list[float]) -> None:
+    assert RULE.confidence(sorted(text)) == pytest.approx(RULE.confidence(text))
+
+
+def test_less_probable_tokens_lower_the_confidence() -> None:
+    sure, unsure, wrong = [-0.1] * 8, [-0.1] * 7 + [-1.0], [-0.1] * 5 + [-2.0] * 3
+    for rule in (UNCALIBRATED, RULE):
+        assert rule.confidence(sure) > rule.confidence(unsure) > rule.confidence(wrong)
+
+
+def test_the_transcript_counts_where_there_is_one_and_a_rule_for_it() -> None:
+    text, sure, unsure = [-0.3] * 6, [-0.1] * 6, [-1.5] * 6
+    assert RULE.confidence(text, sure) > RULE.confidence(text, unsure)
+    assert RULE.confidence(text, ()) == ALONE.probability(text_features(text))
+    without = ConfidenceRule(ALONE, None, 0.5)
+    assert without.confidence(text, unsure) == without.confidence(text)
+
+
+def test_without_a_calibration_it_is_the_geometric_mean_and_flags_nothing() -> None:
+    assert not UNCALIBRATED.calibrated
+    assert UNCALIBRATED.confidence([math.log(0.5), math.log(0.125)]) == pytest.approx(0.25)
+    assert not UNCALIBRATED.flags(0.0)
+    assert RULE.calibrated
+    assert [RULE.flags(each) for each in (0.49, 0.5)] == [True, False]
