@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +48,14 @@ EventT = TypeVar("EventT")
 
 @functools.cache
 def _runner(name: str) -> ModelRunner:
+    return drafting_runner(name)
+
+
+def drafting_runner(name: str, **options: Any) -> ModelRunner:
+    """A runner that attends with the checkpoint's calibrated heads."""
     alignment = alignment_of(checkpoint_folder(name), Checkpoint.open(checkpoint_folder(name)).config)
     heads = AlignmentHeads(alignment.heads) if alignment.heads else None
-    return new_runner(name, LIMITS.model_limits, alignment_heads=heads)
+    return new_runner(name, LIMITS.model_limits, alignment_heads=heads, **options)
 
 
 @dataclass
@@ -77,9 +82,11 @@ class RecordingRunner:
 
 
 class DraftHouse:
-    """One engine core, and all its events by request."""
+    """One engine core, and all its events by request. ``runner``: by default one that all houses share."""
 
-    def __init__(self, name: str = "starter", limits: EngineLimits = LIMITS) -> None:
+    def __init__(
+        self, name: str = "starter", limits: EngineLimits = LIMITS, runner: ModelRunner | None = None
+    ) -> None:
         whole = Checkpoint.open(checkpoint_folder(name))
         alignment = alignment_of(whole.path, whole.config)
         self.traits = DraftTraits(
@@ -90,7 +97,7 @@ class DraftHouse:
         self.tokenizer = Tokenizer.from_pretrained(
             whole.path, config=whole.config, languages=whole.maps.text_languages
         )
-        self.runner = RecordingRunner(_runner(name))
+        self.runner = RecordingRunner(runner or _runner(name))
         self.scheduler = Scheduler(limits, self.tokenizer, self.traits)
         self._core = EngineCore(self.scheduler, self.runner)
         self.events: defaultdict[str, list[EngineEvent]] = defaultdict(list)
@@ -122,11 +129,12 @@ class DraftHouse:
         specs: tuple[SequenceSpec, ...],
         *,
         name: str = "u",
-        beside: Sequence[Request] = (),
+        beside: Callable[[int], Sequence[Request]] = lambda _: (),
     ) -> list[list[EngineEvent]]:
         """Drafts over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
 
-        The buffer keeps its start, so every history is of audio that it has.
+        The buffer keeps its start, so every history is of audio that it has. ``beside``: what runs beside the
+        draft of a number.
         """
         ends = list(ends)
         states = [SequenceDraft() for _ in specs]
@@ -143,7 +151,7 @@ class DraftHouse:
                 new_samples=end - heard,
             )
             heard = end
-            made.append(self.run(request, *(beside if not number else ()))[0])
+            made.append(self.run(request, *beside(number))[0])
             states = [continued(state, made[-1], index) for index, state in enumerate(states)]
         return made
 
