@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from translate_svc.engine.request import Request, SourceText, StopReason
-from translate_svc.types import Samples
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +17,9 @@ class ScriptedSequence:
 
     ``deltas``: the text of each token; without any the sequence is ``EMPTY``. ``piece_units``: the length of
     each waveform piece in units, used only when the request asks for speech. ``amplitude``: the value of
-    every sample. ``log_probability``: of every token. ``fail_after_tokens``: fail after so many tokens.
-    ``fail_after_pieces``: fail after so many pieces (0: the units fail). ``source_ms`` of token ``i`` is
-    ``i * 160`` when the request asks for source times.
+    every sample; with ``tone_hz``, of a sine that runs through all pieces. ``log_probability``: of every
+    token. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many pieces
+    (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source times.
 
     Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
     ``kept_start_samples`` later. With ``token_frames``, history and buffer are kept as by the engine: each
@@ -28,6 +30,7 @@ class ScriptedSequence:
     deltas: tuple[str, ...] = ("hello", " world")
     piece_units: tuple[int, ...] = (25, 50)
     amplitude: float = 0.25
+    tone_hz: float = 0.0
     log_probability: float = -0.1
     stop: StopReason = StopReason.END_OF_TEXT
     unexpected_script: bool = False
@@ -75,3 +78,11 @@ def echo_script(request: Request) -> ScriptedRequest:
             for spec in request.sequences
         )
     )
+
+
+def waveform(script: ScriptedSequence, start_samples: int, count: int) -> Samples:
+    """``count`` samples of the script's speech from ``start_samples`` on."""
+    if not script.tone_hz:
+        return np.full(count, script.amplitude, np.float32)
+    times = np.arange(start_samples, start_samples + count) / INTERNAL_SAMPLE_RATE_HZ
+    return (script.amplitude * np.sin(2 * np.pi * script.tone_hz * times)).astype(np.float32)

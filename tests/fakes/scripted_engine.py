@@ -22,9 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script
+from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script, waveform
 from tests.fakes.scripted_drafts import decided, speech_kept, speech_start_samples, state_of
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import (
@@ -293,7 +291,7 @@ class ScriptedEngine:
                 await live.credit_arrived.wait()
             live.credits[sequence] -= 1
             await asyncio.sleep(script.piece_interval_s)
-            samples = np.full(units * SAMPLES_PER_UNIT, script.amplitude, np.float32)
+            samples = waveform(script, start_samples, units * SAMPLES_PER_UNIT)
             final = _ends(live.request) and index == len(script.piece_units) - 1
             live.emit(WaveformPiece(request_id, sequence, start_samples, samples, final))
             start_samples += len(samples)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engine.simultaneous.draft_house import DraftHouse, drafting_runner, of
-from tests.engine.simultaneous.test_drafting import FRENCH, SPANISH, assert_alike, clip, growing, told
+from tests.engine.simultaneous.test_draft_output import FRENCH, SPANISH, assert_alike, clip, growing, told
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine.request import EngineEvent, Request, WaveformPiece

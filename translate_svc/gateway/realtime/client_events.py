@@ -71,5 +71,5 @@ class AudioReader:
         except (binascii.Error, ValueError):
             raise InvalidArgument("is not base64", field="audio") from None
         whole = len(data) - len(data) % self._bytes_per_sample
-        self._rest = data[whole:]
+        data, self._rest = data[:whole], data[whole:]
         return [data[start : start + self._part_bytes] for start in range(0, whole, self._part_bytes)]

@@ -1,0 +1,251 @@
+"""Peers that go, stall or are told to go: the connection ends with a code, and everything is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.model_free_service import ModelFreeService, model_free_service
+from tests.gateway.clients import base64_parts, connect, pcm16, silence, tone
+from tests.gateway.raw_socket import PING, PONG, RawSocket, raw_connect
+from translate_svc.engine.request import Request
+from translate_svc.errors import EngineLost, Unavailable
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.server import GatewayServer
+
+APPEND = "session.input_audio_buffer.append"
+SPOKEN = pcm16(tone(0.6)) + pcm16(silence(0.8))
+NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
+ES = {"audio": {"output": {"language": "es"}}}
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.01)
+
+
+def slow_script(request: Request) -> ScriptedRequest:
+    """Five seconds of work for each utterance."""
+    one = ScriptedSequence(deltas=("a",) * 50, token_interval_s=0.1)
+    return ScriptedRequest((one,) * len(request.sequences))
+
+
+def long_script(request: Request) -> ScriptedRequest:
+    """Two minutes of speech for each utterance, as fast as it is taken."""
+    one = ScriptedSequence(piece_units=(50,) * 120, piece_interval_s=0.0)
+    return ScriptedRequest((one,) * len(request.sequences), encode_s=0.0)
+
+
+async def _speak(session: RawSocket) -> None:
+    await session.send("session.update", session=ES)
+    await session.until("session.updated")
+    for part in base64_parts(SPOKEN):
+        await session.send(APPEND, audio=part)
+
+
+class TestLeaving:
+    async def test_a_socket_that_is_cut_off_leaves_nothing(self) -> None:
+        async with (
+            model_free_service(slow_script) as service,
+            GatewayServer(service) as server,
+            connect(server.target) as neighbour,
+        ):
+            await neighbour.open("es")
+            async with raw_connect(server.target) as session:
+                await _speak(session)
+                await until(lambda: service.held["requests"] == 1)
+            await until(lambda: service.held == {"admitted": 1, "requests": 0, "vad_places": 1})
+            assert server.live_streams == 1
+
+    async def test_so_does_one_that_is_closed_in_the_middle(self) -> None:
+        async with model_free_service(slow_script) as service, GatewayServer(service) as server:
+            async with connect(server.target) as session:
+                await session.open("es")
+                await session.append(SPOKEN)
+                await until(lambda: service.held["requests"] == 1)
+                await session.raw.close()
+                assert session.raw.close_code == 1000
+            await until(lambda: service.held == NOTHING)
+            assert server.live_streams == 0
+
+    async def test_one_that_leaves_before_its_first_update_too(self, service: ModelFreeService) -> None:
+        async with GatewayServer(service) as server:
+            for _ in range(3):
+                async with raw_connect(server.target) as session:
+                    await session.until("session.created")
+            async with connect(server.target) as session:
+                await session.open("es")
+                assert service.held["admitted"] == 1
+
+
+class TestPings:
+    OPTIONS = GatewayOptions(ping_interval_s=0.2, ping_timeout_s=0.3)
+
+    async def test_a_client_that_answers_stays(self, service: ModelFreeService) -> None:
+        async with GatewayServer(service, self.OPTIONS) as server, connect(server.target) as session:
+            await session.open("es")
+            reading = asyncio.create_task(session.receive())  # aiohttp answers pings while it reads
+            await asyncio.sleep(1.0)
+            await session.append(SPOKEN)
+            await reading
+            await session.send("session.close")
+            assert await session.to_the_end() == 1000
+
+    async def test_a_frozen_client_is_noticed(self, service: ModelFreeService) -> None:
+        async with GatewayServer(service, self.OPTIONS) as server, raw_connect(server.target) as session:
+            await session.send("session.update", session=ES)
+            await session.until("session.updated")
+            before_s = time.monotonic()
+            opcode, _ = await session.receive()
+            assert opcode == PING
+            await until(lambda: service.held == NOTHING)
+            assert time.monotonic() - before_s < 2
+
+    async def test_the_servers_end_answers_pings(self, server: GatewayServer) -> None:
+        async with raw_connect(server.target) as session:
+            await session.until("session.created")
+            session.writer.write(session.frame(b"mark", PING))
+            assert await session.receive() == (PONG, b"mark")
+
+    async def test_a_client_that_is_held_back_is_not_taken_for_dead(self) -> None:
+        """A file that comes faster than it is translated: nothing is read for longer than a ping may take."""
+        async with (
+            model_free_service(slow_script, max_running_requests=1) as service,
+            GatewayServer(service, GatewayOptions(ping_interval_s=0.1, ping_timeout_s=0.2)) as server,
+            connect(server.target) as session,
+        ):
+            await session.open("es")
+            sending = asyncio.create_task(session.append(SPOKEN * 40, 96_000))
+            reading = asyncio.create_task(session.to_the_end())
+            await asyncio.sleep(1.5)
+            assert not reading.done()
+            for task in (sending, reading):
+                task.cancel()
+            await asyncio.gather(sending, reading, return_exceptions=True)
+
+
+class TestReaders:
+    async def test_a_reader_that_stopped_is_evicted_and_costs_little(self) -> None:
+        options = GatewayOptions(write_timeout_s=0.5, abort_timeout_s=0.2)
+        async with (
+            model_free_service(long_script) as service,
+            GatewayServer(service, options) as server,
+            connect(server.target) as neighbour,
+        ):
+            await neighbour.open("fr")
+            async with raw_connect(server.target) as session:
+                await session.send("session.update", session=ES)
+                await session.until("session.updated")
+                session.writer.transport.set_write_buffer_limits(high=1 << 20)
+                for part in base64_parts(SPOKEN * 3, 96_000):
+                    session.writer.write(
+                        session.frame(b'{"type":"%b","audio":"%b"}' % (APPEND.encode(), part.encode()))
+                    )
+                await until(lambda: service.held["requests"] > 0)
+                await until(lambda: service.held["admitted"] == 1, timeout_s=20)
+                assert service.held["requests"] == 0
+                assert await session.to_the_end() in (None, 1008), "the close may leave now that it is read"
+            await neighbour.append(SPOKEN)
+            await neighbour.until("session.output_audio.delta")
+
+    async def test_a_slow_reader_is_paced(self) -> None:
+        options = GatewayOptions(write_timeout_s=0.5)
+        async with (
+            model_free_service(long_script) as service,
+            GatewayServer(service, options) as server,
+            raw_connect(server.target) as session,
+        ):
+            await _speak(session)
+            await session.send("session.close")
+            speech = 0
+            while True:
+                event = await session.until("session.output_audio.delta", "session.closed")
+                if event["type"] == "session.closed":
+                    break
+                speech += len(event["delta"])
+                await asyncio.sleep(0.005)
+            assert speech > 120 * 24_000 * 2
+
+
+class TestDrain:
+    REASON = Unavailable("the server is draining")
+
+    async def test_what_was_said_is_finished_and_the_client_may_come_again(self) -> None:
+        async with model_free_service() as service, GatewayServer(service) as server:
+            async with connect(server.target) as session, connect(server.target) as idle:
+                await session.open("es", include=["warnings"])
+                await idle.until("session.created")
+                await session.append(pcm16(tone(0.6)))
+                draining = asyncio.create_task(server.stop(2.0, self.REASON))
+                assert await idle.to_the_end() == 1012, "a session without a language has nothing to finish"
+                async with connect(server.target) as late:
+                    await late.update(**ES)
+                    assert await late.to_the_end() == 1012
+                assert await session.to_the_end() == 1012
+                await draining
+            assert session.of("session.going_away")[0]["deadline_ms"] == 2_000
+            assert session.text().startswith("spa ")
+            error = session.of("error")[-1]["error"]
+            assert (error["type"], error["code"]) == ("server_error", "unavailable")
+            assert service.held == NOTHING
+
+    async def test_a_session_that_ends_by_itself_ends_well(self) -> None:
+        async with model_free_service() as service, GatewayServer(service) as server:
+            async with connect(server.target) as session:
+                await session.open("es")
+                await session.append(SPOKEN)
+                draining = asyncio.create_task(server.stop(20.0, self.REASON))
+                await session.send("session.close")
+                assert await session.to_the_end() == 1000
+            await asyncio.wait_for(draining, 3)
+
+    async def test_without_grace_it_ends_at_once(self) -> None:
+        async with model_free_service(slow_script) as service, GatewayServer(service) as server:
+            async with connect(server.target) as session:
+                await session.open("es")
+                await session.append(SPOKEN)
+                draining = asyncio.create_task(server.stop(0, EngineLost("the engine was lost")))
+                assert await session.to_the_end() == 1012
+                assert session.of("error")[-1]["error"]["code"] == "engine_lost"
+            await asyncio.wait_for(draining, 5)
+            assert service.held == NOTHING
+
+    async def test_a_session_that_grew_too_old_ends(self) -> None:
+        options = GatewayOptions(session_lifetime_s=0.3, drain_finish_s=0.2)
+        async with (
+            model_free_service() as service,
+            GatewayServer(service, options) as server,
+            connect(server.target) as session,
+        ):
+            described = await session.open("es")
+            assert abs(described["expires_at"] - time.time()) < 2
+            assert await session.to_the_end() == 1001
+            assert session.of("error")[-1]["error"]["code"] == "session_expired"
+
+
+async def test_an_engine_that_is_lost_ends_every_session(service: ModelFreeService) -> None:
+    async with GatewayServer(service) as server, connect(server.target) as session:
+        await session.open("es")
+        await session.append(SPOKEN)
+        await until(lambda: service.held["requests"] == 1)
+        service.engine.lose_device()
+        await session.send("session.close")
+        code = await session.to_the_end()
+        assert code in (1000, 1012)
+
+
+@pytest.mark.parametrize("wrong", [b"GET / HTTP/1.1\r\nHost: " + b"x" * 70_000, b"\x00\x01\x02\r\n\r\n"])
+async def test_what_is_no_http_is_refused(server: GatewayServer, wrong: bytes) -> None:
+    host, port = server.target.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(wrong)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+    writer.close()
+    async with connect(server.target) as session:
+        await session.open("es")

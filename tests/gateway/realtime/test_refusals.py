@@ -1,0 +1,274 @@
+"""What is wrong is told by an ``error`` event or a close code, and nothing else is disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.fakes.model_free_service import ModelFreeService, model_free_service
+from tests.gateway.clients import TRANSLATIONS, base64_parts, connect, pcm16, silence, tone
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.server import GatewayServer
+from translate_svc.session.admission import AdmissionOptions
+
+SPOKEN = pcm16(tone(0.6)) + pcm16(silence(0.8))
+APPEND = "session.input_audio_buffer.append"
+
+
+def _output(**fields: Any) -> dict[str, Any]:
+    return {"session": {"audio": {"output": {"language": "de"} | fields}}}
+
+
+def _input(**fields: Any) -> dict[str, Any]:
+    return {"session": {"audio": {"input": fields}}}
+
+
+WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
+    ("conversation.item.create", {}, "invalid_value", "type"),
+    ("session.update", {}, "invalid_value", "session"),
+    ("session.update", {"session": []}, "invalid_value", "session"),
+    ("session.update", {"session": {"voice": "alloy"}}, "unknown_parameter", "session.voice"),
+    ("session.update", {"session": {"type": "realtime"}}, "invalid_value", "session.type"),
+    ("session.update", {"session": {"include": ["everything"]}}, "invalid_value", "session.include[0]"),
+    ("session.update", {"session": {"audio": 1}}, "invalid_value", "session.audio"),
+    ("session.update", _output(language="tlh"), "invalid_value", "session.audio.output.language"),
+    ("session.update", _output(language=5), "invalid_value", "session.audio.output.language"),
+    ("session.update", _output(speaker_id=9_999), "invalid_value", "session.audio.output.speaker_id"),
+    ("session.update", _output(duration_factor=9), "out_of_range", "session.audio.output.duration_factor"),
+    ("session.update", _output(targets=[]), "invalid_value", "session.audio.output.targets"),
+    (
+        "session.update",
+        {"session": {"audio": {"output": {"targets": [{"language": "es"}, {"language": "es-MX"}]}}}},
+        "invalid_value",
+        "session.audio.output.targets[1].language",
+    ),
+    (
+        "session.update",
+        {"session": {"audio": {"output": {"targets": [{"language": str(n)} for n in range(9)]}}}},
+        "out_of_range",
+        "session.audio.output.targets",
+    ),
+    (
+        "session.update",
+        _input(noise_reduction={"type": "near_field"}),
+        "unsupported",
+        "session.audio.input.noise_reduction",
+    ),
+    (
+        "session.update",
+        _input(transcription={"model": "gpt-4o-transcribe"}),
+        "invalid_value",
+        "session.audio.input.language",
+    ),
+    ("session.update", _input(language="tlh"), "invalid_value", "session.audio.input.language"),
+    (
+        "session.update",
+        _input(turn_detection={"silence_duration_ms": 1}),
+        "out_of_range",
+        "session.audio.input.turn_detection.silence_duration_ms",
+    ),
+    (
+        "session.update",
+        _input(turn_detection={"type": "semantic_vad"}),
+        "invalid_value",
+        "session.audio.input.turn_detection.type",
+    ),
+    ("session.update", _input(format={"rate": 16_000}), "invalid_value", "session.audio.input.format"),
+    (
+        "session.update",
+        {"session": {"simultaneous": {"step_ms": 1}}},
+        "out_of_range",
+        "session.simultaneous.step_ms",
+    ),
+    (APPEND, {}, "invalid_value", "audio"),
+    (APPEND, {"audio": 3}, "invalid_value", "audio"),
+    (APPEND, {"audio": "AAA"}, "invalid_value", "audio"),
+    (APPEND, {"audio": "AA AA==="}, "invalid_value", "audio"),
+    (APPEND, {"audio": "ÄÄÄÄ"}, "invalid_value", "audio"),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "code", "param"), WRONG, ids=lambda each: str(each)[:40])
+async def test_a_wrong_event_is_refused_and_changes_nothing(
+    server: GatewayServer, kind: str, fields: dict[str, Any], code: str, param: str | None
+) -> None:
+    async with connect(server.target) as session, connect(server.target) as neighbour:
+        for each in (session, neighbour):
+            await each.open("es")
+        await session.send(kind, event_id="mine", **fields)
+        error = (await session.until("error"))["error"]
+        assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
+        assert error["event_id"] == "mine"
+        assert error["message"]
+        for each in (session, neighbour):
+            await each.append(SPOKEN)
+            await each.send("session.close")
+            assert await each.to_the_end() == 1000
+            assert each.text().startswith("spa ")
+        assert "error" not in neighbour.kinds()
+
+
+@pytest.mark.parametrize(
+    ("text", "param"),
+    [
+        ("{", None),
+        ("[]", None),
+        ("5", None),
+        ("{}", "type"),
+        ('{"type": 5}', "type"),
+        ('{"type": ""}', "type"),
+        ("[" * 100_000, None),
+        ('{"type": "session.update", "session": ' + "[" * 100_000, None),
+    ],
+    ids=range(8),
+)
+async def test_what_is_no_event_is_refused(server: GatewayServer, text: str, param: str | None) -> None:
+    async with connect(server.target) as session:
+        await session.until("session.created")
+        await session.raw.send_str(text)
+        error = (await session.until("error"))["error"]
+        assert (error["type"], error["param"]) == ("invalid_request_error", param)
+        await session.raw.send_bytes(b"\x00")
+        assert "text" in (await session.until("error"))["error"]["message"]
+        await session.open("es")
+
+
+async def test_audio_before_a_language_is_refused(server: GatewayServer) -> None:
+    async with connect(server.target) as session:
+        await session.send(APPEND, audio=base64_parts(SPOKEN)[0])
+        error = (await session.until("error"))["error"]
+        assert error["param"] == "session.audio.output.language"
+        await session.send("conversation.item.create")
+        assert (await session.until("error"))["error"]["param"] == "type"
+        await session.update(audio={"output": {"language": "tlh"}})
+        assert (await session.until("error"))["error"]["param"] == "session.audio.output.language"
+        await session.open("es")
+        await session.append(SPOKEN)
+        await session.send("session.close")
+        assert await session.to_the_end() == 1000
+        assert session.text().startswith("spa ")
+
+
+async def test_settings_may_come_before_the_language(server: GatewayServer) -> None:
+    async with connect(server.target) as session:
+        await session.update(include=["logprobs"])
+        assert (await session.until("session.updated"))["session"]["include"] == ["logprobs"]
+        assert (await session.open("es"))["include"] == ["logprobs"]
+
+
+async def test_nothing_is_taken_after_the_close(server: GatewayServer) -> None:
+    async with connect(server.target) as session:
+        await session.open("es")
+        await session.append(SPOKEN)
+        await session.send("session.close")
+        await session.send("session.close", event_id="second")
+        assert (await session.until("error"))["error"]["event_id"] == "second"
+        assert await session.to_the_end() == 1000
+
+
+async def test_a_message_that_is_too_large_ends_its_connection_alone() -> None:
+    options = GatewayOptions(max_message_bytes=20_000)
+    async with (
+        model_free_service() as service,
+        GatewayServer(service, options) as server,
+        connect(server.target) as session,
+        connect(server.target) as neighbour,
+    ):
+        await neighbour.open("es")
+        await session.open("es")
+        await session.send(APPEND, audio="A" * 20_000)
+        assert await session.to_the_end() == 1009
+        await neighbour.append(SPOKEN)
+        await neighbour.send("session.close")
+        assert await neighbour.to_the_end() == 1000
+        assert service.held == {"admitted": 0, "requests": 0, "vad_places": 0}
+
+
+async def test_overload_is_told_and_may_be_tried_again() -> None:
+    async with (
+        model_free_service(admission=AdmissionOptions(max_streams=1)) as service,
+        GatewayServer(service) as server,
+        connect(server.target) as session,
+    ):
+        await session.open("es")
+        async with connect(server.target) as second:
+            await second.update(audio={"output": {"language": "es"}})
+            assert await second.to_the_end() == 1013
+            error = second.of("error")[0]["error"]
+            assert (error["type"], error["code"]) == ("rate_limit_error", "overloaded")
+
+
+@pytest.fixture
+async def keyed(tmp_path: Path) -> AsyncIterator[tuple[GatewayServer, str]]:
+    """A server that asks for keys, and a key."""
+    key, file = new_key(), tmp_path / "keys"
+    file.write_text(key_line("alice", key))
+    async with (
+        model_free_service() as service,
+        GatewayServer(service, keys=ApiKeys(file)) as server,
+    ):
+        yield server, key
+
+
+async def test_a_key_in_the_header_or_in_a_subprotocol(keyed: tuple[GatewayServer, str]) -> None:
+    server, key = keyed
+    for options in (
+        {"headers": {"Authorization": f"Bearer {key}"}},
+        {"protocols": ("realtime", f"openai-insecure-api-key.{key}")},
+    ):
+        async with connect(server.target, **options) as session:
+            await session.open("es")
+            assert session.raw.protocol == ("realtime" if "protocols" in options else None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"headers": {"Authorization": "Bearer wrong"}},
+        {"headers": {"Authorization": "Basic wrong"}},
+        {"protocols": ("realtime", "openai-insecure-api-key.wrong")},
+    ],
+    ids=range(4),
+)
+async def test_without_a_valid_key_a_session_is_refused(
+    keyed: tuple[GatewayServer, str], options: dict[str, Any]
+) -> None:
+    server, _ = keyed
+    async with connect(server.target, **options) as session:
+        assert await session.to_the_end() == 1008
+        assert session.kinds() == ["error"]
+        assert session.events[0]["error"]["code"] == "invalid_api_key"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{server.target}/v1/models", headers=options.get("headers")) as response,
+    ):
+        assert response.status == 401
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert (await response.json())["error"]["code"] == "invalid_api_key"
+
+
+async def test_what_is_not_there_is_said_in_openais_shape(server: GatewayServer) -> None:
+    async with aiohttp.ClientSession(server.target) as http:
+        for method, path, status, code in (
+            ("GET", "/v1/nothing", 404, "not_found"),
+            ("GET", "/v1/models/nothing", 404, "model_not_found"),
+            ("POST", "/v1/models", 405, "method_not_allowed"),
+            ("GET", TRANSLATIONS, 400, "invalid_request"),
+        ):
+            async with http.request(method, path) as response:
+                assert response.status == status
+                assert (await response.json())["error"]["code"] == code
+                assert response.headers["x-request-id"].startswith("req_")
+
+
+async def test_a_session_without_a_language_ends_in_time(service: ModelFreeService) -> None:
+    options = GatewayOptions(config_timeout_s=0.1)
+    async with GatewayServer(service, options) as server, connect(server.target) as session:
+        assert await session.to_the_end() == 1008
+        assert session.of("error")[0]["error"]["code"] == "timeout"
