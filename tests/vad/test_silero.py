@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,14 @@ def test_neither_torch_nor_the_package_is_imported() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
+
+
+def test_onnxruntime_leaves_no_id_in_the_user_s_cache(tmp_path: Path) -> None:
+    program = "from translate_svc.vad.silero import SileroVad; SileroVad()"
+    known = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    homes = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], env=known | homes, check=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,15 @@ importing it sets torch's thread count for the whole process.
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+
+# read at the import: without it onnxruntime counts its users, with an id and a database in the user's cache
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 
 from translate_svc.errors import CheckpointError
