@@ -30,7 +30,7 @@ demo: $(READY) ## start a server, speak to it in real time, hear it in three oth
 
 .PHONY: test
 test: lint ## everything that guards a change: lint, all tests that are not marked slow, the engine's again on a stand-in for a GPU
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not slow and not gpu"
 	TEST_DEVICE=standin $(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu" tests/engine
 
 .PHONY: lint

@@ -97,4 +97,4 @@ def assemble(
 
 def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:
     identity = read_identity(folder)
-    return ModelInfo(identity.name, identity.revision, identity.license, device, dtype)
+    return ModelInfo(identity.name, identity.revision, identity.license, device, dtype, identity.notice)

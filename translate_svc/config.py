@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
+from translate_svc.locations import model_cache
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.options import SessionOptions
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
@@ -57,7 +58,8 @@ class Settings:
 
     Attributes:
         model: a directory, or the name of one inside ``model_cache``.
-        model_cache: the directory of named models.
+        model_cache: the directory of named models. By default ``model_cache/`` of the checkout, or the user's
+            cache if the package is installed.
         host: address to listen on, or ``unix:PATH``.
         port: 0 takes a free port.
         insecure: serve plaintext on an address that is not loopback.
@@ -99,7 +101,7 @@ class Settings:
     """
 
     model: str = setting("starter", "Directory, or a name inside --model-cache.")
-    model_cache: str = setting("model_cache", "Directory of named models.")
+    model_cache: str = setting(str(model_cache()), "Directory of named models.")
     host: str = setting("127.0.0.1", "Address to listen on, or unix:PATH.")
     port: int = setting(50051, "Port to listen on; 0 takes a free one.", low=0, high=65_535)
     insecure: bool = setting(False, "Serve plaintext on an address that is not loopback.")

@@ -549,13 +549,16 @@ ANONYMOUS = Caller("anonymous")
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The loaded checkpoint. ``license`` is an SPDX identifier, ``revision`` is opaque; empty: not known."""
+    """The loaded checkpoint. ``license`` is an SPDX identifier, ``revision`` is opaque; empty: not known.
+    ``notice`` is one line that everybody who uses the model must know; may be empty.
+    """
 
     name: str
     revision: str = ""
     license: str = ""
     device: str = ""
     dtype: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

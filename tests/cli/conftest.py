@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.cli.process import ROOT, STARTER, environment
+from tests.cli.process import NOTICE, ROOT, STARTER, environment
 from translate_svc.cli.main import main
 from translate_svc.cli.serve import READY_PREFIX
 
@@ -25,7 +25,7 @@ class Command(Protocol):
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """``main`` itself, in the root of the checkout."""
+    """``main`` itself, in the root of the checkout. The starter's notice is left out of standard error."""
     loggers = [logging.getLogger(), logging.getLogger("translate_svc")]
     before = [(each, each.handlers[:], each.level) for each in loggers]
     monkeypatch.chdir(ROOT)
@@ -41,7 +41,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
             main()
         output, error = capfd.readouterr()
         assert isinstance(ended.value.code, int)
-        return ended.value.code, output, error
+        return ended.value.code, output, error.replace(NOTICE, "")
 
     yield run
     for logger, handlers, level in before:

@@ -10,16 +10,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.models.checkpoint.identity import read_identity
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTER = str(ROOT / "model_cache" / "starter")
+
+NOTICE = f"translate-svc: starter: {read_identity(Path(STARTER)).notice}\n"
+"""What every command says on standard error before it translates with the starter."""
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's, without any settings but those given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}
     # no admin port unless a test wants one: servers of several tests would meet on it
-    return kept | {"OMP_NUM_THREADS": "1", "TRANSLATE_SVC_ADMIN": "false"} | dict(variables or {})
+    # and none of the models that this machine's other programs downloaded
+    own = {"OMP_NUM_THREADS": "1", "TRANSLATE_SVC_ADMIN": "false", "HF_HUB_CACHE": "/nonexistent"}
+    return kept | own | dict(variables or {})
 
 
 async def start(*arguments: str, variables: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:

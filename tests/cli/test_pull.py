@@ -85,7 +85,8 @@ def test_a_model_is_pulled_listed_and_verified(hub: FakeHub, cache: Path) -> Non
     assert again.returncode == 0
     assert "Already in" in again.stdout
 
-    (listed,) = json.loads(run(hub, "models", "--model-cache", str(cache), "--json").stdout)
+    listed, starter = json.loads(run(hub, "models", "--model-cache", str(cache), "--json").stdout)
+    assert starter["name"] == "starter", "it comes with the package"
     assert (listed["name"], listed["revision"], listed["license"]) == (HUB_ID, COMMIT, "cc-by-nc-4.0")
     assert (listed["speech_languages"], listed["verified"]) == (["eng", "spa"], "verified")
 
@@ -106,4 +107,6 @@ def test_a_model_that_was_not_pulled_is_told_with_the_command(hub: FakeHub, tmp_
     assert done.returncode == 1
     assert done.stderr.endswith(f"to download it: translate-svc pull {HUB_ID}\n")
     nothing = run(hub, "models", "--model-cache", str(tmp_path))
-    assert (nothing.returncode, "translate-svc pull" in nothing.stdout) == (0, True)
+    assert (nothing.returncode, "translate-svc pull" in nothing.stdout) == (0, True), (
+        "by the starter's notice"
+    )

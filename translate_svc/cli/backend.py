@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -11,6 +12,7 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import ClientOptions
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
+    ModelInfo,
     Samples,
     SessionEvent,
     StreamSettings,
@@ -51,8 +53,18 @@ class Backend(Protocol):
     async def languages(self) -> LanguageTable:
         """The supported languages. Loads no weights."""
 
+    async def model(self) -> ModelInfo:
+        """Name and notice of the model. Loads no weights."""
+
     def open(self) -> AbstractAsyncContextManager[Translator]:
         """Loads the model, or connects."""
+
+
+async def show_notice(backend: Backend) -> None:
+    """Prints what everybody who uses the model must know, on standard error; nothing if there is nothing."""
+    model = await backend.model()
+    if model.notice:
+        print(f"translate-svc: {model.name}: {model.notice}", file=sys.stderr)
 
 
 def choose_backend(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from translate_svc import languages
 from translate_svc.config import ENVIRONMENT_PREFIX, Settings
+from translate_svc.locations import bundled_models
 
 
 def complete_language(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -28,8 +29,9 @@ def complete_language(incomplete: str) -> Iterator[tuple[str, str]]:
 def complete_model(incomplete: str) -> Iterator[str]:
     """Completions: names in the model cache, and directories."""
     cache = Path(os.environ.get(f"{ENVIRONMENT_PREFIX}MODEL_CACHE") or Settings().model_cache)
-    names = sorted(path.parent.name for path in cache.glob("*/config.json"))
-    yield from (name for name in names if name.startswith(incomplete))
+    places = (cache, bundled_models())
+    names = {path.parent.name for place in places for path in place.glob("*/config.json")}
+    yield from (name for name in sorted(names) if name.startswith(incomplete))
     typed = Path(incomplete)
     folder, stem = (typed, "") if incomplete.endswith(os.sep) else (typed.parent, typed.name)
     if os.sep in incomplete and folder.is_dir():

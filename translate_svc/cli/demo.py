@@ -19,7 +19,7 @@ from rich.text import Text
 from translate_svc import languages, wire
 from translate_svc.audio.files import read_audio
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backend import Translator
+from translate_svc.cli.backend import Translator, show_notice
 from translate_svc.cli.completion import complete_language
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.language_argument import match_language
@@ -29,7 +29,9 @@ from translate_svc.cli.server_process import server_process
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.text_view import TextView
 from translate_svc.client import pace
+from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
+from translate_svc.locations import demo_clips
 from translate_svc.types import (
     Inspect,
     Samples,
@@ -60,9 +62,7 @@ class _Clip:
     def read(cls, folder: Path, name: str) -> _Clip:
         listing = folder / "clips.json"
         if not listing.is_file():
-            raise InvalidArgument(
-                "has no clips.json; run this in a checkout of the project", field=str(folder)
-            )
+            raise InvalidArgument("has no clips.json", field=str(folder))
         entries: list[dict[str, Any]] = json.loads(listing.read_text(encoding="utf-8"))["clips"]
         entry = next((entry for entry in entries if entry["file"] == name), None)
         if entry is None:
@@ -130,10 +130,11 @@ def demo(
             autocompletion=complete_language,
         ),
     ] = "eng",
-    model: Annotated[str, typer.Option(help="Model directory.")] = "model_cache/starter",
-    clips: Annotated[Path, typer.Option(help="Folder of the clips and their clips.json.")] = Path(
-        "tests/data"
-    ),
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    clips: Annotated[
+        Path | None, typer.Option(help="Folder of the clips and their clips.json. Default: packaged ones.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the output files.")] = Path(),
     simultaneous: options.Simultaneous = False,
 ) -> None:
@@ -145,15 +146,20 @@ def demo(
     """
     console = Console(highlight=False)
     language = match_language(from_, languages.packaged(), "--from").code
-    clip = _Clip.read(clips, f"demo_{language}.flac")
-    if not interrupts.run(_run(console, model, clip, output, simultaneous=simultaneous)):
+    clip = _Clip.read(clips or demo_clips(), f"demo_{language}.flac")
+    flags = {"model": model, "model_cache": model_cache}
+    if not interrupts.run(_run(console, Settings.load(flags), clip, output, simultaneous=simultaneous)):
         sys.exit(_EXIT_UNEXPECTED)
 
 
-async def _run(console: Console, model: str, clip: _Clip, output: Path, *, simultaneous: bool) -> bool:
-    console.print(f"Starting a server with {model} ...")
+async def _run(
+    console: Console, settings: Settings, clip: _Clip, output: Path, *, simultaneous: bool
+) -> bool:
+    console.print(f"Starting a server with {settings.model} ...")
+    flags = ["--model", settings.model, "--model-cache", settings.model_cache]
     wav, events = output / f"{_OUTPUT}.wav", output / f"{_OUTPUT}.json"
-    async with server_process(["--model", model]) as address, RemoteBackend(address).open() as translator:
+    async with server_process(flags) as address, RemoteBackend(address).open() as translator:
+        await show_notice(RemoteBackend(address))
         console.print(f"Listening on {address}.\n")
         console.print(f"[bold]{clip.name}: {clip.source} -> {', '.join(clip.targets)}[/bold], in real time")
         with OutputFiles([clip.path]) as files:

@@ -18,7 +18,7 @@ from rich.table import Table
 from translate_svc.audio.resampler import Resampler
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.audio_device import AudioDevice
-from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.backend import Backend, choose_backend, show_notice
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.event_view import EventView
 from translate_svc.cli.exit_codes import UsageError
@@ -131,6 +131,7 @@ async def _live(
 ) -> None:
     console = Console(highlight=False)
     settings = arguments.settings(await backend.languages())
+    await show_notice(backend)
     with open_device(microphone, loudspeaker, play=arguments.play) as device:
         rate_hz = device.input_rate_hz
         async with backend.open() as translator, translator.stream(settings, rate_hz) as stream:

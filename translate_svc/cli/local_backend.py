@@ -18,7 +18,7 @@ from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
 from translate_svc.models.checkpoint.description import CheckpointDescription
-from translate_svc.models.checkpoint.identity import find_checkpoint
+from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
 from translate_svc.server_info import language_table
 from translate_svc.service import Service
 from translate_svc.session.session import Session
@@ -26,6 +26,7 @@ from translate_svc.types import (
     AudioInput,
     Caller,
     EndInput,
+    ModelInfo,
     Samples,
     SessionEvent,
     StreamConfig,
@@ -55,9 +56,20 @@ class LocalBackend:
         Raises:
             CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
+        return language_table(CheckpointDescription.read(self._folder()).capabilities())
+
+    async def model(self) -> ModelInfo:
+        """The model, read from its directory.
+
+        Raises:
+            InvalidArgument: there is no such directory.
+        """
+        identity = read_identity(self._folder())
+        return ModelInfo(identity.name, identity.revision, identity.license, notice=identity.notice)
+
+    def _folder(self) -> Path:
         with options.named_as_given(self._flags):
-            path = find_checkpoint(self._settings.model, Path(self._settings.model_cache))
-        return language_table(CheckpointDescription.read(path).capabilities())
+            return find_checkpoint(self._settings.model, Path(self._settings.model_cache))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LocalTranslator]:

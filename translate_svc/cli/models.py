@@ -42,7 +42,11 @@ def models(
     if as_json:
         print(json.dumps([dataclasses.asdict(entry) for entry in entries], ensure_ascii=False, indent=1))
     elif entries:
-        Console(highlight=False).print(_table(entries))
+        console = Console(highlight=False)
+        console.print(_table(entries))
+        for entry in entries:
+            if entry.notice:
+                console.print(f"{entry.name}: {entry.notice}", soft_wrap=True)
     else:
         print(f"No model in {cache}. To download one: translate-svc pull facebook/seamless-m4t-v2-large")
 

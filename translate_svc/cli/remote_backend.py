@@ -10,7 +10,7 @@ from translate_svc.client import AsyncClient, AsyncStream, AsyncTranslateCall, C
 from translate_svc.client.stream_config import stream_config
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.types import StreamSettings, TranslateRequest
+from translate_svc.types import ModelInfo, StreamSettings, TranslateRequest
 
 
 class RemoteBackend:
@@ -28,6 +28,15 @@ class RemoteBackend:
         """
         async with AsyncClient(self._address, self._options) as client, self._reached():
             return LanguageTable(await client.languages())
+
+    async def model(self) -> ModelInfo:
+        """The server's model.
+
+        Raises:
+            Unavailable: the server is not reachable.
+        """
+        async with AsyncClient(self._address, self._options) as client, self._reached():
+            return (await client.info()).model
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RemoteTranslator]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.backend import Backend, choose_backend, show_notice
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
@@ -65,6 +65,7 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
     if not source.text:
         raise UsageError(f"the model does not read {label(source)}", field="--from")
     targets = target_settings(to, table, speech=output is not None, must_speak=output is not None)
+    await show_notice(backend)
     request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code)
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)

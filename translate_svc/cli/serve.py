@@ -100,6 +100,9 @@ async def _run(settings: Settings) -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, signals.put_nowait, None)
         probes.attach(service)
+        model = service.info().model
+        if model.notice:
+            _log.warning("%s: %s", model.name, model.notice)
         for server in servers:
             print(f"{READY_PREFIX}{server.target}", flush=True)
             _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backend import Backend, choose_backend
+from translate_svc.cli.backend import Backend, choose_backend, show_notice
 from translate_svc.cli.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
@@ -231,6 +231,7 @@ async def _translate(arguments: _TranslateArguments, backend: Backend) -> None:
     """Translates the file. All outputs are complete before damage or failed utterances are reported."""
     counter = _UtteranceCounter()
     settings = arguments.settings(await backend.languages())
+    await show_notice(backend)
     choice = arguments.choice(settings.source_language)
     async with MediaReader(arguments.source, choice) as reader:
         _say(f"{reader.name}: {reader.media.track}" if reader.media.track is not None else "")

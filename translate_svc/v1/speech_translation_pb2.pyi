@@ -573,18 +573,20 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
-    __slots__ = ("name", "revision", "license", "device", "dtype")
+    __slots__ = ("name", "revision", "license", "device", "dtype", "notice")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     LICENSE_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: str
     license: str
     device: str
     dtype: str
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ...) -> None: ...
+    notice: str
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., notice: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_streams", "max_targets", "max_utterance_ms", "max_message_bytes", "max_audio_chunk_bytes", "max_clip_bytes", "max_text_characters", "max_unacknowledged", "input_encodings", "output_encodings", "max_queued_input_ms", "max_queued_input_total_ms", "max_waiting_requests", "max_live_requests", "max_buffered_bytes", "max_silence_ms", "max_waiting_updates")

@@ -60,6 +60,7 @@ def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
             license=model.license,
             device=model.device,
             dtype=model.dtype,
+            notice=model.notice,
         ),
         limits=pb.Limits(
             **{name: getattr(limits, name) for name in _LIMIT_COUNTS},
@@ -75,7 +76,7 @@ def decode_info(response: pb.GetServerInfoResponse) -> ServerInfo:
     model, limits = response.model, response.limits
     return ServerInfo(
         version=response.version,
-        model=ModelInfo(model.name, model.revision, model.license, model.device, model.dtype),
+        model=ModelInfo(model.name, model.revision, model.license, model.device, model.dtype, model.notice),
         limits=ServerLimits(
             **{name: getattr(limits, name) for name in _LIMIT_COUNTS},
             input_encodings=tuple(ENCODINGS.known(limits.input_encodings)),

@@ -63,7 +63,7 @@ def test_names_paths_and_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("absent", "model: no model directory at {cache}/absent"),
+        ("absent", "model: no model directory at {cache}/absent; translate-svc models lists what is there"),
         ("./absent", "model: no model directory at absent"),
         ("a/b/c", "model: no model directory at a/b/c"),
         (HUB_ID, f"model: {HUB_ID} is not in {{cache}}; to download it: translate-svc pull {HUB_ID}"),

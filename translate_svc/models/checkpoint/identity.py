@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from translate_svc.errors import CheckpointError
+from translate_svc.locations import bundled_models
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE
+from translate_svc.models.store.shared_cache import hub_id_of, shared_snapshot
 
 HUB_FILE = "hub.json"
 CARD_FILE = "README.md"
@@ -45,11 +47,13 @@ class Identity:
         revision: the hub's commit; otherwise the digest of the manifest, which covers every file. Empty when
             unknown.
         license: the licence on the model card, usually an SPDX identifier; empty when unknown.
+        notice: what the card says that everybody who meets the model must know, in one line; may be empty.
     """
 
     name: str
     revision: str
     license: str
+    notice: str = ""
 
 
 def is_hub_id(name: str) -> bool:
@@ -65,37 +69,48 @@ def directory_name(hub_id: str) -> str:
 def find_checkpoint(name: str, cache: Path) -> Path:
     """The directory that ``name`` refers to.
 
-    A name without a separator is a directory in ``cache``. Any other name is a path if that directory exists.
-    If it does not, the name is a hub id, and its directory is in ``cache`` after a pull.
+    A name without a separator is a directory in ``cache``, or a model that comes with the package. Any other
+    name is a path if that directory exists. If it does not, the name is a hub id: its directory is in
+    ``cache`` after a pull, or in huggingface_hub's shared cache.
 
     Raises:
         CheckpointError: the directory does not exist. If ``name`` can be a hub id, the message says how to
             pull it.
     """
     given = Path(name).expanduser()
-    path = given if len(given.parts) > 1 or name.startswith(".") else cache / name
-    if not path.is_dir() and is_hub_id(name):
-        path = cache / directory_name(name)
-        if not path.is_dir():
+    is_path = len(given.parts) > 1 or name.startswith(".")
+    places = [given] if is_path else [cache / name, bundled_models() / name]
+    if is_hub_id(name):
+        places.append(cache / directory_name(name))
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None and is_hub_id(name):
+        found = shared_snapshot(name)
+        if found is None:
             message = f"{name} is not in {cache}; to download it: translate-svc pull {name}"
             raise CheckpointError(message, field="model")
-    if not path.is_dir():
-        raise CheckpointError(f"no model directory at {path}", field="model")
-    return path.resolve()
+    if found is None:
+        message = f"no model directory at {places[0]}"
+        listed = "" if is_path else "; translate-svc models lists what is there"
+        raise CheckpointError(message + listed, field="model")
+    return found.absolute() if hub_id_of(found) else found.resolve()
 
 
 def read_identity(folder: Path) -> Identity:
     """Name, revision and licence of a directory. Missing information is not an error."""
     origin = read_origin(folder)
+    card = folder / CARD_FILE
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     return Identity(
         name=origin.hub_id if origin else folder.name,
         revision=origin.revision if origin else _manifest_digest(folder / MANIFEST_FILE),
-        license=read_license(folder / CARD_FILE),
+        license=license_of(text),
+        notice=_front_matter(text).get("notice", ""),
     )
 
 
 def read_origin(folder: Path) -> HubOrigin | None:
-    """The contents of ``hub.json``, or None if the file does not exist.
+    """The contents of ``hub.json``, or None if the file does not exist. A directory of huggingface_hub's
+    shared cache says the same by its path.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -104,25 +119,26 @@ def read_origin(folder: Path) -> HubOrigin | None:
         values = json.loads((folder / HUB_FILE).read_text(encoding="utf-8"))
         origin = HubOrigin(values["hub_id"], values["revision"], values["endpoint"])
     except FileNotFoundError:
-        return None
+        shared = hub_id_of(folder)
+        return HubOrigin(shared, folder.name, "") if shared else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError("cannot be read", field=HUB_FILE) from error
     return origin
 
 
-def read_license(card: Path) -> str:
-    """The licence on the model card in the file ``card``; empty if the file does not exist."""
-    return license_of(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else ""
-
-
 def license_of(card: str) -> str:
     """The ``license`` in the front matter of a model card; empty if there is none."""
+    return _front_matter(card).get("license", "")
+
+
+def _front_matter(card: str) -> dict[str, str]:
+    """The plain entries of one line in the front matter of a model card."""
     lines = card.splitlines()
     if lines[:1] != ["---"] or "---" not in lines[1:]:
-        return ""
+        return {}
     front = lines[1 : lines.index("---", 1)]
-    entries = dict(line.split(":", 1) for line in front if ":" in line and not line[:1].isspace())
-    return entries.get("license", "").strip().strip("\"'")
+    entries = (line.split(":", 1) for line in front if ":" in line and not line[:1].isspace())
+    return {name: value.strip().strip("\"'") for name, value in entries}
 
 
 def _manifest_digest(manifest: Path) -> str:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translate_svc.errors import CheckpointError
+from translate_svc.locations import bundled_models
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import read_identity
 from translate_svc.models.checkpoint.manifest import verification
 from translate_svc.models.checkpoint.weight_index import count_parameters
+from translate_svc.models.store.shared_cache import hub_id_of, shared_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class CatalogEntry:
         license: the licence on its model card; empty when unknown.
         revision: the commit, or the digest of the manifest; empty when unknown.
         verified: ``verified``, ``not yet`` or ``no manifest``; see ``models.checkpoint.manifest``.
+        notice: what everybody who meets the model must know, in one line; may be empty.
         error: why it cannot be served, otherwise empty. When set, the other fields hold what could be read.
     """
 
@@ -38,15 +41,21 @@ class CatalogEntry:
     license: str = ""
     revision: str = ""
     verified: str = ""
+    notice: str = ""
     error: str = ""
 
 
 def read_catalog(cache: Path) -> list[CatalogEntry]:
-    """Every directory in ``cache``, sorted by name. Empty if the cache does not exist."""
-    if not cache.is_dir():
-        return []
-    folders = (path for path in cache.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [_read_entry(folder) for folder in sorted(folders)]
+    """Every model that ``find_checkpoint`` finds by its name: those in ``cache`` and those that come with the
+    package, sorted, then those in huggingface_hub's shared cache.
+    """
+    folders: dict[str, Path] = {}
+    for place in (bundled_models(), cache):
+        if place.is_dir():
+            folders |= {path.name: path for path in place.iterdir() if path.is_dir() and path.name[:1] != "."}
+    entries = [_read_entry(folder) for _, folder in sorted(folders.items())]
+    pulled = {entry.name for entry in entries}
+    return entries + [_read_entry(folder) for folder in shared_models() if hub_id_of(folder) not in pulled]
 
 
 def _read_entry(folder: Path) -> CatalogEntry:
@@ -64,6 +73,7 @@ def _read_entry(folder: Path) -> CatalogEntry:
             identity.license,
             identity.revision,
             verification(folder).value,
+            identity.notice,
         )
     except CheckpointError as error:
         return CatalogEntry(folder.name, folder.name, size, error=str(error))

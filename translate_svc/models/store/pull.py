@@ -2,16 +2,18 @@
 
 Files are collected in ``.pulling/`` inside the cache. They stay there when a pull ends early, so the next
 pull of the same commit continues where this one stopped. When every file has the checksum that the hub
-states and the directory opens as a checkpoint, one rename puts it in its place.
+states and the directory opens as a checkpoint, one rename puts it in its place. Files that
+huggingface_hub's shared cache already holds are checked and linked, not downloaded.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from translate_svc.errors import CheckpointError, DownloadError
@@ -24,9 +26,11 @@ from translate_svc.models.checkpoint.manifest import (
     write_manifest,
 )
 from translate_svc.models.store.download import download
-from translate_svc.models.store.hub import Hub, PullPlan
+from translate_svc.models.store.hub import Hub, HubFile, PullPlan
+from translate_svc.models.store.shared_cache import shared_snapshot
 
 STAGING_FOLDER = ".pulling"
+_BLOCK_BYTES = 1 << 20
 
 
 def pulled(plan: PullPlan, cache: Path) -> bool:
@@ -66,8 +70,15 @@ def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with _alone(cache):
         staging = _staging(cache, plan)
-        _check_room(staging, plan)
-        digests = {file.path: download(hub, plan, file, staging, progress) for file in plan.files}
+        snapshot = shared_snapshot(plan.hub_id, plan.revision)
+        digests = {
+            file.path: digest
+            for file in plan.files
+            if (digest := _link_shared(snapshot, file, staging, progress)) is not None
+        }
+        missing = [file for file in plan.files if file.path not in digests]
+        _check_room(staging, plan.hub_id, missing)
+        digests |= {file.path: download(hub, plan, file, staging, progress) for file in missing}
         write_manifest(staging, digests)
         HubOrigin(plan.hub_id, plan.revision, plan.endpoint).write(staging)
         _check_loads(staging)
@@ -100,12 +111,37 @@ def _staging(cache: Path, plan: PullPlan) -> Path:
     return staging
 
 
-def _check_room(staging: Path, plan: PullPlan) -> None:
-    there = sum((staging / file.path).stat().st_size for file in plan.files if (staging / file.path).exists())
-    needed, free = plan.size - there, shutil.disk_usage(staging).free
+def _link_shared(snapshot: Path | None, file: HubFile, staging: Path, progress: Progress) -> str | None:
+    """Links ``file`` from huggingface_hub's shared cache into ``staging``, if it is what the hub states.
+
+    Returns its sha256, or None if it has to be downloaded.
+    """
+    target = staging / file.path
+    if target.is_symlink():
+        target.unlink()  # a link of an earlier pull: its file may have changed, and is never written to
+    source = None if snapshot is None else snapshot / file.path
+    if source is None or not source.is_file() or source.stat().st_size != file.size:
+        return None
+    sha256 = hashlib.sha256()
+    blob_id = hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)  # as git names it
+    with source.open("rb") as handle:
+        while block := handle.read(_BLOCK_BYTES):
+            sha256.update(block)
+            blob_id.update(block)
+    if file.sha256 != sha256.hexdigest() if file.sha256 else file.blob_id != blob_id.hexdigest():
+        return None
+    target.unlink(missing_ok=True)
+    target.symlink_to(source.resolve())
+    progress(file.size)
+    return sha256.hexdigest()
+
+
+def _check_room(staging: Path, hub_id: str, missing: Sequence[HubFile]) -> None:
+    there = sum((staging / file.path).stat().st_size for file in missing if (staging / file.path).exists())
+    needed, free = sum(file.size for file in missing) - there, shutil.disk_usage(staging).free
     if needed > free:
         message = f"needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free in {staging.parent.parent}"
-        raise DownloadError(message, field=plan.hub_id)
+        raise DownloadError(message, field=hub_id)
 
 
 def _check_loads(folder: Path) -> None:
