@@ -415,6 +415,10 @@ class DraftReport:
     hold_reason: str
 
 
+LOW_CONFIDENCE = "low_confidence"
+"""Code of the warning of a text that the model is unsure of."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextConfidence:
     """How sure the model is of one text of an utterance.

@@ -40,10 +40,10 @@ _SUBSET_FOLDER = ROOT / "tests" / "data" / "quality"
 _EXIT_MISSED, _EXIT_UNABLE = 1, 2
 
 _CALIBRATION_FOLDER = ROOT / "translate_svc" / "data" / "calibration" / "labelled"
-_CALIBRATION_COUNTS = {"one": 16, "template": 6, "mixed": 6, "several": 3, "synthesizer": 12}
+_CALIBRATION_COUNTS = {"one": 16, "template": 6, "mixed": 6, "several": 8, "synthesizer": 12}
 _CALIBRATION_FREE = 12
 _CALIBRATION_FIRST = 1_000_000
-_IN_DOMAIN = "one"
+_IN_DOMAIN = ("one", "several")
 _OPUS_COMPRESSION = 0.96
 """Of 0 to 1: about 16 kbit/s."""
 
@@ -90,7 +90,7 @@ def write_calibration_clips() -> None:
     for name, count in _CALIBRATION_COUNTS.items():
         for language in SPOKEN_SETS[name].languages:
             clips = spoken_clips(name, language, count, _CALIBRATION_FIRST)
-            labelled += [(clip, dict(clip.texts), name == _IN_DOMAIN) for clip in clips]
+            labelled += [(clip, dict(clip.texts), name in _IN_DOMAIN) for clip in clips]
     talk = free_talk(_CALIBRATION_FREE, _CALIBRATION_FIRST)
     labelled += [(clip, {clip.language: said}, False) for said, clip in talk]
     _CALIBRATION_FOLDER.mkdir(parents=True, exist_ok=True)

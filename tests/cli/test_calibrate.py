@@ -1,4 +1,4 @@
-"""``translate-svc calibrate``: a file beside the weights, a line about it, and what it refuses."""
+"""``translate-svc calibrate``: two files beside the weights, lines about them, and what it refuses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,25 @@ import numpy as np
 import pytest
 import soundfile
 
+import translate_svc
 from tests.checkpoints import checkpoint_folder
 from tests.clips import DATA
 from translate_svc.cli import main
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.labelled_clips import (
+    LABELS_FILE,
+    Heard,
+    LabelledClip,
+    judge,
+    read_labelled,
+    words,
+)
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import verify
+from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, read_confidence
+
+PACKAGED = Path(translate_svc.__file__).parent / "data" / "calibration"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -40,11 +53,29 @@ def clips(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Sentences and recordings without speech, whose right text is empty."""
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    rows = []
+    for stem, count in (("one", 64), ("speechless", 24)):
+        shutil.copy(DATA / "quality" / f"{stem}.ogg", folder)
+        found = json.loads((DATA / "quality" / f"{stem}.json").read_text("utf-8"))[:count]
+        rows += [{**row, "file": f"{stem}.ogg", "in_domain": stem == "one"} for row in found]
+    (folder / LABELS_FILE).write_text(json.dumps(rows), encoding="utf-8")
+    return folder
+
+
 def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, clips: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    model: Path,
+    clips: Path,
+    labelled: Path,
 ) -> None:
     before = json.loads((model / ALIGNMENT_FILE).read_text())
-    assert run(monkeypatch, "--model", str(model), "--clips", str(clips)) == 0
+    assert run(monkeypatch, "--model", str(model), "--clips", str(clips), "--labelled", str(labelled)) == 0
     found = read_alignment(model, CheckpointDescription.read(model).config)
     assert found is not None
     assert found.figures["drafts"] < before["figures"]["drafts"], "of two clips"
@@ -52,6 +83,12 @@ def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     assert f"{found.figures['tokens']:.0f} tokens" in said
     assert f"patience {found.patience_frames} frames" in said
     assert str(model / ALIGNMENT_FILE) in said
+    rule = read_confidence(model)
+    assert rule is not None
+    assert 200 < rule.figures["texts"] < 300, "of these clips"
+    assert f"{rule.figures['texts']:.0f} texts, {rule.figures['right']:.0f} right" in said
+    assert f"area under the curve of {rule.figures['area_with_transcript']:.1%}" in said
+    assert str(model / CONFIDENCE_FILE) in said
     verify(model)
 
 
@@ -81,3 +118,100 @@ def test_clips_that_are_not_there_are_wrong_usage(
     starter = str(checkpoint_folder("starter"))
     assert run(monkeypatch, "--model", starter, "--clips", str(folder)) == 2
     assert f"--clips: {message}" in capsys.readouterr().err
+
+
+def test_labelled_clips_that_tell_nothing_leave_the_alignment(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    model: Path,
+    clips: Path,
+    labelled: Path,
+) -> None:
+    rows = json.loads((labelled / LABELS_FILE).read_text("utf-8"))
+    (labelled / LABELS_FILE).write_text(json.dumps(rows[:4]), encoding="utf-8")
+    before = (model / CONFIDENCE_FILE).read_bytes()
+    assert run(monkeypatch, "--model", str(model), "--clips", str(clips), "--labelled", str(labelled)) == 2
+    assert "right and wrong ones are needed" in capsys.readouterr().err
+    assert (model / CONFIDENCE_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        ("{", "holds no labelled clips"),
+        ("[3]", "holds no labelled clips"),
+        ('[{"file": "absent.wav", "language": "eng", "texts": {}}]', "absent.wav"),
+        ('[{"file": "other.wav", "language": "eng", "texts": {}}]', "is not 16000 Hz mono"),
+        ('[{"file": "right.wav", "language": "eng", "texts": []}]', "holds no labelled clips"),
+        ('[{"file": "right.wav", "language": "eng", "texts": {"spa": "uno"}}]', "holds no labelled clips"),
+    ],
+)
+def test_labelled_clips_that_cannot_be_read_are_wrong_usage(
+    tmp_path: Path, content: str | None, message: str
+) -> None:
+    soundfile.write(tmp_path / "other.wav", np.zeros(800, np.float32), 8_000)
+    soundfile.write(tmp_path / "right.wav", np.zeros(800, np.float32), 16_000)
+    if content is not None:
+        (tmp_path / LABELS_FILE).write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        read_labelled(tmp_path)
+
+
+def test_a_clip_is_a_file_or_a_part_of_it(tmp_path: Path) -> None:
+    samples = np.linspace(-0.5, 0.5, 1_600, dtype=np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+    row = {"file": "a.wav", "language": "eng", "texts": {"eng": "one"}}
+    rows = [row, row | {"start_sample": 100, "end_sample": 300, "in_domain": False}]
+    (tmp_path / LABELS_FILE).write_text(json.dumps(rows), encoding="utf-8")
+    whole, part = read_labelled(tmp_path)
+    np.testing.assert_array_equal(whole.samples, samples)
+    np.testing.assert_array_equal(part.samples, samples[100:300])
+    assert [whole.in_domain, part.in_domain] == [True, False]
+
+
+def test_the_shipped_clips_are_in_every_language_of_the_starter_and_of_every_kind() -> None:
+    clips = read_labelled(PACKAGED / "labelled")
+    assert {clip.language for clip in clips} == {"eng", "spa", "fra", "deu"}
+    assert sum(clip.in_domain for clip in clips) > 50
+    assert sum(set(clip.texts) == {clip.language} for clip in clips) >= 10, "talk without a reference"
+    assert all(len(clip.samples) > 8_000 and clip.texts[clip.language].strip() for clip in clips)
+
+
+def test_case_and_punctuation_do_not_make_a_text_wrong() -> None:
+    assert words("¿Dónde está\u00a0la ESTACIÓN?") == words("dónde está la estación")
+    assert words("it's") != words("it is")
+
+
+def heard(text: str, *scores: float) -> Heard:
+    return Heard(text, scores)
+
+
+def judged(clip: LabelledClip, **texts: Heard) -> dict[tuple[float, ...], tuple[bool, tuple[float, ...]]]:
+    """By the scores of each text that can be judged: whether it is right, and the transcript beside it."""
+    return {each.log_probabilities: (each.right, each.transcript) for each in judge(7, clip, texts)}
+
+
+def test_texts_are_judged_by_their_references() -> None:
+    clip = LabelledClip(
+        np.zeros(1, np.float32), "eng", {"eng": "One, two.", "spa": "Uno, dos.", "fra": "Un, deux."}
+    )
+    assert judged(
+        clip,
+        eng=heard("one two", -1.0),
+        spa=heard("uno tres", -2.0),
+        fra=heard("un deux", -3.0),
+        deu=heard(""),
+    ) == {(-1.0,): (True, ()), (-2.0,): (False, (-1.0,)), (-3.0,): (True, (-1.0,))}
+
+
+def test_talk_without_a_reference_is_wrong_where_it_was_not_understood() -> None:
+    clip = LabelledClip(np.zeros(1, np.float32), "eng", {"eng": "Glaciers carve deep valleys"})
+    assert judged(clip, eng=heard("Where is the station?", -1.0), spa=heard("¿Dónde?", -2.0)) == {
+        (-1.0,): (False, ()),
+        (-2.0,): (False, (-1.0,)),
+    }
+    understood = judged(
+        clip, eng=heard("glaciers carve steep valleys", -1.0), spa=heard("Los glaciares", -2.0)
+    )
+    assert understood == {(-1.0,): (False, ())}, "nobody knows whether the translation is right"

@@ -106,7 +106,7 @@ def test_what_is_said_is_shown_and_played_until_ctrl_c(
 
 def test_the_first_target_is_spoken_and_catches_up_and_the_others_are_text() -> None:
     arguments = live._LiveArguments(
-        ("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7, simultaneous=True
+        ("fr,es", "en"), None, transcript=False, play=True, catch_up=0.7, simultaneous=True, flag_unsure=True
     )
     first, *others = arguments.settings(languages.packaged()).targets
     assert first == TargetSettings("fra", catch_up_duration_factor=0.7)

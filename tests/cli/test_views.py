@@ -94,7 +94,7 @@ def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
         "   3.40 s  speech ended at 3.00 s",
         "   3.50 s  spa  Buenos",
         "   3.51 s  spa  Buenos días",
-        "   3.75 s  length_stopped: was ended",
+        "   3.75 s  spa: length_stopped: was ended",
         "   3.80 s  utterance 0 ok: first text 500 ms after and first speech 700 ms after it was said; "
         "0.90 s of speech",
         "   5.00 s  utterance 1 empty: 0.00 s of speech",

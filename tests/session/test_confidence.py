@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,7 @@ from tests.session.harness import check_contract, chunks, config, converse, hous
 from tests.session.test_continued_utterances import LONG
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic
+from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic, Threshold
 from translate_svc.types import (
     ClientMessage,
     GuardSettings,
@@ -33,7 +32,9 @@ from translate_svc.types import (
 )
 
 RULE = ConfidenceRule(
-    Logistic(-2.5, (-1.0, -2.0, 0.0)), Logistic(-3.0, (-1.0, -1.0, 0.0, -1.0, -1.0, 0.0)), threshold=0.5
+    Logistic(-2.5, (-1.0, -2.0, 0.0)),
+    Logistic(-3.0, (-1.0, -1.0, 0.0, -1.0, -1.0, 0.0)),
+    threshold=Threshold(0.0, 0.0),
 )
 SURE, UNSURE = -0.1, -1.5
 TWO = (TargetSettings("es"), TargetSettings("fr", speech=False))
@@ -144,9 +145,7 @@ def test_client_and_server_switch_the_warning_but_not_the_confidence(
 def test_without_a_calibration_it_says_so_and_warns_of_nothing() -> None:
     events = stream(answer(-9.0), config(), rule=UNCALIBRATED)
     (done,) = of(events, UtteranceDone)
-    (confidence,) = done.confidences
-    assert confidence.confidence == pytest.approx(math.exp(-9.0))
-    assert replace(confidence, confidence=0.0) == TextConfidence("spa", False, 0.0, False)
+    assert done.confidences == (TextConfidence("spa", False, math.exp(-9.0), False),)
     assert warned(events) == []
 
 

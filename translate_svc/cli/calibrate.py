@@ -207,11 +207,13 @@ def _said(alignment: Alignment) -> str:
 
 
 def _said_of_confidence(rule: ConfidenceRule) -> str:
-    figures = rule.figures
+    figures, threshold = rule.figures, rule.threshold
+    assert threshold is not None, "a calibrated rule has one"
     kind = "with_transcript" if rule.with_transcript is not None else "alone"
+    wrong, right = (figures[f"{each}_flagged_{kind}"] for each in ("wrong", "right"))
     return (
         f"{figures['texts']:.0f} texts, {figures['right']:.0f} right: the confidence tells right from wrong "
-        f"with an area under the curve of {figures[f'area_{kind}']:.1%}. Below {rule.threshold:.2f} a text "
-        f"is flagged: {figures[f'wrong_flagged_{kind}']:.0%} of the wrong ones, "
-        f"{figures[f'right_flagged_{kind}']:.0%} of the right ones."
+        f"with an area under the curve of {figures[f'area_{kind}']:.1%}. A text is flagged below "
+        f"{threshold.at(10):.2f} if it has 10 tokens, below {threshold.at(30):.2f} if it has 30: "
+        f"{wrong:.0%} of the wrong ones, {right:.0%} of the right ones."
     )

@@ -53,7 +53,8 @@ class EventView:
             case SpeechChunk() if event.sample_count or event.data:
                 self._first_ms.setdefault((event.utterance_id, "speech"), at_ms)
             case StreamWarning():
-                self._view.line(stamp, f"{event.code}: {event.message}", "problem")
+                language = f"{event.language}: " if event.language else ""
+                self._view.line(stamp, f"{language}{event.code}: {event.message}", "problem")
             case UtteranceDone():
                 self._view.settle(event.utterance_id)
                 self._view.line(stamp, self._summary(event))

@@ -59,7 +59,9 @@ class LabelledClip:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class Heard:
+    """A text, and the natural log-probabilities of its tokens."""
+
     text: str
     log_probabilities: tuple[float, ...]
 
@@ -73,7 +75,7 @@ def read_labelled(folder: Path) -> list[LabelledClip]:
     try:
         rows = json.loads((folder / LABELS_FILE).read_text(encoding="utf-8"))
         audio = {name: _read_audio(folder / name) for name in dict.fromkeys(row["file"] for row in rows)}
-        return [
+        clips = [
             LabelledClip(
                 audio[row["file"]][row.get("start_sample", 0) : row.get("end_sample")],
                 str(row["language"]),
@@ -82,7 +84,10 @@ def read_labelled(folder: Path) -> list[LabelledClip]:
             )
             for row in rows
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, soundfile.LibsndfileError) as error:
+        for clip in clips:
+            clip.texts[clip.language]  # what is said must be known
+        return clips
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, soundfile.LibsndfileError) as error:
         raise UsageError(f"{folder} holds no labelled clips: {error}", field="--labelled") from error
 
 
@@ -107,13 +112,13 @@ async def translate_labelled(
         async with gate:
             texts = await _translate(service, clip, written)
         report()
-        return list(_judge(number, clip, texts))
+        return list(judge(number, clip, texts))
 
     usable = [(number, clip) for number, clip in enumerate(clips) if clip.language in spoken]
     return [text for found in await asyncio.gather(*(judged(*each) for each in usable)) for text in found]
 
 
-async def _translate(service: Service, clip: LabelledClip, written: set[str]) -> dict[str, _Heard]:
+async def _translate(service: Service, clip: LabelledClip, written: set[str]) -> dict[str, Heard]:
     """The transcript and all translations, by language."""
     others = [code for code in clip.texts if code != clip.language and code in written]
     if not others:
@@ -136,10 +141,11 @@ async def _translate(service: Service, clip: LabelledClip, written: set[str]) ->
                 scores[event.language] += [token.log_probability for token in event.tokens]
     finally:
         await one_shot.cancel()
-    return {code: _Heard(text, tuple(scores[code])) for code, text in texts.items()}
+    return {code: Heard(text, tuple(scores[code])) for code, text in texts.items()}
 
 
-def _judge(number: int, clip: LabelledClip, texts: Mapping[str, _Heard]) -> Iterator[LabelledText]:
+def judge(number: int, clip: LabelledClip, texts: Mapping[str, Heard]) -> Iterator[LabelledText]:
+    """Which of the texts of clip ``number`` are right; those that nobody can judge are left out."""
     transcript = texts[clip.language]
     understood = _matching_share(clip.texts[clip.language], transcript.text) > _UNDERSTOOD
     for code, heard in texts.items():

@@ -29,6 +29,7 @@ from translate_svc.cli.text_view import TextView
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
+    GuardSettings,
     Inspect,
     Samples,
     SimultaneousSettings,
@@ -51,6 +52,7 @@ class _LiveArguments:
     play: bool
     catch_up: float
     simultaneous: bool
+    flag_unsure: bool
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """Text for all targets; speech for the first, which may be sped up when it falls behind."""
@@ -65,6 +67,7 @@ class _LiveArguments:
             ),
             source_language=None if source is None else source.code,
             include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
+            guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
 
@@ -74,6 +77,7 @@ def live(
     from_: options.From = None,
     transcript: options.Transcript = False,
     simultaneous: options.Simultaneous = True,
+    flag_unsure: options.FlagUnsure = True,
     play: Annotated[bool, typer.Option(help="Play the translated speech.")] = True,
     catch_up: Annotated[
         float,
@@ -119,7 +123,7 @@ def live(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous)
+    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous, flag_unsure)
     try:
         interrupts.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:

@@ -101,6 +101,13 @@ Simultaneous = Annotated[
         help="Translate while somebody speaks, not after each utterance.",
     ),
 ]
+FlagUnsure = Annotated[
+    bool,
+    typer.Option(
+        "--flag-unsure/--no-flag-unsure",
+        help="Mark texts that the model is unsure of.",
+    ),
+]
 Server = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Use this server. Default: work in this process.")
 ]

@@ -19,7 +19,14 @@ from translate_svc.cli.output_file import OutputFiles
 from translate_svc.cli.sinks import SpeechSink
 from translate_svc.cli.targets import SPEECH_FORMAT, check_output, target_settings
 from translate_svc.errors import TranslationFailed
-from translate_svc.types import StreamWarning, TextDelta, TranslateRequest, UtteranceDone, UtteranceStatus
+from translate_svc.types import (
+    GuardSettings,
+    StreamWarning,
+    TextDelta,
+    TranslateRequest,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 
 def say(
@@ -27,6 +34,7 @@ def say(
     to: options.To = None,
     from_: options.FromText = None,
     output: options.Output = None,
+    flag_unsure: options.FlagUnsure = True,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
     tls_certificate: options.TlsCertificate = None,
@@ -56,17 +64,20 @@ def say(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    interrupts.run(_say(text.strip(), from_ or "", to or (), output, backend))
+    guards = GuardSettings(low_confidence=flag_unsure)
+    interrupts.run(_say(text.strip(), from_ or "", to or (), output, guards, backend))
 
 
-async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, backend: Backend) -> None:
+async def _say(
+    text: str, from_: str, to: Sequence[str], output: Path | None, guards: GuardSettings, backend: Backend
+) -> None:
     table = await backend.languages()
     source = match_language(from_, table, "--from")
     if not source.text:
         raise UsageError(f"the model does not read {label(source)}", field="--from")
     targets = target_settings(to, table, speech=output is not None, must_speak=output is not None)
     await show_notice(backend)
-    request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code)
+    request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code, guards=guards)
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)
     with OutputFiles() as files:
@@ -80,7 +91,8 @@ async def _say(text: str, from_: str, to: Sequence[str], output: Path | None, ba
                 if isinstance(event, TextDelta):
                     texts[event.language] += event.delta
                 elif isinstance(event, StreamWarning):
-                    print(f"{event.code}: {event.message}", file=sys.stderr)
+                    language = f"{event.language}: " if event.language else ""
+                    print(f"{language}{event.code}: {event.message}", file=sys.stderr)
                 elif isinstance(event, UtteranceDone) and event.status is UtteranceStatus.FAILED:
                     raise TranslationFailed("the text could not be translated")
         if speech is not None:

@@ -16,6 +16,7 @@ from translate_svc.cli.speech_track import SpeechTrack
 from translate_svc.cli.subtitles import Cue
 from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
+    LOW_CONFIDENCE,
     SessionEvent,
     SpeechChunk,
     SpeechStarted,
@@ -27,6 +28,34 @@ from translate_svc.types import (
 
 STDOUT = Path("-")
 SUBTITLE_FORMATS = {".srt": subtitles.srt, ".vtt": subtitles.webvtt}
+
+
+_UNSURE_MARK = " (?)"
+
+
+class UnsureTexts:
+    """Which texts the server warned of because the model is unsure of them."""
+
+    def __init__(self) -> None:
+        self._languages: defaultdict[int | None, set[str | None]] = defaultdict(set)
+
+    def add(self, warning: StreamWarning) -> bool:
+        """Keeps the warning if it is of that kind, and returns whether it is."""
+        if warning.code != LOW_CONFIDENCE:
+            return False
+        self._languages[warning.utterance_id].add(warning.language)
+        return True
+
+    def take(self, done: UtteranceDone) -> dict[tuple[bool, str], float]:
+        """The confidence of each such text of an utterance that is done; the key says whether it is the
+        transcript, and its language.
+        """
+        languages = self._languages.pop(done.utterance_id, set())
+        return {
+            (each.transcript, each.language): each.confidence
+            for each in done.confidences
+            if each.language in languages
+        }
 
 
 class Sink(Protocol):
@@ -88,8 +117,8 @@ class SpeechSink:
 class SubtitleSink:
     """Writes one SRT or WebVTT file per target language, and one for the transcript: ``out.spa.srt``.
 
-    The file of a single target has the plain name. The sink keeps all cues until the end, because the end of
-    one cue depends on the next.
+    The file of a single target has the plain name. A text that the model is unsure of ends in
+    ``(?)``. The sink keeps all cues until the end, because the end of one cue depends on the next.
     """
 
     def __init__(
@@ -107,6 +136,7 @@ class SubtitleSink:
         self._starts = SpeechStarts()
         self._cues: defaultdict[tuple[bool, str], list[Cue]] = defaultdict(list)
         self._texts: defaultdict[int, dict[tuple[bool, str], list[TextDelta]]] = defaultdict(dict)
+        self._unsure = UnsureTexts()
 
     def write(self, event: SessionEvent) -> None:
         """Adds a text, or makes cues of an utterance that is done."""
@@ -122,10 +152,15 @@ class SubtitleSink:
                 for position in (event.source.start, speech_start, event.source.end)
             )
             self._starts.drop(event.utterance_id)
+            unsure = self._unsure.take(event)
             for key, deltas in self._texts.pop(event.utterance_id, {}).items():
                 text = "".join(delta.delta for delta in deltas)
+                if key in unsure:
+                    text += _UNSURE_MARK
                 tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
                 self._cues[key] += subtitles.cues_of(text, start_ms, end_ms, tokens, audio_ms=audio_ms)
+        elif isinstance(event, StreamWarning):
+            self._unsure.add(event)
 
     def finish(self, source_samples: int) -> None:
         """Writes the files."""
@@ -164,6 +199,7 @@ class TextSink:
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
         self._done: set[int] = set()
         self._next = 0
+        self._unsure = UnsureTexts()
 
     def write(self, event: SessionEvent) -> None:
         """Shows a text or a warning."""
@@ -177,16 +213,25 @@ class TextSink:
             stamp = self._clock(self._starts.of(event.utterance_id, event.source.start))
             self._view.grow(event.utterance_id, order, stamp, text, kind)
         elif isinstance(event, UtteranceDone):
+            self._mark_unsure(event)
             self._done.add(event.utterance_id)
             while self._next in self._done:
                 self._settle(self._next)
                 self._next += 1
-        elif isinstance(event, StreamWarning):
+        elif isinstance(event, StreamWarning) and not self._unsure.add(event):
             language = f"{event.language}: " if event.language else ""
             print(f"{language}{event.code}: {event.message}", file=sys.stderr)
 
     def finish(self, source_samples: int) -> None:
         """Does nothing: the view shows all texts already."""
+
+    def _mark_unsure(self, done: UtteranceDone) -> None:
+        for (transcript, language), confidence in self._unsure.take(done).items():
+            order = "" if transcript else self._order[language]
+            if text := self._texts.get((done.utterance_id, order), "").strip():
+                kind = "transcript" if transcript else "translation"
+                row = f"{language}  {text}  (unsure: {confidence:.2f})"
+                self._view.grow(done.utterance_id, order, self._clock(done.source.start), row, kind)
 
     def _settle(self, utterance_id: int) -> None:
         """Prints an utterance. Utterances end in any order, but are printed in the order of the source."""

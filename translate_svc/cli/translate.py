@@ -38,6 +38,7 @@ from translate_svc.errors import DataLoss, TranslationFailed, Unavailable
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     Closed,
+    GuardSettings,
     Inspect,
     SessionEvent,
     SimultaneousSettings,
@@ -66,6 +67,7 @@ class _TranslateArguments:
     json: Path | None
     json_audio: bool
     simultaneous: bool = False
+    flag_unsure: bool = True
 
     def __post_init__(self) -> None:
         if found := _ADDRESS.match(str(self.source)):
@@ -105,6 +107,7 @@ class _TranslateArguments:
             ),
             source_language=None if source is None else source.code,
             include=frozenset(inspect for inspect, included in requested.items() if included),
+            guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
 
@@ -129,6 +132,7 @@ def translate(
     channel: Annotated[
         Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
     ] = Channel.MIX,
+    flag_unsure: options.FlagUnsure = True,
     output: options.Output = None,
     subtitles: Annotated[
         Path | None,
@@ -183,6 +187,7 @@ def translate(
         json,
         json_audio,
         simultaneous,
+        flag_unsure,
     )
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file

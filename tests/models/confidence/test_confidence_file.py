@@ -18,12 +18,12 @@ from translate_svc.models.confidence.confidence_file import (
     read_confidence,
     write_confidence,
 )
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic
+from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic, Threshold
 
 RULE = ConfidenceRule(
     Logistic(-2.5, (-0.5, -3.0, 0.25)),
     Logistic(-2.0, (-1.0, -2.0, 0.0, 0.5, -1.5, 0.0)),
-    0.4375,
+    Threshold(1.5, -0.75),
     {"texts": 568},
 )
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_read(folder: Path) -> None:
-    for rule in (RULE, ConfidenceRule(RULE.alone, None, 0.0)):
+    for rule in (RULE, ConfidenceRule(RULE.alone, None, Threshold(-9.0, 0.0))):
         write_confidence(folder, rule)
         assert read_confidence(folder) == rule
         assert confidence_of(folder) == rule
@@ -72,11 +72,11 @@ def test_one_of_other_weights_is_ignored_with_a_warning(
 @pytest.mark.parametrize(
     "change",
     [
-        {"threshold": 1.5},
-        {"threshold": -0.1},
-        {"threshold": True},
+        {"threshold": 0.5},
         {"threshold": None},
-        {"threshold": float("nan")},
+        {"threshold": {"intercept": 0.5}},
+        {"threshold": {"intercept": True, "slope": 0.0}},
+        {"threshold": {"intercept": float("nan"), "slope": 0.0}},
         {"alone": {"intercept": 0.0, "weights": [1.0, 2.0]}},
         {"alone": {"intercept": float("inf"), "weights": [1.0, 2.0, 3.0]}},
         {"alone": {"intercept": 0.0, "weights": ["1", 2.0, 3.0]}},

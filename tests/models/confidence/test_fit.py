@@ -59,8 +59,27 @@ def test_the_threshold_flags_one_right_text_in_twenty_of_the_domain() -> None:
     ]
     rule = fit_rule([*texts, *strange])
     fresh = [each for each in drawn(3_000, seed=3) if each.right]
-    flagged = [rule.flags(rule.confidence(each.log_probabilities, each.transcript)) for each in fresh]
+    flagged = [
+        rule.flags(rule.confidence(each.log_probabilities, each.transcript), len(each.log_probabilities))
+        for each in fresh
+    ]
     assert np.mean(flagged) == pytest.approx(FALSE_ALARMS, abs=0.02)
+
+
+def test_long_texts_are_not_flagged_more_often_than_short_ones() -> None:
+    """Each token may be wrong, so that a long text is seldom right."""
+    rng = np.random.default_rng(6)
+    texts = []
+    for clip in range(6_000):
+        surprises = rng.exponential(0.2, int(rng.choice([8, 32])))
+        right = bool(rng.random() < np.prod(np.exp(-surprises / 4)))
+        texts.append(LabelledText(clip, tuple((-surprises).tolist()), (), right))
+    rule = fit_rule(texts)
+    for length in (8, 32):
+        group = [each for each in texts if len(each.log_probabilities) == length and each.right]
+        assert len(group) > 100
+        flagged = [rule.flags(rule.confidence(each.log_probabilities), length) for each in group]
+        assert np.mean(flagged) == pytest.approx(FALSE_ALARMS, abs=0.02)
 
 
 def test_figures_are_held_out_and_said() -> None:

@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic, text_features
+from translate_svc.models.confidence.rule import (
+    UNCALIBRATED,
+    ConfidenceRule,
+    Logistic,
+    Threshold,
+    text_features,
+)
 
 ALONE = Logistic(-2.7, (-0.7, -3.2, -0.2))
 BOTH = Logistic(-2.9, (-1.3, -2.3, -0.2, -0.5, -1.0, 0.1))
-RULE = ConfidenceRule(ALONE, BOTH, threshold=0.5)
+RULE = ConfidenceRule(ALONE, BOTH, Threshold(0.0, 0.0))
 scores = st.lists(st.floats(-50, 0), min_size=1, max_size=40)
 
 
@@ -68,13 +74,21 @@ def test_the_transcript_counts_where_there_is_one_and_a_rule_for_it() -> None:
     text, sure, unsure = [-0.3] * 6, [-0.1] * 6, [-1.5] * 6
     assert RULE.confidence(text, sure) > RULE.confidence(text, unsure)
     assert RULE.confidence(text, ()) == ALONE.probability(text_features(text))
-    without = ConfidenceRule(ALONE, None, 0.5)
+    without = ConfidenceRule(ALONE, None, RULE.threshold)
     assert without.confidence(text, unsure) == without.confidence(text)
 
 
 def test_without_a_calibration_it_is_the_geometric_mean_and_flags_nothing() -> None:
     assert not UNCALIBRATED.calibrated
     assert UNCALIBRATED.confidence([math.log(0.5), math.log(0.125)]) == pytest.approx(0.25)
-    assert not UNCALIBRATED.flags(0.0)
+    assert not UNCALIBRATED.flags(0.0, 8)
     assert RULE.calibrated
-    assert [RULE.flags(each) for each in (0.49, 0.5)] == [True, False]
+    assert [RULE.flags(each, 8) for each in (0.49, 0.5)] == [True, False]
+
+
+def test_the_threshold_of_a_long_text_is_lower() -> None:
+    threshold = Threshold(2.0, -1.0)
+    assert threshold.at(1) == pytest.approx(1 / (1 + math.exp(-2.0)))
+    assert threshold.at(10) == pytest.approx(1 / (1 + math.exp(-2.0) * 10))
+    rule = ConfidenceRule(ALONE, None, threshold)
+    assert [rule.flags(0.3, tokens) for tokens in (10, 30)] == [True, False]

@@ -14,7 +14,13 @@ from typing import Any
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
-from translate_svc.models.confidence.rule import FEATURES_OF_A_TEXT, UNCALIBRATED, ConfidenceRule, Logistic
+from translate_svc.models.confidence.rule import (
+    FEATURES_OF_A_TEXT,
+    UNCALIBRATED,
+    ConfidenceRule,
+    Logistic,
+    Threshold,
+)
 
 CONFIDENCE_FILE = "confidence.json"
 _VERSION = 1
@@ -31,7 +37,8 @@ def write_confidence(folder: Path, rule: ConfidenceRule) -> None:
     """
     if rule.alone is None or rule.threshold is None:
         raise ValueError("only a calibrated rule is kept")
-    values: dict[str, Any] = {_ALONE: _plain(rule.alone), "threshold": rule.threshold}
+    threshold = {"intercept": rule.threshold.intercept, "slope": rule.threshold.slope}
+    values: dict[str, Any] = {_ALONE: _plain(rule.alone), "threshold": threshold}
     if rule.with_transcript is not None:
         values[_WITH_TRANSCRIPT] = _plain(rule.with_transcript)
     write_keyed(folder, CONFIDENCE_FILE, _VERSION, values | {"figures": dict(rule.figures)})
@@ -79,9 +86,8 @@ def _parsed(values: dict[str, Any]) -> ConfidenceRule:
     with_transcript = None
     if _WITH_TRANSCRIPT in values:
         with_transcript = _logistic(values[_WITH_TRANSCRIPT], 2 * FEATURES_OF_A_TEXT)
-    threshold = _number(values["threshold"])
-    if not 0 <= threshold <= 1:
-        raise ValueError("the threshold is not a probability")
+    limit = values["threshold"]
+    threshold = Threshold(_number(limit["intercept"]), _number(limit["slope"]))
     figures = {str(name): float(value) for name, value in values["figures"].items()}
     return ConfidenceRule(_logistic(values[_ALONE], FEATURES_OF_A_TEXT), with_transcript, threshold, figures)
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from translate_svc.models.alignment.calibration import area_under_curve
-from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, text_features
+from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold, text_features
 
 FALSE_ALARMS = 0.05
-"""Share of right texts below the threshold, among those that the model is made for."""
+"""Share of right texts below the threshold, among those that the model is made for, at any length."""
 
 LEAST_OF_EACH = 20
 """Right texts, and wrong ones, that a calibration needs."""
@@ -27,6 +27,9 @@ _RIDGE = 1.0
 _NEWTON_STEPS = 50
 _CONVERGED = 1e-8
 _LEAST_DEVIATION = 1e-6
+_LEAST_ODDS = 1e-6
+_SLOPES = np.linspace(-4.0, 0.0, 81)
+"""Candidates for the slope of the threshold. A longer text is never less likely to have an error."""
 
 _Numbers = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
@@ -127,25 +130,42 @@ def _held_out(features: _Numbers, texts: Sequence[LabelledText]) -> _Numbers:
     return found
 
 
-def _threshold(held_out: Sequence[_Numbers], groups: Sequence[Sequence[LabelledText]]) -> float:
+def _threshold(held_out: Sequence[_Numbers], groups: Sequence[Sequence[LabelledText]]) -> Threshold:
+    """By quantile regression (Koenker and Bassett, 1978) of the right texts' log-odds on the logarithm of
+    their number of tokens.
+    """
     known = [
-        confidence
+        (confidence, len(text.log_probabilities))
         for values, texts in zip(held_out, groups, strict=True)
         for confidence, text in zip(values.tolist(), texts, strict=True)
         if text.right and text.in_domain
     ]
     if not known:
         raise ValueError("no text of a clip in the domain is right")
-    return float(np.quantile(known, FALSE_ALARMS))
+    confidences, tokens = np.array(known, np.float64).T
+    confidences = np.clip(confidences, _LEAST_ODDS, 1 - _LEAST_ODDS)
+    log_odds, lengths = np.log(confidences / (1 - confidences)), np.log(tokens)
+    candidates = [
+        Threshold(float(np.quantile(log_odds - slope * lengths, FALSE_ALARMS)), float(slope))
+        for slope in _SLOPES
+    ]
+
+    def loss(candidate: Threshold) -> float:
+        above = log_odds - candidate.intercept - candidate.slope * lengths
+        return float(np.sum(np.maximum(FALSE_ALARMS * above, (FALSE_ALARMS - 1) * above)))
+
+    return min(candidates, key=loss)
 
 
-def _figures(values: _Numbers, texts: Sequence[LabelledText], threshold: float) -> dict[str, float]:
+def _figures(values: _Numbers, texts: Sequence[LabelledText], threshold: Threshold) -> dict[str, float]:
     """Area under the curve, Brier score, and the shares of wrong and of right texts that are flagged."""
     right = _right(texts)
+    limits = np.array([threshold.at(len(text.log_probabilities)) for text in texts])
+    flagged = values < limits
     found = {
         "area": area_under_curve(values, right),
         "brier": float(np.mean((values - right) ** 2)),
-        "wrong_flagged": float(np.mean(values[~right] < threshold)),
-        "right_flagged": float(np.mean(values[right] < threshold)),
+        "wrong_flagged": float(np.mean(flagged[~right])),
+        "right_flagged": float(np.mean(flagged[right])),
     }
     return {name: round(value, 4) for name, value in found.items()}

@@ -42,7 +42,23 @@ class Logistic:
     def probability(self, features: Sequence[float]) -> float:
         """Within 0 and 1. Needs as many features as there are weights."""
         terms = (weight * value for weight, value in zip(self.weights, features, strict=True))
-        return 0.5 * (1 + math.tanh(0.5 * (self.intercept + math.fsum(terms))))
+        return _sigmoid(self.intercept + math.fsum(terms))
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The confidence below which a text is flagged. It depends on the text's length: a long text is seldom
+    right to the last word, so that one threshold for all would flag most long texts.
+
+    ``intercept`` and ``slope``: its log-odds are ``intercept + slope * log(tokens)``.
+    """
+
+    intercept: float
+    slope: float
+
+    def at(self, tokens: int) -> float:
+        """For a text of so many tokens, at least one."""
+        return _sigmoid(self.intercept + self.slope * math.log(tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +69,13 @@ class ConfidenceRule:
         alone: for a text by its own tokens. None: not calibrated; then the confidence is the geometric mean
             of the tokens' probabilities, which compares texts of one checkpoint and promises nothing.
         with_transcript: for a translation by its tokens and those of the transcript of the same speech.
-        threshold: a text with a lower confidence is flagged. None: none is.
+        threshold: a text with a lower confidence is flagged. None: no text is.
         figures: the measured figures, for people to read.
     """
 
     alone: Logistic | None = None
     with_transcript: Logistic | None = None
-    threshold: float | None = None
+    threshold: Threshold | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -84,13 +100,17 @@ class ConfidenceRule:
             return self.alone.probability(own)
         return math.exp(min(0.0, math.fsum(text) / len(text)))
 
-    def flags(self, confidence: float) -> bool:
-        """Whether a text of this confidence is flagged."""
-        return self.threshold is not None and confidence < self.threshold
+    def flags(self, confidence: float, tokens: int) -> bool:
+        """Whether a text of this confidence and this many tokens is flagged."""
+        return self.threshold is not None and confidence < self.threshold.at(tokens)
 
 
 UNCALIBRATED = ConfidenceRule()
 """For a checkpoint that was not calibrated."""
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 0.5 * (1 + math.tanh(0.5 * log_odds))
 
 
 def _log_surprise(log_probabilities: Sequence[float]) -> float:

@@ -6,9 +6,7 @@ from collections.abc import Collection, Sequence
 
 from translate_svc.models.confidence.rule import ConfidenceRule
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
-from translate_svc.types import StreamWarning, TextConfidence
-
-LOW_CONFIDENCE = "low_confidence"
+from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence
 
 
 class ConfidenceMeter:
@@ -46,6 +44,10 @@ class ConfidenceMeter:
 
     def warnings(self, utterance_id: int, confidences: Sequence[TextConfidence]) -> list[StreamWarning]:
         """One for each text with a confidence below the threshold."""
+        tokens = {
+            (plan.spec.language, _is_transcript(plan)): len(scores)
+            for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
+        }
         return [
             StreamWarning(
                 LOW_CONFIDENCE,
@@ -54,7 +56,7 @@ class ConfidenceMeter:
                 each.language,
             )
             for each in confidences
-            if self._rule.flags(each.confidence)
+            if self._rule.flags(each.confidence, tokens[each.language, each.transcript])
         ]
 
 
