@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ async def test_sigterm_ends_a_server_that_still_loads(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGTERM
 
 
+@pytest.fixture
+def heard_interrupts() -> Iterator[None]:
+    """Python's own handler. A shell that runs the tests in the background has them ignore the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 def test_what_ends_in_time_is_cleaned_up() -> None:
     cleaned = []
 

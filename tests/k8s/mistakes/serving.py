@@ -51,7 +51,7 @@ MISTAKES = (
         rules.servers_accept_their_settings,
         "gpu",
         lambda m: settings(m).pop("TRANSLATE_SVC_TLS_KEY"),
-        "needs tls_key",
+        "needs TRANSLATE_SVC_TLS_KEY",
     ),
     Mistake(
         rules.traffic_is_protected,
