@@ -29,6 +29,7 @@ WARNING_CODES = (
     "drafts_skipped",
     "engine_busy",
     "length_stopped",
+    "low_confidence",
     "max_utterance_reached",
     "no_speech",
     "repetition_stopped",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from benchmarks.quality.figures import Figures, TranslationFigures
 
+_CONFIDENCE_SETS = ("one", "template", "synthesizer", "free")
+"""Sentences alone, in voices that training never heard, from templates that it never saw, and free talk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -60,8 +63,9 @@ def _invention_bars(figures: Figures) -> list[Bar]:
     """Empty where nothing is to be translated, and honest about what is wrong."""
     empty = {row.set_name: row.empty for row in figures.empty}
     told = {row.set_name: row.told for row in figures.confidence}
-    areas = [row.area for row in figures.confidence if row.area is not None]
-    flagged = [row.flagged for row in figures.confidence if row.flagged is not None]
+    judged = [row for row in figures.confidence if row.set_name in _CONFIDENCE_SETS]
+    areas = [row.area for row in judged if row.area is not None]
+    flagged = [row.flagged for row in judged if row.flagged is not None]
     return [
         Bar("empty on silence", empty.get("silence"), 99.0, "%"),
         Bar("empty on noise", empty.get("noise"), 95.0, "%"),

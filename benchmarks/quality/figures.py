@@ -72,18 +72,38 @@ class PieceFigures:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceFigures:
-    """How well the log-probabilities of a set's texts tell the wrong ones from the right ones.
+    """How well the confidence of a set's texts tells the wrong ones from the right ones.
 
-    In per cent: the ``area`` under the curve (50: not at all), the wrong texts that the threshold flags
-    (``flagged``), and of all texts those that are right, empty or flagged (``told``). None where there are no
-    right texts, or no wrong ones. ``wrong`` and ``count`` are numbers of texts.
+    In per cent: the ``area`` under the curve (50: not at all), that of the mean log-probability alone
+    (``mean_area``); the wrong texts below the threshold at 5 % false alarms (``flagged``); the wrong and the
+    right texts that the service warned of (``warned``, ``false_alarms``); of all texts those that are right,
+    empty or warned of (``told``); the mean confidence (``said``) and the share of texts that are right, both
+    of texts that are not empty. None where there are no such texts. ``wrong`` and ``count`` are numbers of
+    texts.
     """
 
     set_name: str
     area: float | None
+    mean_area: float | None
     flagged: float | None
+    warned: float | None
+    false_alarms: float | None
     told: float
+    said: float | None
+    right: float | None
     wrong: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityFigures:
+    """Texts with a confidence from ``low`` per cent on, a fifth wide: the mean of what was ``said`` and the
+    share that is ``right``, in per cent.
+    """
+
+    low: float
+    said: float
+    right: float
     count: int
 
 
@@ -143,6 +163,7 @@ class Figures:
     size: tuple[SizeFigures, ...] = ()
     pieces: tuple[PieceFigures, ...] = ()
     confidence: tuple[ConfidenceFigures, ...] = ()
+    reliability: tuple[ReliabilityFigures, ...] = ()
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -174,6 +195,7 @@ def load(path: Path) -> Figures:
         size=tuple(SizeFigures(**row) for row in content["size"]),
         pieces=tuple(PieceFigures(**row) for row in content["pieces"]),
         confidence=tuple(ConfidenceFigures(**row) for row in content["confidence"]),
+        reliability=tuple(ReliabilityFigures(**row) for row in content["reliability"]),
     )
 
 

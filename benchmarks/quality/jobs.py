@@ -40,7 +40,7 @@ FULL_COUNT, QUICK_COUNT = 300, 30
 
 _DOMAIN_SENTENCES = 40_000
 _MAX_SLOTS = 32  # eight streams of a transcript and three translations
-_CONFIDENCE_SETS = ("one", "template", "synthesizer")
+_CONFIDENCE_SETS = ("one", "template", "synthesizer", "several", "mixed")
 _TEXT_PARTS: tuple[tuple[str, Part], ...] = (("one", "combination"), ("template", "template"))
 
 
@@ -166,7 +166,8 @@ async def _confidence(count: int, service: Service) -> Figures:
         ]
         for name in _CONFIDENCE_SETS
     }
-    return await measure_confidence(service, sets | {"free": free_clips(count)}, known=_CONFIDENCE_SETS[0])
+    free = {"free": free_clips(count)}
+    return await measure_confidence(service, sets | free, _CONFIDENCE_SETS[0], _CONFIDENCE_SETS)
 
 
 async def _pieces(model: Path, name: str, language: Language, count: int, _service: Service) -> Figures:

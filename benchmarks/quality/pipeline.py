@@ -25,6 +25,7 @@ from translate_svc.types import (
     SpeechChunk,
     StreamConfig,
     StreamSettings,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     TranslateRequest,
@@ -41,13 +42,16 @@ CONCURRENT_STREAMS = 8
 class Heard:
     """What one source came to, by target language; texts and speech of several utterances are joined in
     their order. Languages without speech are left out of ``speech``. ``log_probabilities`` (natural) are
-    those of the translations' tokens, where they were asked for.
+    those of the translations' tokens, where they were asked for. ``confidences`` and ``flagged`` are of the
+    translations too: of the last utterance that has a text, and the languages with a warning.
     """
 
     transcript: str = ""
     translations: dict[str, str] = field(default_factory=dict)
     speech: dict[str, Samples] = field(default_factory=dict)
     log_probabilities: dict[str, list[float]] = field(default_factory=dict)
+    confidences: dict[str, float] = field(default_factory=dict)
+    flagged: set[str] = field(default_factory=set)
     utterances: int = 0
 
 
@@ -135,6 +139,11 @@ async def _collect(events: AsyncIterator[SessionEvent]) -> Heard:
                 chunks.append(np.frombuffer(event.data, "<f4"))
             case UtteranceDone():
                 heard.utterances += 1
+                heard.confidences |= {
+                    each.language: each.confidence for each in event.confidences if not each.transcript
+                }
+            case StreamWarning(code="low_confidence", language=str(language)):
+                heard.flagged.add(language)
             case _:
                 pass
     for (is_transcript, language), utterances in texts.items():

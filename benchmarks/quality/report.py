@@ -53,6 +53,7 @@ def blocks(figures: Figures) -> dict[str, str]:
         "empty": _empty(figures),
         "pieces": _pieces(figures),
         "confidence": _confidence(figures),
+        "reliability": _reliability(figures),
     }
 
 
@@ -203,21 +204,30 @@ def _confidence(figures: Figures) -> str:
             titles[row.set_name],
             str(row.count),
             str(row.wrong),
-            "" if row.area is None else f"{row.area:.1f}",
-            "" if row.flagged is None else f"{row.flagged:.1f}",
-            f"{row.told:.1f}",
+            *(
+                "" if value is None else f"{value:.1f}"
+                for value in (
+                    row.mean_area, row.area, row.flagged, row.warned, row.false_alarms, row.told, row.said,
+                    row.right,
+                )
+            ),
         )
         for row in figures.confidence
-    ]
+    ]  # fmt: skip
     head = (
-        "set",
-        "texts",
-        "wrong",
-        "area under the curve, %",
-        "wrong and flagged, %",
-        "told, %",
-    )
+        "set", "texts", "wrong", "area, mean log-probability", "area, confidence",
+        "wrong ones flagged at 5 % false alarms", "wrong ones warned of", "right ones warned of", "told",
+        "said", "right",
+    )  # fmt: skip
     return table(head, lines)
+
+
+def _reliability(figures: Figures) -> str:
+    lines = [
+        (f"{row.low:.0f} to {row.low + 20:.0f}", str(row.count), f"{row.said:.0f}", f"{row.right:.0f}")
+        for row in figures.reliability
+    ]
+    return table(("confidence, %", "texts", "said on average, %", "right, %"), lines)
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

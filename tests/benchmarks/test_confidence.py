@@ -1,11 +1,17 @@
-"""Scores that tell right texts from wrong ones: area, threshold, what is flagged."""
+"""Confidences that tell right texts from wrong ones: area, threshold, warnings, what came true."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from benchmarks.quality.measures.confidence import Scored, area_under_curve, figures_of, threshold
+from benchmarks.quality.measures.confidence import (
+    Scored,
+    area_under_curve,
+    figures_of,
+    reliability_of,
+    threshold,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,30 +35,42 @@ def test_the_area_is_the_share_of_pairs_in_order() -> None:
 
 
 def test_the_threshold_flags_one_right_text_in_twenty() -> None:
-    texts = [Scored(-float(n), right=True) for n in range(101)]
-    limit = threshold([*texts, Scored(None, right=True), Scored(-1000.0, right=False)])
-    assert limit == pytest.approx(-95.0)
-    assert sum(text.score is not None and text.score < limit for text in texts) == 5
+    texts = [Scored(n / 101, -1.0, right=True) for n in range(101)]
+    limit = threshold([*texts, Scored(None, None, right=True), Scored(0.0, -9.0, right=False)])
+    assert limit == pytest.approx(5 / 101)
+    assert sum(text.confidence is not None and text.confidence < limit for text in texts) == 5
     with pytest.raises(ValueError, match="no text is right"):
-        threshold([Scored(-1.0, right=False), Scored(None, right=True)])
+        threshold([Scored(0.5, -1.0, right=False), Scored(None, None, right=True)])
 
 
 def test_empty_texts_need_no_flag() -> None:
     texts = [
-        Scored(-0.1, right=True),
-        Scored(-0.6, right=True),
-        Scored(-0.4, right=False),
-        Scored(-0.7, right=False),
-        Scored(None, right=False),
+        Scored(0.9, -0.1, right=True),
+        Scored(0.4, -0.2, right=True, flagged=True),
+        Scored(0.6, -0.4, right=False),
+        Scored(0.3, -0.7, right=False, flagged=True),
+        Scored(None, None, right=False),
     ]
-    found = figures_of("one", texts, limit=-0.5)
+    found = figures_of("one", texts, limit=0.5)
     assert (found.wrong, found.count) == (2, 5)
-    assert found.flagged == 50.0
-    assert found.area == 75.0
+    assert (found.flagged, found.warned, found.false_alarms) == (50.0, 50.0, 50.0)
+    assert (found.area, found.mean_area) == (75.0, 100.0)
     assert found.told == pytest.approx(80.0)
+    assert found.said == pytest.approx(55.0)
+    assert found.right == 50.0
 
 
 def test_free_talk_is_right_where_it_is_empty() -> None:
-    found = figures_of("free", [Scored(None, right=True)] * 3 + [Scored(-0.2, right=False)], limit=-0.5)
-    assert (found.area, found.flagged, found.told) == (None, 0.0, 75.0)
-    assert figures_of("free", [Scored(None, right=True)], limit=-0.5).flagged is None
+    texts = [Scored(None, None, right=True)] * 3 + [Scored(0.8, -0.2, right=False)]
+    found = figures_of("free", texts, limit=0.5)
+    assert (found.area, found.flagged, found.false_alarms, found.told) == (None, 0.0, None, 75.0)
+    empty = figures_of("free", texts[:1], limit=0.5)
+    assert (empty.flagged, empty.said, empty.right, empty.told) == (None, None, None, 100.0)
+
+
+def test_what_was_said_is_compared_with_what_came_true() -> None:
+    said = [(0.1, False), (0.19, True), (0.2, False), (0.9, True), (1.0, True), (0.8, False), (None, True)]
+    rows = reliability_of(Scored(confidence, -1.0, right) for confidence, right in said)
+    assert [(row.low, row.count) for row in rows] == [(0.0, 2), (20.0, 1), (80.0, 3)]
+    assert [row.said for row in rows] == pytest.approx([14.5, 20.0, 90.0])
+    assert [row.right for row in rows] == pytest.approx([50.0, 0.0, 200 / 3])

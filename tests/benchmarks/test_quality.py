@@ -15,6 +15,7 @@ from benchmarks.quality.figures import (
     IdentityFigures,
     PieceFigures,
     RecognizerFigures,
+    ReliabilityFigures,
     RoundTripFigures,
     SizeFigures,
     TranscriptFigures,
@@ -67,9 +68,14 @@ def good() -> Figures:
             for language in LANGUAGES
         ),
         confidence=(
-            *(ConfidenceFigures(name, 97.0, 85.0, 95.0, 40, 1200) for name in CONFIDENCE_SETS[:-1]),
-            ConfidenceFigures("free", None, 85.0, 97.0, 40, 1200),
+            *(
+                ConfidenceFigures(name, 97.0, 93.0, 85.0, 84.0, 5.0, 95.0, 80.0, 81.0, 40, 1200)
+                for name in CONFIDENCE_SETS[:-1]
+            ),
+            ConfidenceFigures("several", 86.0, 84.0, 50.0, 49.0, 6.0, 70.0, 50.0, 53.0, 500, 1200),
+            ConfidenceFigures("free", None, None, 85.0, 84.0, None, 97.0, 9.0, 0.0, 40, 1200),
         ),
+        reliability=(ReliabilityFigures(80.0, 93.0, 92.0, 900),),
         recognizer=(RecognizerFigures(0, 21.5, 20.0, 90), RecognizerFigures(1, 90.0, 70.0, 90)),
         identity=tuple(IdentityFigures(language, 100.0, 40) for language in LANGUAGES),
         vocoder=(VocoderFigures(30.0),),
@@ -100,7 +106,7 @@ def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
         ("pieces", 5, {"invented": 2.1}, "invented words, pieces of speech"),
         ("confidence", 1, {"area": 94.9}, "right from wrong, area under the curve"),
         ("confidence", 2, {"flagged": 79.9}, "wrong texts flagged at 5 % false alarms"),
-        ("confidence", 3, {"told": 89.9}, "empty or flagged, talk outside the phrasebook"),
+        ("confidence", 4, {"told": 89.9}, "empty or flagged, talk outside the phrasebook"),
     ],
 )
 def test_one_bad_row_misses_its_bar_alone(

@@ -52,7 +52,7 @@ class _LiveArguments:
     play: bool
     catch_up: float
     simultaneous: bool
-    flag_unsure: bool
+    flag_unsure: bool = True
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """Text for all targets; speech for the first, which may be sped up when it falls behind."""
