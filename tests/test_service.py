@@ -17,6 +17,7 @@ from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.confidence.rule import Threshold
 from translate_svc.server_info import language_table
 from translate_svc.service import Service
 from translate_svc.session.session import Session
@@ -280,6 +281,26 @@ async def test_a_text_as_long_as_its_speech_is_not_warned_of(service: Service, n
     events = await _hear(service, f"{name}.flac", _config(*targets, source=source))
     assert of(events, TextDelta)
     assert of(events, StreamWarning) == []
+
+
+@pytest.mark.parametrize("warns", [True, False])
+async def test_the_checkpoints_confidence_reaches_the_stream(
+    monkeypatch: pytest.MonkeyPatch, service: Service, warns: bool
+) -> None:
+    strict = replace(service._negotiator.confidence, threshold=Threshold(99.0, 0.0))
+    assert strict.calibrated
+    monkeypatch.setattr(
+        service, "_negotiator", replace(service._negotiator, confidence=strict, warn_low_confidence=warns)
+    )
+    events = await _hear(service, "eng_1.flac", _config("spa"))
+    (done,) = of(events, UtteranceDone)
+    assert [(each.language, each.transcript, each.calibrated) for each in done.confidences] == [
+        ("spa", False, True),
+        ("eng", True, True),
+    ]
+    assert all(0.5 < each.confidence < 1 for each in done.confidences)
+    codes = [(each.code, each.language) for each in of(events, StreamWarning)]
+    assert codes == ([("low_confidence", "spa"), ("low_confidence", "eng")] if warns else [])
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:

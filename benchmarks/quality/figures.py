@@ -97,10 +97,11 @@ class ConfidenceFigures:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityFigures:
-    """Texts with a confidence from ``low`` per cent on, a fifth wide: the mean of what was ``said`` and the
-    share that is ``right``, in per cent.
+    """Texts of some sets with a confidence from ``low`` per cent on, a fifth wide: the mean of what was
+    ``said`` and the share that is ``right``, in per cent.
     """
 
+    sets: str
     low: float
     said: float
     right: float

@@ -41,6 +41,7 @@ FULL_COUNT, QUICK_COUNT = 300, 30
 _DOMAIN_SENTENCES = 40_000
 _MAX_SLOTS = 32  # eight streams of a transcript and three translations
 _CONFIDENCE_SETS = ("one", "template", "synthesizer", "several", "mixed")
+_CONFIDENCE_GROUPS = {"known": ("one", "synthesizer", "several", "mixed"), "template": ("template",)}
 _TEXT_PARTS: tuple[tuple[str, Part], ...] = (("one", "combination"), ("template", "template"))
 
 
@@ -167,7 +168,7 @@ async def _confidence(count: int, service: Service) -> Figures:
         for name in _CONFIDENCE_SETS
     }
     free = {"free": free_clips(count)}
-    return await measure_confidence(service, sets | free, _CONFIDENCE_SETS[0], _CONFIDENCE_SETS)
+    return await measure_confidence(service, sets | free, _CONFIDENCE_SETS[0], _CONFIDENCE_GROUPS)
 
 
 async def _pieces(model: Path, name: str, language: Language, count: int, _service: Service) -> Figures:

@@ -38,6 +38,7 @@ _SPEECHLESS = {
     "foreign": "other languages",
     "free": "talk outside the phrasebook",
 }
+_RELIABILITY = {"known": "all but held-out templates", "template": "held-out templates"}
 _PIECES = {"half": "cut anywhere", "window": "cut anywhere at both ends, with a history"}
 
 
@@ -224,10 +225,16 @@ def _confidence(figures: Figures) -> str:
 
 def _reliability(figures: Figures) -> str:
     lines = [
-        (f"{row.low:.0f} to {row.low + 20:.0f}", str(row.count), f"{row.said:.0f}", f"{row.right:.0f}")
+        (
+            _RELIABILITY[row.sets],
+            f"{row.low:.0f} to {row.low + 20:.0f}",
+            str(row.count),
+            f"{row.said:.0f}",
+            f"{row.right:.0f}",
+        )
         for row in figures.reliability
     ]
-    return table(("confidence, %", "texts", "said on average, %", "right, %"), lines)
+    return table(("sets", "confidence, %", "texts", "said on average, %", "right, %"), lines)
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -70,7 +70,7 @@ def test_free_talk_is_right_where_it_is_empty() -> None:
 
 def test_what_was_said_is_compared_with_what_came_true() -> None:
     said = [(0.1, False), (0.19, True), (0.2, False), (0.9, True), (1.0, True), (0.8, False), (None, True)]
-    rows = reliability_of(Scored(confidence, -1.0, right) for confidence, right in said)
+    rows = reliability_of("known", (Scored(confidence, -1.0, right) for confidence, right in said))
     assert [(row.low, row.count) for row in rows] == [(0.0, 2), (20.0, 1), (80.0, 3)]
     assert [row.said for row in rows] == pytest.approx([14.5, 20.0, 90.0])
     assert [row.right for row in rows] == pytest.approx([50.0, 0.0, 200 / 3])

@@ -75,7 +75,7 @@ def good() -> Figures:
             ConfidenceFigures("several", 86.0, 84.0, 50.0, 49.0, 6.0, 70.0, 50.0, 53.0, 500, 1200),
             ConfidenceFigures("free", None, None, 85.0, 84.0, None, 97.0, 9.0, 0.0, 40, 1200),
         ),
-        reliability=(ReliabilityFigures(80.0, 93.0, 92.0, 900),),
+        reliability=(ReliabilityFigures("known", 80.0, 93.0, 92.0, 900),),
         recognizer=(RecognizerFigures(0, 21.5, 20.0, 90), RecognizerFigures(1, 90.0, 70.0, 90)),
         identity=tuple(IdentityFigures(language, 100.0, 40) for language in LANGUAGES),
         vocoder=(VocoderFigures(30.0),),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality.clip import Clip, by_language, load_clips
+from benchmarks.quality.confidence import measure_confidence
 from benchmarks.quality.figures import Figures, TranslationFigures
 from benchmarks.quality.measure import measure_empty, measure_round_trip, measure_speech, measure_text
 from benchmarks.quality.measures.scores import text_scores
@@ -137,3 +138,19 @@ async def test_the_service_does_not_pass_against_shuffled_references(service: Se
         assert_good(figures.speech, each=0.0, mean=84.0)
     with pytest.raises(AssertionError):
         assert_heard(figures, wer=6.0)
+
+
+async def test_the_confidence_tells_right_from_wrong(service: Service) -> None:
+    clips = {"one": load_clips(DATA, "one"), "speechless": load_clips(DATA, "speechless")}
+    figures = await measure_confidence(service, clips, "one", {"known": ("one",)})
+    one, speechless = figures.confidence
+    assert one.area is not None
+    assert one.said is not None
+    assert one.right is not None
+    assert one.false_alarms is not None
+    assert one.warned is not None
+    assert one.area >= 88
+    assert abs(one.said - one.right) <= 8, "what it says comes true"
+    assert one.false_alarms <= 10
+    assert one.warned >= 3 * one.false_alarms
+    assert speechless.told >= 95, "empty or warned of"

@@ -40,16 +40,20 @@ class Scored:
 
 
 async def measure_confidence(
-    service: Service, sets: Mapping[str, Sequence[Clip]], known: str, reliable: Sequence[str]
+    service: Service, sets: Mapping[str, Sequence[Clip]], known: str, groups: Mapping[str, Sequence[str]]
 ) -> Figures:
     """Over all translations of each set. The threshold of the bar comes from the right texts of the set
-    ``known``, the table of what was said and what came true from the sets ``reliable``.
+    ``known``. What was said is compared with what came true for each of the ``groups`` of sets.
     """
     scored = {name: await _scored(service, clips) for name, clips in sets.items()}
     limit = threshold(scored[known])
     return Figures(
         confidence=tuple(figures_of(name, texts, limit) for name, texts in scored.items()),
-        reliability=reliability_of(text for name in reliable for text in scored[name]),
+        reliability=tuple(
+            row
+            for group, names in groups.items()
+            for row in reliability_of(group, [text for name in names for text in scored[name]])
+        ),
     )
 
 
@@ -98,7 +102,7 @@ def figures_of(name: str, texts: Sequence[Scored], limit: float) -> ConfidenceFi
     )
 
 
-def reliability_of(texts: Iterable[Scored]) -> tuple[ReliabilityFigures, ...]:
+def reliability_of(sets: str, texts: Iterable[Scored]) -> tuple[ReliabilityFigures, ...]:
     """What was said and what came true, in per cent, in steps of a fifth."""
     said = [text for text in texts if text.confidence is not None]
     rows = []
@@ -107,7 +111,7 @@ def reliability_of(texts: Iterable[Scored]) -> tuple[ReliabilityFigures, ...]:
         if inside:
             mean = 100.0 * float(np.mean([_confidence(each) for each in inside]))
             right = 100.0 * float(np.mean([each.right for each in inside]))
-            rows.append(ReliabilityFigures(100.0 * number / _BINS, mean, right, len(inside)))
+            rows.append(ReliabilityFigures(sets, 100.0 * number / _BINS, mean, right, len(inside)))
     return tuple(rows)
 
 
