@@ -49,6 +49,10 @@ format: $(READY) ## rewrite the sources in the project's format
 protos: $(READY) ## regenerate translate_svc/v1 from protos/
 	$(BIN)/python protos/generate.py
 
+.PHONY: clients
+clients: $(READY) ## install the client alone with the oldest and the newest packages allowed, from PyPI, and use it (two minutes)
+	$(BIN)/python -m tests.packaging.client_range
+
 .PHONY: quality
 quality: $(READY) ## translate the held-out sentences, write docs/quality.md, fail below the bars (ten minutes)
 	$(BIN)/python -m benchmarks.quality

@@ -142,7 +142,7 @@ class Settings:
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
     admin: bool = setting(True, "Serve metrics and probes over HTTP.")
     admin_host: str = setting("127.0.0.1", "Address of the admin port.")
-    admin_port: int = setting(9090, "Port of metrics and probes; 0 takes a free one.", low=0, high=65_535)
+    admin_port: int = setting(9464, "Port of metrics and probes; 0 takes a free one.", low=0, high=65_535)
     step_timeout_s: float = setting(
         30.0, "An engine step that takes longer ends the process.", low=0.1, high=3_600
     )

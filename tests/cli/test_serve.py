@@ -118,6 +118,15 @@ main()
 """
 
 
+def test_only_selftest_needs_transformers(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "translate_svc.models.reference", raising=False)
+    monkeypatch.delitem(sys.modules, "translate_svc.models.selftest", raising=False)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    said = "translate-svc: transformers is missing: pip install 'translate-svc[reference]'\n"
+    assert command("selftest", "--model", STARTER) == (1, "", said)
+    assert command("say", "Good morning.", "--from", "en", "--to", "es")[:2] == (0, "Buenos días.\n")
+
+
 @pytest.mark.parametrize(("command", "code"), [("--help", 0), ("serve", 1)])
 async def test_without_the_extra_it_says_so(command: str, code: int) -> None:
     process = await asyncio.create_subprocess_exec(

@@ -15,4 +15,4 @@ class AdminOptions:
     """
 
     host: str = "127.0.0.1"
-    port: int = 9090
+    port: int = 9464

@@ -26,7 +26,7 @@ from translate_svc.cli.translate import translate
 from translate_svc.errors import TranslateSvcError
 
 _NAME = "translate-svc"
-_EXTRAS = {"av": "media", "sounddevice": "live"}
+_EXTRAS = {"av": "media", "sounddevice": "live", "transformers": "reference", "accelerate": "reference"}
 
 app = typer.Typer(
     name=_NAME,
