@@ -20,14 +20,14 @@ from google.protobuf import json_format
 from rich.console import Console
 
 from tests.cli.conftest import Command
-from tests.cli.process import ROOT, STARTER, start
+from tests.cli.process import NOTICE, ROOT, STARTER, start
 from tests.cli.subtitle_files import read_srt, read_webvtt
 from tests.clips import sentences, texts
 from tests.media import write_media
 from translate_svc.audio.files import read_audio, write_wav
+from translate_svc.cli.media.file_translation import UtteranceCounter
 from translate_svc.cli.sinks import TextSink
 from translate_svc.cli.text_view import TextView
-from translate_svc.cli.translate import _UtteranceCounter
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.types import (
     Closed,
@@ -281,7 +281,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
     ("arguments", "code", "said"),
     [
         (("translate", "absent.wav", "--to", "es"), 1, "absent.wav: no such file"),
-        (("translate", "tests", "--to", "es"), 1, "tests: is a directory"),
+        (("translate", "tests", "--to", "es"), 1, "tests: holds no audio or video file"),
         (("translate", "README.md", "--to", "es"), 1, "README.md: "),
         ((*TRANSLATE, "-o", "absent/o.wav"), 1, "absent/o.wav: its folder does not exist"),
         ((*TRANSLATE, "--subtitles", "absent/o.srt"), 1, "absent/o.srt: its folder does not exist"),
@@ -299,7 +299,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "--subtitles", "absent/O.SRT"), 1, "absent/O.SRT: its folder does not exist"),
         ((*TRANSLATE, "-o", "o.mp3"), 2, "--output: must end in .wav"),
         ((*TRANSLATE, "-o", "o.wav", "--text"), 2, "--output: needs speech"),
-        ((*TRANSLATE, "--subtitles", "o.ass"), 2, "--subtitles: must end in .srt or .vtt"),
+        ((*TRANSLATE, "--subtitles", "o.sub"), 2, "--subtitles: must end in .srt, .vtt, .ass, .txt"),
         (("translate", "http://a.example/b.mp4", "--to", "es"), 2, "http://a.example/b.mp4: is an address"),
         ((*TRANSLATE, "--audio-track", "2"), 1, f"{CLIP}: has no audio track '2'; it has track 1 ("),
         (
@@ -307,7 +307,12 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
             1,
             f"{CLIP}: track 1 (1 channel) has no left side",
         ),
-        ((*TRANSLATE, "--json-audio"), 2, "--json-audio: needs --json"),
+        ((*TRANSLATE, "--format", "srt,doc"), 2, "--format: 'doc' is none of srt, vtt, ass"),
+        ((*TRANSLATE, "--format", "wav", "--text"), 2, "--format: wav needs speech"),
+        ((*TRANSLATE, "--output-dir", "out"), 2, "--output-dir: needs --format"),
+        ((*TRANSLATE, "README.md", "-o", "o.wav"), 2, "--output: is one file, but there are several inputs"),
+        ((*TRANSLATE, "a/demo_eng.wav", "--format", "srt"), 2, "--format: 2 inputs are called demo_eng"),
+        ((*TRANSLATE, "--json-audio"), 2, "--json-audio: needs --json or --format"),
         (("say", "Hello.", "--to", "es"), 2, "--from: is needed"),
         (("say", "Hello.", "--from", "en", "--to", "es", "-o", "o.txt"), 2, "--output: must end in .wav"),
         (("live",), 2, "--to: is needed"),
@@ -353,7 +358,7 @@ async def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
     _, error = await process.communicate()
     os.close(writing)
     assert process.returncode == 130
-    assert error.decode() == "translate-svc: interrupted\n"
+    assert error.decode() == f"{NOTICE}translate-svc: interrupted\n"
     assert os.listdir(tmp_path) == ["endless.wav"]
 
 
@@ -370,7 +375,7 @@ async def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None:
-    counter = _UtteranceCounter()
+    counter = UtteranceCounter()
     for number, status in enumerate((UtteranceStatus.OK, UtteranceStatus.FAILED, UtteranceStatus.EMPTY)):
         counter.write(UtteranceDone(number, SampleRange(0, 1), status, Usage()))
     with pytest.raises(Unavailable, match="ended early"):

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER
+from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.output_file import OutputFiles
-from translate_svc.cli.sinks import JsonSink, SubtitleSink, TextSink
+from translate_svc.cli.sinks import JsonSink, TextSink
 from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
     SampleRange,
@@ -62,13 +63,13 @@ def test_a_text_that_the_model_is_unsure_of_is_marked(capsys: pytest.CaptureFixt
 
 
 def test_subtitles_mark_it_too(tmp_path: Path) -> None:
-    with OutputFiles() as files:
-        sink = SubtitleSink(files, tmp_path / "out.srt", ["spa", "fra"], "eng", 8_000)
-        for event in unsure_events():
-            sink.write(event)
-        sink.finish(16_000)
+    streams = (TextStream("spa"), TextStream("fra"), TextStream("eng", transcript=True))
+    sink = CueSink({each: [("srt", tmp_path / f"out.{each.language}.srt")] for each in streams}, 8_000)
+    for event in unsure_events():
+        sink.write(event)
+    sink.finish(16_000)
     said = {path.name: path.read_text("utf-8").splitlines()[2] for path in tmp_path.iterdir()}
-    assert said == {"out.spa.srt": "uno (?)", "out.fra.srt": "deux", "out.eng.srt": "one"}
+    assert said == {"out.spa.srt": "uno(?)", "out.fra.srt": "deux", "out.eng.srt": "one"}
 
 
 def test_json_says_every_confidence(tmp_path: Path) -> None:

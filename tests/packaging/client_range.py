@@ -62,6 +62,7 @@ def oldest() -> list[str]:
 
 def build_wheel(folder: Path) -> Path:
     """The wheel of this checkout, in ``folder``."""
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # of an earlier build, with files that are gone
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--wheel-dir", folder, ROOT], check=True, cwd=folder)
     (wheel,) = folder.glob("*.whl")
@@ -78,7 +79,14 @@ def check(python: str, name: str, packages: list[str], wheel: Path, address: str
     subprocess.run([python, "-m", "venv", environment], check=True)
     bare = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PIP_CONSTRAINT")}
     program = environment / "bin"
-    pip = [program / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        program / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*pip, "--only-binary", ":all:", wheel, *packages], check=True, env=bare, cwd=folder)
     streamed, versions = subprocess.run(
         [program / "python", "-c", _PROGRAM, address, CLIP],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,7 @@ def test_models_are_pulled_into_the_user_s_cache(built: Path, tmp_path: Path) ->
 @pytest.mark.timeout(600)
 def test_the_wheel_in_a_fresh_environment_shows_the_demo_translates_and_serves(tmp_path: Path) -> None:
     """The environment sees the libraries of this one, but not the checkout."""
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # of an earlier build, with files that are gone
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     flags = ["--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
     subprocess.run([*pip, "wheel", *flags, str(ROOT)], check=True, cwd=tmp_path)

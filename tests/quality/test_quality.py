@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality.clip import Clip, by_language, load_clips
-from benchmarks.quality.confidence import measure_confidence
 from benchmarks.quality.figures import Figures, TranslationFigures
 from benchmarks.quality.measure import measure_empty, measure_round_trip, measure_speech, measure_text
+from benchmarks.quality.measures.confidence import measure_confidence
 from benchmarks.quality.measures.scores import text_scores
 from benchmarks.quality.pipeline import settings_for, translate_all
 from tests import clips

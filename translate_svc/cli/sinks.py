@@ -1,4 +1,4 @@
-"""Outputs for the events of a translated file: speech, subtitles, JSON, lines of text."""
+"""Outputs for the events of a translated file: speech, JSON, lines of text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from translate_svc import wire
-from translate_svc.cli import subtitles
 from translate_svc.cli.output_file import OutputFiles, path_for
 from translate_svc.cli.speech_track import SpeechTrack
-from translate_svc.cli.subtitles import Cue
 from translate_svc.cli.text_view import TextView
 from translate_svc.types import (
     LOW_CONFIDENCE,
@@ -22,15 +20,10 @@ from translate_svc.types import (
     SpeechStarted,
     StreamWarning,
     TextDelta,
-    TokenInfo,
     UtteranceDone,
 )
 
 STDOUT = Path("-")
-SUBTITLE_FORMATS = {".srt": subtitles.srt, ".vtt": subtitles.webvtt}
-
-
-_UNSURE_MARK = " (?)"
 
 
 class UnsureTexts:
@@ -90,11 +83,20 @@ class SpeechStarts:
 class SpeechSink:
     """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech."""
 
-    def __init__(self, files: OutputFiles, path: Path, codes: Sequence[str], input_rate_hz: int) -> None:
+    def __init__(
+        self,
+        files: OutputFiles,
+        path: Path,
+        codes: Sequence[str],
+        input_rate_hz: int,
+        *,
+        always_named: bool = False,
+    ) -> None:
+        """``always_named``: the language is part of the file's name even if there is only one."""
         self._starts = SpeechStarts()
         self._tracks: dict[str, SpeechTrack] = {}
         for code in codes:
-            part = files.add(path_for(path, code, several=len(codes) > 1))
+            part = files.add(path_for(path, code, several=always_named or len(codes) > 1))
             self._tracks[code] = SpeechTrack(part, input_rate_hz)
             files.callback(self._tracks[code].close)
 
@@ -112,60 +114,6 @@ class SpeechSink:
         """Pads all files to the length of the source and closes them."""
         for track in self._tracks.values():
             track.finish(source_samples)
-
-
-class SubtitleSink:
-    """Writes one SRT or WebVTT file per target language, and one for the transcript: ``out.spa.srt``.
-
-    The file of a single target has the plain name. A text that the model is unsure of ends in
-    ``(?)``. The sink keeps all cues until the end, because the end of one cue depends on the next.
-    """
-
-    def __init__(
-        self, files: OutputFiles, path: Path, codes: Sequence[str], transcript: str | None, input_rate_hz: int
-    ) -> None:
-        """``transcript``: the source language, if the transcript is to be written too."""
-        self._input_rate_hz = input_rate_hz
-        self._render = SUBTITLE_FORMATS[path.suffix.lower()]
-        self._paths: dict[tuple[bool, str], Path] = {}
-        for code in codes:
-            self._paths[False, code] = path_for(path, code, several=len(codes) > 1)
-        if transcript is not None:
-            self._paths[True, transcript] = path_for(path, transcript, several=bool(codes))
-        self._paths = {key: files.add(each) for key, each in self._paths.items()}
-        self._starts = SpeechStarts()
-        self._cues: defaultdict[tuple[bool, str], list[Cue]] = defaultdict(list)
-        self._texts: defaultdict[int, dict[tuple[bool, str], list[TextDelta]]] = defaultdict(dict)
-        self._unsure = UnsureTexts()
-
-    def write(self, event: SessionEvent) -> None:
-        """Adds a text, or makes cues of an utterance that is done."""
-        if isinstance(event, SpeechStarted):
-            self._starts.add(event)
-        elif isinstance(event, TextDelta):
-            key = (event.transcript, event.language)
-            self._texts[event.utterance_id].setdefault(key, []).append(event)
-        elif isinstance(event, UtteranceDone):
-            speech_start = self._starts.of(event.utterance_id, event.source.start)
-            audio_ms, start_ms, end_ms = (
-                position * 1000 // self._input_rate_hz
-                for position in (event.source.start, speech_start, event.source.end)
-            )
-            self._starts.drop(event.utterance_id)
-            unsure = self._unsure.take(event)
-            for key, deltas in self._texts.pop(event.utterance_id, {}).items():
-                text = "".join(delta.delta for delta in deltas)
-                if key in unsure:
-                    text += _UNSURE_MARK
-                tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
-                self._cues[key] += subtitles.cues_of(text, start_ms, end_ms, tokens, audio_ms=audio_ms)
-        elif isinstance(event, StreamWarning):
-            self._unsure.add(event)
-
-    def finish(self, source_samples: int) -> None:
-        """Writes the files."""
-        for key, path in self._paths.items():
-            path.write_text(self._render(self._cues[key]), encoding="utf-8")
 
 
 class JsonSink:

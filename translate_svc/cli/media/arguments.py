@@ -1,0 +1,142 @@
+"""The arguments of ``translate``, checked as far as possible without a model, and the files they ask for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from translate_svc.audio.audio_tracks import AudioChoice, Channel
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.language_argument import label, match_language
+from translate_svc.cli.media.cue_sink import CueSink, TextStream
+from translate_svc.cli.media.text_formats import TEXT_FORMATS
+from translate_svc.cli.output_file import OutputFiles, path_for
+from translate_svc.cli.sinks import STDOUT, JsonSink, Sink, SpeechSink
+from translate_svc.cli.targets import check_output, target_settings
+from translate_svc.languages import LanguageTable
+from translate_svc.types import GuardSettings, Inspect, SimultaneousSettings, StreamSettings
+
+SPEECH_FORM, EVENTS_FORM = "wav", "jsonl"
+FORMS = (*TEXT_FORMATS, SPEECH_FORM, EVENTS_FORM)
+"""What ``--format`` takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslateArguments:
+    """The arguments of the command. Fields are named as its options."""
+
+    inputs: tuple[Path, ...]
+    to: tuple[str, ...]
+    from_: str | None = None
+    text: bool = False
+    transcript: bool = False
+    simultaneous: bool = False
+    audio_track: str = ""
+    channel: Channel = Channel.MIX
+    output: Path | None = None
+    subtitles: Path | None = None
+    json: Path | None = None
+    json_audio: bool = False
+    output_dir: Path | None = None
+    forms: tuple[str, ...] = ()
+    flag_unsure: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.to and not self.transcript:
+            raise UsageError("is needed, unless --transcript is given", field="--to")
+        if self.transcript and self.from_ is None:
+            raise UsageError("needs --from", field="--transcript")
+        if self.output is not None and (self.text or not self.to):
+            raise UsageError("needs speech: give --to, and no --text", field="--output")
+        check_output(self.output)
+        if self.subtitles is not None and _form_of(self.subtitles) not in TEXT_FORMATS:
+            raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
+        if self.json_audio and self.json is None and EVENTS_FORM not in self.forms:
+            raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        for form in self.forms:
+            if form not in FORMS:
+                raise UsageError(f"{form!r} is none of {', '.join(FORMS)}", field="--format")
+        if SPEECH_FORM in self.forms and (self.text or not self.to):
+            raise UsageError(f"{SPEECH_FORM} needs speech: give --to, and no --text", field="--format")
+        if self.output_dir is not None and not self.forms:
+            raise UsageError("needs --format", field="--output-dir")
+        for option in ("output", "subtitles", "json"):
+            if len(self.inputs) > 1 and getattr(self, option) is not None:
+                message = "is one file, but there are several inputs: use --output-dir and --format"
+                raise UsageError(message, field=f"--{option}")
+        name, count = Counter(path.stem for path in self.inputs).most_common(1)[0]
+        if self.forms and count > 1:
+            raise UsageError(f"{count} inputs are called {name}: their files would be too", field="--format")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the dub is written."""
+        return self.output is not None or SPEECH_FORM in self.forms
+
+    @property
+    def quiet(self) -> bool:
+        """Whether standard output is taken by events."""
+        return self.json == STDOUT
+
+    def choice(self, source_language: str | None) -> AudioChoice:
+        """The audio to hear of a file in which ``source_language`` (a Seamless code) is spoken."""
+        return AudioChoice(self.audio_track, source_language, self.channel)
+
+    def settings(self, table: LanguageTable) -> StreamSettings:
+        """The settings of the streams. Speech is requested only if an output needs it."""
+        source = None if self.from_ is None else match_language(self.from_, table, "--from")
+        if source is not None and not source.speech_in:
+            raise UsageError(f"the model does not understand spoken {label(source)}", field="--from")
+        events = self.json is not None or EVENTS_FORM in self.forms
+        timed = self.subtitles is not None or any(form in TEXT_FORMATS for form in self.forms)
+        requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or events}
+        return StreamSettings(
+            targets=target_settings(
+                self.to, table, speech=(self.speaks or events) and not self.text, must_speak=self.speaks
+            ),
+            source_language=None if source is None else source.code,
+            include=frozenset(inspect for inspect, included in requested.items() if included),
+            guards=GuardSettings(low_confidence=self.flag_unsure),
+            simultaneous=SimultaneousSettings() if self.simultaneous else None,
+        )
+
+    def file_sinks(
+        self, source: Path, settings: StreamSettings, files: OutputFiles, rate_hz: int
+    ) -> Iterator[Sink]:
+        """The files of one input, as the options name them, and those of ``--output-dir``."""
+        codes = [target.language for target in settings.targets]
+        streams = [TextStream(code) for code in codes]
+        if settings.source_language is not None and self.transcript:
+            streams.append(TextStream(settings.source_language, transcript=True))
+        if self.output is not None:
+            yield SpeechSink(files, self.output, codes, rate_hz)
+        if self.json is not None:
+            yield JsonSink(files, self.json, audio=self.json_audio)
+        outputs: dict[TextStream, list[tuple[str, Path]]] = {stream: [] for stream in streams}
+        for stream in streams if self.subtitles is not None else ():
+            assert self.subtitles is not None
+            several = len(codes) > 1 if not stream.transcript else bool(codes)
+            path = path_for(self.subtitles, stream.language, several=several)
+            outputs[stream].append((_form_of(path), files.add(path)))
+        base = (self.output_dir or Path()) / (source.stem if source != STDOUT else "translation")
+        for form in self.forms:
+            named = base.with_name(f"{base.name}.{form}")
+            if form == SPEECH_FORM:
+                yield SpeechSink(files, named, codes, rate_hz, always_named=True)
+            elif form == EVENTS_FORM:
+                yield JsonSink(files, named, audio=self.json_audio)
+            else:
+                for stream in streams:
+                    path = path_for(named, stream.language, several=True)
+                    outputs[stream].append((form, files.add(path)))
+        if any(outputs.values()):
+            yield CueSink(outputs, rate_hz)
+
+
+def _form_of(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")

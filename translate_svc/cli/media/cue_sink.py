@@ -1,0 +1,84 @@
+"""Writes the texts of one file as subtitles or as plain files, one per language and format."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from translate_svc.cli.media.cues import Cue, SpokenText, timed
+from translate_svc.cli.media.text_formats import TEXT_FORMATS
+from translate_svc.cli.sinks import SpeechStarts, UnsureTexts
+from translate_svc.types import (
+    SessionEvent,
+    SpeechStarted,
+    StreamWarning,
+    TextDelta,
+    TokenInfo,
+    UtteranceDone,
+)
+
+_UNSURE_MARK = "(?)"
+"""Without a space before it: it never stands on a line of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextStream:
+    """The texts of one language; ``transcript``: what was said, not a translation."""
+
+    language: str
+    transcript: bool = False
+
+
+class CueSink:
+    """Keeps all cues until the end, because the end of one cue depends on the next.
+
+    A text that the model is unsure of ends in ``(?)``.
+    """
+
+    def __init__(self, outputs: Mapping[TextStream, Sequence[tuple[str, Path]]], input_rate_hz: int) -> None:
+        """``outputs``: the files of each stream, each with its format (``text_formats.TEXT_FORMATS``)."""
+        self._outputs = outputs
+        self._input_rate_hz = input_rate_hz
+        self._starts = SpeechStarts()
+        self._unsure = UnsureTexts()
+        self._cues: defaultdict[TextStream, list[Cue]] = defaultdict(list)
+        self._texts: defaultdict[int, dict[TextStream, list[TextDelta]]] = defaultdict(dict)
+
+    def write(self, event: SessionEvent) -> None:
+        """Adds a text, or makes cues of an utterance that is done."""
+        if isinstance(event, SpeechStarted):
+            self._starts.add(event)
+        elif isinstance(event, TextDelta):
+            stream = TextStream(event.language, event.transcript)
+            self._texts[event.utterance_id].setdefault(stream, []).append(event)
+        elif isinstance(event, UtteranceDone):
+            audio_start, audio_end = event.source.start, event.source.end
+            speech_start = self._starts.of(event.utterance_id, audio_start)
+            unsure = self._unsure.take(event)
+            for stream, deltas in self._texts.pop(event.utterance_id, {}).items():
+                tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
+                text = "".join(delta.delta for delta in deltas)
+                if (stream.transcript, stream.language) in unsure:
+                    text = text.rstrip() + _UNSURE_MARK
+                self._cues[stream] += SpokenText(
+                    text,
+                    start_ms=self._ms(speech_start),
+                    end_ms=self._ms(audio_end),
+                    audio_ms=self._ms(audio_start),
+                    tokens=tokens,
+                ).cues()
+            self._starts.drop(event.utterance_id)
+        elif isinstance(event, StreamWarning):
+            self._unsure.add(event)
+
+    def finish(self, source_samples: int) -> None:
+        """Writes the files."""
+        for stream, files in self._outputs.items():
+            cues = timed(self._cues[stream])
+            for form, path in files:
+                path.write_text(TEXT_FORMATS[form](cues, stream.language), encoding="utf-8")
+
+    def _ms(self, position: int) -> int:
+        return position * 1000 // self._input_rate_hz

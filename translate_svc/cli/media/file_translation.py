@@ -1,0 +1,158 @@
+"""Translates files one after another over one connection, or with one model."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from translate_svc.cli.backend import Backend, Translator, show_notice
+from translate_svc.cli.media.arguments import TranslateArguments
+from translate_svc.cli.media_reader import STDIN, MediaReader
+from translate_svc.cli.output_file import OutputFiles
+from translate_svc.cli.progress import SourceProgress
+from translate_svc.cli.sinks import Sink, TextSink
+from translate_svc.cli.text_view import TextView
+from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
+from translate_svc.types import Closed, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
+
+_APART = "each side has its own speaker; to hear one alone: --channel left or right"
+
+
+class UtteranceCounter:
+    """A sink that counts utterances and failures, for the report at the end of a file."""
+
+    def __init__(self) -> None:
+        self.utterances = 0
+        self._failed = 0
+        self.closed = False
+
+    def write(self, event: SessionEvent) -> None:
+        if isinstance(event, UtteranceDone):
+            self.utterances += 1
+            self._failed += event.status is UtteranceStatus.FAILED
+        elif isinstance(event, Closed):
+            self.closed = True
+
+    def finish(self, source_samples: int) -> None:
+        if not self.closed:
+            raise Unavailable("the stream ended early")
+
+    def report(self, name: str, damage: str | None) -> None:
+        """Reports problems of a run that came to its end. ``damage``: what was wrong with the file ``name``.
+
+        Raises:
+            DataLoss: the file is damaged.
+            TranslationFailed: utterances could not be translated.
+        """
+        if not self.utterances:
+            _say("no speech was found")
+        if damage is not None:
+            raise DataLoss(damage, field=name)
+        if self._failed:
+            raise TranslationFailed(f"{self._failed} of {self.utterances} utterances could not be translated")
+
+
+class FileTranslation:
+    """Translates all inputs of the arguments."""
+
+    def __init__(self, arguments: TranslateArguments, backend: Backend) -> None:
+        self._arguments = arguments
+        self._backend = backend
+        self._inputs = [path for path in arguments.inputs if path != STDIN]
+
+    async def run(self) -> None:
+        """Translates the files in their order. The model is loaded once, when the first file is open.
+
+        Of several files, one that cannot be translated is reported and the others go on.
+
+        Raises:
+            TranslateSvcError: why the only file was not translated, or only in part.
+            TranslationFailed: some of several files were not translated.
+        """
+        settings = self._arguments.settings(await self._backend.languages())
+        if self._arguments.output_dir is not None:
+            self._arguments.output_dir.mkdir(parents=True, exist_ok=True)
+        await show_notice(self._backend)
+        failed, several = 0, len(self._arguments.inputs) > 1
+        async with AsyncExitStack() as connection:
+            model = _Once(self._backend, connection)
+            for source in self._arguments.inputs:
+                try:
+                    await self._translate(source, settings, model, heading=several)
+                except (InvalidArgument, DataLoss, TranslationFailed) as error:
+                    if not several:
+                        raise
+                    failed += 1
+                    _say(str(error))
+        if failed:
+            raise TranslationFailed(
+                f"{failed} of {len(self._arguments.inputs)} files were not translated whole"
+            )
+
+    async def _translate(
+        self, source: Path, settings: StreamSettings, model: _Once, *, heading: bool
+    ) -> None:
+        """Translates one file. All outputs are complete before damage or failed utterances are reported."""
+        counter = UtteranceCounter()
+        async with MediaReader(source, self._arguments.choice(settings.source_language)) as reader:
+            if reader.media.track is not None:
+                _say(f"{reader.name}: {reader.media.track}")
+            with OutputFiles(self._inputs) as files:
+                rate_hz = reader.media.sample_rate_hz
+                sinks = [counter, *self._arguments.file_sinks(source, settings, files, rate_hz)]
+                await self._stream(settings, reader, await model.translator(), sinks, heading=heading)
+            if reader.media.speakers_are_apart:
+                _say(f"{reader.name}: {_APART}")
+            counter.report(reader.name, reader.media.damage)
+
+    async def _stream(
+        self,
+        settings: StreamSettings,
+        reader: MediaReader,
+        translator: Translator,
+        sinks: list[Sink],
+        *,
+        heading: bool,
+    ) -> None:
+        """Sends the whole file over one stream, and writes its events to ``sinks`` and to the screen."""
+        rate_hz, clock = reader.media.sample_rate_hz, asyncio.get_running_loop().time
+        out = Console(highlight=False, quiet=self._arguments.quiet)
+        progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock)
+        codes = [target.language for target in settings.targets]
+        with ExitStack() as screen:
+            if heading:
+                out.print(f"[bold]{reader.name}[/bold]")
+            if progress.bar.console.is_terminal and (out.quiet or not out.is_terminal):
+                screen.enter_context(progress.bar)
+            view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
+            sinks = [*sinks, progress, TextSink(view, codes, rate_hz)]
+            async with translator.stream(settings, rate_hz) as stream:
+                stream.feed(progress.counted(reader.blocks()))
+                async for event in stream:
+                    for sink in sinks:
+                        sink.write(event)
+        for sink in sinks:
+            sink.finish(progress.sent_samples)
+
+
+class _Once:
+    """Opens the backend when it is first needed."""
+
+    def __init__(self, backend: Backend, connection: AsyncExitStack) -> None:
+        self._backend = backend
+        self._connection = connection
+        self._translator: Translator | None = None
+
+    async def translator(self) -> Translator:
+        if self._translator is None:
+            self._translator = await self._connection.enter_async_context(self._backend.open())
+        return self._translator
+
+
+def _say(line: str) -> None:
+    """Prints a line about a file on standard error."""
+    print(f"translate-svc: {line}", file=sys.stderr)

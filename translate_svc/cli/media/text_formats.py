@@ -1,0 +1,107 @@
+"""Cues as files: SubRip, WebVTT, Advanced SubStation Alpha, plain text, TSV, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from translate_svc.cli.media.cues import Cue
+
+_ASS_HEAD = """[Script Info]
+ScriptType: v4.00+
+PlayResX: 1920
+PlayResY: 1080
+WrapStyle: 2
+ScaledBorderAndShadow: yes
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, \
+Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, \
+MarginR, MarginV, Encoding
+Style: Default,Arial,60,&H00FFFFFF,&H000000FF,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,120,120,60,1
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+
+
+def srt(cues: Sequence[Cue], language: str) -> str:
+    """SubRip: numbered cues."""
+    return "\n".join(
+        f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{_block(cue.lines)}"
+        for number, cue in enumerate(cues, 1)
+    )
+
+
+def webvtt(cues: Sequence[Cue], language: str) -> str:
+    """WebVTT (W3C). Markup characters are escaped."""
+    blocks = (
+        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_block(map(_escaped, cue.lines))}"
+        for cue in cues
+    )
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def ass(cues: Sequence[Cue], language: str) -> str:
+    """Advanced SubStation Alpha, as libass reads it. Braces and backslashes would be commands."""
+    lines = (
+        f"Dialogue: 0,{_ass_clock(cue.start_ms)},{_ass_clock(cue.end_ms)},Default,,0,0,0,,"
+        + r"\N".join(re.sub(r"[{}\\]", _ass_escaped, line) for line in cue.lines)
+        for cue in cues
+    )
+    return _ASS_HEAD + _block(lines)
+
+
+def text(cues: Sequence[Cue], language: str) -> str:
+    """One line a cue."""
+    return _block(cue.text for cue in cues)
+
+
+def tsv(cues: Sequence[Cue], language: str) -> str:
+    """Start and end in milliseconds and the text, as Whisper writes them."""
+    rows = (f"{cue.start_ms}\t{cue.end_ms}\t{cue.text}" for cue in cues)
+    return _block(["start\tend\ttext", *rows])
+
+
+def json_segments(cues: Sequence[Cue], language: str) -> str:
+    """The language and its segments, in seconds, as Whisper names them."""
+    segments = [
+        {"id": number, "start": cue.start_ms / 1000, "end": cue.end_ms / 1000, "text": cue.text}
+        for number, cue in enumerate(cues)
+    ]
+    return json.dumps({"language": language, "segments": segments}, ensure_ascii=False, indent=1) + "\n"
+
+
+TEXT_FORMATS: Mapping[str, Callable[[Sequence[Cue], str], str]] = {
+    "srt": srt,
+    "vtt": webvtt,
+    "ass": ass,
+    "txt": text,
+    "tsv": tsv,
+    "json": json_segments,
+}
+"""Renderers by the suffix of the file; each takes the cues and the code of their language."""
+
+
+def _block(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _escaped(line: str) -> str:
+    return re.sub("[&<>]", lambda found: {"&": "&amp;", "<": "&lt;", ">": "&gt;"}[found[0]], line)
+
+
+def _ass_escaped(found: re.Match[str]) -> str:
+    # a backslash cannot be escaped: a word joiner keeps it from beginning a command
+    return {"{": r"\{", "}": r"\}", "\\": "\\\u2060"}[found[0]]
+
+
+def _clock(ms: int, mark: str) -> str:
+    seconds, ms = divmod(ms, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{mark}{ms:03d}"
+
+
+def _ass_clock(ms: int) -> str:
+    seconds, hundredths = divmod(ms // 10, 100)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{hundredths:02d}"
