@@ -95,8 +95,11 @@ class SpeechSink:
         """``always_named``: the language is part of the file's name even if there is only one."""
         self._starts = SpeechStarts()
         self._tracks: dict[str, SpeechTrack] = {}
+        self.parts: dict[str, Path] = {}
+        """The files that are written now, by language; they get their names at the end."""
         for code in codes:
             part = files.add(path_for(path, code, several=always_named or len(codes) > 1))
+            self.parts[code] = part
             self._tracks[code] = SpeechTrack(part, input_rate_hz)
             files.callback(self._tracks[code].close)
 

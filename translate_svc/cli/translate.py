@@ -40,7 +40,19 @@ def translate(
         Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
     ] = Channel.MIX,
     flag_unsure: options.FlagUnsure = True,
-    output: options.Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="WAV|FILM",
+            help="Write the dub: .wav, or .mp4, .mkv, .mov with the film, the dub and its subtitles.",
+        ),
+    ] = None,
+    keep_original: Annotated[
+        str | None,
+        typer.Option(metavar="DB", help="Hear the original under the dub, so much quieter: -18dB."),
+    ] = None,
     subtitles: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or .txt, .tsv, .json."),
@@ -81,6 +93,9 @@ def translate(
     the same way, and those of the transcript are out.eng.srt. Files appear when they are complete: a run that
     fails leaves none, and an input is never overwritten.
 
+    The name of a film (-o film.es.mp4) makes a copy of it. The dub is the track that plays, at the loudness
+    of EBU R 128, beside the film's own tracks, and there are subtitles.
+
     Several inputs, or all media files of a directory, are translated one after another with --format, which
     writes talk.spa.srt for talk.mp3. Subtitles have two lines of 42 characters, broken between phrases.
 
@@ -89,6 +104,7 @@ def translate(
 
     Examples:
       translate-svc translate film.mkv --from en --to es --subtitles film.srt
+      translate-svc translate film.mp4 --from en --to es -o film.es.mp4
       translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav
       translate-svc translate talks/ --to es --format srt,txt --output-dir out
       translate-svc translate call.wav --from de --to en --channel left
@@ -104,6 +120,7 @@ def translate(
         audio_track=audio_track,
         channel=channel,
         output=output,
+        keep_original=keep_original,
         subtitles=subtitles,
         json=json,
         json_audio=json_audio,

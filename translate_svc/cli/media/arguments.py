@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
+from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
+from translate_svc.cli.media.film_sink import FilmSink
 from translate_svc.cli.media.text_formats import TEXT_FORMATS
 from translate_svc.cli.output_file import OutputFiles, path_for
 from translate_svc.cli.sinks import STDOUT, JsonSink, Sink, SpeechSink
@@ -21,6 +24,8 @@ from translate_svc.types import GuardSettings, Inspect, SimultaneousSettings, St
 SPEECH_FORM, EVENTS_FORM = "wav", "jsonl"
 FORMS = (*TEXT_FORMATS, SPEECH_FORM, EVENTS_FORM)
 """What ``--format`` takes."""
+
+_DECIBELS = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:dB)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class TranslateArguments:
     subtitles: Path | None = None
     json: Path | None = None
     json_audio: bool = False
+    keep_original: str | None = None
     output_dir: Path | None = None
     forms: tuple[str, ...] = ()
     flag_unsure: bool = True
@@ -50,12 +56,18 @@ class TranslateArguments:
             raise UsageError("needs --from", field="--transcript")
         if self.output is not None and (self.text or not self.to):
             raise UsageError("needs speech: give --to, and no --text", field="--output")
-        check_output(self.output)
+        if not self.makes_film:
+            check_output(self.output)
+        elif self.inputs[0] == STDOUT:
+            raise UsageError("a film cannot be made from standard input", field="--output")
+        if self.keep_original is not None and not self.makes_film:
+            raise UsageError(f"needs --output {', '.join(FILM_FORMATS)}", field="--keep-original")
         if self.subtitles is not None and _form_of(self.subtitles) not in TEXT_FORMATS:
             raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
         if self.json_audio and self.json is None and EVENTS_FORM not in self.forms:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
         self._check_folder()
+        _ = self.duck_db
 
     def _check_folder(self) -> None:
         for form in self.forms:
@@ -72,6 +84,25 @@ class TranslateArguments:
         name, count = Counter(path.stem for path in self.inputs).most_common(1)[0]
         if self.forms and count > 1:
             raise UsageError(f"{count} inputs are called {name}: their files would be too", field="--format")
+
+    @property
+    def makes_film(self) -> bool:
+        """Whether the dub becomes a track of a film."""
+        return self.output is not None and self.output.suffix.lower() in FILM_FORMATS
+
+    @property
+    def duck_db(self) -> float | None:
+        """The level of the original under the dub; None if it is not to be heard.
+
+        Raises:
+            UsageError: it is not a negative number of decibels.
+        """
+        if self.keep_original is None:
+            return None
+        found = _DECIBELS.fullmatch(self.keep_original.strip())
+        if found is None or float(found[1]) > 0:
+            raise UsageError("must be decibels, 0 or less: -18dB", field="--keep-original")
+        return float(found[1])
 
     @property
     def speaks(self) -> bool:
@@ -93,7 +124,9 @@ class TranslateArguments:
         if source is not None and not source.speech_in:
             raise UsageError(f"the model does not understand spoken {label(source)}", field="--from")
         events = self.json is not None or EVENTS_FORM in self.forms
-        timed = self.subtitles is not None or any(form in TEXT_FORMATS for form in self.forms)
+        timed = (
+            self.subtitles is not None or self.makes_film or any(form in TEXT_FORMATS for form in self.forms)
+        )
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or events}
         return StreamSettings(
             targets=target_settings(
@@ -106,14 +139,21 @@ class TranslateArguments:
         )
 
     def file_sinks(
-        self, source: Path, settings: StreamSettings, files: OutputFiles, rate_hz: int
+        self, source: Path, settings: StreamSettings, files: OutputFiles, rate_hz: int, track: int = 1
     ) -> Iterator[Sink]:
-        """The files of one input, as the options name them, and those of ``--output-dir``."""
+        """The files of one input, as the options name them, and those of ``--output-dir``.
+
+        ``track``: number of the audio track that is heard.
+        """
         codes = [target.language for target in settings.targets]
         streams = [TextStream(code) for code in codes]
         if settings.source_language is not None and self.transcript:
             streams.append(TextStream(settings.source_language, transcript=True))
-        if self.output is not None:
+        if self.output is not None and self.makes_film:
+            transcript = settings.source_language if self.transcript else None
+            kept = None if self.duck_db is None else KeptOriginal(track, self.duck_db)
+            yield FilmSink(files, source, self.output, codes, transcript, rate_hz, kept)
+        elif self.output is not None:
             yield SpeechSink(files, self.output, codes, rate_hz)
         if self.json is not None:
             yield JsonSink(files, self.json, audio=self.json_audio)

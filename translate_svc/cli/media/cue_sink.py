@@ -73,10 +73,14 @@ class CueSink:
         elif isinstance(event, StreamWarning):
             self._unsure.add(event)
 
+    def cues(self, stream: TextStream) -> list[Cue]:
+        """The cues of a stream so far."""
+        return timed(self._cues[stream])
+
     def finish(self, source_samples: int) -> None:
         """Writes the files."""
         for stream, files in self._outputs.items():
-            cues = timed(self._cues[stream])
+            cues = self.cues(stream)
             for form, path in files:
                 path.write_text(TEXT_FORMATS[form](cues, stream.language), encoding="utf-8")
 

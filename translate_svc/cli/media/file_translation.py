@@ -103,7 +103,8 @@ class FileTranslation:
                 _say(f"{reader.name}: {reader.media.track}")
             with OutputFiles(self._inputs) as files:
                 rate_hz = reader.media.sample_rate_hz
-                sinks = [counter, *self._arguments.file_sinks(source, settings, files, rate_hz)]
+                track = 1 if reader.media.track is None else reader.media.track.number
+                sinks = [counter, *self._arguments.file_sinks(source, settings, files, rate_hz, track)]
                 await self._stream(settings, reader, await model.translator(), sinks, heading=heading)
             if reader.media.speakers_are_apart:
                 _say(f"{reader.name}: {_APART}")

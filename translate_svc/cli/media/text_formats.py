@@ -47,10 +47,15 @@ def ass(cues: Sequence[Cue], language: str) -> str:
     """Advanced SubStation Alpha, as libass reads it. Braces and backslashes would be commands."""
     lines = (
         f"Dialogue: 0,{_ass_clock(cue.start_ms)},{_ass_clock(cue.end_ms)},Default,,0,0,0,,"
-        + r"\N".join(re.sub(r"[{}\\]", _ass_escaped, line) for line in cue.lines)
+        + ass_text(cue.lines)
         for cue in cues
     )
     return _ASS_HEAD + _block(lines)
+
+
+def ass_text(lines: Iterable[str]) -> str:
+    """The lines of a cue as the text of an ASS event."""
+    return r"\N".join(re.sub(r"[{}\\]", _ass_escaped, line) for line in lines)
 
 
 def text(cues: Sequence[Cue], language: str) -> str:

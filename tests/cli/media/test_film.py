@@ -1,0 +1,163 @@
+"""A dub in a copy of the film: its tracks, their languages, subtitles, loudness, what is left untouched."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from tests.cli.conftest import Command
+from tests.clips import DATA, sentences
+from tests.media import write_media
+from translate_svc.audio.files import read_audio
+from translate_svc.cli.media.dub_audio import DUB_RATE_HZ, dub_blocks
+from translate_svc.cli.media.loudness import TARGET_LUFS, LoudnessMeter
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sentences that begin 1.5 s into the picture, in stereo."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    clip = read_audio(DATA / "demo_eng.flac")
+    return write_media(path, *clip, codec="aac", codec_rate_hz=44_100, picture=True, starts_s=1.5)
+
+
+def packets(path: Path, kind: str, number: int = 0) -> list[bytes]:
+    with av.open(str(path)) as container:
+        stream = [each for each in container.streams if each.type == kind][number]
+        return [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def samples(path: Path, number: int) -> npt.NDArray[np.float32]:
+    """One audio track ``[channels, n]`` from its first sample on."""
+    shaper = av.AudioResampler(format="fltp")
+    with av.open(str(path)) as container:
+        frames = container.decode(container.streams.audio[number])
+        return np.concatenate(
+            [each.to_ndarray() for frame in frames for each in shaper.resample(frame)], axis=1
+        )
+
+
+def lufs_by_ffmpeg(stereo: npt.NDArray[np.float32], rate_hz: int) -> float:
+    """FFmpeg's own measurement."""
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(
+        sample_rate=rate_hz, format="fltp", layout="stereo", time_base=Fraction(1, rate_hz)
+    )
+    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(stereo), format="fltp", layout="stereo")
+    frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
+    source.push(frame)
+    source.push(None)
+    found = None
+    while True:
+        try:
+            found = sink.pull().metadata.get("lavfi.r128.I", found)  # the last piece may be too short for it
+        except (EOFError, BlockingIOError, av.FFmpegError):
+            break
+    assert found is not None
+    return float(found)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_the_dub_is_a_track_of_the_film_beside_its_own(
+    command: Command, server: str, film: Path, tmp_path: Path, suffix: str
+) -> None:
+    output = tmp_path / f"film.es{suffix}"
+    code, _, _ = command(
+        *("translate", str(film), "--from", "en", "--to", "es,de", "--transcript", "--server", server),
+        *("-o", str(output)),
+    )
+    assert code == 0
+    assert os.listdir(tmp_path) == [output.name], "nothing else is left"
+    with av.open(str(output)) as made:
+        kinds = [(stream.type, stream.metadata.get("language")) for stream in made.streams]
+        default = [bool(stream.disposition & av.stream.Disposition.default) for stream in made.streams.audio]
+        lasts_s = (made.duration or 0) / 1e6
+    assert [kind for kind, _ in kinds].count("audio") == 3
+    assert [language for kind, language in kinds if kind == "audio"][1:] == ["spa", "deu"]
+    assert [language for kind, language in kinds if kind == "subtitle"] == ["spa", "deu", "eng"]
+    assert default == [False, True, False]
+    assert lasts_s == pytest.approx(1.5 + soundfile.info(DATA / "demo_eng.flac").duration, abs=1.5)
+    assert packets(output, "video") == packets(film, "video"), "the picture is not encoded again"
+    assert packets(output, "audio") == packets(film, "audio"), "nor is the original"
+    said = b" ".join(packets(output, "subtitle")).decode("utf-8", "replace")
+    said = said.replace("\n", " ").replace("\\N", " ")
+    for each in sentences("demo_eng"):
+        for words in each["translation"].split()[:3]:
+            assert words in said
+
+    dub = samples(output, 1)
+    start_s = sentences("demo_eng")[0]["start_ms"] / 1000 + 1.5
+    heard = np.abs(dub).max(axis=0) > 0.01
+    assert np.argmax(heard) / DUB_RATE_HZ == pytest.approx(start_s, abs=0.35)
+    assert lufs_by_ffmpeg(dub, DUB_RATE_HZ) == pytest.approx(TARGET_LUFS, abs=1.0)
+
+
+def test_the_original_is_heard_under_the_dub(command: Command, server: str, tmp_path: Path) -> None:
+    """A film with a hum behind the speech: in pauses it is as loud as it was, under the dub it is not."""
+    clip, rate_hz = read_audio(DATA / "demo_eng.flac")
+    whole = np.concatenate([np.zeros(3 * rate_hz, np.float32), clip, np.zeros(8 * rate_hz, np.float32)])
+    hum = 0.02 * np.sin(2 * np.pi * 60 * np.arange(len(whole)) / rate_hz).astype(np.float32)
+    film = write_media(tmp_path / "film.mkv", whole + hum, rate_hz, codec="flac", codec_rate_hz=48_000)
+    output = tmp_path / "dubbed.mkv"
+    code, _, _ = command(
+        *("translate", str(film), "--from", "en", "--to", "es", "--server", server),
+        *("-o", str(output), "--keep-original", "-18dB"),
+    )
+    assert code == 0
+
+    def hum_level(track: int, start_s: float) -> float:
+        piece = samples(output, track)[0, int(start_s * 48_000) : int((start_s + 0.5) * 48_000)]
+        return float(np.abs(np.fft.rfft(piece * np.hanning(len(piece)))[30]))
+
+    assert hum_level(1, 1.0) == pytest.approx(hum_level(0, 1.0), rel=0.15), "before anybody speaks"
+    fallen_db = 20 * np.log10(hum_level(1, 4.5) / hum_level(0, 4.5))
+    assert fallen_db == pytest.approx(-18, abs=3)
+
+
+def test_what_a_container_cannot_hold_is_told(command: Command, server: str, tmp_path: Path) -> None:
+    clip = read_audio(DATA / "eng_1.flac")
+    film = write_media(tmp_path / "a.mkv", *clip, codec="wavpack", codec_rate_hz=16_000)
+    code, _, error = command(
+        "translate",
+        str(film),
+        "--from",
+        "en",
+        "--to",
+        "es",
+        "--server",
+        server,
+        "-o",
+        str(tmp_path / "o.mp4"),
+    )
+    assert code == 1
+    assert "wavpack" in error
+    assert os.listdir(tmp_path) == ["a.mkv"], "never half a film"
+
+
+@pytest.mark.parametrize("level", [0.01, 0.1, 0.5])
+def test_the_meter_agrees_with_ffmpeg_s(level: float) -> None:
+    clip, rate_hz = read_audio(DATA / "demo_eng.flac")
+    speech = clip / np.abs(clip).max() * np.float32(level)
+    meter = LoudnessMeter(rate_hz)
+    meter.add([speech])
+    assert meter.lufs is not None
+    both = lufs_by_ffmpeg(np.stack([speech, speech]), rate_hz)
+    assert meter.lufs == pytest.approx(both - 3.01, abs=0.5)
+
+
+def test_silence_has_no_loudness_and_is_not_raised(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(32_000), 16_000)
+    blocks = list(dub_blocks(tmp_path / "silence.wav", None, 0.0))
+    assert np.abs(np.concatenate(blocks, axis=1)).max() == 0
+    assert sum(block.shape[1] for block in blocks) == 96_000

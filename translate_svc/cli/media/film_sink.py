@@ -1,0 +1,55 @@
+"""Dubs and subtitles of one file as tracks of a new film."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from translate_svc.cli.media.cue_sink import CueSink, TextStream
+from translate_svc.cli.media.film import FILM_FORMATS, Dub, KeptOriginal, write_film
+from translate_svc.cli.output_file import OutputFiles
+from translate_svc.cli.sinks import SpeechSink
+from translate_svc.types import SessionEvent
+
+
+class FilmSink:
+    """Collects the speech in hidden files beside the film, and writes the film at the end."""
+
+    def __init__(
+        self,
+        files: OutputFiles,
+        source: Path,
+        output: Path,
+        codes: Sequence[str],
+        transcript: str | None,
+        input_rate_hz: int,
+        kept: KeptOriginal | None,
+    ) -> None:
+        """``transcript``: the source language, if its subtitles are to be added too."""
+        self._source = source
+        self._codes = codes
+        self._transcript = transcript
+        self._kept = kept
+        self._form = FILM_FORMATS[output.suffix.lower()]
+        self._part = files.add(output)
+        folder = files.enter_context(tempfile.TemporaryDirectory(prefix=".dub-", dir=self._part.parent))
+        self._wav = Path(folder) / "dub.wav"
+        self._speech = SpeechSink(files, self._wav, codes, input_rate_hz, always_named=True)
+        self._cues = CueSink({}, input_rate_hz)
+
+    def write(self, event: SessionEvent) -> None:
+        """Adds a text or speech."""
+        self._speech.write(event)
+        self._cues.write(event)
+
+    def finish(self, source_samples: int) -> None:
+        """Writes the film."""
+        self._speech.finish(source_samples)
+        dubs = [
+            Dub(code, self._speech.parts[code], self._cues.cues(TextStream(code))) for code in self._codes
+        ]
+        if self._transcript is not None:
+            spoken = TextStream(self._transcript, transcript=True)
+            dubs.append(Dub(self._transcript, None, self._cues.cues(spoken)))
+        write_film(self._source, self._part, self._form, dubs, self._kept)
