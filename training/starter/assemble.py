@@ -1,10 +1,10 @@
 """Stage 4: one checkpoint directory out of what the stages left in build/starter/.
 
 `python -m training.starter.assemble` writes model_cache/starter/: weights in fp16, configurations,
-tokenizer, speakers, model card, sha256 manifest. Then it loads the directory with transformers and translates
-a sentence of every language, once with each speaker. At last it calibrates it (simultaneous translation,
-confidence). A stage that has not run yet keeps its random weights: the directory loads all the same, which is
-enough to build against.
+tokenizer, speakers, model card, sha256 manifest; then loads the directory with transformers and translates a
+sentence of every language, once with each speaker; at last calibrates it for simultaneous translation, and
+how sure it is. A stage that has not run yet keeps its random weights: the directory loads all the same,
+which is enough to build against.
 """
 
 from __future__ import annotations
