@@ -51,7 +51,11 @@ protos: $(READY) ## regenerate translate_svc/v1 from protos/
 
 .PHONY: clients
 clients: $(READY) ## install the client alone with the oldest and the newest packages allowed, from PyPI, and use it (two minutes)
-	$(BIN)/python -m tests.packaging.client_range
+	$(BIN)/python -m release.client_range
+
+.PHONY: release
+release: $(READY) ## build sdist and wheel into dist/, and check them: contents, twine, a bare and a fresh environment (five minutes)
+	$(BIN)/python -m release
 
 .PHONY: quality
 quality: $(READY) ## translate the held-out sentences, write docs/quality.md, fail below the bars (ten minutes)

@@ -1,6 +1,6 @@
 """Installs the client alone with the oldest and with the newest packages allowed, and uses it.
 
-    python -m tests.packaging.client_range [--python PYTHON ...]
+    python -m release.client_range [--python PYTHON ...]
 
 Each end gets a fresh environment from PyPI. There the wheel's client streams a clip to a server that runs in
 this environment, and the command translates a file. A third environment takes the newest packages beside one
@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 
 from translate_svc.cli.server_process import server_process
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "tests" / "data" / "demo_eng.flac"
 STARTER = ROOT / "model_cache" / "starter"
 PYTHONS = ("python3.11", "python3.12", "python3.13")

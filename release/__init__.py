@@ -1,0 +1,1 @@
+"""What makes a release: ``python -m release``, and ``python -m release.client_range``."""
