@@ -20,7 +20,7 @@ import soundfile
 import torch
 
 from tests.published_layout import build_published_layout
-from tests.tiny_checkpoint import build_tiny_checkpoint
+from tests.tiny_checkpoint import build_tiny_checkpoint, build_unspaced_checkpoint
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -55,12 +55,13 @@ _STARTER_CLIPS = ("eng_1", "spa_1", "eng_two", "fra_1", "deu_1", "silence")
 
 @functools.cache
 def checkpoint_folder(name: str) -> Path:
-    """``tiny`` and ``published`` are built once a process; ``starter`` is the committed one."""
+    """``tiny``, ``unspaced`` and ``published`` are built once a process; ``starter`` is the committed one."""
     if name == "starter":
         return _STARTER
     folder = Path(tempfile.mkdtemp(prefix="tiny-checkpoint-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return (build_published_layout if name == "published" else build_tiny_checkpoint)(folder / name)
+    builders = {"published": build_published_layout, "unspaced": build_unspaced_checkpoint}
+    return builders.get(name, build_tiny_checkpoint)(folder / name)
 
 
 def wandering_tone(samples: int, seed: int) -> Samples:

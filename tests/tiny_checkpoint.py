@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,16 @@ _TEXT = (
     "donde esta la estacion? esta cerca del rio.",
     "le train part a sept heures, le bateau a neuf heures.",
 )
+
+
+UNSPACED_LANGUAGES = ("eng", "spa", "jpn")
+_UNSPACED_TEXT = (
+    "電車は七時に出ます。バスは九時に出ます。",
+    "駅はどこですか。川の近くにあります。",
+    "私は昨日その電車で川へ行きました。",
+    "ガラスのドアとパンとバスがあります。",
+)
+"""Japanese, which writes no spaces. Voiced sounds have their mark as a letter of its own (NFD)."""
 
 
 def tiny_config(**overrides: Any) -> Any:
@@ -79,12 +91,28 @@ def tiny_config(**overrides: Any) -> Any:
     return transformers.SeamlessM4Tv2Config(**(fields | overrides))
 
 
-def build_tiny_checkpoint(folder: Path, *, max_shard_size: str = "1GB", **overrides: Any) -> Path:
-    """Writes the checkpoint into ``folder``, which is created, and returns it; ``overrides`` as above."""
+def build_unspaced_checkpoint(folder: Path) -> Path:
+    """The same, with Japanese in place of French, and pieces of a text without spaces."""
+    text = [unicodedata.normalize("NFD", line) for line in _UNSPACED_TEXT]
+    return build_tiny_checkpoint(folder, languages=UNSPACED_LANGUAGES, text=text)
+
+
+def build_tiny_checkpoint(
+    folder: Path,
+    *,
+    max_shard_size: str = "1GB",
+    languages: Sequence[str] = LANGUAGES,
+    text: Sequence[str] = _TEXT,
+    **overrides: Any,
+) -> Path:
+    """Writes the checkpoint into ``folder``, which is created, and returns it; ``overrides`` as above.
+
+    ``languages``: three. ``text``: what the tokenizer is trained with.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = _write_tokenizer(folder)
+    pieces = _write_tokenizer(folder, languages, text)
     model = _model(tiny_config(**overrides))
-    model.generation_config = _generation_config(pieces)
+    model.generation_config = _generation_config(pieces, languages)
     model.save_pretrained(folder, max_shard_size=max_shard_size)
     transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
     _write_json(folder / "speakers.json", {"eng": [3, 1], "spa": [5]})
@@ -133,11 +161,11 @@ def _sound(model: Any) -> None:
     model.vocoder.hifi_gan.conv_post.weight.mul_(0.5)
 
 
-def _write_tokenizer(folder: Path) -> list[str]:
+def _write_tokenizer(folder: Path, languages: Sequence[str], text: Sequence[str]) -> list[str]:
     """Trains SentencePiece BPE and lets transformers write its own files beside it. Returns the pieces."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(_TEXT),
+        sentence_iterator=iter(text),
         model_writer=model,
         model_type="bpe",
         vocab_size=PIECE_COUNT,
@@ -146,6 +174,7 @@ def _write_tokenizer(folder: Path) -> list[str]:
         eos_id=2,
         pad_id=-1,
         character_coverage=1.0,
+        normalization_rule_name="identity" if text is not _TEXT else "nmt_nfkc",
         num_threads=1,
         minloglevel=2,
     )
@@ -154,7 +183,7 @@ def _write_tokenizer(folder: Path) -> list[str]:
         folder / "tokenizer_config.json",
         {
             "tokenizer_class": "SeamlessM4TTokenizer",
-            "additional_special_tokens": [f"__{code}__" for code in LANGUAGES],
+            "additional_special_tokens": [f"__{code}__" for code in languages],
             "src_lang": "eng",
             "tgt_lang": "spa",
         },
@@ -164,7 +193,7 @@ def _write_tokenizer(folder: Path) -> list[str]:
     return [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
 
 
-def _generation_config(pieces: list[str]) -> Any:
+def _generation_config(pieces: list[str], languages: Sequence[str]) -> Any:
     characters = sorted({character for piece in pieces[3:] for character in piece})
     first_language = len(pieces) + 1
     return transformers.GenerationConfig(
@@ -173,7 +202,7 @@ def _generation_config(pieces: list[str]) -> Any:
         eos_token_id=3,
         decoder_start_token_id=3,
         max_new_tokens=24,
-        text_decoder_lang_to_code_id={code: first_language + i for i, code in enumerate(LANGUAGES)},
+        text_decoder_lang_to_code_id={code: first_language + i for i, code in enumerate(languages)},
         t2u_lang_code_to_id={code: 64 + i for i, code in enumerate(SPEECH_LANGUAGES)},
         vocoder_lang_code_to_id={code: i for i, code in enumerate(SPEECH_LANGUAGES)},
         id_to_text={
