@@ -40,13 +40,17 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples, Stage
 
+FRAME_SAMPLES = 2_560
+"""Of an encoder frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class FakeTranslation:
     """The output of the fake model: the tokens (without prompt and end) and the number of units.
 
     ``fails_at``: the stage whose item fails, or None. ``encode_steps``: the least number of steps that the
-    encoding of its request takes.
+    encoding of its request takes. Of a draft, ``token_ids`` begin with its history, and ``units``
+    are those of each token.
     """
 
     token_ids: tuple[int, ...]
@@ -78,8 +82,11 @@ class _Slot:
 
 @dataclass(slots=True)
 class _Speech:
+    """``next_unit``: where the next piece begins; of a draft None until the first one."""
+
     last_piece_fails: bool
-    next_unit: int = 0
+    first_piece_fails: bool = False
+    next_unit: int | None = 0
 
 
 class FakeRunner:
@@ -164,7 +171,7 @@ class FakeRunner:
         if any(self._model(item.source, key.sequence).fails_at is Stage.ENCODE for key in keys):
             failures.append(ItemFailure(item.request_id, None, Stage.ENCODE, "poisoned"))
             return None
-        return EncodeResult(item.request_id, -(-len(item.source) // 2560))
+        return EncodeResult(item.request_id, -(-len(item.source) // FRAME_SAMPLES))
 
     def _held(self, key: SequenceKey, slot: int) -> _Slot:
         held = self._slots[slot]
@@ -181,30 +188,48 @@ class FakeRunner:
         assert held.fed[0] == self._eos_token_id, "the prompt comes first"
         predicted_tokens = list(expected[: last + 1 - PROMPT_TOKENS])
         assert held.fed[PROMPT_TOKENS:] == predicted_tokens, "a token is fed that was not predicted"
-        if translation.fails_at is Stage.DECODE and last == 1 + len(translation.token_ids) // 2:
+        if (
+            translation.fails_at is Stage.DECODE
+            and item.position <= 1 + len(translation.token_ids) // 2 <= last
+        ):
             failures.append(ItemFailure(*item.key, Stage.DECODE, "poisoned"))
             return None
         # As in the real model, the prediction of position 0 is meaningless and must not be used.
         predicted = expected[last - 1] if last else expected[0] + 1
-        return DecodeResult(item.key, predicted, -0.5, last * 160 if item.attention else None)
+        attention = self._attention(held.source, item) if item.attend else None
+        return DecodeResult(item.key, predicted, -0.5, last * 160 if item.attention else None, attention)
+
+    @staticmethod
+    def _attention(source: EncoderSource, item: DecodeItem) -> npt.NDArray[np.float32]:
+        """The token at position p attends to frame p, and those behind the end to the last one."""
+        frames = -(-len(source) // FRAME_SAMPLES)
+        places = np.minimum(np.arange(len(item.token_ids)) + item.position, frames - 1)
+        return np.eye(frames, dtype=np.float32)[places]
 
     def _to_units(self, item: TextToUnitItem, failures: list[ItemFailure]) -> TextToUnitResult | None:
         held = self._held(item.key, item.slot)
-        assert item.token_ids == tuple(held.fed), "T2U reads the hidden states of exactly the fed tokens"
+        fed = tuple(held.fed)[: len(item.token_ids) if item.context_tokens else None]
+        assert item.token_ids == fed, "T2U reads the hidden states of exactly the fed tokens"
         translation = self._model(held.source, item.key.sequence)
         if translation.fails_at is Stage.TEXT_TO_UNIT:
             failures.append(ItemFailure(*item.key, Stage.TEXT_TO_UNIT, "poisoned"))
             return None
+        fails = translation.fails_at is Stage.VOCODE
+        if item.context_tokens:
+            new = item.token_ids[item.context_tokens :]
+            self._speeches[item.key] = _Speech(fails, first_piece_fails=fails, next_unit=None)
+            return TextToUnitResult(item.key, units_of(new, translation.units * len(new)), ())
         units = units_of(item.token_ids, translation.units)
-        self._speeches[item.key] = _Speech(translation.fails_at is Stage.VOCODE)
+        self._speeches[item.key] = _Speech(fails)
         return TextToUnitResult(item.key, units, (translation.units,))
 
     def _vocode(self, item: VocodeItem, failures: list[ItemFailure]) -> VocodeResult | None:
-        speech = self._speeches[item.key]
-        assert item.start_unit == speech.next_unit, "pieces of a speech must follow each other"
+        # a draft without new text voices what has waited
+        speech = self._speeches.setdefault(item.key, _Speech(False, next_unit=None))
+        assert speech.next_unit in (item.start_unit, None), "pieces of a speech must follow each other"
         assert item.start_unit < item.end_unit <= len(item.units), "a piece must lie within its speech"
         speech.next_unit = item.end_unit
-        if speech.last_piece_fails and item.end_unit == len(item.units):
+        if speech.first_piece_fails or (speech.last_piece_fails and item.end_unit == len(item.units)):
             failures.append(ItemFailure(*item.key, Stage.VOCODE, "poisoned"))
             return None
         return VocodeResult(item.key, waveform_of(item.units[item.start_unit : item.end_unit]))
