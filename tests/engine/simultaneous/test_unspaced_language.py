@@ -51,8 +51,9 @@ def test_words_come_and_history_and_buffer_shrink() -> None:
         text += "".join(committed)
         said += "".join(each.text for each in of(events, TokenDecoded))
         said += "".join(each.tail for each in of(events, TextFinished))
-        for event in (*of(events, DraftDecided), *of(events, SpeechKept)):
-            interpreter.record(event)
+        interpreter.record(decided)
+        for kept in of(events, SpeechKept):
+            interpreter.record(kept)
         interpreter.finish_draft()
     assert starts == sorted(starts)
     assert starts[-1] > len(AUDIO) - MOST_SAMPLES, "the buffer shrinks by its text, not by its bound alone"
