@@ -50,6 +50,7 @@ def assemble(
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduler import Scheduler
+    from translate_svc.engine.simultaneous.words import continues_word
     from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
     from translate_svc.models.alignment.heads import AlignmentHeads
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -64,10 +65,18 @@ def assemble(
     capabilities = checkpoint.capabilities()
     alignment = alignment_of(checkpoint.path, checkpoint.config)
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
+    tokenizer = Tokenizer.from_pretrained(
+        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
+    )
     runner = ModelRunner(
         checkpoint,
         limits.model_limits,
         alignment_heads=AlignmentHeads(alignment.heads) if alignment.heads else None,
+        continuing_tokens=[
+            token_id
+            for token_id in range(checkpoint.config.vocab_size)
+            if continues_word(tokenizer.id_to_piece(token_id))
+        ],
         device=placement.device,
         dtype=placement.dtype,
         graphs=settings.graphs,
@@ -76,9 +85,6 @@ def assemble(
         frame_samples=checkpoint.config.encoder_frame_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
         predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
         context_units=context_units(checkpoint.config),
-    )
-    tokenizer = Tokenizer.from_pretrained(
-        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
 
     def on_step(report: StepReport) -> None:

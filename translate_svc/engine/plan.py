@@ -58,6 +58,10 @@ class DecodeItem:
     are one token long. Several tokens are fed in one pass ("prefill").
 
     ``attention`` asks for ``DecodeResult.source_ms``, ``attend`` for ``DecodeResult.attention``.
+
+    ``guess_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives as well
+    come back in ``DecodeResult.guessed``, as if they had been decoded one by one. With ``begins_word`` the
+    token behind the run must not lengthen the last word of the run.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -68,6 +72,13 @@ class DecodeItem:
     token_ids: tuple[int, ...]
     attention: bool = False
     attend: bool = False
+    guess_token_ids: tuple[int, ...] = ()
+    begins_word: bool = False
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is an ordinary decode step, which may be a captured graph."""
+        return len(self.token_ids) == 1 and not self.guess_token_ids and not self.begins_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +176,9 @@ class DecodeResult:
     ``source_ms``: the centre of the encoder frame that gets most attention from the heads of the runner's
     alignment layer. None when it was not asked for, and for a text. ``attention``: when asked for, the mean
     attention of the alignment heads over the source's frames for each token of the run, ``[run, frames]``.
+
+    ``guessed``: the log-probabilities of the tokens of ``DecodeItem.guess_token_ids`` that come before the
+    next token. They count as fed, and are part of the run in ``attention``.
     """
 
     key: SequenceKey
@@ -172,6 +186,7 @@ class DecodeResult:
     log_probability: float
     source_ms: int | None = None
     attention: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    guessed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -200,8 +200,8 @@ class Scheduler:
             case DecodeResult():
                 item, sequence = in_flight.settle(result.key, DecodeItem)
                 if not sequence.terminal:
-                    sequence.fed_tokens += len(item.token_ids)
-                    self._apply_token(sequence, result)
+                    sequence.fed_tokens += len(item.token_ids) + len(result.guessed)
+                    self._apply_decoded(sequence, item, result)
             case TextToUnitResult():
                 _, sequence = in_flight.settle(result.key, TextToUnitItem)
                 if not sequence.terminal:
@@ -221,9 +221,17 @@ class Scheduler:
         elif live:
             self._queues.resume_encoding(state)
 
-    def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
+    def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
         if decoded.attention is not None:
             sequence.attention_rows.append(decoded.attention)
+        sequence.guess_token_ids = ()
+        for token_id, log_probability in zip(item.guess_token_ids, decoded.guessed, strict=False):
+            self._apply_token(sequence, DecodeResult(decoded.key, token_id, log_probability))
+            if sequence.phase is not Stage.DECODE:
+                return
+        self._apply_token(sequence, decoded)
+
+    def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
         stop = sequence.check_stop(decoded.token_id, self.tokenizer.eos_token_id, self.limits.max_slot_tokens)
         if stop is not None:
             # The predicted token is dropped: T2U speaks only fed tokens, and text and speech must be equal.

@@ -28,6 +28,7 @@ from translate_svc.engine.request import (
     StopReason,
 )
 from translate_svc.engine.simultaneous.draft import SequenceDraft
+from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
 from translate_svc.types import EncoderSource, Stage, StageTiming
@@ -57,7 +58,8 @@ class SequenceState:
     gets, prompt and history included.
 
     Only for drafts: ``attention_rows`` of each pass, ``log_probabilities`` of the new tokens, and how many of
-    them were committed (``committed_tokens``).
+    them were committed (``committed_tokens``). ``guess_token_ids`` are what the draft before held behind the
+    tokens that are fed next. ``begins_word``: the history ends with a whole word.
     """
 
     key: SequenceKey
@@ -80,6 +82,8 @@ class SequenceState:
     log_probabilities: list[float] = field(default_factory=list)
     speech_token_ids: tuple[int, ...] = ()
     committed_tokens: int = 0
+    guess_token_ids: tuple[int, ...] = ()
+    begins_word: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -135,7 +139,14 @@ class SequenceState:
         position = self.fed_tokens
         run = tuple(self.token_ids[position:])
         return DecodeItem(
-            self.key, self.held_slot, position, run, self.attention, attend=self.draft is not None
+            self.key,
+            self.held_slot,
+            position,
+            run,
+            self.attention,
+            attend=self.draft is not None,
+            guess_token_ids=self.guess_token_ids,
+            begins_word=position == 0 and self.begins_word,
         )
 
     def text_to_unit_item(self) -> TextToUnitItem:
@@ -196,6 +207,7 @@ class RequestState:
         is_text = isinstance(request.source, SourceText)
         source = encoder_source(request, tokenizer)
         drafts = request.draft.sequences if request.draft else [None] * len(request.sequences)
+        most_tokens = limits.max_slot_tokens - PROMPT_TOKENS - 1  # the slot is not full before the last step
         return cls(
             request,
             source,
@@ -213,6 +225,8 @@ class RequestState:
                     request.source_times and not is_text,
                     max_text_tokens(source),
                     draft=draft,
+                    guess_token_ids=() if draft is None else draft.guess(most_tokens),
+                    begins_word=draft is not None and draft.ends_in_word and is_spaced(spec.language),
                 )
                 for index, (spec, draft) in enumerate(zip(request.sequences, drafts, strict=True))
             ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
 from translate_svc.models.decoder.decoded_step import DecodedStep
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
+from translate_svc.models.decoder.guesses import checked_runs
 from translate_svc.models.decoder.text_decoder import NO_FRAME, TextDecoder
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.encoder.speech_encoder import frame_centre_ms
@@ -48,12 +49,14 @@ class TokenPrediction:
             frame stands out.
         attention: if requested, the mean attention of the alignment heads over the source's states, for each
             token of the run: ``[n, states]``. Every row sums to 1.
+        guessed: the log-probabilities of the guessed tokens that were right; these are part of the run.
     """
 
     token_id: int
     log_probability: float
     source_ms: int | None = None
     attention: NDArray[np.float32] | None = None
+    guessed: tuple[float, ...] = ()
 
 
 class TranslationModel:
@@ -66,6 +69,7 @@ class TranslationModel:
         dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention determines ``source_ms``.
         alignment_heads: the heads that ``attention`` averages; by default all heads of ``alignment_layer``.
+        continuing_tokens: the tokens that lengthen the word before them; see ``prefill``.
         record: captures CUDA graphs of the work with fixed shapes, which takes seconds. None: no capture.
 
     Raises:
@@ -82,6 +86,7 @@ class TranslationModel:
         dtype: torch.dtype,
         alignment_layer: int,
         alignment_heads: AlignmentHeads | None = None,
+        continuing_tokens: Sequence[int] = (),
         record: GraphCapturer | None = None,
     ) -> None:
         keep_freed_memory()
@@ -97,6 +102,7 @@ class TranslationModel:
                 max_slot_tokens=limits.max_slot_tokens,
                 alignment_layer=alignment_layer,
                 alignment_heads=self.alignment_heads,
+                continuing_tokens=continuing_tokens,
             )
             self._text_to_unit = TextToUnit(config)
             self._vocoder = Vocoder(config)
@@ -181,14 +187,32 @@ class TranslationModel:
         *,
         align: Sequence[bool],
         attend: Sequence[bool],
+        guesses: Sequence[Sequence[int]] | None = None,
+        begins_word: Sequence[bool] = (),
     ) -> list[TokenPrediction | EngineError]:
         """Feeds a run of known tokens to each of several distinct slots, from position ``starts[i]`` on, in
         one pass. The result is the same as with ``decode`` token by token. ``align`` and ``attend`` mean the
         same as there.
+
+        ``guesses[i]`` is fed behind the run. The prediction is that behind the run and those first tokens of
+        the guess that ``decode`` would have predicted as well. The others are as if they had not been fed.
+        Where ``begins_word[i]``, the token behind the run itself is none of ``continuing_tokens``.
         """
-        runs = Runs(slots, starts, token_ids)
-        step = self._decoder.prefill(self._cache, runs, align=any(align) or any(attend)).on_host()
-        return self._predictions(step, slots, [len(run) for run in token_ids], align, attend)
+        guesses = [()] * len(slots) if guesses is None else guesses
+        fed = [(*run, *guess) for run, guess in zip(token_ids, guesses, strict=True)]
+        runs = Runs(slots, starts, fed, [len(guess) for guess in guesses])
+        step = self._decoder.prefill(
+            self._cache, runs, align=any(align) or any(attend), begins_word=begins_word
+        ).on_host()
+        outcomes: list[TokenPrediction | EngineError] = []
+        for row, checked in enumerate(checked_runs(step, token_ids, guesses)):
+            (outcome,) = self._predictions(
+                checked.step, [slots[row]], [checked.tokens], [align[row]], [attend[row]]
+            )
+            if not isinstance(outcome, EngineError):
+                outcome = replace(outcome, guessed=checked.guessed)
+            outcomes.append(outcome)
+        return outcomes
 
     def _predictions(
         self,

@@ -26,6 +26,7 @@ from translate_svc.engine.simultaneous.draft import (
     SequenceDraft,
     SpeechKept,
 )
+from translate_svc.engine.simultaneous.words import continues_word
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -55,7 +56,18 @@ def drafting_runner(name: str, **options: Any) -> ModelRunner:
     """A runner that attends with the checkpoint's calibrated heads."""
     alignment = alignment_of(checkpoint_folder(name), Checkpoint.open(checkpoint_folder(name)).config)
     heads = AlignmentHeads(alignment.heads) if alignment.heads else None
-    return new_runner(name, LIMITS.model_limits, alignment_heads=heads, **options)
+    whole = Checkpoint.open(checkpoint_folder(name))
+    tokenizer = tokenizer_of(whole)
+    continuing = [
+        each for each in range(whole.config.vocab_size) if continues_word(tokenizer.id_to_piece(each))
+    ]
+    return new_runner(
+        name, LIMITS.model_limits, alignment_heads=heads, continuing_tokens=continuing, **options
+    )
+
+
+def tokenizer_of(whole: Checkpoint) -> Tokenizer:
+    return Tokenizer.from_pretrained(whole.path, config=whole.config, languages=whole.maps.text_languages)
 
 
 @dataclass
@@ -94,9 +106,7 @@ class DraftHouse:
             predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
             context_units=context_units(whole.config),
         )
-        self.tokenizer = Tokenizer.from_pretrained(
-            whole.path, config=whole.config, languages=whole.maps.text_languages
-        )
+        self.tokenizer = tokenizer_of(whole)
         self.runner = RecordingRunner(runner or _runner(name))
         self.scheduler = Scheduler(limits, self.tokenizer, self.traits)
         self._core = EngineCore(self.scheduler, self.runner)

@@ -74,13 +74,15 @@ ALIGN_ATT = [
     pytest.param("_a@1 _be@2", decided(1, 1, INCOMPLETE), id="the last word may go on"),
     pytest.param("_be@2 tt@3", decided(0, 2, INCOMPLETE), id="a word alone may go on"),
     pytest.param("_a@1 _be@2 tter@3 </s>", decided(3), id="the decoder says that it does not"),
-    pytest.param("_a@1 _b@2 .@3 </s>", decided(2, 1, END_OF_TEXT), id="more of the sentence may be heard"),
-    pytest.param("_a@1 ?@2 !@2 </s>", decided(1, 2, END_OF_TEXT), id="whatever closes it"),
+    pytest.param("_a@1 _b@2 .@3 </s>", decided(1, 2, END_OF_TEXT), id="more of the sentence may be heard"),
+    pytest.param("_a@1 ?@2 !@2 </s>", decided(0, 3, END_OF_TEXT), id="whatever closes it"),
     pytest.param("_a@1 .@2 _b@3 _c@17 </s>", decided(3, 1, NEAR_END), id="punctuation within is text"),
     pytest.param("_a@1 _3@2 .@2 5@3 _b@17", decided(4, 1, NEAR_END), id="a number is one word"),
     pytest.param("_3@2 .@2 5@17 _b@17", decided(0, 4, NEAR_END), id="and is not cut at its point"),
     pytest.param("_l@1 '@1 a@17 </s>", decided(0, 3, NEAR_END), id="nor is a word at its apostrophe"),
-    pytest.param("_go@1 .@17 </s>", decided(1, 1, NEAR_END), id="a word is whole where punctuation begins"),
+    pytest.param("_go@1 .@17 _b@18", decided(2, 1, NEAR_END), id="punctuation has no sound"),
+    pytest.param("_a@1 _go@1 .@2 _b@17 </s>", decided(3, 1, NEAR_END), id="and goes with the word before it"),
+    pytest.param("_a@1 _go@1 .@2", decided(1, 2, INCOMPLETE), id="which ends with a space"),
     pytest.param("_a@1 <0xE6>@2 <0x88>@3 <0x91>@17 _b@1", decided(0, 5, NEAR_END), id="no half letters"),
     pytest.param("_a@1 " + "_b@2 " * 5 + "</s>", decided(6), id="five times the same is said by people"),
     pytest.param("_a@1 " + "_b@2 " * 6, decided(2, 5, LOOP), id="trap 5: of a loop the first copy is said"),
@@ -93,6 +95,15 @@ ALIGN_ATT = [
 @pytest.mark.parametrize(("row", "expected"), ALIGN_ATT)
 def test_align_att(row: str, expected: CommitDecision) -> None:
     assert AlignAtt(4).decide(draft(row), None) == expected
+
+
+def test_a_sentence_is_closed_when_two_drafts_close_it() -> None:
+    """A history of the last word without its full stop led nowhere: the decoder closed it in draft after
+    draft, while the next sentence was spoken.
+    """
+    made, before = draft("_h@0 | _a@1 .@2 </s>"), draft("_h@0 _a@1 .@2 </s>")
+    assert AlignAtt(4).decide(made, before) == decided(2)
+    assert AlignAtt(4).decide(made, draft("_h@0 _b@1 .@2 </s>")) == decided(0, 2, END_OF_TEXT)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +133,8 @@ AGREEMENT = [
     pytest.param("_a _be tter </s>", "_a _be </s>", decided(1, 2, DISAGREES), id="nor does a longer one"),
     pytest.param("_a _be", "_a _be", decided(1, 1, INCOMPLETE), id="both were cut in the same word"),
     pytest.param("_a _b </s>", "_a _b _c </s>", decided(2), id="all of it"),
-    pytest.param("_a _b . </s>", "_a _b . </s>", decided(2, 1, END_OF_TEXT), id="both close the sentence"),
+    pytest.param("_a _b . </s>", "_a _b . </s>", decided(3), id="both close the sentence"),
+    pytest.param("_a _b . </s>", "_a _b </s>", decided(1, 2, DISAGREES), id="one of them does"),
     pytest.param("_h | _b _c </s>", "_h _b _c </s>", decided(2), id="behind what was committed"),
     pytest.param("_h | _c </s>", "_h _b </s>", decided(0, 1, DISAGREES), id="and nothing else"),
     pytest.param("_h | _c </s>", "_h </s>", decided(0, 1, DISAGREES), id="which may be nothing"),

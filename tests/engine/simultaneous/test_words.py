@@ -7,6 +7,7 @@ import pytest
 from translate_svc import languages
 from translate_svc.engine.simultaneous.words import (
     character_count,
+    continues_word,
     ends_in_whole_character,
     is_spaced,
     starts_word,
@@ -23,17 +24,28 @@ def test_languages_that_write_without_spaces() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("_Good _morn ing .", "_Good _morning ."),
-        ("_3 . 5 _p . m .", "_3.5 _p.m ."),
+        ("_Good _morn ing .", "_Good _morning."),
+        ("_3 . 5 _p . m .", "_3.5 _p.m."),
         ("_l ' a mi", "_l'ami"),
         ("_well - known", "_well-known"),
-        ("_\u00bf Qu\u00e9 ?", "_\u00bfQu\u00e9 ?"),
-        ("_ example . org ! !", "_example.org ! !"),
-        ("_caf <0xC3> <0xA9> .", "_caf<0xC3><0xA9> ."),
+        ("_\u00bf Qu\u00e9 ?", "_\u00bfQu\u00e9?"),
+        ("_ example . org ! !", "_example.org!!"),
+        ("_caf <0xC3> <0xA9> .", "_caf<0xC3><0xA9>."),
     ],
 )
 def test_words_with_spaces(text: str, words: str) -> None:
     assert _joined(text, spaced=True) == words.replace("_", "\u2581")
+
+
+@pytest.mark.parametrize(
+    ("piece", "continues"),
+    [
+        ("_a", False), ("a", True), (".", False), ("'", True), ("-", True), ("3", True), ("<0xA9>", True),
+        ("_", False), ("_.", False), ("", False),
+    ],
+)  # fmt: skip
+def test_pieces_that_lengthen_a_word(piece: str, continues: bool) -> None:
+    assert continues_word(piece.replace("_", "\u2581")) is continues
 
 
 @pytest.mark.parametrize(

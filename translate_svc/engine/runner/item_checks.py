@@ -55,10 +55,11 @@ class ItemChecks:
             return f"position {item.position} is fed after {len(entry.fed_token_ids)} tokens"
         if not item.token_ids:
             return "a run has no token"
-        last = item.position + len(item.token_ids) - 1
+        fed = item.token_ids + item.guess_token_ids
+        last = item.position + len(fed) - 1
         if last >= self._limits.max_slot_tokens:
             return f"position {last} is beyond the cache"
-        if not all(0 <= token_id < self._config.vocab_size for token_id in item.token_ids):
+        if not all(0 <= token_id < self._config.vocab_size for token_id in fed):
             return "token_ids are outside the vocabulary"
         return None
 

@@ -76,6 +76,7 @@ class ModelRunner:
         dtype: of the encoders, the decoder and T2U. The vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention gives ``source_ms``; by default the one at two
             thirds of the stack.
+        continuing_tokens: what ``DecodeItem.begins_word`` excludes: the tokens that lengthen a word.
         graphs: capture CUDA graphs of work with few shapes, if ``device`` supports them. This takes seconds.
         clock: returns seconds and never goes backwards; measures the stages.
 
@@ -93,6 +94,7 @@ class ModelRunner:
         dtype: torch.dtype = torch.float32,
         alignment_layer: int | None = None,
         alignment_heads: AlignmentHeads | None = None,
+        continuing_tokens: Sequence[int] = (),
         graphs: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,6 +107,7 @@ class ModelRunner:
             dtype=dtype,
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
             alignment_heads=alignment_heads,
+            continuing_tokens=continuing_tokens,
             record=graph_capturer(torch.device(device)) if graphs else None,
         )
         self._ledger = SlotLedger(limits.max_slots)
@@ -209,8 +212,8 @@ class ModelRunner:
 
     def _predict(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
         """Runs of one token share a decode step, which may be a captured graph; longer ones a prefill."""
-        steps = [index for index, item in enumerate(items) if len(item.token_ids) == 1]
-        runs = [index for index, item in enumerate(items) if len(item.token_ids) > 1]
+        steps = [index for index, item in enumerate(items) if item.is_step]
+        runs = [index for index, item in enumerate(items) if not item.is_step]
         outcomes: dict[int, TokenPrediction | EngineError] = {}
         if steps:
             chosen = [items[index] for index in steps]
@@ -230,6 +233,8 @@ class ModelRunner:
                 [item.token_ids for item in chosen],
                 align=[item.attention for item in chosen],
                 attend=[item.attend for item in chosen],
+                guesses=[item.guess_token_ids for item in chosen],
+                begins_word=[item.begins_word for item in chosen],
             )
             outcomes |= zip(runs, made, strict=True)
         return [outcomes[index] for index in range(len(items))]
@@ -270,9 +275,14 @@ class ModelRunner:
         return EncodeResult(item.request_id, states)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
-        source_ms = self._ledger.record_tokens(item, prediction.source_ms)
+        source_ms = self._ledger.record_tokens(item, len(prediction.guessed), prediction.source_ms)
         return DecodeResult(
-            item.key, prediction.token_id, prediction.log_probability, source_ms, prediction.attention
+            item.key,
+            prediction.token_id,
+            prediction.log_probability,
+            source_ms,
+            prediction.attention,
+            prediction.guessed,
         )
 
 

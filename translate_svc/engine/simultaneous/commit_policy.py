@@ -38,7 +38,7 @@ class HoldReason(enum.Enum):
     LOOP = "loop"
     """It repeats what was just said."""
     END_OF_TEXT = "end_of_text"
-    """It closes a sentence of which more may be heard."""
+    """It closes a sentence of which more may be heard: the draft before did not close it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class AlignAtt:
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
         """See ``CommitPolicy``."""
-        return _decide(draft, [(_near_end(draft, self.patience_frames), HoldReason.NEAR_END)])
+        return _decide(draft, previous, [(_near_end(draft, self.patience_frames), HoldReason.NEAR_END)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Agreement:
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
         """See ``CommitPolicy``."""
-        return _decide(draft, [(_agreed(draft, previous), HoldReason.DISAGREES)])
+        return _decide(draft, previous, [(_agreed(draft, previous), HoldReason.DISAGREES)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class AlignAttAgreement:
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
         """See ``CommitPolicy``."""
         near_end = (_near_end(draft, self.patience_frames), HoldReason.NEAR_END)
-        return _decide(draft, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
+        return _decide(draft, previous, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
 
 
 def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
@@ -153,10 +153,11 @@ def loop_start(token_ids: Sequence[int]) -> int | None:
 
 
 def _near_end(draft: Draft, patience_frames: int) -> int:
-    """New tokens before the first one that comes from the last frames."""
+    """New tokens before the first one that comes from the last frames. Punctuation has no sound."""
     new = draft.attended_frames[draft.history_tokens :]
     unsafe = draft.frames - patience_frames
-    return next((index for index, frame in enumerate(new) if frame >= unsafe), len(new))
+    near = (index for index, frame in enumerate(new) if frame >= unsafe)
+    return next((index for index in near if not is_punctuation(draft.new_pieces[index])), len(new))
 
 
 def _agreed(draft: Draft, previous: Draft | None) -> int:
@@ -180,10 +181,11 @@ def _words(pieces: Sequence[str], spaced: bool) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts, len(pieces)][1:], strict=True))
 
 
-def _decide(draft: Draft, limits: list[tuple[int, HoldReason]]) -> CommitDecision:
+def _decide(draft: Draft, previous: Draft | None, limits: list[tuple[int, HoldReason]]) -> CommitDecision:
     """Whole words before the first of ``limits``, each so many new tokens, or before a loop."""
     new = draft.new_tokens
-    limits = [] if draft.is_final else [*limits, (_before_the_close(draft), HoldReason.END_OF_TEXT)]
+    close = _before_the_close(draft, previous), HoldReason.END_OF_TEXT
+    limits = [] if draft.is_final else [*limits, close]
     loop = loop_start(draft.token_ids)
     if loop is not None:
         limits = [(max(0, loop - draft.history_tokens), HoldReason.LOOP), *limits]
@@ -194,9 +196,13 @@ def _decide(draft: Draft, limits: list[tuple[int, HoldReason]]) -> CommitDecisio
     return CommitDecision(committed, new - committed, HoldReason.INCOMPLETE_WORD if limit == new else reason)
 
 
-def _before_the_close(draft: Draft) -> int:
-    """New tokens without the punctuation that ends them, where the decoder ended the text."""
+def _before_the_close(draft: Draft, previous: Draft | None) -> int:
+    """New tokens without the punctuation that ends them, where the decoder ended the text and the draft
+    before did not end it there.
+    """
     pieces, count = draft.new_pieces, draft.new_tokens
+    if _agreed(draft, previous) == count:
+        return count
     while draft.ended and count and is_punctuation(pieces[count - 1]):
         count -= 1
     return count

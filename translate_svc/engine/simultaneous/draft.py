@@ -31,6 +31,9 @@ class SpeechContext:
     voiced_units: int
 
 
+MAX_GUESS_TOKENS = 16
+"""Each guessed token costs a row of logits, also where the guess is wrong."""
+
 NO_SPEECH = SpeechContext(np.empty(0, np.int64), 0, 0)
 
 
@@ -49,6 +52,19 @@ class SequenceDraft:
     committed_tokens: int = 0
     previous: Draft | None = None
     speech: SpeechContext = NO_SPEECH
+
+    @property
+    def ends_in_word(self) -> bool:
+        """Whether there is a history; it is made of whole words."""
+        return bool(self.history_token_ids)
+
+    def guess(self, most_tokens: int) -> tuple[int, ...]:
+        """What the draft before held: this one often begins with it. At most ``most_tokens`` with the history."""
+        if self.previous is None:
+            return ()
+        committed = self.committed_tokens - self.previous.committed_tokens
+        held = self.previous.token_ids[self.previous.history_tokens + committed :]
+        return held[: max(0, min(MAX_GUESS_TOKENS, most_tokens - len(self.history_token_ids)))]
 
 
 FIRST_DRAFT = SequenceDraft()

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, loop_start
-from translate_svc.engine.simultaneous.words import character_count, has_letters, starts_sentence, starts_word
+from translate_svc.engine.simultaneous.words import (
+    character_count,
+    has_letters,
+    is_punctuation,
+    starts_sentence,
+    starts_word,
+)
 
 HISTORY_WORDS = 10
 HISTORY_CHARACTERS = 20
@@ -122,14 +128,18 @@ class _Kept:
     def heard_from(self, start: int, least_frame: int) -> int:
         """Where the words begin, from ``start`` on, that come from no earlier frame; the last one at most."""
         for word, stop in self._words[:-1]:
-            if word >= start and min(self._draft.attended_frames[word:stop]) < least_frame:
+            if word >= start and min(self._frames(word, stop)) < least_frame:
                 start = stop
         return min(start, self._last_word())
 
     def earliest_frame(self, start: int) -> int:
         """That a word from ``start`` on comes from; 0 if there is none."""
-        frames = (self._draft.attended_frames[word:stop] for word, stop in self._words if word >= start)
-        return min((min(each) for each in frames), default=0)
+        return min((min(self._frames(*word)) for word in self._words if word[0] >= start), default=0)
+
+    def _frames(self, word: int, stop: int) -> list[int]:
+        """The frames that the tokens of a word come from. The punctuation that closes it has no sound."""
+        frames, pieces = self._draft.attended_frames, self._pieces
+        return [frames[word], *(frames[at] for at in range(word + 1, stop) if not is_punctuation(pieces[at]))]
 
     def _last_word(self) -> int:
         return self._words[-1][0] if self._words else 0

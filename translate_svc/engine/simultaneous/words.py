@@ -40,20 +40,24 @@ def has_letters(piece: str) -> bool:
 def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
     """Whether a word begins with piece ``index``, so that the text before it is made of whole words.
 
-    Closing punctuation is a word of its own, for the word before it is whole. Without spaces every piece is a
-    word, but for the further bytes of a character and for marks on the letter before.
+    Closing punctuation belongs to the word before it. Without spaces every piece is a word, but for the
+    further bytes of a character and for marks on the letter before.
     """
     piece, byte = pieces[index], _byte(pieces[index])
     if index == 0 or piece.startswith(_SPACE):
         return True
-    if byte is not None and 0x80 <= byte < 0xC0:
+    if spaced or (byte is not None and 0x80 <= byte < 0xC0):
         return False
-    if not spaced:
-        return byte is not None or not piece or unicodedata.category(piece[0])[0] != "M"
-    if not is_punctuation(piece) or piece[-1] in _WITHIN_WORDS:
+    return byte is not None or not piece or unicodedata.category(piece[0])[0] != "M"
+
+
+def continues_word(piece: str) -> bool:
+    """Whether a piece lengthens the word before it, in a language with spaces. Closing punctuation does not;
+    apostrophes and hyphens do. Special tokens, which have no text, do not.
+    """
+    if not piece or piece.startswith(_SPACE):
         return False
-    following = pieces[index + 1] if index + 1 < len(pieces) else _SPACE
-    return following.startswith(_SPACE) or is_punctuation(following)  # "3.5" and "example.org" are one word
+    return not is_punctuation(piece) or piece[0] in _WITHIN_WORDS
 
 
 def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:

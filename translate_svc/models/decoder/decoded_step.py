@@ -13,9 +13,10 @@ class DecodedStep:
     """The result of one pass, in rows of ``T`` tokens. A run shorter than ``T`` has its padding in front.
 
     Attributes:
-        token_ids: ``[B]``, the most probable token after the last one of each row.
-        log_probabilities: ``[B]``, its natural log-probability.
-        finite: ``[B]``, whether the row is finite.
+        token_ids: ``[N]``, the most probable token after the last one of each row: ``N`` is ``B``. A row with
+            a guess has one number more for each guessed token: see ``Runs.judged``.
+        log_probabilities: ``[N]``, its natural log-probability.
+        finite: ``[N]``, whether the row is finite.
         source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer
             (``NO_FRAME``: none stands out). None if it was not requested.
         attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads. Zero
@@ -51,9 +52,18 @@ class DecodedStep:
         )
 
     def on_host(self) -> DecodedStep:
-        """The same step in host memory. Waits for the device once."""
+        """The same step in host memory. Waits for the device once, unless tokens were guessed."""
         if self.token_ids.device.type == "cpu":
             return self
+        if self.attention is not None and len(self.token_ids) != len(self.attention):
+            frames, attention = self.source_frames, self.attention
+            return DecodedStep(
+                self.token_ids.cpu(),
+                self.log_probabilities.cpu(),
+                self.finite.cpu(),
+                None if frames is None else frames.cpu(),
+                attention.cpu(),
+            )
         return DecodedStep.unpacked(
             self.packed().cpu(),
             aligned_tokens=0 if self.source_frames is None else self.source_frames.shape[1],

@@ -48,7 +48,8 @@ class DecodeInput:
 class Runs:
     """A run of consecutive tokens for each of some distinct slots.
 
-    ``token_ids[i]`` has at least one token. The first one is at position ``starts[i]``.
+    ``token_ids[i]`` has at least one token. The first one is at position ``starts[i]``. The last
+    ``guesses[i]`` of them are guessed, behind at least one that is known; empty where nothing is guessed.
 
     Raises:
         ValueError: a run has no token.
@@ -57,6 +58,7 @@ class Runs:
     slots: Sequence[int]
     starts: Sequence[int]
     token_ids: Sequence[Sequence[int]]
+    guesses: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if not all(len(run) > 0 for run in self.token_ids):
@@ -66,6 +68,14 @@ class Runs:
     def longest(self) -> int:
         """Tokens of the longest run."""
         return max(map(len, self.token_ids))
+
+    def judged(self) -> tuple[list[int], list[int]]:
+        """Row and column of each token whose successor is wanted: of the last known one of each row and of
+        all guessed ones. Columns count from the end, which is -1.
+        """
+        counts = self.guesses or [0] * len(self.slots)
+        places = [(row, -1 - back) for row, count in enumerate(counts) for back in range(count, -1, -1)]
+        return [row for row, _ in places], [column for _, column in places]
 
     def ends(self) -> list[int]:
         """The position behind each run."""

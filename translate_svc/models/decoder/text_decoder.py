@@ -108,9 +108,11 @@ class TextDecoder(nn.Module):
         max_slot_tokens: the most tokens that are fed to one sequence.
         alignment_layer: the decoder layer whose cross-attention shows which frame a token comes from.
         alignment_heads: the heads whose attention over the source is returned; by default all of that layer.
+        continuing_tokens: the tokens that lengthen the word before them.
     """
 
     positions: Tensor
+    continuing_tokens: Tensor
 
     def __init__(
         self,
@@ -119,6 +121,7 @@ class TextDecoder(nn.Module):
         max_slot_tokens: int,
         alignment_layer: int,
         alignment_heads: AlignmentHeads | None = None,
+        continuing_tokens: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.alignment_layer = alignment_layer
@@ -132,6 +135,9 @@ class TextDecoder(nn.Module):
         # one more position than tokens, for the cache's scratch column
         table = sinusoidal_positions(max_slot_tokens + 1, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
+        # on the CPU even under a meta-device context: no checkpoint stores these
+        continuing = torch.tensor(list(continuing_tokens), dtype=torch.long, device=torch.device("cpu"))
+        self.register_buffer("continuing_tokens", continuing, persistent=False)
 
     def prepare(self) -> None:
         """Packs the source's matrices of all layers, and the output matrix.
@@ -170,7 +176,9 @@ class TextDecoder(nn.Module):
         """
         return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align)
 
-    def prefill(self, cache: DecoderCache, runs: Runs, *, align: bool) -> DecodedStep:
+    def prefill(
+        self, cache: DecoderCache, runs: Runs, *, align: bool, begins_word: Sequence[bool] = ()
+    ) -> DecodedStep:
         """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
 
         Every slot must have a source, and a token at all positions before its run.
@@ -179,18 +187,44 @@ class TextDecoder(nn.Module):
             cache: receives keys, values and last hidden states of all tokens.
             runs: the tokens.
             align: also compute where each token comes from.
+            begins_word: by row, whether no token that lengthens a word may follow the known ones.
         """
-        return self.run(cache, AttentionMetadata.fitting(cache, runs), align=align)
+        metadata = AttentionMetadata.fitting(cache, runs)
+        states, queries = self._through_layers(cache, metadata, self._watched(align))
+        rows, columns = runs.judged()
+        logits = self._output(states[rows, columns]).float()
+        probabilities = logits.softmax(dim=-1)
+        known = [rows.index(row) for row, begins in enumerate(begins_word) if begins]
+        if known:
+            logits[torch.tensor(known)[:, None], self.continuing_tokens] = float("-inf")
+        token_ids = first_argmax(logits)
+        best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
+        return self._decoded(cache, metadata, queries, token_ids, best, states[rows], align=align)
 
     def run(self, cache: DecoderCache, metadata: AttentionMetadata, *, align: bool) -> DecodedStep:
         """The part of ``prefill`` after the preparation on the host. Nothing here waits for the device."""
-        watched = {self.alignment_layer} | self.head_attention.used_layers if align else set()
-        states, queries = self._through_layers(cache, metadata, watched)
+        states, queries = self._through_layers(cache, metadata, self._watched(align))
         logits = self._output(states[:, -1]).float()
         # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
         best = logits.softmax(dim=-1).amax(dim=-1).log()
+        return self._decoded(cache, metadata, queries, first_argmax(logits), best, states, align=align)
+
+    def _watched(self, align: bool) -> AbstractSet[int]:
+        return {self.alignment_layer} | self.head_attention.used_layers if align else set()
+
+    def _decoded(
+        self,
+        cache: DecoderCache,
+        metadata: AttentionMetadata,
+        queries: dict[int, Tensor],
+        token_ids: Tensor,
+        best: Tensor,
+        states: Tensor,
+        *,
+        align: bool,
+    ) -> DecodedStep:
         return DecodedStep(
-            first_argmax(logits),
+            token_ids,
             best,
             torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
             self._frames(cache, metadata, queries) if align else None,
