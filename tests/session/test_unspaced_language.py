@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence, samples_of
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import check_contract, chunks, config, converse, house, of, utterances
 from tests.session.test_simultaneous import play
 from translate_svc.engine.request import Request

@@ -59,7 +59,7 @@ class SequenceDraft:
         return bool(self.history_token_ids)
 
     def guess(self, most_tokens: int) -> tuple[int, ...]:
-        """What the draft before held: this one often begins with it. At most ``most_tokens`` with the history."""
+        """What the draft before held. With the history it has ``most_tokens`` at most."""
         if self.previous is None:
             return ()
         committed = self.committed_tokens - self.previous.committed_tokens

@@ -52,19 +52,21 @@ class DecodedStep:
         )
 
     def on_host(self) -> DecodedStep:
-        """The same step in host memory. Waits for the device once, unless tokens were guessed."""
+        """The same step in host memory. Waits for the device once."""
         if self.token_ids.device.type == "cpu":
             return self
-        if self.attention is not None and len(self.token_ids) != len(self.attention):
-            frames, attention = self.source_frames, self.attention
-            return DecodedStep(
-                self.token_ids.cpu(),
-                self.log_probabilities.cpu(),
-                self.finite.cpu(),
-                None if frames is None else frames.cpu(),
-                attention.cpu(),
-            )
-        return DecodedStep.unpacked(
-            self.packed().cpu(),
-            aligned_tokens=0 if self.source_frames is None else self.source_frames.shape[1],
+        parts = [self.token_ids, self.log_probabilities, self.finite, self.source_frames, self.attention]
+        asked = [part for part in parts if part is not None]
+        copied = iter(
+            torch.cat([part.flatten().double() for part in asked]).cpu().split([*map(_size, asked)])
         )
+        made = [None if part is None else next(copied).reshape(part.shape).to(part.dtype) for part in parts]
+        token_ids, log_probabilities, finite, source_frames, attention = made
+        assert token_ids is not None
+        assert log_probabilities is not None
+        assert finite is not None
+        return DecodedStep(token_ids, log_probabilities, finite, source_frames, attention)
+
+
+def _size(part: Tensor) -> int:
+    return part.numel()

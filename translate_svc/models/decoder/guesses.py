@@ -1,7 +1,7 @@
 """Guessed tokens: what greedy decoding would have written is kept, the rest is as if it had not been fed.
 
-Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding", with a guess that comes from
-an earlier draft in place of a smaller model. With greedy decoding the text is the same as without a guess.
+Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding"; here the guess comes from
+an earlier draft, not from a smaller model. With greedy decoding the text is the same as without a guess.
 """
 
 from __future__ import annotations

@@ -192,14 +192,15 @@ class TextDecoder(nn.Module):
         metadata = AttentionMetadata.fitting(cache, runs)
         states, queries = self._through_layers(cache, metadata, self._watched(align))
         rows, columns = runs.judged()
-        logits = self._output(states[rows, columns]).float()
+        judged = cache.index(rows)
+        logits = self._output(states[judged, cache.index(columns)]).float()
         probabilities = logits.softmax(dim=-1)
         known = [rows.index(row) for row, begins in enumerate(begins_word) if begins]
         if known:
-            logits[torch.tensor(known)[:, None], self.continuing_tokens] = float("-inf")
+            logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
         token_ids = first_argmax(logits)
         best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
-        return self._decoded(cache, metadata, queries, token_ids, best, states[rows], align=align)
+        return self._decoded(cache, metadata, queries, token_ids, best, states[judged], align=align)
 
     def run(self, cache: DecoderCache, metadata: AttentionMetadata, *, align: bool) -> DecodedStep:
         """The part of ``prefill`` after the preparation on the host. Nothing here waits for the device."""
