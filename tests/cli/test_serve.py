@@ -156,3 +156,18 @@ def test_a_taken_port_is_named_before_the_model_is_loaded(command: Command) -> N
         variables = {"TRANSLATE_SVC_PORT": port}
         expected = f"translate-svc: TRANSLATE_SVC_PORT: {said}"
         assert command(*flags, variables=variables) == (1, "", expected)
+
+
+def test_one_address_of_a_name_is_enough(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine whose resolver knows IPv6 and whose network does not."""
+
+    def both(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        kinds = (socket.SOCK_STREAM, 0, "")
+        return [
+            (socket.AF_INET6, *kinds, ("2001:db8::1", port)),
+            (socket.AF_INET, *kinds, ("127.0.0.1", port)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    code, _, error = command("serve", "--model", "no-such-model", "--host", "localhost", "--port", "0")
+    assert (code, error.splitlines()[-1].split(":")[1]) == (1, " --model")

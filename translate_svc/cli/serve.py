@@ -167,17 +167,27 @@ def _refuse_taken_port(settings: Settings) -> None:
         )
     except socket.gaierror:
         raise InvalidArgument("is not an address of this machine", field="host") from None
-    family, kind, protocol, _, address = found[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    problems = [_bind_problem(*each) for each in found]
+    if errno.EADDRINUSE in problems:
+        message = f"{settings.address} is in use: choose another (0 takes a free one)"
+        raise InvalidArgument(message, field="port")
+    # of several addresses of a name one is enough: a machine may lack IPv6
+    if all(problems):
+        raise InvalidArgument(f"{settings.address}: {os.strerror(problems[0])}", field="host")
+
+
+def _bind_problem(
+    family: int, kind: int, protocol: int, _: str, address: tuple[str | int, ...] | tuple[int, bytes]
+) -> int:
+    """The number of the error with which this address cannot be listened on; 0 if it can."""
+    try:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen()
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = f"{settings.address} is in use: choose another (0 takes a free one)"
-                raise InvalidArgument(message, field="port") from None
-            raise InvalidArgument(f"{settings.address}: {error.strerror}", field="host") from None
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return 0
 
 
 def _tls_files(settings: Settings) -> TlsFiles:
