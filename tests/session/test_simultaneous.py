@@ -183,6 +183,21 @@ def test_one_draft_at_a_time_and_late_ones_are_left_out() -> None:
     play(scenario())
 
 
+def test_under_load_drafts_get_rarer_and_stay_on_the_grid() -> None:
+    """A draft takes longer than a step: soon every second step is drafted, and no draft waits for another."""
+
+    async def scenario() -> None:
+        async with house(lambda request: a_word(request, encode_s=0.8)) as rooms:
+            events = await live(rooms, simultaneous(), utterances(1, speech_s=7.0))
+            assert [each.code for each in of(events, StreamWarning)] == ["drafts_skipped"]
+            lengths = [length for length, final in drafts(rooms) if not final]
+            gaps = [(later - first) / STEP_SAMPLES for first, later in itertools.pairwise(lengths)]
+            assert gaps.count(2) >= 2
+            assert set(gaps[gaps.index(2) :]) == {2}
+
+    play(scenario())
+
+
 @pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between drafts", "during a draft"])
 def test_clear_ends_the_utterance_at_once(encode_s: float) -> None:
     async def scenario() -> None:

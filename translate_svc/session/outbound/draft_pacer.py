@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+MAX_STRIDE = 4
+_CALM_DRAFTS = 10
+"""So many drafts in time before drafts come more often again. Twice as many after each time that this was too
+early, so that a load that stays does not make the pace go to and fro.
+"""
+_MOST_CALM_DRAFTS = 16 * _CALM_DRAFTS
+
 
 class DraftPacer:
-    """Tells when a step of simultaneous translation comes too late to be drafted.
+    """Tells which steps of simultaneous translation to leave out while the server is busy.
+
+    Under load drafts get rarer, not later: when a step comes too late, only every second step is drafted from
+    then on, and every fourth one if that is still too many. They lie on the stream's own grid of steps.
 
     A live stream is late when its audio has waited for more than a step: to draft that step too would make
     the next ones later still. A file that is sent faster than it plays is never late: there the sender waits.
@@ -14,9 +24,19 @@ class DraftPacer:
     def __init__(self, input_rate_hz: int) -> None:
         self._rate_hz = input_rate_hz
         self._origin_s: float | None = None
+        self._stride = 1
+        self._steps = 0
+        self._drafts_in_time = 0
+        self._drafts_wanted = _CALM_DRAFTS
+        self._hastened = False
+
+    @property
+    def stride(self) -> int:
+        """Every how many steps there is a draft: 1, 2 or 4."""
+        return self._stride
 
     def is_late(self, heard_position: int, last_sample_s: float, now_s: float, step_s: float) -> bool:
-        """Whether to leave out the step at ``heard_position``.
+        """Whether to leave out the step at ``heard_position``. Called once for each step, in their order.
 
         Args:
             heard_position: input sample through which was heard.
@@ -28,4 +48,25 @@ class DraftPacer:
         if self._origin_s is None:
             self._origin_s = now_s - played_s
         behind_s = now_s - self._origin_s - played_s
-        return now_s - last_sample_s > step_s and behind_s > step_s
+        self._steps += 1
+        if now_s - last_sample_s > step_s and behind_s > step_s:
+            self._slow_down()
+            return True
+        if (self._steps - 1) % self._stride:
+            return True
+        self._drafts_in_time += 1
+        if self._stride > 1 and self._drafts_in_time >= self._drafts_wanted:
+            self._stride //= 2
+            self._drafts_in_time = 0
+            self._hastened = True
+        return False
+
+    def _slow_down(self) -> None:
+        """Makes drafts rarer. All steps that waited for one draft count once."""
+        if self._drafts_in_time == 0 and self._stride > 1 and not self._hastened:
+            return
+        if self._hastened:
+            self._drafts_wanted = min(_MOST_CALM_DRAFTS, 2 * self._drafts_wanted)
+        self._stride = min(MAX_STRIDE, 2 * self._stride)
+        self._drafts_in_time = 0
+        self._hastened = False
