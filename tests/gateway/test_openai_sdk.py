@@ -71,6 +71,26 @@ async def test_blocking(starter: GatewayServer) -> None:
     _check(await asyncio.to_thread(converse))
 
 
+async def test_a_client_secret(starter: GatewayServer) -> None:
+    async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
+        made = await client.realtime.translations.client_secrets.create(
+            session={"model": "gpt-realtime-translate", "audio": {"output": {"language": "fr"}}},  # type: ignore[typeddict-item]
+            expires_after={"anchor": "created_at", "seconds": 60},
+        )
+    assert made.value.startswith("ek_")
+    assert made.session.audio.output is not None
+    assert made.session.audio.output.language == "fr"
+    async with (
+        AsyncOpenAI(api_key=made.value, base_url=f"{starter.target}/v1") as client,
+        client.realtime.translations.connect(model="gpt-realtime-translate") as connection,
+    ):
+        created: Any = await connection.recv()
+        assert (created.type, created.session.audio.output.language) == ("session.created", "fr")
+        await connection.session.close()
+        closed = [event.type async for event in connection]
+        assert closed == ["session.closed"]
+
+
 async def test_the_model_and_its_languages_are_listed(starter: GatewayServer) -> None:
     async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
         models = [model async for model in client.models.list()]

@@ -22,11 +22,11 @@ class JsonObject:
         """Raises InvalidArgument if ``values`` is not a JSON object."""
         if not isinstance(values, dict):
             raise InvalidArgument("must be an object", field=path)
-        self._values: dict[str, Any] = values
+        self.values: dict[str, Any] = values
         self.path = path
 
     def __contains__(self, name: str) -> bool:
-        return name in self._values
+        return name in self.values
 
     def under(self, name: str) -> str:
         """The path of the field ``name``."""
@@ -34,17 +34,17 @@ class JsonObject:
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Raises UnknownParameter for the first field that is not in ``known``."""
-        for name in self._values:
+        for name in self.values:
             if name not in known:
                 raise UnknownParameter("is not a parameter of this server", field=self.under(name[:64]))
 
     def is_null(self, name: str) -> bool:
         """Whether the field is there and ``null``."""
-        return name in self._values and self._values[name] is None
+        return name in self.values and self.values[name] is None
 
     def object(self, name: str) -> JsonObject | None:
         """An object; None if the field is absent or ``null``."""
-        value = self._values.get(name)
+        value = self.values.get(name)
         return None if value is None else JsonObject(value, self.under(name))
 
     def objects(self, name: str) -> list[JsonObject]:
@@ -96,7 +96,7 @@ class JsonObject:
         return frozenset(values)
 
     def _list(self, name: str) -> Iterable[Any]:
-        value = self._values.get(name)
+        value = self.values.get(name)
         if value is None:
             return []
         if not isinstance(value, list):
@@ -104,7 +104,7 @@ class JsonObject:
         return value
 
     def _get(self, name: str, default: T, valid: Callable[[Any], bool], wanted: str) -> Any:
-        value = self._values.get(name)
+        value = self.values.get(name)
         if value is None:
             return default
         if valid(value):

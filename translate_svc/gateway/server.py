@@ -9,6 +9,7 @@ from typing import Self
 from aiohttp import web
 
 from translate_svc.access.api_keys import ApiKeys
+from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
@@ -17,11 +18,13 @@ from translate_svc.gateway.middleware import middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
+from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.realtime.translation_endpoint import TranslationEndpoint
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import Service
 
 _MAX_HEADER_BYTES = 16 * 1024
+_MAX_JSON_BYTES = 64 * 1024
 _REQUEST_TIMEOUT_S = 30.0
 
 
@@ -45,12 +48,18 @@ class GatewayServer:
         options: GatewayOptions = GatewayOptions(),  # noqa: B008 - frozen
         tls: ssl.SSLContext | None = None,
         keys: ApiKeys | None = None,
+        secrets: ClientSecrets | None = None,
     ) -> None:
-        """With ``keys``, every call needs an API key; the page itself needs none."""
+        """With ``keys``, every call needs an API key; the page itself needs none.
+
+        ``secrets`` makes client secrets; by default they are valid in this process alone.
+        """
         refuse_plaintext(options, tls)
         self._options = options
         self._tls = tls
-        self._context = GatewayContext(service, options, Authenticator(keys))
+        self._context = GatewayContext(
+            service, options, Authenticator(keys, secrets or ClientSecrets(), service.record_rejected)
+        )
         self._runner = web.AppRunner(
             self._application(Origins(options.origins, keys_required=keys is not None)),
             access_log=None,
@@ -64,10 +73,12 @@ class GatewayServer:
 
     def _application(self, origins: Origins) -> web.Application:
         models, translations = ModelsEndpoint(self._context), TranslationEndpoint(self._context)
-        application = web.Application(middlewares=[middleware(origins)])
+        secrets = SecretsEndpoint(self._context)
+        application = web.Application(middlewares=[middleware(origins)], client_max_size=_MAX_JSON_BYTES)
         application.router.add_get("/v1/models", models.list_models)
         application.router.add_get("/v1/models/{model}", models.get_model)
         application.router.add_get("/v1/realtime/translations", translations.connect)
+        application.router.add_post("/v1/realtime/translations/client_secrets", secrets.create)
         return application
 
     @property

@@ -66,8 +66,9 @@ def test_drafts_of_growing_speech_are_the_same_with_and_without_guesses(
     ends = [*range(2 * STEP_SAMPLES, len(samples), STEP_SAMPLES), len(samples)]
     specs = (SPANISH, FRENCH)
     house, plain = DraftHouse(), DraftHouse()
+    other_speech = utterances("starter")[1]
     guessed = house.drafts(
-        samples, ends, specs, beside=[Request("beside", utterances("starter")[1], (FRENCH,))]
+        samples, ends, specs, beside=lambda step: [Request(f"beside/{step}", other_speech, (FRENCH,))]
     )
     monkeypatch.setattr(SequenceDraft, "guess", lambda self, most_tokens: ())
     expected = plain.drafts(samples, ends, specs)

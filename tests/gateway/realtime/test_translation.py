@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -42,14 +43,12 @@ async def test_every_language_by_its_tag(service: ModelFreeService, language: An
 )
 async def test_texts_carry_their_own_spaces(language: str, sentence: str, text: str) -> None:
     """An utterance without words in between leaves no second space."""
-    count = 0
 
     def script(request: Request) -> ScriptedRequest:
-        nonlocal count
-        count += 1
-        deltas = () if count == 2 else tuple(sentence)
+        deltas = () if next(counter) == 2 else tuple(sentence)
         return ScriptedRequest((ScriptedSequence(deltas, piece_units=()),) * len(request.sequences))
 
+    counter = itertools.count(1)
     async with (
         model_free_service(script) as service,
         GatewayServer(service) as server,

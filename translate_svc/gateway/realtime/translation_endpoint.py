@@ -9,11 +9,11 @@ from aiohttp import web
 
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import CLOSE_NORMAL, failure_of
+from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.realtime.client_events import ClientEvents
 from translate_svc.gateway.realtime.translation_session import TranslationSession
-from translate_svc.gateway.realtime.translation_settings import TranslationSettings
+from translate_svc.gateway.realtime.translation_settings import first_settings
 from translate_svc.gateway.web_socket import WebSocket
-from translate_svc.types import SimultaneousSettings
 
 
 class TranslationEndpoint:
@@ -28,18 +28,14 @@ class TranslationEndpoint:
         socket = WebSocket(context.options)
 
         async def serve() -> None:
-            caller = context.authenticator.caller(request)
-            model = request.query.get("model", "")
-            session = TranslationSession(context, socket, ClientEvents(socket), model)
-            await session.run(self._settings(), caller)
+            caller, wanted = context.authenticator.session_caller(request)
+            settings, model = first_settings(context.options, context.service), request.query.get("model", "")
+            if wanted is not None:
+                session = JsonObject(wanted, "session")
+                settings, model = settings.updated(session), session.text("model", model)
+            await TranslationSession(context, socket, ClientEvents(socket), model).run(settings, caller)
 
         return await run_socket(request, socket, serve)
-
-    def _settings(self) -> TranslationSettings:
-        return TranslationSettings(
-            source_language=self._context.options.source_language,
-            simultaneous=SimultaneousSettings() if self._context.service.calibrated else None,
-        )
 
 
 async def run_socket(

@@ -13,8 +13,10 @@ from typing import Any
 
 from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
 from translate_svc.languages import LanguageTable
+from translate_svc.serving.protocols import Service
 from translate_svc.types import (
     AudioFormat,
     Encoding,
@@ -237,6 +239,14 @@ class TranslationSettings:
                 if (value := getattr(self.simultaneous, name)) is not None
             },
         }
+
+
+def first_settings(options: GatewayOptions, service: Service) -> TranslationSettings:
+    """The settings of a session before its first update: drafts if the checkpoint is calibrated."""
+    return TranslationSettings(
+        source_language=options.source_language,
+        simultaneous=SimultaneousSettings() if service.calibrated else None,
+    )
 
 
 def bcp47(tag: str, languages: LanguageTable) -> str:

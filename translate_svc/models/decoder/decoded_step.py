@@ -57,9 +57,8 @@ class DecodedStep:
             return self
         parts = [self.token_ids, self.log_probabilities, self.finite, self.source_frames, self.attention]
         asked = [part for part in parts if part is not None]
-        copied = iter(
-            torch.cat([part.flatten().double() for part in asked]).cpu().split([*map(_size, asked)])
-        )
+        flat = torch.cat([part.flatten().double() for part in asked]).cpu()
+        copied = iter(torch.split(flat, [*map(_size, asked)]))
         made = [None if part is None else next(copied).reshape(part.shape).to(part.dtype) for part in parts]
         token_ids, log_probabilities, finite, source_frames, attention = made
         assert token_ids is not None
