@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from translate_svc.cli.media.cues import Cue
+from translate_svc.subtitles.cues import Cue
 
 _TIMES = re.compile(r"(?:(\d{2,}):)?(\d\d):(\d\d)([.,])(\d{3}) --> (?:(\d{2,}):)?(\d\d):(\d\d)([.,])(\d{3})")
 

@@ -74,7 +74,7 @@ async def test_blocking(starter: GatewayServer) -> None:
 async def test_a_client_secret(starter: GatewayServer) -> None:
     async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
         made = await client.realtime.translations.client_secrets.create(
-            session={"model": "gpt-realtime-translate", "audio": {"output": {"language": "fr"}}},  # type: ignore[typeddict-item]
+            session={"model": "gpt-realtime-translate", "audio": {"output": {"language": "fr"}}},
             expires_after={"anchor": "created_at", "seconds": 60},
         )
     assert made.value.startswith("ek_")

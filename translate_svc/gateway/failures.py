@@ -17,6 +17,7 @@ from translate_svc.errors import (
     ResourceExhausted,
     StreamTimeout,
     TranslateSvcError,
+    TranslationFailed,
     Unauthenticated,
     Unavailable,
     Unsupported,
@@ -73,6 +74,10 @@ class UnknownParameter(InvalidArgument):
     """The request has a field that the protocol does not have."""
 
 
+class RequestTooLarge(TranslateSvcError):
+    """The body of a request is larger than the server takes."""
+
+
 class SessionExpired(TranslateSvcError):
     """The session has reached its age limit."""
 
@@ -93,6 +98,8 @@ _KINDS: tuple[tuple[type[TranslateSvcError], HTTPStatus, int, str, str], ...] = 
     (ResourceExhausted, HTTPStatus.TOO_MANY_REQUESTS, CLOSE_OVERLOAD, "rate_limit_error", "overloaded"),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_RESTART, _SERVER, "unavailable"),
     (EngineLost, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_RESTART, _SERVER, "engine_lost"),
+    (RequestTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, CLOSE_POLICY, _REQUEST, "request_too_large"),
+    (TranslationFailed, HTTPStatus.INTERNAL_SERVER_ERROR, CLOSE_INTERNAL, _SERVER, "translation_failed"),
     (SessionExpired, HTTPStatus.REQUEST_TIMEOUT, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
     (DataLoss, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "data_loss"),
     (StreamTimeout, HTTPStatus.REQUEST_TIMEOUT, CLOSE_POLICY, _REQUEST, "timeout"),

@@ -45,7 +45,7 @@ async def _answer(request: web.Request, handler: Handler, origins: Origins) -> w
         if is_preflight(request):
             return web.Response(status=HTTPStatus.NO_CONTENT)
         return await handler(request)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, ConnectionError):
         raise
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:

@@ -28,6 +28,9 @@ class GatewayOptions(CallOptions):
             kernel's own buffers.
         ping_interval_s: a connection without any data from the client for so long is pinged.
         ping_timeout_s: how long the client may leave the ping unanswered.
+        max_file_bytes: the largest audio file.
+        max_uploads: files that are received or translated at a time.
+        upload_timeout_s: how long a client may send nothing of a file.
         session_lifetime_s: a session ends after this time; the protocol tells clients when.
     """
 
@@ -40,6 +43,9 @@ class GatewayOptions(CallOptions):
     send_buffer_bytes: int = 64 * KIB
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 10.0
+    max_file_bytes: int = 25 * MIB
+    max_uploads: int = 16
+    upload_timeout_s: float = 30.0
     session_lifetime_s: float = 86_400.0
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
 from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.files.endpoint import FilesEndpoint
 from translate_svc.gateway.middleware import middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
@@ -73,12 +74,14 @@ class GatewayServer:
 
     def _application(self, origins: Origins) -> web.Application:
         models, translations = ModelsEndpoint(self._context), TranslationEndpoint(self._context)
-        secrets = SecretsEndpoint(self._context)
+        secrets, files = SecretsEndpoint(self._context), FilesEndpoint(self._context)
         application = web.Application(middlewares=[middleware(origins)], client_max_size=_MAX_JSON_BYTES)
         application.router.add_get("/v1/models", models.list_models)
         application.router.add_get("/v1/models/{model}", models.get_model)
         application.router.add_get("/v1/realtime/translations", translations.connect)
         application.router.add_post("/v1/realtime/translations/client_secrets", secrets.create)
+        application.router.add_post("/v1/audio/translations", files.translate)
+        application.router.add_post("/v1/audio/transcriptions", files.transcribe)
         return application
 
     @property

@@ -14,8 +14,8 @@ from tests.cli.conftest import Command
 from tests.cli.subtitle_files import read_srt
 from tests.clips import DATA, sentences
 from translate_svc.audio.files import read_audio, write_wav
-from translate_svc.cli.media.cues import CELLS_PER_S, GAP_MS, MAX_CUE_MS, Cue
-from translate_svc.cli.media.line_breaks import LINE_CELLS
+from translate_svc.subtitles.cues import CELLS_PER_S, GAP_MS, MAX_CUE_MS, Cue
+from translate_svc.subtitles.line_breaks import LINE_CELLS
 
 CLIPS = ("eng_three", "demo_eng", "eng_two", "eng_1", "eng_2", "eng_3")
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from translate_svc.cli.media.cues import Cue
 from translate_svc.cli.media.dub_audio import DUB_RATE_HZ, Stereo, dub_blocks
-from translate_svc.cli.media.text_formats import ass_text
 from translate_svc.errors import InvalidArgument
+from translate_svc.subtitles.cues import Cue
+from translate_svc.subtitles.text_formats import ass_text
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

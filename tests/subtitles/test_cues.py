@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from translate_svc.cli.media.cues import CELLS_PER_S, GAP_MS, MAX_CUE_MS, Cue, SpokenText, timed
-from translate_svc.cli.media.line_breaks import LINE_CELLS, LINES_PER_CUE
+from translate_svc.subtitles.cues import CELLS_PER_S, GAP_MS, MAX_CUE_MS, Cue, SpokenText, timed
+from translate_svc.subtitles.line_breaks import LINE_CELLS, LINES_PER_CUE
 from translate_svc.types import TokenInfo
 
 LONG = " ".join(["the quick brown fox jumps over the lazy dog,"] * 6)

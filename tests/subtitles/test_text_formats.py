@@ -8,8 +8,8 @@ import pysubs2
 import pytest
 
 from tests.cli.subtitle_files import read_srt, read_webvtt
-from translate_svc.cli.media.cues import Cue
-from translate_svc.cli.media.text_formats import TEXT_FORMATS
+from translate_svc.subtitles.cues import Cue
+from translate_svc.subtitles.text_formats import TEXT_FORMATS
 
 CUES = [
     Cue(0, 1_500, ("first",)),

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from translate_svc.cli.media.cues import Cue
+from translate_svc.subtitles.cues import Cue
 
 _ASS_HEAD = """[Script Info]
 ScriptType: v4.00+

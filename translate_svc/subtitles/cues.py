@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from translate_svc.cli.media.line_breaks import (
+from translate_svc.subtitles.line_breaks import (
     Unit,
     blocks_of,
     cells_of,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from translate_svc.cli.media.line_breaks import (
+from translate_svc.subtitles.line_breaks import (
     LINE_CELLS,
     blocks_of,
     cells_of,

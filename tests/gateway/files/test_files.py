@@ -1,0 +1,190 @@
+"""Files through the unmodified ``openai`` SDK, with the starter checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import openai
+import pytest
+import pytest_asyncio
+from openai import AsyncOpenAI, OpenAI
+
+from tests.gateway.clients import ROOT
+from tests.media import write_media
+from translate_svc.audio.files import read_audio
+from translate_svc.gateway.server import GatewayServer
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    # OpenAI calls its files endpoint for translations deprecated
+    pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning"),
+]
+
+SPANISH = ROOT / "tests" / "data" / "demo_spa.flac"
+ENGLISH = ROOT / "tests" / "data" / "demo_eng.flac"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(starter: GatewayServer) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1", max_retries=0) as connected:
+        yield connected
+
+
+async def test_a_file_into_english(client: AsyncOpenAI) -> None:
+    answer = await client.audio.translations.create(model="whisper-1", file=SPANISH)
+    assert re.fullmatch(r"The train from Madrid [a-z ]+\. [A-Z].+\.", answer.text), answer.text
+
+
+async def test_every_format_says_the_same(client: AsyncOpenAI) -> None:
+    create = client.audio.translations.create
+    text = await create(model="whisper-1", file=SPANISH, response_format="text")
+    srt = await create(model="whisper-1", file=SPANISH, response_format="srt")
+    vtt = await create(model="whisper-1", file=SPANISH, response_format="vtt")
+    verbose = await create(model="whisper-1", file=SPANISH, response_format="verbose_json")
+    words = text.split()
+    assert len(words) > 5
+    assert srt.startswith("1\n00:00:0")
+    assert vtt.startswith("WEBVTT\n")
+    for subtitles in (srt, vtt):
+        said = [line for line in subtitles.splitlines() if line and not re.search(r"^\d|-->|WEBVTT", line)]
+        assert " ".join(said).split() == words
+    assert verbose.text.split() == words
+    assert verbose.language == "english"
+    assert verbose.segments is not None
+    assert len(verbose.segments) == 2, "two utterances"
+    assert 3 < verbose.duration < 20
+    assert verbose.segments[0].end <= verbose.segments[1].start <= verbose.segments[1].end <= verbose.duration
+    assert all(segment.avg_logprob < 0 and segment.tokens for segment in verbose.segments)
+
+
+async def test_into_another_language(client: AsyncOpenAI) -> None:
+    german = await client.audio.translations.create(
+        model="whisper-1", file=ENGLISH, extra_body={"target_language": "de"}
+    )
+    assert "Nachbar" in german.text
+
+
+async def test_a_transcript(client: AsyncOpenAI) -> None:
+    plain = await client.audio.transcriptions.create(model="gpt-4o-transcribe", file=ENGLISH, language="en")
+    assert "neighbor" in plain.text
+    logprobs = await client.audio.transcriptions.create(
+        model="gpt-4o-transcribe", file=ENGLISH, language="en", include=["logprobs"]
+    )
+    assert logprobs.logprobs is not None
+    assert "".join(each.token or "" for each in logprobs.logprobs).split()[0] == plain.text.split()[0]
+    timed = await client.audio.transcriptions.create(
+        model="whisper-1",
+        file=ENGLISH,
+        language="en",
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert timed.words is not None
+    assert [word.word for word in timed.words] == plain.text.split()
+    assert all(one.start <= one.end for one in timed.words)
+    starts = [word.start for word in timed.words]
+    assert starts == sorted(starts)
+    assert 0 <= starts[0] < starts[-1] < timed.duration
+
+
+async def test_a_transcript_that_comes_while_it_is_made(client: AsyncOpenAI) -> None:
+    stream = await client.audio.transcriptions.create(
+        model="gpt-4o-transcribe", file=ENGLISH, language="en", stream=True
+    )
+    events = [event async for event in stream]
+    assert {event.type for event in events[:-1]} == {"transcript.text.delta"}
+    assert len(events) > 5
+    done = events[-1]
+    assert done.type == "transcript.text.done"
+    assert "".join(getattr(event, "delta", "") for event in events) == done.text
+    assert "neighbor" in done.text
+
+
+async def test_the_blocking_client(starter: GatewayServer) -> None:
+    def translate() -> str:
+        with OpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
+            return client.audio.translations.create(model="whisper-1", file=SPANISH).text
+
+    assert ". " in await asyncio.to_thread(translate)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate_hz"),
+    [
+        ("a.mp3", "libmp3lame", 44_100),
+        ("a.ogg", "libopus", 48_000),
+        ("a.webm", "libopus", 48_000),
+        ("a.m4a", "aac", 44_100),
+        ("a.wav", "pcm_s16le", 48_000),
+    ],
+)
+async def test_any_container(
+    client: AsyncOpenAI, tmp_path: Path, name: str, codec: str, rate_hz: int
+) -> None:
+    samples, source_rate_hz = read_audio(ROOT / "tests" / "data" / "spa_1.flac")
+    write_media(tmp_path / name, samples, source_rate_hz, codec=codec, codec_rate_hz=rate_hz)
+    answer = await client.audio.translations.create(model="whisper-1", file=tmp_path / name)
+    assert len(answer.text.split()) > 2
+
+
+async def test_silence_has_no_text(client: AsyncOpenAI) -> None:
+    silence = ROOT / "tests" / "data" / "silence.flac"
+    assert (await client.audio.translations.create(model="whisper-1", file=silence)).text == ""
+    stream = await client.audio.transcriptions.create(model="m", file=silence, language="en", stream=True)
+    assert [event.type async for event in stream] == ["transcript.text.done"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no audio", bytes(10_000)], ids=range(3))
+async def test_what_is_no_audio_is_refused(client: AsyncOpenAI, content: bytes) -> None:
+    await _is_refused(client, content)
+
+
+async def _is_refused(client: AsyncOpenAI, content: bytes) -> None:
+    for name in ("a.flac", "a.m3u8"):
+        with pytest.raises(openai.BadRequestError) as refused:
+            await client.audio.translations.create(model="whisper-1", file=(name, content))
+        assert refused.value.param == "file"
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:{path}\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{path}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{path}'\n",
+    ],
+    ids=range(3),
+)
+async def test_no_upload_names_a_file_of_this_machine(
+    client: AsyncOpenAI, tmp_path: Path, playlist: str
+) -> None:
+    samples, rate_hz = read_audio(SPANISH)
+    mp3 = write_media(tmp_path / "a.mp3", samples, rate_hz, codec="libmp3lame", codec_rate_hz=44_100)
+    await _is_refused(client, playlist.format(path=mp3).encode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"response_format": "docx"}, "response_format"),
+        ({"prompt": "Dear colleague"}, "prompt"),
+        ({"temperature": 0.7}, "temperature"),
+        ({"extra_body": {"target_language": "tlh"}}, "target_language"),
+        ({"extra_body": {"voice": "alloy"}}, "voice"),
+        ({"extra_body": {"prompt": "x" * 20_000}}, "prompt"),
+    ],
+)
+async def test_what_is_wrong_is_named(client: AsyncOpenAI, fields: dict[str, object], param: str) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        await client.audio.translations.create(model="whisper-1", file=SPANISH, **fields)  # type: ignore[call-overload]
+    assert refused.value.status_code in (400, 413)
+    assert refused.value.param == param
+
+
+async def test_a_transcript_needs_the_language(client: AsyncOpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.audio.transcriptions.create(model="whisper-1", file=ENGLISH)
+    assert refused.value.param == "language"

@@ -1,0 +1,151 @@
+"""Uploads: bounded in size, number and time, and given up when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.fakes.model_free_service import model_free_service
+from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
+from tests.gateway.clients import ROOT
+from translate_svc.engine.request import Request
+from translate_svc.errors import Unavailable
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.server import GatewayServer
+from translate_svc.session.admission import AdmissionOptions
+
+PATH = "/v1/audio/translations"
+CLIP = (ROOT / "tests" / "data" / "eng_two.flac").read_bytes()
+NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
+
+
+def form(content: bytes = CLIP) -> aiohttp.FormData:
+    data = aiohttp.FormData()
+    data.add_field("model", "m")
+    data.add_field("file", io.BytesIO(content), filename="a.flac")
+    return data
+
+
+def slow_script(request: Request) -> ScriptedRequest:
+    return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=5.0)
+
+
+def failing_script(request: Request) -> ScriptedRequest:
+    return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_fails=True)
+
+
+async def post(server: GatewayServer, data: object) -> tuple[int, str]:
+    async with aiohttp.ClientSession(server.target) as http, http.post(PATH, data=data) as response:
+        body = await response.json()
+        return response.status, body["error"]["code"] if "error" in body else body["text"]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_file_that_is_too_large_is_not_kept(declared: bool) -> None:
+    options = GatewayOptions(max_file_bytes=len(CLIP) - 1)
+    async with model_free_service() as service, GatewayServer(service, options) as server:
+        assert await post(server, form() if declared else _in_chunks(form())) == (413, "request_too_large")
+        assert await post(server, form(bytes(3_000_000))) == (413, "request_too_large")
+
+
+def _in_chunks(data: aiohttp.FormData) -> aiohttp.Payload:
+    payload = data()
+    payload._size = None  # a body without Content-Length
+    return payload
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no form",
+        {"model": "m"},
+        {"model": "m", "file": ""},
+    ],
+    ids=range(4),
+)
+async def test_what_is_no_form_is_refused(data: object) -> None:
+    async with model_free_service() as service, GatewayServer(service) as server:
+        status, code = await post(server, data)
+        assert (status, code) == (400, "invalid_value")
+
+
+async def test_two_files_are_one_too_many() -> None:
+    data = form()
+    data.add_field("file", CLIP, filename="b.flac")
+    async with model_free_service() as service, GatewayServer(service) as server:
+        assert await post(server, data) == (400, "invalid_value")
+
+
+async def test_only_so_many_at_a_time() -> None:
+    async with (
+        model_free_service(slow_script) as service,
+        GatewayServer(service, GatewayOptions(max_uploads=1)) as server,
+    ):
+        first = asyncio.create_task(post(server, form()))
+        await asyncio.sleep(0.3)
+        assert await post(server, form()) == (429, "overloaded")
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_admission_is_that_of_streams() -> None:
+    async with (
+        model_free_service(admission=AdmissionOptions(max_waiting_requests=0)) as service,
+        GatewayServer(service) as server,
+        aiohttp.ClientSession(server.target) as http,
+        http.post(PATH, data=form()) as response,
+    ):
+        assert response.status == 429
+        assert int(response.headers["Retry-After"]) >= 1
+
+
+async def test_a_client_that_leaves_is_forgotten() -> None:
+    async with model_free_service(slow_script) as service, GatewayServer(service) as server:
+        asking = asyncio.create_task(post(server, form()))
+        async with asyncio.timeout(5):
+            while not service.held["requests"]:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        async with asyncio.timeout(5):
+            while service.held != NOTHING:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+
+
+async def test_a_text_with_a_hole_is_no_answer() -> None:
+    async with model_free_service(failing_script) as service, GatewayServer(service) as server:
+        assert await post(server, form()) == (500, "translation_failed")
+        assert service.held == NOTHING
+
+
+async def test_a_client_that_stops_sending_is_given_up() -> None:
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"--b\r\nContent-Disposition: form-data; name=file; filename=a.flac\r\n\r\n" + CLIP[:1_000]
+        await asyncio.sleep(3)
+        yield b"\r\n--b--\r\n"
+
+    options = GatewayOptions(upload_timeout_s=0.2)
+    async with (
+        model_free_service() as service,
+        GatewayServer(service, options) as server,
+        aiohttp.ClientSession(server.target) as http,
+        http.post(
+            PATH, data=stalling(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+        ) as response,
+    ):
+        assert response.status == 408
+
+
+async def test_a_drain_finishes_a_file_or_says_so() -> None:
+    async with model_free_service(slow_script) as service, GatewayServer(service) as server:
+        asking = asyncio.create_task(post(server, form()))
+        async with asyncio.timeout(5):
+            while not service.held["requests"]:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+        await server.stop(0.2, Unavailable("the server is draining"))
+        assert await asking == (503, "unavailable")

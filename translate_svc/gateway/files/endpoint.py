@@ -1,0 +1,203 @@
+"""``POST /v1/audio/translations`` and ``POST /v1/audio/transcriptions``: one file in, its text out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from translate_svc.errors import InvalidArgument, ResourceExhausted, Unsupported
+from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.failures import failure_of
+from translate_svc.gateway.files.responses import FORMATS, logprob, respond
+from translate_svc.gateway.files.transcript import Transcript
+from translate_svc.gateway.files.upload import AudioForm, receive_form
+from translate_svc.gateway.files.uploaded_audio import UploadedAudio
+from translate_svc.languages import Language
+from translate_svc.serving.protocols import Session
+from translate_svc.serving.stream_driver import StreamDriver
+from translate_svc.types import (
+    AudioFormat,
+    Caller,
+    Encoding,
+    Inspect,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TokenInfo,
+)
+
+_OUTPUT = AudioFormat(Encoding.PCM_S16LE, 16_000)
+_ENGLISH = "en"
+_SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
+_TRANSLATION_FIELDS = _SHARED | {"target_language"}
+_TRANSCRIPTION_FIELDS = _SHARED | {"language", "stream", "include", "timestamp_granularities"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is asked for.
+
+    Attributes:
+        name: ``translate`` or ``transcribe``.
+        language: of the text.
+        settings: of the stream.
+        format: one of ``FORMATS``.
+        stream: send the text while it is made.
+        words: with the time of every word.
+        logprobs: with every token.
+    """
+
+    name: str
+    language: Language
+    settings: StreamSettings
+    format: str
+    stream: bool = False
+    words: bool = False
+    logprobs: bool = False
+
+
+class FilesEndpoint:
+    """Translates and transcribes files. A file is a stream that comes as fast as it is taken."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
+        self._uploads = 0
+
+    async def translate(self, request: web.Request) -> web.StreamResponse:
+        """``POST /v1/audio/translations``: into English, or into ``target_language``."""
+        caller = self._context.authenticator.caller(request)
+        async with self._form(request, _TRANSLATION_FIELDS) as form:
+            tag = form.one("target_language", _ENGLISH)
+            language = self._context.languages.resolve(tag, "target_language")
+            settings = StreamSettings(
+                (TargetSettings(language.code, speech=False),), include=frozenset({Inspect.TOKENS})
+            )
+            task = _Task("translate", language, settings, _format(form))
+            return await self._run(request, form, task, caller)
+
+    async def transcribe(self, request: web.Request) -> web.StreamResponse:
+        """``POST /v1/audio/transcriptions``."""
+        caller = self._context.authenticator.caller(request)
+        async with self._form(request, _TRANSCRIPTION_FIELDS) as form:
+            tag = form.one("language", self._context.options.source_language)
+            if not tag:
+                raise InvalidArgument(
+                    "is required: the model does not find out which language is spoken", field="language"
+                )
+            language = self._context.languages.resolve(tag, "language")
+            settings = StreamSettings((), language.code, frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS}))
+            stream = _choice(form, "stream", ("true", "false"), "false") == "true"
+            task = _Task(
+                "transcribe",
+                language,
+                settings,
+                _format(form),
+                stream=stream,
+                words="word" in _choices(form, "timestamp_granularities", ("word", "segment")),
+                logprobs="logprobs" in _choices(form, "include", ("logprobs",)),
+            )
+            return await self._run(request, form, task, caller)
+
+    @asynccontextmanager
+    async def _form(self, request: web.Request, known: frozenset[str]) -> AsyncIterator[AudioForm]:
+        options = self._context.options
+        with self._context.calls.admission():
+            self._context.calls.check_open()
+            if self._uploads >= options.max_uploads:
+                raise ResourceExhausted(f"{self._uploads} files are being translated")
+        self._uploads += 1
+        try:
+            async with receive_form(request, known, options) as form:
+                if form.one("prompt"):
+                    raise Unsupported("this model takes no prompt", field="prompt")
+                if form.one("temperature", "0").strip() not in ("0", "0.0"):
+                    raise Unsupported("must be 0: the model decodes greedily", field="temperature")
+                yield form
+        finally:
+            self._uploads -= 1
+
+    async def _run(
+        self, request: web.Request, form: AudioForm, task: _Task, caller: Caller
+    ) -> web.StreamResponse:
+        async with UploadedAudio(form.file) as audio:
+            calls = self._context.calls
+            with calls.admission():
+                calls.check_open()
+                config = StreamConfig(audio.format, _OUTPUT, task.settings)
+                session = self._context.service.open_session(config, caller)
+            if task.stream:
+                return await self._stream(request, audio, session, task)
+            transcript = Transcript(audio.format.sample_rate_hz, task.language.scripts, _nobody_waits)
+            await calls.run(StreamDriver(audio, transcript, session, self._context.options))
+            return respond(
+                task.format,
+                transcript.segments,
+                text=transcript.text,
+                task=task.name,
+                language=task.language,
+                duration_s=audio.duration_s,
+                words=task.words,
+                logprobs=task.logprobs,
+            )
+
+    async def _stream(
+        self, request: web.Request, audio: UploadedAudio, session: Session, task: _Task
+    ) -> web.StreamResponse:
+        """Sends server-sent events. Once they have begun, an error is one of them."""
+        response = web.StreamResponse(
+            headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"}
+        )
+
+        async def send(event: dict[str, Any]) -> None:
+            await response.write(f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode())
+
+        async def send_delta(delta: str, tokens: tuple[TokenInfo, ...]) -> None:
+            event: dict[str, Any] = {"type": "transcript.text.delta", "delta": delta}
+            if task.logprobs:
+                event["logprobs"] = [logprob(token) for token in tokens]
+            if not response.prepared:
+                await response.prepare(request)
+            await send(event)
+
+        transcript = Transcript(audio.format.sample_rate_hz, task.language.scripts, send_delta)
+        try:
+            await self._context.calls.run(StreamDriver(audio, transcript, session, self._context.options))
+        except Exception as error:
+            if not response.prepared or isinstance(error, ConnectionError):
+                raise
+            await send({"type": "error", "error": failure_of(error).to_json()})
+            return response
+        if not response.prepared:
+            await response.prepare(request)
+        done: dict[str, Any] = {"type": "transcript.text.done", "text": transcript.text}
+        if task.logprobs:
+            done["logprobs"] = [logprob(token) for each in transcript.segments for token in each.tokens]
+        await send(done)
+        return response
+
+
+async def _nobody_waits(delta: str, tokens: tuple[TokenInfo, ...]) -> None:
+    del delta, tokens
+
+
+def _format(form: AudioForm) -> str:
+    return _choice(form, "response_format", FORMATS, "json")
+
+
+def _choice(form: AudioForm, name: str, choices: tuple[str, ...], default: str) -> str:
+    value = form.one(name, default).lower()
+    if value not in choices:
+        raise InvalidArgument(f"must be one of {', '.join(choices)}", field=name)
+    return value
+
+
+def _choices(form: AudioForm, name: str, choices: tuple[str, ...]) -> set[str]:
+    values = set(form.fields.get(name, []))
+    if not values <= set(choices):
+        raise InvalidArgument(f"may hold {', '.join(choices)}", field=name)
+    return values

@@ -1,0 +1,129 @@
+"""The response formats of files: json, text, srt, vtt and verbose_json."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from translate_svc.gateway.files.transcript import Segment
+from translate_svc.languages import Language
+from translate_svc.subtitles.cues import Cue, SpokenText, timed
+from translate_svc.subtitles.text_formats import TEXT_FORMATS
+from translate_svc.types import TokenInfo
+
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+
+_SEEK_HZ = 100
+"""Whisper's ``seek`` counts frames of 10 ms."""
+
+
+def respond(
+    kind: str,
+    segments: Sequence[Segment],
+    *,
+    text: str,
+    task: str,
+    language: Language,
+    duration_s: float,
+    words: bool,
+    logprobs: bool,
+) -> web.Response:
+    """The response in the format ``kind``, one of ``FORMATS``.
+
+    ``task``: ``translate`` or ``transcribe``. ``language``: of the text. ``words``: with the time of every
+    word (verbose_json). ``logprobs``: with every token (json).
+    """
+    usage = {"type": "duration", "seconds": round(duration_s, 3)}
+    match kind:
+        case "text":
+            return web.Response(text=f"{text}\n")
+        case "srt":
+            return web.Response(
+                text=TEXT_FORMATS["srt"](_cues(segments), language.code), content_type="application/x-subrip"
+            )
+        case "vtt":
+            return web.Response(
+                text=TEXT_FORMATS["vtt"](_cues(segments), language.code), content_type="text/vtt"
+            )
+        case "verbose_json":
+            body: dict[str, Any] = {
+                "task": task,
+                "language": language.name.lower(),
+                "duration": round(duration_s, 3),
+                "text": text,
+                "segments": [_segment(index, segment) for index, segment in enumerate(segments)],
+                "usage": usage,
+            }
+            if words:
+                body["words"] = [word for segment in segments for word in words_of(segment)]
+            return web.json_response(body)
+        case _:
+            body = {"text": text, "usage": usage}
+            if logprobs:
+                body["logprobs"] = [logprob(token) for segment in segments for token in segment.tokens]
+            return web.json_response(body)
+
+
+def logprob(token: TokenInfo) -> dict[str, Any]:
+    """A token as OpenAI's ``logprobs`` have it."""
+    return {
+        "token": token.text,
+        "logprob": token.log_probability,
+        "bytes": list(token.text.encode()),
+    }
+
+
+def words_of(segment: Segment) -> list[dict[str, Any]]:
+    """The words of a segment with the times at which they were said, in seconds.
+
+    A word ends where the next one begins. In languages without spaces every token is a word.
+    """
+    words: list[tuple[str, int]] = []
+    spaced = " " in segment.text.strip()
+    time_ms = segment.start_ms
+    for token in segment.tokens:
+        if token.source_ms is not None:
+            time_ms = max(time_ms, segment.start_ms + token.source_ms)
+        if words and spaced and not token.text.startswith(" "):
+            words[-1] = (words[-1][0] + token.text, words[-1][1])
+        elif token.text.strip():
+            words.append((token.text.strip(), time_ms))
+    ends_ms = [start_ms for _, start_ms in words[1:]] + [segment.end_ms]
+    return [
+        {"word": word, "start": start_ms / 1000, "end": end_ms / 1000}
+        for (word, start_ms), end_ms in zip(words, ends_ms, strict=True)
+    ]
+
+
+def _cues(segments: Iterable[Segment]) -> list[Cue]:
+    return timed(
+        cue
+        for segment in segments
+        for cue in SpokenText(
+            segment.text,
+            start_ms=segment.start_ms,
+            end_ms=segment.end_ms,
+            audio_ms=segment.start_ms,
+            tokens=segment.tokens,
+        ).cues()
+    )
+
+
+def _segment(index: int, segment: Segment) -> dict[str, Any]:
+    data = segment.text.encode()
+    logprobs = [token.log_probability for token in segment.tokens]
+    return {
+        "id": index,
+        "seek": segment.start_ms * _SEEK_HZ // 1000,
+        "start": segment.start_ms / 1000,
+        "end": segment.end_ms / 1000,
+        "text": segment.text,
+        "tokens": [token.token_id for token in segment.tokens],
+        "temperature": 0.0,
+        "avg_logprob": sum(logprobs) / len(logprobs) if logprobs else 0.0,
+        "compression_ratio": len(data) / len(zlib.compress(data)),
+        "no_speech_prob": 0.0,  # the detector has found speech here, or there would be no segment
+    }

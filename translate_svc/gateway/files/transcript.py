@@ -1,0 +1,74 @@
+"""The text of a file, utterance by utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from translate_svc.errors import TranslationFailed
+from translate_svc.gateway.failures import failure_of
+from translate_svc.gateway.realtime.text_track import TextTrack
+from translate_svc.types import SessionEvent, TextDelta, TokenInfo, UtteranceDone, UtteranceStatus
+
+OnDelta = Callable[[str, tuple[TokenInfo, ...]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Segment:
+    """The text of one utterance. ``tokens`` have times from ``start_ms``."""
+
+    start_ms: int
+    end_ms: int
+    text: str = ""
+    tokens: list[TokenInfo] = field(default_factory=list)
+
+
+class Transcript:
+    """The ``EventSink`` of a file's stream: it keeps the text, and hands on each delta."""
+
+    def __init__(self, rate_hz: int, scripts: Iterable[str], on_delta: OnDelta) -> None:
+        """``scripts``: in which the language is written. ``on_delta`` gets a text with its spaces, and its
+        tokens.
+        """
+        self._rate_hz = rate_hz
+        self._track = TextTrack(scripts)
+        self._on_delta = on_delta
+        self._segments: dict[int, Segment] = {}
+        self.text = ""
+        """The whole text so far."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Size of the text so far."""
+        return len(self.text.encode())
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The utterances that have a text, in order."""
+        return [segment for _, segment in sorted(self._segments.items()) if segment.text]
+
+    async def send(self, event: SessionEvent) -> None:
+        """Takes one event.
+
+        Raises:
+            TranslationFailed: an utterance could not be translated. A text with a hole is no answer.
+        """
+        match event:
+            case TextDelta():
+                start_ms, end_ms = (
+                    position * 1000 // self._rate_hz for position in (event.source.start, event.source.end)
+                )
+                segment = self._segments.setdefault(event.utterance_id, Segment(start_ms, end_ms))
+                segment.end_ms = end_ms
+                segment.text += event.delta
+                segment.tokens += event.tokens
+                delta = self._track.append(event.utterance_id, event.delta)
+                self.text += delta
+                if delta:
+                    await self._on_delta(delta, event.tokens)
+            case UtteranceDone(status=UtteranceStatus.FAILED):
+                raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
+
+    def status_of(self, error: BaseException | None) -> str:
+        """The HTTP status that the client gets."""
+        return "200" if error is None else str(int(failure_of(error).status))

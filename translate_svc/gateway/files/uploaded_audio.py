@@ -1,0 +1,85 @@
+"""The audio of an uploaded file, as the messages of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+
+import numpy as np
+
+from translate_svc.audio.containers import MediaAudio, open_media
+from translate_svc.types import AudioFormat, AudioInput, ClientMessage, Encoding, EndInput, Samples
+
+T = TypeVar("T")
+
+_BLOCKS = 10
+"""Blocks of 100 ms or more that are decoded at once."""
+
+_PART_SAMPLES = 8_192
+"""Samples of one message: half of the bytes that a stream takes in one."""
+
+
+class UploadedAudio:
+    """The ``MessageSource`` of a file. FFmpeg works in threads, one call at a time.
+
+    Use it as a context manager: entering opens the file, leaving waits for the thread.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._stack = ExitStack()
+        self._call: asyncio.Future[object] | None = None
+        self._waiting = np.empty(0, np.float32)
+        self._samples = 0
+        self._ended = False
+        self._media: MediaAudio
+        self._blocks: Iterator[Samples]
+
+    async def __aenter__(self) -> Self:
+        """Raises InvalidArgument if FFmpeg cannot read the file; names ``file``."""
+        self._media = await self._in_thread(lambda: self._stack.enter_context(open_media(self._file, "file")))
+        self._blocks = self._media.blocks()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._call is not None:
+            # a container must not be closed while a thread reads it
+            await asyncio.shield(asyncio.wait({self._call}))
+        self._stack.close()
+
+    @property
+    def format(self) -> AudioFormat:
+        """What the messages hold."""
+        return AudioFormat(Encoding.PCM_F32LE, self._media.sample_rate_hz)
+
+    @property
+    def duration_s(self) -> float:
+        """Duration of what was decoded so far."""
+        return self._samples / self._media.sample_rate_hz
+
+    async def receive(self) -> ClientMessage | None:
+        """The next samples, ``EndInput`` behind the last ones, and then nothing."""
+        if self._ended:
+            return None
+        if not len(self._waiting):
+            self._waiting = await self._in_thread(self._next_blocks)
+        samples, self._waiting = self._waiting[:_PART_SAMPLES], self._waiting[_PART_SAMPLES:]
+        if not len(samples):
+            self._ended = True
+            return EndInput(self._samples)
+        self._samples += len(samples)
+        return AudioInput(np.clip(samples, -1, 1).astype("<f4").tobytes())
+
+    def _next_blocks(self) -> Samples:
+        blocks = [block for _, block in zip(range(_BLOCKS), self._blocks, strict=False)]
+        return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        call = asyncio.get_running_loop().run_in_executor(None, function)
+        self._call = call  # type: ignore[assignment]  # only waited for
+        return await asyncio.shield(call)

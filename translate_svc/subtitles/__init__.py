@@ -1,0 +1,1 @@
+"""Subtitles: texts of utterances become cues, and cues become files."""
