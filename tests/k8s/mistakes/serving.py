@@ -15,6 +15,7 @@ from tests.k8s.mistakes.seeding import (
     settings,
     spec,
 )
+from translate_svc.config import Settings
 
 MISTAKES = (
     Mistake(
@@ -69,7 +70,7 @@ MISTAKES = (
         rules.paths_are_mounted,
         "cpu-dev",
         lambda m: settings(m).pop("TRANSLATE_SVC_MODEL_CACHE"),
-        "model_cache model_cache is in no mount",
+        f"model_cache {Settings().model_cache} is in no mount",
     ),
     Mistake(
         rules.paths_are_mounted,
