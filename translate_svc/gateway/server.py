@@ -19,8 +19,8 @@ from translate_svc.gateway.middleware import middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
+from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
-from translate_svc.gateway.realtime.translation_endpoint import TranslationEndpoint
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import Service
 
@@ -73,15 +73,16 @@ class GatewayServer:
         self._port = 0
 
     def _application(self, origins: Origins) -> web.Application:
-        models, translations = ModelsEndpoint(self._context), TranslationEndpoint(self._context)
-        secrets, files = SecretsEndpoint(self._context), FilesEndpoint(self._context)
+        models, files = ModelsEndpoint(self._context), FilesEndpoint(self._context)
         application = web.Application(middlewares=[middleware(origins)], client_max_size=_MAX_JSON_BYTES)
-        application.router.add_get("/v1/models", models.list_models)
-        application.router.add_get("/v1/models/{model}", models.get_model)
-        application.router.add_get("/v1/realtime/translations", translations.connect)
-        application.router.add_post("/v1/realtime/translations/client_secrets", secrets.create)
-        application.router.add_post("/v1/audio/translations", files.translate)
-        application.router.add_post("/v1/audio/transcriptions", files.transcribe)
+        router = application.router
+        router.add_get("/v1/models", models.list_models)
+        router.add_get("/v1/models/{model}", models.get_model)
+        for path, dialect in (("/v1/realtime/translations", TRANSLATION), ("/v1/realtime", TRANSCRIPTION)):
+            router.add_get(path, RealtimeEndpoint(self._context, dialect).connect)
+            router.add_post(f"{path}/client_secrets", SecretsEndpoint(self._context, dialect).create)
+        router.add_post("/v1/audio/translations", files.translate)
+        router.add_post("/v1/audio/transcriptions", files.transcribe)
         return application
 
     @property

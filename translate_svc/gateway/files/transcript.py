@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from translate_svc.errors import TranslationFailed
 from translate_svc.gateway.failures import failure_of
-from translate_svc.gateway.realtime.text_track import TextTrack
+from translate_svc.gateway.text_track import TextTrack
 from translate_svc.types import SessionEvent, TextDelta, TokenInfo, UtteranceDone, UtteranceStatus
 
 OnDelta = Callable[[str, tuple[TokenInfo, ...]], Awaitable[None]]

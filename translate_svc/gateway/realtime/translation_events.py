@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator
 
-from translate_svc.gateway.realtime.text_track import TextTrack
-from translate_svc.gateway.realtime.translation_settings import OUTPUT
+from translate_svc.gateway.realtime.dialect import OUTPUT, SessionSettings
+from translate_svc.gateway.text_track import TextTrack
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.types import (
@@ -33,20 +33,21 @@ _FRAME_MS = 200
 
 
 class TranslationEvents:
-    """The events of one session. ``include`` names what the session asked for beside OpenAI's events.
-
-    Times count from the beginning of the session's audio.
-    """
+    """The events of one session. Times count from the beginning of its audio."""
 
     def __init__(self, languages: LanguageTable, rate_hz: int) -> None:
         """``rate_hz`` is that of the input, in which positions count."""
         self._languages = languages
         self._rate_hz = rate_hz
         self._tracks: dict[tuple[str, bool], TextTrack] = {}
-        self.include: frozenset[str] = frozenset()
+        self._include: frozenset[str] = frozenset()
+
+    def apply(self, settings: SessionSettings) -> None:
+        """Implements ``EventEncoder.apply``."""
+        self._include = settings.include
 
     def encode(self, event: SessionEvent) -> Iterator[WireEvent]:
-        """The events to send, without their ``event_id``; often none."""
+        """Implements ``EventEncoder.encode``."""
         match event:
             case TextDelta():
                 yield self._text(event)
@@ -61,13 +62,13 @@ class TranslationEvents:
     def _asked_for(self, event: SessionEvent) -> Iterator[WireEvent]:
         """Events that are not OpenAI's. Its SDK takes them for errors, so a session must ask for them."""
         match event:
-            case SpeechStarted() if "speech_activity" in self.include:
+            case SpeechStarted() if "speech_activity" in self._include:
                 yield {
                     "type": "session.utterance.speech_started",
                     "utterance_id": event.utterance_id,
                     "audio_start_ms": self._ms(event.position),
                 }
-            case SpeechEnded() if "speech_activity" in self.include:
+            case SpeechEnded() if "speech_activity" in self._include:
                 yield {
                     "type": "session.utterance.speech_stopped",
                     "utterance_id": event.utterance_id,
@@ -75,11 +76,11 @@ class TranslationEvents:
                     "audio_end_ms": self._ms(event.source.end),
                     "reason": event.reason.value,
                 }
-            case DraftReport() if "drafts" in self.include:
+            case DraftReport() if "drafts" in self._include:
                 yield self._draft(event)
-            case UtteranceDone() if self.include & {"utterances", "timings"}:
+            case UtteranceDone() if self._include & {"utterances", "timings"}:
                 yield self._done(event)
-            case StreamWarning() if "warnings" in self.include:
+            case StreamWarning() if "warnings" in self._include:
                 yield {
                     "type": "session.warning",
                     "code": event.code,
@@ -87,17 +88,17 @@ class TranslationEvents:
                     "utterance_id": event.utterance_id,
                     "language": event.language and self._language(event.language),
                 }
-            case GoAway() if "warnings" in self.include:
+            case GoAway() if "warnings" in self._include:
                 yield {"type": "session.going_away", "deadline_ms": event.deadline_ms}
-            case Progress() if "progress" in self.include:
+            case Progress() if "progress" in self._include:
                 yield {
                     "type": "session.progress",
                     "received_ms": self._ms(event.received_samples),
                     "committed_ms": self._ms(event.committed_samples),
                 }
-            case Updated() if "utterances" in self.include:
+            case Updated() if "utterances" in self._include:
                 yield {"type": "session.settings_applied", "from_utterance_id": event.from_utterance_id}
-            case Cleared() if "speech_activity" in self.include:
+            case Cleared() if "speech_activity" in self._include:
                 yield {
                     "type": "session.input_audio_buffer.cleared",
                     "audio_end_ms": self._ms(event.through_sample),
@@ -118,7 +119,7 @@ class TranslationEvents:
             "is_final": event.final,
             **self._source(event.source),
         }
-        if "logprobs" in self.include:
+        if "logprobs" in self._include:
             start_ms = self._ms(event.source.start)
             wire["logprobs"] = [_logprob(token, start_ms) for token in event.tokens]
         return wire
@@ -138,7 +139,7 @@ class TranslationEvents:
             "output_lag_ms": event.output_lag_ms,
             **self._source(event.source),
         }
-        if "units" in self.include and event.units:
+        if "units" in self._include and event.units:
             wire["units"] = list(event.units)
             wire["character_durations"] = list(event.character_durations)
         return wire
@@ -167,7 +168,7 @@ class TranslationEvents:
             "end_to_first_audio_ms": event.end_to_first_audio_ms,
             **self._source(event.source),
         }
-        if "timings" in self.include:
+        if "timings" in self._include:
             wire["timings"] = [
                 {"stage": each.stage, "duration_ms": each.duration_ms, "batch_size": each.batch_size}
                 for each in event.timings

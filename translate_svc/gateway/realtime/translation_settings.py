@@ -15,22 +15,23 @@ from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
+from translate_svc.gateway.realtime.turn_detection import (
+    DEFAULT_VAD,
+    describe_turn_detection,
+    read_turn_detection,
+    segmentation_of,
+)
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import Service
 from translate_svc.types import (
-    AudioFormat,
-    Encoding,
     Inspect,
-    Segmentation,
     SimultaneousSettings,
-    StreamConfig,
     StreamSettings,
     TargetSettings,
     VadSettings,
 )
 
-OUTPUT = AudioFormat(Encoding.PCM_S16LE, 24_000)
-"""The audio that a translation session sends."""
+LANGUAGE_PARAM = "session.audio.input.language"
 
 INCLUDES: Mapping[str, Inspect | None] = MappingProxyType(
     {
@@ -45,18 +46,6 @@ INCLUDES: Mapping[str, Inspect | None] = MappingProxyType(
     }
 )
 """What a session can ask for beside OpenAI's events, and what of it the engine must be asked for."""
-
-DEFAULT_VAD = VadSettings()
-"""Speech is cut as the server's defaults say."""
-
-_TURN_DETECTION = {
-    "threshold": "threshold",
-    "prefix_padding_ms": "prefix_padding_ms",
-    "silence_duration_ms": "min_silence_ms",
-    "min_speech_ms": "min_speech_ms",
-    "max_utterance_ms": "max_utterance_ms",
-}
-"""Fields of ``turn_detection``, and of ``VadSettings``."""
 
 _SIMULTANEOUS = tuple(each.name for each in fields(SimultaneousSettings))
 _TARGET = tuple(each.name for each in fields(TargetSettings))
@@ -103,6 +92,18 @@ class TranslationSettings:
     vad: VadSettings | None = DEFAULT_VAD
     simultaneous: SimultaneousSettings | None = None
 
+    @property
+    def missing(self) -> str:
+        """Implements ``SessionSettings.missing``."""
+        return "" if self.targets else "session.audio.output.language"
+
+    def check(self, languages: LanguageTable) -> None:
+        """Implements ``SessionSettings.check``."""
+        for target in self.targets:
+            languages.resolve(target.language, "session.audio.output.language")
+        if self.source_language:
+            languages.resolve(self.source_language, LANGUAGE_PARAM)
+
     def updated(self, session: JsonObject) -> TranslationSettings:
         """These settings with the changes of a ``session`` object.
 
@@ -139,7 +140,7 @@ class TranslationSettings:
         if "transcription" in wanted:
             changed = changed._with_transcription(wanted.object("transcription"))
         if "turn_detection" in wanted:
-            changed = replace(changed, vad=_turn_detection(wanted.object("turn_detection")))
+            changed = replace(changed, vad=read_turn_detection(wanted.object("turn_detection")))
         return changed
 
     def _with_transcription(self, wanted: JsonObject | None) -> TranslationSettings:
@@ -187,14 +188,10 @@ class TranslationSettings:
             tuple(targets),
             self.source_language or None,
             frozenset(include),
-            Segmentation.MANUAL if self.vad is None else Segmentation.VAD,
-            self.vad or VadSettings(),
+            segmentation_of(self.vad),
+            self.vad or DEFAULT_VAD,
             simultaneous=self.simultaneous,
         )
-
-    def stream_config(self, languages: LanguageTable) -> StreamConfig:
-        """The first message of the stream."""
-        return StreamConfig(self.input.audio, OUTPUT, self.stream_settings(languages))
 
     def to_json(self, languages: LanguageTable) -> dict[str, Any]:
         """The fields ``audio``, ``include`` and ``simultaneous`` of the session object."""
@@ -214,11 +211,6 @@ class TranslationSettings:
         source = bcp47(self.source_language, languages) or None
         if self.transcription_model is not None:
             transcription = {"model": self.transcription_model, "language": source}
-        turn_detection = None
-        if self.vad is not None:
-            values = {name: getattr(self.vad, ours) for name, ours in _TURN_DETECTION.items()}
-            known = {name: value for name, value in values.items() if value is not None}
-            turn_detection = {"type": "server_vad", **known}
         return {
             "audio": {
                 "input": {
@@ -226,7 +218,7 @@ class TranslationSettings:
                     "language": source,
                     "transcription": transcription,
                     "noise_reduction": None,
-                    "turn_detection": turn_detection,
+                    "turn_detection": describe_turn_detection(self.vad),
                 },
                 "output": output,
             },
@@ -270,18 +262,6 @@ def _target(wanted: JsonObject, former: SessionTarget) -> SessionTarget:
         if "catch_up_duration_factor" in wanted
         else former.catch_up_duration_factor,
     )
-
-
-def _turn_detection(wanted: JsonObject | None) -> VadSettings | None:
-    if wanted is None:
-        return None
-    wanted.refuse_unknown(("type", *_TURN_DETECTION))
-    wanted.choice("type", ("server_vad",), None)
-    values: dict[str, Any] = {
-        ours: wanted.number(name, None) if name == "threshold" else wanted.whole(name, None)
-        for name, ours in _TURN_DETECTION.items()
-    }
-    return VadSettings(**values)
 
 
 def _simultaneous(session: JsonObject) -> SimultaneousSettings | None:

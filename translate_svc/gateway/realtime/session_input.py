@@ -1,4 +1,4 @@
-"""Turns the events of a client into the messages of a translation session."""
+"""Turns the events of a client into the messages of a session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.realtime.client_events import AudioReader, ClientEvents
-from translate_svc.gateway.realtime.translation_settings import TranslationSettings
+from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     AudioInput,
@@ -19,9 +19,6 @@ from translate_svc.types import (
     UpdateInput,
 )
 
-_APPEND = "session.input_audio_buffer.append"
-_COMMIT = "session.input_audio_buffer.commit"
-_CLEAR = "session.input_audio_buffer.clear"
 UPDATE = "session.update"
 CLOSE = "session.close"
 
@@ -29,7 +26,6 @@ _SETTINGS_PATH = re.compile(r"^(?:config\.|update\.)?settings\.")
 _PARAMS = (
     (re.compile(r"^targets\[0\]\."), "session.audio.output."),
     (re.compile(r"^targets"), "session.audio.output.targets"),
-    (re.compile(r"^source_language$"), "session.audio.input.language"),
     (re.compile(r"^vad\.min_silence_ms$"), "session.audio.input.turn_detection.silence_duration_ms"),
     (re.compile(r"^vad\."), "session.audio.input.turn_detection."),
     (re.compile(r"^simultaneous"), "session.simultaneous"),
@@ -39,18 +35,20 @@ _PARAMS = (
 )
 
 
-class TranslationInput:
-    """The ``MessageSource`` of a translation session."""
+class SessionInput:
+    """The ``MessageSource`` of a realtime session."""
 
     def __init__(
         self,
         events: ClientEvents,
-        settings: TranslationSettings,
+        dialect: Dialect,
+        settings: SessionSettings,
         languages: LanguageTable,
         max_part_bytes: int,
     ) -> None:
         """``settings`` are those that the session was opened with."""
         self._events = events
+        self._prefix = dialect.prefix
         self._languages = languages
         self.settings = settings
         self.wanted = settings
@@ -58,6 +56,7 @@ class TranslationInput:
         self._audio = AudioReader(settings.input.bytes_per_sample, max_part_bytes)
         self._waiting: deque[ClientMessage] = deque()
         self._samples = 0
+        self._committed_samples = 0
         self._closing = False
 
     async def receive(self) -> ClientMessage:
@@ -85,20 +84,26 @@ class TranslationInput:
     def _read(self, event: JsonObject) -> None:
         if self._closing:
             raise InvalidArgument("the session is being closed", field="type")
-        match event.text("type", ""):
-            case kind if kind == _APPEND:
-                self._waiting.extend(AudioInput(part) for part in self._audio.read(event))
-            case kind if kind == UPDATE:
-                self._update(event)
-            case kind if kind == _COMMIT:
-                self._waiting.append(FinalizeInput())
-            case kind if kind == _CLEAR:
-                self._waiting.append(ClearInput())
-            case kind if kind == CLOSE:
-                self._closing = True
-                self._waiting.append(EndInput(self._samples))
-            case _:
-                raise unknown_event()
+        kind = event.text("type", "")
+        if kind == f"{self._prefix}input_audio_buffer.append":
+            self._waiting.extend(AudioInput(part) for part in self._audio.read(event))
+        elif kind == UPDATE:
+            self._update(event)
+        elif kind == f"{self._prefix}input_audio_buffer.commit":
+            self._commit()
+        elif kind == f"{self._prefix}input_audio_buffer.clear":
+            self._waiting.append(ClearInput())
+        elif kind == CLOSE:
+            self._closing = True
+            self._waiting.append(EndInput(self._samples))
+        else:
+            raise unknown_event()
+
+    def _commit(self) -> None:
+        if self._samples == self._committed_samples:
+            raise InvalidArgument("no audio came since the last commit", field="type")
+        self._committed_samples = self._samples
+        self._waiting.append(FinalizeInput())
 
     def _update(self, event: JsonObject) -> None:
         wanted = self.settings.updated(session_of(event))
@@ -127,9 +132,11 @@ def unknown_event() -> InvalidArgument:
     return InvalidArgument("is not an event of this session", field="type")
 
 
-def in_openai_terms(error: TranslateSvcError) -> TranslateSvcError:
+def in_openai_terms(error: TranslateSvcError, dialect: Dialect) -> TranslateSvcError:
     """Renames the field of ``error``, from our contract's path to that of the protocol."""
     path = _SETTINGS_PATH.sub("", error.field)
+    if path == "source_language":
+        error.field = dialect.language_param
     for pattern, param in _PARAMS:
         if pattern.search(path):
             error.field = pattern.sub(param, path)

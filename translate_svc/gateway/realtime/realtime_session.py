@@ -1,4 +1,4 @@
-"""One WebSocket that carries a translation session, from its handshake to its close."""
+"""A realtime session: one WebSocket on one side, one session of the service on the other."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.realtime.client_events import ClientEvents
+from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings, stream_config
 from translate_svc.gateway.realtime.event_sender import EventSender
 from translate_svc.gateway.realtime.forgiving_session import ForgivingSession
-from translate_svc.gateway.realtime.translation_events import TranslationEvents
-from translate_svc.gateway.realtime.translation_input import (
+from translate_svc.gateway.realtime.session_input import (
     CLOSE,
     UPDATE,
-    TranslationInput,
+    SessionInput,
     in_openai_terms,
     session_of,
     unknown_event,
 )
-from translate_svc.gateway.realtime.translation_settings import TranslationSettings
 from translate_svc.gateway.web_socket import WebSocket, WireEvent
 from translate_svc.serving.protocols import Session
 from translate_svc.serving.stream_driver import StreamDriver
@@ -32,23 +31,19 @@ _PART_BYTES = 32 * 1024
 """Audio that a session is given at once. A longer append is split, so that no other session waits for it."""
 
 
-class TranslationSession:
-    """Speaks OpenAI's translation protocol with one client, on behalf of one ``Session``."""
+class RealtimeSession:
+    """Speaks one dialect of OpenAI's realtime protocol with one client."""
 
-    def __init__(self, context: GatewayContext, socket: WebSocket, events: ClientEvents, model: str) -> None:
+    def __init__(self, context: GatewayContext, dialect: Dialect, socket: WebSocket, model: str) -> None:
         """``model`` is the name that the client asked for."""
         self._context = context
+        self._dialect = dialect
         self._socket = socket
-        self._events = events
-        self._head = {
-            "id": f"sess_{uuid.uuid4().hex}",
-            "type": "translation",
-            "model": model or context.service.info().model.name,
-            "expires_at": int(time.time() + context.options.session_lifetime_s),
-        }
+        self._events = ClientEvents(socket)
+        self._head = session_head(context, dialect, model)
 
-    async def run(self, settings: TranslationSettings, caller: Caller) -> None:
-        """Runs the session to its end. Without a target in ``settings``, the client's first update opens it.
+    async def run(self, settings: SessionSettings, caller: Caller) -> None:
+        """Runs the session to its end. If ``settings`` lack something, the client's first updates say it.
 
         Raises:
             TranslateSvcError: the connection must be closed with this error.
@@ -59,7 +54,8 @@ class TranslationSession:
         with calls.admission():
             opened = await self._open(settings, caller)
         if opened is None:
-            await self._socket.send({"type": "session.closed"})
+            if self._dialect.closed is not None:
+                await self._socket.send(self._dialect.closed)
             return
         driver = self._driver(*opened)
         lifetime_s = self._context.options.session_lifetime_s
@@ -70,66 +66,63 @@ class TranslationSession:
             expiry.cancel()
 
     async def _open(
-        self, first: TranslationSettings, caller: Caller
-    ) -> tuple[Session, TranslationSettings, bool] | None:
+        self, first: SessionSettings, caller: Caller
+    ) -> tuple[Session, SessionSettings, bool] | None:
         """The admitted session, its settings, and whether an update brought them; None: the client closed it.
 
         It does not wait between the admission and its return.
         """
         while True:
-            settings: TranslationSettings | None = first
-            if not first.targets:
+            settings: SessionSettings | None = first
+            if first.missing:
                 async with self._context.opening():
                     settings = await self._first_update(first)
             if settings is None:
                 return None
             self._context.calls.check_open()
             try:
-                config = settings.stream_config(self._context.languages)
+                config = stream_config(settings, self._context.languages)
                 return self._context.service.open_session(config, caller), settings, settings is not first
             except (InvalidArgument, Unsupported) as error:
                 if settings is first:
-                    raise in_openai_terms(error) from None
-                await self._events.refuse(in_openai_terms(error))
+                    raise in_openai_terms(error, self._dialect) from None
+                await self._events.refuse(in_openai_terms(error, self._dialect))
 
-    async def _first_update(self, settings: TranslationSettings) -> TranslationSettings | None:
-        """The settings of the first update that names a target; None if the client closes the session."""
+    async def _first_update(self, settings: SessionSettings) -> SessionSettings | None:
+        """The settings once nothing is missing; None if the client closes the session."""
         while True:
             event = await self._events.receive()
             try:
-                match event.text("type", ""):
-                    case kind if kind == UPDATE:
-                        settings = settings.updated(session_of(event))
-                        if settings.targets:
-                            return settings
-                        await self._socket.send(self._event("session.updated", settings))
-                    case kind if kind == CLOSE:
-                        return None
-                    case kind if kind.startswith("session."):
-                        raise InvalidArgument(
-                            "send session.update with a target language first",
-                            field="session.audio.output.language",
-                        )
-                    case _:
-                        raise unknown_event()
+                kind = event.text("type", "")
+                if kind == UPDATE:
+                    settings = settings.updated(session_of(event))
+                    if not settings.missing:
+                        return settings
+                    await self._socket.send(self._event("session.updated", settings))
+                elif kind == CLOSE:
+                    return None
+                elif kind.startswith(f"{self._dialect.prefix}input_audio_buffer."):
+                    raise InvalidArgument("is required: send session.update with it", field=settings.missing)
+                else:
+                    raise unknown_event()
             except TranslateSvcError as error:
                 await self._events.refuse(error)
 
-    def _driver(self, session: Session, settings: TranslationSettings, updated: bool) -> StreamDriver:
+    def _driver(self, session: Session, settings: SessionSettings, updated: bool) -> StreamDriver:
         context = self._context
-        source = TranslationInput(self._events, settings, context.languages, _PART_BYTES)
-        encoder = TranslationEvents(context.languages, settings.input.rate_hz)
-        encoder.include = settings.include
+        source = SessionInput(self._events, self._dialect, settings, context.languages, _PART_BYTES)
+        encoder = self._dialect.encoder(context.languages, settings.input.rate_hz)
+        encoder.apply(settings)
 
         async def taken(message: ClientMessage) -> None:
             source.taken(message)
             if isinstance(message, UpdateInput):
-                encoder.include = source.settings.include
+                encoder.apply(source.settings)
                 await self._socket.send(self._event("session.updated", source.settings))
 
         async def refused(message: ClientMessage, error: TranslateSvcError) -> None:
             source.refused(message)
-            await self._events.refuse(in_openai_terms(error))
+            await self._events.refuse(in_openai_terms(error, self._dialect))
 
         def encode(event: SessionEvent) -> Iterator[WireEvent]:
             if isinstance(event, Opened) and updated:
@@ -144,6 +137,17 @@ class TranslationSession:
             self._context.options.drain_finish_s, SessionExpired("the session has reached its age limit")
         )
 
-    def _event(self, kind: str, settings: TranslationSettings) -> WireEvent:
+    def _event(self, kind: str, settings: SessionSettings) -> WireEvent:
         session = self._head | settings.to_json(self._context.languages)
         return {"type": kind, "session": session}
+
+
+def session_head(context: GatewayContext, dialect: Dialect, model: str) -> WireEvent:
+    """The fields of a new session object that no update changes."""
+    head = {
+        "id": f"sess_{uuid.uuid4().hex}",
+        "type": dialect.kind,
+        "model": model or context.service.info().model.name,
+        "expires_at": int(time.time() + context.options.session_lifetime_s),
+    }
+    return head | ({"object": dialect.object} if dialect.object else {})

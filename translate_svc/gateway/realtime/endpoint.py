@@ -1,0 +1,82 @@
+"""``/v1/realtime/translations`` and ``/v1/realtime``: a WebSocket for each session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.failures import CLOSE_NORMAL, failure_of
+from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.realtime import transcription_settings, translation_settings
+from translate_svc.gateway.realtime.dialect import Dialect
+from translate_svc.gateway.realtime.realtime_session import RealtimeSession
+from translate_svc.gateway.realtime.transcription_events import TranscriptionEvents
+from translate_svc.gateway.realtime.translation_events import TranslationEvents
+from translate_svc.gateway.web_socket import WebSocket
+
+TRANSLATION = Dialect(
+    kind="translation",
+    prefix="session.",
+    language_param=translation_settings.LANGUAGE_PARAM,
+    object="",
+    closed={"type": "session.closed"},
+    first_settings=translation_settings.first_settings,
+    encoder=TranslationEvents,
+)
+
+TRANSCRIPTION = Dialect(
+    kind="transcription",
+    prefix="",
+    language_param=transcription_settings.LANGUAGE_PARAM,
+    object="realtime.transcription_session",
+    closed=None,
+    first_settings=transcription_settings.first_settings,
+    encoder=TranscriptionEvents,
+)
+
+
+class RealtimeEndpoint:
+    """Opens a session of one dialect for each WebSocket."""
+
+    def __init__(self, context: GatewayContext, dialect: Dialect) -> None:
+        self._context = context
+        self._dialect = dialect
+
+    async def connect(self, request: web.Request) -> web.StreamResponse:
+        """An upgrade to a WebSocket. The query may name the ``model``."""
+        context = self._context
+        socket = WebSocket(context.options)
+
+        async def serve() -> None:
+            caller, wanted = context.authenticator.session_caller(request)
+            settings = self._dialect.first_settings(context.options, context.service)
+            model = request.query.get("model", "")
+            if wanted is not None:
+                session = JsonObject(wanted, "session")
+                settings, model = settings.updated(session), session.text("model", model)
+            await RealtimeSession(context, self._dialect, socket, model).run(settings, caller)
+
+        return await _run_socket(request, socket, serve)
+
+
+async def _run_socket(
+    request: web.Request, socket: WebSocket, serve: Callable[[], Awaitable[None]]
+) -> web.StreamResponse:
+    """Answers the handshake, runs ``serve`` and closes the connection with the code of its end."""
+    await socket.open(request)
+    try:
+        await serve()
+        await socket.close(CLOSE_NORMAL)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        assert task is not None, "a handler is a task"
+        if not socket.left or task.uncancel():
+            raise
+    except Exception as error:
+        failure = failure_of(error)
+        await socket.send_last(failure)
+        await socket.close(failure.close_code, failure.code)
+    return socket.response

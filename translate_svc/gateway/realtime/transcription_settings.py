@@ -1,0 +1,121 @@
+"""The settings of a transcription session, as ``session.update`` changes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from translate_svc.errors import Unsupported
+from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
+from translate_svc.gateway.realtime.turn_detection import (
+    DEFAULT_VAD,
+    describe_turn_detection,
+    read_turn_detection,
+    segmentation_of,
+)
+from translate_svc.languages import LanguageTable
+from translate_svc.serving.protocols import Service
+from translate_svc.types import Inspect, StreamSettings, VadSettings
+
+LANGUAGE_PARAM = "session.audio.input.transcription.language"
+
+LOGPROBS = "item.input_audio_transcription.logprobs"
+"""What a session can ask for in addition."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionSettings:
+    """The settings of a transcription session.
+
+    Attributes:
+        language: what the speaker speaks; empty: not known yet.
+        model: the name that the client gave the model.
+        input: the audio that the client sends.
+        include: ``LOGPROBS`` or nothing.
+        vad: how speech is cut; None: the client commits.
+    """
+
+    language: str = ""
+    model: str = ""
+    input: InputFormat = PCM_24K
+    include: frozenset[str] = frozenset()
+    vad: VadSettings | None = DEFAULT_VAD
+
+    @property
+    def missing(self) -> str:
+        """Implements ``SessionSettings.missing``."""
+        return "" if self.language else LANGUAGE_PARAM
+
+    def check(self, languages: LanguageTable) -> None:
+        """Implements ``SessionSettings.check``."""
+        if self.language:
+            languages.resolve(self.language, LANGUAGE_PARAM)
+
+    def updated(self, session: JsonObject) -> TranscriptionSettings:
+        """Implements ``SessionSettings.updated``."""
+        session.refuse_unknown(("type", "object", "id", "model", "expires_at", "audio", "include"))
+        session.choice("type", ("transcription",), None)
+        changed = self
+        if "include" in session:
+            changed = replace(changed, include=session.choices("include", (LOGPROBS,)))
+        audio = session.object("audio")
+        if audio is None:
+            return changed
+        audio.refuse_unknown(("input",))
+        wanted = audio.object("input")
+        return changed if wanted is None else changed._with_input(wanted)
+
+    def _with_input(self, wanted: JsonObject) -> TranscriptionSettings:
+        wanted.refuse_unknown(("format", "transcription", "noise_reduction", "turn_detection"))
+        if wanted.object("noise_reduction") is not None:
+            raise Unsupported("this server has no noise reduction", field=wanted.under("noise_reduction"))
+        changed = self
+        if "format" in wanted:
+            changed = replace(changed, input=read_format(wanted))
+        if "turn_detection" in wanted:
+            changed = replace(changed, vad=read_turn_detection(wanted.object("turn_detection")))
+        transcription = wanted.object("transcription")
+        if transcription is None:
+            return changed
+        transcription.refuse_unknown(("model", "language", "prompt"))
+        if transcription.text("prompt", None) is not None:
+            raise Unsupported("this model takes no prompt", field=transcription.under("prompt"))
+        return replace(
+            changed,
+            model=transcription.text("model", self.model),
+            language=transcription.text("language", self.language),
+        )
+
+    def stream_settings(self, languages: LanguageTable) -> StreamSettings:
+        """Implements ``SessionSettings.stream_settings``."""
+        include = {Inspect.TRANSCRIPT} | ({Inspect.TOKENS} if LOGPROBS in self.include else set())
+        return StreamSettings(
+            (),
+            self.language,
+            frozenset(include),
+            segmentation_of(self.vad),
+            self.vad or DEFAULT_VAD,
+        )
+
+    def to_json(self, languages: LanguageTable) -> dict[str, Any]:
+        """Implements ``SessionSettings.to_json``."""
+        language = languages.find(self.language)
+        tag = self.language if language is None else language.bcp47
+        return {
+            "audio": {
+                "input": {
+                    "format": self.input.to_json(),
+                    "transcription": {"model": self.model, "language": tag or None},
+                    "noise_reduction": None,
+                    "turn_detection": describe_turn_detection(self.vad),
+                },
+            },
+            "include": sorted(self.include),
+        }
+
+
+def first_settings(options: GatewayOptions, service: Service) -> TranscriptionSettings:
+    """The settings of a session before its first update."""
+    return TranscriptionSettings(language=options.source_language)
