@@ -81,6 +81,10 @@ soak: $(READY) ## many streams for long: latency, memory, leaks; writes benchmar
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m pytest -m soak -s
 
+.PHONY: gateway
+gateway: $(READY) ## what OpenAI's protocol costs beside gRPC; writes benchmarks/results/gateway.json (two minutes)
+	$(BIN)/python -m benchmarks.gateway
+
 .PHONY: overload
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload

@@ -1,4 +1,4 @@
-"""The server as a process: prints its address, then answers each line of its input with one of JSON."""
+"""The server as a process: prints its addresses, then answers each line of its input with one of JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import threading
 import time
 from array import array
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,8 +20,10 @@ import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from translate_svc.engine.request import Request
+from translate_svc.gateway.server import GatewayServer
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
+from translate_svc.serving.protocols import Service
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.session import Session
 from translate_svc.types import AudioInput, Caller, CallOutcome, ClientMessage, SessionEvent, StreamConfig
@@ -36,6 +39,7 @@ class ServerSetup:
         max_waiting_requests: the length of that line.
         encode_ms: what the engine takes for an utterance before its first text.
         timed: keep the time at which each chunk of audio was handled.
+        http: serve OpenAI's protocol over HTTP as well.
     """
 
     max_streams: int = 1_000
@@ -43,6 +47,7 @@ class ServerSetup:
     max_waiting_requests: int = 1_000
     encode_ms: int = 100
     timed: bool = False
+    http: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +143,11 @@ async def _serve(setup: ServerSetup) -> None:
         max_waiting_requests=setup.max_waiting_requests,
     ) as service:
         timed = _TimedService(service) if setup.timed else None
-        async with RpcServer(timed or service, RpcOptions()) as server:  # type: ignore[arg-type]
-            print(server.target, flush=True)
+        async with AsyncExitStack() as stack:
+            served: Service = timed or service  # type: ignore[assignment]
+            server = await stack.enter_async_context(RpcServer(served, RpcOptions()))
+            gateway = await stack.enter_async_context(GatewayServer(served)) if setup.http else None
+            print(server.target, gateway.target if gateway else "", flush=True)
             while command := (await asyncio.to_thread(sys.stdin.readline)).strip():
                 if command == "times" and timed is not None:
                     print(json.dumps(timed.take_times()), flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,11 +20,16 @@ _REST_DEADLINE_S = 30.0
 
 
 class ServerProcess:
-    """A running server; ``target`` is its address."""
+    """A running server; ``target`` is its address, ``http`` that of ``ServerSetup.http``."""
 
-    def __init__(self, process: asyncio.subprocess.Process, target: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, target: str, http: str = "") -> None:
         self._process = process
         self.target = target
+        self.http = http
+
+    def pin(self, core: int) -> None:
+        """Lets it run on one core alone."""
+        os.sched_setaffinity(self._process.pid, {core})
 
     async def state(self) -> ServerState:
         """What it holds now."""
@@ -66,8 +72,7 @@ async def server_process(setup: ServerSetup) -> AsyncIterator[ServerProcess]:
     )
     try:
         assert process.stdout is not None
-        target = (await process.stdout.readline()).decode().strip()
-        yield ServerProcess(process, target)
+        yield ServerProcess(process, *(await process.stdout.readline()).decode().split())
     finally:
         if process.returncode is None:
             process.kill()

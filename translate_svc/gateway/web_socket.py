@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import secrets
 from typing import Any, NoReturn
@@ -44,6 +45,7 @@ class WebSocket:
         )
         self._transport: asyncio.WriteTransport | None = None
         self._handler: asyncio.Task[Any] | None = None
+        self._event_ids = map(f"event_{secrets.token_hex(6)}_{{}}".format, itertools.count(1))
         self.bytes_out = 0
         """Size of all messages sent so far."""
         self.left = False
