@@ -15,14 +15,16 @@ from pathlib import Path
 from unittest import mock
 
 from translate_svc.config import Settings
+from translate_svc.gateway.server import GatewayServer
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
 from translate_svc.session.outbound.draft_pacer import DraftPacer
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/contract.md")
+PAGES = ("README.md", "docs/contract.md", "docs/openai.md")
 ADDRESS = "127.0.0.1:50051"
+HTTP_ADDRESS = "http://127.0.0.1:8080"
 
 _EXAMPLE = re.compile(r"```python\n(?P<code>.*?)```(?:\n\n```text\n(?P<printed>.*?)```)?", re.DOTALL)
 _DEMO = re.compile(r"(?<=```\n)demo_\w+\.flac: .*?(?=```)", re.DOTALL)
@@ -35,27 +37,27 @@ def examples(page: str) -> list[tuple[str, str | None]]:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[str]:
-    """The address of a server on the starter checkpoint.
+async def serving() -> AsyncIterator[dict[str, str]]:
+    """The addresses of a server on the starter checkpoint, by those that the pages name.
 
     It leaves out no draft: what an example prints must not depend on how busy the machine is.
     """
     settings = Settings(model=str(ROOT / "model_cache" / "starter"), port=0)
-    never_late = mock.patch.object(DraftPacer, "is_late", return_value=False)
-    async with Service.start(settings) as service:
-        server = RpcServer(service, RpcOptions(address=settings.address))
-        await server.start()
-        try:
-            with never_late:
-                yield server.target
-        finally:
-            await server.stop(0.0)
+    async with (
+        Service.start(settings) as service,
+        RpcServer(service, RpcOptions(address=settings.address)) as server,
+        GatewayServer(service) as gateway,
+    ):
+        with mock.patch.object(DraftPacer, "is_late", return_value=False):
+            yield {ADDRESS: server.target, HTTP_ADDRESS: gateway.target}
 
 
-async def run(code: str, address: str) -> str:
+async def run(code: str, addresses: dict[str, str]) -> str:
     """What an example prints. Raises RuntimeError with its complaint when it fails."""
+    for named, address in addresses.items():
+        code = code.replace(named, address)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", code.replace(ADDRESS, address)),
+        *(sys.executable, "-c", code),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -68,13 +70,13 @@ async def run(code: str, address: str) -> str:
 
 async def rewrite() -> None:
     """Puts what is printed now in the place of what was."""
-    async with serving() as address:
+    async with serving() as addresses:
         for page in PAGES:
             text = (ROOT / page).read_text("utf-8")
             for code, printed in examples(page):
                 if printed is not None:
                     shown = f"```python\n{code}```\n\n```text\n"
-                    text = text.replace(f"{shown}{printed}```", f"{shown}{await run(code, address)}```")
+                    text = text.replace(f"{shown}{printed}```", f"{shown}{await run(code, addresses)}```")
             (ROOT / page).write_text(text, encoding="utf-8")
     readme = ROOT / "README.md"
     shown = _demo()

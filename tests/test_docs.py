@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.docs_examples import ADDRESS, PAGES, examples, run, serving
+from tests.docs_examples import ADDRESS, HTTP_ADDRESS, PAGES, examples, run, serving
 
 EXAMPLES = [
     pytest.param(code, printed, id=f"{page}-{number}")
@@ -17,9 +17,9 @@ EXAMPLES = [
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def address() -> AsyncIterator[str]:
-    async with serving() as target:
-        yield target
+async def addresses() -> AsyncIterator[dict[str, str]]:
+    async with serving() as targets:
+        yield targets
 
 
 def test_the_pages_have_examples() -> None:
@@ -28,9 +28,11 @@ def test_the_pages_have_examples() -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("code", "printed"), EXAMPLES)
-async def test_an_example_prints_what_the_page_says(address: str, code: str, printed: str | None) -> None:
-    assert ADDRESS in code
-    out = await run(code, address)
+async def test_an_example_prints_what_the_page_says(
+    addresses: dict[str, str], code: str, printed: str | None
+) -> None:
+    assert ADDRESS in code or HTTP_ADDRESS in code
+    out = await run(code, addresses)
     if printed is not None:
         assert out == printed, "`python -m tests.docs_examples` writes what it prints"
     else:

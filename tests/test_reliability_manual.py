@@ -9,6 +9,7 @@ import pytest
 
 from translate_svc.config import Settings
 from translate_svc.engine.options import EngineLimits
+from translate_svc.gateway.options import GatewayOptions
 from translate_svc.rpc.options import MIB, RpcOptions
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
@@ -57,6 +58,11 @@ def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
         f"no response could leave for {RpcOptions().write_timeout_s:g} s",
         f"`keepalive_time_ms` | {Settings().keepalive_time_ms // 1000} s |",
         f"`ping_timeout_ms` | {Settings().ping_timeout_ms // 1000} s |",
+        f"{GatewayOptions().max_message_bytes // MIB} MiB (`GatewayOptions.max_message_bytes`)",
+        f"{GatewayOptions().config_timeout_s:g} s each (`GatewayOptions.config_timeout_s`)",
+        f"{GatewayOptions().send_buffer_bytes // 1024} KiB in the socket's buffer",
+        f"{GatewayOptions().max_uploads} of at most {GatewayOptions().max_file_bytes // MIB} MiB each",
+        f"{GatewayOptions().upload_timeout_s:g} s without a byte",
         f"{MAX_WAITING_UPDATES} updates an utterance (`max_waiting_updates`)",
         f"nothing came for {RpcOptions().discard_idle_s * 1000:g} ms, for "
         f"{RpcOptions().discard_timeout_s * 1000:g} ms and "

@@ -35,9 +35,12 @@ def attach_trace_context(call_metadata: Iterable[tuple[str, str | bytes]]) -> No
     """Takes ``traceparent`` (W3C Trace Context) from a call's metadata, as parent of the spans of this task
     and its children. ``tracestate`` and baggage are ignored: they may contain anything.
     """
+    traceparent = ""
     for name, value in call_metadata:
         if name == "traceparent" and isinstance(value, str) and _TRACEPARENT.fullmatch(value):
-            _traceparent.set(value)
+            traceparent = value
+    # a task may serve several requests of one connection, each with its own parent or none
+    _traceparent.set(traceparent)
 
 
 class Tracing:

@@ -74,33 +74,33 @@ class UnknownParameter(InvalidArgument):
     """The request has a field that the protocol does not have."""
 
 
-class RequestTooLarge(TranslateSvcError):
+class RequestTooLarge(OutOfRange):
     """The body of a request is larger than the server takes."""
 
 
-class SessionExpired(TranslateSvcError):
+class SessionExpired(Unavailable):
     """The session has reached its age limit."""
 
 
-class OriginRefused(TranslateSvcError):
+class OriginRefused(Unauthenticated):
     """A web page of an origin that is not allowed."""
 
 
 # The first class that matches counts, so subclasses come before their bases.
 _KINDS: tuple[tuple[type[TranslateSvcError], HTTPStatus, int, str, str], ...] = (
+    (OriginRefused, HTTPStatus.FORBIDDEN, CLOSE_POLICY, _REQUEST, "origin_not_allowed"),
+    (RequestTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, CLOSE_POLICY, _REQUEST, "request_too_large"),
+    (SessionExpired, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
     (UnknownParameter, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unknown_parameter"),
     (ModelNotFound, HTTPStatus.NOT_FOUND, CLOSE_POLICY, _REQUEST, "model_not_found"),
     (OutOfRange, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "out_of_range"),
     (InvalidArgument, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "invalid_value"),
     (Unsupported, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unsupported"),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED, CLOSE_POLICY, _REQUEST, "invalid_api_key"),
-    (OriginRefused, HTTPStatus.FORBIDDEN, CLOSE_POLICY, _REQUEST, "origin_not_allowed"),
     (ResourceExhausted, HTTPStatus.TOO_MANY_REQUESTS, CLOSE_OVERLOAD, "rate_limit_error", "overloaded"),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_RESTART, _SERVER, "unavailable"),
     (EngineLost, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_RESTART, _SERVER, "engine_lost"),
-    (RequestTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, CLOSE_POLICY, _REQUEST, "request_too_large"),
     (TranslationFailed, HTTPStatus.INTERNAL_SERVER_ERROR, CLOSE_INTERNAL, _SERVER, "translation_failed"),
-    (SessionExpired, HTTPStatus.REQUEST_TIMEOUT, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
     (DataLoss, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "data_loss"),
     (StreamTimeout, HTTPStatus.REQUEST_TIMEOUT, CLOSE_POLICY, _REQUEST, "timeout"),
 )

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from translate_svc.gateway.failures import Failure, failure_of
 from translate_svc.gateway.origins import Origins, is_preflight
+from translate_svc.telemetry import attach_trace_context
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
@@ -40,6 +41,7 @@ def middleware(origins: Origins) -> Middleware:
 
 
 async def _answer(request: web.Request, handler: Handler, origins: Origins) -> web.StreamResponse:
+    attach_trace_context((name.lower(), value) for name, value in request.headers.items())
     try:
         origins.check(request)
         if is_preflight(request):

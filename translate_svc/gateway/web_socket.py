@@ -9,7 +9,7 @@ import json
 import secrets
 from typing import Any, NoReturn
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from translate_svc.errors import InvalidArgument, StreamTimeout
 from translate_svc.gateway.failures import Failure
@@ -52,7 +52,15 @@ class WebSocket:
         """Whether the client has left."""
 
     async def open(self, request: web.Request) -> None:
-        """Answers the handshake. The current task is cancelled when the client is found to have left."""
+        """Answers the handshake. The current task is cancelled when the client is found to have left.
+
+        Raises:
+            InvalidArgument: the client offers subprotocols, but not ``SUBPROTOCOL``.
+        """
+        offered = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
+        if offered and SUBPROTOCOL not in {name.strip() for value in offered for name in value.split(",")}:
+            # aiohttp would log what was offered, and one of them may be a key
+            raise InvalidArgument(f"offer the subprotocol {SUBPROTOCOL!r} as well")
         await self._socket.prepare(request)
         self._handler = asyncio.current_task()
         transport = request.transport
@@ -112,7 +120,7 @@ class WebSocket:
     async def send(self, event: WireEvent) -> None:
         """Sends one event; gives it an ``event_id``. Waits while the client does not take what was sent."""
         text = json.dumps(
-            {"type": event["type"], "event_id": f"event_{secrets.token_hex(8)}", **event},
+            {"type": event["type"], "event_id": next(self._event_ids), **event},
             separators=(",", ":"),
         )
         self.bytes_out += len(text)

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
 from tests.gateway.clients import ROOT
 from translate_svc.engine.request import Request
 from translate_svc.errors import Unavailable

@@ -155,9 +155,12 @@ async def test_audio_before_a_language_is_refused(server: GatewayServer) -> None
 
 
 async def test_settings_may_come_before_the_language(server: GatewayServer) -> None:
+    """A refused update in between changes nothing, neither to keep nor to drop."""
     async with connect(server.target) as session:
         await session.update(include=["logprobs"])
         assert (await session.until("session.updated"))["session"]["include"] == ["logprobs"]
+        await session.update(include=["units"], audio={"output": {"language": "tlh"}})
+        await session.until("error")
         assert (await session.open("es"))["include"] == ["logprobs"]
 
 
@@ -251,6 +254,18 @@ async def test_without_a_valid_key_a_session_is_refused(
         assert response.status == 401
         assert response.headers["WWW-Authenticate"] == "Bearer"
         assert (await response.json())["error"]["code"] == "invalid_api_key"
+
+
+async def test_a_key_in_a_subprotocol_gets_into_no_log(
+    keyed: tuple[GatewayServer, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    server, key = keyed
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="400"):
+        async with connect(server.target, protocols=(f"openai-insecure-api-key.{key}",)):
+            pass
+    async with connect(server.target, protocols=("realtime", f"openai-insecure-api-key.{key}x")) as session:
+        assert await session.to_the_end() == 1008
+    assert key not in caplog.text
 
 
 async def test_what_is_not_there_is_said_in_openais_shape(server: GatewayServer) -> None:

@@ -72,35 +72,40 @@ class RealtimeSession:
 
         It does not wait between the admission and its return.
         """
+        wanted: SessionSettings | None = first
         while True:
-            settings: SessionSettings | None = first
             if first.missing:
                 async with self._context.opening():
-                    settings = await self._first_update(first)
-            if settings is None:
+                    first, wanted = await self._first_update(first)
+            if wanted is None:
                 return None
             self._context.calls.check_open()
             try:
-                config = stream_config(settings, self._context.languages)
-                return self._context.service.open_session(config, caller), settings, settings is not first
+                config = stream_config(wanted, self._context.languages)
+                return self._context.service.open_session(config, caller), wanted, wanted is not first
             except (InvalidArgument, Unsupported) as error:
-                if settings is first:
+                if wanted is first:
                     raise in_openai_terms(error, self._dialect) from None
                 await self._events.refuse(in_openai_terms(error, self._dialect))
 
-    async def _first_update(self, settings: SessionSettings) -> SessionSettings | None:
-        """The settings once nothing is missing; None if the client closes the session."""
+    async def _first_update(
+        self, settings: SessionSettings
+    ) -> tuple[SessionSettings, SessionSettings | None]:
+        """The settings that the client was told of, and those of the update after which nothing is missing;
+        None if the client closes the session.
+        """
         while True:
             event = await self._events.receive()
             try:
                 kind = event.text("type", "")
                 if kind == UPDATE:
-                    settings = settings.updated(session_of(event))
-                    if not settings.missing:
-                        return settings
+                    wanted = settings.updated(session_of(event))
+                    if not wanted.missing:
+                        return settings, wanted
+                    settings = wanted
                     await self._socket.send(self._event("session.updated", settings))
                 elif kind == CLOSE:
-                    return None
+                    return settings, None
                 elif kind.startswith(f"{self._dialect.prefix}input_audio_buffer."):
                     raise InvalidArgument("is required: send session.update with it", field=settings.missing)
                 else:
