@@ -80,7 +80,9 @@ settings = st.builds(
     guards=guards,
     simultaneous=st.none() | st.builds(SimultaneousSettings, *[st.none() | small_counts] * 3),
 )
-configs = st.builds(StreamConfig, formats, formats, settings, st.binary(max_size=8))
+configs = st.builds(
+    StreamConfig, formats, formats, settings, st.binary(max_size=8), st.none() | counts, st.none() | counts
+)
 requests = st.one_of(
     configs,
     st.builds(AudioInput, st.binary(max_size=16)),
@@ -103,7 +105,7 @@ tokens = st.builds(TokenInfo, texts, small_counts, numbers, st.none() | counts)
 timings = st.builds(StageTiming, texts, numbers, small_counts)
 units = st.lists(small_counts, max_size=4).map(tuple)
 events = st.one_of(
-    st.builds(Opened, texts, configs),
+    st.builds(Opened, texts, configs, st.binary(max_size=8)),
     st.builds(SpeechStarted, counts, counts, counts),
     st.builds(SpeechEnded, counts, ranges, st.sampled_from(EndReason)),
     st.builds(
@@ -148,7 +150,7 @@ events = st.one_of(
     ),
     st.builds(Updated, counts),
     st.builds(Cleared, counts),
-    st.builds(Progress, counts, counts, st.binary(max_size=8)),
+    st.builds(Progress, counts, counts, st.binary(max_size=8), counts),
     st.builds(types.StreamWarning, texts, texts, st.none() | counts, st.none() | names),
     st.builds(GoAway, counts),
     st.builds(Closed, st.booleans(), usages),

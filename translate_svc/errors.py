@@ -7,6 +7,7 @@
   * ``Unauthenticated`` - the caller has no valid key
   * ``ResourceExhausted`` - no capacity now; says when to try again
   * ``Unavailable`` - the server is draining or not ready
+  * ``Superseded`` - another call has resumed this stream
   * ``DataLoss`` - the received data differs from the sent data
   * ``StreamTimeout`` - the peer kept the server waiting for too long
   * ``CheckpointError`` - a model directory is missing, incomplete or not supported
@@ -59,6 +60,10 @@ class ResourceExhausted(TranslateSvcError):
 
 class Unavailable(TranslateSvcError):
     """The server is draining or not ready."""
+
+
+class Superseded(TranslateSvcError):
+    """Another call has resumed this stream. Only the newer one goes on."""
 
 
 class DataLoss(TranslateSvcError):

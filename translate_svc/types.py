@@ -175,12 +175,19 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
-    """The first message of a stream."""
+    """The first message of a stream.
+
+    With ``resume_token`` it goes on with a stream that broke, and then ``resume_from_sample`` is the position
+    of the first sample that follows (None: the commit point), ``resume_utterance_id`` the next utterance's
+    id (None: that of the token).
+    """
 
     input: AudioFormat
     output: AudioFormat
     settings: StreamSettings
     resume_token: bytes = b""
+    resume_from_sample: int | None = None
+    resume_utterance_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +330,14 @@ class UtteranceStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The stream is admitted. ``config`` is the negotiated configuration, with all defaults filled in."""
+    """The stream is admitted. ``config`` is the negotiated configuration, with all defaults filled in.
+
+    ``resume_token`` is that of ``Progress``, until the first one comes.
+    """
 
     session_id: str
     config: StreamConfig
+    resume_token: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,11 +481,15 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Input received, and input committed. A resumed stream need not send committed input again."""
+    """Input received, and input committed. A resumed stream need not send committed input again.
+
+    ``applied_updates``: how many updates of the settings, from the first on, ``resume_token`` holds.
+    """
 
     received_samples: int
     committed_samples: int
     resume_token: bytes = b""
+    applied_updates: int = 0
 
 
 @dataclass(frozen=True, slots=True)

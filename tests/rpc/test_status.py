@@ -45,6 +45,7 @@ def unpacked(status: status_pb2.Status, kind: type[Message]) -> list[Any]:
         (errors.EngineLost("no"), "UNAVAILABLE", "ENGINE_LOST"),
         (errors.DataLoss("no", field="end.total_samples"), "DATA_LOSS", "DATA_LOSS"),
         (errors.StreamTimeout("no"), "DEADLINE_EXCEEDED", "STREAM_TIMEOUT"),
+        (errors.Superseded("no"), "ABORTED", "SUPERSEDED"),
         (errors.EngineError("no"), "INTERNAL", "INTERNAL"),
         (errors.InvariantViolation("no"), "INTERNAL", "INTERNAL"),
         (errors.DetectorError("no"), "INTERNAL", "INTERNAL"),

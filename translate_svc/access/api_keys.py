@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import re
 import secrets
 from pathlib import Path
 
+from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument, Unauthenticated
 
 _PREFIX = "tsvc_"
@@ -20,9 +20,6 @@ _PREFIX = "tsvc_"
 _KEY_BYTES = 32
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_Stamp = tuple[int, int, int]
-
-_log = logging.getLogger(__name__)
 
 
 def new_key() -> str:
@@ -46,20 +43,21 @@ class ApiKeys:
     """The keys of one file. Each line is ``NAME:SHA256``, the hash in hexadecimal; ``#`` starts a comment.
 
     A name may have several keys, so that one can be replaced while the other is still in use. A changed file
-    is read again. A key whose line was removed is refused from its next call on; open streams go on. If the
-    changed file cannot be read, an error is logged and the keys read before stay valid.
+    is read again. A key whose line was removed is refused from its next call on; open streams go on. Without
+    any line left, or without the file, every key is refused. If the changed file cannot be read or has a
+    wrong line, an error is logged and the keys read before stay valid.
     """
 
     def __init__(self, path: Path) -> None:
         """Reads the file.
 
         Raises:
-            InvalidArgument: the file cannot be read, or a line is wrong. The field is ``api_keys``; the
-                message has the number of the line but none of its text.
+            InvalidArgument: the file cannot be read, holds no key, or a line is wrong. The field is
+                ``api_keys``; the message has the number of the line but none of its text.
         """
-        self._path = path
-        self._stamp = self._file_stamp()
-        self._entries = self._read()
+        self._file = WatchedFile(path, _parse, field="api_keys", removal_empties=True)
+        if not self._file.value:
+            raise InvalidArgument("holds no key", field="api_keys")
 
     def authenticate(self, key: str) -> str:
         """Returns the name that ``key`` belongs to. Takes the same time whether and where it is found.
@@ -67,54 +65,27 @@ class ApiKeys:
         Raises:
             Unauthenticated: the key is not in the file.
         """
-        self._refresh()
         digest = _hash(key)
         found = ""
-        for name, known in self._entries:
+        for name, known in self._file.value:
             if hmac.compare_digest(digest, known):
                 found = name
         if not found:
             raise Unauthenticated("the API key is not valid")
         return found
 
-    def _refresh(self) -> None:
-        stamp = self._file_stamp()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._entries = self._read()
-        except InvalidArgument as error:
-            _log.error("%s; the keys read before stay valid", error)
-        else:
-            _log.info("api_keys: %d keys were read again", len(self._entries))
 
-    def _file_stamp(self) -> _Stamp | None:
-        """Changes with the file, or with the target of a link to it; None if the file does not exist."""
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
-
-    def _read(self) -> tuple[tuple[str, str], ...]:
-        try:
-            text = self._path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise InvalidArgument(f"cannot be read: {error.strerror}", field="api_keys") from None
-        except UnicodeDecodeError:
-            raise InvalidArgument("is not UTF-8 text", field="api_keys") from None
-        entries = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            if not (entry := line.partition("#")[0].strip()):
-                continue
-            name, _, digest = entry.partition(":")
-            if not _NAME.fullmatch(name) or not _HASH.fullmatch(digest):
-                raise InvalidArgument(f"line {number} is not NAME:SHA256", field="api_keys")
-            entries.append((name, digest))
-        if not entries:
-            raise InvalidArgument("holds no key", field="api_keys")
-        return tuple(entries)
+def _parse(text: str) -> tuple[tuple[str, str], ...]:
+    """Names and hashes of the keys."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (entry := line.partition("#")[0].strip()):
+            continue
+        name, _, digest = entry.partition(":")
+        if not _NAME.fullmatch(name) or not _HASH.fullmatch(digest):
+            raise InvalidArgument(f"line {number} is not NAME:SHA256", field="api_keys")
+        entries.append((name, digest))
+    return tuple(entries)
 
 
 def _hash(key: str) -> str:

@@ -14,6 +14,7 @@ from translate_svc.errors import (
     InvalidArgument,
     OutOfRange,
     ResourceExhausted,
+    Superseded,
     TranslateSvcError,
     Unauthenticated,
     Unavailable,
@@ -31,6 +32,7 @@ _KINDS: dict[grpc.StatusCode, type[TranslateSvcError]] = {
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DATA_LOSS: DataLoss,
+    grpc.StatusCode.ABORTED: Superseded,
 }
 
 

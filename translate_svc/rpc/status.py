@@ -20,6 +20,7 @@ from translate_svc.errors import (
     OutOfRange,
     ResourceExhausted,
     StreamTimeout,
+    Superseded,
     TranslateSvcError,
     Unauthenticated,
     Unavailable,
@@ -42,6 +43,7 @@ _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
     (ResourceExhausted, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (Unavailable, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
     (EngineLost, grpc.StatusCode.UNAVAILABLE, "ENGINE_LOST"),
+    (Superseded, grpc.StatusCode.ABORTED, "SUPERSEDED"),
     (DataLoss, grpc.StatusCode.DATA_LOSS, "DATA_LOSS"),
     (StreamTimeout, grpc.StatusCode.DEADLINE_EXCEEDED, "STREAM_TIMEOUT"),
 )

@@ -163,16 +163,20 @@ class StreamSettings(_message.Message):
     def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
-    __slots__ = ("input", "output", "settings", "resume_token")
+    __slots__ = ("input", "output", "settings", "resume_token", "resume_from_sample", "resume_utterance_id")
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FROM_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     input: AudioFormat
     output: AudioFormat
     settings: StreamSettings
     resume_token: bytes
-    def __init__(self, input: _Optional[_Union[AudioFormat, _Mapping]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., settings: _Optional[_Union[StreamSettings, _Mapping]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
+    resume_from_sample: int
+    resume_utterance_id: int
+    def __init__(self, input: _Optional[_Union[AudioFormat, _Mapping]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., settings: _Optional[_Union[StreamSettings, _Mapping]] = ..., resume_token: _Optional[bytes] = ..., resume_from_sample: _Optional[int] = ..., resume_utterance_id: _Optional[int] = ...) -> None: ...
 
 class StreamingTranslateRequest(_message.Message):
     __slots__ = ("config", "audio", "silence", "finalize", "update", "clear", "ack", "end")
@@ -275,12 +279,14 @@ class SampleRange(_message.Message):
     def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class Opened(_message.Message):
-    __slots__ = ("session_id", "config")
+    __slots__ = ("session_id", "config", "resume_token")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     config: StreamConfig
-    def __init__(self, session_id: _Optional[str] = ..., config: _Optional[_Union[StreamConfig, _Mapping]] = ...) -> None: ...
+    resume_token: bytes
+    def __init__(self, session_id: _Optional[str] = ..., config: _Optional[_Union[StreamConfig, _Mapping]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class SpeechStarted(_message.Message):
     __slots__ = ("utterance_id", "position", "speech_position")
@@ -449,14 +455,16 @@ class Cleared(_message.Message):
     def __init__(self, through_sample: _Optional[int] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("received_samples", "committed_samples", "resume_token")
+    __slots__ = ("received_samples", "committed_samples", "resume_token", "applied_updates")
     RECEIVED_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_UPDATES_FIELD_NUMBER: _ClassVar[int]
     received_samples: int
     committed_samples: int
     resume_token: bytes
-    def __init__(self, received_samples: _Optional[int] = ..., committed_samples: _Optional[int] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
+    applied_updates: int
+    def __init__(self, received_samples: _Optional[int] = ..., committed_samples: _Optional[int] = ..., resume_token: _Optional[bytes] = ..., applied_updates: _Optional[int] = ...) -> None: ...
 
 class StreamWarning(_message.Message):
     __slots__ = ("code", "message", "utterance_id", "language")

@@ -74,6 +74,9 @@ class SpeechTranslationServicer(object):
         * Half-close without `end`: the same, with `closed{complete: false}`.
         * Cancelled, or the connection lost: everything of this stream is dropped at once.
         * After `go_away`: end the stream before its deadline and open the next one elsewhere.
+
+        A stream that broke, or that was told to go away, can be taken up again by another call, at this server or at
+        another one of the same deployment: see StreamConfig.resume_token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,10 +50,8 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
             return pb.StreamingTranslateResponse(seq=seq, speech_ended=ended)
         case DraftReport():
             return pb.StreamingTranslateResponse(seq=seq, draft=encode_dataclass(pb.Draft, event))
-        case Progress(received, committed, resume_token):
-            progress = pb.Progress(
-                received_samples=received, committed_samples=committed, resume_token=resume_token
-            )
+        case Progress():
+            progress = encode_dataclass(pb.Progress, event)
             return pb.StreamingTranslateResponse(seq=seq, progress=progress)
         case Updated(utterance_id):
             return pb.StreamingTranslateResponse(seq=seq, updated=pb.Updated(from_utterance_id=utterance_id))
@@ -61,8 +59,8 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
             return pb.StreamingTranslateResponse(seq=seq, cleared=pb.Cleared(through_sample=through_sample))
         case GoAway(deadline_ms):
             return pb.StreamingTranslateResponse(seq=seq, go_away=pb.GoAway(deadline_ms=deadline_ms))
-        case Opened(session_id, config):
-            opened = pb.Opened(session_id=session_id, config=encode_config(config))
+        case Opened(session_id, config, resume_token):
+            opened = pb.Opened(session_id=session_id, config=encode_config(config), resume_token=resume_token)
             return pb.StreamingTranslateResponse(seq=seq, opened=opened)
         case Closed(complete, usage):
             closed = pb.Closed(complete=complete, usage=encode_usage(usage))
@@ -91,8 +89,7 @@ def _decode_event(response: pb.StreamingTranslateResponse) -> SessionEvent | Non
             reason = END_REASONS.decode(ended.reason, "speech_ended.reason")
             return SpeechEnded(ended.utterance_id, decode_range(ended.source), reason)
         case "progress":
-            progress = response.progress
-            return Progress(progress.received_samples, progress.committed_samples, progress.resume_token)
+            return decode_dataclass(Progress, response.progress, "progress")
         case "draft":
             return decode_dataclass(DraftReport, response.draft, "draft")
         case "updated":
@@ -102,7 +99,9 @@ def _decode_event(response: pb.StreamingTranslateResponse) -> SessionEvent | Non
         case "go_away":
             return GoAway(response.go_away.deadline_ms)
         case "opened":
-            return Opened(response.opened.session_id, decode_config(response.opened.config, "opened.config"))
+            opened = response.opened
+            config = decode_config(opened.config, "opened.config")
+            return Opened(opened.session_id, config, opened.resume_token)
         case "closed":
             return Closed(response.closed.complete, decode_usage(response.closed.usage))
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Sized
+from typing import Literal
 
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import (
@@ -105,6 +106,8 @@ def decode_config(config: pb.StreamConfig, path: str) -> StreamConfig:
         output=output,
         settings=decode_settings(config.settings, f"{path}.settings"),
         resume_token=config.resume_token,
+        resume_from_sample=_optional_count(config, "resume_from_sample", path),
+        resume_utterance_id=_optional_count(config, "resume_utterance_id", path),
     )
 
 
@@ -115,6 +118,8 @@ def encode_config(config: StreamConfig) -> pb.StreamConfig:
         output=encode_format(config.output),
         settings=encode_settings(config.settings),
         resume_token=config.resume_token,
+        resume_from_sample=config.resume_from_sample,
+        resume_utterance_id=config.resume_utterance_id,
     )
 
 
@@ -221,6 +226,12 @@ def decode_targets(targets: Sequence[pb.TargetSettings], path: str) -> tuple[Tar
 def encode_targets(targets: Iterable[TargetSettings]) -> list[pb.TargetSettings]:
     """The inverse of ``decode_targets``."""
     return [encode_dataclass(pb.TargetSettings, target) for target in targets]
+
+
+def _optional_count(
+    config: pb.StreamConfig, name: Literal["resume_from_sample", "resume_utterance_id"], path: str
+) -> int | None:
+    return non_negative(getattr(config, name), f"{path}.{name}") if config.HasField(name) else None
 
 
 def _check_length(entries: Sized, field: str) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from openai import AsyncOpenAI
 
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.fakes.scripted_engine import ScriptedRequest, ScriptedSequence
 from tests.gateway.clients import Socket, base64_parts, clip, connect, pcm16, silence, tone
 from translate_svc.audio.codecs import g711
 from translate_svc.audio.resampler import resample

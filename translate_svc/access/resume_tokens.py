@@ -1,0 +1,121 @@
+"""Resume tokens: the state of a stream at a commit point, sealed for the client to keep.
+
+A token is a Fernet message (AES-128-CBC and HMAC-SHA256, https://github.com/fernet/spec). A client can
+neither read nor change it. Every server that has the key opens it: servers share keys, not a store.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from translate_svc.access.watched_file import WatchedFile
+from translate_svc.errors import InvalidArgument
+
+MAX_TOKEN_BYTES = 64 * 1024
+"""A longer token is refused unread. Tokens have less than 1 KB, and a few KB in simultaneous translation."""
+
+_FIELD = "config.resume_token"
+_MAX_CLOCK_DIFFERENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBinding:
+    """Whom a token serves: a caller, by name, and streams of one configuration, by a digest of it."""
+
+    caller: str
+    configuration: str
+
+
+class ResumeTokens:
+    """Seals states, and opens them again.
+
+    The keys are the lines of a file, each as ``new_resume_key`` makes it; ``#`` starts a comment. The first
+    one seals, all of them open. A changed file is read again. So a key is replaced without a lost stream: add
+    the new key below the old one on every server, then move it to the top, and remove the old one when its
+    last token has expired.
+    """
+
+    def __init__(
+        self, path: Path | None, lifetime_s: float, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Reads the keys; without a file it makes one of its own, which no other process knows.
+
+        Raises:
+            InvalidArgument: the file cannot be read, holds no key, or a line is not a key. The message has
+                the number of the line but none of its text.
+        """
+        self._lifetime_s = lifetime_s
+        self._clock = clock
+        self._file = None if path is None else WatchedFile(path, _parse_keys, field="resume_keys")
+        self._own = (Fernet(Fernet.generate_key()),)
+
+    def seal(self, state: dict[str, Any], binding: TokenBinding) -> bytes:
+        """The token of ``state``, which JSON can express."""
+        envelope = {"caller": binding.caller, "configuration": binding.configuration, "state": state}
+        plain = zlib.compress(json.dumps(envelope, separators=(",", ":")).encode())
+        sealed = self._keys()[0].encrypt_at_time(plain, int(self._clock()))
+        return base64.urlsafe_b64decode(sealed)
+
+    def open(self, token: bytes, binding: TokenBinding) -> dict[str, Any]:
+        """The state that ``token`` holds.
+
+        Raises:
+            InvalidArgument: the token was not sealed with one of the keys, was altered, has expired, or
+                belongs to another caller or configuration. Names ``config.resume_token``.
+        """
+        plain, issued_s = self._unsealed(token)
+        age_s = self._clock() - issued_s
+        if age_s > self._lifetime_s:
+            raise InvalidArgument(f"has expired: it is valid for {self._lifetime_s:g} s", field=_FIELD)
+        if age_s < -_MAX_CLOCK_DIFFERENCE_S:
+            raise InvalidArgument("was issued in the future: the clocks of the servers differ", field=_FIELD)
+        envelope = json.loads(zlib.decompress(plain))
+        if envelope["caller"] != binding.caller:
+            raise InvalidArgument("belongs to another caller", field=_FIELD)
+        if envelope["configuration"] != binding.configuration:
+            raise InvalidArgument("belongs to a stream with other formats", field=_FIELD)
+        state: dict[str, Any] = envelope["state"]
+        return state
+
+    def _unsealed(self, token: bytes) -> tuple[bytes, int]:
+        """What was sealed, and when."""
+        if len(token) <= MAX_TOKEN_BYTES:
+            encoded = base64.urlsafe_b64encode(token)
+            for key in self._keys():
+                try:
+                    return key.decrypt(encoded), key.extract_timestamp(encoded)
+                except InvalidToken:
+                    continue
+        raise InvalidArgument("is not valid: it was altered, or this server lacks its key", field=_FIELD)
+
+    def _keys(self) -> tuple[Fernet, ...]:
+        return self._own if self._file is None else self._file.value
+
+
+def new_resume_key() -> str:
+    """A line for the file of resume keys: a key of 256 random bits."""
+    return Fernet.generate_key().decode()
+
+
+def _parse_keys(text: str) -> tuple[Fernet, ...]:
+    keys: list[Fernet] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (entry := line.partition("#")[0].strip()):
+            continue
+        try:
+            keys.append(Fernet(entry))
+        except (ValueError, binascii.Error):
+            raise InvalidArgument(f"line {number} is not a key", field="resume_keys") from None
+    if not keys:
+        raise InvalidArgument("holds no key", field="resume_keys")
+    return tuple(keys)

@@ -1,0 +1,1 @@
+"""What a stream needs to go on at another server. Pure: no call, no event loop, no thread."""

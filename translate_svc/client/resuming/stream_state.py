@@ -1,0 +1,162 @@
+"""What a client keeps of a stream so that it can go on at another server."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from translate_svc.audio.codecs.table import codec_of
+from translate_svc.client.resuming.delivery import Delivery
+from translate_svc.client.resuming.replay_buffer import ReplayBuffer, SentMessage
+from translate_svc.errors import Unavailable
+from translate_svc.types import (
+    Cleared,
+    ClearInput,
+    ClientMessage,
+    Encoding,
+    Opened,
+    Progress,
+    SessionEvent,
+    StreamConfig,
+)
+
+_RUN_UP_S = 0.5
+"""Audio before the commit point for decoders that have a memory. RFC 7845, section 4.6, asks for 80 ms of
+Opus; the adaptive quantizers of G.722 need longer to forget where they began.
+"""
+_ENCODINGS_WITH_MEMORY = (Encoding.OPUS, Encoding.G722)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlan:
+    """How to go on: the first message of the next call, and from where to send again.
+
+    Attributes:
+        config: with the token.
+        position: what lies before it is not sent again, except as a run-up.
+        skips: whether ``position`` is that of a ``clear``, behind the commit point.
+        applied_updates: updates that the token holds.
+        clears: positions of those that the server has not answered.
+    """
+
+    config: StreamConfig
+    position: int
+    skips: bool
+    applied_updates: int
+    clears: tuple[int, ...]
+
+
+class StreamState:
+    """Messages to send again, events that were handed on, and the last token. Not thread-safe.
+
+    While a plan is carried out, nothing that it needs is forgotten: ``plan`` begins, ``resumed`` or
+    ``abandon_plan`` ends it.
+    """
+
+    def __init__(self, config: StreamConfig, max_bytes: int) -> None:
+        """``max_bytes``: bound of the messages that are kept."""
+        codec = codec_of(config.input)
+        run_up_s = _RUN_UP_S if config.input.encoding in _ENCODINGS_WITH_MEMORY else 0.0
+        self.messages = ReplayBuffer(
+            lambda data: codec.framing.count_samples(data, config.input.channels, field="audio.data"),
+            run_up_samples=round(run_up_s * config.input.sample_rate_hz),
+            max_bytes=max_bytes,
+        )
+        self._config = config
+        self._delivery = Delivery()
+        self._token = b""
+        self._committed = 0
+        self._applied_updates = 0
+        self._unanswered_clears: deque[int] = deque()
+        self._is_planning = False
+        self.resumptions_without_progress = 0
+        """How often the stream was resumed since it last came forward."""
+
+    @property
+    def config(self) -> StreamConfig:
+        """The first message of the first call."""
+        return self._config
+
+    def append(self, message: ClientMessage) -> SentMessage:
+        """The program sends ``message``."""
+        entry = self.messages.append(message)
+        if isinstance(message, ClearInput):
+            self._unanswered_clears.append(entry.start)
+        return entry
+
+    def accept(self, event: SessionEvent) -> list[SessionEvent]:
+        """An event of the present call. Returns what the program is to get: each event once."""
+        if isinstance(event, Opened):
+            self._token = event.resume_token
+        elif isinstance(event, Progress):
+            self._commit(event)
+        elif isinstance(event, Cleared) and self._unanswered_clears:
+            self._unanswered_clears.popleft()
+        return self._delivery.accept(event)
+
+    def plan(self) -> ResumePlan:
+        """How to resume the stream now.
+
+        Raises:
+            Unavailable: that is not possible: the server offers none, or the messages since the last commit
+                point did not fit into the buffer.
+        """
+        if not self._token:
+            raise Unavailable("the server does not offer to resume streams")
+        cleared = max(self._unanswered_clears, default=-1)
+        if (answered := self.messages.cleared_through(self._committed)) is not None:
+            cleared = max(cleared, answered)
+        skips = cleared > self._committed
+        position = max(cleared, self._committed)
+        if not skips and self.messages.first_sample > position:
+            raise Unavailable("the input since the last commit point was more than max_replay_bytes")
+        self._is_planning = True
+        first = position if skips else min(position, self.messages.first_sample)
+        config = replace(
+            self._config,
+            resume_token=self._token,
+            resume_from_sample=first,
+            resume_utterance_id=self._delivery.next_id(position) if skips else None,
+        )
+        clears = tuple(self._unanswered_clears)
+        return ResumePlan(config, position, skips, self._applied_updates, clears)
+
+    def is_current(self, plan: ResumePlan) -> bool:
+        """Whether ``plan`` still fits: the program has sent no ``clear`` since."""
+        return plan.clears == tuple(self._unanswered_clears)
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the present server has yet to find utterances that the program has seen.
+
+        A ``clear`` would now drop them before they get their ids again. So the stream must be resumed behind
+        it instead.
+        """
+        return self._delivery.is_replaying
+
+    def abandon_plan(self) -> None:
+        """The plan could not be carried out."""
+        self._is_planning = False
+
+    def resumed(self, plan: ResumePlan, opened: Opened) -> list[SessionEvent]:
+        """The next call is open, by a ``plan`` that is current. Returns events that no server will tell."""
+        self._is_planning = False
+        self.resumptions_without_progress += 1
+        self._token = opened.resume_token
+        self._committed = plan.position
+        self.messages.rewind(plan.position, plan.applied_updates, run_up=not plan.skips)
+        events = [event for clear in plan.clears for event in self._delivery.give_up(clear)]
+        self._unanswered_clears.clear()
+        self._delivery.rewind(plan.position, plan.applied_updates)
+        return events
+
+    def _commit(self, progress: Progress) -> None:
+        if self._is_planning:
+            return
+        if progress.committed_samples > self._committed:
+            self.resumptions_without_progress = 0
+        self._token = progress.resume_token
+        self._committed = progress.committed_samples
+        self._applied_updates = progress.applied_updates
+        self.messages.commit(progress.committed_samples, progress.applied_updates)
+        self._delivery.forget(progress.committed_samples)
