@@ -61,6 +61,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,
         http="h:1", http_origins="o", http_source_language="s",
         warn_low_confidence=False,
+        resume_keys="r", resume_lifetime_s=9.0,
     )  # fmt: skip
     assert all(
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)

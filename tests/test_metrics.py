@@ -40,6 +40,7 @@ COUNTERS = {
     "text_tokens_total": (),
     "source_seconds_total": (),
     "speech_seconds_total": (),
+    "streams_resumed_total": (),
 }
 HISTOGRAMS = {
     "end_to_first_text_seconds": (),

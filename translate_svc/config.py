@@ -84,6 +84,9 @@ class Settings:
             certificate are then refused (mTLS). Read again when it changes.
         api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Read again
             when it changes.
+        resume_keys: file with the keys of resume tokens, shared by the servers of a deployment; see
+            ``translate-svc keys resume``. Read again when it changes. Empty: a key of this process alone.
+        resume_lifetime_s: how long a stream can be resumed after its last commit point.
         keepalive_time_ms: the server pings a client after this time without any data from it.
         keepalive_timeout_ms: how long the client's TCP may leave sent data unacknowledged.
         ping_timeout_ms: how long the client may leave the ping unanswered.
@@ -127,6 +130,12 @@ class Settings:
         "", "Refuse clients without a certificate of these authorities (mTLS).", metavar="PEM"
     )
     api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
+    resume_keys: str = setting(
+        "", "Keys by which servers resume each other's streams; see `keys resume`.", metavar="FILE"
+    )
+    resume_lifetime_s: float = setting(
+        3_600.0, "How long a stream can be resumed after its last commit point.", low=1, high=86_400
+    )
     keepalive_time_ms: int = setting(
         20_000, "Ping a client after this time without data from it.", low=1_000, high=7_200_000
     )

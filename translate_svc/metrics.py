@@ -103,6 +103,11 @@ class Metrics:
         self._rejected = self._counters(
             "rejected", "Streams and calls that were not admitted, by cause.", "cause", ERROR_CAUSES
         )
+        self._resumed = Counter(
+            PREFIX + "streams_resumed",
+            "Admitted streams that went on where another call of theirs was committed.",
+            registry=self.registry,
+        )
         self._closed = self._counters(
             "streams_closed",
             "Admitted streams and calls of Translate that have ended, by cause.",
@@ -145,6 +150,10 @@ class Metrics:
     def record_rejected(self, error: BaseException) -> None:
         """Counts a stream or call that was not admitted."""
         _pick(self._rejected, error_cause(error)).inc()
+
+    def record_resumed(self) -> None:
+        """Counts an admitted stream that another call had begun."""
+        self._resumed.inc()
 
     def record_closed(self, cause: str) -> None:
         """Counts an admitted stream or call that has ended; ``cause`` is one of ``CLOSE_CAUSES``."""

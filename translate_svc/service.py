@@ -11,12 +11,13 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.assembly import Assembly, assemble
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
-from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
+from translate_svc.errors import EngineLost, InvalidArgument, TranslateSvcError, Unavailable
 from translate_svc.languages import Language
 from translate_svc.server_info import ServerInfoReporter, language_table
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
@@ -32,6 +33,8 @@ from translate_svc.watchdog import Watchdog
 if TYPE_CHECKING:
     from translate_svc.accounting import Accounting
     from translate_svc.metrics import Metrics, Snapshot
+    from translate_svc.resumption import Resumption
+    from translate_svc.session.resume_point import ResumePoint
     from translate_svc.telemetry import Tracing
 
 _STOP_DEADLINE_S = 5.0
@@ -46,7 +49,12 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, assembly: Assembly, vad_loop: VadLoop, accounting: Accounting
+        self,
+        settings: Settings,
+        assembly: Assembly,
+        vad_loop: VadLoop,
+        accounting: Accounting,
+        resumption: Resumption,
     ) -> None:
         self._settings = settings
         self._accounting = accounting
@@ -71,6 +79,7 @@ class Service:
         self._reporter = ServerInfoReporter(
             settings, self._session_options, assembly.model, self._engine, self._admission
         )
+        self._resumption = resumption
         self._sessions: set[Session | OneShot] = set()
         self._refusal: TranslateSvcError | None = None
 
@@ -98,9 +107,13 @@ class Service:
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
         # imported here because they need the extra "server"
+        from translate_svc.access.resume_tokens import ResumeTokens
         from translate_svc.accounting import Accounting
         from translate_svc.metrics import Metrics
+        from translate_svc.resumption import Resumption
 
+        resume_keys = Path(settings.resume_keys) if settings.resume_keys else None
+        tokens = ResumeTokens(resume_keys, settings.resume_lifetime_s)
         service: Service | None = None
 
         def on_lost(error: BaseException) -> None:
@@ -116,7 +129,8 @@ class Service:
             engine.start()
             watchdog = asyncio.create_task(Watchdog(engine, settings.step_timeout_s).run())
             try:
-                service = cls(settings, assembly, vad_loop, Accounting(metrics, tracing))
+                resumption = Resumption(tokens, assembly.model)
+                service = cls(settings, assembly, vad_loop, Accounting(metrics, tracing), resumption)
                 metrics.set_snapshot_function(service.snapshot)
                 try:
                     yield service
@@ -179,8 +193,11 @@ class Service:
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
         """Admits a stream and starts its session. ``caller`` appears in the log.
 
+        With a resume token the session goes on where another one was committed. If that one is still open
+        here, it ends first, and its place is free.
+
         Raises:
-            InvalidArgument: a setting is not valid. Names the field.
+            InvalidArgument: a setting or the resume token is not valid. Names the field.
             OutOfRange: a setting exceeds a limit. Names the field.
             Unsupported: this server does not serve that part of the contract. Names the field.
             ResourceExhausted: a limit of admission is reached. Says when to try again.
@@ -188,7 +205,13 @@ class Service:
             Unavailable: the server is draining.
         """
         self._check_open()
+        start = self._resumption.restore(config, caller)
+        if start is not None:
+            config = StreamConfig(config.input, config.output, start.commit.settings)
+        issue_token = self._resumption.issuer(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
+        if start is not None:
+            self._supersede(start)
         with self._admitted() as slot:
             session_id = uuid.uuid4().hex
             dependencies = SessionDependencies(
@@ -198,10 +221,25 @@ class Service:
                 self._session_options,
                 slot,
                 self._accounting.open("stream", session_id, caller),
+                issue_token,
             )
-            session = Session(session_id, config, negotiated, dependencies)
+            session = Session(session_id, config, negotiated, dependencies, start)
+        if start is not None:
+            self._accounting.metrics.record_resumed()
         self._track(session)
         return session
+
+    def _supersede(self, start: ResumePoint) -> None:
+        """Ends the sessions of the stream that is resumed at ``start``.
+
+        Raises:
+            InvalidArgument: the stream was resumed from a later token already.
+        """
+        for session in self._sessions:
+            if isinstance(session, Session) and session.live and session.start.stream_id == start.stream_id:
+                if session.start.epoch > start.epoch:
+                    raise InvalidArgument("the stream was resumed since", field="config.resume_token")
+                session.supersede()
 
     def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
         """Admits one text or one clip, under the same limits as a stream, and starts its translation.

@@ -24,7 +24,7 @@ from tests.session.harness import (
     utterances,
 )
 from tests.virtual_time import virtual_time
-from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError, Unsupported
+from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.languages import Language, LanguageTable, packaged
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.types import (
@@ -121,7 +121,6 @@ def test_the_impossible_is_refused_by_its_field(
         ({"input": AudioFormat(Encoding.PCM_S16LE, 16_000, 2)}, InvalidArgument, "config.input.channel"),
         ({"output": AudioFormat(Encoding.PCM_S16LE, 48_001)}, OutOfRange, "config.output.sample_rate_hz"),
         ({"output": AudioFormat(Encoding.MULAW, 8_000, 2)}, InvalidArgument, "config.output.channels"),
-        ({"resume_token": b"x"}, Unsupported, "config.resume_token"),
     ],
 )
 def test_a_format_that_is_not_served_is_refused_by_its_field(

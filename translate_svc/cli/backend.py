@@ -73,7 +73,7 @@ def choose_backend(
     """The backend for ``server``, or a local one if no server is given.
 
     Args:
-        server: ``HOST:PORT`` or ``unix:PATH``.
+        server: ``HOST:PORT`` or ``unix:PATH``; several with commas between them.
         model_flags: the flags ``model``, ``model_cache`` and ``device``; None if not given.
         connection: options of the connection to the server.
 
@@ -94,7 +94,9 @@ def choose_backend(
             raise UsageError("does not go with --server", field="--" + name.replace("_", "-"))
     from translate_svc.cli.remote_backend import RemoteBackend
 
-    return RemoteBackend(check_address(server), connection)
+    for address in server.split(","):
+        check_address(address)
+    return RemoteBackend(server, connection)
 
 
 def check_address(server: str) -> str:

@@ -1,4 +1,4 @@
-"""``translate-svc keys``: API keys for the callers of a server."""
+"""``translate-svc keys``: keys of callers, and keys of resume tokens."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="API keys for the callers of a server.", no_args_is_help=True)
-
-
-@app.callback()
-def _keys() -> None:
-    """Needed because typer turns a group with only one command into that command."""
+app = typer.Typer(help="Keys of callers, and of servers that share streams.", no_args_is_help=True)
 
 
 @app.command()
@@ -35,7 +30,32 @@ def new(
     print(key)
     if file is None:
         print(line)
-        return
+    else:
+        _append(line, file)
+
+
+@app.command()
+def resume(
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append the key to this file instead of printing it.")
+    ] = None,
+) -> None:
+    """Create a key by which servers resume each other's streams.
+
+    Give all servers of a deployment the same file: `serve --resume-keys`. Its first key seals, and all of
+    them open. To replace a key, add the new one below it on every server, then move it to the top, and remove
+    the old one after --resume-lifetime-s. A running server reads the file again by itself.
+    """
+    from translate_svc.access.resume_tokens import new_resume_key
+
+    key = new_resume_key()
+    if file is None:
+        print(key)
+    else:
+        _append(key, file)
+
+
+def _append(line: str, file: Path) -> None:
     with file.open("a+", encoding="utf-8") as lines:
         lines.seek(0)
         if not (lines.read() or "\n").endswith("\n"):

@@ -109,7 +109,11 @@ FlagUnsure = Annotated[
     ),
 ]
 Server = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help="Use this server. Default: work in this process.")
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT[,...]",
+        help="Use this server, or another one where it is full or lost. Default: work in this process.",
+    ),
 ]
 TlsCa = Annotated[
     str | None,

@@ -14,10 +14,14 @@ from translate_svc.types import ModelInfo, StreamSettings, TranslateRequest
 
 
 class RemoteBackend:
-    """A backend at the server at ``address``."""
+    """A backend at the server at ``address``, or at several: their addresses with commas between them.
+
+    A stream that loses its server goes on at another one, or at the same when that is back.
+    """
 
     def __init__(self, address: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
         self._address = address
+        self._servers = address.split(",")
         self._options = options
 
     async def languages(self) -> LanguageTable:
@@ -26,7 +30,7 @@ class RemoteBackend:
         Raises:
             Unavailable: the server is not reachable.
         """
-        async with AsyncClient(self._address, self._options) as client, self._reached():
+        async with AsyncClient(self._servers, self._options) as client, self._reached():
             return LanguageTable(await client.languages())
 
     async def model(self) -> ModelInfo:
@@ -41,7 +45,7 @@ class RemoteBackend:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RemoteTranslator]:
         """Connects to the server."""
-        async with AsyncClient(self._address, self._options) as client, self._reached():
+        async with AsyncClient(self._servers, self._options) as client, self._reached():
             yield RemoteTranslator(client)
 
     @asynccontextmanager
@@ -61,7 +65,7 @@ class RemoteTranslator:
     def stream(self, settings: StreamSettings, sample_rate_hz: int) -> AsyncStream:
         """A stream that takes mono audio of ``sample_rate_hz`` and returns speech in ``SPEECH_FORMAT``."""
         config = stream_config(settings, sample_rate_hz=sample_rate_hz, output=SPEECH_FORMAT)
-        return self._client.open(config)
+        return self._client.open(config, resume=True)
 
     def translate(self, request: TranslateRequest) -> AsyncTranslateCall:
         """A call of Translate: iterate over it for the events of one utterance."""

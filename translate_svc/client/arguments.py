@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from translate_svc.errors import InvalidArgument
@@ -23,6 +23,18 @@ def enum_member(kind: type[E], value: str | E, field: str) -> E:
     except ValueError:
         known = ", ".join(str(member.value) for member in kind)
         raise InvalidArgument(f"must be one of {known}", field=field) from None
+
+
+def server_addresses(target: str | Sequence[str]) -> tuple[str, ...]:
+    """The addresses of servers, given as one or as several.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    addresses = (target,) if isinstance(target, str) else tuple(target)
+    if not addresses:
+        raise InvalidArgument("must name a server", field="target")
+    return addresses
 
 
 def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSettings, ...]:

@@ -65,6 +65,22 @@ def error_of(
     return kind(description, field=field)
 
 
+def is_interruption(code: grpc.StatusCode, trailing_metadata: Iterable[Any] | None) -> bool:
+    """Whether another server can go on with a stream that ended like this.
+
+    So it is when the server went away, drained, is full or failed, or when the transport broke. What the
+    server has against the stream itself another one would have, too.
+    """
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL):
+        return True
+    status = _status(trailing_metadata)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return _detail(status, error_details_pb2.RetryInfo) is not None
+    # a proxy or the transport itself: servers give a reason with each status
+    is_transport = code in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED)
+    return is_transport and _detail(status, error_details_pb2.ErrorInfo) is None
+
+
 def _status(trailing_metadata: Iterable[Any] | None) -> status_pb2.Status:
     status = status_pb2.Status()
     for key, value in trailing_metadata or ():

@@ -45,6 +45,10 @@ class ClientOptions:
         translate_timeout_s: for a whole call of ``translate``.
         call_timeout_s: for the other calls.
         max_chunk_bytes: longer audio is sent in chunks of at most this size.
+        resume_timeout_s: how long a stream with ``resume`` looks for a server that goes on with it.
+        resume_attempt_s: how long one server may take to answer then, before the next one is asked.
+        max_replay_bytes: memory for messages that a stream with ``resume`` may have to send again. A stream
+            whose input since the last commit point is longer cannot be resumed until the next one.
         keepalive_time_ms: the client pings a server after this time without data from it. This package's
             server accepts no less than half of its own ``keepalive_time_ms``.
         keepalive_timeout_ms: how long the server's TCP may leave sent data unacknowledged.
@@ -59,6 +63,9 @@ class ClientOptions:
     translate_timeout_s: float = 60.0
     call_timeout_s: float = 10.0
     max_chunk_bytes: int = 16 * 1024
+    resume_timeout_s: float = 60.0
+    resume_attempt_s: float = 3.0
+    max_replay_bytes: int = 64 * 1024 * 1024
     keepalive_time_ms: int = 20_000
     keepalive_timeout_ms: int = 10_000
     ping_timeout_ms: int = 10_000
@@ -82,6 +89,9 @@ class ClientOptions:
         """The arguments of the channel."""
         return [
             ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+            # a server that restarts is found again at once, not after a back-off of up to two minutes
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
             # a small fixed window: unread data stays at the server, which may then slow down
             ("grpc.http2.lookahead_bytes", 64 * 1024),
             ("grpc.http2.bdp_probe", 0),

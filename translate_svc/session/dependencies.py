@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from translate_svc.engine.handle import EngineHandle
@@ -9,12 +10,16 @@ from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.resume_point import ResumePoint
 from translate_svc.session.vad_loop import VadStream
 
 
 @dataclass(frozen=True, slots=True)
 class SessionDependencies:
-    """Dependencies of a ``Session``. The session owns ``vad_stream`` and ``slot`` and releases both."""
+    """Dependencies of a ``Session``. The session owns ``vad_stream`` and ``slot`` and releases both.
+
+    ``issue_token`` seals a point of the stream for its client; None: the stream cannot be resumed.
+    """
 
     engine: EngineHandle
     vad_stream: VadStream
@@ -22,3 +27,4 @@ class SessionDependencies:
     options: SessionOptions
     slot: AdmissionSlot
     observer: StreamObserver = NULL_OBSERVER
+    issue_token: Callable[[ResumePoint], bytes] | None = None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
-from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
+from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
@@ -106,10 +106,8 @@ class Negotiator:
 
         Raises:
             InvalidArgument, OutOfRange, Unsupported: as ``negotiate_settings`` and the checks of formats.
-                ``Unsupported`` also for a resume token. Names the field.
+                Names the field.
         """
-        if config.resume_token:
-            raise Unsupported("is not served yet", field="config.resume_token")
         check_input_format(config.input, field="config.input")
         check_output_format(config.output, field="config.output")
         settled = self.negotiate_settings(config.settings, "config.settings")

@@ -14,6 +14,7 @@ from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
@@ -182,6 +183,6 @@ class OneShot:
             self._dependencies.vad_stream.close()
 
 
-def _nothing_to_commit(position: int) -> None:
+def _nothing_to_commit(point: CommitPoint) -> None:
     """A call has no commit points: it cannot be resumed."""
-    del position
+    del point

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from translate_svc.audio.codecs.table import chunk_decoder
-from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
+from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Superseded, Unavailable
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump
 from translate_svc.session.input_queue import (
@@ -20,9 +21,11 @@ from translate_svc.session.input_queue import (
 )
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
+from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.dispatcher import Dispatcher
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
+from translate_svc.session.resume_point import ResumePoint, first_point
 from translate_svc.types import (
     AckInput,
     AudioInput,
@@ -84,10 +87,20 @@ class Session:
     """
 
     def __init__(
-        self, session_id: str, config: StreamConfig, settings: Negotiated, dependencies: SessionDependencies
+        self,
+        session_id: str,
+        config: StreamConfig,
+        settings: Negotiated,
+        dependencies: SessionDependencies,
+        start: ResumePoint | None = None,
     ) -> None:
-        """``config`` and ``settings`` come from ``Negotiator.negotiate``. Starts the stream's task."""
+        """``config`` and ``settings`` come from ``Negotiator.negotiate``. Starts the stream's task.
+
+        ``start``: where the stream is resumed; None: it is new.
+        """
         self.session_id = session_id
+        self.start = start or first_point(session_id, settings.settings)
+        """Where this session began."""
         self._config = config
         self._dependencies = dependencies
         self._options = dependencies.options
@@ -105,17 +118,32 @@ class Session:
             self._clock,
             on_commit=self._put_progress,
             on_failure=self.fail,
+            next_utterance_id=self.start.commit.next_utterance_id,
+            usage=self.start.commit.usage,
         )
         self._dispatcher = Dispatcher(
-            session_id, self._rate_hz, config.output, settings, self._router, self._outbox, self._options
+            session_id,
+            self._rate_hz,
+            config.output,
+            settings,
+            self._router,
+            self._outbox,
+            self._options,
+            self.start.commit,
         )
-        self._input_pump = InputPump(self._rate_hz, settings, dependencies.vad_stream, self._dispatcher)
-        self._received_samples = 0
+        self._input_pump = InputPump(
+            self._rate_hz,
+            settings,
+            dependencies.vad_stream,
+            self._dispatcher,
+            start_position=self.start.commit.position,
+        )
+        self._received_samples = self.start.first_sample
         self._ended = False
         self._go_away_sent = False
         self._close_error: Exception | None = None
         self._complete: bool | None = None
-        self._outbox.put(Opened(session_id, config))
+        self._outbox.put(Opened(session_id, config, self._token(self.start.commit)))
         self._task = loop.create_task(self._run(), name=f"session-{session_id}")
 
     # ------------------------------------------------------------------ called by the transport
@@ -191,7 +219,7 @@ class Session:
         self._outbox.discard()
         self._release_resources()
         self._dependencies.slot.release()
-        input_s = self._received_samples / self._rate_hz
+        input_s = (self._received_samples - self.start.first_sample) / self._rate_hz
         self._dependencies.observer.ended(end or CallOutcome(), complete=self._complete, input_s=input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
@@ -221,8 +249,10 @@ class Session:
         # wait before decoding: if the wait is cancelled, the decoder must not have seen this message
         await self._wait_for_room()
         samples = self._decoder.decode(data, field="audio.data")
-        self._input.put(QueuedAudio(samples, arrived_s))
+        run_up = self._run_up_samples(len(samples))
         self._received_samples += len(samples)
+        if run_up < len(samples):
+            self._input.put(QueuedAudio(samples[run_up:], arrived_s))
 
     async def _receive_silence(self, samples: int) -> None:
         if samples < 1:
@@ -230,8 +260,14 @@ class Session:
         limit = self._rate_hz * self._options.max_silence_ms // 1000
         if samples > min(limit, _MAX_POSITION - self._received_samples):
             raise OutOfRange(f"is more than {limit} samples", field="silence.samples")
-        await self._enqueue(QueuedSilence(samples, self._clock()))
+        run_up = self._run_up_samples(samples)
+        if run_up < samples:
+            await self._enqueue(QueuedSilence(samples - run_up, self._clock()))
         self._received_samples += samples
+
+    def _run_up_samples(self, samples: int) -> int:
+        """How many of the next ``samples`` lie before the commit point from which the stream is resumed."""
+        return min(samples, max(0, self.start.commit.position - self._received_samples))
 
     async def _receive_end(self, total_samples: int) -> None:
         if total_samples != self._received_samples:
@@ -244,10 +280,11 @@ class Session:
 
     def _clear(self) -> None:
         """Drops all input received and every result that the reader has not taken."""
+        position = max(self._received_samples, self.start.commit.position)
         self._input.drop_audio()
-        self._dispatcher.clear(self._received_samples)
-        self._outbox.put(Cleared(self._received_samples))
-        self._input_pump.restart(self._received_samples)
+        self._dispatcher.clear(position)
+        self._outbox.put(Cleared(position))
+        self._input_pump.restart(position)
 
     async def _run(self) -> None:
         """The stream's only task."""
@@ -274,8 +311,20 @@ class Session:
 
     # ------------------------------------------------------------------ end and failure
 
-    def _put_progress(self, committed_samples: int) -> None:
-        self._outbox.put(Progress(self._received_samples, committed_samples))
+    def _put_progress(self, point: CommitPoint) -> None:
+        token = self._token(point)
+        applied_updates = point.applied_updates if token else 0
+        received_samples = max(self._received_samples, point.position)
+        self._outbox.put(Progress(received_samples, point.position, token, applied_updates))
+
+    def _token(self, point: CommitPoint) -> bytes:
+        issue = self._dependencies.issue_token
+        return b"" if issue is None else issue(replace(self.start, commit=point))
+
+    def supersede(self) -> None:
+        """Ends the stream: another call has resumed it. Its admission slot is free at once."""
+        self.fail(Superseded("another call has resumed this stream"))
+        self._dependencies.slot.release()
 
     def fail(self, error: Exception) -> None:
         """Ends the stream because of an error that concerns all of it; ``events`` raises it at the end."""

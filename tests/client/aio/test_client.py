@@ -156,7 +156,7 @@ async def test_sending_on_a_dead_call_says_why_it_died(client: AsyncClient, serv
     # gRPC itself says InvalidStateError
     async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
         service.sessions[0].say(errors.OutOfRange("too long", field="silence.samples"))
-        await until(lambda: stream._call.done())
+        await until(lambda: stream._connection.done)
         with pytest.raises(errors.OutOfRange) as caught:
             await stream.send(QUIET)
     assert caught.value.field == "silence.samples"

@@ -102,7 +102,7 @@ def test_simultaneous_is_a_switch_or_its_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     opened: list[StreamConfig] = []
-    monkeypatch.setattr(client, "open", lambda _, config: opened.append(config))
+    monkeypatch.setattr(client, "open", lambda _, config, resume=False: opened.append(config))
     client("127.0.0.1:1").stream(targets=["spa"], sample_rate_hz=16_000, simultaneous=keyword)
     assert opened[0].settings.simultaneous == sent
 

@@ -418,7 +418,9 @@ def test_update_in_silence_holds_at_once() -> None:
     assert SettingsApplied(heard_by(LONG_SILENCE)) in driver.pull()
     driver.push(frames("#" * 10 + "." * 60))
     assert [type(event) for event in driver.events] == [Committed, SettingsApplied, UtteranceStarted]
-    assert driver.events[0] == Committed(16 * FRAME)  # so that the next utterance still has its padding
+    committed = driver.events[0]
+    assert isinstance(committed, Committed)
+    assert committed.position == 16 * FRAME  # so that the next utterance still has its padding
     assert driver.events[-1] == UtteranceStarted(16 * FRAME, 20 * FRAME)
 
 
@@ -465,7 +467,10 @@ def test_clear_drops_what_runs_and_what_waits() -> None:
     driver.source.update(heard_by(LONG_SILENCE))
     position = driver.source.clear()
     assert position == 30 * FRAME - 9
-    assert driver.pull() == [Committed(position), SettingsApplied(heard_by(LONG_SILENCE))]
+    assert driver.pull() == [
+        Committed(position, (heard_by(LONG_SILENCE),)),
+        SettingsApplied(heard_by(LONG_SILENCE)),
+    ]
     assert driver.source.stored_samples == 0
     driver.push(frames("." * 6 + "#" * 5))
     driver.source.end()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
 from translate_svc import wire
+from translate_svc.client.aio.connection import SingleConnection
+from translate_svc.client.aio.resuming_connection import ResumingConnection
 from translate_svc.client.aio.stream import AsyncStream
 from translate_svc.client.aio.translate_call import AsyncTranslateCall
+from translate_svc.client.arguments import server_addresses
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import Audio
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import stream_config, stream_settings
 from translate_svc.client.translate_request import translate_request
+from translate_svc.errors import Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -35,11 +39,9 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 from translate_svc.wire.requests import DEFAULT_OUTPUT
 
-T = TypeVar("T")
-
 
 class AsyncClient:
-    """A connection to one server, or to all servers of one DNS name.
+    """Connections to one server, to several, or to all servers of one DNS name.
 
     async with AsyncClient("127.0.0.1:50051") as client:
         async with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
@@ -50,25 +52,33 @@ class AsyncClient:
         print(translation.text["spa"])
     """
 
-    def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
-        options.check_target(target)
-        self._target = target
+    def __init__(
+        self,
+        target: str | Sequence[str],
+        options: ClientOptions = ClientOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        """``target``: the address of a server, or several that can take each other's place."""
+        self._targets = server_addresses(target)
+        for address in self._targets:
+            options.check_target(address)
         self._options = options
-        self._channel: grpc.aio.Channel | None = None
+        self._channels: list[grpc.aio.Channel] = []
 
-    def open(self, config: StreamConfig) -> AsyncStream:
+    def open(self, config: StreamConfig, *, resume: bool = False) -> AsyncStream:
         """A stream with ``config`` as its first message. ``async with`` opens it.
 
-        ``stream`` builds the configuration from keywords.
+        ``stream`` builds the configuration from keywords. ``resume``: as there.
         """
-        return AsyncStream(self._stub(), config, self._options)
+        kind = ResumingConnection if resume else SingleConnection
+        connection = kind(self._stubs(), config, self._options)
+        return AsyncStream(connection, config.input, self._options.max_chunk_bytes)
 
     def call(self, request: TranslateRequest) -> AsyncTranslateCall:
         """A call of Translate with ``request``. Nothing is sent before the call is awaited or iterated over.
 
         ``translate`` builds the request from keywords.
         """
-        return AsyncTranslateCall(self._stub(), request, self._options)
+        return AsyncTranslateCall(self._stubs()[0], request, self._options)
 
     def stream(
         self,
@@ -85,12 +95,18 @@ class AsyncClient:
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         simultaneous: SimultaneousSettings | bool | None = None,
+        resume: bool = False,
     ) -> AsyncStream:
         """A stream. ``async with`` opens it. Languages are Seamless codes or BCP-47 tags.
 
         Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
         ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
         the speaker goes on. True: with the server's defaults; False or None: after each utterance.
+
+        ``resume``: when the stream loses its server, or is told to go away, it goes on at another one, or at
+        the same. What the server had not committed is sent again (``ClientOptions.max_replay_bytes`` bounds
+        what is kept for that), and each event comes once. Speech of an utterance that was half delivered may
+        be joined with an audible seam if a target has a ``catch_up_duration_factor``.
 
         Raises:
             InvalidArgument, Unsupported: an argument cannot be sent. Names the field.
@@ -112,7 +128,7 @@ class AsyncClient:
             channel=channel,
             output=output,
         )
-        return self.open(config)
+        return self.open(config, resume=resume)
 
     def translate(
         self,
@@ -154,18 +170,18 @@ class AsyncClient:
 
     async def languages(self) -> tuple[Language, ...]:
         """The languages of the server's checkpoint, sorted by code."""
-        response = await self._unary(self._stub().ListLanguages, pb.ListLanguagesRequest())
+        response = await self._unary("ListLanguages", pb.ListLanguagesRequest())
         return wire.decode_languages(response)
 
     async def info(self) -> ServerInfo:
         """Version, model, limits and load of the server."""
-        return wire.decode_info(await self._unary(self._stub().GetServerInfo, pb.GetServerInfoRequest()))
+        return wire.decode_info(await self._unary("GetServerInfo", pb.GetServerInfoRequest()))
 
     async def close(self) -> None:
         """Closes the connection and ends all its streams and calls."""
-        if self._channel is not None:
-            await self._channel.close(None)
-            self._channel = None
+        channels, self._channels = self._channels, []
+        for channel in channels:
+            await channel.close(None)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -175,21 +191,31 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    def _stub(self) -> Any:
-        """Connects on first use, so that a client can be created before its event loop runs."""
-        if self._channel is None:
-            arguments = self._options.channel_arguments()
-            if self._options.credentials is None:
-                self._channel = grpc.aio.insecure_channel(self._target, options=arguments)
-            else:
-                self._channel = grpc.aio.secure_channel(
-                    self._target, self._options.credentials, options=arguments
-                )
-        return pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+    def _stubs(self) -> list[Any]:
+        """One for each server. Connects on first use, so that a client can be made before its loop runs."""
+        if not self._channels:
+            self._channels = [self._connect(address) for address in self._targets]
+        return [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels]  # type: ignore[no-untyped-call]  # generated
 
-    async def _unary(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
+    def _connect(self, address: str) -> grpc.aio.Channel:
+        arguments = self._options.channel_arguments()
+        if self._options.credentials is None:
+            return grpc.aio.insecure_channel(address, options=arguments)
+        return grpc.aio.secure_channel(address, self._options.credentials, options=arguments)
+
+    async def _unary(self, method: str, request: Any) -> Any:
+        """The response of the first server that answers."""
+        *others, last = self._stubs()
+        for stub in others:
+            try:
+                return await self._ask(stub, method, request)
+            except Unavailable:
+                continue
+        return await self._ask(last, method, request)
+
+    async def _ask(self, stub: Any, method: str, request: Any) -> Any:
         try:
-            return await method(
+            return await getattr(stub, method)(
                 request, timeout=self._options.call_timeout_s, metadata=self._options.metadata()
             )
         except grpc.aio.AioRpcError as error:

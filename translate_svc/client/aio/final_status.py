@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from translate_svc.client.failures import error_of
+from translate_svc.client.failures import error_of, is_interruption
 from translate_svc.errors import TranslateSvcError
 
 
@@ -23,6 +23,11 @@ class FinalStatus:
     def error(self) -> TranslateSvcError | None:
         """The error of the call; None until the call has ended."""
         return None if self._status is None else error_of(*self._status)
+
+    @property
+    def is_interruption(self) -> bool:
+        """Whether the call has ended in a way after which another server can go on with its stream."""
+        return self._status is not None and is_interruption(self._status[0], self._status[2])
 
     def _save(self, call: Any) -> None:
         if self._status is None:

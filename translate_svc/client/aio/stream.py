@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import grpc
-
-from translate_svc import wire
-from translate_svc.client.aio.final_status import FinalStatus
+from translate_svc.client.aio.connection import StreamConnection
 from translate_svc.client.input_encoder import Audio, InputEncoder
-from translate_svc.client.options import ClientOptions
-from translate_svc.client.sequence_check import stream_sequence
-from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.errors import TranslateSvcError
 from translate_svc.types import (
+    AudioFormat,
     AudioInput,
     ClearInput,
     ClientMessage,
@@ -24,11 +20,9 @@ from translate_svc.types import (
     Opened,
     SessionEvent,
     SilenceInput,
-    StreamConfig,
     StreamSettings,
     UpdateInput,
 )
-from translate_svc.v1 import speech_translation_pb2 as pb
 
 T = TypeVar("T")
 
@@ -44,13 +38,9 @@ class AsyncStream:
     exceptions of this package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
-    def __init__(self, stub: Any, config: StreamConfig, options: ClientOptions) -> None:
-        self._stub = stub
-        self._config = config
-        self._options = options
-        self._audio = InputEncoder(config.input, options.max_chunk_bytes)
-        self._sequence = stream_sequence()
-        self._call: Any = None
+    def __init__(self, connection: StreamConnection, input_format: AudioFormat, max_chunk_bytes: int) -> None:
+        self._connection = connection
+        self._audio = InputEncoder(input_format, max_chunk_bytes)
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None
         self._read_task: asyncio.Task[SessionEvent | None] | None = None
@@ -70,24 +60,17 @@ class AsyncStream:
         """Samples sent so far, at the input rate, including silence."""
         return self._audio.total_samples
 
+    @property
+    def resumptions(self) -> tuple[float, ...]:
+        """For each time the stream went on at another call (``resume``): seconds without a server."""
+        return self._connection.resumptions
+
     async def __aenter__(self) -> AsyncStream:
-        self._call = self._stub.StreamingTranslate(metadata=self._options.metadata())
-        self._final_status = FinalStatus(self._call)
         try:
-            async with asyncio.timeout(self._options.open_timeout_s):
-                await self._write(self._config)
-                first = await self._next_event()
-        except TimeoutError:
-            await self._release()
-            waited_s = self._options.open_timeout_s
-            raise Unavailable(f"the server did not answer within {waited_s:g} s") from None
+            self._opened = self._unread = await self._connection.open()
         except BaseException:
             await self._release()
             raise
-        if not isinstance(first, Opened):
-            await self._release()
-            raise TranslateSvcError("the server closed the stream without opening it")
-        self._opened = self._unread = first
         return self
 
     async def __aexit__(
@@ -122,7 +105,6 @@ class AsyncStream:
         """Ends the input. Continue to iterate: the results of the last audio are still to come."""
         await self._send(self._audio.flush())
         await self._write(EndInput(self._audio.total_samples))
-        await self._run_write(self._call.done_writing)
 
     def feed(self, source: AsyncIterable[Audio] | Iterable[Audio], *, end: bool = True) -> None:
         """Sends all of ``source`` in a background task, and then ``end`` if requested.
@@ -135,7 +117,7 @@ class AsyncStream:
 
     def cancel(self) -> None:
         """Cancels the call: the server stops its work at once."""
-        self._call.cancel()
+        self._connection.cancel()
 
     def __aiter__(self) -> AsyncStream:
         return self
@@ -162,9 +144,9 @@ class AsyncStream:
                 await self.end()
         except Exception as error:
             # if the server failed the call, the reader gets that error from the call
-            if not self._call.done():
+            if not self._connection.done:
                 self._feed_error = error
-                self._call.cancel()
+                self._connection.cancel()
 
     async def _send(self, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:
@@ -173,61 +155,34 @@ class AsyncStream:
     async def _next_event(self) -> SessionEvent | None:
         """The next event that this client knows, or None at the end."""
         if self._read_task is None:
-            self._read_task = asyncio.get_running_loop().create_task(self._read())
+            self._read_task = asyncio.get_running_loop().create_task(self._connection.next_event())
         try:
             return await _shielded(self._read_task)
+        except TranslateSvcError as error:
+            raise self._feed_error or error from None
         finally:
             if self._read_task.done():
                 self._read_task = None
 
-    async def _read(self) -> SessionEvent | None:
-        while True:
-            response = await self._with_package_errors(self._call.read)
-            if not isinstance(response, pb.StreamingTranslateResponse):
-                return None
-            event = self._sequence.accept(response)
-            if event is not None:
-                return event
-
-    async def _write(self, message: StreamConfig | ClientMessage) -> None:
-        request = wire.encode_request(message)
-        await self._run_write(lambda: self._call.write(request))
-
-    async def _run_write(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _write(self, message: ClientMessage) -> None:
         """Runs a write to its end, even if the calling task is cancelled.
 
         The next write waits for it, and fails if it failed.
         """
         if self._write_task is not None:
             await _shielded(self._write_task)
-        self._write_task = asyncio.get_running_loop().create_task(self._with_package_errors(start))
+        self._write_task = asyncio.get_running_loop().create_task(self._connection.write(message))
         await _shielded(self._write_task)
 
-    async def _with_package_errors(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Runs one operation of the call and converts its errors to those of this package.
-
-        It takes a function and not a coroutine: a task that is cancelled before its first step never awaits
-        its coroutine, and Python warns about every coroutine that is never awaited.
-        """
-        try:
-            return await start()
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            # gRPC raises InvalidStateError for every operation on a call that has ended
-            raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
-        except asyncio.CancelledError:
-            if not self._call.cancelled():
-                raise
-            # the call was cancelled, not this task
-            raise self._feed_error or TranslateSvcError("the stream was cancelled") from None
-
     async def _release(self) -> None:
-        """Ends the call and all tasks. gRPC never ends an abandoned call."""
-        self._call.cancel()
+        """Ends the stream and all tasks."""
+        self._connection.cancel()
         tasks = [task for task in (self._feed_task, self._read_task, self._write_task) if task is not None]
         for task in tasks:
             # cancelling the call does not wake a write that waits for the connection
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._connection.release()
 
 
 async def _shielded(operation: asyncio.Task[T]) -> T:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
 from translate_svc import wire
+from translate_svc.client.arguments import server_addresses
+from translate_svc.client.blocking.connection import SingleConnection
+from translate_svc.client.blocking.resuming_connection import ResumingConnection
 from translate_svc.client.blocking.stream import Stream
 from translate_svc.client.blocking.translate_call import TranslateCall
 from translate_svc.client.failures import error_of
@@ -16,6 +19,7 @@ from translate_svc.client.input_encoder import Audio
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import stream_config, stream_settings
 from translate_svc.client.translate_request import translate_request
+from translate_svc.errors import Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -35,11 +39,11 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 from translate_svc.wire.requests import DEFAULT_OUTPUT
 
-T = TypeVar("T")
-
 
 class Client:
-    """A connection to one server, or to all servers of one DNS name. It uses gRPC's threads, not a loop.
+    """Connections to one server, to several, or to all servers of one DNS name.
+
+    It uses gRPC's threads, not a loop.
 
     with Client("127.0.0.1:50051") as client:
         with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
@@ -50,29 +54,34 @@ class Client:
         print(translation.text["spa"])
     """
 
-    def __init__(self, target: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
-        options.check_target(target)
+    def __init__(
+        self,
+        target: str | Sequence[str],
+        options: ClientOptions = ClientOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        """``target``: the address of a server, or several that can take each other's place."""
+        addresses = server_addresses(target)
+        for address in addresses:
+            options.check_target(address)
         self._options = options
-        arguments = options.channel_arguments()
-        if options.credentials is None:
-            self._channel = grpc.insecure_channel(target, options=arguments)
-        else:
-            self._channel = grpc.secure_channel(target, options.credentials, options=arguments)
-        self._stub: Any = pb_grpc.SpeechTranslationStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        self._channels = [self._connect(address) for address in addresses]
+        self._stubs: list[Any] = [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels]  # type: ignore[no-untyped-call]  # generated
 
-    def open(self, config: StreamConfig) -> Stream:
+    def open(self, config: StreamConfig, *, resume: bool = False) -> Stream:
         """A stream with ``config`` as its first message. ``with`` opens it.
 
-        ``stream`` builds the configuration from keywords.
+        ``stream`` builds the configuration from keywords. ``resume``: as there.
         """
-        return Stream(self._stub, config, self._options)
+        kind = ResumingConnection if resume else SingleConnection
+        connection = kind(self._stubs, config, self._options)
+        return Stream(connection, config.input, self._options.max_chunk_bytes)
 
     def call(self, request: TranslateRequest) -> TranslateCall:
         """A call of Translate with ``request``. Nothing is sent before the call is used.
 
         ``translate`` builds the request from keywords.
         """
-        return TranslateCall(self._stub, request, self._options)
+        return TranslateCall(self._stubs[0], request, self._options)
 
     def stream(
         self,
@@ -89,12 +98,18 @@ class Client:
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         simultaneous: SimultaneousSettings | bool | None = None,
+        resume: bool = False,
     ) -> Stream:
         """A stream, to be opened by ``with``. Languages are Seamless codes or BCP-47 tags.
 
         Samples may be sent in any encoding; some need PyAV and have one rate only. ``channel``, from 1,
         is the one of several ``channels`` to hear. ``simultaneous``: text and speech come while the speaker
         goes on. True: with the server's defaults; False or None: after each utterance.
+
+        ``resume``: when the stream loses its server, or is told to go away, it goes on at another one, or at
+        the same. What the server had not committed is sent again (``ClientOptions.max_replay_bytes`` bounds
+        what is kept for that), and each event comes once. Speech of an utterance that was half delivered may
+        be joined with an audible seam if a target has a ``catch_up_duration_factor``.
 
         Raises:
             InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
@@ -116,7 +131,7 @@ class Client:
             channel=channel,
             output=output,
         )
-        return self.open(config)
+        return self.open(config, resume=resume)
 
     def translate(
         self,
@@ -158,15 +173,16 @@ class Client:
 
     def languages(self) -> tuple[Language, ...]:
         """The languages of the server's checkpoint, sorted by code."""
-        return wire.decode_languages(self._unary(self._stub.ListLanguages, pb.ListLanguagesRequest()))
+        return wire.decode_languages(self._unary("ListLanguages", pb.ListLanguagesRequest()))
 
     def info(self) -> ServerInfo:
         """Version, model, limits and load of the server."""
-        return wire.decode_info(self._unary(self._stub.GetServerInfo, pb.GetServerInfoRequest()))
+        return wire.decode_info(self._unary("GetServerInfo", pb.GetServerInfoRequest()))
 
     def close(self) -> None:
         """Closes the connection and ends all its streams and calls."""
-        self._channel.close()
+        for channel in self._channels:
+            channel.close()
 
     def __enter__(self) -> Client:
         return self
@@ -176,9 +192,27 @@ class Client:
     ) -> None:
         self.close()
 
-    def _unary(self, method: Callable[..., T], request: Any) -> T:
+    def _connect(self, address: str) -> grpc.Channel:
+        arguments = self._options.channel_arguments()
+        if self._options.credentials is None:
+            return grpc.insecure_channel(address, options=arguments)
+        return grpc.secure_channel(address, self._options.credentials, options=arguments)
+
+    def _unary(self, method: str, request: Any) -> Any:
+        """The response of the first server that answers."""
+        *others, last = self._stubs
+        for stub in others:
+            try:
+                return self._ask(stub, method, request)
+            except Unavailable:
+                continue
+        return self._ask(last, method, request)
+
+    def _ask(self, stub: Any, method: str, request: Any) -> Any:
         try:
-            return method(request, timeout=self._options.call_timeout_s, metadata=self._options.metadata())
+            return getattr(stub, method)(
+                request, timeout=self._options.call_timeout_s, metadata=self._options.metadata()
+            )
         except grpc.RpcError as error:
             # the error of a failed unary call is the call itself
             failed: Any = error

@@ -48,8 +48,8 @@ class UtteranceSink(Protocol):
         start, if anywhere. Raises as ``cut``.
         """
 
-    def commit(self, position: int) -> None:
-        """A commit point without an utterance, at ``position``."""
+    def commit(self, committed: Committed) -> None:
+        """A commit point without an utterance."""
 
 
 class InputPump:
@@ -60,12 +60,18 @@ class InputPump:
     """
 
     def __init__(
-        self, input_rate_hz: int, settings: Negotiated, vad_stream: VadStream, sink: UtteranceSink
+        self,
+        input_rate_hz: int,
+        settings: Negotiated,
+        vad_stream: VadStream,
+        sink: UtteranceSink,
+        *,
+        start_position: int = 0,
     ) -> None:
         self._rate_hz = input_rate_hz
         self._vad_stream = vad_stream
         self._sink = sink
-        self._source = UtteranceSource(input_rate_hz, settings)
+        self._source = UtteranceSource(input_rate_hz, settings, start_position=start_position)
         self._arrived_s = 0.0
         self._restarts = 0
 
@@ -138,6 +144,6 @@ class InputPump:
 
     def _forward(self, event: Committed | SettingsApplied) -> None:
         if isinstance(event, Committed):
-            self._sink.commit(event.position)
+            self._sink.commit(event)
         else:
             self._sink.apply_settings(event.settings)

@@ -29,6 +29,7 @@ class Utterance:
         commit_position: the commit point after it, at least ``source.end``.
         voiced_frames: how many of its frames reach the VAD threshold; None if they were not scored.
         heard_position: the input sample through which the input was heard when it ended.
+        updates: settings that apply from the commit point on, in their order.
     """
 
     samples: Samples
@@ -37,6 +38,7 @@ class Utterance:
     commit_position: int
     voiced_frames: int | None = None
     heard_position: int = 0
+    updates: tuple[Negotiated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +60,13 @@ class UtteranceGrew:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A commit point without an utterance: input before ``position`` is never needed again."""
+    """A commit point without an utterance: input before ``position`` is never needed again.
+
+    ``updates``: settings that apply from there on, in their order. ``SettingsApplied`` follows for each.
+    """
 
     position: int
+    updates: tuple[Negotiated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ None after every push keeps its memory bounded by ``max_utterance_ms`` and the p
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from translate_svc.errors import OutOfRange
 from translate_svc.session.inbound.frame_grid import frames_to_input
@@ -252,7 +253,7 @@ class UtteranceSource:
             self._commit(grid.position_of(event.commit_frame))
         else:
             utterance = self._segmenter.utterance(event, self.received_position)
-            self._ready.append(utterance)
+            self._ready.append(replace(utterance, updates=tuple(self._due_updates)))
             self._committed = utterance.commit_position
             self._commit(utterance.commit_position)
 
@@ -260,7 +261,7 @@ class UtteranceSource:
         """Restarts everything at ``position``. Waiting updates take effect here."""
         if position > self._committed:
             self._committed = position
-            self._ready.append(Committed(position))
+            self._ready.append(Committed(position, tuple(self._due_updates)))
         for update in self._due_updates:
             self._settings = update
             self._ready.append(SettingsApplied(update))

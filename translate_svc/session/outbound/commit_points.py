@@ -4,41 +4,75 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from translate_svc.session.outbound.interpreter import Continuation
+from translate_svc.types import StreamSettings, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class _CommitPoint:
-    """Input before ``position`` is not needed once the utterances up to ``through_utterance`` are done."""
+class CommitPoint:
+    """A place from which a stream can go on: input before ``position`` is never needed again.
+
+    Attributes:
+        position: input sample at which resampler, detector and frame grid restart.
+        next_utterance_id: of the first utterance behind it.
+        settings: in force there, every default filled in.
+        applied_updates: updates of the settings that they hold, from the stream's first.
+        usage: of all utterances before it.
+        continued_from: where an utterance was cut that the next one continues; None: none was.
+        continuation: what that one leaves for the next one.
+    """
 
     position: int
-    through_utterance: int
+    next_utterance_id: int
+    settings: StreamSettings
+    applied_updates: int = 0
+    usage: Usage = field(default_factory=Usage)
+    continued_from: int | None = None
+    continuation: Continuation | None = None
 
 
 class CommitPoints:
     """Commit points that are not reported yet, in stream order.
 
-    ``on_commit(position)`` reports only the last one that is reached at a time; it covers those before it.
+    ``on_commit`` reports only the last one that is reached at a time; it covers those before it.
     """
 
-    def __init__(self, on_commit: Callable[[int], None]) -> None:
+    def __init__(self, on_commit: Callable[[CommitPoint], None], usage: Usage = Usage()) -> None:  # noqa: B008 - frozen
+        """``usage``: of the utterances before the stream was resumed."""
         self._on_commit = on_commit
-        self._waiting: deque[_CommitPoint] = deque()
+        self._waiting: deque[CommitPoint] = deque()
+        self._usage = usage
+        self._usage_of: dict[int, Usage] = {}
 
-    def add(self, position: int, through_utterance: int) -> None:
-        """Adds a commit point, after the utterances up to ``through_utterance`` (-1: none)."""
-        self._waiting.append(_CommitPoint(position, through_utterance))
+    def add(self, point: CommitPoint) -> None:
+        """Adds a commit point."""
+        self._waiting.append(point)
+
+    def record_usage(self, utterance_id: int, usage: Usage) -> None:
+        """An utterance is done. Ends may come out of order; its usage counts from its commit point on."""
+        self._usage_of[utterance_id] = usage
 
     def advance(self, earliest_unfinished: int) -> None:
         """Reports the commit points reached: utterances before ``earliest_unfinished`` are done."""
-        position: int | None = None
-        while self._waiting and self._waiting[0].through_utterance < earliest_unfinished:
-            position = self._waiting.popleft().position
-        if position is not None:
-            self._on_commit(position)
+        reached: CommitPoint | None = None
+        while self._waiting and self._waiting[0].next_utterance_id <= earliest_unfinished:
+            reached = self._waiting.popleft()
+        if reached is not None:
+            self._on_commit(self._with_usage(reached))
 
-    def clear(self) -> int | None:
-        """Drops all of them; returns the position of the last one, or None."""
-        last = self._waiting[-1].position if self._waiting else None
+    def clear(self) -> CommitPoint | None:
+        """Drops all of them; returns the last one, or None."""
+        last = self._waiting[-1] if self._waiting else None
         self._waiting.clear()
         return last
+
+    def report(self, point: CommitPoint) -> None:
+        """Reports a point that ``clear`` has dropped, behind which no utterance goes on."""
+        self._on_commit(self._with_usage(replace(point, continued_from=None, continuation=None)))
+
+    def _with_usage(self, point: CommitPoint) -> CommitPoint:
+        for number in [number for number in self._usage_of if number < point.next_utterance_id]:
+            self._usage += self._usage_of.pop(number)
+        return replace(point, usage=self._usage)

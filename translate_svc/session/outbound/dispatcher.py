@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
-from translate_svc.session.inbound.source_events import Utterance, UtteranceGrew
+from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.advice import LengthAdvice
+from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.draft_pacer import DraftPacer
 from translate_svc.session.outbound.interpreter import Continuation
 from translate_svc.session.outbound.live_utterance import LiveUtterance
@@ -39,7 +41,9 @@ class Dispatcher:
         router: UtteranceRouter,
         outbox: Outbox,
         options: SessionOptions,
+        start: CommitPoint,
     ) -> None:
+        """``start``: the commit point from which the stream begins."""
         self._session_id = session_id
         self._output = output
         self._settings = settings
@@ -54,7 +58,10 @@ class Dispatcher:
         self._heard_position = -1  # behind a cut the input is processed anew, but what was heard counts
         self._max_gap_samples = input_rate_hz  # one second
         self._continued: tuple[int, Continuation] | None = None
-        self._pending_commit: int | None = None  # of the utterance that ``cut`` waits with
+        if start.continued_from is not None and start.continuation is not None:
+            self._continued = start.continued_from, start.continuation
+        self._applied_updates = start.applied_updates
+        self._pending_commit: CommitPoint | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
         """``settings`` apply from the next utterance on; the client gets ``Updated``."""
@@ -64,6 +71,7 @@ class Dispatcher:
             self._continued = position, continued.for_sequences(*sequences)
         self._settings = settings
         self._length_advice.restart()
+        self._applied_updates += 1
         self._outbox.put(Updated(self._router.next_utterance_id))
 
     def begin(self, position: int, speech_position: int) -> None:
@@ -134,7 +142,7 @@ class Dispatcher:
             self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
             events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms)
             self._router.finish_with(utterance, events)
-            self._router.commit(cut.commit_position)
+            self._router.commit(self._commit_point(cut.commit_position, cut.updates))
             return
         self._heard_position = max(self._heard_position, cut.heard_position)
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
@@ -150,7 +158,7 @@ class Dispatcher:
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         is_gated = utterance.settings.settings.guards.voice_gate
         clears = self._clears
-        self._pending_commit = cut.commit_position
+        self._pending_commit = point = self._commit_point(cut.commit_position, cut.updates)
         while self._router.in_flight > self._options.max_utterances_in_flight:
             await self._router.wait_for_change()
         if clears != self._clears:
@@ -166,11 +174,29 @@ class Dispatcher:
             await self._submit(utterance, request)
         if clears == self._clears:
             self._pending_commit = None
-            self._router.commit(cut.commit_position)
+            self._router.commit(point)
 
-    def commit(self, position: int) -> None:
-        """A commit point without an utterance, at ``position``."""
-        self._router.commit(position)
+    def commit(self, committed: Committed) -> None:
+        """A commit point without an utterance."""
+        self._router.commit(self._commit_point(committed.position, committed.updates))
+
+    def _commit_point(self, position: int, updates: Sequence[Negotiated]) -> CommitPoint:
+        """The commit point at ``position``, from which ``updates`` apply."""
+        continued_from, continuation, settings = None, None, self._settings
+        if self._continued is not None:
+            continued_from, continuation = self._continued
+        for update in updates:
+            if continuation is not None:
+                continuation = continuation.for_sequences(settings.sequences, update.sequences)
+            settings = update
+        return CommitPoint(
+            position,
+            self._router.next_utterance_id,
+            settings.settings,
+            self._applied_updates + len(updates),
+            continued_from=continued_from,
+            continuation=continuation,
+        )
 
     def clear(self, through_sample: int) -> None:
         """Drops the running utterance and all in flight; their ``UtteranceDone`` is sent at once."""
@@ -178,8 +204,9 @@ class Dispatcher:
         self._running = self._continued = None
         pending, self._pending_commit = self._pending_commit, None
         self._router.clear(through_sample)
-        if pending == through_sample:  # the input restarts where it had committed: it reports no new point
-            self._router.commit(through_sample)
+        # where the input restarts where it had committed, it reports no new point
+        if pending is not None and pending.position == through_sample:
+            self._router.commit(pending)
 
     async def _submit(self, utterance: LiveUtterance, request: Request) -> None:
         """Submits an utterance to the engine. A failure of this utterance alone becomes a warning.

@@ -61,23 +61,23 @@ class Outbox:
             self._taken.clear()
             await self._taken.wait()
 
-    def drop_results(self, utterances: Collection[int]) -> list[int]:
+    def drop_results(self, utterances: Collection[int]) -> list[Progress]:
         """Drops unread texts, speech and ends of these utterances, but no ``SpeechStarted``, ``SpeechEnded``.
 
-        Also drops and returns the unread commit points: they must be reported after the new ends.
+        Also drops and returns the unread ``Progress``: it must come after the new ends.
         """
-        commits: list[int] = []
+        unread: list[Progress] = []
 
         def is_unwanted(event: SessionEvent) -> bool:
             if isinstance(event, Progress):
-                commits.append(event.committed_samples)
+                unread.append(event)
                 return True
             results = TextDelta | SpeechChunk | UtteranceDone
             return isinstance(event, results) and event.utterance_id in utterances
 
         self._events = deque(queued for queued in self._events if not is_unwanted(queued.event))
         self._taken.set()
-        return commits
+        return unread
 
     def close(self) -> None:
         """The reader gets the queued events, and then the end."""

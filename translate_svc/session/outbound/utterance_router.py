@@ -24,7 +24,7 @@ from translate_svc.engine.request import (
 from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
 from translate_svc.errors import TranslateSvcError
 from translate_svc.session.observer import StreamObserver
-from translate_svc.session.outbound.commit_points import CommitPoints
+from translate_svc.session.outbound.commit_points import CommitPoint, CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.open_requests import OpenRequests
 from translate_svc.session.outbound.outbox import Outbox
@@ -59,29 +59,31 @@ class UtteranceRouter:
         observer: StreamObserver,
         clock: Callable[[], float],
         *,
-        on_commit: Callable[[int], None],
+        on_commit: Callable[[CommitPoint], None],
         on_failure: Callable[[Exception], None],
+        next_utterance_id: int = 0,
+        usage: Usage = Usage(),  # noqa: B008 - frozen
     ) -> None:
+        """``next_utterance_id`` and ``usage``: of a stream that is resumed."""
         self._engine = engine
         self._outbox = outbox
         self._observer = observer
         self._clock = clock
-        self._on_commit = on_commit
         self._on_failure = on_failure
         self._lanes: ReorderBuffer[_LaneItem] = ReorderBuffer(self._emit)
         self._in_flight: dict[int, LiveUtterance] = {}
         self._unfinished: set[int] = set()
         self._cleared: set[int] = set()
         self._requests = OpenRequests(engine)
-        self._commits = CommitPoints(on_commit)
+        self._commits = CommitPoints(on_commit, usage)
         self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
-        self._next_utterance_id = 0
-        self.usage = Usage()
+        self._next_utterance_id = next_utterance_id
+        self.usage = usage
 
     @property
     def next_utterance_id(self) -> int:
-        """The id of the next utterance; equals the number of utterances so far."""
+        """The id of the next utterance."""
         return self._next_utterance_id
 
     @property
@@ -150,6 +152,7 @@ class UtteranceRouter:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
         done = utterance.done_event(status)
         self.usage += done.usage
+        self._commits.record_usage(utterance.utterance_id, done.usage)
         for warning in utterance.confidence_warnings(done):
             self._outbox.put(warning)
         self._unfinished.discard(utterance.utterance_id)
@@ -157,9 +160,9 @@ class UtteranceRouter:
         self._put_done(done)
         self._advance_commits()
 
-    def commit(self, position: int) -> None:
-        """Adds a commit point at ``position``, after all utterances begun so far."""
-        self._commits.add(position, self._next_utterance_id - 1)
+    def commit(self, point: CommitPoint) -> None:
+        """Adds a commit point, after all utterances begun so far."""
+        self._commits.add(point)
         self._advance_commits()
 
     def clear(self, through_sample: int) -> None:
@@ -173,9 +176,8 @@ class UtteranceRouter:
         for utterance in reversed(dropped.values()):
             self._requests.abort(utterance.request_id)
             self._lanes.drop(utterance.utterance_id)
-        unread_commits = self._outbox.drop_results(dropped) if dropped else []
-        if self._commits.clear() == through_sample:  # otherwise this commit point is still to be reported
-            unread_commits.append(through_sample)
+        unread_progress = self._outbox.drop_results(dropped) if dropped else []
+        last_commit = self._commits.clear()
         self.playouts.clear()
         self._cleared.update(dropped)
         for utterance in dropped.values():
@@ -185,8 +187,10 @@ class UtteranceRouter:
                 self.finish(utterance, UtteranceStatus.CLEARED)
             else:  # its end was counted, but the reader has not taken it
                 self._put_done(utterance.done_event(UtteranceStatus.CLEARED))
-        if unread_commits:
-            self._on_commit(unread_commits[-1])
+        if last_commit is not None and last_commit.position == through_sample:
+            self._commits.report(last_commit)  # the input restarts where it had committed: no new point comes
+        elif unread_progress:
+            self._outbox.put(unread_progress[-1])
 
     def abort_all(self) -> None:
         """Aborts all requests and drops all utterances, without any event."""

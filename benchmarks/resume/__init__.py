@@ -1,0 +1,1 @@
+"""Live calls whose servers are killed or replaced: what they lose, and for how long."""

@@ -1,0 +1,282 @@
+"""A stream of the asynchronous client that goes on at another server when it loses its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from translate_svc.client.aio.connection import open_call
+from translate_svc.client.aio.stream_call import StreamCall
+from translate_svc.client.options import ClientOptions
+from translate_svc.client.resuming.attempts import MAX_RESUMPTIONS_WITHOUT_PROGRESS, MOVE_WITHIN, Attempts
+from translate_svc.client.resuming.stream_state import StreamState
+from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.types import (
+    ClearInput,
+    ClientMessage,
+    Closed,
+    GoAway,
+    Opened,
+    Progress,
+    SessionEvent,
+    StreamConfig,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class ResumingConnection:
+    """A ``StreamConnection`` of one call after the other.
+
+    A task of its own writes the messages, so that a new server gets again what the old one had not committed,
+    whether the program sends or not. Another task looks for a server; meanwhile reads and writes wait.
+    """
+
+    def __init__(self, stubs: Sequence[Any], config: StreamConfig, options: ClientOptions) -> None:
+        """``stubs``: one for each server that may be asked."""
+        self._stubs = stubs
+        self._options = options
+        self._state = StreamState(config, options.max_replay_bytes)
+        self._call: StreamCall | None = None
+        self._server = 0
+        self._failure: TranslateSvcError | None = None
+        self._is_closed = False
+        self._has_ended = False
+        self._events: deque[SessionEvent] = deque()
+        self._unsent = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._progressed = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._search: asyncio.Task[None] | None = None
+        self._move: asyncio.Task[None] | None = None
+        self._lost_s = 0.0
+        self._resumptions: list[float] = []
+
+    @property
+    def resumptions(self) -> tuple[float, ...]:
+        """For each time the stream went on at another call: seconds without one."""
+        return tuple(self._resumptions)
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has ended for good."""
+        return self._is_closed or self._failure is not None
+
+    async def open(self) -> Opened:
+        """Opens the stream at the first server that takes it."""
+        self._call, opened, self._server = await open_call(self._stubs, self._state.config, self._options)
+        self._state.accept(opened)
+        self._writer = asyncio.create_task(self._write_messages())
+        return opened
+
+    async def write(self, message: ClientMessage) -> None:
+        """Returns when the message was sent once."""
+        if self._failure is not None:
+            raise self._failure
+        entry = self._state.append(message)
+        self._unsent.set()
+        if isinstance(message, ClearInput) and self._state.is_replaying:
+            self._start_search(self._present(), Unavailable("cleared while the stream was resumed"))
+        while self._state.messages.sent_number < entry.number:
+            if self.done:
+                raise self._failure or TranslateSvcError("the stream was cancelled")
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def next_event(self) -> SessionEvent | None:
+        """The next event that the program has not had."""
+        while not self._events:
+            call = self._present()
+            if self._has_ended:
+                with contextlib.suppress(TranslateSvcError):
+                    await call.next_event()  # the status; there is nothing else to come
+                return None
+            try:
+                event = await call.next_event()
+                if event is None:
+                    raise Unavailable("the server ended the call early")
+            except TranslateSvcError as error:
+                await self._recover(call, error)
+                continue
+            if call is self._call:
+                self._take(call, event)
+        return self._events.popleft()
+
+    def cancel(self) -> None:
+        """Ends the stream at once."""
+        self._is_closed = True
+        if self._call is not None:
+            self._call.cancel()
+        self._changed.set()
+
+    async def release(self) -> None:
+        """Ends the stream and its tasks."""
+        self.cancel()
+        tasks = [task for task in (self._writer, self._search, self._move) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.cancel()  # a search may have opened a call meanwhile
+
+    def _present(self) -> StreamCall:
+        if self._call is None:
+            raise RuntimeError("the stream is not open: use it as `async with`")
+        return self._call
+
+    def _take(self, call: StreamCall, event: SessionEvent) -> None:
+        self._events.extend(self._state.accept(event))
+        if isinstance(event, Closed):
+            self._has_ended = self._is_closed = True
+            self._changed.set()
+        elif isinstance(event, Progress):
+            self._progressed.set()
+        elif isinstance(event, GoAway) and self._search is None:
+            self._move = asyncio.create_task(self._move_away(call, event.deadline_ms / 1000))
+
+    async def _write_messages(self) -> None:
+        """Writes each message, and again from the commit point when the call has changed."""
+        while not self.done:
+            entry = self._state.messages.next_unsent()
+            if entry is None:
+                self._unsent.clear()
+                await self._unsent.wait()
+                continue
+            call = self._present()
+            try:
+                await call.write(entry.message)
+            except TranslateSvcError as error:
+                try:
+                    await self._recover(call, error)
+                except TranslateSvcError:
+                    return  # the program gets it from its next read or write
+                continue
+            if call is self._call and entry is self._state.messages.next_unsent():
+                self._state.messages.mark_sent(entry)
+                self._changed.set()
+
+    async def _recover(self, call: StreamCall, error: TranslateSvcError) -> None:
+        """Waits until another call has taken the place of ``call``, which ended with ``error``.
+
+        Raises:
+            TranslateSvcError: the stream cannot go on.
+        """
+        if call is self._call and self._search is None:
+            if self.done or not (call.is_interrupted or isinstance(error, Unavailable)):
+                self._fail(error)
+            else:
+                self._start_search(call, error)
+        while self._search is not None:
+            await asyncio.wait({self._search})
+        if self._failure is not None:
+            raise self._failure
+
+    def _start_search(self, lost: StreamCall, reason: TranslateSvcError) -> None:
+        lost.cancel()
+        if self._search is None:
+            self._lost_s = asyncio.get_running_loop().time()
+            self._run_search(self._find_server(lost, reason, self._options.resume_timeout_s))
+
+    def _run_search(self, search: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            try:
+                await search
+            finally:
+                self._search = None
+                self._unsent.set()
+                self._changed.set()
+
+        self._search = asyncio.create_task(run())
+
+    async def _find_server(self, lost: StreamCall, reason: TranslateSvcError, timeout_s: float) -> None:
+        """Makes another call the present one, or fails the stream."""
+        error = reason
+        try:
+            async with asyncio.timeout(timeout_s):
+                for pause_s, server in Attempts(len(self._stubs), self._server):
+                    await asyncio.sleep(pause_s)
+                    try:
+                        await self._go_on_at(server, lost)
+                    except (Unavailable, ResourceExhausted) as refused:
+                        error = refused
+                        continue
+                    return
+        except TimeoutError:
+            self._fail(error)
+        except TranslateSvcError as final:
+            self._fail(final)
+
+    async def _go_on_at(self, server: int, lost: StreamCall) -> None:
+        """Resumes the stream at ``server``; then ``lost`` ends.
+
+        Raises:
+            Unavailable, ResourceExhausted: not at this server, or not now.
+            TranslateSvcError: not at any.
+        """
+        if self._state.resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
+            raise TranslateSvcError("the stream was resumed too often without coming forward")
+        plan = self._state.plan()
+        call = StreamCall(self._stubs[server], self._options)
+        try:
+            opened = await call.open(plan.config, self._options.resume_attempt_s)
+            if not self._state.is_current(plan):
+                raise Unavailable("the program cleared the stream meanwhile")
+        except TranslateSvcError as error:
+            self._state.abandon_plan()
+            call.cancel()
+            if call.is_interrupted and not isinstance(error, Unavailable | ResourceExhausted):
+                raise Unavailable(error.description) from error
+            raise
+        except BaseException:
+            self._state.abandon_plan()
+            call.cancel()
+            raise
+        self._events.extend(self._state.resumed(plan, opened))
+        self._call, self._server = call, server
+        gap_s = 0.0 if not self._lost_s else asyncio.get_running_loop().time() - self._lost_s
+        self._lost_s = 0.0
+        self._resumptions.append(gap_s)
+        lost.cancel()
+        _log.info("a stream goes on at server %d after %.2f s, sample %d", server, gap_s, plan.position)
+
+    async def _move_away(self, call: StreamCall, deadline_s: float) -> None:
+        """Moves at the next commit point, or when part of the time has passed. ``call`` serves until then."""
+        limit_s = MOVE_WITHIN * deadline_s
+        self._progressed.clear()
+        try:
+            async with asyncio.timeout(random.uniform(limit_s / 2, limit_s)):
+                await self._progressed.wait()
+        except TimeoutError:
+            pass
+        if call is self._call and self._search is None and not self.done:
+            self._run_search(self._replace(call, limit_s))
+
+    async def _replace(self, call: StreamCall, patience_s: float) -> None:
+        """Finds another server while ``call`` goes on; without ``call``, when the patience has ended."""
+        reason = Unavailable("the server is draining")
+        try:
+            async with asyncio.timeout(patience_s):
+                for pause_s, server in Attempts(len(self._stubs), self._server):
+                    await asyncio.sleep(pause_s)
+                    try:
+                        return await self._go_on_at(server, call)
+                    except (Unavailable, ResourceExhausted):
+                        continue
+        except TimeoutError:
+            call.cancel()
+            self._lost_s = asyncio.get_running_loop().time()
+            await self._find_server(call, reason, self._options.resume_timeout_s)
+        except TranslateSvcError as final:
+            self._fail(final)
+
+    def _fail(self, error: TranslateSvcError) -> None:
+        if self._failure is None:
+            self._failure = error
+        if self._call is not None:
+            self._call.cancel()
+        self._unsent.set()
+        self._changed.set()

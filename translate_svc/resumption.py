@@ -1,0 +1,49 @@
+"""Lets streams go on where they were committed: issues resume tokens and takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from translate_svc.access.resume_tokens import ResumeTokens, TokenBinding
+from translate_svc.errors import InvalidArgument
+from translate_svc.session.resume_point import ResumePoint, format_digest
+from translate_svc.types import Caller, ModelInfo, StreamConfig
+
+
+class Resumption:
+    """Binds tokens to the caller and to the formats of a stream, and kept text to the model."""
+
+    def __init__(self, tokens: ResumeTokens, model: ModelInfo) -> None:
+        self._tokens = tokens
+        self._model = f"{model.name}@{model.revision}"
+
+    def restore(self, config: StreamConfig, caller: Caller) -> ResumePoint | None:
+        """The point at which ``config`` resumes a stream; None if it opens a new one.
+
+        Raises:
+            InvalidArgument: the token is not valid, has expired, or belongs to another caller, to other
+                formats or to another model; or a field that needs a token has none. Names the field.
+            OutOfRange: ``resume_utterance_id`` is that of an earlier utterance. Names the field.
+        """
+        if config.resume_token:
+            state = self._tokens.open(config.resume_token, _binding(config, caller))
+            return ResumePoint.restore(state, config, self._model)
+        for name in ("resume_from_sample", "resume_utterance_id"):
+            if getattr(config, name) is not None:
+                raise InvalidArgument("needs resume_token", field=f"config.{name}")
+        return None
+
+    def issuer(self, config: StreamConfig, caller: Caller) -> Callable[[ResumePoint], bytes]:
+        """A function that makes the tokens of one stream."""
+        binding = _binding(config, caller)
+
+        def issue(point: ResumePoint) -> bytes:
+            model = self._model if point.commit.continuation is not None else ""
+            return self._tokens.seal(replace(point, model=model).state(), binding)
+
+        return issue
+
+
+def _binding(config: StreamConfig, caller: Caller) -> TokenBinding:
+    return TokenBinding(caller.name, format_digest(config.input, config.output))
