@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import AsyncExitStack
 from typing import Any
 
 import numpy as np
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from openai.types.websocket_reconnection import ReconnectingEvent, ReconnectingOverrides
 
+from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import base64_parts, clip, from_pcm16, pcm16
+from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -89,6 +93,36 @@ async def test_a_client_secret(starter: GatewayServer) -> None:
         await connection.session.close()
         closed = [event.type async for event in connection]
         assert closed == ["session.closed"]
+
+
+async def test_a_drain_makes_the_sdk_connect_again(starter: GatewayServer) -> None:
+    """Here to the same address, where by then another server answers, as behind a load balancer."""
+    codes = []
+
+    def on_reconnecting(event: ReconnectingEvent) -> ReconnectingOverrides | None:
+        codes.append(event.close_code)
+        return None
+
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(model_free_service())
+        leaving = await stack.enter_async_context(GatewayServer(service))
+        client = await stack.enter_async_context(AsyncOpenAI(api_key="k", base_url=f"{leaving.target}/v1"))
+        connection = await stack.enter_async_context(
+            client.realtime.translations.connect(
+                model="m", on_reconnecting=on_reconnecting, initial_delay=0.05
+            )
+        )
+        assert (await connection.recv()).type == "session.created"
+        await leaving.stop(0)
+        address = leaving.target.removeprefix("http://")
+        await stack.enter_async_context(GatewayServer(service, GatewayOptions(address=address)))
+        kinds = []
+        async for event in connection:
+            kinds.append(event.type)
+            if event.type == "session.created":
+                break
+        assert kinds == ["error", "session.created"]
+    assert codes == [1012]
 
 
 async def test_the_model_and_its_languages_are_listed(starter: GatewayServer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
@@ -10,6 +9,9 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.gateway.failures import UnknownParameter
 
 T = TypeVar("T")
+
+_MAX_NUMBER = 2**53
+"""Beyond this a JSON number is exact in Python alone (RFC 8259, section 6)."""
 
 
 class JsonObject:
@@ -67,13 +69,13 @@ class JsonObject:
 
     def whole(self, name: str, default: T) -> int | T:
         """A whole number."""
-        number: int | T = self._get(name, default, lambda value: type(value) is int, "a whole number")
+        number: int | T = self._get(name, default, lambda value: _is_number(value, int), "a whole number")
         return number
 
     def number(self, name: str, default: T) -> float | T:
-        """A finite number."""
+        """A number of moderate size; neither NaN nor an infinity."""
         number: float | T = self._get(
-            name, default, lambda value: type(value) in (int, float) and math.isfinite(value), "a number"
+            name, default, lambda value: _is_number(value, int) or _is_number(value, float), "a number"
         )
         return number
 
@@ -110,3 +112,7 @@ class JsonObject:
         if valid(value):
             return value
         raise InvalidArgument(f"must be {wanted}", field=self.under(name))
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return type(value) is kind and abs(value) <= _MAX_NUMBER
