@@ -154,6 +154,7 @@ class Delivery:
         self._updated = 0
         self._replayed_updates = 0
         self._committed = -1
+        self._received = 0
         self._awaited: set[int] = set()
 
     def accept(self, event: SessionEvent) -> list[SessionEvent]:
@@ -174,23 +175,27 @@ class Delivery:
                 self._updated = max(self._updated, self._replayed_updates)
                 return [event] if is_new else []
             case Progress():
-                is_behind = event.committed_samples < self._committed
-                self._committed = max(self._committed, event.committed_samples)
-                return [] if is_behind else [event]
+                return self._progress(event)
             case GoAway():
                 return []  # the stream moves by itself
             case _:
                 return [event] if self._is_new(event) else []
 
-    def rewind(self, position: int, applied_updates: int) -> None:
-        """From here on all behind ``position`` comes again, but for the first ``applied_updates``."""
+    def rewind(self, position: int, applied_updates: int) -> list[SessionEvent]:
+        """From here on all behind ``position`` comes again, but for the first ``applied_updates``.
+
+        Returns answers to updates that are applied, but were lost on their way.
+        """
+        missing = max(0, applied_updates - self._updated)
         self._replayed_updates = applied_updates
+        self._updated = max(self._updated, applied_updates)
         self._awaited = {n for n, each in self._utterances.items() if each.position >= position}
         for utterance in self._utterances.values():
             for text in utterance.texts.values():
                 text.rewind()
             for speech in utterance.speeches.values():
                 speech.rewind()
+        return [Updated(self.next_id(position))] * missing
 
     def forget(self, position: int) -> None:
         """What lies before ``position`` does not come again."""
@@ -221,6 +226,14 @@ class Delivery:
         for event in events:
             self._is_new(event)
         return [*events, Cleared(position)]
+
+    def _progress(self, event: Progress) -> list[SessionEvent]:
+        """The program sees no step back, although a resumed stream has received less at first."""
+        if event.committed_samples <= self._committed:
+            return []
+        self._committed = event.committed_samples
+        self._received = max(self._received, event.received_samples)
+        return [replace(event, received_samples=self._received)]
 
     def _text(self, event: TextDelta) -> list[SessionEvent]:
         texts = self._utterance(event.utterance_id).texts

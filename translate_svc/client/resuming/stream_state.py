@@ -147,8 +147,7 @@ class StreamState:
         self.messages.rewind(plan.position, plan.applied_updates, run_up=not plan.skips)
         events = [event for clear in plan.clears for event in self._delivery.give_up(clear)]
         self._unanswered_clears.clear()
-        self._delivery.rewind(plan.position, plan.applied_updates)
-        return events
+        return [*self._delivery.rewind(plan.position, plan.applied_updates), *events]
 
     def _commit(self, progress: Progress) -> None:
         if self._is_planning:
