@@ -34,6 +34,20 @@ class Resumption:
                 raise InvalidArgument("needs resume_token", field=f"config.{name}")
         return None
 
+    def begin(
+        self, config: StreamConfig, caller: Caller
+    ) -> tuple[StreamConfig, ResumePoint | None, Callable[[ResumePoint], bytes]]:
+        """How a stream begins: its configuration, where (None: it is new), and who makes its tokens.
+
+        Raises:
+            InvalidArgument, OutOfRange: as ``restore``.
+        """
+        start = self.restore(config, caller)
+        issue_token = self.issuer(config, caller)
+        if start is not None:
+            config = StreamConfig(config.input, config.output, start.commit.settings)
+        return config, start, issue_token
+
     def issuer(self, config: StreamConfig, caller: Caller) -> Callable[[ResumePoint], bytes]:
         """A function that makes the tokens of one stream."""
         binding = _binding(config, caller)

@@ -205,10 +205,7 @@ class Service:
             Unavailable: the server is draining.
         """
         self._check_open()
-        start = self._resumption.restore(config, caller)
-        if start is not None:
-            config = StreamConfig(config.input, config.output, start.commit.settings)
-        issue_token = self._resumption.issuer(config, caller)
+        config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
         if start is not None:
             self._supersede(start)

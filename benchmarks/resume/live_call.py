@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from translate_svc.client import AsyncClient, pace
 from translate_svc.types import (
     Closed,
+    Opened,
     Samples,
     SessionEvent,
     SpeechChunk,
@@ -38,6 +39,7 @@ class Received:
     finals: Counter[tuple[object, ...]] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
     updates: int = 0
+    opened: Opened | None = None
     closed: Closed | None = None
     faults: list[str] = field(default_factory=list)
 
@@ -65,12 +67,19 @@ class Received:
                 self.finals[place] += event.final
             case StreamWarning():
                 self.warnings.append(event.code)
+            case Opened():
+                self.opened = event
             case Updated():
                 self.updates += 1
             case Closed():
                 self.closed = event
             case _:
                 pass
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the call is open now."""
+        return self.opened is not None and self.closed is None
 
     def check(self) -> None:
         """Adds what only the end shows to ``faults``."""

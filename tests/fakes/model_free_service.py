@@ -13,9 +13,11 @@ from contextlib import asynccontextmanager
 from tests.fakes.engine_script import Script, echo_script
 from tests.fakes.fake_vad import EnergyVad
 from tests.fakes.scripted_engine import ScriptedEngine
+from translate_svc.access.resume_tokens import ResumeTokens
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
 from translate_svc.languages import Language, packaged
+from translate_svc.resumption import Resumption
 from translate_svc.session.admission import Admission, AdmissionOptions, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.dependencies import SessionDependencies
@@ -35,6 +37,8 @@ from translate_svc.types import (
 )
 from translate_svc.vad.frame_vad import FrameVad
 from translate_svc.vad.options import VadOptions
+
+_MODEL = ModelInfo("none")
 
 
 class ForgetfulEngine(ScriptedEngine):
@@ -65,7 +69,9 @@ class ModelFreeService:
         vad_loop: VadLoop,
         admission: AdmissionOptions,
         options: SessionOptions,
+        resumption: Resumption | None = None,
     ) -> None:
+        """``resumption``: issues and takes resume tokens; None: with a key of its own."""
         self.engine = engine
         self.vad_loop = vad_loop
         self.admission = Admission(admission, lambda: Backlog(engine.status.waiting_requests))
@@ -73,14 +79,21 @@ class ModelFreeService:
         self._options = options
         self._negotiator = Negotiator(packaged(), options.max_targets, VadOptions())
         self._call_negotiator = CallNegotiator(self._negotiator, options)
+        self._resumption = resumption or Resumption(ResumeTokens(None, 3_600), _MODEL)
 
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
         """Starts a session as ``Service.open_session`` does."""
+        config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
-        slot = self.admission.admit()
-        vad_stream = self.vad_loop.open_stream()
-        dependencies = SessionDependencies(self.engine, vad_stream, self._negotiator, self._options, slot)
-        return Session(uuid.uuid4().hex, config, negotiated, dependencies)
+        dependencies = SessionDependencies(
+            engine=self.engine,
+            slot=self.admission.admit(),
+            vad_stream=self.vad_loop.open_stream(),
+            negotiator=self._negotiator,
+            options=self._options,
+            issue_token=issue_token,
+        )
+        return Session(uuid.uuid4().hex, config, negotiated, dependencies, start)
 
     def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
         """Starts a translation as ``Service.translate`` does."""
@@ -102,7 +115,7 @@ class ModelFreeService:
 
     def info(self) -> ServerInfo:
         """The version, the model and one limit."""
-        return ServerInfo("0", ModelInfo("none", "", ""), ServerLimits(max_streams=self._max_streams))
+        return ServerInfo("0", _MODEL, ServerLimits(max_streams=self._max_streams))
 
     def record_rejected(self, error: BaseException) -> None:
         """Counts nothing."""
@@ -126,10 +139,11 @@ async def model_free_service(
     max_running_requests: int = 1_000,
     max_waiting_requests: int = 1_000,
     vad: FrameVad | None = None,
+    resumption: Resumption | None = None,
 ) -> AsyncIterator[ModelFreeService]:
     """A ``ModelFreeService``. The limits size its engine; ``vad`` replaces ``EnergyVad``."""
     engine = ForgetfulEngine(
         script, max_running_requests=max_running_requests, max_waiting_requests=max_waiting_requests
     )
     async with VadLoop(vad or EnergyVad(), max_streams=admission.max_streams) as vad_loop:
-        yield ModelFreeService(engine, vad_loop, admission, options)
+        yield ModelFreeService(engine, vad_loop, admission, options, resumption)
