@@ -114,5 +114,5 @@ class JsonObject:
         raise InvalidArgument(f"must be {wanted}", field=self.under(name))
 
 
-def _is_number(value: Any, kind: type) -> bool:
-    return type(value) is kind and abs(value) <= _MAX_NUMBER
+def _is_number(value: Any, kind: type[int] | type[float]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER

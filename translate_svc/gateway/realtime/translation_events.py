@@ -80,6 +80,11 @@ class TranslationEvents:
                 yield self._draft(event)
             case UtteranceDone() if self._include & {"utterances", "timings"}:
                 yield self._done(event)
+            case _:
+                yield from self._about_the_session(event)
+
+    def _about_the_session(self, event: SessionEvent) -> Iterator[WireEvent]:
+        match event:
             case StreamWarning() if "warnings" in self._include:
                 yield {
                     "type": "session.warning",
