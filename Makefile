@@ -89,6 +89,10 @@ gateway: $(READY) ## what OpenAI's protocol costs beside gRPC; writes benchmarks
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload
 
+.PHONY: resume
+resume: $(READY) ## kill and replace servers under live calls: what is lost, and for how long (eight minutes)
+	$(BIN)/python -m benchmarks.resume
+
 .PHONY: starter
 starter: $(READY) ## train model_cache/starter anew (four hours on two cores; resumes; needs the synthesizers)
 	$(BIN)/python -m training.starter

@@ -1,0 +1,27 @@
+"""``make resume`` in a minute: real servers are killed and replaced under live calls, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.resume.kills import run_kills
+from benchmarks.resume.rolling import run_rolling
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(400)]
+
+
+async def test_a_killed_server_costs_its_calls_nothing() -> None:
+    """kill -9 at 20 places of live calls, in the middle of words, texts and speeches."""
+    result, notes = await run_kills(points=20, calls=10)
+    assert not notes
+    assert (result.faults, result.samples_lost, result.different) == (0, 0, 0)
+    assert result.resumptions >= 15, "calls that had just begun or ended lose nothing"
+    assert result.not_compared < result.calls
+    assert result.recovery_p95_ms < 2_000
+
+
+async def test_a_rolling_update_costs_its_calls_nothing() -> None:
+    result, notes = await run_rolling(streams=12, seconds=15, grace_s=4)
+    assert not notes
+    assert (result.calls, result.faults, result.samples_lost, result.different) == (12, 0, 0, 0)
+    assert result.resumptions >= 4
