@@ -14,7 +14,7 @@ from translate_svc.client.aio.connection import open_call
 from translate_svc.client.aio.stream_call import StreamCall
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.resuming.attempts import MAX_RESUMPTIONS_WITHOUT_PROGRESS, MOVE_WITHIN, Attempts
-from translate_svc.client.resuming.stream_state import StreamState
+from translate_svc.client.resuming.stream_state import CannotResume, StreamState
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
     ClearInput,
@@ -201,6 +201,8 @@ class ResumingConnection:
                     await asyncio.sleep(pause_s)
                     try:
                         await self._go_on_at(server, lost)
+                    except CannotResume:
+                        raise
                     except (Unavailable, ResourceExhausted) as refused:
                         error = refused
                         continue
@@ -215,7 +217,7 @@ class ResumingConnection:
 
         Raises:
             Unavailable, ResourceExhausted: not at this server, or not now.
-            TranslateSvcError: not at any.
+            CannotResume, TranslateSvcError: not at any.
         """
         if self._state.resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
             raise TranslateSvcError("the stream was resumed too often without coming forward")
@@ -264,6 +266,8 @@ class ResumingConnection:
                     await asyncio.sleep(pause_s)
                     try:
                         return await self._go_on_at(server, call)
+                    except CannotResume:
+                        raise
                     except (Unavailable, ResourceExhausted):
                         continue
         except TimeoutError:

@@ -14,7 +14,7 @@ from translate_svc import wire
 from translate_svc.client.blocking.stream_call import StreamCall
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.resuming.attempts import MAX_RESUMPTIONS_WITHOUT_PROGRESS, MOVE_WITHIN, Attempts
-from translate_svc.client.resuming.stream_state import StreamState
+from translate_svc.client.resuming.stream_state import CannotResume, StreamState
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
     ClearInput,
@@ -226,6 +226,8 @@ class ResumingConnection:
                     return TranslateSvcError("the stream was cancelled")
             try:
                 self._go_on_at(server, lost)
+            except CannotResume as final:
+                return final
             except (Unavailable, ResourceExhausted) as refused:
                 error = refused
             except TranslateSvcError as final:
@@ -239,7 +241,7 @@ class ResumingConnection:
 
         Raises:
             Unavailable, ResourceExhausted: not at this server, or not now.
-            TranslateSvcError: not at any.
+            CannotResume, TranslateSvcError: not at any.
         """
         with self._changed:
             if self._state.resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
@@ -302,7 +304,8 @@ class ResumingConnection:
                 return
             self._is_searching = True
         error = self._search(call, until_s)
-        if error is None or not isinstance(error, TimeoutError | Unavailable | ResourceExhausted):
+        retriable = TimeoutError | Unavailable | ResourceExhausted
+        if isinstance(error, CannotResume) or not isinstance(error, retriable):
             with self._changed:
                 self._is_searching = False
                 if error is not None:

@@ -27,6 +27,10 @@ Opus; the adaptive quantizers of G.722 need longer to forget where they began.
 _ENCODINGS_WITH_MEMORY = (Encoding.OPUS, Encoding.G722)
 
 
+class CannotResume(Unavailable):
+    """The stream lost its server and cannot go on at any other."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
     """How to go on: the first message of the next call, and from where to send again.
@@ -98,18 +102,18 @@ class StreamState:
         """How to resume the stream now.
 
         Raises:
-            Unavailable: that is not possible: the server offers none, or the messages since the last commit
-                point did not fit into the buffer.
+            CannotResume: the server does not offer it, or the messages since the last commit point did not
+                fit into the buffer.
         """
         if not self._token:
-            raise Unavailable("the server does not offer to resume streams")
+            raise CannotResume("the server does not offer to resume streams")
         cleared = max(self._unanswered_clears, default=-1)
         if (answered := self.messages.cleared_through(self._committed)) is not None:
             cleared = max(cleared, answered)
         skips = cleared > self._committed
         position = max(cleared, self._committed)
         if not skips and self.messages.first_sample > position:
-            raise Unavailable("the input since the last commit point was more than max_replay_bytes")
+            raise CannotResume("the input since the last commit point was more than max_replay_bytes")
         self._is_planning = True
         first = position if skips else min(position, self.messages.first_sample)
         config = replace(

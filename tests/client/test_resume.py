@@ -1,0 +1,308 @@
+"""Both clients go on with a stream at another server. Servers are real; their engines follow a script."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.resume.live_call import Received
+from tests.fakes.model_free_service import ModelFreeService, model_free_service
+from translate_svc.access.resume_tokens import ResumeTokens, new_resume_key
+from translate_svc.client import AsyncClient, Client, ClientOptions
+from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.resumption import Resumption
+from translate_svc.rpc.server import RpcServer
+from translate_svc.session.admission import AdmissionOptions
+from translate_svc.session.session import Session
+from translate_svc.types import (
+    AudioFormat,
+    Caller,
+    Cleared,
+    Encoding,
+    ModelInfo,
+    Samples,
+    SpeechStarted,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+RATE_HZ = 16_000
+PCM = AudioFormat(Encoding.PCM_S16LE, RATE_HZ)
+CONFIG = StreamConfig(PCM, PCM, StreamSettings((TargetSettings("spa"),)))
+CHUNK_S = 0.04
+SPEED = 4.0
+
+
+@dataclass
+class Pair:
+    """Two servers and what stands behind them."""
+
+    servers: list[RpcServer]
+    services: list[ModelFreeService]
+
+    @property
+    def addresses(self) -> list[str]:
+        return [server.target for server in self.servers]
+
+
+MakePair = Callable[..., Awaitable[Pair]]
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[MakePair]:
+    """Makes the servers; ``shared``: they have the same key."""
+    keys = tmp_path / "keys"
+    keys.write_text(new_resume_key() + "\n")
+    async with AsyncExitStack() as stack:
+
+        async def make(*, shared: bool = True, max_streams: int = 100) -> Pair:
+            services = [
+                await stack.enter_async_context(
+                    model_free_service(
+                        admission=AdmissionOptions(max_streams=max_streams),
+                        resumption=Resumption(ResumeTokens(keys if shared else None, 60), ModelInfo("none")),
+                    )
+                )
+                for _ in range(2)
+            ]
+            servers = [await stack.enter_async_context(RpcServer(service)) for service in services]
+            return Pair(servers, services)
+
+        yield make
+
+
+def spoken(utterances: int = 3) -> Samples:
+    part = np.concatenate([np.full(RATE_HZ, 0.5, np.float32), np.zeros(RATE_HZ, np.float32)])
+    return np.tile(part, utterances)
+
+
+def _chunks(samples: Samples) -> Iterator[Samples]:
+    size = round(CHUNK_S * RATE_HZ)
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size]
+
+
+async def _async_call(
+    addresses: list[str], samples: Samples, got: Received, options: ClientOptions
+) -> tuple[float, ...]:
+    async def paced() -> AsyncIterator[Samples]:
+        for chunk in _chunks(samples):
+            await asyncio.sleep(CHUNK_S / SPEED)
+            yield chunk
+
+    async with AsyncClient(addresses, options) as client, client.open(CONFIG, resume=True) as stream:
+        stream.feed(paced())
+        async for event in stream:
+            got.take(event)
+        got.check()
+        return stream.resumptions
+
+
+async def _blocking_call(
+    addresses: list[str], samples: Samples, got: Received, options: ClientOptions
+) -> tuple[float, ...]:
+    def paced() -> Iterator[Samples]:
+        for chunk in _chunks(samples):
+            time.sleep(CHUNK_S / SPEED)
+            yield chunk
+
+    def run() -> tuple[float, ...]:
+        with Client(addresses, options) as client, client.open(CONFIG, resume=True) as stream:
+            stream.feed(paced())
+            for event in stream:
+                got.take(event)
+            got.check()
+            return stream.resumptions
+
+    return await asyncio.to_thread(run)
+
+
+Call = Callable[[list[str], Samples, Received, ClientOptions], Awaitable[tuple[float, ...]]]
+both = pytest.mark.parametrize("call", [_async_call, _blocking_call])
+
+
+async def _undisturbed(two: Pair) -> Received:
+    wanted = Received()
+    await _async_call(two.addresses[1:], spoken(), wanted, ClientOptions())
+    assert len(wanted.texts) == 3
+    return wanted
+
+
+async def _heard(got: Received, texts: int) -> None:
+    async with asyncio.timeout(10):
+        while len(got.texts) < texts:  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.005)
+
+
+@both
+async def test_a_lost_server_costs_nothing(pair: MakePair, call: Call) -> None:
+    two = await pair()
+    wanted, got = await _undisturbed(two), Received()
+    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    await _heard(got, 1)
+    await two.servers[0].stop(0)
+    (gap_s,) = await running
+    assert 0 < gap_s < 2
+    assert not got.faults
+    assert got.content == wanted.content
+
+
+@both
+async def test_a_server_that_drains_is_left_before_it_stops_hearing(pair: MakePair, call: Call) -> None:
+    two = await pair()
+    wanted, got = await _undisturbed(two), Received()
+    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    await _heard(got, 1)
+    began_s = time.monotonic()
+    await two.servers[0].stop(10)
+    assert time.monotonic() - began_s < 4.5, "within 0.4 of the grace, or at the next commit point"
+    assert await running == (0.0,), "the old server served until the new one did"
+    assert not got.faults
+    assert got.content == wanted.content
+
+
+@both
+async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Call) -> None:
+    two = await pair(max_streams=1)
+    blocking = two.services[0].open_session(CONFIG, Caller("other"))
+    got = Received()
+    assert await call(two.addresses, spoken(1), got, ClientOptions()) == ()
+    assert not got.faults
+    with pytest.raises(ResourceExhausted):
+        await call(two.addresses[:1], spoken(1), Received(), ClientOptions())
+    await blocking.cancel()
+
+
+@both
+async def test_a_full_server_is_asked_again_until_it_has_room(pair: MakePair, call: Call) -> None:
+    two = await pair(max_streams=1)
+    blocking = two.services[1].open_session(CONFIG, Caller("other"))
+    got = Received()
+    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    await _heard(got, 1)
+    await two.servers[0].stop(0)
+    await asyncio.sleep(0.7)
+    assert not running.done()
+    await blocking.cancel()
+    (gap_s,) = await running
+    assert gap_s > 0.6
+    assert not got.faults
+
+
+@both
+async def test_a_refused_token_ends_the_stream_and_names_its_field(pair: MakePair, call: Call) -> None:
+    two = await pair(shared=False)
+    got = Received()
+    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    await _heard(got, 1)
+    await two.servers[0].stop(0)
+    with pytest.raises(InvalidArgument) as refused:
+        await running
+    assert refused.value.field == "config.resume_token"
+
+
+@both
+async def test_where_nobody_answers_the_stream_ends_after_its_time(pair: MakePair, call: Call) -> None:
+    two = await pair()
+    got = Received()
+    options = ClientOptions(resume_timeout_s=0.8)
+    running = asyncio.ensure_future(call(two.addresses[:1], spoken(), got, options))
+    await _heard(got, 1)
+    began_s = time.monotonic()
+    await two.servers[0].stop(0)
+    with pytest.raises(Unavailable):
+        await running
+    assert time.monotonic() - began_s < 4
+
+
+@both
+async def test_what_does_not_fit_into_the_buffer_cannot_be_sent_again(pair: MakePair, call: Call) -> None:
+    two = await pair()
+    got = Received()
+    options = ClientOptions(max_replay_bytes=8_000)
+    running = asyncio.ensure_future(call(two.addresses, spoken(), got, options))
+    async with asyncio.timeout(10):
+        while not any(name == "SpeechStarted" for name, _ in got.counts):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.1)
+    await two.servers[0].stop(0)
+    with pytest.raises(Unavailable, match="max_replay_bytes"):
+        await running
+
+
+@both
+async def test_a_stream_that_ends_its_servers_is_given_up(
+    pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes it dies of it: it does not go through the whole fleet again and again."""
+    two = await pair()
+    opened: list[str] = []
+
+    def open_and_fail(service: ModelFreeService) -> None:
+        original = service.open_session
+
+        def open_session(config: StreamConfig, caller: Caller) -> Session:
+            session = original(config, caller)
+            opened.append(session.session_id)
+            asyncio.get_running_loop().call_later(0.1, session.fail, Unavailable("struck"))
+            return session
+
+        monkeypatch.setattr(service, "open_session", open_session)
+
+    for service in two.services:
+        open_and_fail(service)
+    with pytest.raises(TranslateSvcError, match="too often"):
+        await call(two.addresses, spoken(), Received(), ClientOptions())
+    assert len(opened) == 9, "its first call, and eight more"
+
+
+async def test_a_clear_while_the_stream_is_resumed_clears_what_the_program_has_seen(pair: MakePair) -> None:
+    two = await pair()
+    samples = spoken(1)
+    events = []
+    async with AsyncClient(two.addresses) as client, client.open(CONFIG, resume=True) as stream:
+
+        async def until(kind: type) -> None:
+            while True:
+                events.append(await anext(stream))
+                if isinstance(events[-1], kind):
+                    return
+
+        await stream.send(samples[: RATE_HZ // 2])
+        await until(SpeechStarted)
+        await two.servers[0].stop(0)
+        await stream.clear()
+        await stream.send(samples)
+        await stream.end()
+        events += [event async for event in stream]
+    kinds = [type(event) for event in events]
+    assert kinds.count(SpeechStarted) == 2
+    assert [event for event in events if isinstance(event, Cleared)] == [Cleared(RATE_HZ // 2)]
+    dones = [event for event in events if isinstance(event, UtteranceDone)]
+    assert [(done.utterance_id, done.status) for done in dones] == [
+        (0, UtteranceStatus.CLEARED),
+        (1, UtteranceStatus.OK),
+    ]
+    assert {event.utterance_id for event in events if isinstance(event, TextDelta)} == {1}
+
+
+@both
+async def test_without_a_loss_nothing_is_sent_twice(pair: MakePair, call: Call) -> None:
+    two = await pair()
+    wanted, got = await _undisturbed(two), Received()
+    assert await call(two.addresses, spoken(), got, ClientOptions()) == ()
+    assert got.content == wanted.content
+    assert two.services[0].held == {"admitted": 0, "requests": 0, "vad_places": 0}
+    assert not [thread for thread in threading.enumerate() if "_find_server" in thread.name]
