@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.scripted_engine import Script, echo_script
+from tests.fakes.engine_script import Script, echo_script
 from tests.session.harness import (
     RATE_HZ,
     House,
