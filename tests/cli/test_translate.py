@@ -310,6 +310,8 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "--keep-original", "-18dB"), 2, "--keep-original: needs --output .mp4"),
         ((*TRANSLATE, "-o", "o.mkv", "--keep-original", "6"), 2, "--keep-original: must be decibels, 0 or"),
         (("translate", "-", "--to", "es", "-o", "o.mkv"), 2, "--output: a film cannot be made from standard"),
+        ((*TRANSLATE, "--fit"), 2, "--fit: needs a dub"),
+        (("translate", "-", "--to", "es", "-o", "o.wav", "--fit"), 2, "--fit: reads its input twice"),
         ((*TRANSLATE, "--format", "srt,doc"), 2, "--format: 'doc' is none of srt, vtt, ass"),
         ((*TRANSLATE, "--format", "wav", "--text"), 2, "--format: wav needs speech"),
         ((*TRANSLATE, "--output-dir", "out"), 2, "--output-dir: needs --format"),

@@ -31,6 +31,9 @@ class TranslationStream(Protocol):
         If ``source`` raises, the iteration raises the same exception.
         """
 
+    async def update(self, settings: StreamSettings) -> None:
+        """Replaces all settings, from the next utterance on."""
+
     def __aiter__(self) -> AsyncIterator[SessionEvent]:
         """The events, ``Opened`` first and ``Closed`` last."""
 

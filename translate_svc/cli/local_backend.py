@@ -32,6 +32,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TranslateRequest,
+    UpdateInput,
 )
 
 _CHUNK_BYTES = 16 * 1024
@@ -128,6 +129,10 @@ class LocalStream:
     def feed(self, source: AsyncIterable[Samples] | Iterable[Samples], *, end: bool = True) -> None:
         """Sends all of ``source`` in the background, then the end. If it raises, so does the iteration."""
         self._feed_task = asyncio.get_running_loop().create_task(self._feed(source, end=end))
+
+    async def update(self, settings: StreamSettings) -> None:
+        """Replaces all settings, from the next utterance on."""
+        await self._open_session().receive(UpdateInput(settings))
 
     async def __aiter__(self) -> AsyncIterator[SessionEvent]:
         async for event in self._open_session().events():

@@ -53,6 +53,12 @@ def translate(
         str | None,
         typer.Option(metavar="DB", help="Hear the original under the dub, so much quieter: -18dB."),
     ] = None,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Speak faster where the dub would not fit its place; takes twice as long."
+        ),
+    ] = False,
     subtitles: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or .txt, .tsv, .json."),
@@ -121,6 +127,7 @@ def translate(
         channel=channel,
         output=output,
         keep_original=keep_original,
+        fit=fit,
         subtitles=subtitles,
         json=json,
         json_audio=json_audio,

@@ -45,6 +45,7 @@ class TranslateArguments:
     json: Path | None = None
     json_audio: bool = False
     keep_original: str | None = None
+    fit: bool = False
     output_dir: Path | None = None
     forms: tuple[str, ...] = ()
     flag_unsure: bool = True
@@ -68,6 +69,10 @@ class TranslateArguments:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
         self._check_folder()
         _ = self.duck_db
+        if self.fit and (not self.speaks or self.simultaneous):
+            raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
+        if self.fit and STDOUT in self.inputs:
+            raise UsageError("reads its input twice: standard input cannot be", field="--fit")
 
     def _check_folder(self) -> None:
         for form in self.forms:

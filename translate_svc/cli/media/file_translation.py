@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from rich.console import Console
 
 from translate_svc.cli.backend import Backend, Translator, show_notice
 from translate_svc.cli.media.arguments import TranslateArguments
+from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
 from translate_svc.cli.media_reader import STDIN, MediaReader
 from translate_svc.cli.output_file import OutputFiles
 from translate_svc.cli.progress import SourceProgress
 from translate_svc.cli.sinks import Sink, TextSink
 from translate_svc.cli.text_view import TextView
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
-from translate_svc.types import Closed, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
+from translate_svc.types import Closed, Samples, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
 
 _APART = "each side has its own speaker; to hear one alone: --channel left or right"
 
@@ -105,10 +107,31 @@ class FileTranslation:
                 rate_hz = reader.media.sample_rate_hz
                 track = 1 if reader.media.track is None else reader.media.track.number
                 sinks = [counter, *self._arguments.file_sinks(source, settings, files, rate_hz, track)]
-                await self._stream(settings, reader, await model.translator(), sinks, heading=heading)
+                translator = await model.translator()
+                points = await self._fit(source, settings, translator) if self._arguments.fit else []
+                await self._stream(settings, reader, translator, sinks, points, heading=heading)
             if reader.media.speakers_are_apart:
                 _say(f"{reader.name}: {_APART}")
             counter.report(reader.name, reader.media.damage)
+
+    async def _fit(self, source: Path, settings: StreamSettings, translator: Translator) -> list[FitPoint]:
+        """Translates the file once without writing anything, to measure its speech."""
+        samples = 0
+
+        async def counted(blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
+            nonlocal samples
+            async for block in blocks:
+                samples += len(block)
+                yield block
+
+        async with MediaReader(source, self._arguments.choice(settings.source_language)) as reader:
+            rate_hz = reader.media.sample_rate_hz
+            planner = FitPlanner(settings, rate_hz)
+            async with translator.stream(settings, rate_hz) as stream:
+                stream.feed(counted(reader.blocks()))
+                async for event in stream:
+                    planner.write(event)
+        return planner.plan(samples)
 
     async def _stream(
         self,
@@ -116,6 +139,7 @@ class FileTranslation:
         reader: MediaReader,
         translator: Translator,
         sinks: list[Sink],
+        points: list[FitPoint],
         *,
         heading: bool,
     ) -> None:
@@ -132,7 +156,7 @@ class FileTranslation:
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
             sinks = [*sinks, progress, TextSink(view, codes, rate_hz)]
             async with translator.stream(settings, rate_hz) as stream:
-                stream.feed(progress.counted(reader.blocks()))
+                stream.feed(progress.counted(with_updates(reader.blocks(), points, stream.update)))
                 async for event in stream:
                     for sink in sinks:
                         sink.write(event)
