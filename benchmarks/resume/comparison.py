@@ -65,6 +65,14 @@ class Comparison:
         if different := [name for name, value in wanted.content.items() if got.content[name] != value]:
             self._different += 1
             self.notes.append(f"differs in {', '.join(different)}")
+            for name in different:
+                one, other = got.content[name], wanted.content[name]
+                if isinstance(one, dict) and isinstance(other, dict):
+                    self.notes += [
+                        f"{name} {key}: {one.get(key)!r} is not {other.get(key)!r}"
+                        for key in one.keys() | other.keys()
+                        if one.get(key) != other.get(key)
+                    ]
 
     def fail(self, error: BaseException) -> None:
         """A call ended with an error."""

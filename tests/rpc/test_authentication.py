@@ -27,6 +27,7 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 KEY, OTHER = new_key(), new_key()
+CHECK_S = 0.2
 BAD_METADATA: list[tuple[tuple[str, str], ...]] = [
     (),
     (("authorization", f"Bearer {new_key()}"),),
@@ -68,7 +69,8 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def server(service: CallerRecorder, file: Path) -> AsyncIterator[RpcServer]:
-    async with RpcServer(service, RpcOptions(), keys=ApiKeys(file)) as running:
+    options = RpcOptions(revocation_check_s=CHECK_S)
+    async with RpcServer(service, options, keys=ApiKeys(file)) as running:
         yield running
 
 
@@ -172,21 +174,36 @@ async def test_a_refusal_comes_back_as_what_it_was(server: RpcServer) -> None:
                 pass
 
 
-async def test_a_revoked_key_opens_nothing_more_and_what_it_opened_goes_on(
+async def _read_to_its_end(call: Any) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            await call.read()
+
+
+async def test_a_revoked_key_opens_nothing_more_and_what_it_opened_ends(
     channel: grpc.aio.Channel, service: CallerRecorder, file: Path
 ) -> None:
     stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
-    metadata = (("authorization", f"Bearer {KEY}"),)
-    call = stub.StreamingTranslate(metadata=metadata)
-    await call.write(request(config=CONFIG))
-    assert (await call.read()).WhichOneof("event") == "opened"
+    alice, bob = ((("authorization", f"Bearer {key}"),) for key in (KEY, OTHER))
+    opened = []
+    for metadata in (alice, bob):
+        call = stub.StreamingTranslate(metadata=metadata)
+        await call.write(request(config=CONFIG))
+        assert (await call.read()).WhichOneof("event") == "opened"
+        opened.append(call)
     file.write_text(key_line("bob", OTHER))  # noqa: ASYNC240
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await stub.GetServerInfo(pb.GetServerInfoRequest(), metadata=metadata)
+        await stub.GetServerInfo(pb.GetServerInfoRequest(), metadata=alice)
     assert refusal.value.code() == grpc.StatusCode.UNAUTHENTICATED
-    await call.write(request(end=pb.EndInput(total_samples=0)))
-    assert (await call.read()).closed.complete
-    assert service.callers == ["alice"]
+    revoked, other = opened
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await _read_to_its_end(revoked)
+    assert ended.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert "revoked" in (ended.value.details() or "")
+    await asyncio.sleep(3 * CHECK_S)
+    await other.write(request(end=pb.EndInput(total_samples=0)))
+    assert (await other.read()).closed.complete
+    assert service.callers == ["alice", "bob"]
 
 
 class TestTheClientsSide:

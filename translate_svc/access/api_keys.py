@@ -36,16 +36,16 @@ def key_line(name: str, key: str) -> str:
     if not _NAME.fullmatch(name):
         raise InvalidArgument("must be 1 to 64 of a-z, 0-9, '.', '_' and '-', and begin and end with neither "
                               "'.', '_' nor '-'", field="name")  # fmt: skip
-    return f"{name}:{_hash(key)}"
+    return f"{name}:{key_digest(key)}"
 
 
 class ApiKeys:
     """The keys of one file. Each line is ``NAME:SHA256``, the hash in hexadecimal; ``#`` starts a comment.
 
     A name may have several keys, so that one can be replaced while the other is still in use. A changed file
-    is read again. A key whose line was removed is refused from its next call on; open streams go on. Without
-    any line left, or without the file, every key is refused. If the changed file cannot be read or has a
-    wrong line, an error is logged and the keys read before stay valid.
+    is read again. A key whose line was removed is refused from its next call on; who keeps calls open asks
+    ``holds``. Without any line left, or without the file, every key is refused. If the changed file cannot
+    be read or has a wrong line, an error is logged and the keys read before stay valid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,7 +65,17 @@ class ApiKeys:
         Raises:
             Unauthenticated: the key is not in the file.
         """
-        digest = _hash(key)
+        return self._name_of(key_digest(key))
+
+    def holds(self, digest: str) -> bool:
+        """Whether the key with this ``key_digest`` is still in the file."""
+        try:
+            self._name_of(digest)
+        except Unauthenticated:
+            return False
+        return True
+
+    def _name_of(self, digest: str) -> str:
         found = ""
         for name, known in self._file.value:
             if hmac.compare_digest(digest, known):
@@ -88,5 +98,6 @@ def _parse(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(entries)
 
 
-def _hash(key: str) -> str:
+def key_digest(key: str) -> str:
+    """What the server keeps of a key: enough to know it again, not to use it."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
 import grpc
 
-from translate_svc.access.api_keys import ApiKeys
+from translate_svc.access.api_keys import ApiKeys, key_digest
 from translate_svc.errors import Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import abort
@@ -18,11 +19,17 @@ _HEALTH_PREFIX = "/grpc.health.v1.Health/"
 _SCHEME = "bearer"
 
 _caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)
+_may_stay: ContextVar[Callable[[], bool]] = ContextVar("may_stay", default=lambda: True)
 
 
 def caller() -> Caller:
     """The caller of this call, from the name of its key. Available in all code that a method runs."""
     return _caller.get()
+
+
+def may_stay() -> Callable[[], bool]:
+    """A function that tells whether this call's key is still valid. Available as ``caller`` is."""
+    return _may_stay.get()
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -49,6 +56,7 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
                 # gRPC runs the method in the context of its interceptors
                 key = _bearer(handler_call_details.invocation_metadata)
                 _caller.set(Caller(self._keys.authenticate(key)))
+                _may_stay.set(functools.partial(self._keys.holds, key_digest(key)))
             except Unauthenticated as error:
                 self._on_rejected(error)
                 return self._refusal(error)

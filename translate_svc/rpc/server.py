@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.trace_context import TraceContextInterceptor
+from translate_svc.rpc.unix_socket import check_unix_address, only_for_owner
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import Service
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
@@ -84,6 +86,8 @@ class RpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         add_reflection(self._server, (SERVICE_NAME, health.SERVICE_NAME))
         self._port = 0
+        self._has_keys = keys is not None
+        self._revoking: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -106,17 +110,23 @@ class RpcServer:
         """Binds the address, serves, and sets the health status to SERVING.
 
         Raises:
-            InvalidArgument: the address cannot be bound.
+            InvalidArgument: the address cannot be bound, or is taken.
         """
+        check_unix_address(self._options.address)
         try:
-            if self._credentials is None:
-                self._port = self._server.add_insecure_port(self._options.address)
-            else:
-                self._port = self._server.add_secure_port(self._options.address, self._credentials)
+            with only_for_owner(self._options.address):
+                self._port = self._bind()
         except RuntimeError as error:
             raise InvalidArgument("cannot be bound", field="address") from error
         await self.set_serving(True)
         await self._server.start()
+        if self._has_keys:
+            self._revoking = asyncio.create_task(self._servicer.calls.end_revoked())
+
+    def _bind(self) -> int:
+        if self._credentials is None:
+            return self._server.add_insecure_port(self._options.address)
+        return self._server.add_secure_port(self._options.address, self._credentials)
 
     async def set_serving(self, serving: bool) -> None:
         """Sets the health status, overall and for the service by its name."""
@@ -138,6 +148,8 @@ class RpcServer:
         """
         await self._health.enter_graceful_shutdown()
         await self._servicer.calls.drain(grace_s, reason)
+        if self._revoking is not None:
+            self._revoking.cancel()
         await self._server.stop(self._options.abort_timeout_s)
 
     async def __aenter__(self) -> RpcServer:

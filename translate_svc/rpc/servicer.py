@@ -8,7 +8,7 @@ from typing import Any
 
 from translate_svc import wire
 from translate_svc.errors import InvalidArgument
-from translate_svc.rpc.authentication import caller
+from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context, EventWriter
 from translate_svc.rpc.message_reader import MessageReader, read_request
 from translate_svc.rpc.options import RpcOptions
@@ -38,7 +38,7 @@ class SpeechTranslationServicer:
             self.calls.check_open()
             session = self._service.open_session(config, caller())
         source, sink = MessageReader(context), EventWriter(context, wire.encode_response)
-        await self.calls.run(StreamDriver(source, sink, session, self._options))
+        await self.calls.run(StreamDriver(source, sink, session, self._options), may_stay())
 
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> None:  # noqa: N802
         """Translates one text or one clip."""
@@ -47,7 +47,7 @@ class SpeechTranslationServicer:
             self.calls.check_open()
             handler = self._service.translate(decoded, caller())
         sink = EventWriter(context, wire.encode_translate_response)
-        await self.calls.run(CallDriver(sink, handler, self._options, last=UtteranceDone))
+        await self.calls.run(CallDriver(sink, handler, self._options, last=UtteranceDone), may_stay())
 
     async def ListLanguages(  # noqa: N802
         self, request: pb.ListLanguagesRequest, context: Context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import Service
@@ -22,7 +22,7 @@ class LiveCalls:
     def __init__(self, service: Service, options: CallOptions) -> None:
         self._service = service
         self._options = options
-        self._calls: set[CallDriver] = set()
+        self._calls: dict[CallDriver, Callable[[], bool]] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._drain_reason: TranslateSvcError | None = None
@@ -61,20 +61,30 @@ class LiveCalls:
         if self._drain_reason is not None:
             raise copy.copy(self._drain_reason)  # a shared exception would collect every caller's traceback
 
-    async def run(self, call: CallDriver) -> None:
+    async def run(self, call: CallDriver, may_stay: Callable[[], bool] = lambda: True) -> None:
         """Runs an admitted call to its end. The caller must not await between the admission and this.
+
+        ``may_stay``: whether its caller is still admitted; ``end_revoked`` asks.
 
         Raises:
             TranslateSvcError, asyncio.CancelledError: as in ``CallDriver.run``.
         """
-        self._calls.add(call)
+        self._calls[call] = may_stay
         self._empty.clear()
         try:
             await call.run()
         finally:
-            self._calls.discard(call)
+            del self._calls[call]
             if not self._calls:
                 self._empty.set()
+
+    async def end_revoked(self) -> None:
+        """Fails each call whose caller is not admitted any more, some time after that. Never returns."""
+        while True:
+            await asyncio.sleep(self._options.revocation_check_s)
+            for call, may_stay in tuple(self._calls.items()):
+                if not may_stay():
+                    call.go_away(0, Unauthenticated("the API key was revoked"))
 
     async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
         """Refuses new streams and calls, sends ``go_away`` on open streams, and waits until all have ended.

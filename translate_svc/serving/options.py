@@ -23,6 +23,7 @@ class CallOptions:
             finish their work; at most half of the grace.
         max_unopened_streams: streams at a time whose first message has not arrived. Admission does not count
             a stream before that message.
+        revocation_check_s: how often open calls are compared with the keys that are still valid.
     """
 
     config_timeout_s: float = 10.0
@@ -32,6 +33,7 @@ class CallOptions:
     cancel_timeout_s: float = 5.0
     drain_finish_s: float = 10.0
     max_unopened_streams: int = 1_024
+    revocation_check_s: float = 5.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
