@@ -17,6 +17,8 @@ from benchmarks.resume.live_call import Received
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from translate_svc.access.resume_tokens import ResumeTokens, new_resume_key
 from translate_svc.client import AsyncClient, Client, ClientOptions
+from translate_svc.client.aio import resuming_connection as aio
+from translate_svc.client.blocking import resuming_connection as blocking
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.resumption import Resumption
 from translate_svc.rpc.server import RpcServer
@@ -174,28 +176,51 @@ async def test_a_server_that_drains_is_left_before_it_stops_hearing(pair: MakePa
 
 
 @both
+async def test_a_server_that_stopped_hearing_cuts_no_sentence_in_two(
+    pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client moves too late here: half a sentence would be translated, and then the whole."""
+    for module in (aio, blocking):
+        monkeypatch.setattr(module, "MOVE_WITHIN", 2.0)
+    two = await pair()
+    long = np.concatenate([spoken(1), np.full(10 * RATE_HZ, 0.5, np.float32), spoken(1)])
+    wanted, got = Received(), Received()
+    await _async_call(two.addresses[1:], long, wanted, ClientOptions())
+    running = asyncio.ensure_future(call(two.addresses, long, got, ClientOptions()))
+    async with asyncio.timeout(10):
+        while not got.counts["SpeechStarted", 1]:  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(1.0)  # all that came before is committed: nothing moves the stream but time
+    await two.servers[0].stop(1.0)
+    assert len(await running) == 1
+    assert not got.faults
+    assert "resumed_text_differs" not in got.warnings
+    assert got.content == wanted.content
+
+
+@both
 async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Call) -> None:
     two = await pair(max_streams=1)
-    blocking = two.services[0].open_session(CONFIG, Caller("other"))
+    other = two.services[0].open_session(CONFIG, Caller("other"))
     got = Received()
     assert await call(two.addresses, spoken(1), got, ClientOptions()) == ()
     assert not got.faults
     with pytest.raises(ResourceExhausted):
         await call(two.addresses[:1], spoken(1), Received(), ClientOptions())
-    await blocking.cancel()
+    await other.cancel()
 
 
 @both
 async def test_a_full_server_is_asked_again_until_it_has_room(pair: MakePair, call: Call) -> None:
     two = await pair(max_streams=1)
-    blocking = two.services[1].open_session(CONFIG, Caller("other"))
+    other = two.services[1].open_session(CONFIG, Caller("other"))
     got = Received()
     running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
     await _heard(got, 1)
     await two.servers[0].stop(0)
     await asyncio.sleep(0.7)
     assert not running.done()
-    await blocking.cancel()
+    await other.cancel()
     (gap_s,) = await running
     assert gap_s > 0.6
     assert not got.faults

@@ -69,9 +69,9 @@ class ResumingConnection:
 
     async def open(self) -> Opened:
         """Opens the stream at the first server that takes it."""
-        self._call, opened, self._server = await open_call(self._stubs, self._state.config, self._options)
+        call, opened, server = await open_call(self._stubs, self._state.config, self._options)
         self._state.accept(opened)
-        self._writer = asyncio.create_task(self._write_messages())
+        self._use(server, call)
         return opened
 
     async def write(self, message: ClientMessage) -> None:
@@ -103,7 +103,12 @@ class ResumingConnection:
             except TranslateSvcError as error:
                 await self._recover(call, error)
                 continue
-            if call is self._call:
+            if call is not self._call:
+                continue
+            if self._state.is_cut_off(event):
+                call.cancel()
+                self._lose(call, Unavailable("the server has stopped hearing"))
+            else:
                 self._take(call, event)
         return self._events.popleft()
 
@@ -138,26 +143,38 @@ class ResumingConnection:
         elif isinstance(event, GoAway) and self._search is None:
             self._move = asyncio.create_task(self._move_away(call, event.deadline_ms / 1000))
 
-    async def _write_messages(self) -> None:
-        """Writes each message, and again from the commit point when the call has changed."""
-        while not self.done:
-            entry = self._state.messages.next_unsent()
-            if entry is None:
-                self._unsent.clear()
-                await self._unsent.wait()
-                continue
-            call = self._present()
-            try:
+    async def _write_messages(self, call: StreamCall) -> None:
+        """Writes messages to ``call``, the present one, until another call takes its place."""
+        try:
+            while not self.done:
+                entry = self._state.messages.next_unsent()
+                if entry is None:
+                    self._unsent.clear()
+                    await self._unsent.wait()
+                    continue
                 await call.write(entry.message)
-            except TranslateSvcError as error:
-                try:
-                    await self._recover(call, error)
-                except TranslateSvcError:
-                    return  # the program gets it from its next read or write
-                continue
-            if call is self._call and entry is self._state.messages.next_unsent():
+                if call is not self._call:
+                    return
                 self._state.messages.mark_sent(entry)
                 self._changed.set()
+        except TranslateSvcError as error:
+            self._lose(call, error)
+
+    def _use(self, server: int, call: StreamCall) -> None:
+        """Makes ``call`` the present one. A write to the one before may never return, so its task ends."""
+        self._server, self._call = server, call
+        if self._writer is not None:
+            self._writer.cancel()
+        self._writer = asyncio.create_task(self._write_messages(call))
+
+    def _lose(self, call: StreamCall, error: TranslateSvcError) -> None:
+        """``call`` ended with ``error``: looks for another server, unless that is under way or useless."""
+        if call is not self._call or self._search is not None:
+            return
+        if self.done or not (call.is_interrupted or isinstance(error, Unavailable)):
+            self._fail(error)
+        else:
+            self._start_search(call, error)
 
     async def _recover(self, call: StreamCall, error: TranslateSvcError) -> None:
         """Waits until another call has taken the place of ``call``, which ended with ``error``.
@@ -165,12 +182,8 @@ class ResumingConnection:
         Raises:
             TranslateSvcError: the stream cannot go on.
         """
-        if call is self._call and self._search is None:
-            if self.done or not (call.is_interrupted or isinstance(error, Unavailable)):
-                self._fail(error)
-            else:
-                self._start_search(call, error)
-        while self._search is not None:
+        self._lose(call, error)
+        while self._search is not None and call is self._call:
             await asyncio.wait({self._search})
         if self._failure is not None:
             raise self._failure
@@ -187,7 +200,6 @@ class ResumingConnection:
                 await search
             finally:
                 self._search = None
-                self._unsent.set()
                 self._changed.set()
 
         self._search = asyncio.create_task(run())
@@ -238,7 +250,7 @@ class ResumingConnection:
             call.cancel()
             raise
         self._events.extend(self._state.resumed(plan, opened))
-        self._call, self._server = call, server
+        self._use(server, call)
         gap_s = 0.0 if not self._lost_s else asyncio.get_running_loop().time() - self._lost_s
         self._lost_s = 0.0
         self._resumptions.append(gap_s)

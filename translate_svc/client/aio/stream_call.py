@@ -97,7 +97,7 @@ class StreamCall:
             raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if not self._call.cancelled() or (task is not None and task.cancelling()):
+            if task is not None and task.cancelling():
                 raise
             # the call was cancelled, not this task
             raise TranslateSvcError("the stream was cancelled") from None

@@ -130,8 +130,15 @@ class ResumingConnection:
                         raise self._failure from None
                 continue
             with self._changed:
-                if call is self._call:
+                if call is not self._call:
+                    continue
+                is_cut_off = self._state.is_cut_off(event)
+                if is_cut_off:
+                    self._lose(call, Unavailable("the server has stopped hearing"))
+                else:
                     self._take(call, event)
+            if is_cut_off:
+                call.cancel()
 
     def cancel(self) -> None:
         """Ends the stream at once."""

@@ -14,9 +14,12 @@ from translate_svc.types import (
     ClearInput,
     ClientMessage,
     Encoding,
+    EndInput,
+    EndReason,
     Opened,
     Progress,
     SessionEvent,
+    SpeechEnded,
     StreamConfig,
 )
 
@@ -73,6 +76,7 @@ class StreamState:
         self._applied_updates = 0
         self._unanswered_clears: deque[int] = deque()
         self._is_planning = False
+        self._has_ended = False
         self.resumptions_without_progress = 0
         """How often the stream was resumed since it last came forward."""
 
@@ -84,6 +88,7 @@ class StreamState:
     def append(self, message: ClientMessage) -> SentMessage:
         """The program sends ``message``."""
         entry = self.messages.append(message)
+        self._has_ended = isinstance(message, EndInput)
         if isinstance(message, ClearInput):
             self._unanswered_clears.append(entry.start)
         return entry
@@ -97,6 +102,15 @@ class StreamState:
         elif isinstance(event, Cleared) and self._unanswered_clears:
             self._unanswered_clears.popleft()
         return self._delivery.accept(event)
+
+    def is_cut_off(self, event: SessionEvent) -> bool:
+        """Whether ``event`` tells that the server stopped hearing the program in the middle of its speech.
+
+        A server that drains does so before its deadline. The utterance would come whole at another server.
+        """
+        if not isinstance(event, SpeechEnded) or event.reason is not EndReason.END_OF_STREAM:
+            return False
+        return not self._has_ended or event.source.end < self.messages.total_samples
 
     def plan(self) -> ResumePlan:
         """How to resume the stream now.
