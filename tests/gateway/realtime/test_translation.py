@@ -11,6 +11,7 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_sc
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import clip, connect, pcm16, silence, tone
 from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.translation_settings import INCLUDES
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.languages import packaged
@@ -209,6 +210,46 @@ async def test_an_update_changes_what_it_names_from_the_next_utterance_on(server
         assert await session.to_the_end() == 1000
     assert session.text("es").startswith("spa")
     assert session.text("fr").startswith("fra")
+
+
+async def test_a_session_object_may_be_sent_back(server: GatewayServer) -> None:
+    """What ``session.updated`` describes is an update that changes nothing."""
+    async with connect(server.target) as session:
+        described = await session.open(
+            "es",
+            "de",
+            include=["units"],
+            simultaneous={"step_ms": 320},
+            audio={"input": {"turn_detection": {"threshold": 0.6}, "language": "en"}},
+        )
+        await session.update(**described)
+        assert (await session.until("session.updated"))["session"] == described
+
+
+async def test_what_an_update_does_not_name_stays(server: GatewayServer) -> None:
+    async with connect(server.target) as session:
+        await session.open("es", "de")
+        for output, targets in (
+            ({"duration_factor": 1.5}, [("es", 1.5), ("de", 1.0)]),
+            ({"language": "es"}, [("es", 1.5)]),
+            ({"language": "fr"}, [("fr", 1.0)]),
+        ):
+            await session.update(audio={"output": output})
+            described = (await session.until("session.updated"))["session"]["audio"]["output"]
+            assert [(each["language"], each["duration_factor"]) for each in described["targets"]] == targets
+            assert described["language"] == targets[0][0]
+
+
+async def test_the_operator_may_say_what_is_spoken(service: ModelFreeService) -> None:
+    """So that a program which names no language gets its transcript."""
+    options = GatewayOptions(source_language="en")
+    async with GatewayServer(service, options) as server, connect(server.target) as session:
+        await session.open("es", audio={"input": {"transcription": {"model": "gpt-realtime-whisper"}}})
+        await session.append(SPOKEN)
+        await session.send("session.close")
+        assert await session.to_the_end() == 1000
+    assert session.text(kind="input_transcript").startswith("eng ")
+    assert session.text().startswith("spa ")
 
 
 async def test_a_session_that_is_closed_before_it_began(server: GatewayServer) -> None:

@@ -154,12 +154,16 @@ class TranslationSettings:
         )
 
     def _targets(self, wanted: JsonObject) -> tuple[SessionTarget, ...]:
+        """The targets of ``audio.output``: those of its list, or the one that ``language`` names. Without
+        either, its fields are about the first of the targets that there are.
+        """
         wanted.refuse_unknown((*_TARGET, "targets"))
         if "targets" not in wanted:
             former = self.targets[0] if self.targets else SessionTarget("")
             if "language" in wanted and wanted.text("language", "") != former.language:
                 former = SessionTarget("", text=former.text, speech=former.speech)
-            return (_target(wanted, former),)
+            others = () if "language" in wanted else self.targets[1:]
+            return (_target(wanted, former), *others)
         targets = tuple(_target(each, SessionTarget("")) for each in wanted.objects("targets"))
         first = wanted.text("language", None)
         if not targets or (first is not None and targets[0].language != first):
