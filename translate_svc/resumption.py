@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from translate_svc.access.resume_tokens import ResumeTokens, TokenBinding
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.resume_point import ResumePoint, format_digest
+from translate_svc.session.session import Session
 from translate_svc.types import Caller, ModelInfo, StreamConfig
 
 
@@ -47,6 +48,19 @@ class Resumption:
         if start is not None:
             config = StreamConfig(config.input, config.output, start.commit.settings)
         return config, start, issue_token
+
+    @staticmethod
+    def supersede(start: ResumePoint, sessions: Iterable[object]) -> None:
+        """Ends those of ``sessions`` that belong to the stream which is resumed at ``start``.
+
+        Raises:
+            InvalidArgument: the stream was resumed from a later token already.
+        """
+        for session in sessions:
+            if isinstance(session, Session) and session.live and session.start.stream_id == start.stream_id:
+                if session.start.epoch > start.epoch:
+                    raise InvalidArgument("the stream was resumed since", field="config.resume_token")
+                session.supersede()
 
     def issuer(self, config: StreamConfig, caller: Caller) -> Callable[[ResumePoint], bytes]:
         """A function that makes the tokens of one stream."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from translate_svc.assembly import Assembly, assemble
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
-from translate_svc.errors import EngineLost, InvalidArgument, TranslateSvcError, Unavailable
+from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
 from translate_svc.languages import Language
 from translate_svc.server_info import ServerInfoReporter, language_table
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from translate_svc.accounting import Accounting
     from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.resumption import Resumption
-    from translate_svc.session.resume_point import ResumePoint
     from translate_svc.telemetry import Tracing
 
 _STOP_DEADLINE_S = 5.0
@@ -208,7 +207,7 @@ class Service:
         config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
         if start is not None:
-            self._supersede(start)
+            self._resumption.supersede(start, self._sessions)
         with self._admitted() as slot:
             session_id = uuid.uuid4().hex
             dependencies = SessionDependencies(
@@ -225,18 +224,6 @@ class Service:
             self._accounting.metrics.record_resumed()
         self._track(session)
         return session
-
-    def _supersede(self, start: ResumePoint) -> None:
-        """Ends the sessions of the stream that is resumed at ``start``.
-
-        Raises:
-            InvalidArgument: the stream was resumed from a later token already.
-        """
-        for session in self._sessions:
-            if isinstance(session, Session) and session.live and session.start.stream_id == start.stream_id:
-                if session.start.epoch > start.epoch:
-                    raise InvalidArgument("the stream was resumed since", field="config.resume_token")
-                session.supersede()
 
     def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
         """Admits one text or one clip, under the same limits as a stream, and starts its translation.

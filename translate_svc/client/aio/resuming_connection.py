@@ -13,7 +13,7 @@ from typing import Any
 from translate_svc.client.aio.connection import open_call
 from translate_svc.client.aio.stream_call import StreamCall
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.resuming.attempts import MAX_RESUMPTIONS_WITHOUT_PROGRESS, MOVE_WITHIN, Attempts
+from translate_svc.client.resuming.attempts import MOVE_WITHIN, Attempts
 from translate_svc.client.resuming.stream_state import CannotResume, StreamState
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
@@ -54,13 +54,11 @@ class ResumingConnection:
         self._writer: asyncio.Task[None] | None = None
         self._search: asyncio.Task[None] | None = None
         self._move: asyncio.Task[None] | None = None
-        self._lost_s = 0.0
-        self._resumptions: list[float] = []
 
     @property
     def resumptions(self) -> tuple[float, ...]:
         """For each time the stream went on at another call: seconds without one."""
-        return tuple(self._resumptions)
+        return self._state.resumptions
 
     @property
     def done(self) -> bool:
@@ -191,7 +189,7 @@ class ResumingConnection:
     def _start_search(self, lost: StreamCall, reason: TranslateSvcError) -> None:
         lost.cancel()
         if self._search is None:
-            self._lost_s = asyncio.get_running_loop().time()
+            self._state.lose()
             self._run_search(self._find_server(lost, reason, self._options.resume_timeout_s))
 
     def _run_search(self, search: Coroutine[Any, Any, None]) -> None:
@@ -231,8 +229,6 @@ class ResumingConnection:
             Unavailable, ResourceExhausted: not at this server, or not now.
             CannotResume, TranslateSvcError: not at any.
         """
-        if self._state.resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
-            raise TranslateSvcError("the stream was resumed too often without coming forward")
         plan = self._state.plan()
         call = StreamCall(self._stubs[server], self._options)
         try:
@@ -251,10 +247,8 @@ class ResumingConnection:
             raise
         self._events.extend(self._state.resumed(plan, opened))
         self._use(server, call)
-        gap_s = 0.0 if not self._lost_s else asyncio.get_running_loop().time() - self._lost_s
-        self._lost_s = 0.0
-        self._resumptions.append(gap_s)
         lost.cancel()
+        gap_s = self._state.resumptions[-1]
         _log.info("a stream goes on at server %d after %.2f s, sample %d", server, gap_s, plan.position)
 
     async def _move_away(self, call: StreamCall, deadline_s: float) -> None:
@@ -284,7 +278,7 @@ class ResumingConnection:
                         continue
         except TimeoutError:
             call.cancel()
-            self._lost_s = asyncio.get_running_loop().time()
+            self._state.lose()
             await self._find_server(call, reason, self._options.resume_timeout_s)
         except TranslateSvcError as final:
             self._fail(final)

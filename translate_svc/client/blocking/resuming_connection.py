@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from translate_svc import wire
+from translate_svc.client.blocking.call_requests import CallRequests, open_call
 from translate_svc.client.blocking.stream_call import StreamCall
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.resuming.attempts import MAX_RESUMPTIONS_WITHOUT_PROGRESS, MOVE_WITHIN, Attempts
+from translate_svc.client.resuming.attempts import MOVE_WITHIN, Attempts
 from translate_svc.client.resuming.stream_state import CannotResume, StreamState
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
@@ -50,7 +51,7 @@ class ResumingConnection:
         self._state = StreamState(config, options.max_replay_bytes)
         self._changed = threading.Condition()
         self._call: StreamCall | None = None
-        self._requests: _Requests | None = None
+        self._requests: CallRequests | None = None
         self._server = 0
         self._failure: TranslateSvcError | None = None
         self._is_closed = False
@@ -58,13 +59,11 @@ class ResumingConnection:
         self._is_searching = False
         self._commits = 0
         self._events: deque[SessionEvent] = deque()
-        self._lost_s = 0.0
-        self._resumptions: list[float] = []
 
     @property
     def resumptions(self) -> tuple[float, ...]:
         """For each time the stream went on at another call: seconds without one."""
-        return tuple(self._resumptions)
+        return self._state.resumptions
 
     @property
     def done(self) -> bool:
@@ -149,7 +148,7 @@ class ResumingConnection:
         if call is not None:
             call.cancel()
 
-    def take_request(self, requests: _Requests) -> pb.StreamingTranslateRequest | None:
+    def take_request(self, requests: CallRequests) -> pb.StreamingTranslateRequest | None:
         """The next message for the call of ``requests``; None at its end. Called by a thread of gRPC."""
         with self._changed:
             while not self.done and not requests.is_over:
@@ -163,7 +162,7 @@ class ResumingConnection:
                 return wire.encode_request(entry.message)
             return None
 
-    def end_requests(self, requests: _Requests) -> None:
+    def end_requests(self, requests: CallRequests) -> None:
         """The call of ``requests`` has ended."""
         with self._changed:
             requests.is_over = True
@@ -176,7 +175,7 @@ class ResumingConnection:
             raise RuntimeError("the stream is not open: use it as `with`")
         return self._call
 
-    def _use(self, server: int, call: StreamCall, requests: _Requests) -> None:
+    def _use(self, server: int, call: StreamCall, requests: CallRequests) -> None:
         self._server, self._call, self._requests = server, call, requests
         self._changed.notify_all()
 
@@ -203,7 +202,7 @@ class ResumingConnection:
     def _start_search(self, lost: StreamCall, reason: TranslateSvcError) -> None:
         if not self._is_searching:
             self._is_searching = True
-            self._lost_s = time.monotonic()
+            self._state.lose()
             _start(self._find_server, lost, reason)
 
     def _fail(self, error: TranslateSvcError) -> None:
@@ -251,8 +250,6 @@ class ResumingConnection:
             CannotResume, TranslateSvcError: not at any.
         """
         with self._changed:
-            if self._state.resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
-                raise TranslateSvcError("the stream was resumed too often without coming forward")
             plan = self._state.plan()
         try:
             call, requests, opened = self._ask(server, plan.config, self._options.resume_attempt_s)
@@ -265,9 +262,7 @@ class ResumingConnection:
             if is_current:
                 self._events.extend(self._state.resumed(plan, opened))
                 self._use(server, call, requests)
-                gap_s = 0.0 if not self._lost_s else time.monotonic() - self._lost_s
-                self._lost_s = 0.0
-                self._resumptions.append(gap_s)
+                gap_s = self._state.resumptions[-1]
             else:
                 self._state.abandon_plan()
         (lost if is_current else call).cancel()
@@ -277,25 +272,10 @@ class ResumingConnection:
 
     def _ask(
         self, server: int, config: StreamConfig, timeout_s: float
-    ) -> tuple[StreamCall, _Requests, Opened]:
-        """Opens a call at one server.
-
-        Raises:
-            Unavailable: it does not answer, or another one may be asked.
-            TranslateSvcError: as the server says.
-        """
-        requests = _Requests(self, config)
-        call = StreamCall(self._stubs[server], requests, self._options, requests.end)
-        try:
-            return call, requests, call.opened(timeout_s)
-        except TranslateSvcError as error:
-            call.cancel()
-            if call.is_interrupted and not isinstance(error, Unavailable | ResourceExhausted):
-                raise Unavailable(error.description) from error
-            raise
-        except BaseException:
-            call.cancel()
-            raise
+    ) -> tuple[StreamCall, CallRequests, Opened]:
+        requests = CallRequests(self, config)
+        call, opened = open_call(self._stubs[server], requests, self._options, timeout_s)
+        return call, requests, opened
 
     def _move_away(self, call: StreamCall, deadline_s: float) -> None:
         """Moves at the next commit point, or when part of the time has passed. ``call`` serves until then."""
@@ -319,33 +299,9 @@ class ResumingConnection:
                     self._fail(error)
                 self._changed.notify_all()
             return
-        self._lost_s = time.monotonic()
+        with self._changed:
+            self._state.lose()
         self._find_server(call, Unavailable("the server is draining"))
-
-
-class _Requests:
-    """The requests of one call: its configuration, then messages while it is the present call."""
-
-    def __init__(self, connection: ResumingConnection, config: StreamConfig) -> None:
-        self._connection = connection
-        self._config: StreamConfig | None = config
-        self.is_over = False
-
-    def end(self) -> None:
-        """The call has ended."""
-        self._connection.end_requests(self)
-
-    def __iter__(self) -> _Requests:
-        return self
-
-    def __next__(self) -> pb.StreamingTranslateRequest:
-        if self._config is not None:
-            config, self._config = self._config, None
-            return wire.encode_request(config)
-        request = self._connection.take_request(self)
-        if request is None:
-            raise StopIteration
-        return request
 
 
 def _start(target: Any, *arguments: object) -> None:

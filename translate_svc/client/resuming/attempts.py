@@ -5,11 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
-"""A stream that was resumed so often without a new commit point is given up: what it sends may be what ends
-its servers.
-"""
-
 MOVE_WITHIN = 0.4
 """A stream that is told to go away moves within this part of the time it has: before the server stops hearing
 it, which is half of that time before the end at the earliest.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,10 @@ from translate_svc.types import (
 _RUN_UP_S = 0.5
 """Audio before the commit point for decoders that have a memory. RFC 7845, section 4.6, asks for 80 ms of
 Opus; the adaptive quantizers of G.722 need longer to forget where they began.
+"""
+MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
+"""A stream that was resumed so often without a new commit point is given up: what it sends may be what ends
+its servers.
 """
 _ENCODINGS_WITH_MEMORY = (Encoding.OPUS, Encoding.G722)
 
@@ -77,8 +82,10 @@ class StreamState:
         self._unanswered_clears: deque[int] = deque()
         self._is_planning = False
         self._has_ended = False
-        self.resumptions_without_progress = 0
-        """How often the stream was resumed since it last came forward."""
+        self._lost_s: float | None = None
+        self.resumptions: tuple[float, ...] = ()
+        """For each time the stream went on at another call: seconds without one."""
+        self._resumptions_without_progress = 0
 
     @property
     def config(self) -> StreamConfig:
@@ -103,6 +110,10 @@ class StreamState:
             self._unanswered_clears.popleft()
         return self._delivery.accept(event)
 
+    def lose(self) -> None:
+        """The present call is over: the time without one begins."""
+        self._lost_s = time.monotonic()
+
     def is_cut_off(self, event: SessionEvent) -> bool:
         """Whether ``event`` tells that the server stopped hearing the program in the middle of its speech.
 
@@ -116,9 +127,11 @@ class StreamState:
         """How to resume the stream now.
 
         Raises:
-            CannotResume: the server does not offer it, or the messages since the last commit point did not
-                fit into the buffer.
+            CannotResume: the server does not offer it, the messages since the last commit point did not fit
+                into the buffer, or the stream does not come forward.
         """
+        if self._resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
+            raise CannotResume("the stream was resumed too often without coming forward")
         if not self._token:
             raise CannotResume("the server does not offer to resume streams")
         cleared = max(self._unanswered_clears, default=-1)
@@ -159,7 +172,10 @@ class StreamState:
     def resumed(self, plan: ResumePlan, opened: Opened) -> list[SessionEvent]:
         """The next call is open, by a ``plan`` that is current. Returns events that no server will tell."""
         self._is_planning = False
-        self.resumptions_without_progress += 1
+        self._resumptions_without_progress += 1
+        gap_s = 0.0 if self._lost_s is None else time.monotonic() - self._lost_s
+        self._lost_s = None
+        self.resumptions += (gap_s,)
         self._token = opened.resume_token
         self._committed = plan.position
         self.messages.rewind(plan.position, plan.applied_updates, run_up=not plan.skips)
@@ -171,7 +187,7 @@ class StreamState:
         if self._is_planning:
             return
         if progress.committed_samples > self._committed:
-            self.resumptions_without_progress = 0
+            self._resumptions_without_progress = 0
         self._token = progress.resume_token
         self._committed = progress.committed_samples
         self._applied_updates = progress.applied_updates
