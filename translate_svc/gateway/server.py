@@ -19,6 +19,8 @@ from translate_svc.gateway.middleware import middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
+from translate_svc.gateway.page.page_endpoint import PageEndpoint
+from translate_svc.gateway.page.status_endpoint import StatusEndpoint
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.serving.live_calls import DRAINING
@@ -83,6 +85,8 @@ class GatewayServer:
             router.add_post(f"{path}/client_secrets", SecretsEndpoint(self._context, dialect).create)
         router.add_post("/v1/audio/translations", files.translate)
         router.add_post("/v1/audio/transcriptions", files.transcribe)
+        router.add_get("/status.json", StatusEndpoint(self._context).get)
+        PageEndpoint().add_routes(router)
         return application
 
     @property

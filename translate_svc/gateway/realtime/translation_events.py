@@ -67,6 +67,7 @@ class TranslationEvents:
                     "type": "session.utterance.speech_started",
                     "utterance_id": event.utterance_id,
                     "audio_start_ms": self._ms(event.position),
+                    "speech_start_ms": self._ms(event.speech_position),
                 }
             case SpeechEnded() if "speech_activity" in self._include:
                 yield {

@@ -1,0 +1,145 @@
+/** The page: choose languages, speak or play, read and hear. */
+
+import { ClipFeed, decodeClip } from "./audio/clip.js";
+import { Microphone } from "./audio/microphone.js";
+import { Player } from "./audio/player.js";
+import { Conversation } from "./session/conversation.js";
+import { sessionSettings } from "./session/settings.js";
+import { TranslationSession } from "./session/translation_session.js";
+import { Captions } from "./view/captions.js";
+import { Controls } from "./view/controls.js";
+import { Inspector } from "./view/inspector.js";
+import { getJsonWithKey } from "./view/key_dialog.js";
+import { LanguageNames } from "./view/language_names.js";
+import { LanguagePicker } from "./view/language_picker.js";
+import { sampleData, showSamples } from "./view/samples.js";
+import { TakeHome } from "./view/take_home.js";
+
+const conversation = new Conversation();
+const player = new Player();
+const controls = new Controls();
+
+let model; // as GET /v1/models lists it
+let picker;
+let captions;
+let takeHome;
+let session = null;
+let feed = null; // Microphone or ClipFeed
+
+/** What the session that is wanted now translates. */
+function choice() {
+  return {
+    model: model.id,
+    source: picker.source,
+    targets: picker.targets,
+    simultaneous: controls.simultaneous && model.simultaneous,
+  };
+}
+
+/** The columns of the conversation. */
+function columns() {
+  return { source: picker.source, targets: picker.targets.map(({ language }) => language) };
+}
+
+/** Opens a session, then starts what `open` resolves to: a Microphone or a ClipFeed. */
+async function run(state, open) {
+  player.clear();
+  controls.begin(state);
+  captions.head(columns());
+  conversation.begin();
+  const mine = new TranslationSession(model.id, sessionSettings(choice()), {
+    onEvent: (event) => conversation.take(event),
+    onEnd: (problem) => session === mine && finish(problem),
+  });
+  session = mine;
+  try {
+    await player.resume();
+    feed = await open((pcm, peak) => {
+      conversation.heard(pcm);
+      mine.append(pcm);
+      controls.level(peak, conversation.durationMs);
+    });
+    if (session !== mine) feed.close();
+  } catch (error) {
+    mine.abandon();
+    if (session === mine) finish(error.message);
+  }
+}
+
+/** The session has ended. */
+function finish(problem) {
+  feed?.close();
+  player.stopOriginal();
+  session = feed = null;
+  controls.end(problem);
+  takeHome.show(model.id, sessionSettings(choice()));
+}
+
+/** Plays something again. */
+async function play(pcm) {
+  await player.resume();
+  player.clear();
+  player.enqueue(pcm);
+}
+
+/** Nothing more is said; what was said is still translated. */
+function stop() {
+  feed?.close();
+  player.stopOriginal();
+  session?.close();
+  controls.finishing();
+}
+
+function speak() {
+  return run("Listening", (onPart) => Microphone.open(onPart));
+}
+
+/** Plays a recording to the session. `data`: a promise of its bytes. */
+function playClip(name, data) {
+  return run(`Playing ${name}`, async (onPart) => {
+    const floats = await decodeClip(await data);
+    player.playOriginal(floats);
+    const mine = session;
+    controls.offerHurry();
+    return new ClipFeed(floats, { onPart, onEnd: () => session === mine && stop(), backlogBytes: () => mine.backlogBytes });
+  });
+}
+
+function hurry() {
+  conversation.hurried();
+  player.stopOriginal();
+  feed.hurry();
+}
+
+function update() {
+  if (!session) return;
+  session.update(sessionSettings(choice()));
+  captions.head(columns());
+}
+
+conversation.addEventListener("change", ({ detail: { utterance } }) => captions.show(utterance, columns()));
+conversation.addEventListener("final", ({ detail: { text } }) => {
+  if (text.language === (picker.heard ?? picker.targets[0].language)) controls.announce(text);
+});
+conversation.addEventListener("speech", ({ detail: { language, pcm } }) => {
+  if (language === picker.heard) player.enqueue(pcm);
+});
+
+async function start() {
+  const [{ data: models }, status] = [await getJsonWithKey("v1/models"), await getJsonWithKey("status.json")];
+  model = models[0];
+  const names = new LanguageNames(model.languages);
+  picker = new LanguagePicker(model.languages, names, status.limits.max_targets);
+  picker.addEventListener("change", update);
+  picker.addEventListener("hear", () => player.clear());
+  const inspector = new Inspector(names, play);
+  captions = new Captions(names, (utterance, panel) => inspector.show(utterance, panel));
+  takeHome = new TakeHome(conversation, names);
+  controls.ready(model, status.model, { speak, stop, hurry, playFile: (file) => playClip(file.name, file.arrayBuffer()) });
+  await showSamples(model.languages, (sample) => {
+    picker.speak(sample.language);
+    playClip("the recording", sampleData(sample));
+  });
+}
+
+start().catch((error) => controls.end(error.message));

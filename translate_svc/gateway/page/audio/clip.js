@@ -1,0 +1,71 @@
+/** A recording, decoded by the browser and played to the session in real time. */
+
+import { RATE_HZ, toPcm16 } from "./pcm.js";
+
+const TICK_MS = 80;
+const BURST_SAMPLES = RATE_HZ; // of one message, when the rest is sent at once
+const MAX_BACKLOG_BYTES = 4_000_000;
+
+/** The samples of a file as mono floats at 24 kHz. Rejects with a message for people. */
+export async function decodeClip(data) {
+  let decoded;
+  try {
+    decoded = await new OfflineAudioContext(1, 1, RATE_HZ).decodeAudioData(data);
+  } catch {
+    throw new Error("This browser cannot read that file as audio.");
+  }
+  const mono = new Float32Array(decoded.length);
+  for (let channel = 0; channel < decoded.numberOfChannels; channel += 1) {
+    const samples = decoded.getChannelData(channel);
+    for (let i = 0; i < mono.length; i += 1) mono[i] += samples[i] / decoded.numberOfChannels;
+  }
+  return mono;
+}
+
+/** Sends a clip at the pace at which it would be spoken. */
+export class ClipFeed {
+  #pcm;
+  #sent = 0;
+  #began = performance.now();
+  #timer;
+  #hurried = false;
+  #onPart;
+  #onEnd;
+  #backlogBytes;
+
+  /** `onPart(pcm, peak)` gets every part; `onEnd()` comes after the last; `backlogBytes()` holds a hurry back. */
+  constructor(floats, { onPart, onEnd, backlogBytes }) {
+    this.#pcm = toPcm16(floats);
+    this.#onPart = onPart;
+    this.#onEnd = onEnd;
+    this.#backlogBytes = backlogBytes;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#tick();
+  }
+
+  /** Sends the rest as fast as the server takes it. */
+  hurry() {
+    this.#hurried = true;
+    this.#tick();
+  }
+
+  /** Sends nothing more. */
+  close() {
+    clearInterval(this.#timer);
+  }
+
+  #tick() {
+    const elapsed = performance.now() - this.#began + TICK_MS;
+    const due = this.#hurried ? this.#pcm.length : Math.round((elapsed * RATE_HZ) / 1000);
+    const end = Math.min(this.#pcm.length, due);
+    while (this.#sent < end && this.#backlogBytes() < MAX_BACKLOG_BYTES) {
+      const part = this.#pcm.slice(this.#sent, Math.min(end, this.#sent + BURST_SAMPLES));
+      this.#sent += part.length;
+      this.#onPart(part, part.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0) / 32768);
+    }
+    if (this.#sent === this.#pcm.length) {
+      this.close();
+      this.#onEnd();
+    }
+  }
+}

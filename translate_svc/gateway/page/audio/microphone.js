@@ -1,0 +1,66 @@
+/** The microphone as a stream of 16-bit PCM at 24 kHz. */
+
+import { RATE_HZ } from "./pcm.js";
+
+const CONSTRAINTS = {
+  audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+};
+
+export class Microphone {
+  #context;
+  #stream;
+  #paused = false;
+
+  /** Asks for the microphone. `onPart(pcm, peak)` gets every part. Rejects with a message for people. */
+  static async open(onPart) {
+    if (!navigator.mediaDevices) {
+      throw new Error("Browsers give the microphone to https pages and to localhost only.");
+    }
+    const microphone = new Microphone();
+    try {
+      microphone.#stream = await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+    } catch (error) {
+      throw new Error(reason(error), { cause: error });
+    }
+    try {
+      await microphone.#connect(onPart);
+    } catch (error) {
+      microphone.close();
+      throw error;
+    }
+    return microphone;
+  }
+
+  async #connect(onPart) {
+    const context = new AudioContext();
+    this.#context = context;
+    await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
+    const recorder = new AudioWorkletNode(context, "recorder", {
+      numberOfOutputs: 0,
+      channelCount: 1,
+      channelCountMode: "explicit",
+      processorOptions: { rateHz: RATE_HZ },
+    });
+    recorder.port.onmessage = ({ data: { pcm, peak } }) => this.#paused || onPart(pcm, peak);
+    context.createMediaStreamSource(this.#stream).connect(recorder);
+    await context.resume();
+  }
+
+  /** Switches the microphone off. */
+  close() {
+    this.#paused = true;
+    this.#stream.getTracks().forEach((track) => track.stop());
+    this.#context?.close();
+  }
+}
+
+function reason(error) {
+  switch (error.name) {
+    case "NotAllowedError":
+      return "The microphone is not allowed. Allow it in the address bar, then try again.";
+    case "NotFoundError":
+      return "This device has no microphone.";
+    default:
+      return `The microphone cannot be used: ${error.message}`;
+  }
+}

@@ -1,0 +1,80 @@
+/** One session of the translation protocol, over a WebSocket. */
+
+import { toBase64 } from "../audio/pcm.js";
+import { openSocket } from "./server.js";
+
+const UNREACHABLE =
+  "The server did not accept the connection. It takes pages at an IP address or localhost, and origins given with --http-origins.";
+
+export class TranslationSession {
+  #socket;
+  #closing = false;
+  #opened = false;
+  #waiting = []; // messages for a connection that is not open yet
+
+  /**
+   * Connects and asks for `settings`.
+   * `onEvent(event)` gets every event, `onEnd(problem)` the end: an empty text, or what went wrong.
+   */
+  constructor(model, settings, { onEvent, onEnd }) {
+    this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
+    let problem = "";
+    this.update(settings);
+    this.#socket.onopen = () => {
+      this.#opened = true;
+      this.#flush();
+    };
+    this.#socket.onmessage = ({ data }) => {
+      const event = JSON.parse(data);
+      if (event.type === "error") problem = describe(event.error);
+      onEvent(event);
+    };
+    this.#socket.onclose = ({ code }) => {
+      if (code === 1000) onEnd("");
+      else onEnd(problem || (this.#opened ? `The connection was lost (${code}).` : UNREACHABLE));
+    };
+  }
+
+  /** Changes the settings; they hold from the next utterance on. */
+  update(settings) {
+    this.#send({ type: "session.update", session: settings });
+  }
+
+  /** Sends 16-bit PCM at 24 kHz. What comes before the connection is open is sent then. */
+  append(pcm) {
+    if (!this.#closing) this.#send({ type: "session.input_audio_buffer.append", audio: toBase64(pcm) });
+  }
+
+  /** Says that nothing more will be said. The server finishes what was said, then ends the session. */
+  close() {
+    if (this.#closing) return;
+    this.#send({ type: "session.close" });
+    this.#closing = true;
+  }
+
+  /** Ends the session at once; what was said last is lost. */
+  abandon() {
+    this.#closing = true;
+    this.#socket.close(1000);
+  }
+
+  /** What the network has not taken yet. */
+  get backlogBytes() {
+    return this.#socket.bufferedAmount + this.#waiting.reduce((sum, text) => sum + text.length, 0);
+  }
+
+  #send(event) {
+    this.#waiting.push(JSON.stringify(event));
+    this.#flush();
+  }
+
+  #flush() {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    for (const text of this.#waiting.splice(0)) this.#socket.send(text);
+  }
+}
+
+/** An error of the server in one sentence. */
+export function describe({ message, param }) {
+  return param ? `${param} ${message}` : message;
+}

@@ -1,0 +1,121 @@
+/** What is known of one utterance: its audio, its text and speech in every language, and how they came about. */
+
+import { fromBase64 } from "../audio/pcm.js";
+
+/** A text that grows. Times are of `performance.now()`. */
+class Text {
+  tokens = []; // {token, logprob, source_ms}
+  held = ""; // what the last draft had beyond `text`
+  isFinal = false;
+  firstAtMs = null;
+  lastAtMs = null;
+
+  #text = "";
+
+  constructor(language) {
+    this.language = language;
+  }
+
+  get text() {
+    return this.#text.trimStart();
+  }
+
+  append({ delta, is_final: isFinal, logprobs = [] }, atMs) {
+    if (delta.trim()) {
+      this.firstAtMs ??= atMs;
+      this.lastAtMs = atMs;
+    }
+    this.#text += delta;
+    this.tokens.push(...logprobs);
+    if (isFinal) {
+      this.isFinal = true;
+      this.held = "";
+    }
+  }
+}
+
+/** Speech in one language. Its parts are blobs, which the browser may keep on disk. */
+class Speech {
+  parts = [];
+  units = []; // of the vocoder, 20 ms each
+  durations = []; // units of each character of a space and the text
+  samples = 0;
+  firstAtMs = null;
+
+  append(event, pcm, atMs) {
+    this.firstAtMs ??= atMs;
+    this.parts.push(new Blob([pcm]));
+    this.samples += pcm.length;
+    this.units.push(...(event.units ?? []));
+    this.durations.push(...(event.character_durations ?? []));
+  }
+}
+
+export class Utterance {
+  said = null; // Text; null: the source language was not given
+  translations = new Map(); // language -> Text
+  speech = new Map(); // language -> Speech
+  drafts = [];
+  speechMs = []; // [start, end] of each stretch of speech
+  audio = null; // Blob of 16-bit PCM from startMs to endMs
+  endMs = null;
+  reason = "";
+  done = null; // the event session.utterance.done
+  warnings = [];
+
+  /** Times count from the beginning of its session, which began at `offsetMs` of the conversation. */
+  constructor(id, sessionNumber, offsetMs) {
+    this.key = `${sessionNumber}-${id}`;
+    this.offsetMs = offsetMs;
+    this.startMs = 0;
+    this.speechStartMs = null;
+  }
+
+  started(event) {
+    this.startMs = event.audio_start_ms;
+    this.speechStartMs = event.speech_start_ms || event.audio_start_ms;
+  }
+
+  /** It has ended; `track` is the input of its session. */
+  stopped(event, track) {
+    this.startMs = event.audio_start_ms;
+    this.endMs = event.audio_end_ms;
+    this.reason = event.reason;
+    this.audio = new Blob([track.slice(this.startMs, this.endMs)]);
+  }
+
+  /** Returns the Text that has grown. */
+  text(event, atMs, isTranscript) {
+    const text = this.#textOf(event.language, isTranscript);
+    text.append(event, atMs);
+    return text;
+  }
+
+  /** Returns the samples of the speech that has come. */
+  spoken(event, atMs) {
+    const pcm = fromBase64(event.delta);
+    if (!this.speech.has(event.language)) this.speech.set(event.language, new Speech());
+    this.speech.get(event.language).append(event, pcm, atMs);
+    return pcm;
+  }
+
+  draft(event) {
+    this.drafts.push(event);
+    const text = this.#textOf(event.language, event.transcript);
+    if (!text.isFinal) text.held = event.held;
+  }
+
+  /** All texts, the transcript first. */
+  get texts() {
+    return [...(this.said ? [this.said] : []), ...this.translations.values()];
+  }
+
+  #textOf(language, isTranscript) {
+    if (isTranscript) {
+      this.said ??= new Text(language);
+      return this.said;
+    }
+    if (!this.translations.has(language)) this.translations.set(language, new Text(language));
+    return this.translations.get(language);
+  }
+}

@@ -1,0 +1,113 @@
+/** The conversation on the page: a row for each utterance, a column for each language. */
+
+import { byId, html, icon, seconds } from "./element.js";
+
+const CHEVRON = "m6 9 6 6 6-6";
+const REASONS = { empty: "Nothing was said that can be translated.", failed: "This could not be translated.", cleared: "Not translated." };
+
+export class Captions {
+  #rows = new Map(); // utterance -> {element, texts, facts, panel, button}
+  #names;
+  #inspect;
+
+  /** `inspect(utterance, element)` fills the panel of an utterance that was opened. */
+  constructor(names, inspect) {
+    this.#names = names;
+    this.#inspect = inspect;
+    byId("show-drafts").onchange = ({ target }) => byId("captions").classList.toggle("drafts", target.checked);
+  }
+
+  /** Shows an utterance as it is now. `expected`: the languages that will come. */
+  show(utterance, expected) {
+    const row = this.#rows.get(utterance) ?? this.#add(utterance);
+    const languages = [...new Set([...expected.targets, ...utterance.translations.keys()])];
+    this.#showText(row, "said", utterance.said, utterance.said?.language ?? expected.source, !utterance.done);
+    for (const language of languages) {
+      this.#showText(row, language, utterance.translations.get(language) ?? null, language, !utterance.done);
+    }
+    row.facts.replaceChildren(row.button, ...this.#facts(utterance));
+    row.button.hidden = !utterance.done;
+    if (utterance.done && !row.panel.hidden) this.#inspect(utterance, row.panel);
+  }
+
+  /** Shows the names of the languages above the columns. */
+  head({ source, targets }) {
+    const columns = byId("columns");
+    const said = source ? `${this.#names.of(source)}, as said` : "As said";
+    columns.replaceChildren(...[said, ...targets.map((tag) => this.#names.of(tag))].map((name) => html("span", {}, name)));
+    columns.hidden = false;
+    for (const element of [columns, byId("captions")]) element.style.setProperty("--columns", 1 + targets.length);
+  }
+
+  #add(utterance) {
+    byId("empty").hidden = true;
+    const id = `inspection-${utterance.key}`;
+    const panel = html("div", { id, class: "inspection", hidden: true });
+    const button = html(
+      "button",
+      { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": id },
+      icon(CHEVRON),
+      "Look inside",
+    );
+    const texts = html("div", { class: "texts" });
+    const facts = html("div", { class: "facts" });
+    const element = html("li", { class: "utterance" }, texts, facts, panel);
+    const row = { element, texts, facts, panel, button, cells: new Map() };
+    button.onclick = () => this.#toggle(utterance, row);
+    texts.onclick = () => utterance.done && getSelection().isCollapsed && this.#toggle(utterance, row);
+    this.#rows.set(utterance, row);
+    const follows = isAtEnd();
+    byId("captions").append(element);
+    if (follows) element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    return row;
+  }
+
+  #toggle(utterance, row) {
+    const open = row.panel.hidden;
+    for (const [other, each] of this.#rows) if (other !== utterance) this.#setOpen(each, false);
+    this.#setOpen(row, open);
+    if (open) this.#inspect(utterance, row.panel);
+  }
+
+  #setOpen(row, open) {
+    row.panel.hidden = !open;
+    row.element.classList.toggle("open", open);
+    row.button.setAttribute("aria-expanded", String(open));
+  }
+
+  #showText(row, column, text, language, live) {
+    let cell = row.cells.get(column);
+    if (!cell) {
+      cell = { element: html("p", { dir: "auto", lang: language, class: column === "said" ? "said" : "translation" }), shown: "" };
+      cell.label = html("b", { "aria-hidden": "true" }, this.#names.of(language));
+      cell.held = html("span", { class: "held", "aria-hidden": "true" });
+      cell.element.append(cell.label, cell.held);
+      row.cells.set(column, cell);
+      row.texts.append(cell.element);
+    }
+    const now = text?.text ?? "";
+    if (now.length > cell.shown.length) {
+      cell.held.before(html("span", { class: "word" }, now.slice(cell.shown.length)));
+      cell.shown = now;
+    }
+    cell.held.textContent = text?.held ? `${now ? " " : ""}${text.held}` : "";
+    cell.element.classList.toggle("pending", live && !text?.isFinal);
+  }
+
+  #facts(utterance) {
+    const { done, delays, warnings } = utterance;
+    const facts = [];
+    if (done && done.status !== "ok") facts.push(html("span", { class: "passed-over" }, REASONS[done.status] ?? done.status));
+    if (delays) {
+      facts.push(html("span", {}, `first word after ${seconds(delays.firstWordMs)} of speech`));
+      facts.push(html("span", {}, `complete ${seconds(delays.afterEndMs)} after its end`));
+    }
+    for (const { message } of warnings) facts.push(html("span", { class: "warning" }, message));
+    return facts;
+  }
+}
+
+/** Whether the person looks at the end of the page, where new rows appear. */
+function isAtEnd() {
+  return innerHeight + scrollY > document.documentElement.scrollHeight - 400;
+}

@@ -1,0 +1,104 @@
+/** The buttons of the page and what they say: speak, stop, files, state and problems. */
+
+import { byId, seconds } from "./element.js";
+
+export class Controls {
+  #busy = false;
+  #state = "";
+
+  /** The model is known. `actions`: speak, stop, hurry, playFile(file). */
+  ready(model, info, actions) {
+    const languages = model.languages.length;
+    byId("model").textContent = `${model.id}, ${languages} languages`;
+    byId("notice").textContent = info.notice ?? "";
+    byId("notice").hidden = !info.notice;
+    byId("mode-field").hidden = byId("drafts-field").hidden = !model.simultaneous;
+    byId("languages").disabled = byId("speak").disabled = byId("choose").disabled = false;
+    byId("speak").onclick = actions.speak;
+    byId("stop").onclick = actions.stop;
+    byId("hurry").onclick = () => {
+      byId("hurry").hidden = true;
+      actions.hurry();
+    };
+    this.#takeFiles(actions.playFile);
+  }
+
+  /** Whether words should come while somebody speaks. */
+  get simultaneous() {
+    return byId("mode").value === "live";
+  }
+
+  /** A session begins. */
+  begin(state) {
+    this.#setBusy(true);
+    this.#state = state;
+    byId("state").textContent = `${state} …`;
+    byId("problem").hidden = true;
+    byId("hurry").hidden = true;
+    byId("stop").focus();
+  }
+
+  /** The rest of the recording can be sent at once. */
+  offerHurry() {
+    byId("hurry").hidden = false;
+  }
+
+  /** Audio was sent: its peak, 0 to 1, and how much there was in all. */
+  level(peak, totalMs) {
+    byId("meter").style.setProperty("--level", Math.min(1, Math.sqrt(peak)).toFixed(3));
+    byId("meter").title = seconds(totalMs);
+  }
+
+  /** The last results are awaited. */
+  finishing() {
+    byId("stop").hidden = byId("hurry").hidden = byId("meter").hidden = true;
+    byId("state").textContent = "Finishing …";
+  }
+
+  /** The session has ended. `problem`: why it failed, or an empty text. */
+  end(problem) {
+    this.#setBusy(false);
+    byId("state").textContent = "";
+    byId("problem").textContent = problem;
+    byId("problem").hidden = !problem;
+  }
+
+  /** Tells a screen reader a finished text, in its language. */
+  announce({ language, text }) {
+    const line = document.createElement("p");
+    line.lang = language;
+    line.textContent = text;
+    byId("announcer").replaceChildren(line);
+  }
+
+  #setBusy(busy) {
+    const hadFocus = byId("stop") === document.activeElement;
+    this.#busy = busy;
+    byId("speak").hidden = byId("choose").hidden = busy;
+    byId("stop").hidden = byId("meter").hidden = !busy;
+    byId("hurry").hidden = true;
+    byId("mode").disabled = busy;
+    for (const button of byId("samples").querySelectorAll("button")) button.disabled = busy;
+    if (hadFocus && !busy) byId("speak").focus();
+  }
+
+  #takeFiles(playFile) {
+    const input = byId("file");
+    byId("choose").onclick = () => input.click();
+    input.onchange = () => {
+      if (input.files.length) playFile(input.files[0]);
+      input.value = "";
+    };
+    const offer = (event) => {
+      if (this.#busy || !event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      byId("drop").hidden = event.type !== "dragover";
+    };
+    addEventListener("dragover", offer);
+    addEventListener("dragleave", (event) => event.relatedTarget || offer(event));
+    addEventListener("drop", (event) => {
+      offer(event);
+      if (!this.#busy && event.dataTransfer?.files.length) playFile(event.dataTransfer.files[0]);
+    });
+  }
+}

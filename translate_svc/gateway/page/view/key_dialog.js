@@ -1,0 +1,37 @@
+/** Asks for an API key where the server wants one. */
+
+import { apiKey, getJson, useApiKey } from "../session/server.js";
+import { html } from "./element.js";
+
+/** As `getJson`, but asks the person for a key as long as the server wants another one. */
+export async function getJsonWithKey(path) {
+  for (;;) {
+    try {
+      return await getJson(path);
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      useApiKey(await ask(apiKey() ? "The server does not know that key." : ""));
+    }
+  }
+}
+
+function ask(problem) {
+  const input = html("input", { type: "password", autocomplete: "off", required: true });
+  const form = html("form", {},
+    html("h2", { id: "key-title" }, "This server asks for an API key"),
+    html("p", {}, "Its operator has one for you. It stays in this tab and is forgotten when you close it."),
+    html("label", { class: "field" }, html("span", {}, "API key"), input),
+    html("p", { class: "problem", role: "alert" }, problem),
+    html("button", { class: "primary", type: "submit" }, "Use this key"));
+  const dialog = html("dialog", { "aria-labelledby": "key-title" }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.oncancel = (event) => event.preventDefault(); // the page can do nothing without a key
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      dialog.remove();
+      resolve(input.value.trim());
+    };
+  });
+}
