@@ -40,6 +40,7 @@ class TranslationEvents:
         self._languages = languages
         self._rate_hz = rate_hz
         self._tracks: dict[tuple[str, bool], TextTrack] = {}
+        self._unsent_units: dict[str, tuple[int, list[int], list[int]]] = {}
         self._include: frozenset[str] = frozenset()
 
     def apply(self, settings: SessionSettings) -> None:
@@ -52,8 +53,7 @@ class TranslationEvents:
             case TextDelta():
                 yield self._text(event)
             case SpeechChunk():
-                if event.sample_count:  # players refuse a buffer without samples
-                    yield self._speech(event)
+                yield from self._speech(event)
             case Closed():
                 yield {"type": "session.closed", "usage": _usage(event.usage)}
             case _:
@@ -130,7 +130,15 @@ class TranslationEvents:
             wire["logprobs"] = [_logprob(token, start_ms) for token in event.tokens]
         return wire
 
-    def _speech(self, event: SpeechChunk) -> WireEvent:
+    def _speech(self, event: SpeechChunk) -> Iterator[WireEvent]:
+        units, durations = list(event.units), list(event.character_durations)
+        utterance_id, *unsent = self._unsent_units.pop(event.language, (event.utterance_id, [], []))
+        if utterance_id == event.utterance_id:
+            units, durations = unsent[0] + units, unsent[1] + durations
+        if not event.sample_count:  # players refuse a buffer without samples
+            if units:
+                self._unsent_units[event.language] = event.utterance_id, units, durations
+            return
         wire: WireEvent = {
             "type": "session.output_audio.delta",
             "delta": base64.b64encode(event.data).decode(),
@@ -145,10 +153,10 @@ class TranslationEvents:
             "output_lag_ms": event.output_lag_ms,
             **self._source(event.source),
         }
-        if "units" in self._include and event.units:
-            wire["units"] = list(event.units)
-            wire["character_durations"] = list(event.character_durations)
-        return wire
+        if "units" in self._include and units:
+            wire["units"] = units
+            wire["character_durations"] = durations
+        yield wire
 
     def _draft(self, event: DraftReport) -> WireEvent:
         return {
