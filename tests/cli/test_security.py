@@ -107,7 +107,7 @@ async def test_with_certificate_and_key_one_is_let_in_from_anywhere(tmp_path: Pa
     [
         (("--tls-ca", "system"), "--server: TLS and API keys are for a server"),
         (("--server", "h:1", "--tls-ca", "missing"), "--tls-ca: cannot be read"),
-        (("--server", "h:1", "--tls-key", "k.pem"), "--tls-key: needs tls_certificate"),
+        (("--server", "h:1", "--tls-key", "k.pem"), "--tls-key: needs --tls-certificate"),
         (("--server", "h:1", "--api-key-file", "missing"), "--api-key-file: cannot be read"),
         (("--server", "h:1", "--api-key-file", os.devnull), "--api-key-file: holds no key"),
         (("--server", "h:1", "--api-key-file", "pyproject.toml"), "--api-key-file: holds characters"),

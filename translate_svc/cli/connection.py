@@ -33,7 +33,10 @@ def client_options(
         try:
             credentials = tls_credentials(ca=ca, certificate=tls_certificate, key=tls_key)
         except InvalidArgument as error:
-            raise UsageError(error.description, field=_FLAGS[error.field]) from None
+            description = error.description
+            for name, flag in _FLAGS.items():
+                description = description.replace(name, flag)
+            raise UsageError(description, field=_FLAGS[error.field]) from None
     try:
         return ClientOptions(credentials=credentials, api_key=_read_key(api_key_file))
     except InvalidArgument as error:
