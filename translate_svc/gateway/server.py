@@ -20,6 +20,7 @@ from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
 from translate_svc.gateway.page.page_endpoint import PageEndpoint
+from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
 from translate_svc.gateway.page.status_endpoint import StatusEndpoint
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
@@ -86,6 +87,7 @@ class GatewayServer:
         router.add_post("/v1/audio/translations", files.translate)
         router.add_post("/v1/audio/transcriptions", files.transcribe)
         router.add_get("/status.json", StatusEndpoint(self._context).get)
+        SamplesEndpoint().add_routes(router)
         PageEndpoint().add_routes(router)
         return application
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 from tests.gateway.clients import ROOT
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.serving.protocols import Service
 
@@ -29,8 +31,6 @@ async def test_each_file_has_its_type_and_the_headers_that_keep_it_to_itself(ser
         "page/audio/recorder_worklet.js": "text/javascript",
         "page/styles/base.css": "text/css",
         "page/icon.svg": "image/svg+xml",
-        "page/samples/samples.json": "application/json",
-        "page/samples/demo_eng.flac": "audio/flac",
     }
     async with aiohttp.ClientSession(f"{server.target}/") as http:
         for path, content_type in types.items():
@@ -95,15 +95,30 @@ def test_nothing_comes_from_elsewhere_and_files_are_short(path: Path) -> None:
         )
 
 
-def test_the_samples_are_the_clips_of_the_demo() -> None:
-    clips = {
-        clip["file"]: clip
-        for clip in json.loads((ROOT / "tests/data/clips.json").read_text("utf-8"))["clips"]
-    }
-    samples = json.loads((PAGE / "samples" / "samples.json").read_text("utf-8"))
-    assert samples
-    for sample in samples:
-        clip = clips[sample["file"]]
-        assert sample["text"] == clip["texts"][clip["source_language"]]
-        shipped = (PAGE / "samples" / sample["file"]).read_bytes()
-        assert shipped == (ROOT / "tests" / "data" / sample["file"]).read_bytes()
+def test_the_wheel_has_every_file_of_the_page() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["translate_svc"]
+    packaged = {path for pattern in patterns for path in (ROOT / "translate_svc").glob(pattern)}
+    assert set(TEXTS) <= packaged
+
+
+async def test_the_demo_can_be_played_from_the_page(server: GatewayServer) -> None:
+    listing = json.loads((ROOT / "tests" / "data" / "clips.json").read_text("utf-8"))["clips"]
+    clips = {clip["file"]: clip for clip in listing}
+    async with aiohttp.ClientSession(f"{server.target}/") as http:
+        async with http.get("page/samples.json") as response:
+            samples = await response.json()
+        assert [sample["language"] for sample in samples] == ["en", "es", "fr", "de"]
+        for sample in samples:
+            clip = clips[sample["file"]]
+            assert sample["text"] == clip["texts"][clip["source_language"]]
+            async with http.get(f"page/samples/{sample['file']}") as response:
+                assert (response.status, response.content_type) == (200, "audio/flac")
+                assert await response.read() == (ROOT / "tests" / "data" / sample["file"]).read_bytes()
+        for missing in ("page/samples/eng_1.flac", "page/samples/clips.json"):
+            async with http.get(missing) as response:
+                assert response.status == 404
+
+
+def test_a_package_without_recordings_has_none(tmp_path: Path) -> None:
+    assert not SamplesEndpoint(tmp_path)._samples

@@ -46,7 +46,7 @@ async function run(state, open) {
   player.clear();
   controls.begin(state);
   captions.head(columns());
-  conversation.begin();
+  conversation.begin(columns().targets);
   const mine = new TranslationSession(model.id, sessionSettings(choice()), {
     onEvent: (event) => conversation.take(event),
     onEnd: (problem) => session === mine && finish(problem),
@@ -114,6 +114,7 @@ function hurry() {
 function update() {
   if (!session) return;
   session.update(sessionSettings(choice()));
+  conversation.targets = columns().targets;
   captions.head(columns());
 }
 

@@ -49,7 +49,7 @@ export class ClipFeed {
     this.#tick();
   }
 
-  /** Sends nothing more. */
+  /** Sends nothing more. Idempotent. */
   close() {
     clearInterval(this.#timer);
   }

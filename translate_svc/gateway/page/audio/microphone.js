@@ -9,7 +9,7 @@ const CONSTRAINTS = {
 export class Microphone {
   #context;
   #stream;
-  #paused = false;
+  #closed = false;
 
   /** Asks for the microphone. `onPart(pcm, peak)` gets every part. Rejects with a message for people. */
   static async open(onPart) {
@@ -41,14 +41,15 @@ export class Microphone {
       channelCountMode: "explicit",
       processorOptions: { rateHz: RATE_HZ },
     });
-    recorder.port.onmessage = ({ data: { pcm, peak } }) => this.#paused || onPart(pcm, peak);
+    recorder.port.onmessage = ({ data: { pcm, peak } }) => this.#closed || onPart(pcm, peak);
     context.createMediaStreamSource(this.#stream).connect(recorder);
     await context.resume();
   }
 
-  /** Switches the microphone off. */
+  /** Switches the microphone off. Idempotent. */
   close() {
-    this.#paused = true;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#stream.getTracks().forEach((track) => track.stop());
     this.#context?.close();
   }

@@ -7,6 +7,8 @@ export class Conversation extends EventTarget {
   utterances = [];
   log = []; // every event as the server sent it, without the bytes of speech
 
+  targets = []; // tags of the languages of new utterances
+
   #byId = new Map(); // of the current session
   #sessions = 0;
   #offsetMs = 0;
@@ -14,7 +16,8 @@ export class Conversation extends EventTarget {
   #paced = true;
 
   /** A new session begins. The times of its utterances follow those of the sessions before. */
-  begin() {
+  begin(targets) {
+    this.targets = targets;
     this.#offsetMs += this.#track.durationMs;
     this.#track = new InputTrack();
     this.#byId.clear();
@@ -39,7 +42,7 @@ export class Conversation extends EventTarget {
 
   /** The languages of all translations, in the order in which they came. */
   get languages() {
-    return [...new Set(this.utterances.flatMap((each) => [...each.translations.keys()]))];
+    return [...new Set(this.utterances.flatMap((each) => each.languages))];
   }
 
   /**
@@ -113,7 +116,7 @@ export class Conversation extends EventTarget {
 
   #utterance(id) {
     if (!this.#byId.has(id)) {
-      const utterance = new Utterance(id, this.#sessions, this.#offsetMs);
+      const utterance = new Utterance(id, this.#sessions, this.#offsetMs, this.targets);
       this.#byId.set(id, utterance);
       this.utterances.push(utterance);
     }

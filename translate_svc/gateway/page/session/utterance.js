@@ -63,10 +63,13 @@ export class Utterance {
   done = null; // the event session.utterance.done
   warnings = [];
 
-  /** Times count from the beginning of its session, which began at `offsetMs` of the conversation. */
-  constructor(id, sessionNumber, offsetMs) {
+  /** Times count from the beginning of its session, which began at `offsetMs` of the conversation.
+   * `targets`: tags of the languages, in the order in which they are shown.
+   */
+  constructor(id, sessionNumber, offsetMs, targets) {
     this.key = `${sessionNumber}-${id}`;
     this.offsetMs = offsetMs;
+    this.targets = targets;
     this.startMs = 0;
     this.speechStartMs = null;
   }
@@ -105,9 +108,15 @@ export class Utterance {
     if (!text.isFinal) text.held = event.held;
   }
 
+  /** The languages of its translations, whichever came first. */
+  get languages() {
+    const found = [...this.translations.keys()];
+    return found.sort((one, other) => this.targets.indexOf(one) - this.targets.indexOf(other));
+  }
+
   /** All texts, the transcript first. */
   get texts() {
-    return [...(this.said ? [this.said] : []), ...this.translations.values()];
+    return [...(this.said ? [this.said] : []), ...this.languages.map((tag) => this.translations.get(tag))];
   }
 
   #textOf(language, isTranscript) {

@@ -74,6 +74,7 @@ export class Controls {
   #setBusy(busy) {
     const hadFocus = byId("stop") === document.activeElement;
     this.#busy = busy;
+    document.body.classList.toggle("busy", busy);
     byId("speak").hidden = byId("choose").hidden = busy;
     byId("stop").hidden = byId("meter").hidden = !busy;
     byId("hurry").hidden = true;

@@ -43,9 +43,10 @@ export class Inspector {
 
   #texts(utterance) {
     const texts = utterance.texts;
-    const legend = html("p", { class: "legend" },
-      html("span", { class: "scale", "aria-hidden": "true" }), "sure to unsure",
-      html("span", { class: "token unheard", "aria-hidden": "true" }, "abc"), "not heard: it followed from the text");
+    const legend = html("p", { class: "legend" }, html("span", { class: "scale", "aria-hidden": "true" }), "sure to unsure");
+    if (texts.some(({ tokens }) => tokens.some((token) => token.source_ms === null))) {
+      legend.append(html("span", { class: "token unheard", "aria-hidden": "true" }, "abc"), "not heard: it followed from the text");
+    }
     const lines = texts.map((text) =>
       html("div", { class: "line" }, html("h4", {}, this.#names.of(text.language)), tokenLine(text, utterance.startMs)));
     const tables = texts.map((text) => tokenTable(text, utterance.startMs, this.#names.of(text.language)));
@@ -54,7 +55,9 @@ export class Inspector {
   }
 
   #speech(utterance) {
-    const spoken = [...utterance.speech].filter(([, speech]) => speech.units.length);
+    const spoken = utterance.languages
+      .map((language) => [language, utterance.speech.get(language)])
+      .filter(([, speech]) => speech?.units.length);
     if (spoken.length === 0) return "";
     const lines = spoken.map(([language, speech]) => {
       const name = this.#names.of(language);
@@ -69,8 +72,8 @@ export class Inspector {
     if (!done?.timings?.length) return "";
     const first = [["text", done.end_to_first_text_ms], ["speech", done.end_to_first_audio_ms]]
       .filter(([, ms]) => ms !== null && ms !== undefined)
-      .map(([what, ms]) => `first ${what} ${seconds(ms, 2)}`);
-    const legend = first.length ? html("p", { class: "legend" }, `After the end of the utterance: ${first.join(", ")}.`) : "";
+      .map(([what, ms]) => (ms > 0 ? `first ${what} ${seconds(ms, 2)} after its end` : `first ${what} before its end`));
+    const legend = first.length ? html("p", { class: "legend" }, `The utterance: ${first.join(", ")}.`) : "";
     return section("What it took", stageTimes(done.timings), legend);
   }
 

@@ -7,7 +7,7 @@ const PLAY = "M7 4.5v15l12-7.5z";
 
 /** Shows a button for each recording in a language that the model hears; `play(sample)` is called for it. */
 export async function showSamples(languages, play) {
-  const samples = await (await fetch(httpUrl("page/samples/samples.json"))).json();
+  const samples = await (await fetch(httpUrl("page/samples.json"))).json();
   const heard = new Set(languages.filter((each) => each.speech_in).map(({ language }) => language));
   const usable = samples.filter(({ language }) => heard.has(language));
   const buttons = usable.map((sample) => {

@@ -18,7 +18,7 @@ export function stageTimes(timings) {
     bar.style.setProperty("--share", (ms / longest).toFixed(4));
     return html("tr", {},
       html("th", { scope: "row" }, NAMES[stage] ?? stage),
-      html("td", { class: "bar" }, bar),
+      html("td", { class: "share" }, bar),
       html("td", {}, `${ms.toFixed(0)} ms`),
       html("td", { class: "quiet" }, batch > 1 ? `with ${batch - 1} more` : "alone"));
   });

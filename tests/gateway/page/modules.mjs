@@ -1,0 +1,63 @@
+// Runs modules of the page that need no browser, and prints what they make as one JSON object.
+
+import { fromBase64, toBase64, toPcm16, wav } from "../../../translate_svc/gateway/page/audio/pcm.js";
+import { Resampler } from "../../../translate_svc/gateway/page/audio/resampler.js";
+import { InputTrack } from "../../../translate_svc/gateway/page/session/input_track.js";
+import { srt, webvtt } from "../../../translate_svc/gateway/page/export/subtitles.js";
+import { speechTrack } from "../../../translate_svc/gateway/page/export/tracks.js";
+
+const sine = (hz, rateHz, seconds) =>
+  Float32Array.from({ length: rateHz * seconds }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hz * i) / rateHz));
+
+function resampled(input, fromHz, toHz, blockSizes) {
+  const resampler = new Resampler(fromHz, toHz);
+  const output = [];
+  for (let at = 0, turn = 0; at < input.length; turn += 1) {
+    const size = blockSizes[turn % blockSizes.length];
+    output.push(...resampler.push(input.subarray(at, at + size)));
+    at += size;
+  }
+  return output;
+}
+
+const said = (text) => ({ text });
+const utterance = (startMs, endMs, text, parts = []) => ({
+  offsetMs: 0, startMs, speechStartMs: startMs, endMs, said: said(text), speech: new Map([["es", { parts }]]),
+});
+const subtitled = [
+  utterance(1_000, 5_000, "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty."),
+  utterance(61_500, 61_700, "A <short> & sharp one."),
+  utterance(62_000, 64_000, "一".repeat(30)),
+];
+const pick = (each) => each.said;
+
+const spoken = [
+  utterance(1_000, 2_000, "", [new Blob([new Int16Array(48_000).fill(1)])]), // two seconds
+  utterance(2_000, 3_000, "", [new Blob([new Int16Array(24_000).fill(2)])]),
+  utterance(10_000, 11_000, "", [new Blob([new Int16Array(24_000).fill(3)])]),
+];
+const track = new Int16Array(await speechTrack(spoken, "es").slice(44).arrayBuffer());
+
+const input = new InputTrack();
+for (let part = 0; part < 10; part += 1) input.append(new Int16Array(2_400).fill(part), 1_000 + part * 100);
+
+const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
+
+console.log(JSON.stringify({
+  fromBrowser: resampled(sine(1_000, 48_000, 1), 48_000, 24_000, [128]),
+  fromHeadset: resampled(sine(1_000, 44_100, 1), 44_100, 24_000, [128]),
+  upward: resampled(sine(1_000, 16_000, 1), 16_000, 24_000, [128]),
+  unchanged: resampled(sine(1_000, 24_000, 1), 24_000, 24_000, [128]).slice(0, 1_000),
+  tooHigh: resampled(sine(15_000, 48_000, 1), 48_000, 24_000, [128]),
+  blocks: resampled(sine(300, 44_100, 1), 44_100, 24_000, [1, 7, 500, 128, 3_000]),
+  oneBlock: resampled(sine(300, 44_100, 1), 44_100, 24_000, [44_100]),
+  pcm: [...fromBase64(toBase64(toPcm16(Float32Array.of(0, 1, -1, 2, 0.5))))],
+  srt: srt(subtitled, pick),
+  webvtt: webvtt(subtitled, pick),
+  trackStarts: [1, 2, 3].map((value) => track.indexOf(value) / 24_000),
+  trackSeconds: track.length / 24_000,
+  slice: [...input.slice(95, 105)].map(String).join("").replace(/(.)\1+/g, "$1"),
+  sliceLength: input.slice(95, 105).length,
+  sentAtMs: input.sentAtMs(450),
+  wav: { bytes: header.byteLength, riff: header.getUint32(4, true), data: header.getUint32(40, true), rate: header.getUint32(24, true) },
+}));

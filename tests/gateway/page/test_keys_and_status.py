@@ -1,0 +1,73 @@
+"""The page of a server with API keys, and the page of its operator."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+import soundfile
+from playwright.async_api import expect
+
+from tests.fakes.model_free_service import ModelFreeService
+from tests.gateway.clients import connect, tone
+from tests.gateway.page.browser import needs_chromium, visit
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.server import GatewayServer
+from translate_svc.types import Samples
+
+pytestmark = [pytest.mark.timeout(200), needs_chromium]
+
+
+async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Path) -> None:
+    key = new_key()
+    (tmp_path / "keys").write_text(key_line("alice", key))
+    keys = ApiKeys(tmp_path / "keys")
+    async with (
+        GatewayServer(service, GatewayOptions(), keys=keys) as server,
+        visit(server.target, axe=True) as page,
+    ):
+        field = page.page.get_by_role("textbox", name="API key")
+        await field.fill("wrong")
+        await page.page.get_by_role("button", name="Use this key").click()
+        await expect(page.page.get_by_text("The server does not know that key.")).to_be_visible()
+        assert not await page.violations()
+        await field.fill(key)
+        await field.press("Enter")
+        await expect(page.at("#speak")).to_be_enabled()
+        await page.page.reload()
+        await expect(page.at("#speak")).to_be_enabled()
+        await page.at("#file").set_input_files(
+            {"name": "tone.wav", "mimeType": "audio/wav", "buffer": _wav(tone(1.0))}
+        )
+        await page.finished()
+        await expect(page.at("#captions li")).to_have_count(1)
+        refusals = [problem for problem in page.problems if "401" not in problem]
+        assert not refusals, "the browser itself notes each answer 401"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_operator_sees_streams_come_and_go(starter: GatewayServer) -> None:
+    async with visit(f"{starter.target}/status", axe=True) as page:
+        streams = page.at("#tiles > div").first.locator(".number")
+        await expect(streams).to_have_text("0")
+        async with connect(starter.target) as session:
+            await session.open("es")
+            await expect(streams).to_have_text("1")
+        await expect(streams).to_have_text("0")
+        admitted = page.at("#totals > div").nth(1)
+        await expect(admitted).to_have_text("Admitted1")
+        assert not await page.violations()
+        assert not page.problems
+        stopping = asyncio.create_task(starter.stop(0))
+        await expect(page.at("#reachable")).to_contain_text("Trying again.")
+        await stopping
+
+
+def _wav(samples: Samples) -> bytes:
+
+    data = io.BytesIO()
+    soundfile.write(data, samples, 24_000, subtype="PCM_16", format="WAV")
+    return data.getvalue()

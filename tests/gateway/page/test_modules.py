@@ -1,0 +1,75 @@
+"""Modules of the page that need no browser, run by Node.js."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.interop.npm import node_json
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RATE_HZ = 24_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made() -> Any:
+    return await node_json(Path(__file__).parent / "modules.mjs")
+
+
+@pytest.mark.parametrize("name", ["fromBrowser", "fromHeadset", "upward", "unchanged"])
+async def test_a_tone_stays_what_it_is_at_another_rate(made: dict[str, Any], name: str) -> None:
+    samples = np.array(made[name])
+    ideal = 0.5 * np.sin(2 * np.pi * 1_000 * np.arange(len(samples)) / RATE_HZ)
+    inside = slice(200, -200)
+    error = np.sqrt(np.mean((samples - ideal)[inside] ** 2) / np.mean(ideal[inside] ** 2))
+    assert 20 * np.log10(error + 1e-9) < -60
+    assert len(samples) == pytest.approx(min(len(samples), RATE_HZ), abs=64)
+
+
+async def test_what_the_lower_rate_cannot_hold_is_gone(made: dict[str, Any]) -> None:
+    assert np.abs(np.array(made["tooHigh"])[200:-200]).max() < 0.5 * 10 ** (-60 / 20)
+
+
+async def test_blocks_of_any_size_leave_no_seam(made: dict[str, Any]) -> None:
+    assert len(made["blocks"]) == len(made["oneBlock"])
+    assert np.allclose(made["blocks"], made["oneBlock"], atol=1e-6)
+
+
+async def test_samples_survive_base64_and_are_clipped(made: dict[str, Any]) -> None:
+    assert made["pcm"] == [0, 32_767, -32_767, 32_767, 16_384]
+
+
+async def test_subtitles_are_readable(made: dict[str, Any]) -> None:
+    cues = [cue.split("\n") for cue in made["srt"].strip().split("\n\n")]
+    assert [cue[0] for cue in cues] == [str(number) for number in range(1, len(cues) + 1)]
+    assert all(len(line) <= 42 for cue in cues for line in cue[2:])
+    assert all(len(cue) <= 4 for cue in cues)
+    assert cues[0][1].startswith("00:00:01,000 --> ")
+    assert cues[-2][1] == "00:01:01,500 --> 00:01:02,000", "a short cue is shown until the next one"
+    assert [len(line) for line in cues[-1][2:]] == [21, 9], "an ideograph takes two cells"
+
+
+async def test_webvtt_escapes_markup(made: dict[str, Any]) -> None:
+    assert made["webvtt"].startswith("WEBVTT\n\n00:00:01.000 --> ")
+    assert "A &lt;short&gt; &amp; sharp one." in made["webvtt"]
+    assert not re.search(r"\d,\d{3} -->", made["webvtt"])
+
+
+async def test_speech_is_where_it_was_said_and_never_overlaps(made: dict[str, Any]) -> None:
+    assert made["trackStarts"] == [1, 3, 10], "the second one waits for the first"
+    assert made["trackSeconds"] == 11
+
+
+async def test_the_input_gives_back_what_was_sent_and_when(made: dict[str, Any]) -> None:
+    assert (made["slice"], made["sliceLength"]) == ("01", 240)
+    assert made["sentAtMs"] == 1_400
+
+
+async def test_a_wav_file_says_what_it_holds(made: dict[str, Any]) -> None:
+    assert made["wav"] == {"bytes": 54, "riff": 46, "data": 10, "rate": RATE_HZ}
