@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import soundfile
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.gateway.clients import ROOT
 from tests.gateway.page.browser import TIMEOUT_MS, Visit, needs_chromium, visit
@@ -164,15 +164,42 @@ async def test_a_dropped_file_is_translated_while_it_is_spoken(starter: GatewayS
         await page.page.get_by_role("button", name="Look inside").first.click()
         await page.at(".inspection summary").filter(has_text="drafts").click()
         assert "its sound may go on" in await page.at(".drafts-table").first.inner_text()
+        await page.at("#code summary").click()
         width = await page.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, "nothing sticks out of a phone's width"
         assert not page.problems
 
 
-async def test_what_is_no_audio_is_named(starter: GatewayServer) -> None:
+async def test_what_the_page_must_say_it_says(starter: GatewayServer) -> None:
+    async def with_notice(route: Route) -> None:
+        response = await route.fetch()
+        body = await response.json()
+        body["model"]["notice"] = "A phrasebook, not a translator."
+        await route.fulfill(response=response, json=body)
+
     async with visit(starter.target) as page:
-        await page.at("#file").set_input_files(
-            {"name": "x.txt", "mimeType": "text/plain", "buffer": b"no audio"}
-        )
+        await page.page.route("**/status.json", with_notice)
+        await page.page.reload()
+        await expect(page.at("#notice")).to_have_text("A phrasebook, not a translator.")
+        await expect(page.at("#model")).to_have_text("starter, 4 languages")
+        not_audio = {"name": "x.txt", "mimeType": "text/plain", "buffer": b"no audio"}
+        await page.at("#file").set_input_files(not_audio)  # type: ignore[arg-type]
         await expect(page.at("#problem")).to_have_text("This browser cannot read that file as audio.")
         await expect(page.at("#speak")).to_be_visible()
+
+
+async def test_languages_are_chosen_with_the_keyboard_and_kept(starter: GatewayServer) -> None:
+    async with visit(starter.target) as page:
+        await expect(page.at("#speak")).to_be_enabled()
+        add = page.page.get_by_role("combobox", name="Add a language")
+        await add.select_option("de")
+        await page.page.get_by_role("button", name="Do not translate into French").press("Enter")
+        hear = page.page.get_by_role("button", name="Hear German")
+        await hear.press("Space")
+        await expect(hear).to_have_attribute("aria-pressed", "true")
+        await expect(hear).to_be_focused()
+        await page.at("#source").select_option("es")
+        await page.page.reload()
+        await expect(page.at("#source")).to_have_value("es")
+        chips = await page.at("#targets .chip").all_inner_texts()
+        assert [chip.strip() for chip in chips] == ["English", "German"], "English took the place of Spanish"

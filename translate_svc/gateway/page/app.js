@@ -5,7 +5,7 @@ import { Microphone } from "./audio/microphone.js";
 import { Player } from "./audio/player.js";
 import { Conversation } from "./session/conversation.js";
 import { sessionSettings } from "./session/settings.js";
-import { TranslationSession } from "./session/translation_session.js";
+import { describe, TranslationSession } from "./session/translation_session.js";
 import { Captions } from "./view/captions.js";
 import { Controls } from "./view/controls.js";
 import { Inspector } from "./view/inspector.js";
@@ -48,7 +48,10 @@ async function run(state, open) {
   captions.head(columns());
   conversation.begin(columns().targets);
   const mine = new TranslationSession(model.id, sessionSettings(choice()), {
-    onEvent: (event) => conversation.take(event),
+    onEvent: (event) => {
+      if (event.type === "error") controls.problem(describe(event.error));
+      conversation.take(event);
+    },
     onEnd: (problem) => session === mine && finish(problem),
   });
   session = mine;

@@ -3,6 +3,7 @@
 import { httpUrl, socketUrl } from "../session/server.js";
 
 const EVENTS_OF_THE_SDK = ["logprobs"]; // other includes add event types, which OpenAI's SDK does not know
+const SHORT = 76; // characters
 
 /** A program each: {name, text}. `settings`: the `session` object of the session. */
 export function snippets(model, settings) {
@@ -54,7 +55,7 @@ function javascript(model, session) {
   return `// Node.js 22 or newer, or a page; said.wav: 24 kHz, mono, 16 bits
 import { readFile } from "node:fs/promises";
 
-const SESSION = ${JSON.stringify(session, null, 2)};
+const SESSION = ${json(session, 2)};
 const PART_BYTES = 9_600; // 200 ms
 const WAV_HEADER_BYTES = 44;
 
@@ -98,7 +99,7 @@ function grpcurl(settings) {
   return `# The server's gRPC address (--port); with keys: -H "authorization: Bearer $API_KEY". said.wav: 24 kHz, mono, 16 bits
 {
   cat <<'EOF'
-${JSON.stringify({ config }, null, 2)}
+${json({ config }, 2)}
 EOF
   tail -c +45 said.wav | base64 -w 12800 | sed 's/.*/{"audio": {"data": "&"}}/'
 } | grpcurl -plaintext -d @ ${location.hostname}:50051 translate_svc.v1.SpeechTranslation/StreamingTranslate
@@ -107,5 +108,18 @@ EOF
 
 function pythonLiteral(value) {
   const constants = { true: "True", false: "False", null: "None" };
-  return JSON.stringify(value, null, 4).replace(/"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b/g, (word) => constants[word] ?? word);
+  return json(value, 4).replace(/"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b/g, (word) => constants[word] ?? word);
+}
+
+/** JSON, with each short part in one line. */
+function json(value, indent, depth = 0) {
+  const flat = JSON.stringify(value, null, 1).replace(/([[{]?)\n *([\]}]?)/g, (_, open, close) => (open || close ? open + close : " "));
+  if (flat.length <= SHORT || typeof value !== "object") return flat;
+  const pad = " ".repeat(indent * depth);
+  const inner = " ".repeat(indent * (depth + 1));
+  const parts = Array.isArray(value)
+    ? value.map((part) => json(part, indent, depth + 1))
+    : Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}: ${json(part, indent, depth + 1)}`);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  return `${open}\n${parts.map((part) => `${inner}${part}`).join(",\n")}\n${pad}${close}`;
 }

@@ -21,9 +21,11 @@ export class Captions {
   show(utterance, expected) {
     const row = this.#rows.get(utterance) ?? this.#add(utterance);
     const languages = [...new Set([...expected.targets, ...utterance.translations.keys()])];
-    this.#showText(row, "said", utterance.said, utterance.said?.language ?? expected.source, !utterance.done);
+    const live = !utterance.done;
+    const source = utterance.said?.language ?? expected.source;
+    this.#showText(row, "said", utterance.said, source, live && source !== "");
     for (const language of languages) {
-      this.#showText(row, language, utterance.translations.get(language) ?? null, language, !utterance.done);
+      this.#showText(row, language, utterance.translations.get(language) ?? null, language, live);
     }
     row.facts.replaceChildren(row.button, ...this.#facts(utterance));
     row.button.hidden = !utterance.done;

@@ -33,7 +33,7 @@ export class Controls {
     this.#setBusy(true);
     this.#state = state;
     byId("state").textContent = `${state} …`;
-    byId("problem").hidden = true;
+    this.problem("");
     byId("hurry").hidden = true;
     byId("stop").focus();
   }
@@ -59,8 +59,13 @@ export class Controls {
   end(problem) {
     this.#setBusy(false);
     byId("state").textContent = "";
-    byId("problem").textContent = problem;
-    byId("problem").hidden = !problem;
+    if (problem) this.problem(problem);
+  }
+
+  /** Something went wrong; an empty text: nothing. */
+  problem(message) {
+    byId("problem").textContent = message;
+    byId("problem").hidden = !message;
   }
 
   /** Tells a screen reader a finished text, in its language. */

@@ -116,7 +116,10 @@ export class LanguagePicker extends EventTarget {
   #draw() {
     this.#formerSource ||= this.source;
     if (!this.#targets.includes(this.#heard) && this.#heard !== null) this.#heard = this.#speaking()[0] ?? null;
-    byId("targets").replaceChildren(...this.targets.map((target) => this.#chip(target)), ...this.#adder());
+    const list = byId("targets");
+    const focused = list.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
+    list.replaceChildren(...this.targets.map((target) => this.#chip(target)), ...this.#adder());
+    if (focused) (list.querySelector(`[aria-label="${CSS.escape(focused)}"]`) ?? list.querySelector("select, button")).focus();
   }
 
   #chip({ language, name, speech_out: spoken }) {
@@ -140,10 +143,7 @@ export class LanguagePicker extends EventTarget {
     if (others.length === 0 || this.#targets.length >= this.#maxTargets) return [];
     const select = html("select", { class: "add", "aria-label": "Add a language" }, html("option", { value: "" }, "Add …"));
     select.append(...others.map(({ language }) => html("option", { value: language }, this.#names.of(language))));
-    select.onchange = () => {
-      this.#setTargets([...this.#targets, select.value]);
-      byId("targets").querySelector("select")?.focus();
-    };
+    select.onchange = () => this.#setTargets([...this.#targets, select.value]);
     return [select];
   }
 }
