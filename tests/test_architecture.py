@@ -17,7 +17,7 @@ PAGES = sorted(
     {ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "model_cache/README.md"}
     | {page for folder in ("docs", "k8s", "training") for page in (ROOT / folder).rglob("*.md")}
 )
-_ENDINGS = "py|md|proto|json|csv|env|toml|yaml|yml|txt|sh|mjs|ogg|png"
+_ENDINGS = "py|md|proto|json|csv|env|toml|yaml|yml|txt|sh|js|mjs|ogg|png"
 PATH = re.compile(rf"\.?[\w.-]+(?:/[\w.-]+)*(?:/|\.(?:{_ENDINGS}))")
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 SUFFIX = re.compile(r"\*?(_\w+)")
