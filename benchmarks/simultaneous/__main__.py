@@ -1,7 +1,8 @@
 """``make simultaneous``: speech without pauses is translated while it is spoken, and compared with the bars.
 
 Writes benchmarks/results/simultaneous.json and the tables and the picture of docs/simultaneous.md. Exits with
-1 where a bar is missed. Anything less than the whole measurement writes only where ``--output`` says.
+1 where a bar is missed. Anything less than the whole measurement writes only where ``--output`` says, or with
+``--merge`` in place of the same rows of an earlier one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.quality.report import ROOT
 from benchmarks.simultaneous.bars import bars
 from benchmarks.simultaneous.capacity import measure_capacity, measure_paced
 from benchmarks.simultaneous.curves import draw
-from benchmarks.simultaneous.figures import Figures, load, save, total
+from benchmarks.simultaneous.figures import Figures, load, merged, save, total
 from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE, Mode
 from benchmarks.simultaneous.measure import Task, measure_speech, measure_text, run
 from benchmarks.simultaneous.monologues import VARIANTS, Monologue, monologues, shipped_clips
@@ -145,14 +146,19 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=16, help="a language; more than 16 are synthesized")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument("--output", type=Path, help="where to write figures, and a picture beside them")
+    parser.add_argument(
+        "--merge", action="store_true", help="put the figures in place of the kept ones, and write the page"
+    )
     arguments = parser.parse_args()
     console = Console(highlight=False)
     figures = measure(list(jobs(arguments)), arguments.workers, console)
     whole = (arguments.directions, arguments.parts) == (_DIRECTIONS, PARTS)
+    if arguments.merge:
+        figures = merged(load(RESULTS), figures)
     if arguments.output:
         save(figures, arguments.output)
         draw(figures, arguments.output.with_suffix(".png"))
-    elif whole:
+    elif whole or arguments.merge:
         save(figures, RESULTS)
         figures = load(RESULTS)  # as rounded there, so that both say the same
         write_page(figures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,27 @@ class Figures:
 def total(parts: Iterable[Figures]) -> Figures:
     """All parts in one, in their order."""
     return sum(parts, Figures())
+
+
+def merged(known: Figures, new: Figures) -> Figures:
+    """``known`` with what was measured anew in place of the old rows.
+
+    Texts, speech and paced runs are replaced direction by direction. Costs and capacities of a mode are
+    replaced as a whole, for they belong together.
+    """
+    keys: dict[str, Callable[[Any], object]] = {
+        "text": lambda row: (row.mode, row.variant, row.direction),
+        "paced": lambda row: (row.mode, row.source, row.target, row.streams),
+        "speech": lambda row: (row.mode, row.source, row.target),
+        "cost": lambda row: (row.mode, row.output),
+        "capacity": lambda row: row.mode,
+    }
+    parts = {}
+    for part, key in keys.items():
+        rows = getattr(new, part)
+        measured = {key(row) for row in rows}
+        parts[part] = (*(row for row in getattr(known, part) if key(row) not in measured), *rows)
+    return Figures(**parts)
 
 
 def save(figures: Figures, path: Path) -> None:

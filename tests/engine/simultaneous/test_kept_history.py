@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,25 +10,37 @@ from hypothesis import strategies as st
 from tests.engine.simultaneous.test_commit_policy import TEXTS, draft
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
+from translate_svc.engine.simultaneous.pauses import first_pause, last_pause
+from translate_svc.types import Samples
 
 FRAME, STEP = 2_560, 8_000
 TEN = "_a@4 _b@5 _c@6 _d@7 _e@8 _f@9 _g@10 _h@11 _i@12 _j@13"
 
 
+def speech(count: int, *pauses: tuple[int, int]) -> Samples:
+    """Noise as loud as speech, silent within ``pauses``."""
+    samples = np.random.default_rng(5).normal(0, 0.1, count).astype(np.float32)
+    for start, end in pauses:
+        samples[start:end] = 0
+    return samples
+
+
 def keep(
-    row: str, *, committed: int | None = None, spaced: bool = True, frames: int = 20, **options: int
+    row: str,
+    *,
+    committed: int | None = None,
+    spaced: bool = True,
+    frames: int = 20,
+    samples: Samples | None = None,
+    **options: int,
 ) -> tuple[str, KeptHistory]:
     """The kept pieces, and all."""
     made = draft(row, spaced=spaced, frames=frames)
     new = made.new_tokens if committed is None else committed
     decision = CommitDecision(new, made.new_tokens - new, None)
-    sizes = {
-        "buffer_samples": frames * FRAME,
-        "step_samples": STEP,
-        "frame_samples": FRAME,
-        "margin_frames": 0,
-    }
-    kept = keep_history(made, decision, **(sizes | options))
+    sizes = {"step_samples": STEP, "frame_samples": FRAME, "margin_frames": 0}
+    heard = speech(frames * FRAME) if samples is None else samples
+    kept = keep_history(made, decision, heard, **(sizes | options))
     end = made.history_tokens + new
     # the rows below have no two runs of tokens alike, unless they are loops
     start = next(
@@ -38,32 +51,31 @@ def keep(
 
 ROWS = [
     pytest.param("", "", 0, id="nothing was said"),
-    pytest.param("_a@3 _b@5", "_a _b", 3, id="all of a short text"),
-    pytest.param("_a@5 _b@3", "_a _b", 3, id="the earliest frame, in whatever order"),
+    pytest.param("_a@3 _b@5", "_a _b", 0, id="all of a short text, and all of its audio"),
     pytest.param(f"_x@1 {TEN}", "_a _b _c _d _e _f _g _h _i _j", 4, id="ten words"),
     pytest.param(f"_x@1 y@2 {TEN} z@13", "_a _b _c _d _e _f _g _h _i _j z", 4, id="whole words"),
     pytest.param(f"_x@1 ,@1 {TEN} ,@2", "_a _b _c _d _e _f _g _h _i _j ,", 4, id="punctuation is none"),
-    pytest.param("_a@1 _b@2 .@2 _c@5 _d@6", "_c _d", 5, id="from the last sentence on"),
-    pytest.param("_a@1 .@2 _b@3 ?@3 _\u00bf@4 C@5", "_\u00bf C", 4, id="opening punctuation goes with it"),
-    pytest.param("_a@1 .@1 _b@3 _c@4 .@9", "_b _c .", 3, id="trap 5: a sentence that has just ended is kept"),
-    pytest.param("_a@1 .@1 _b@3 .@4 _-@5 _-@6", "_b . _- _-", 3, id="trap 5: punctuation is no history"),
-    pytest.param("_3@2 .@2 5@2 _p@3", "_3 . 5 _p", 2, id="a point within a number ends nothing"),
-    pytest.param("_a@2 " + "_b@3 " * 7, "_a _b", 2, id="trap 5: a loop is kept once"),
-    pytest.param("_a@2 _b@3 | _c@6 _d@7 _e@9", "_a _b _c _d _e", 2, id="history goes on"),
+    pytest.param("_a@1 _b@2 .@2 _c@5 _d@6", "_c _d", (2, 5), id="from the last sentence on"),
+    pytest.param("_a@1 .@2 _b@3 ?@3 _\u00bf@4 C@5", "_\u00bf C", (3, 4), id="opening punctuation too"),
+    pytest.param("_a@1 .@1 _b@3 _c@4 .@9", "_b _c .", (1, 3), id="trap 5: one that has just ended"),
+    pytest.param("_a@1 .@1 _b@3 .@4 _-@5 _-@6", "_b . _- _-", (1, 3), id="trap 5: punctuation is no history"),
+    pytest.param("_3@2 .@2 5@2 _p@3", "_3 . 5 _p", 0, id="a point within a number ends nothing"),
+    pytest.param("_a@2 " + "_b@3 " * 7, "_a _b", 0, id="trap 5: a loop is kept once"),
+    pytest.param("_a@2 _b@3 | _c@6 _d@7 _e@9", "_a _b _c _d _e", 0, id="history goes on"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("row", "kept", "frame"), ROWS)
-def test_history(row: str, kept: str, frame: int) -> None:
+def test_history(row: str, kept: str, frame: int | tuple[int, int]) -> None:
+    """``frame``: where the buffer begins; in the pause between two frames where sentences are dropped."""
     pieces, made = keep(row)
     assert pieces == kept
-    assert made.start_samples == frame * FRAME
+    low, high = frame if isinstance(frame, tuple) else (frame, frame)
+    assert low * FRAME <= made.start_samples <= high * FRAME
 
 
 def test_what_is_held_is_not_kept() -> None:
-    pieces, made = keep("_a@5 | _b@6 _c@1", committed=1)
-    assert pieces == "_a _b"
-    assert made.start_samples == 5 * FRAME
+    assert keep("_a@5 | _b@6 _c@1", committed=1)[0] == "_a _b"
 
 
 def test_languages_without_spaces_keep_twenty_characters() -> None:
@@ -77,8 +89,8 @@ def test_languages_without_spaces_keep_twenty_characters() -> None:
 
 
 def test_a_margin_is_left_before_the_first_word() -> None:
-    assert keep("_a@1 .@1 _b@9", margin_frames=2)[1].start_samples == 7 * FRAME
-    assert keep("_a@1 _b@9", margin_frames=2)[1].start_samples == 0
+    assert keep(f"_x@1 {TEN}", margin_frames=2)[1].start_samples == 2 * FRAME
+    assert keep(f"_x@1 {TEN}", margin_frames=5)[1].start_samples == 0
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,7 @@ def test_whatever_was_said_the_buffer_is_bounded_and_the_history_is_its_end(
     kept = keep_history(
         made,
         CommitDecision(committed, made.new_tokens - committed, None),
-        buffer_samples=frames * FRAME,
+        speech(frames * FRAME),
         step_samples=STEP,
         frame_samples=FRAME,
         max_buffer_samples=max(bound, STEP),
@@ -119,4 +131,42 @@ def test_whatever_was_said_the_buffer_is_bounded_and_the_history_is_its_end(
     assert frames * FRAME - kept.start_samples + STEP <= max(bound, STEP)
     count = len(kept.token_ids)
     assert any(made.token_ids[at : at + count] == kept.token_ids for at in range(committed - count + 1))
-    assert count > 0 or committed == 0
+    assert count > 0 or committed == 0 or made.new_tokens == 0
+
+
+def test_a_sentence_is_dropped_where_the_speaker_paused() -> None:
+    """The first word of the next sentence is attended in its middle: to begin a frame before that tore it."""
+    pause = 9 * FRAME, 10 * FRAME
+    pieces, kept = keep("_a@2 _b@7 .@8 | _c@12 _d@17", samples=speech(20 * FRAME, pause))
+    assert pieces == "_c _d"
+    assert pause[0] < kept.start_samples < pause[1]
+    later = 3 * FRAME, 4 * FRAME  # within the first sentence
+    assert keep("_a@2 _b@7 .@8 | _c@12 _d@17", samples=speech(20 * FRAME, pause, later))[1] == kept
+
+
+def test_where_no_pause_can_lie_text_and_audio_still_begin_together() -> None:
+    """The history began with the second sentence and the buffer with the first, which was said once more."""
+    pieces, kept = keep("_a@2 _b@12 .@8 | _c@3 _d@17")
+    assert (pieces, kept.start_samples) == ("_a _b . _c _d", 0)
+
+
+def test_a_closed_sentence_is_dropped_when_a_draft_brings_nothing_new() -> None:
+    """Sentence after sentence was lost: with two in its buffer the decoder wrote nothing behind the first."""
+    pause = 9 * FRAME, 10 * FRAME
+    pieces, kept = keep("_a@2 _b@7 .@8 | ", samples=speech(20 * FRAME, pause))
+    assert pieces == ""
+    assert pause[0] < kept.start_samples < pause[1]
+    assert keep("_a@2 _b@7 .@8 | ")[0] == "_a _b .", "nobody has paused yet"
+    assert keep("_a@2 _b@7 | ", samples=speech(20 * FRAME, pause))[0] == "_a _b", "it is not closed"
+
+
+def test_pauses() -> None:
+    samples = speech(32_000, (8_000, 11_200), (16_000, 19_200), (24_000, 24_800))
+    first, last = first_pause(samples, 0), last_pause(samples, 0, 32_000)
+    assert first is not None
+    assert last is not None
+    assert 8_000 < first < 10_000
+    assert 17_600 < last < 19_200
+    assert first_pause(samples, 20_000) is None, "50 ms are within a word"
+    assert last_pause(samples, 0, 1_000) is None
+    assert first_pause(speech(32_000), 0) is None

@@ -120,7 +120,7 @@ def decide(
     kept = keep_history(
         draft,
         decision,
-        buffer_samples=len(state.source),
+        np.asarray(state.source, np.float32),
         step_samples=options.step_samples,
         frame_samples=traits.frame_samples,
         max_buffer_samples=options.max_buffer_samples,

@@ -69,6 +69,11 @@ def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
     return begins and pieces[index - 1][-1:] in tuple(_SENTENCE_ENDS)
 
 
+def closes_sentence(pieces: Sequence[str]) -> bool:
+    """Whether a text ends with the punctuation that closes a sentence."""
+    return bool(pieces) and pieces[-1][-1:] in tuple(_SENTENCE_ENDS)
+
+
 def ends_in_whole_character(pieces: Sequence[str]) -> bool:
     """Whether no byte is missing of the last character."""
     last: list[int] = []
