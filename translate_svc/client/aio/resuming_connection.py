@@ -46,7 +46,7 @@ class ResumingConnection:
         self._server = 0
         self._failure: TranslateSvcError | None = None
         self._is_closed = False
-        self._has_ended = False
+        self._ended_call: StreamCall | None = None
         self._events: deque[SessionEvent] = deque()
         self._unsent = asyncio.Event()
         self._changed = asyncio.Event()
@@ -89,11 +89,11 @@ class ResumingConnection:
     async def next_event(self) -> SessionEvent | None:
         """The next event that the program has not had."""
         while not self._events:
-            call = self._present()
-            if self._has_ended:
+            if self._ended_call is not None:
                 with contextlib.suppress(TranslateSvcError):
-                    await call.next_event()  # the status; there is nothing else to come
+                    await self._ended_call.next_event()  # the status; there is nothing else to come
                 return None
+            call = self._present()
             try:
                 event = await call.next_event()
                 if event is None:
@@ -134,7 +134,7 @@ class ResumingConnection:
     def _take(self, call: StreamCall, event: SessionEvent) -> None:
         self._events.extend(self._state.accept(event))
         if isinstance(event, Closed):
-            self._has_ended = self._is_closed = True
+            self._ended_call, self._is_closed = call, True
             self._changed.set()
         elif isinstance(event, Progress):
             self._progressed.set()
@@ -209,6 +209,8 @@ class ResumingConnection:
             async with asyncio.timeout(timeout_s):
                 for pause_s, server in Attempts(len(self._stubs), self._server):
                     await asyncio.sleep(pause_s)
+                    if self.done:
+                        return
                     try:
                         await self._go_on_at(server, lost)
                     except CannotResume:
@@ -233,8 +235,8 @@ class ResumingConnection:
         call = StreamCall(self._stubs[server], self._options)
         try:
             opened = await call.open(plan.config, self._options.resume_attempt_s)
-            if not self._state.is_current(plan):
-                raise Unavailable("the program cleared the stream meanwhile")
+            if self.done or not self._state.is_current(plan):
+                raise Unavailable("the program cleared the stream meanwhile, or it has ended")
         except TranslateSvcError as error:
             self._state.abandon_plan()
             call.cancel()
@@ -270,6 +272,8 @@ class ResumingConnection:
             async with asyncio.timeout(patience_s):
                 for pause_s, server in Attempts(len(self._stubs), self._server):
                     await asyncio.sleep(pause_s)
+                    if self.done:
+                        return None
                     try:
                         return await self._go_on_at(server, call)
                     except CannotResume:

@@ -15,7 +15,7 @@ from translate_svc.client.blocking.call_requests import CallRequests, open_call
 from translate_svc.client.blocking.stream_call import StreamCall
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.resuming.attempts import MOVE_WITHIN, Attempts
-from translate_svc.client.resuming.stream_state import CannotResume, StreamState
+from translate_svc.client.resuming.stream_state import StreamState
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
     ClearInput,
@@ -71,11 +71,7 @@ class ResumingConnection:
         return self._is_closed or self._failure is not None
 
     def open(self) -> Opened:
-        """Opens the stream at the first server that takes it.
-
-        Raises:
-            Unavailable, ResourceExhausted: no server takes it. The error is that of the last one.
-        """
+        """Opens the stream at the first server that takes it. If none does, raises the last one's error."""
         for number in range(len(self._stubs)):
             try:
                 call, requests, opened = self._ask(number, self._state.config, self._options.open_timeout_s)
@@ -215,10 +211,13 @@ class ResumingConnection:
         """Makes another call the present one, or fails the stream."""
         lost.cancel()
         error = self._search(lost, time.monotonic() + self._options.resume_timeout_s)
+        self._end_search(reason if isinstance(error, TimeoutError) else error)
+
+    def _end_search(self, error: TranslateSvcError | None) -> None:
         with self._changed:
             self._is_searching = False
             if error is not None:
-                self._fail(error if not isinstance(error, TimeoutError) else reason)
+                self._fail(error)
             self._changed.notify_all()
 
     def _search(self, lost: StreamCall, until_s: float) -> TranslateSvcError | TimeoutError | None:
@@ -232,12 +231,10 @@ class ResumingConnection:
                     return TranslateSvcError("the stream was cancelled")
             try:
                 self._go_on_at(server, lost)
-            except CannotResume as final:
-                return final
-            except (Unavailable, ResourceExhausted) as refused:
+            except TranslateSvcError as refused:
+                if type(refused) not in (Unavailable, ResourceExhausted):
+                    return refused
                 error = refused
-            except TranslateSvcError as final:
-                return final
             else:
                 return None
         return error
@@ -262,12 +259,12 @@ class ResumingConnection:
             if is_current:
                 self._events.extend(self._state.resumed(plan, opened))
                 self._use(server, call, requests)
-                gap_s = self._state.resumptions[-1]
             else:
                 self._state.abandon_plan()
         (lost if is_current else call).cancel()
         if not is_current:
             raise Unavailable("the program cleared or ended the stream meanwhile")
+        gap_s = self._state.resumptions[-1]
         _log.info("a stream goes on at server %d after %.2f s, sample %d", server, gap_s, plan.position)
 
     def _ask(
@@ -280,9 +277,8 @@ class ResumingConnection:
     def _move_away(self, call: StreamCall, deadline_s: float) -> None:
         """Moves at the next commit point, or when part of the time has passed. ``call`` serves until then."""
         limit_s = MOVE_WITHIN * deadline_s
-        until_s = time.monotonic() + limit_s
         with self._changed:
-            commits = self._commits
+            until_s, commits = time.monotonic() + limit_s, self._commits
             self._changed.wait_for(
                 lambda: self._commits > commits or self.done or call is not self._call,
                 random.uniform(limit_s / 2, limit_s),
@@ -291,17 +287,12 @@ class ResumingConnection:
                 return
             self._is_searching = True
         error = self._search(call, until_s)
-        retriable = TimeoutError | Unavailable | ResourceExhausted
-        if isinstance(error, CannotResume) or not isinstance(error, retriable):
+        if isinstance(error, TimeoutError | ResourceExhausted) or type(error) is Unavailable:
             with self._changed:
-                self._is_searching = False
-                if error is not None:
-                    self._fail(error)
-                self._changed.notify_all()
-            return
-        with self._changed:
-            self._state.lose()
-        self._find_server(call, Unavailable("the server is draining"))
+                self._state.lose()
+            self._find_server(call, Unavailable("the server is draining"))
+        else:
+            self._end_search(error)
 
 
 def _start(target: Any, *arguments: object) -> None:
