@@ -70,6 +70,8 @@ class Encoding(enum.Enum):
 
 DEFAULT_ENCODING = Encoding.PCM_S16LE
 """The encoding of a client that names none."""
+SAMPLES_ENCODING = Encoding.PCM_F32LE
+"""The encoding of ``Samples`` as they are in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.fakes.engine_script import samples_of
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, HoldReason
 from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechContext, SpeechKept
@@ -71,7 +72,7 @@ def decided(
         kept = keep_history(
             draft,
             decision,
-            buffer_samples=len(request.source),
+            samples_of(request),
             step_samples=request.draft.step_samples,
             frame_samples=FRAME_SAMPLES,
             max_buffer_samples=request.draft.max_buffer_samples,

@@ -28,10 +28,10 @@ from translate_svc.models.confidence.fit import LabelledText
 from translate_svc.service import Service
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
+    SAMPLES_ENCODING,
     AudioClip,
     AudioFormat,
     Caller,
-    Encoding,
     GuardSettings,
     Inspect,
     Samples,
@@ -41,7 +41,7 @@ from translate_svc.types import (
 )
 
 LABELS_FILE = "clips.json"
-_FORMAT = AudioFormat(Encoding.PCM_F32LE, INTERNAL_SAMPLE_RATE_HZ)
+_FORMAT = AudioFormat(SAMPLES_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 _NO_GUARDS = GuardSettings(False, False, False, False, False)
 _CONCURRENT_CALLS = 4
 _UNDERSTOOD = 0.5

@@ -12,7 +12,7 @@ from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.plain_data import from_plain, to_plain
 from translate_svc.types import AudioFormat, StreamConfig, StreamSettings
 
-_VERSION = 1
+_VERSION = 2
 _TOKEN = "config.resume_token"
 
 

@@ -57,6 +57,7 @@ class Codec:
         sample_rate_hz: Its only sample rate; None: any.
         max_channels: Most channels of its input. Output is always mono.
         lookahead_samples: Delay of the decoder's output, in samples.
+        has_memory: Whether a decoder needs the chunks before, and is wrong for a while without them.
         needs_pyav: Whether it needs FFmpeg's libraries, which are an optional dependency.
     """
 
@@ -67,6 +68,7 @@ class Codec:
     sample_rate_hz: int | None = None
     max_channels: int = MAX_CHANNELS
     lookahead_samples: int = 0
+    has_memory: bool = False
     needs_pyav: bool = False
 
     @property
@@ -127,6 +129,7 @@ CODECS: Mapping[Encoding, Codec] = MappingProxyType(
             sample_rate_hz=OPUS_SAMPLE_RATE_HZ,
             max_channels=2,  # the most in one packet (RFC 6716); more channels need a container
             lookahead_samples=OPUS_LOOKAHEAD_SAMPLES,
+            has_memory=True,
             needs_pyav=True,
         ),
         Encoding.G722: Codec(
@@ -137,6 +140,7 @@ CODECS: Mapping[Encoding, Codec] = MappingProxyType(
             sample_rate_hz=g722.G722_SAMPLE_RATE_HZ,
             max_channels=1,
             lookahead_samples=g722.G722_LOOKAHEAD_SAMPLES,
+            has_memory=True,
             needs_pyav=True,
         ),
     }

@@ -14,7 +14,6 @@ from translate_svc.types import (
     Cleared,
     ClearInput,
     ClientMessage,
-    Encoding,
     EndInput,
     EndReason,
     Opened,
@@ -32,7 +31,6 @@ MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
 """A stream that was resumed so often without a new commit point is given up: what it sends may be what ends
 its servers.
 """
-_ENCODINGS_WITH_MEMORY = (Encoding.OPUS, Encoding.G722)
 
 
 class CannotResume(Unavailable):
@@ -68,7 +66,7 @@ class StreamState:
     def __init__(self, config: StreamConfig, max_bytes: int) -> None:
         """``max_bytes``: bound of the messages that are kept."""
         codec = codec_of(config.input)
-        run_up_s = _RUN_UP_S if config.input.encoding in _ENCODINGS_WITH_MEMORY else 0.0
+        run_up_s = _RUN_UP_S if codec.has_memory else 0.0
         self.messages = ReplayBuffer(
             lambda data: codec.framing.count_samples(data, config.input.channels, field="audio.data"),
             run_up_samples=round(run_up_s * config.input.sample_rate_hz),

@@ -21,9 +21,9 @@ from translate_svc.languages import Language
 from translate_svc.serving.protocols import Session
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import (
+    DEFAULT_ENCODING,
     AudioFormat,
     Caller,
-    Encoding,
     Inspect,
     StreamConfig,
     StreamSettings,
@@ -31,7 +31,7 @@ from translate_svc.types import (
     TokenInfo,
 )
 
-_OUTPUT = AudioFormat(Encoding.PCM_S16LE, 16_000)
+_OUTPUT = AudioFormat(DEFAULT_ENCODING, 16_000)
 _ENGLISH = "en"
 _SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
 _TRANSLATION_FIELDS = _SHARED | {"target_language"}

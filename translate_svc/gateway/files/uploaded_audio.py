@@ -11,7 +11,7 @@ from typing import BinaryIO, Self, TypeVar
 import numpy as np
 
 from translate_svc.audio.containers import MediaAudio, open_media
-from translate_svc.types import AudioFormat, AudioInput, ClientMessage, Encoding, EndInput, Samples
+from translate_svc.types import SAMPLES_ENCODING, AudioFormat, AudioInput, ClientMessage, EndInput, Samples
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class UploadedAudio:
     @property
     def format(self) -> AudioFormat:
         """What the messages hold."""
-        return AudioFormat(Encoding.PCM_F32LE, self._media.sample_rate_hz)
+        return AudioFormat(SAMPLES_ENCODING, self._media.sample_rate_hz)
 
     @property
     def duration_s(self) -> float:

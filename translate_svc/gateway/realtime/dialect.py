@@ -12,9 +12,9 @@ from translate_svc.gateway.realtime.audio_formats import InputFormat
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import Service
-from translate_svc.types import AudioFormat, Encoding, SessionEvent, StreamConfig, StreamSettings
+from translate_svc.types import DEFAULT_ENCODING, AudioFormat, SessionEvent, StreamConfig, StreamSettings
 
-OUTPUT = AudioFormat(Encoding.PCM_S16LE, 24_000)
+OUTPUT = AudioFormat(DEFAULT_ENCODING, 24_000)
 """The audio that a session sends."""
 
 

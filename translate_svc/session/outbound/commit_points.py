@@ -22,6 +22,8 @@ class CommitPoint:
         usage: of all utterances before it.
         continued_from: where an utterance was cut that the next one continues; None: none was.
         continuation: what that one leaves for the next one.
+        heard_position: input sample through which simultaneous translation had heard; steps up to there are not
+            translated again.
     """
 
     position: int
@@ -31,6 +33,7 @@ class CommitPoint:
     usage: Usage = field(default_factory=Usage)
     continued_from: int | None = None
     continuation: Continuation | None = None
+    heard_position: int = -1
 
 
 class CommitPoints:

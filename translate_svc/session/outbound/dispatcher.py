@@ -55,7 +55,7 @@ class Dispatcher:
         self._length_advice = LengthAdvice()
         self._clears = 0
         self._pacer = DraftPacer(input_rate_hz)
-        self._heard_position = -1  # behind a cut the input is processed anew, but what was heard counts
+        self._heard_position = start.heard_position  # behind a cut the input is processed anew, but what was heard counts
         self._max_gap_samples = input_rate_hz  # one second
         self._continued: tuple[int, Continuation] | None = None
         if start.continued_from is not None and start.continuation is not None:
@@ -196,6 +196,7 @@ class Dispatcher:
             self._applied_updates + len(updates),
             continued_from=continued_from,
             continuation=continuation,
+            heard_position=self._heard_position,
         )
 
     def clear(self, through_sample: int) -> None:
