@@ -22,6 +22,8 @@ WireEvent = dict[str, Any]
 """An event of the protocol as JSON values."""
 
 _MAX_REASON_BYTES = 123
+_RESUMED_AT = 4
+"""asyncio lets writers go on when the buffer has fallen to this part of its bound."""
 _GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 
@@ -141,19 +143,22 @@ class WebSocket:
         """Sends an ``error`` event. ``event_id`` is the client's event that caused it."""
         await self.send({"type": "error", "error": failure.to_json(event_id)})
 
-    async def send_last(self, failure: Failure) -> None:
-        """Sends the reason for which the connection will be closed, if it can leave in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.abort_timeout_s):
-                await self.send_failure(failure)
+    async def close(self, code: int, reason: str = "", failure: Failure | None = None) -> None:
+        """Closes the connection; with ``failure``, an ``error`` event says why.
 
-    async def close(self, code: int, reason: str = "") -> None:
-        """Closes the connection; where its close cannot leave in time, cuts it off."""
-        try:
+        A client that takes nothing is cut off without a word: aiohttp's writers share one future, and the
+        first one that was cancelled has cancelled it for all.
+        """
+        transport = self._transport
+        assert transport is not None, "the connection is open"
+        if transport.get_write_buffer_size() > self._options.send_buffer_bytes // _RESUMED_AT:
+            transport.abort()
+            return
+        with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(2 * self._options.abort_timeout_s):
+                if failure is not None:
+                    await self.send_failure(failure)
                 await self._socket.close(code=code, message=reason.encode()[:_MAX_REASON_BYTES])
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            if self._transport is not None and not self._socket.closed:
-                self._transport.abort()
+        if transport.get_write_buffer_size():
+            # a closed transport stays open until the client has read its buffer, which may be never
+            asyncio.get_running_loop().call_later(self._options.abort_timeout_s, transport.abort)

@@ -170,6 +170,9 @@ class FilesEndpoint:
         except Exception as error:
             if not response.prepared or isinstance(error, ConnectionError):
                 raise
+            if request.transport is not None and request.transport.get_write_buffer_size():
+                request.transport.abort()  # the client takes nothing
+                return response
             await send({"type": "error", "error": failure_of(error).to_json()})
             return response
         if not response.prepared:

@@ -77,6 +77,5 @@ async def _run_socket(
             raise
     except Exception as error:
         failure = failure_of(error)
-        await socket.send_last(failure)
-        await socket.close(failure.close_code, failure.code)
+        await socket.close(failure.close_code, failure.code, failure)
     return socket.response
