@@ -16,7 +16,7 @@ import pytest
 from benchmarks.resume.live_call import Received
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from translate_svc.access.resume_tokens import ResumeTokens, new_resume_key
-from translate_svc.client import AsyncClient, Client, ClientOptions
+from translate_svc.client import AsyncClient, Client, ClientOptions, pace
 from translate_svc.client.aio import resuming_connection as aio
 from translate_svc.client.blocking import resuming_connection as blocking
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
@@ -159,6 +159,43 @@ async def test_a_lost_server_costs_nothing(pair: MakePair, call: Call) -> None:
     assert 0 < gap_s < 2
     assert not got.faults
     assert got.content == wanted.content
+
+
+@pytest.mark.parametrize(
+    "spoken_as", [AudioFormat(Encoding.OPUS, 48_000), AudioFormat(Encoding.G722, RATE_HZ)]
+)
+async def test_decoders_that_remember_get_a_run_up(pair: MakePair, spoken_as: AudioFormat) -> None:
+    """The commit point lies within a packet, and the decoder of the next server starts anew."""
+    two = await pair()
+    rate_hz = spoken_as.sample_rate_hz
+    time_s = np.arange(rate_hz) / rate_hz
+    loud = (0.5 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)
+    samples = np.tile(np.concatenate([loud, np.zeros(rate_hz, np.float32)]), 3)
+    stream = StreamConfig(spoken_as, spoken_as, CONFIG.settings)
+    results = []
+    for loses in (False, True):
+        got = Received()
+
+        async def speak(got: Received = got) -> tuple[float, ...]:
+            async with AsyncClient(two.addresses) as client, client.open(stream, resume=True) as opened:
+                opened.feed(pace(samples, round(SPEED * rate_hz)))
+                async for event in opened:
+                    got.take(event)
+                got.check()
+                return opened.resumptions
+
+        running = asyncio.ensure_future(speak())
+        if loses:
+            await _heard(got, 1)
+            await asyncio.sleep(0.2)
+            await two.servers[0].stop(0)
+        assert len(await running) == loses
+        assert not got.faults
+        results.append(got)
+    wanted, got = results
+    assert got.sources == wanted.sources
+    assert got.texts == wanted.texts
+    assert got.samples == wanted.samples
 
 
 @both
