@@ -8,9 +8,11 @@ import pytest
 
 from tests import settings_samples
 from tests.rpc.scripted_session import ScriptedService
-from translate_svc.cli.backend import Translator
+from translate_svc.cli.backend import Translator, choose_backend
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.targets import SPEECH_FORMAT
+from translate_svc.client import ClientOptions
 from translate_svc.errors import Unavailable
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
@@ -77,3 +79,17 @@ class TestRemoteBackend:
         with pytest.raises(Unavailable) as caught:
             await RemoteBackend("127.0.0.1:1").languages()
         assert caught.value.description == "127.0.0.1:1: not reachable"
+
+
+async def test_of_several_servers_the_first_that_takes_a_stream_has_it(service: ScriptedService) -> None:
+    async with RpcServer(service, RpcOptions()) as server:
+        backend = RemoteBackend(f"127.0.0.1:1,{server.target}")
+        async with backend.open() as several, several.stream(settings_samples.SETTINGS, 16_000) as stream:
+            assert isinstance(await anext(aiter(stream)), Opened)
+        assert [language.code for language in await backend.languages()] == ["eng", "spa"]
+
+
+@pytest.mark.parametrize("server", ["a:1,", "a:1,b", ",", "a:1,b:2:"])
+def test_each_address_of_several_is_checked(server: str) -> None:
+    with pytest.raises(UsageError):
+        choose_backend(server, {}, ClientOptions())

@@ -13,6 +13,7 @@ from tests.certificates import Authority
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER, run, serving
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.resume_tokens import ResumeTokens, TokenBinding
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.errors import Unauthenticated
 
@@ -29,6 +30,17 @@ def test_a_key_is_made_and_its_line_admits_it(command: Command, tmp_path: Path) 
     keys = ApiKeys(file)
     assert keys.authenticate(key) == "alice"
     assert keys.authenticate(output.strip()) == "bob"
+
+
+def test_a_resume_key_is_made_and_servers_take_it(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "resume-keys"
+    assert command("keys", "resume", "--file", str(file)) == (0, "", "")
+    binding, old = TokenBinding("alice", "pcm"), ResumeTokens(file, 60)
+    token = old.seal({"position": 7}, binding)
+    code, output, _ = command("keys", "resume")
+    assert code == 0
+    file.write_text(output + file.read_text())
+    assert ResumeTokens(file, 60).open(token, binding) == {"position": 7}
 
 
 def test_a_name_that_is_none_makes_no_key(command: Command) -> None:
@@ -49,6 +61,7 @@ def test_a_name_that_is_none_makes_no_key(command: Command) -> None:
             "--tls-key: does not belong to --tls-certificate",
         ),
         (("--api-keys", "missing"), "--api-keys: cannot be read"),
+        (("--resume-keys", "missing"), "--resume-keys: cannot be read"),
         (("--api-keys", "{ca}"), "--api-keys: line 1 is not NAME:SHA256"),
         (
             ("--host", "0.0.0.0", "--api-keys", "{keys}"),

@@ -55,7 +55,9 @@ class Dispatcher:
         self._length_advice = LengthAdvice()
         self._clears = 0
         self._pacer = DraftPacer(input_rate_hz)
-        self._heard_position = start.heard_position  # behind a cut the input is processed anew, but what was heard counts
+        self._heard_position = (
+            start.heard_position
+        )  # behind a cut the input is processed anew, but what was heard counts
         self._max_gap_samples = input_rate_hz  # one second
         self._continued: tuple[int, Continuation] | None = None
         if start.continued_from is not None and start.continuation is not None:
