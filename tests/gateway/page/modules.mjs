@@ -1,6 +1,7 @@
 // Runs modules of the page that need no browser, and prints what they make as one JSON object.
 
 import { fromBase64, toBase64, toPcm16, wav } from "../../../translate_svc/gateway/page/audio/pcm.js";
+import { Player } from "../../../translate_svc/gateway/page/audio/player.js";
 import { Resampler } from "../../../translate_svc/gateway/page/audio/resampler.js";
 import { InputTrack } from "../../../translate_svc/gateway/page/session/input_track.js";
 import { srt, webvtt } from "../../../translate_svc/gateway/page/export/subtitles.js";
@@ -41,6 +42,26 @@ const track = new Int16Array(await speechTrack(spoken, "es").slice(44).arrayBuff
 const input = new InputTrack();
 for (let part = 0; part < 10; part += 1) input.append(new Int16Array(2_400).fill(part), 1_000 + part * 100);
 
+/** What a player asks a browser for: when each part of speech starts, in samples. */
+class SilentContext {
+  static last;
+  starts = [];
+  currentTime = 0;
+  constructor() { SilentContext.last = this; }
+  resume() {}
+  createGain() { return { gain: { cancelScheduledValues() {}, setTargetAtTime() {} }, connect() {} }; }
+  createBuffer() { return { copyToChannel() {} }; }
+  createBufferSource() {
+    return { connect() {}, stop() {}, start: (startS) => this.starts.push(startS * 24_000) };
+  }
+}
+globalThis.AudioContext = SilentContext;
+const player = new Player();
+player.resume();
+for (const samples of [1_000, 777, 24_000]) player.enqueue(new Int16Array(samples));
+SilentContext.last.currentTime = 10; // the speaker paused, everything was played
+player.enqueue(new Int16Array(100));
+
 const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
 
 console.log(JSON.stringify({
@@ -58,6 +79,7 @@ console.log(JSON.stringify({
   trackSeconds: track.length / 24_000,
   slice: [...input.slice(95, 105)].map(String).join("").replace(/(.)\1+/g, "$1"),
   sliceLength: input.slice(95, 105).length,
+  playerStarts: SilentContext.last.starts,
   sentAtMs: input.sentAtMs(450),
   wav: { bytes: header.byteLength, riff: header.getUint32(4, true), data: header.getUint32(40, true), rate: header.getUint32(24, true) },
 }));

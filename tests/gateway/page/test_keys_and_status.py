@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.clients import connect, tone
-from tests.gateway.page.browser import needs_chromium, visit
+from tests.gateway.page.browser import TIMEOUT_MS, needs_chromium, visit
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
@@ -46,6 +46,20 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
         await expect(page.at("#captions li")).to_have_count(1)
         refusals = [problem for problem in page.problems if "401" not in problem]
         assert not refusals, "the browser itself notes each answer 401"
+
+
+async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(server: GatewayServer) -> None:
+    async with visit(server.target, permissions=["microphone"]) as page:  # the microphone beeps
+        await expect(page.at("#speak")).to_be_enabled()
+        await page.at("#speak").click()
+        await expect(page.at("#captions .word").first).to_be_visible(timeout=TIMEOUT_MS)
+        await server.stop(0)
+        await expect(page.at("#problem")).to_contain_text("draining", timeout=TIMEOUT_MS)
+        await expect(page.at("#speak")).to_be_visible()
+        await expect(page.at("#captions .word").first).to_be_visible()
+        await page.at("#speak").click()
+        await expect(page.at("#problem")).to_contain_text("did not accept the connection", timeout=TIMEOUT_MS)
+        await expect(page.at("#speak")).to_be_visible()
 
 
 @pytest.mark.asyncio(loop_scope="module")

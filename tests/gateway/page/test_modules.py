@@ -66,6 +66,12 @@ async def test_speech_is_where_it_was_said_and_never_overlaps(made: dict[str, An
     assert made["trackSeconds"] == 11
 
 
+async def test_parts_of_speech_are_played_without_a_gap_and_never_in_the_past(made: dict[str, Any]) -> None:
+    first, second, third, late = made["playerStarts"]
+    assert (second - first, third - second) == pytest.approx((1_000, 777), abs=1e-6)
+    assert 10 * RATE_HZ < late < 10.5 * RATE_HZ
+
+
 async def test_the_input_gives_back_what_was_sent_and_when(made: dict[str, Any]) -> None:
     assert (made["slice"], made["sliceLength"]) == ("01", 240)
     assert made["sentAtMs"] == 1_400

@@ -41,7 +41,7 @@ function columns() {
   return { source: picker.source, targets: picker.targets.map(({ language }) => language) };
 }
 
-/** Opens a session, then starts what `open` resolves to: a Microphone or a ClipFeed. */
+/** Opens a session, then starts what `open(onPart, session)` resolves to: a Microphone or a ClipFeed. */
 async function run(state, open) {
   player.clear();
   controls.begin(state);
@@ -57,12 +57,14 @@ async function run(state, open) {
   session = mine;
   try {
     await player.resume();
-    feed = await open((pcm, peak) => {
+    const onPart = (pcm, peak) => {
       conversation.heard(pcm);
       mine.append(pcm);
       controls.level(peak, conversation.durationMs);
-    });
-    if (session !== mine) feed.close();
+    };
+    const opened = await open(onPart, mine);
+    if (mine.isClosing) opened.close();
+    else feed = opened;
   } catch (error) {
     mine.abandon();
     if (session === mine) finish(error.message);
@@ -85,26 +87,32 @@ async function play(pcm) {
   player.enqueue(pcm);
 }
 
-/** Nothing more is said; what was said is still translated. */
+/** Nothing more is said; what was said is still translated. The second time: that is not waited for. */
 function stop() {
+  if (session.isClosing) {
+    session.abandon();
+    finish("");
+    return;
+  }
   feed?.close();
   player.stopOriginal();
-  session?.close();
+  session.close();
   controls.finishing();
 }
 
 function speak() {
-  return run("Listening", (onPart) => Microphone.open(onPart));
+  return run("Listening … Headphones keep the translation out of the microphone.", (onPart) => Microphone.open(onPart));
 }
 
 /** Plays a recording to the session. `data`: a promise of its bytes. */
 function playClip(name, data) {
-  return run(`Playing ${name}`, async (onPart) => {
+  return run(`Playing ${name} …`, async (onPart, mine) => {
     const floats = await decodeClip(await data);
-    player.playOriginal(floats);
-    const mine = session;
-    controls.offerHurry();
-    return new ClipFeed(floats, { onPart, onEnd: () => session === mine && stop(), backlogBytes: () => mine.backlogBytes });
+    if (!mine.isClosing) {
+      player.playOriginal(floats);
+      controls.offerHurry();
+    }
+    return new ClipFeed(floats, { onPart, onEnd: () => mine.isClosing || stop(), backlogBytes: () => mine.backlogBytes });
   });
 }
 

@@ -30,6 +30,7 @@ export class TranslationSession {
       onEvent(event);
     };
     this.#socket.onclose = ({ code }) => {
+      this.#closing = true;
       if (code === 1000) onEnd("");
       else onEnd(problem || (this.#opened ? `The connection was lost (${code}).` : UNREACHABLE));
     };
@@ -52,9 +53,15 @@ export class TranslationSession {
     this.#closing = true;
   }
 
+  /** Whether the end was asked for, or has come. */
+  get isClosing() {
+    return this.#closing;
+  }
+
   /** Ends the session at once; what was said last is lost. */
   abandon() {
     this.#closing = true;
+    this.#socket.onmessage = null;
     this.#socket.close(1000);
   }
 

@@ -56,14 +56,14 @@ export class Utterance {
   translations = new Map(); // language -> Text
   speech = new Map(); // language -> Speech
   drafts = [];
-  speechMs = []; // [start, end] of each stretch of speech
   audio = null; // Blob of 16-bit PCM from startMs to endMs
   endMs = null;
   reason = "";
   done = null; // the event session.utterance.done
   warnings = [];
 
-  /** Times count from the beginning of its session, which began at `offsetMs` of the conversation.
+  /**
+   * Times count from the beginning of its session, which began at `offsetMs` of the conversation.
    * `targets`: tags of the languages, in the order in which they are shown.
    */
   constructor(id, sessionNumber, offsetMs, targets) {

@@ -3,6 +3,7 @@
 import { byId, html, icon, seconds } from "./element.js";
 
 const CHEVRON = "m6 9 6 6 6-6";
+const UNSPACED = /[\u3040-\u30ff\u3400-\u9fff\u3002]$/; // no space between words of Chinese and Japanese
 const REASONS = { empty: "Nothing was said that can be translated.", failed: "This could not be translated.", cleared: "Not translated." };
 
 export class Captions {
@@ -92,7 +93,7 @@ export class Captions {
       cell.held.before(html("span", { class: "word" }, now.slice(cell.shown.length)));
       cell.shown = now;
     }
-    cell.held.textContent = text?.held ? `${now ? " " : ""}${text.held}` : "";
+    cell.held.textContent = text?.held ? `${now && !UNSPACED.test(now) ? " " : ""}${text.held}` : "";
     cell.element.classList.toggle("pending", live && !text?.isFinal);
   }
 

@@ -4,7 +4,6 @@ import { byId, seconds } from "./element.js";
 
 export class Controls {
   #busy = false;
-  #state = "";
 
   /** The model is known. `actions`: speak, stop, hurry, playFile(file). */
   ready(model, info, actions) {
@@ -31,10 +30,10 @@ export class Controls {
   /** A session begins. */
   begin(state) {
     this.#setBusy(true);
-    this.#state = state;
-    byId("state").textContent = `${state} …`;
+    byId("state").textContent = state;
     this.problem("");
     byId("hurry").hidden = true;
+    byId("stop").querySelector("span").textContent = "Stop";
     byId("stop").focus();
   }
 
@@ -51,7 +50,8 @@ export class Controls {
 
   /** The last results are awaited. */
   finishing() {
-    byId("stop").hidden = byId("hurry").hidden = byId("meter").hidden = true;
+    byId("hurry").hidden = byId("meter").hidden = true;
+    byId("stop").querySelector("span").textContent = "Skip the rest";
     byId("state").textContent = "Finishing …";
   }
 

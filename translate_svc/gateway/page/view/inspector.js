@@ -24,9 +24,9 @@ export class Inspector {
 
   /** Fills `panel` with what is known of a finished utterance. */
   async show(utterance, panel) {
-    const pcm = utterance.audio ? await pcmOf([utterance.audio]) : new Int16Array();
+    const source = utterance.audio && this.#source(utterance, await pcmOf([utterance.audio]), panel.clientWidth);
     panel.replaceChildren(
-      this.#source(utterance, pcm, panel.clientWidth),
+      source ?? "",
       this.#texts(utterance),
       this.#speech(utterance),
       this.#times(utterance),
