@@ -180,7 +180,7 @@ async def test_what_the_page_must_say_it_says(starter: GatewayServer) -> None:
     async with visit(starter.target) as page:
         await page.page.route("**/status.json", with_notice)
         await page.page.reload()
-        await expect(page.at("#notice")).to_have_text("A phrasebook, not a translator.")
+        await expect(page.at("#notice")).to_have_text("starter: A phrasebook, not a translator.")
         await expect(page.at("#model")).to_have_text("starter, 4 languages")
         not_audio = {"name": "x.txt", "mimeType": "text/plain", "buffer": b"no audio"}
         await page.at("#file").set_input_files(not_audio)  # type: ignore[arg-type]

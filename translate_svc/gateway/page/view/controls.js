@@ -1,6 +1,6 @@
 /** The buttons of the page and what they say: speak, stop, files, state and problems. */
 
-import { byId, seconds } from "./element.js";
+import { byId, html, seconds } from "./element.js";
 
 export class Controls {
   #busy = false;
@@ -9,7 +9,7 @@ export class Controls {
   ready(model, info, actions) {
     const languages = model.languages.length;
     byId("model").textContent = `${model.id}, ${languages} languages`;
-    byId("notice").textContent = info.notice ?? "";
+    byId("notice").replaceChildren(html("strong", {}, model.id), `: ${info.notice}`);
     byId("notice").hidden = !info.notice;
     byId("mode-field").hidden = byId("drafts-field").hidden = !model.simultaneous;
     byId("languages").disabled = byId("speak").disabled = byId("choose").disabled = false;
