@@ -22,8 +22,8 @@ class CommitPoint:
         usage: of all utterances before it.
         continued_from: where an utterance was cut that the next one continues; None: none was.
         continuation: what that one leaves for the next one.
-        heard_position: input sample through which simultaneous translation had heard; steps up to there are not
-            translated again.
+        heard_position: input sample through which simultaneous translation had heard. It does not translate
+            steps up to there again.
     """
 
     position: int
