@@ -111,7 +111,7 @@ class SpeakersMachine(RuleBasedStateMachine):
     @rule(written=texts, policy=policies)
     def somebody_speaks(self, written: tuple[list[int], ...], policy: CommitPolicy) -> None:
         """Sentences of five words."""
-        name = f"{self.name}/{len(self.speakers)}"
+        name = f"{self.name}/{next(self.names)}"
         stopped = [
             [token for at, word in enumerate(each) for token in ((word, STOP_ID) if at % 5 == 4 else (word,))]
             for each in written

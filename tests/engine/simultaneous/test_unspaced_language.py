@@ -44,7 +44,7 @@ def test_words_come_and_history_and_buffer_shrink() -> None:
         assert not draft.spaced
         history = draft.pieces[: draft.history_tokens]
         histories.append(character_count(history))
-        assert histories[-1] <= HISTORY_CHARACTERS or len(history) == 1
+        assert histories[-1] <= 2 * HISTORY_CHARACTERS, "of the sentence that goes on, and of the one before"
         committed = draft.new_pieces[: decision.committed]
         rest = draft.new_pieces[decision.committed :]
         assert not rest or not unicodedata.combining(rest[0][0]), "a letter is cut from its mark"
