@@ -98,7 +98,9 @@ CASES = [
 
 
 async def test_eight_streams_at_once_give_what_each_gives_alone(service: Service) -> None:
-    """Times aside: cuts, tokens, units, samples; log-probabilities within 1e-3, waveforms within 1e-4."""
+    """Times aside: cuts, tokens, units, samples; log-probabilities and confidences within 1e-3, waveforms
+    within 1e-4.
+    """
     alone = [await _hear(service, name, config) for name, config in CASES]
     together = await asyncio.gather(*(_hear(service, name, config) for name, config in CASES))
     assert any(of(events, SpeechChunk) for events in alone)
@@ -109,14 +111,17 @@ async def test_eight_streams_at_once_give_what_each_gives_alone(service: Service
             assert of(one, kind) == of(other, kind)
         _check_texts(one, other)
         _check_speech(one, other)
-        timeless = [
-            [
-                replace(done, timings=(), end_to_first_text_ms=None, end_to_first_audio_ms=None)
-                for done in sorted(of(events, UtteranceDone), key=lambda done: done.utterance_id)
-            ]
-            for events in (one, other)
+        ends = [
+            sorted(of(events, UtteranceDone), key=lambda done: done.utterance_id) for events in (one, other)
         ]
-        assert timeless[0] == timeless[1]
+        assert [_exact(done) for done in ends[0]] == [_exact(done) for done in ends[1]]
+        sure = [[each.confidence for done in some for each in done.confidences] for some in ends]
+        assert sure[0] == pytest.approx(sure[1], abs=1e-3)
+
+
+def _exact(done: UtteranceDone) -> UtteranceDone:
+    """Without times and confidences."""
+    return replace(done, timings=(), end_to_first_text_ms=None, end_to_first_audio_ms=None, confidences=())
 
 
 def _lane(event: TextDelta | SpeechChunk) -> tuple[int, str, bool]:

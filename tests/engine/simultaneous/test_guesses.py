@@ -34,7 +34,9 @@ def told(events: list[EngineEvent], sequence: int) -> list[int]:
 
 def steps(house: DraftHouse) -> int:
     """How often a token, or a run of tokens, was fed for a draft."""
-    return sum(not item.key.request_id.startswith("beside") for plan in house.runner.plans for item in plan.decode)
+    return sum(
+        not item.key.request_id.startswith("beside") for plan in house.runner.plans for item in plan.decode
+    )
 
 
 @pytest.mark.parametrize("right", [0, 1, 4, 99])
