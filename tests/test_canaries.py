@@ -138,12 +138,13 @@ class Book(logging.Handler):
 
 @pytest.fixture
 def book() -> Iterator[Book]:
+    """The only handler, as the server has one alone. Libraries that other tests import may add theirs."""
     root, handler = logging.getLogger(), Book()
-    level = root.level
-    root.addHandler(handler)
+    before = root.handlers[:], root.level
+    root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG)
     yield handler
-    root.removeHandler(handler)
+    root.handlers[:], level = before
     root.setLevel(level)
 
 
