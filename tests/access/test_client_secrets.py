@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 
 from translate_svc.access.client_secrets import MAX_SECRET_CHARACTERS, ClientSecrets
 from translate_svc.errors import OutOfRange, Unauthenticated
@@ -51,7 +51,7 @@ def test_an_altered_secret_is_refused() -> None:
 
 def test_servers_that_share_a_key_read_each_others_and_a_foreign_message_is_no_secret() -> None:
     old, new = Fernet(Fernet.generate_key()), Fernet(Fernet.generate_key())
-    one, other = ClientSecrets(lambda: (old,)), ClientSecrets(lambda: (new, old))
+    one, other = ClientSecrets(lambda: MultiFernet([old])), ClientSecrets(lambda: MultiFernet([new, old]))
     secret, _ = one.seal(ALICE, SESSION, 60)
     assert other.open(secret).caller == ALICE
     with pytest.raises(Unauthenticated):

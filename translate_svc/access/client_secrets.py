@@ -6,13 +6,14 @@ for it and the settings of its sessions, so servers that share a key need no sto
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from translate_svc.errors import OutOfRange, Unauthenticated
 from translate_svc.types import Caller
@@ -45,12 +46,12 @@ class ClientSecrets:
     """Makes secrets, and reads them again."""
 
     def __init__(
-        self, keys: Callable[[], Sequence[Fernet]] | None = None, *, clock: Callable[[], float] = time.time
+        self, keys: Callable[[], MultiFernet] | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
         """``keys`` returns the current keys: the first one seals, all of them open. Without it the keys are
         this process's own, and only this process reads its secrets.
         """
-        own = (Fernet(Fernet.generate_key()),)
+        own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys = keys or (lambda: own)
         self._clock = clock
 
@@ -62,7 +63,7 @@ class ClientSecrets:
         """
         expires_at = int(self._clock()) + lifetime_s
         content = {"for": _PURPOSE, "caller": caller.name, "session": session, "expires_at": expires_at}
-        sealed = self._keys()[0].encrypt(json.dumps(content, separators=(",", ":")).encode())
+        sealed = self._keys().encrypt(json.dumps(content, separators=(",", ":")).encode())
         # a subprotocol must not contain "=" (RFC 9110, section 5.6.2)
         secret = PREFIX + sealed.decode().rstrip("=")
         if len(secret) > MAX_SECRET_CHARACTERS:
@@ -84,11 +85,8 @@ class ClientSecrets:
         if secret.startswith(PREFIX) and len(secret) <= MAX_SECRET_CHARACTERS and secret.isascii():
             sealed = secret.removeprefix(PREFIX)
             sealed += "=" * (-len(sealed) % 4)
-            for key in self._keys():
-                try:
-                    content: dict[str, Any] = json.loads(key.decrypt(sealed))
-                except (InvalidToken, ValueError):
-                    continue
+            with contextlib.suppress(InvalidToken, ValueError):
+                content: dict[str, Any] = json.loads(self._keys().decrypt(sealed))
                 if content.get("for") == _PURPOSE:
                     return content
         raise Unauthenticated("the client secret is not valid")

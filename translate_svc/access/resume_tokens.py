@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import time
 import zlib
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument
@@ -57,13 +58,13 @@ class ResumeTokens:
         self._lifetime_s = lifetime_s
         self._clock = clock
         self._file = None if path is None else WatchedFile(path, _parse_keys, field="resume_keys")
-        self._own = (Fernet(Fernet.generate_key()),)
+        self._own = MultiFernet([Fernet(Fernet.generate_key())])
 
     def seal(self, state: dict[str, Any], binding: TokenBinding) -> bytes:
         """The token of ``state``, which JSON can express."""
         envelope = {"caller": binding.caller, "configuration": binding.configuration, "state": state}
         plain = zlib.compress(json.dumps(envelope, separators=(",", ":")).encode())
-        sealed = self._keys()[0].encrypt_at_time(plain, int(self._clock()))
+        sealed = self._keys().encrypt_at_time(plain, int(self._clock()))
         return base64.urlsafe_b64decode(sealed)
 
     def open(self, token: bytes, binding: TokenBinding) -> dict[str, Any]:
@@ -90,15 +91,12 @@ class ResumeTokens:
     def _unsealed(self, token: bytes) -> tuple[bytes, int]:
         """What was sealed, and when."""
         if len(token) <= MAX_TOKEN_BYTES:
-            encoded = base64.urlsafe_b64encode(token)
-            for key in self._keys():
-                try:
-                    return key.decrypt(encoded), key.extract_timestamp(encoded)
-                except InvalidToken:
-                    continue
+            encoded, keys = base64.urlsafe_b64encode(token), self._keys()
+            with contextlib.suppress(InvalidToken):
+                return keys.decrypt(encoded), keys.extract_timestamp(encoded)
         raise InvalidArgument("is not valid: it was altered, or this server lacks its key", field=_FIELD)
 
-    def _keys(self) -> tuple[Fernet, ...]:
+    def _keys(self) -> MultiFernet:
         return self._own if self._file is None else self._file.value
 
 
@@ -107,7 +105,7 @@ def new_resume_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def _parse_keys(text: str) -> tuple[Fernet, ...]:
+def _parse_keys(text: str) -> MultiFernet:
     keys: list[Fernet] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not (entry := line.partition("#")[0].strip()):
@@ -118,4 +116,4 @@ def _parse_keys(text: str) -> tuple[Fernet, ...]:
             raise InvalidArgument(f"line {number} is not a key", field="resume_keys") from None
     if not keys:
         raise InvalidArgument("holds no key", field="resume_keys")
-    return tuple(keys)
+    return MultiFernet(keys)
