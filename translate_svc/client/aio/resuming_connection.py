@@ -204,25 +204,42 @@ class ResumingConnection:
 
     async def _find_server(self, lost: StreamCall, reason: TranslateSvcError, timeout_s: float) -> None:
         """Makes another call the present one, or fails the stream."""
-        error = reason
+        try:
+            refusal = await self._ask_servers(lost, reason, timeout_s)
+        except TranslateSvcError as final:
+            refusal = final
+        if refusal is not None:
+            self._fail(refusal)
+
+    async def _ask_servers(
+        self, lost: StreamCall, reason: TranslateSvcError, timeout_s: float
+    ) -> TranslateSvcError | None:
+        """Asks servers until one goes on with the stream, or the stream has ended.
+
+        Returns:
+            When the time has passed, the last refusal, or ``reason`` if there was none. Otherwise None.
+
+        Raises:
+            CannotResume, TranslateSvcError: no server can go on.
+        """
+        refusal = reason
         try:
             async with asyncio.timeout(timeout_s):
                 for pause_s, server in Attempts(len(self._stubs), self._server):
                     await asyncio.sleep(pause_s)
                     if self.done:
-                        return
+                        return None
                     try:
                         await self._go_on_at(server, lost)
                     except CannotResume:
                         raise
                     except (Unavailable, ResourceExhausted) as refused:
-                        error = refused
-                        continue
-                    return
+                        refusal = refused
+                    else:
+                        return None
         except TimeoutError:
-            self._fail(error)
-        except TranslateSvcError as final:
-            self._fail(final)
+            pass
+        return refusal
 
     async def _go_on_at(self, server: int, lost: StreamCall) -> None:
         """Resumes the stream at ``server``; then ``lost`` ends.
@@ -269,23 +286,14 @@ class ResumingConnection:
         """Finds another server while ``call`` goes on; without ``call``, when the patience has ended."""
         reason = Unavailable("the server is draining")
         try:
-            async with asyncio.timeout(patience_s):
-                for pause_s, server in Attempts(len(self._stubs), self._server):
-                    await asyncio.sleep(pause_s)
-                    if self.done:
-                        return None
-                    try:
-                        return await self._go_on_at(server, call)
-                    except CannotResume:
-                        raise
-                    except (Unavailable, ResourceExhausted):
-                        continue
-        except TimeoutError:
+            refusal = await self._ask_servers(call, reason, patience_s)
+        except TranslateSvcError as final:
+            self._fail(final)
+            return
+        if refusal is not None:
             call.cancel()
             self._state.lose()
             await self._find_server(call, reason, self._options.resume_timeout_s)
-        except TranslateSvcError as final:
-            self._fail(final)
 
     def _fail(self, error: TranslateSvcError) -> None:
         if self._failure is None:
