@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from typing import Any
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.serving.tls_files import TlsFiles
-
-_log = logging.getLogger(__name__)
+from translate_svc.serving.tls_files import CurrentTls, TlsFiles
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
     """A context that follows the files: each new connection uses the current certificate.
-
-    If the files cannot be used when they have changed, this is logged once and the previous certificate stays
-    in use: a renewal replaces one file after the other.
 
     Raises:
         InvalidArgument: the files cannot be used now. The field is ``tls_certificate``, ``tls_key`` or
@@ -35,21 +29,12 @@ class _FollowingContext(ssl.SSLContext):
 
     def follow(self, files: TlsFiles) -> None:
         """Uses ``files`` from now on."""
-        self._files = files
-        self._stamp = files.stamp()
-        self._current = _context(files)
+        self._current = CurrentTls(files, _context)
 
     def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
         """Implements ``ssl.SSLContext.wrap_bio``."""
-        try:
-            stamp = self._files.stamp()
-            if stamp != self._stamp:
-                self._stamp = stamp
-                self._current = _context(self._files)
-                _log.info("the certificate was read again")
-        except InvalidArgument as error:
-            _log.error("%s; the certificate read before stays in use", error)
-        return self._current.wrap_bio(*arguments, **options)
+        self._current.renew()
+        return self._current.value.wrap_bio(*arguments, **options)
 
 
 def _context(files: TlsFiles) -> ssl.SSLContext:

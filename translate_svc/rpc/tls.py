@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import grpc
 
-from translate_svc.errors import InvalidArgument
-from translate_svc.serving.tls_files import TlsFiles
-
-_log = logging.getLogger(__name__)
+from translate_svc.serving.tls_files import CurrentTls, TlsFiles
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     """Credentials that follow the files: each new connection uses the current certificate.
 
-    gRPC asks before every handshake; open connections stay unchanged. If the files cannot be used at that
-    time, this is logged once and the previous certificate stays in use: a renewal replaces one file after the
-    other.
+    gRPC asks before every handshake; open connections stay unchanged.
 
     Raises:
         InvalidArgument: the files cannot be used now. The field is ``tls_certificate``, ``tls_key`` or
             ``tls_client_ca``.
     """
-    certificates = _Certificates(files)
-    # None from the fetcher means "no change"; grpc-stubs does not allow it
-    fetch: Any = certificates.renewed
+    certificate = CurrentTls(files, load)
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        """Called on gRPC's threads, one at a time. None means "no change"."""
+        return certificate.value if certificate.renew() else None
+
+    fetch: Any = renewed  # grpc-stubs does not allow None
     return grpc.dynamic_ssl_server_credentials(
-        certificates.current, fetch, require_client_authentication=files.client_ca is not None
+        certificate.value, fetch, require_client_authentication=files.client_ca is not None
     )
-
-
-class _Certificates:
-    """The current certificate. gRPC calls ``renewed`` on its own threads, one at a time."""
-
-    def __init__(self, files: TlsFiles) -> None:
-        self._files = files
-        self._stamp = files.stamp()
-        self.current = load(files)
-
-    def renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """The certificate if the files have changed, otherwise None."""
-        try:
-            stamp = self._files.stamp()
-            if stamp == self._stamp:
-                return None
-            self._stamp = stamp
-            self.current = load(self._files)
-        except InvalidArgument as error:
-            _log.error("%s; the certificate read before stays in use", error)
-            return None
-        _log.info("the certificate was read again")
-        return self.current
 
 
 def load(files: TlsFiles) -> grpc.ServerCertificateConfiguration:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from translate_svc.errors import InvalidArgument
 
@@ -13,6 +15,9 @@ _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _KEY = b"PRIVATE KEY-----"
 
 Stamp = tuple[tuple[int, int, int], ...]
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,35 @@ class TlsContents:
     certificate: bytes
     key: bytes
     client_ca: bytes | None
+
+
+class CurrentTls(Generic[T]):
+    """What ``make`` makes of the files, made again when they have changed.
+
+    If they cannot be used then, this is logged once and what was made before stays in use: a renewal replaces
+    one file after the other. One thread at a time may call ``renew``.
+    """
+
+    def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], T]) -> None:
+        """Raises InvalidArgument, as ``make`` does, if the files cannot be used now."""
+        self._files = files
+        self._make = make
+        self._stamp = files.stamp()
+        self.value = make(files)
+
+    def renew(self) -> bool:
+        """Follows the files. Whether ``value`` is another one now."""
+        try:
+            stamp = self._files.stamp()
+            if stamp == self._stamp:
+                return False
+            self._stamp = stamp
+            self.value = self._make(self._files)
+        except InvalidArgument as error:
+            _log.error("%s; the certificate read before stays in use", error)
+            return False
+        _log.info("the certificate was read again")
+        return True
 
 
 def _read(path: Path, field: str, marker: bytes, kind: str) -> bytes:
