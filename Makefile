@@ -77,9 +77,10 @@ gpu: $(READY) ## on a CUDA device: the tests of engine and models there, then wh
 	$(BIN)/python -m benchmarks.gpu
 
 .PHONY: soak
-soak: $(READY) ## many streams for long: latency, memory, leaks; writes benchmarks/results/soak.json (ten minutes)
+soak: $(READY) ## many streams for long: latency, memory, leaks; property tests on new examples; writes benchmarks/results/soak.json (15 minutes)
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m pytest -m soak -s
+	$(BIN)/python -m pytest -n $(WORKERS) -m "hypothesis and not gpu" --hypothesis-profile=explore
 
 .PHONY: gateway
 gateway: $(READY) ## what OpenAI's protocol costs beside gRPC; writes benchmarks/results/gateway.json (two minutes)

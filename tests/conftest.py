@@ -6,6 +6,17 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The examples of `make test` are the same each time: a change fails for what it changes, on a machine however
+# busy. `make soak` looks for new ones.
+settings.register_profile(
+    "check", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("check")
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hypothesis
 from hypothesis import strategies as st
 
 from translate_svc import types
@@ -45,8 +44,6 @@ from translate_svc.types import (
     UtteranceStatus,
     VadSettings,
 )
-
-no_deadline = hypothesis.settings(deadline=None)  # a busy machine is no error
 
 counts = st.integers(0, 2**63 - 1)
 small_counts = st.integers(0, 2**31 - 1)
@@ -104,10 +101,7 @@ usages = st.builds(Usage, counts, counts, counts, counts)
 tokens = st.builds(TokenInfo, texts, small_counts, numbers, st.none() | counts)
 timings = st.builds(StageTiming, texts, numbers, small_counts)
 units = st.lists(small_counts, max_size=4).map(tuple)
-events = st.one_of(
-    st.builds(Opened, texts, configs, st.binary(max_size=8)),
-    st.builds(SpeechStarted, counts, counts, counts),
-    st.builds(SpeechEnded, counts, ranges, st.sampled_from(EndReason)),
+results = st.one_of(
     st.builds(
         TextDelta,
         counts,
@@ -134,7 +128,6 @@ events = st.one_of(
         st.lists(st.binary(max_size=8), max_size=3).map(tuple),
         counts,
     ),
-    st.builds(DraftReport, counts, texts, st.booleans(), counts, small_counts, *[texts] * 4),
     st.builds(
         UtteranceDone,
         counts,
@@ -148,10 +141,16 @@ events = st.one_of(
             st.builds(types.TextConfidence, names, st.booleans(), numbers, st.booleans()), max_size=3
         ).map(tuple),
     ),
+    st.builds(types.StreamWarning, texts, texts, st.none() | counts, st.none() | names),
+)
+events = results | st.one_of(
+    st.builds(Opened, texts, configs, st.binary(max_size=8)),
+    st.builds(SpeechStarted, counts, counts, counts),
+    st.builds(SpeechEnded, counts, ranges, st.sampled_from(EndReason)),
+    st.builds(DraftReport, counts, texts, st.booleans(), counts, small_counts, *[texts] * 4),
     st.builds(Updated, counts),
     st.builds(Cleared, counts),
     st.builds(Progress, counts, counts, st.binary(max_size=8), counts),
-    st.builds(types.StreamWarning, texts, texts, st.none() | counts, st.none() | names),
     st.builds(GoAway, counts),
     st.builds(Closed, st.booleans(), usages),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.audio.resampler import Resampler, resample, resampled_length
@@ -24,7 +24,6 @@ def in_chunks(signal: Samples, sizes: list[int], resampler: Resampler) -> Sample
     return np.concatenate(pieces)
 
 
-@settings(deadline=None)
 @given(
     rate_hz=st.sampled_from(RATES),
     downward=st.booleans(),

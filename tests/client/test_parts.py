@@ -10,7 +10,6 @@ import time
 from typing import Any
 
 import grpc
-import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,7 +38,6 @@ def test_importing_the_client_loads_no_model_library() -> None:
 
 
 class TestInputEncoder:
-    @hypothesis.settings(deadline=None)  # a busy machine is no error
     @given(
         st.binary(max_size=300).map(lambda data: data[: len(data) // 2 * 2]),
         st.integers(1, 100),

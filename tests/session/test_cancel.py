@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.fake_vad import FailingVad
@@ -90,7 +90,7 @@ async def _send(session: Session, count: int = 2) -> None:
     reads=st.booleans(),
     clear_after_s=st.none() | st.floats(0, 5),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_cancelled_at_any_time_nothing_is_left(
     after_s: float, credit: int, in_flight: int, reads: bool, clear_after_s: float | None
 ) -> None:

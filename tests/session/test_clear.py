@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
@@ -234,7 +234,7 @@ def test_a_commit_point_that_nobody_has_read_is_told_after_the_new_ends() -> Non
     chunk=st.sampled_from([160, 1_600, 16_000]),
     read_delay_s=st.sampled_from([0.0, 0.01, 0.3]),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_the_contract_holds_whenever_it_is_cleared(
     clears_after_s: list[float], in_flight: int, chunk: int, read_delay_s: float
 ) -> None:

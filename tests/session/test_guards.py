@@ -204,7 +204,7 @@ def test_declared_silence_is_not_judged_frame_by_frame() -> None:
     st.sampled_from([8_000, 16_000, 48_000]),
     st.lists(st.integers(300, 9_000), min_size=1, max_size=3),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_gate_cuts_nothing_differently_and_a_replay_counts_the_same(
     parts: list[tuple[float, int]], places: list[float], rate_hz: int, sizes: list[int]
 ) -> None:

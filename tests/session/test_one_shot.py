@@ -244,7 +244,7 @@ def test_cancelled_after_any_event_nothing_is_left(count: int) -> None:
 
 
 @given(after_s=st.floats(0, 1), reads=st.booleans(), spoken=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_cancelled_at_any_time_nothing_is_left(after_s: float, reads: bool, spoken: bool) -> None:
     """While its audio is read, while the detector listens, while the engine works."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
@@ -107,7 +107,7 @@ sequence = st.builds(
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_the_contract_holds_whatever_the_engine_does(data: st.DataObject) -> None:
     targets = data.draw(
         st.lists(

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
@@ -77,7 +77,7 @@ moves: st.SearchStrategy[list[ClientMessage]] = st.one_of(
 
 
 @given(st.lists(moves, max_size=12), st.sampled_from(Segmentation), st.sampled_from([0.0, 0.1]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_whatever_is_sent_all_of_it_is_committed_in_the_end(
     script: list[list[ClientMessage]], segmentation: Segmentation, pace_s: float
 ) -> None:

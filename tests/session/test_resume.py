@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engine_script import Script, echo_script
@@ -168,7 +168,7 @@ breaks_at = st.lists(st.floats(0, 1), min_size=1, max_size=3)
 
 
 @given(st.lists(moves, max_size=12), st.sampled_from(Segmentation), breaks_at)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_wherever_it_breaks_nothing_is_lost_and_nothing_comes_twice(
     script: list[list[ClientMessage]], segmentation: Segmentation, breaks: list[float]
 ) -> None:
@@ -180,7 +180,7 @@ def test_wherever_it_breaks_nothing_is_lost_and_nothing_comes_twice(
 
 
 @given(st.lists(moves | st.just([ClearInput()]), max_size=12), st.sampled_from(Segmentation), breaks_at)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_a_clear_stays_one_clear_and_ids_are_given_once(
     script: list[list[ClientMessage]], segmentation: Segmentation, breaks: list[float]
 ) -> None:
@@ -194,7 +194,7 @@ def test_a_clear_stays_one_clear_and_ids_are_given_once(
 
 
 @given(breaks_at)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_simultaneous_translation_goes_on_in_the_same_sentence(breaks: list[float]) -> None:
     stream = config(simultaneous=SimultaneousSettings(step_ms=640, max_buffer_ms=BUFFER_MS))
     messages = chunks(LONG, 3_200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -51,7 +51,7 @@ _actions = st.lists(
 
 
 @given(actions=_actions, in_flight=st.integers(1, 3), paced=st.booleans(), half_closed=st.booleans())
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=60)
 def test_whatever_comes_between_each_utterance_obeys_the_last_update_that_was_told_before_it(
     actions: list[str | tuple[bool, float]], in_flight: int, paced: bool, half_closed: bool
 ) -> None:

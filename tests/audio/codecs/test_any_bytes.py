@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.audio.clip import decode_clip
@@ -42,7 +42,6 @@ def longest(chunk: bytes, audio_format: AudioFormat) -> int:
     return 2 * len(chunk) // audio_format.channels
 
 
-@settings(deadline=None)
 @given(formats(), chunks)
 def test_a_stream_of_any_bytes(audio_format: AudioFormat, sent: list[bytes]) -> None:
     decoder = chunk_decoder(audio_format)
@@ -58,7 +57,6 @@ def test_a_stream_of_any_bytes(audio_format: AudioFormat, sent: list[bytes]) -> 
         assert np.abs(samples).max(initial=0) <= 1
 
 
-@settings(deadline=None)
 @given(formats(), chunks, st.integers(0, 4_000))
 def test_a_clip_of_any_bytes(audio_format: AudioFormat, sent: list[bytes], max_samples: int) -> None:
     packed = codec_of(audio_format).framing.pack(sent)

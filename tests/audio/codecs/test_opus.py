@@ -45,7 +45,7 @@ def test_speech_is_coded_as_speech() -> None:
     assert snr_db(decoded(packets)[OPUS_LOOKAHEAD_SAMPLES:][: len(speech)], speech) > 5
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 2_500), max_size=8))
 def test_sample_counts_add_up_to_the_signal_however_it_is_chunked(sizes: list[int]) -> None:
     """And each chunk's packets decode to what it says, look-ahead and padding not counted."""
@@ -151,7 +151,7 @@ def test_the_contracts_recipe_for_a_lost_packet_counts_all_of_its_frames(
         assert np.abs(filled[:PACKET_SAMPLES]).max() > 0.1 * np.abs(received).max()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_damage_inside_of_a_packet_is_heard_not_refused(data: st.DataObject) -> None:
     """Positions stay exact, and what comes after recovers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.audio.codecs.opus_library import open_libopus
@@ -101,7 +101,6 @@ def packets(draw: st.DrawFn) -> bytes:
     return head + draw(st.binary(max_size=40)) + bytes(draw(st.sampled_from([0, 0, 255, 1_300])))
 
 
-@settings(deadline=None)
 @given(packets())
 def test_libopus_lets_through_the_same_packets_and_decodes_them_to_the_same_length(packet: bytes) -> None:
     try:

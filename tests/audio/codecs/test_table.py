@@ -83,7 +83,7 @@ def test_what_a_row_says_of_rates_and_channels_is_what_is_served(encoding: Encod
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sizes=st.lists(st.integers(0, 1_500), max_size=8), rest=st.integers(0, 50), seed=st.integers(0, 9))
 def test_chunks_of_any_size_encode_as_the_whole_does(
     encoding: Encoding, sizes: list[int], rest: int, seed: int
@@ -97,7 +97,7 @@ def test_chunks_of_any_size_encode_as_the_whole_does(
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(max_bytes=st.lists(st.integers(1, 400), min_size=1, max_size=4))
 def test_messages_of_any_size_decode_as_the_whole_does(encoding: Encoding, max_bytes: list[int]) -> None:
     """And each decodes to what its framing says."""
@@ -132,7 +132,7 @@ def test_what_comes_out_is_late_by_the_look_ahead_and_no_more(encoding: Encoding
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(1, 8_000), max_size=3),
     rest=st.integers(1, 8_000),

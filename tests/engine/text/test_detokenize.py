@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.fake_tokenizer import FakeTokenizer
@@ -43,7 +43,6 @@ PIECES = st.lists(
 ).map(lambda runs: list(itertools.chain.from_iterable(runs)))
 
 
-@settings(deadline=None)
 @given(PIECES)
 def test_deltas_concatenate_to_the_whole_text_and_are_never_taken_back(pieces: list[str]) -> None:
     tokenizer = FakeTokenizer(pieces=pieces)

@@ -70,7 +70,7 @@ NEGOTIATOR = Negotiator(packaged(), 8, VadOptions())
 
 @pytest.mark.parametrize("first", [TranslationSettings(), TranscriptionSettings()], ids=["one", "other"])
 @given(value=SESSIONS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_settings_are_taken_or_refused(first: SessionSettings, value: Any) -> None:
     try:
         wanted = first.updated(JsonObject(value, "session"))

@@ -73,7 +73,7 @@ def words(text: str) -> tuple[int, ...]:
 @example("😀😀 日本語 שלום 😀", "eng")
 @example("\x00a\x07b\x7f\u200bc\u200d\ufeff\u202ed\u00ad", "eng")
 @example("word" * 500, "eng")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_text_has_transformers_ids(text: str, language: str) -> None:
     if any(piece in text for piece in CONTROL_PIECES):
         return
@@ -92,7 +92,7 @@ def test_a_control_token_in_a_text_is_only_its_characters(piece: str, around: st
 
 
 @given(text=st.lists(st.sampled_from([*"<>/_ ▁sunkpaeg", *CONTROL_PIECES])).map("".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_makes_a_control_token(text: str) -> None:
     assert all(token == UNKNOWN or not ours().is_special(token) for token in words(text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.session.inbound.input_buffer import InputBuffer
@@ -12,7 +12,6 @@ from translate_svc.session.inbound.input_buffer import InputBuffer
 pieces = st.lists(st.tuples(st.booleans(), st.integers(0, 20_000)), max_size=12)
 
 
-@settings(deadline=None)
 @given(pieces, st.integers(0, 2**40), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_reads_what_was_appended(
     parts: list[tuple[bool, int]], start: int, discarded: float, low: float, high: float

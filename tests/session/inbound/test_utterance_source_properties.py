@@ -93,7 +93,7 @@ def commit_of(event: object) -> int | None:
     return event.position if isinstance(event, Committed) else None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(talks, rates, segmentations, controls, chunkings, chunkings)
 def test_chunking_never_shows(
     parts: list[tuple[float, int]],
@@ -107,7 +107,7 @@ def test_chunking_never_shows(
     assert comparable(script.play(sizes).events) == comparable(script.play(other_sizes).events)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(talks, rates, segmentations, finalizes, chunkings, chunkings)
 def test_replaying_from_any_commit_point_gives_what_followed_it(
     parts: list[tuple[float, int]],
@@ -126,7 +126,7 @@ def test_replaying_from_any_commit_point_gives_what_followed_it(
             assert comparable(replayed) == comparable(events[index + 1 :])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(talks, rates, segmentations, controls, chunkings)
 def test_order_and_bounds(
     parts: list[tuple[float, int]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.session.negotiation import LaneKey, LaneKind
@@ -46,7 +46,6 @@ def test_dropping_lets_the_next_go() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_interleaving_comes_out_in_order_and_whole(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 5), label="utterances")
     used = [
