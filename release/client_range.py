@@ -21,7 +21,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from translate_svc.cli.server_process import server_process
+from translate_svc.cli.backends.server_process import server_process
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "tests" / "data" / "demo_eng.flac"

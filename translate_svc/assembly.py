@@ -49,7 +49,7 @@ def assemble(
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.runner.model_runner import ModelRunner
-    from translate_svc.engine.scheduler import Scheduler
+    from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.simultaneous.words import continues_word
     from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
     from translate_svc.models.alignment.heads import AlignmentHeads

@@ -14,7 +14,7 @@ import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.fakes.model_free_service import model_free_service
 from translate_svc.access.resume_tokens import ResumeTokens
-from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.engine.request import Request
 from translate_svc.resumption import Resumption
 from translate_svc.rpc.options import RpcOptions

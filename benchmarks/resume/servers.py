@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.cli.commands.serve import READY_PREFIX
 
 _ROOT = Path(__file__).resolve().parents[2]
 

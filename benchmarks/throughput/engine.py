@@ -23,7 +23,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
-from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities

@@ -13,8 +13,8 @@ from typing import Protocol
 import pytest
 
 from tests.cli.process import NOTICE, ROOT, STARTER, environment
+from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.cli.main import main
-from translate_svc.cli.serve import READY_PREFIX
 
 
 class Command(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.models.checkpoint.identity import read_identity
 
 ROOT = Path(__file__).resolve().parents[2]

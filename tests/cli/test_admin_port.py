@@ -11,7 +11,7 @@ import aiohttp
 
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER, start
-from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient
 
 _ON = {"TRANSLATE_SVC_ADMIN": "true"}

@@ -19,9 +19,9 @@ import typer
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER, environment, start
 from tests.rpc.scripted_session import ScriptedService
+from translate_svc.cli.commands.serve import serve
+from translate_svc.cli.commands.top import rates_between, readings
 from translate_svc.cli.main import app
-from translate_svc.cli.serve import serve
-from translate_svc.cli.top import rates_between, readings
 from translate_svc.config import Settings
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer

@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.process import ROOT, STARTER, environment
-from translate_svc.cli.serve import READY_PREFIX
+from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient, AsyncStream
 from translate_svc.errors import Unavailable
 
@@ -25,7 +25,7 @@ _HANG = "lambda self, plan: time.sleep(3600)"
 _LOSE = "lambda self, plan: (_ for _ in ()).throw(DeviceLost('CUDA error'))"
 _SERVER = """
 import asyncio, sys, time
-from translate_svc.cli import serve
+from translate_svc.cli.commands import serve
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.errors import DeviceLost
 from translate_svc.rpc.server import RpcServer

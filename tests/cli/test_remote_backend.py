@@ -8,9 +8,9 @@ import pytest
 
 from tests import settings_samples
 from tests.rpc.scripted_session import ScriptedService
-from translate_svc.cli.backend import Translator, choose_backend
+from translate_svc.cli.backends.backend import Translator, choose_backend
+from translate_svc.cli.backends.remote_backend import RemoteBackend
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.remote_backend import RemoteBackend
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.client import ClientOptions
 from translate_svc.errors import Unavailable

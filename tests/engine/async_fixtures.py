@@ -24,7 +24,7 @@ from translate_svc.engine.request import (
     SequenceSpec,
     TokenDecoded,
 )
-from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import EncoderSource
 

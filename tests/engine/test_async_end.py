@@ -35,7 +35,7 @@ from translate_svc.engine.request import (
     TokenDecoded,
     UnitsPredicted,
 )
-from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.errors import DeviceLost, EngineLost
 
 

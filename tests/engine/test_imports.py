@@ -8,7 +8,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["scheduler", "core", "async_engine", "request"])
+@pytest.mark.parametrize("module", ["scheduling.scheduler", "core", "async_engine", "request"])
 def test_it_imports_without_torch(module: str) -> None:
     program = (
         f"import sys, translate_svc.engine.{module}; "

@@ -39,7 +39,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.sequence import combined_status
+from translate_svc.engine.scheduling.sequence import combined_status
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
 

@@ -7,7 +7,7 @@ import json
 import pysubs2
 import pytest
 
-from tests.cli.subtitle_files import read_srt, read_webvtt
+from tests.cli.output.subtitle_files import read_srt, read_webvtt
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 

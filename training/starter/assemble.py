@@ -35,7 +35,7 @@ from training.starter.synthesis.target_speech import HOP_SAMPLES
 from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
-from translate_svc.cli.calibrate import calibrate_checkpoint, calibrate_confidence
+from translate_svc.cli.commands.calibrate import calibrate_checkpoint, calibrate_confidence
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence

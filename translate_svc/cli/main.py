@@ -9,20 +9,20 @@ from typing import Annotated
 
 import typer
 
-from translate_svc.cli.calibrate import calibrate
-from translate_svc.cli.demo import demo
+from translate_svc.cli.commands.calibrate import calibrate
+from translate_svc.cli.commands.demo import demo
+from translate_svc.cli.commands.keys import app as keys_app
+from translate_svc.cli.commands.languages import languages
+from translate_svc.cli.commands.live import live
+from translate_svc.cli.commands.models import app as models_app
+from translate_svc.cli.commands.pull import pull
+from translate_svc.cli.commands.say import say
+from translate_svc.cli.commands.selftest import selftest
+from translate_svc.cli.commands.serve import serve
+from translate_svc.cli.commands.top import top
+from translate_svc.cli.commands.translate import translate
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
-from translate_svc.cli.keys import app as keys_app
-from translate_svc.cli.languages import languages
-from translate_svc.cli.live import live
-from translate_svc.cli.models import app as models_app
 from translate_svc.cli.options import flowed
-from translate_svc.cli.pull import pull
-from translate_svc.cli.say import say
-from translate_svc.cli.selftest import selftest
-from translate_svc.cli.serve import serve
-from translate_svc.cli.top import top
-from translate_svc.cli.translate import translate
 from translate_svc.errors import TranslateSvcError
 
 _NAME = "translate-svc"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from translate_svc.cli.completion import complete_language, complete_model
+from translate_svc.cli.commands.completion import complete_language, complete_model
 from translate_svc.config import Settings, as_given, setting_infos
 from translate_svc.errors import CheckpointError, InvalidArgument
 

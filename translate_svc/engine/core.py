@@ -8,7 +8,7 @@ from typing import Protocol
 
 from translate_svc.engine.plan import StepPlan, StepReport, StepResult
 from translate_svc.engine.request import EngineEvent
-from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.scheduling.scheduler import Scheduler
 
 
 class Runner(Protocol):

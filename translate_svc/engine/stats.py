@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from translate_svc.engine.request import FinishStatus
-from translate_svc.engine.sequence import RequestState
+from translate_svc.engine.scheduling.sequence import RequestState
 
 _SMOOTHING = 0.2
 _FIRST_GUESS_S = 0.5

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.cli.conftest import Command
-from tests.cli.subtitle_files import read_srt
+from tests.cli.output.subtitle_files import read_srt
 from tests.clips import DATA, sentences
 from translate_svc.audio.files import read_audio, write_wav
 from translate_svc.subtitles.cues import CELLS_PER_S, GAP_MS, MAX_CUE_MS, Cue

@@ -17,7 +17,7 @@ from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
 from translate_svc.engine.request import EngineEvent, Request, SequenceSpec, UnitsPredicted, WaveformPiece
 from translate_svc.engine.runner.model_runner import ModelRunner
-from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt, CommitPolicy
 from translate_svc.engine.simultaneous.draft import (
     DraftDecided,

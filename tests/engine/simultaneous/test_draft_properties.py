@@ -26,8 +26,8 @@ from translate_svc.engine.request import (
     TokenDecoded,
     WaveformPiece,
 )
-from translate_svc.engine.scheduler import Scheduler
-from translate_svc.engine.sequence import RequestState, SequenceState
+from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
 from translate_svc.engine.simultaneous.commit_policy import (
     Agreement,
     AlignAtt,

@@ -39,7 +39,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.scheduler import Scheduler
+from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.text.guards import MAX_REPETITIONS, is_loop, max_text_tokens
 from translate_svc.types import Samples
 

@@ -14,8 +14,8 @@ from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
-from translate_svc.cli.output_file import OutputFiles, path_for
-from translate_svc.cli.sinks import STDOUT, JsonSink, Sink, SpeechSink
+from translate_svc.cli.output.output_file import OutputFiles, path_for
+from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
 from translate_svc.cli.targets import check_output, target_settings
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from translate_svc.cli.sinks import SpeechStarts, UnsureTexts
+from translate_svc.cli.output.sinks import SpeechStarts, UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from translate_svc.cli.backend import Backend, Translator, show_notice
+from translate_svc.cli.audio.media_reader import STDIN, MediaReader
+from translate_svc.cli.backends.backend import Backend, Translator, show_notice
 from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
-from translate_svc.cli.media_reader import STDIN, MediaReader
-from translate_svc.cli.output_file import OutputFiles
-from translate_svc.cli.progress import SourceProgress
-from translate_svc.cli.sinks import Sink, TextSink
-from translate_svc.cli.text_view import TextView
+from translate_svc.cli.output.output_file import OutputFiles
+from translate_svc.cli.output.progress import SourceProgress
+from translate_svc.cli.output.sinks import Sink, TextSink
+from translate_svc.cli.output.text_view import TextView
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
 from translate_svc.types import Closed, Samples, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, Dub, KeptOriginal, write_film
-from translate_svc.cli.output_file import OutputFiles
-from translate_svc.cli.sinks import SpeechSink
+from translate_svc.cli.output.output_file import OutputFiles
+from translate_svc.cli.output.sinks import SpeechSink
 from translate_svc.types import SessionEvent
 
 

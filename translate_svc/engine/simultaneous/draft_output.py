@@ -8,7 +8,7 @@ import numpy.typing as npt
 from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import DecodeResult
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
-from translate_svc.engine.sequence import RequestState, SequenceState
+from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
 from translate_svc.engine.simultaneous.commit_policy import Draft
 from translate_svc.engine.simultaneous.draft import DraftDecided, DraftTraits, SpeechContext, SpeechKept
 from translate_svc.engine.simultaneous.kept_history import keep_history

@@ -1,0 +1,90 @@
+"""``translate-svc serve --http`` as its operator meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import Authority
+from tests.cli.conftest import Command
+from tests.cli.process import STARTER, serving
+from tests.gateway.clients import clip, connect, pcm16
+from translate_svc.access.api_keys import key_line, new_key
+from translate_svc.cli.commands.serve import READY_PREFIX
+from translate_svc.client import AsyncClient
+
+
+async def _second_address(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    assert line.startswith(f"{READY_PREFIX}http://127.0.0.1:"), line
+    return line.removeprefix(READY_PREFIX).strip()
+
+
+async def test_one_process_serves_both_and_a_drain_finishes_what_was_said() -> None:
+    async with serving("--http", "127.0.0.1:0", "--drain-grace-s", "6") as (process, address):
+        http = await _second_address(process)
+        async with AsyncClient(address) as client, connect(http) as session:
+            assert (await client.info()).model.name == "starter"
+            await session.open("es")
+            await session.append(pcm16(clip("eng_1.flac")))
+            await session.until("session.output_transcript.delta")
+            process.send_signal(signal.SIGTERM)
+            assert await session.to_the_end() == 1012
+            assert session.of("error")[-1]["error"]["code"] == "unavailable"
+            assert session.of("session.output_transcript.delta")[-1]["is_final"]
+        _, error = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0
+    log = [json.loads(line) for line in error.decode().splitlines() if line.startswith("{")]
+    ended = [entry for entry in log if entry["message"] == "stream ended"]
+    assert [(entry["status"], entry["cause"]) for entry in ended] == [("1012", "unavailable")]
+
+
+async def test_keys_and_certificate_are_those_of_grpc(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    issued = authority.issue("server")
+    keys, key = tmp_path / "keys", new_key()
+    keys.write_text(key_line("alice", key))
+    pair = ("--tls-certificate", str(issued.certificate), "--tls-key", str(issued.key))
+    async with serving("--http", "127.0.0.1:0", *pair, "--api-keys", str(keys)) as (process, _):
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        http = line.removeprefix(READY_PREFIX).strip()
+        assert http.startswith("https://")
+        trusting = ssl.create_default_context(cafile=authority.ca)
+        async with connect(http, ssl=trusting, headers={"Authorization": f"Bearer {key}"}) as session:
+            await session.open("es")
+        async with connect(http, ssl=trusting) as session:
+            assert await session.to_the_end() == 1008
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--http", "0.0.0.0:0"), "--http: is not loopback"),
+        (("--http", "nowhere"), "--http: must be HOST:PORT"),
+        (("--http", "127.0.0.1:0", "--http-origins", "example.org"), "--http-origins: must be like"),
+    ],
+)
+def test_what_is_wrong_is_named_before_a_model_is_loaded(
+    command: Command, flags: tuple[str, ...], said: str
+) -> None:
+    code, output, error = command("serve", *flags, "--model", "no-such-model")
+    assert (code, output) == (1, "")
+    assert f"translate-svc: {said}" in error
+
+
+def test_a_taken_port_is_named(command: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        http = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, _, error = command("serve", "--model", STARTER, "--port", "0", "--http", http)
+    assert code == 1
+    assert "translate-svc: --http: cannot be bound" in error

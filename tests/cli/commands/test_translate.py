@@ -1,0 +1,402 @@
+"""``translate-svc translate`` and ``say``: files and texts in, translations out, here and at a server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import signal
+import sys
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from google.protobuf import json_format
+from rich.console import Console
+
+from tests.cli.conftest import Command
+from tests.cli.output.subtitle_files import read_srt, read_webvtt
+from tests.cli.process import NOTICE, ROOT, STARTER, start
+from tests.clips import sentences, texts
+from tests.media import write_media
+from translate_svc.audio.files import read_audio, write_wav
+from translate_svc.cli.media.file_translation import UtteranceCounter
+from translate_svc.cli.output.sinks import TextSink
+from translate_svc.cli.output.text_view import TextView
+from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.types import (
+    Closed,
+    SampleRange,
+    Samples,
+    TextDelta,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+DATA = ROOT / "tests" / "data"
+CLIP = DATA / "demo_eng.flac"
+FIRST, SECOND = (each["translation"] for each in sentences("demo_eng"))
+COMMAND = f"{sys.executable} -m translate_svc"
+TEXTS = f"00:00:00.44  spa  {FIRST}\n00:00:03.64  spa  {SECOND}\n"
+
+
+def _speech_ends_s(samples: Samples, rate_hz: int) -> float:
+    return float(np.flatnonzero(np.abs(samples) > 0.01)[-1] / rate_hz)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MP4: two sentences that begin 1.5 s into the picture, in stereo."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    return write_media(path, *read_audio(CLIP), codec="aac", codec_rate_hz=44_100, picture=True, starts_s=1.5)
+
+
+def test_everything_at_once_from_a_video_at_a_server(
+    command: Command, server: str, film: Path, tmp_path: Path
+) -> None:
+    wav, srt, events = tmp_path / "o.wav", tmp_path / "o.srt", tmp_path / "o.jsonl"
+    code, output, error = command(
+        *("translate", str(film), "--from", "English", "--to", "es", "--transcript", "--server", server),
+        *("-o", str(wav), "--subtitles", str(srt), "--json", str(events)),
+    )
+    assert (code, error) == (0, "")
+    lines = output.splitlines()
+    assert [line[13:] for line in lines] == [
+        line
+        for each in sentences("demo_eng")
+        for line in (f"eng  {each['transcript']}", f"spa  {each['translation']}")
+    ]
+    assert lines[0].startswith("00:00:01.")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.eng.srt", "o.jsonl", "o.srt", "o.wav"]
+
+    cues = read_srt(srt.read_text(encoding="utf-8"))
+    assert " ".join(" ".join(cue.lines) for cue in cues) == f"{FIRST} {SECOND}"
+    for cue, each in zip(cues, sentences("demo_eng"), strict=True):
+        assert cue.start_ms == pytest.approx(each["start_ms"] + 1_500, abs=100), "where speech starts"
+    assert len(read_srt((tmp_path / "o.eng.srt").read_text(encoding="utf-8"))) == 2
+
+    (samples, rate_hz), (heard, heard_rate_hz) = read_audio(wav), read_audio(CLIP)
+    film_s = 1.5 + len(heard) / heard_rate_hz
+    assert len(samples) / rate_hz == pytest.approx(film_s, abs=0.05), "as long as the film"
+    starts = [(each["start_ms"] / 1000 + 1.5) * rate_hz for each in sentences("demo_eng")]
+    assert np.abs(samples[: int(starts[0] - 0.1 * rate_hz)]).max() == 0, (
+        "nobody speaks before the source does"
+    )
+
+    rows = events.read_text(encoding="utf-8").splitlines()
+    responses = [json_format.Parse(row, pb.StreamingTranslateResponse()) for row in rows]
+    kinds = [response.WhichOneof("event") for response in responses]
+    assert (kinds[0], kinds[-1]) == ("opened", "closed")
+    assert [response.seq for response in responses] == list(range(1, len(kinds) + 1))
+    said = "".join(r.translation.delta for r in responses if r.translation.utterance_id == 0)
+    assert said == FIRST
+    spoken = [response.audio for response in responses if response.WhichOneof("event") == "audio"]
+    assert sum(chunk.sample_count for chunk in spoken) > 0
+    assert not any(chunk.data for chunk in spoken)
+
+
+def test_in_this_process_two_targets_have_a_file_each(command: Command, tmp_path: Path) -> None:
+    code, output, error = command(
+        *("translate", str(DATA / "spa_two.flac"), "--to", "English,fra", "--model", STARTER),
+        *("-o", str(tmp_path / "o.wav"), "--subtitles", str(tmp_path / "o.vtt")),
+    )
+    assert (code, error) == (0, "")
+    said = texts("spa_two")
+    assert f"eng  {said['eng']}" in output
+    assert f"fra  {said['fra']}" in output
+    assert output.index("  eng  ") < output.index("  fra  "), "in the order of --to"
+    assert sorted(os.listdir(tmp_path)) == ["o.eng.vtt", "o.eng.wav", "o.fra.vtt", "o.fra.wav"]
+    cues = read_webvtt((tmp_path / "o.eng.vtt").read_text(encoding="utf-8"))
+    assert " ".join(" ".join(cue.lines) for cue in cues) == said["eng"]
+    assert soundfile.info(tmp_path / "o.eng.wav").frames == soundfile.info(tmp_path / "o.fra.wav").frames
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
+def test_music_formats_of_another_rate_say_the_same(
+    command: Command, server: str, tmp_path: Path, name: str
+) -> None:
+    codec, rate_hz = {"a.mp3": ("libmp3lame", 44_100), "a.ogg": ("libopus", 48_000)}[name]
+    path = write_media(tmp_path / name, *read_audio(CLIP), codec=codec, codec_rate_hz=rate_hz)
+    code, output, error = command("translate", str(path), "--from", "en", "--to", "es", "--server", server)
+    assert (code, error) == (0, "")
+    assert [line[18:] for line in output.splitlines()] == [FIRST, SECOND]
+
+
+def test_three_minutes_are_translated_without_being_held(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    clip, rate_hz = read_audio(DATA / "eng_1.flac")
+    period_s, repetitions = 15, 12
+    pause = np.zeros(period_s * rate_hz - len(clip), np.float32)
+    path, wav, srt = tmp_path / "long.wav", tmp_path / "o.wav", tmp_path / "o.srt"
+    write_wav(path, np.concatenate([clip, pause] * repetitions), rate_hz)
+    tracemalloc.start()
+    code, output, error = command(
+        *("translate", str(path), "--from", "en", "--to", "es", "--server", server),
+        *("-o", str(wav), "--subtitles", str(srt)),
+    )
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (code, error) == (0, "")
+    assert output.count(texts("eng_1")["spa"]) == repetitions
+    starts_ms = [cue.start_ms for cue in read_srt(srt.read_text(encoding="utf-8"))]
+    assert np.diff(starts_ms) == pytest.approx([period_s * 1000] * (repetitions - 1), abs=40)
+    samples, out_hz = read_audio(wav)
+    assert len(samples) == period_s * repetitions * out_hz
+    for number in range(repetitions):
+        spoken = samples[number * period_s * out_hz : (number + 1) * period_s * out_hz]
+        assert 1 < _speech_ends_s(spoken, out_hz) < 7, "each in its own quarter of a minute"
+    assert peak_bytes < 6_000_000, "the source alone would take 11 MB as samples"
+
+
+def test_json_on_standard_output_stands_alone_and_holds_speech_if_asked(
+    command: Command, server: str
+) -> None:
+    arguments = ("translate", str(DATA / "eng_1.flac"), "--to", "spa", "--server", server, "--json", "-")
+    code, output, _ = command(*arguments, "--json-audio")
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert code == 0
+    chunks = [row["audio"] for row in rows if "audio" in row]
+    assert all(len(base64.b64decode(each["data"])) == 2 * each["sampleCount"] for each in chunks)
+    assert chunks
+    code, output, _ = command(*arguments, "--text")
+    assert code == 0
+    assert not any("audio" in json.loads(line) for line in output.splitlines())
+
+
+def test_simultaneous_texts_come_before_the_speech_ends_and_the_files_are_right(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    """The files are those of a whole utterance, although its text and its speech come in parts."""
+    clip = DATA / "eng_three.flac"
+    wav, srt, events = tmp_path / "o.wav", tmp_path / "o.srt", tmp_path / "o.jsonl"
+    code, output, _ = command(
+        *("translate", str(clip), "--from", "en", "--to", "es", "--simultaneous", "--server", server),
+        *("-o", str(wav), "--subtitles", str(srt), "--json", str(events)),
+    )
+    assert code == 0
+    rows = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    assert int(rows[0]["opened"]["config"]["settings"]["simultaneous"]["stepMs"]) == 500
+    (end,) = (index for index, row in enumerate(rows) if "speechEnded" in row)
+    early = [row for row in rows[:end] if row.get("translation", {}).get("delta")]
+    heard = [int(row["translation"]["heardThroughSample"]) for row in early]
+    source_end = int(rows[end]["speechEnded"]["source"]["end"])
+    assert heard == sorted(heard)
+    assert 0 < heard[0] < heard[-1] <= source_end
+    assert any(row["audio"]["sampleCount"] for row in rows[:end] if "audio" in row)
+
+    said = "".join(row["translation"]["delta"] for row in rows if "translation" in row)
+    assert len("".join(row["translation"]["delta"] for row in early)) > len(said) / 2
+    assert said == texts("eng_three")["spa"]
+    assert output.splitlines() == [f"00:00:00.41  spa  {said}"], "one line, once the utterance is done"
+
+    source = soundfile.info(clip)
+    cues = read_srt(srt.read_text(encoding="utf-8"))
+    assert " ".join(" ".join(cue.lines) for cue in cues) == said
+    assert all(before.end_ms <= after.start_ms for before, after in pairwise(cues))
+    assert cues[-1].end_ms == pytest.approx(source_end * 1000 / source.samplerate, abs=1)
+    samples, rate_hz = read_audio(wav)
+    chunks = [row["audio"] for row in rows if "audio" in row]
+    spoken = sum(each["sampleCount"] for each in chunks)
+    starts = [int(each["startSample"]) for each in chunks]
+    assert starts == [sum(each["sampleCount"] for each in chunks[:index]) for index in range(len(chunks))]
+    padding = int(rows[1]["speechStarted"]["position"]) * rate_hz // source.samplerate
+    assert len(samples) == max(padding + spoken, round(source.duration * rate_hz))
+
+
+def test_a_transcript_needs_no_target(command: Command, server: str) -> None:
+    code, output, _ = command(
+        "translate", str(DATA / "eng_1.flac"), "--from", "en", "--transcript", "--server", server
+    )
+    assert code == 0
+    assert f"  eng  {texts('eng_1')['eng']}" in output
+
+
+def test_silence_is_told_and_is_no_failure(command: Command, server: str, tmp_path: Path) -> None:
+    srt = tmp_path / "o.srt"
+    code, output, error = command(
+        *("translate", str(DATA / "silence.flac"), "--to", "es", "--server", server),
+        *("--subtitles", str(srt)),
+    )
+    assert (code, output, error) == (0, "", "translate-svc: no speech was found\n")
+    assert srt.read_text(encoding="utf-8") == ""
+
+
+def test_damage_is_told_and_the_rest_is_kept(
+    command: Command, server: str, film: Path, tmp_path: Path
+) -> None:
+    data = bytearray(film.read_bytes())
+    middle = data.index(b"mdat") + 4 + len(data) // 2
+    data[middle : middle + len(data) // 20] = np.random.default_rng(0).bytes(len(data) // 20)
+    torn, srt = tmp_path / "torn.mp4", tmp_path / "o.srt"
+    torn.write_bytes(data)
+    code, _, error = command(
+        "translate", str(torn), "--from", "en", "--to", "es", "--server", server, "--subtitles", str(srt)
+    )
+    assert code == 1
+    assert error.startswith("translate-svc: torn.mp4: is damaged: ")
+    assert error.count("\n") == 1
+    assert read_srt(srt.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("option", ["-o", "--subtitles", "--json"])
+def test_the_input_is_never_written(command: Command, server: str, tmp_path: Path, option: str) -> None:
+    suffix = ".srt" if option == "--subtitles" else ".wav"
+    source = tmp_path / f"film{suffix}"
+    write_wav(source, *read_audio(CLIP))
+    before = source.read_bytes()
+    code, output, error = command(
+        "translate", str(source), "--from", "en", "--to", "es", option, str(source), "--server", server
+    )
+    assert (code, output) == (1, "")
+    assert error == f"translate-svc: {source}: is the input, which would be lost; choose another name\n"
+    assert source.read_bytes() == before
+    assert os.listdir(tmp_path) == [source.name]
+
+
+def test_a_text_is_translated_and_spoken(command: Command, server: str, tmp_path: Path) -> None:
+    for place in (("--server", server), ("--model", STARTER)):
+        wav = tmp_path / f"{place[0]}.wav"
+        code, output, error = command(
+            "say", "Good morning.", "--from", "en", "--to", "es", "-o", str(wav), *place
+        )
+        assert (code, output, error) == (0, "Buenos días.\n", "")
+        samples, _ = read_audio(wav)
+        assert np.abs(samples).max() > 0.01
+    code, _, error = command("say", "Good morning.", "--from", "en", "--to", "es,en", "--server", server)
+    assert (code, error) == (1, "translate-svc: targets[1].language: is the language of the text itself\n")
+
+
+TRANSLATE = ("translate", str(CLIP), "--to", "es")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("translate", "absent.wav", "--to", "es"), 1, "absent.wav: no such file"),
+        (("translate", "tests", "--to", "es"), 1, "tests: holds no audio or video file"),
+        (("translate", "README.md", "--to", "es"), 1, "README.md: "),
+        ((*TRANSLATE, "-o", "absent/o.wav"), 1, "absent/o.wav: its folder does not exist"),
+        ((*TRANSLATE, "--subtitles", "absent/o.srt"), 1, "absent/o.srt: its folder does not exist"),
+        ((*TRANSLATE, "--json", "/proc/o.jsonl"), 1, "/proc/o.jsonl: cannot be written: "),
+        ((*TRANSLATE, "--model", "absent"), 1, "--model: no model directory at"),
+        ((*TRANSLATE, "--server", "127.0.0.1:1"), 1, "127.0.0.1:1: not reachable"),
+        ((*TRANSLATE, "--server", "127.0.0.1"), 2, "--server: must be HOST:PORT or unix:PATH"),
+        ((*TRANSLATE, "--server", "a:1", "--model", "b"), 2, "--model: does not go with --server"),
+        (("translate", str(CLIP), "--to", "Spanisch"), 2, "--to: no language is called 'Spanisch'; did you"),
+        (("translate", str(CLIP), "--to", "it"), 2, "--to: this model does not know Italian (ita)"),
+        ((*TRANSLATE, "--from", "nope"), 2, "--from: no language is called 'nope'"),
+        (("translate", str(CLIP)), 2, "--to: is needed"),
+        ((*TRANSLATE, "--transcript"), 2, "--transcript: needs --from"),
+        ((*TRANSLATE, "-o", "absent/O.WAV"), 1, "absent/O.WAV: its folder does not exist"),
+        ((*TRANSLATE, "--subtitles", "absent/O.SRT"), 1, "absent/O.SRT: its folder does not exist"),
+        ((*TRANSLATE, "-o", "o.mp3"), 2, "--output: must end in .wav"),
+        ((*TRANSLATE, "-o", "o.wav", "--text"), 2, "--output: needs speech"),
+        ((*TRANSLATE, "--subtitles", "o.sub"), 2, "--subtitles: must end in .srt, .vtt, .ass, .txt"),
+        (("translate", "http://a.example/b.mp4", "--to", "es"), 2, "http://a.example/b.mp4: is an address"),
+        ((*TRANSLATE, "--audio-track", "2"), 1, f"{CLIP}: has no audio track '2'; it has track 1 ("),
+        (
+            (*TRANSLATE, "--channel", "left"),
+            1,
+            f"{CLIP}: track 1 (1 channel) has no left side",
+        ),
+        ((*TRANSLATE, "--keep-original", "-18dB"), 2, "--keep-original: needs --output .mp4"),
+        ((*TRANSLATE, "-o", "o.mkv", "--keep-original", "6"), 2, "--keep-original: must be decibels, 0 or"),
+        (("translate", "-", "--to", "es", "-o", "o.mkv"), 2, "--output: a film cannot be made from standard"),
+        ((*TRANSLATE, "--fit"), 2, "--fit: needs a dub"),
+        (("translate", "-", "--to", "es", "-o", "o.wav", "--fit"), 2, "--fit: reads its input twice"),
+        ((*TRANSLATE, "--format", "srt,doc"), 2, "--format: 'doc' is none of srt, vtt, ass"),
+        ((*TRANSLATE, "--format", "wav", "--text"), 2, "--format: wav needs speech"),
+        ((*TRANSLATE, "--output-dir", "out"), 2, "--output-dir: needs --format"),
+        ((*TRANSLATE, "README.md", "-o", "o.wav"), 2, "--output: is one file, but there are several inputs"),
+        ((*TRANSLATE, "a/demo_eng.wav", "--format", "srt"), 2, "--format: 2 inputs are called demo_eng"),
+        ((*TRANSLATE, "--json-audio"), 2, "--json-audio: needs --json or --format"),
+        (("say", "Hello.", "--to", "es"), 2, "--from: is needed"),
+        (("say", "Hello.", "--from", "en", "--to", "es", "-o", "o.txt"), 2, "--output: must end in .wav"),
+        (("live",), 2, "--to: is needed"),
+        (("translate",), 2, "Missing argument 'INPUT'."),
+        (("translate", str(CLIP), "--two", "es"), 2, "No such option: --two"),
+        (("transalte",), 2, "No such command 'transalte'."),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_an_exit_code(
+    command: Command, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    found, output, error = command(*arguments)
+    assert (found, output) == (code, "")
+    assert error.startswith(f"translate-svc: {said}")
+    assert error.count("\n") == 1
+
+
+async def test_standard_input_is_read_to_its_end(server: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", f"cat {CLIP} | {COMMAND} translate - --from en --to es --server {server}"),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    output, _ = await process.communicate()
+    assert output.decode() == TEXTS
+
+
+async def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
+    # an endless source: only the signal can end this
+    fifo = tmp_path / "endless.wav"
+    os.mkfifo(fifo)
+    process = await start(
+        *("translate", str(fifo), "--to", "es", "-o", str(tmp_path / "o.wav")),
+        *("--subtitles", str(tmp_path / "o.srt")),
+    )
+    write_wav(tmp_path / "start.wav", *read_audio(CLIP))
+    writing = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)
+    await asyncio.to_thread(os.write, writing, (tmp_path / "start.wav").read_bytes())
+    (tmp_path / "start.wav").unlink()
+    assert process.stdout is not None
+    assert FIRST.encode() in await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, error = await process.communicate()
+    os.close(writing)
+    assert process.returncode == 130
+    assert error.decode() == f"{NOTICE}translate-svc: interrupted\n"
+    assert os.listdir(tmp_path) == ["endless.wav"]
+
+
+async def test_a_reader_that_leaves_is_no_error() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", f"{COMMAND} languages | head -1"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    output, error = await process.communicate()
+    assert output.startswith(b"code  BCP-47")
+    assert error == b""
+
+
+def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None:
+    counter = UtteranceCounter()
+    for number, status in enumerate((UtteranceStatus.OK, UtteranceStatus.FAILED, UtteranceStatus.EMPTY)):
+        counter.write(UtteranceDone(number, SampleRange(0, 1), status, Usage()))
+    with pytest.raises(Unavailable, match="ended early"):
+        counter.finish(1)
+    counter.write(Closed(complete=True))
+    counter.finish(1)
+    with pytest.raises(TranslateSvcError, match="1 of 3 utterances could not be translated"):
+        counter.report("a.wav", None)
+
+
+def test_texts_come_in_the_order_of_the_source_whichever_is_done_first() -> None:
+    screen = io.StringIO()
+    with TextView(Console(file=screen, width=200), show_growth=False) as view:
+        sink = TextSink(view, ["spa"], 8_000)
+        for number, text in ((0, "zero"), (1, "one"), (2, "two")):
+            sink.write(TextDelta(number, SampleRange(8_000 * number, 9_000), "spa", text, True, False))
+        for number in (1, 0, 2):
+            sink.write(UtteranceDone(number, SampleRange(0, 1), UtteranceStatus.OK, Usage()))
+    assert screen.getvalue().split()[2::3] == ["zero", "one", "two"]

@@ -1,0 +1,236 @@
+"""Drives scheduler and fake runner step by step, and checks the invariants after each step."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from tests.engine.expected_events import LANGUAGES, ExpectedEvents, RequestScript
+from tests.fakes.fake_runner import FakeRunner, FakeTranslation
+from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits, source_frames
+from translate_svc.engine.plan import SequenceKey, StepPlan
+from translate_svc.engine.request import (
+    EngineEvent,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    SourceText,
+    WaveformPiece,
+)
+from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.scheduling.sequence import Phase
+from translate_svc.types import FRAME_SAMPLES, EncoderSource, Samples, Stage
+
+SMALL = EngineLimits(
+    max_slots=3,
+    max_slot_tokens=6,
+    min_source_samples=1,
+    encode_budget_frames=4,
+    text_to_unit_budget_tokens=8,
+    vocode_budget_units=12,
+    first_piece_units=3,
+    max_piece_units=8,
+    initial_credit_pieces=1,
+)
+"""So tight that a handful of requests fills every queue and reaches every budget."""
+
+SLOT_PHASES = frozenset({Stage.ENCODE, Stage.DECODE, Stage.TEXT_TO_UNIT})
+
+
+class SchedulerHarness:
+    """One scheduler, one fake runner, and all their events."""
+
+    def __init__(self, limits: EngineLimits = SMALL) -> None:
+        self.limits = limits
+        self.tokenizer = FakeTokenizer()
+        self.scheduler = Scheduler(limits, self.tokenizer)
+        self.runner = FakeRunner(self._translation_of)
+        self.scripts: dict[str, RequestScript] = {}
+        self.events: defaultdict[str, list[EngineEvent]] = defaultdict(list)
+        self.aborted: set[str] = set()
+        self.granted: Counter[SequenceKey] = Counter()
+        self.intact = True  # False once a check has failed; later checks mean nothing then
+        self._scripts_by_number: list[RequestScript] = []
+        self._waiting: list[str] = []  # in order of arrival
+        self._encoding: set[str] = set()  # requests in ENCODE before this step
+        self._overtaken: dict[SequenceKey, Counter[SequenceKey]] = {}
+
+    def _translation_of(self, source: EncoderSource, sequence: int) -> FakeTranslation:
+        number = source[1] if isinstance(source, tuple) else source[0]
+        return self._scripts_by_number[int(number)].sequences[sequence][1]
+
+    # ---------------------------------------------------------------- calls from outside
+
+    def submit(self, script: RequestScript, request_id: str | None = None) -> str:
+        request_id = request_id or f"request-{len(self._scripts_by_number)}"
+        source = self._source(script, len(self._scripts_by_number))
+        self._scripts_by_number.append(script)
+        specs = tuple(SequenceSpec(LANGUAGES[i], speech) for i, (speech, _) in enumerate(script.sequences))
+        self.scheduler.add(Request(request_id, source, specs, source_times=True))
+        self.scripts[request_id] = script
+        self._forget(request_id)
+        self._waiting.append(request_id)
+        return request_id
+
+    @staticmethod
+    def _source(script: RequestScript, number: int) -> Samples | SourceText:
+        """Begins with ``number``, so that the fake model recognises it."""
+        if script.is_text:
+            return SourceText(" ".join([str(number)] * script.frames), "eng")
+        return np.full(script.frames * FRAME_SAMPLES, number, np.float32)
+
+    def _forget(self, request_id: str) -> None:
+        """Clears what is known of the id, which is used again."""
+        self.aborted.discard(request_id)
+        self.events.pop(request_id, None)
+        for record in (self.granted, self._overtaken):
+            for key in [key for key in record if key.request_id == request_id]:
+                del record[key]
+
+    def abort(self, request_id: str) -> None:
+        self.scheduler.abort(request_id)
+        if request_id in self.live():
+            self.aborted.add(request_id)
+        if request_id in self._waiting:
+            self._waiting.remove(request_id)
+        assert self.scheduler.phases(request_id) == ()
+        self.check()
+
+    def grant(self, request_id: str, sequence: int, pieces: int) -> None:
+        self.scheduler.grant(request_id, sequence, pieces)
+        if request_id in self.live():
+            self.granted[SequenceKey(request_id, sequence)] += pieces
+
+    def finished(self, request_id: str) -> bool:
+        return any(isinstance(event, RequestFinished) for event in self.events[request_id])
+
+    def live(self) -> list[str]:
+        return [each for each in self.scripts if each not in self.aborted and not self.finished(each)]
+
+    # ---------------------------------------------------------------- steps
+
+    def step(self, abort_in_flight: str | None = None, resubmit: bool = False) -> bool:
+        """Runs one step; returns False without work.
+
+        ``abort_in_flight``: a request to abort between the runner's result and the scheduler's update.
+        ``resubmit``: submit a new request with the same id right after that abort.
+        """
+        decoding, self._encoding = self._keys_in(Stage.DECODE), self._requests_in(Stage.ENCODE)
+        had_work = self.scheduler.has_work
+        plan = self.scheduler.schedule()
+        assert bool(plan) == had_work, "has_work must tell whether there is a plan"
+        if not plan:
+            return False
+        self.intact = False
+        assert {item.key for item in plan.decode} == decoding, "every sequence in DECODE advances each step"
+        self._check_budgets(plan)
+        self._check_admission(plan)
+        self._check_turns(plan)
+        result = self.runner.execute(plan)
+        if abort_in_flight is not None:
+            self.abort(abort_in_flight)
+            if resubmit:
+                self.submit(self.scripts[abort_in_flight], abort_in_flight)
+        for event in self.scheduler.update(plan, result):
+            assert event.request_id not in self.aborted, "an aborted request gets no further event"
+            assert not self.finished(event.request_id), "RequestFinished is the last event"
+            self.events[event.request_id].append(event)
+        self.check()
+        self.intact = True
+        return True
+
+    def run(self, max_steps: int) -> None:
+        """Steps until there is no more work."""
+        for _ in range(max_steps):
+            if not self.step():
+                return
+        assert not self.scheduler.has_work, "work is left after ``max_steps``"
+
+    def work_left(self) -> int:
+        """The most steps that all live requests need: each step does at least one of their items."""
+        total = 0
+        for request_id in self.live():
+            total += 1
+            for _, translation in self.scripts[request_id].sequences:
+                total += translation.encode_steps
+                total += min(len(translation.token_ids) + PROMPT_TOKENS, self.limits.max_slot_tokens) + 1
+                total += -(-translation.units // self.limits.first_piece_units)
+        return total
+
+    # ---------------------------------------------------------------- invariants
+
+    def _keys_in(self, *phases: Phase | Stage) -> set[SequenceKey]:
+        return {
+            SequenceKey(request_id, index)
+            for request_id in self.live()
+            for index, phase in enumerate(self.scheduler.phases(request_id))
+            if phase in phases
+        }
+
+    def _requests_in(self, phase: Phase | Stage) -> set[str]:
+        return {key.request_id for key in self._keys_in(phase)}
+
+    def check(self) -> None:
+        owners = list(self.scheduler.slot_owners.values())
+        assert len(owners) == len(set(owners)), "a sequence owns two slots"
+        assert set(owners) == self._keys_in(*SLOT_PHASES), "exactly the sequences in slot phases own slots"
+        assert len(owners) <= self.limits.max_slots
+        assert self.scheduler.live_requests == len(self.live())
+        for key, pieces in self._pieces().items():
+            assert pieces <= self.limits.initial_credit_pieces + self.granted[key], "a piece without credit"
+
+    def _pieces(self) -> Counter[SequenceKey]:
+        return Counter(
+            SequenceKey(event.request_id, event.sequence)
+            for events in self.events.values()
+            for event in events
+            if isinstance(event, WaveformPiece)
+        )
+
+    def _check_budgets(self, plan: StepPlan) -> None:
+        limits = self.limits
+        for costs, budget in (
+            ([source_frames(item.source) for item in plan.encode], limits.encode_budget_frames),
+            ([len(item.token_ids) for item in plan.text_to_unit], limits.text_to_unit_budget_tokens),
+            ([item.end_unit - item.start_unit for item in plan.vocode], limits.vocode_budget_units),
+        ):
+            assert len(costs) <= 1 or sum(costs) <= budget, "a stage exceeds its budget"
+
+    def _check_admission(self, plan: StepPlan) -> None:
+        """First come, first served, and no request waits without a reason."""
+        if self._encoding and plan.encode:
+            assert {item.request_id for item in plan.encode} == self._encoding, (
+                "an encoding does not continue"
+            )
+            return
+        admitted = [item.request_id for item in plan.encode]
+        assert admitted == self._waiting[: len(admitted)], "a request overtook another"
+        del self._waiting[: len(admitted)]
+        if self._waiting:
+            first = self.scripts[self._waiting[0]]
+            free = self.limits.max_slots - len(self.scheduler.slot_owners)
+            frames = first.encode_cost_frames + sum(source_frames(item.source) for item in plan.encode)
+            too_large = bool(admitted) and frames > self.limits.encode_budget_frames
+            assert too_large or len(first.sequences) > free, "the first request waits although there is room"
+
+    def _check_turns(self, plan: StepPlan) -> None:
+        """No speech gets two pieces while another speech with credit gets none."""
+        served = {item.key for item in plan.vocode}
+        ready = {
+            key
+            for key in self._keys_in(Stage.VOCODE) - served
+            if self._pieces()[key] < self.limits.initial_credit_pieces + self.granted[key]
+        }
+        self._overtaken = {key: self._overtaken.get(key, Counter()) for key in ready}
+        for overtaken in self._overtaken.values():
+            overtaken.update(served)
+            assert not overtaken or max(overtaken.values()) <= 1, (
+                "a speech gets a second turn before another speech gets one"
+            )
+        assert served or not ready, "speeches wait although the vocoder is idle"
+
+    def check_result(self, request_id: str) -> None:
+        """A finished request has the events that its script asks for."""
+        ExpectedEvents(self.scripts[request_id], self.limits, self.tokenizer).check(self.events[request_id])

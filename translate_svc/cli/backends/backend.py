@@ -1,0 +1,113 @@
+"""One interface for translation in this process and at a server."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.client import ClientOptions
+from translate_svc.languages import LanguageTable
+from translate_svc.types import (
+    ModelInfo,
+    Samples,
+    SessionEvent,
+    StreamSettings,
+    TranslateRequest,
+)
+
+_ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
+
+
+class TranslationStream(Protocol):
+    """One open stream: audio in, events out. ``client.AsyncStream`` implements it."""
+
+    def feed(self, source: AsyncIterable[Samples] | Iterable[Samples], *, end: bool = True) -> None:
+        """Sends all of ``source`` (blocks ``[n]``) in the background as fast as possible, then the end.
+
+        If ``source`` raises, the iteration raises the same exception.
+        """
+
+    async def update(self, settings: StreamSettings) -> None:
+        """Replaces all settings, from the next utterance on."""
+
+    def __aiter__(self) -> AsyncIterator[SessionEvent]:
+        """The events, ``Opened`` first and ``Closed`` last."""
+
+
+class Translator(Protocol):
+    """Opens streams and translates texts. Settings and requests are passed whole, as one value."""
+
+    def stream(
+        self, settings: StreamSettings, sample_rate_hz: int
+    ) -> AbstractAsyncContextManager[TranslationStream]:
+        """A stream that takes mono audio of ``sample_rate_hz`` and returns speech in ``SPEECH_FORMAT``."""
+
+    def translate(self, request: TranslateRequest) -> AsyncIterable[SessionEvent]:
+        """One utterance; its events end with ``UtteranceDone``."""
+
+
+class Backend(Protocol):
+    """A model in this process, or a server."""
+
+    async def languages(self) -> LanguageTable:
+        """The supported languages. Loads no weights."""
+
+    async def model(self) -> ModelInfo:
+        """Name and notice of the model. Loads no weights."""
+
+    def open(self) -> AbstractAsyncContextManager[Translator]:
+        """Loads the model, or connects."""
+
+
+async def show_notice(backend: Backend) -> None:
+    """Prints what everybody who uses the model must know, on standard error; nothing if there is nothing."""
+    model = await backend.model()
+    if model.notice:
+        print(f"translate-svc: {model.name}: {model.notice}", file=sys.stderr)
+
+
+def choose_backend(
+    server: str | None, model_flags: dict[str, str | None], connection: ClientOptions
+) -> Backend:
+    """The backend for ``server``, or a local one if no server is given.
+
+    Args:
+        server: ``HOST:PORT`` or ``unix:PATH``; several with commas between them.
+        model_flags: the flags ``model``, ``model_cache`` and ``device``; None if not given.
+        connection: options of the connection to the server.
+
+    Raises:
+        UsageError: a server and a model flag are both given, the address is not valid, or TLS or an API key
+            is given without a server.
+        InvalidArgument: a setting is not valid. Names the flag or the variable.
+    """
+    if server is None:
+        if connection != ClientOptions():
+            raise UsageError("TLS and API keys are for a server", field="--server")
+        # imported here, so that commands at a server load only the client
+        from translate_svc.cli.backends.local_backend import LocalBackend
+
+        return LocalBackend(model_flags)
+    for name, value in model_flags.items():
+        if value is not None:
+            raise UsageError("does not go with --server", field="--" + name.replace("_", "-"))
+    from translate_svc.cli.backends.remote_backend import RemoteBackend
+
+    for address in server.split(","):
+        check_address(address)
+    return RemoteBackend(server, connection)
+
+
+def check_address(server: str) -> str:
+    """Returns ``server`` if it is a valid address.
+
+    Raises:
+        UsageError: it is neither HOST:PORT nor unix:PATH.
+    """
+    if not _ADDRESS.fullmatch(server):
+        raise UsageError("must be HOST:PORT or unix:PATH", field="--server")
+    return server

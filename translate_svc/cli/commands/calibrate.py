@@ -1,0 +1,219 @@
+"""``translate-svc calibrate``: which heads of a model follow the source, and how sure it is of its texts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import soundfile
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from translate_svc.audio.files import read_audio
+from translate_svc.cli.commands.completion import complete_model
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.config import Settings
+from translate_svc.errors import InvalidArgument
+from translate_svc.types import Samples
+
+if TYPE_CHECKING:
+    from translate_svc.models.alignment.alignment_file import Alignment
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.confidence.rule import ConfidenceRule
+    from translate_svc.models.placement import Placement
+
+_PACKAGED = "data/calibration"
+_TARGETS = ("eng", "spa", "fra", "deu")
+"""Preferred, in turns; a clip is not translated into its own language."""
+_TARGETS_OF_A_CLIP = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clip:
+    """16 kHz samples of speech, and a language to translate them into."""
+
+    samples: Samples
+    language: str
+
+
+def calibrate(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Directory, hub id, or a name inside --model-cache.", autocompletion=complete_model
+        ),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(help="Directory of WAV or FLAC files, instead of the shipped clips."),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="Directory of clips with their texts (clips.json), instead of the shipped ones."),
+    ] = None,
+) -> None:
+    """Find out how to translate simultaneously with a model, and how sure it is; keep both beside it.
+
+    Translates clips from ever longer beginnings and compares with the whole: which attention heads tell what
+    of a translation will last, and how far it must lie before the end of what was heard. Writes
+    alignment.json into the model's directory. Then translates clips of which the right texts are known and
+    finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json.
+    """
+    settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
+    # here, for they load torch
+    from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
+    from translate_svc.models.placement import resolve_placement
+
+    try:
+        placement = resolve_placement(settings.device, settings.dtype)
+    except InvalidArgument as error:
+        raise UsageError(error.description, field=f"--{error.field}") from error
+    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    console = Console(highlight=False)
+    alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
+    write_alignment(checkpoint.path, alignment)
+    console.print(_said(alignment), soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True)
+    rule = calibrate_confidence(checkpoint.path, placement, labelled=labelled, console=console)
+    write_confidence(checkpoint.path, rule)
+    console.print(_said_of_confidence(rule), soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True)
+
+
+def calibrate_checkpoint(
+    checkpoint: Checkpoint, placement: Placement, *, clips: Path | None, console: Console
+) -> Alignment:
+    """Computes it, with a progress bar where ``console`` is a terminal. ``clips`` None: the shipped ones.
+
+    Raises:
+        UsageError: the clips cannot be used.
+        EngineError: a clip cannot be computed.
+    """
+    from translate_svc.models.alignment.beginnings import Observer
+    from translate_svc.models.alignment.calibration import calibrate as calibrated
+
+    found = _clips(clips, tuple(checkpoint.maps.text_languages))
+    observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)
+    total = sum(observer.translations(clip.samples) for clip in found)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("translating", total=total)
+        advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
+        translations = [observer.beginnings(clip.samples, clip.language, advance) for clip in found]
+        progress.update(task, description="comparing", total=2, completed=0)
+        try:
+            return calibrated(translations, advance)
+        except ValueError as error:
+            raise UsageError(str(error), field="--clips") from error
+
+
+def calibrate_confidence(
+    model: Path, placement: Placement, *, labelled: Path | None, console: Console
+) -> ConfidenceRule:
+    """Computes it through a service of its own, with a progress bar where ``console`` is a terminal.
+
+    ``model``: a checkpoint's directory. ``labelled`` None: the shipped clips.
+
+    Raises:
+        UsageError: the clips cannot be used, or too few texts are right or wrong.
+    """
+    from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
+    from translate_svc.cli.logs import configure_logs
+    from translate_svc.models.confidence.fit import LabelledText, fit_rule
+    from translate_svc.service import Service
+
+    if labelled is None:
+        with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+            clips = read_labelled(shipped / "labelled")
+    else:
+        clips = read_labelled(labelled)
+    settings = Settings(
+        model=os.path.abspath(model),
+        device=placement.device,
+        dtype=placement.dtype_name,
+        max_utterance_ms=30_000,
+    )
+
+    configure_logs("error")  # that a calibration is missing is known here
+
+    async def translate(advance: Callable[[], None]) -> list[LabelledText]:
+        async with Service.start(settings) as service:
+            return await translate_labelled(service, clips, advance)
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("labelled clips", total=len(clips))
+        texts = asyncio.run(translate(lambda: progress.advance(task)))
+    try:
+        return fit_rule(texts)
+    except ValueError as error:
+        raise UsageError(str(error), field="--labelled") from error
+
+
+def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
+    """Every clip, once for each of its targets. The shipped ones are named by their language."""
+    targets = [code for code in _TARGETS if code in languages] or list(languages)[:1]
+    if folder is None:
+        packaged = resources.files("translate_svc").joinpath(_PACKAGED)
+        with resources.as_file(packaged) as shipped:
+            return _read(sorted(shipped.glob("*.ogg")), targets, _read_shipped)
+    if not folder.is_dir():
+        raise UsageError("is not a directory", field="--clips")
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    if not files:
+        raise UsageError("has no files", field="--clips")
+    return _read(files, targets, lambda path: read_audio(path)[0])
+
+
+def _read_shipped(path: Path) -> Samples:
+    """Opus in Ogg, which saves four fifths of what they would be in a format that ``read_audio`` takes."""
+    samples, _ = soundfile.read(path, dtype="float32")
+    return np.asarray(samples, np.float32)
+
+
+def _read(files: Sequence[Path], targets: Sequence[str], read: Callable[[Path], Samples]) -> list[_Clip]:
+    """Each file, 16 kHz as the model takes it."""
+    clips = []
+    for index, path in enumerate(files):
+        others = [code for code in targets if not path.name.startswith(code)] or targets
+        samples = read(path)
+        chosen = {others[(index + turn) % len(others)] for turn in range(_TARGETS_OF_A_CLIP)}
+        clips += [_Clip(samples, language) for language in sorted(chosen)]
+    return clips
+
+
+def _said(alignment: Alignment) -> str:
+    figures = alignment.figures
+    judged = f"{figures['drafts']:.0f} drafts, {figures['tokens']:.0f} tokens"
+    if not alignment.heads:
+        return f"{judged}: no head follows the source. Words are committed when two drafts agree."
+    heads = ", ".join(f"{layer}.{head}" for layer, head in alignment.heads)
+    return (
+        f"{judged}: heads (layer.head) {heads}; patience {alignment.patience_frames} frames; "
+        f"policy {alignment.policy.value}. {figures['survival']:.1%} of what is committed survives, "
+        f"{figures['committed']:.0%} of what survives is committed at once."
+    )
+
+
+def _said_of_confidence(rule: ConfidenceRule) -> str:
+    figures, threshold = rule.figures, rule.threshold
+    assert threshold is not None, "a calibrated rule has one"
+    kind = "with_transcript" if rule.with_transcript is not None else "alone"
+    wrong, right = (figures[f"{each}_flagged_{kind}"] for each in ("wrong", "right"))
+    return (
+        f"{figures['texts']:.0f} texts, {figures['right']:.0f} right: the confidence tells right from wrong "
+        f"with an area under the curve of {figures[f'area_{kind}']:.1%}. A text is flagged below "
+        f"{threshold.at(10):.2f} if it has 10 tokens, below {threshold.at(30):.2f} if it has 30: "
+        f"{wrong:.0%} of the wrong ones, {right:.0%} of the right ones."
+    )

@@ -1,0 +1,220 @@
+"""``translate-svc live``: translates the microphone and plays the translation."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from translate_svc.audio.resampler import Resampler
+from translate_svc.cli import interrupts, options
+from translate_svc.cli.audio.audio_device import AudioDevice
+from translate_svc.cli.audio.sound_device import SoundDevice, list_devices
+from translate_svc.cli.backends.backend import Backend, choose_backend, show_notice
+from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.language_argument import match_language
+from translate_svc.cli.output.event_view import EventView
+from translate_svc.cli.output.text_view import TextView
+from translate_svc.cli.targets import target_settings
+from translate_svc.languages import LanguageTable
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    GuardSettings,
+    Inspect,
+    Samples,
+    SimultaneousSettings,
+    SpeechChunk,
+    StreamSettings,
+    UtteranceDone,
+)
+
+open_device: Callable[..., AbstractContextManager[AudioDevice]] = SoundDevice
+"""Opens the audio device. Machines without a sound card can replace it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveArguments:
+    """The arguments of the command that concern the translation."""
+
+    to: tuple[str, ...]
+    from_: str | None
+    transcript: bool
+    play: bool
+    catch_up: float
+    simultaneous: bool
+    flag_unsure: bool = True
+
+    def settings(self, table: LanguageTable) -> StreamSettings:
+        """Text for all targets; speech for the first, which may be sped up when it falls behind."""
+        source = None if self.from_ is None else match_language(self.from_, table, "--from")
+        first, *others = target_settings(self.to, table, speech=self.play, must_speak=False)
+        if self.play and not first.speech:
+            raise UsageError(f"the model has no voice for {first.language}; use --no-play", field="--to")
+        return StreamSettings(
+            targets=(
+                replace(first, catch_up_duration_factor=self.catch_up) if self.play else first,
+                *(replace(other, speech=False) for other in others),
+            ),
+            source_language=None if source is None else source.code,
+            include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
+            guards=GuardSettings(low_confidence=self.flag_unsure),
+            simultaneous=SimultaneousSettings() if self.simultaneous else None,
+        )
+
+
+def live(
+    to: options.To = None,
+    from_: options.From = None,
+    transcript: options.Transcript = False,
+    simultaneous: options.Simultaneous = True,
+    flag_unsure: options.FlagUnsure = True,
+    play: Annotated[bool, typer.Option(help="Play the translated speech.")] = True,
+    catch_up: Annotated[
+        float,
+        typer.Option(
+            min=0.5, max=1, help="Lowest duration factor of speech that falls behind; 1: never speed up."
+        ),
+    ] = 0.8,
+    microphone: Annotated[str | None, typer.Option(help="Number of the device, or part of its name.")] = None,
+    loudspeaker: Annotated[
+        str | None, typer.Option(help="Number of the device, or part of its name.")
+    ] = None,
+    devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
+    server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    device: options.Device = None,
+) -> None:
+    """Translate live speech from the microphone; play it in the first target language.
+
+    Wear headphones, or use --no-play: otherwise the microphone records the translation and it is translated
+    again. The translation comes while somebody speaks; with --no-simultaneous it comes after each utterance:
+    later, and usually better. Ctrl-C ends the recording and translates the rest; a second Ctrl-C stops at
+    once.
+
+    Examples:
+      translate-svc live --from en --to es
+      translate-svc live --to fr,de --no-play --server 192.0.2.7:50051
+    """
+    if devices:
+        Console(highlight=False).print(_device_table())
+        return
+    if not to:
+        raise UsageError("is needed", field="--to")
+    if transcript and from_ is None:
+        raise UsageError("needs --from", field="--transcript")
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    backend = choose_backend(
+        server, {"model": model, "model_cache": model_cache, "device": device}, connection
+    )
+    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous, flag_unsure)
+    try:
+        interrupts.run(_live(arguments, backend, microphone, loudspeaker))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+async def _live(
+    arguments: _LiveArguments, backend: Backend, microphone: str | None, loudspeaker: str | None
+) -> None:
+    console = Console(highlight=False)
+    settings = arguments.settings(await backend.languages())
+    await show_notice(backend)
+    with open_device(microphone, loudspeaker, play=arguments.play) as device:
+        rate_hz = device.input_rate_hz
+        async with backend.open() as translator, translator.stream(settings, rate_hz) as stream:
+            recorder, player = _Recorder(device), _Player(device)
+            console.print("Listening; Ctrl-C ends." + (" Wear headphones." if arguments.play else ""))
+            with TextView(console) as view, _stop_on_interrupt(device):
+                event_view = EventView(view, rate_hz, recorder.end_ms, "the end of the speech")
+                stream.feed(recorder.blocks())
+                async for event in stream:
+                    event_view.show(event, recorder.now_ms())
+                    if isinstance(event, SpeechChunk):
+                        player.play(event)
+                await device.wait_played()
+        if device.dropped_samples:
+            dropped_s = device.dropped_samples / rate_hz
+            print(
+                f"translate-svc: {dropped_s:.1f} s were not recorded: the translation did not keep up",
+                file=sys.stderr,
+            )
+
+
+class _Recorder:
+    """The audio of the microphone, and its time."""
+
+    def __init__(self, device: AudioDevice) -> None:
+        self._device = device
+        self._clock = asyncio.get_running_loop().time
+        self._began_s: float | None = None
+
+    async def blocks(self) -> AsyncIterator[Samples]:
+        """The recorded blocks, until the device stops."""
+        async for block in self._device.record():
+            if self._began_s is None:
+                self._began_s = self._clock() - len(block) / self._device.input_rate_hz
+            yield block
+
+    def now_ms(self) -> float:
+        """Milliseconds since the start of the recording."""
+        return 0.0 if self._began_s is None else (self._clock() - self._began_s) * 1000
+
+    def end_ms(self, done: UtteranceDone) -> float:
+        """The end of an utterance, in milliseconds since the start of the recording."""
+        return done.source.end * 1000 / self._device.input_rate_hz
+
+
+class _Player:
+    """Plays speech at the sample rate of the loudspeaker."""
+
+    def __init__(self, device: AudioDevice) -> None:
+        self._device = device
+        self._resampler: Resampler | None = None
+
+    def play(self, chunk: SpeechChunk) -> None:
+        """Plays the next chunk. Chunks of two utterances are never mixed."""
+        if self._resampler is None:
+            self._resampler = Resampler(INTERNAL_SAMPLE_RATE_HZ, self._device.output_rate_hz)
+        samples = np.frombuffer(chunk.data, "<i2").astype(np.float32) / np.float32(1 << 15)
+        self._device.play(self._resampler.push(samples))
+        if chunk.final:
+            self._device.play(self._resampler.flush())
+            self._resampler = None
+
+
+@contextmanager
+def _stop_on_interrupt(device: AudioDevice) -> Iterator[None]:
+    """The first Ctrl-C ends the recording, the second one cancels the command."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    actions = iter((device.stop,))
+    loop.add_signal_handler(signal.SIGINT, lambda: next(actions, task.cancel)())
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _device_table() -> Table:
+    table = Table("number", "name", "microphone", "loudspeaker", "rate", box=None, pad_edge=False)
+    for device in list_devices():
+        able = ("yes" if device[f"max_{way}_channels"] else "-" for way in ("input", "output"))
+        table.add_row(str(device["index"]), device["name"], *able, f"{device['default_samplerate']:.0f} Hz")
+    return table

@@ -1,0 +1,101 @@
+"""``translate-svc say``: translates a text, and speaks it on request."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translate_svc.cli import interrupts, options
+from translate_svc.cli.backends.backend import Backend, choose_backend, show_notice
+from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.language_argument import label, match_language
+from translate_svc.cli.output.output_file import OutputFiles
+from translate_svc.cli.output.sinks import SpeechSink
+from translate_svc.cli.targets import SPEECH_FORMAT, check_output, target_settings
+from translate_svc.errors import TranslationFailed
+from translate_svc.types import (
+    GuardSettings,
+    StreamWarning,
+    TextDelta,
+    TranslateRequest,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+
+def say(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Text to translate; - for standard input.")],
+    to: options.To = None,
+    from_: options.FromText = None,
+    output: options.Output = None,
+    flag_unsure: options.FlagUnsure = True,
+    server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    device: options.Device = None,
+) -> None:
+    """Translate a text and print the translation; with -o, also write it as speech.
+
+    With one target, only the text is printed. With several, each line begins with the language code, and
+    out.wav becomes out.spa.wav, out.fra.wav.
+
+    Examples:
+      translate-svc say "Where is the station?" --from en --to es,fr
+      translate-svc say - --from en --to de -o question.wav < question.txt
+    """
+    for name, value in (("--to", to), ("--from", from_)):
+        if not value:
+            raise UsageError("is needed", field=name)
+    check_output(output)
+    text = sys.stdin.read() if text == "-" else text
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    backend = choose_backend(
+        server, {"model": model, "model_cache": model_cache, "device": device}, connection
+    )
+    guards = GuardSettings(low_confidence=flag_unsure)
+    interrupts.run(_say(text.strip(), from_ or "", to or (), output, guards, backend))
+
+
+async def _say(
+    text: str, from_: str, to: Sequence[str], output: Path | None, guards: GuardSettings, backend: Backend
+) -> None:
+    table = await backend.languages()
+    source = match_language(from_, table, "--from")
+    if not source.text:
+        raise UsageError(f"the model does not read {label(source)}", field="--from")
+    targets = target_settings(to, table, speech=output is not None, must_speak=output is not None)
+    await show_notice(backend)
+    request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code, guards=guards)
+    codes = [target.language for target in targets]
+    texts: defaultdict[str, str] = defaultdict(str)
+    with OutputFiles() as files:
+        speech = None
+        if output is not None:
+            speech = SpeechSink(files, output, codes, SPEECH_FORMAT.sample_rate_hz)
+        async with backend.open() as translator:
+            async for event in translator.translate(request):
+                if speech is not None:
+                    speech.write(event)
+                if isinstance(event, TextDelta):
+                    texts[event.language] += event.delta
+                elif isinstance(event, StreamWarning):
+                    language = f"{event.language}: " if event.language else ""
+                    print(f"{language}{event.code}: {event.message}", file=sys.stderr)
+                elif isinstance(event, UtteranceDone) and event.status is UtteranceStatus.FAILED:
+                    raise TranslationFailed("the text could not be translated")
+        if speech is not None:
+            speech.finish(0)
+    for code in codes:
+        print(texts[code] if len(codes) == 1 else f"{code}  {texts[code]}")

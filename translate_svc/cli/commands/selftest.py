@@ -1,0 +1,236 @@
+"""``translate-svc selftest``: compares the service's computation with that of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from translate_svc.audio.files import read_audio
+from translate_svc.cli.commands.completion import complete_model
+from translate_svc.cli.exit_codes import EXIT_ERROR, UsageError
+from translate_svc.config import Settings
+from translate_svc.errors import InvalidArgument
+from translate_svc.languages import Language, LanguageTable
+from translate_svc.server_info import language_table
+from translate_svc.types import Samples
+
+if TYPE_CHECKING:
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.placement import Placement
+    from translate_svc.models.selftest import Case, Comparison, Tolerance
+    from translate_svc.models.tokenizer import Tokenizer
+
+_CLIPS = ("eng", "spa")
+_TEXTS = (
+    ("eng", "Where is the station?"),
+    ("spa", "¿Dónde está la estación?"),
+)
+_TARGETS = ("eng", "spa", "cmn", "fra", "deu")
+"""Preferred targets: the languages of the clips, and one in another script."""
+_MAX_TARGETS = 3
+
+
+def selftest(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Directory, hub id, or a name inside --model-cache.", autocompletion=complete_model
+        ),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Directory of named models.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+) -> None:
+    """Compare this service's computation with that of transformers, on packaged clips and texts.
+
+    Exits with 0 if all stages are equal within the tolerance shown, with 1 if a stage differs.
+    """
+    settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
+    # imported here because they load torch and transformers
+    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.reference import quiet
+    from translate_svc.models.selftest import tolerance
+    from translate_svc.models.tokenizer import Tokenizer
+
+    placement = _placement(settings)
+    quiet()
+    console = Console(highlight=False)
+    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    tokenizer = Tokenizer.from_pretrained(
+        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
+    )
+    languages = language_table(checkpoint.capabilities())
+    _print_model(console, checkpoint, languages, placement)
+    allowed = tolerance(placement)
+    found = _compare(console, checkpoint, _cases(languages, tokenizer), allowed, placement)
+    console.print(_table(found))
+    _print_texts(console, found, tokenizer)
+    _print_summary(console, found, allowed)
+    if any(each.difference for each in found):
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _placement(settings: Settings) -> Placement:
+    from translate_svc.models.placement import resolve_placement
+
+    try:
+        return resolve_placement(settings.device, settings.dtype)
+    except InvalidArgument as error:
+        raise UsageError(error.description, field=f"--{error.field}") from error
+
+
+def _compare(
+    console: Console,
+    checkpoint: Checkpoint,
+    cases: Sequence[Case],
+    allowed: Tolerance,
+    placement: Placement,
+) -> list[Comparison]:
+    from translate_svc.models import selftest
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("transformers", total=2 * len(cases))
+        expected = selftest.expectations(checkpoint, cases, placement, lambda: progress.advance(task))
+        progress.update(task, description="this service")
+        ours = selftest.new_model(checkpoint, cases, placement)
+        found: list[Comparison] = []
+        for case, wanted in zip(cases, expected, strict=True):
+            found.append(selftest.compare(checkpoint, ours, case, wanted, allowed))
+            progress.advance(task)
+    return found
+
+
+def _cases(languages: LanguageTable, tokenizer: Tokenizer) -> list[Case]:
+    """All clips, and the texts whose language the model knows, into up to three languages each."""
+    from translate_svc.models.selftest import Case
+
+    targets = _targets(languages)
+    cases = []
+    for name in _CLIPS:
+        samples = _read_clip(name)
+        cases += [Case(f"{name} speech", samples, each.code, _speaker(each)) for each in targets]
+    for code, text in _TEXTS:
+        if languages.find(code) is None:
+            continue
+        tokens = tokenizer.source_tokens(text, code)
+        cases += [
+            Case(f"{code} text", tokens, each.code, _speaker(each)) for each in targets if each.code != code
+        ]
+    return cases
+
+
+def _targets(languages: LanguageTable) -> list[Language]:
+    """The first target languages: those with speech first, then in the order of ``_TARGETS``."""
+    known = [each for each in languages if each.text]
+    preferred = {code: index for index, code in enumerate(_TARGETS)}
+    known.sort(key=lambda each: (not each.speech_out, preferred.get(each.code, len(preferred)), each.code))
+    return known[:_MAX_TARGETS]
+
+
+def _speaker(language: Language) -> int | None:
+    return language.speaker_ids[0] if language.speech_out else None
+
+
+def _read_clip(name: str) -> Samples:
+    clip = resources.files("translate_svc").joinpath(f"data/selftest/{name}.flac")
+    with resources.as_file(clip) as path:
+        samples, _ = read_audio(path)  # 16 kHz, as the model needs it
+        return samples
+
+
+def _print_model(
+    console: Console, checkpoint: Checkpoint, languages: LanguageTable, placement: Placement
+) -> None:
+    from translate_svc.models.checkpoint.identity import read_identity
+    from translate_svc.models.checkpoint.weight_index import count_parameters
+
+    identity = read_identity(checkpoint.path)
+    speaking = [each for each in languages if each.speech_out]
+    voices = sum(len(each.speaker_ids) for each in speaking)
+    parameters = count_parameters(checkpoint.path) / 1e6
+    console.print(
+        f"{identity.name} {identity.revision[:12]}, licence {identity.license or 'not stated'}: "
+        f"{parameters:.1f} M parameters; {len(checkpoint.maps.text_languages)} languages in text, "
+        f"{len(speaking)} in speech, {voices} voices. "
+        f"Computing in {placement.dtype_name} on {placement.device}.",
+        soft_wrap=True,
+    )
+
+
+def _table(found: Sequence[Comparison]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in (
+        "source",
+        "into",
+        "tokens",
+        "log p",
+        "units",
+        "samples",
+        "waveform",
+        "ours ms",
+        "theirs ms",
+        "",
+    ):
+        table.add_column(heading, justify="left" if heading in ("source", "into", "") else "right")
+    for each in found:
+        speaks = each.samples > 0
+        table.add_row(
+            each.case.name,
+            each.case.language,
+            f"{len(each.token_ids)}",
+            f"{each.log_probability_difference:.0e}",
+            f"{each.units}" if each.units else "-",
+            f"{each.samples}" if speaks else "-",
+            f"{each.waveform_difference:.0e}" if speaks else "-",
+            f"{sum(each.stage_ms.values()):.0f}",
+            f"{each.reference_ms:.0f}",
+            _remark(each),
+        )
+    return table
+
+
+def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: Tokenizer) -> None:
+    for each in found:
+        pieces = "".join(tokenizer.id_to_piece(token_id) for token_id in each.token_ids)
+        text = pieces.replace(chr(0x2581), " ").strip()
+        console.print(f"[dim]{each.case.language} from {each.case.name}:[/dim] {text}", soft_wrap=True)
+
+
+def _remark(comparison: Comparison) -> str:
+    if comparison.difference:
+        return f"[red]{comparison.difference}[/red]"
+    remarks = ["equal"]
+    if comparison.ties:
+        remarks.append(f"{comparison.ties} near ties")
+    if not comparison.finished:
+        remarks.append("cut at the token limit: text alone")
+    elif comparison.unit_similarity < 1:
+        remarks.append(f"units {comparison.unit_similarity:.1%} alike")
+    return ", ".join(remarks)
+
+
+def _print_summary(console: Console, found: Sequence[Comparison], allowed: Tolerance) -> None:
+    stages: dict[str, float] = {}
+    for each in found:
+        for stage, duration_ms in each.stage_ms.items():
+            stages[stage] = stages.get(stage, 0.0) + duration_ms
+    console.print("Ours by stage: " + ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in stages.items()))
+    console.print(
+        f"Allowed: log-probabilities of tokens within {allowed.log_probability:g}, units "
+        f"{allowed.unit_similarity:.0%} alike, samples within {allowed.waveform:g}.",
+        soft_wrap=True,
+    )
+    different = sum(bool(each.difference) for each in found)
+    spoken = sum(each.samples > 0 for each in found)
+    if different:
+        console.print(f"[bold red]{different} of {len(found)} differ.[/bold red]")
+    else:
+        console.print(f"[bold green]All {len(found)} are equal, {spoken} of them in speech.[/bold green]")

@@ -1,0 +1,83 @@
+"""The items of a plan without a result. A result is matched by its key to the state it was planned for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from translate_svc.engine.plan import (
+    DecodeItem,
+    ItemKey,
+    PlanItem,
+    SequenceKey,
+    StepPlan,
+    TextToUnitItem,
+    VocodeItem,
+)
+from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
+from translate_svc.errors import InvariantViolation
+from translate_svc.types import Stage
+
+Work = tuple[PlanItem, RequestState | SequenceState]
+"""An item and the state it was planned for: a request in ENCODE, a sequence in every other stage."""
+
+_Item = TypeVar("_Item", DecodeItem, TextToUnitItem, VocodeItem)
+
+
+class InFlight:
+    """One plan while the runner executes it.
+
+    It holds the states themselves and does not look them up again when the result comes. So the result of an
+    aborted request finds the aborted state, even when another request has its id or its slot by then.
+    """
+
+    def __init__(self, plan: StepPlan, work: Iterable[Work]) -> None:
+        self.plan = plan
+        self._open: dict[ItemKey, Work] = {item.key: (item, state) for item, state in work}
+
+    def settle_request(self, request_id: str) -> RequestState:
+        """Removes the encoding of a request and returns the request's state.
+
+        Raises:
+            InvariantViolation: it was not planned, or has its result already.
+        """
+        _, state = self._open.pop((request_id, None), (None, None))
+        if not isinstance(state, RequestState):
+            raise InvariantViolation("the runner answered an encoding that the plan does not hold")
+        return state
+
+    def settle(self, key: SequenceKey, kind: type[_Item]) -> tuple[_Item, SequenceState]:
+        """Removes and returns an item of this kind and the state it was planned for.
+
+        Raises:
+            InvariantViolation: it was not planned, or has its result already.
+        """
+        item, state = self._open.pop(key, (None, None))
+        if not isinstance(item, kind) or not isinstance(state, SequenceState):
+            raise InvariantViolation("the runner answered an item that the plan does not hold")
+        return item, state
+
+    def settle_failed(self, key: ItemKey) -> tuple[SequenceState, ...]:
+        """Removes the item of ``key``, of any kind, and returns the sequences that fail with it.
+
+        Raises:
+            InvariantViolation: it was not planned, or has its result already.
+        """
+        if key not in self._open:
+            raise InvariantViolation("the runner failed an item that the plan does not hold")
+        _, state = self._open.pop(key)
+        return state.sequences if isinstance(state, RequestState) else (state,)
+
+    def check_settled(self) -> None:
+        """Checks that every item has its result.
+
+        Raises:
+            InvariantViolation: an item of the plan got no result.
+        """
+        if self._open:
+            raise InvariantViolation(f"the runner left {len(self._open)} item(s) of a plan unanswered")
+
+    def live_requests(self, stage: Stage) -> set[str]:
+        """Requests with an item in ``stage`` that are not aborted. Call it before settling any item."""
+        work = (self._open[item.key] for item in self.plan.items(stage))
+        return {item.key[0] for item, state in work if not state.terminal}

@@ -1,0 +1,175 @@
+"""The queues of the phases, and the slots: which sequence is in which phase, and which is next in a budget.
+
+Scheduling rules:
+
+* Requests are admitted first come, first served. Drafts that are not final come after all others. The first
+  waiting request waits until slots for all its
+  sequences are free, and no other request overtakes it. So no request starves. A request takes all its slots
+  at once, so no request holds some slots while it waits for more.
+* Every sequence in DECODE advances by one token in every step, whatever else the step does.
+* ENCODE and TEXT_TO_UNIT serve their queues in order. VOCODE is round-robin: one piece of a speech, then the
+  speech goes to the back. Each stage takes from the front what fits its budget, and always at least one item.
+  The requests in ENCODE are finished before others enter it.
+* A speech without credit is in no queue. A grant puts it at the back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from translate_svc.engine.options import EngineLimits, source_frames
+from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.scheduling.sequence import Phase, RequestState, SequenceState
+from translate_svc.engine.scheduling.slots import SlotPool
+from translate_svc.types import Stage
+
+_T = TypeVar("_T")
+
+
+class PhaseQueues:
+    """Moves sequences between phases. A sequence is in at most one queue."""
+
+    def __init__(self, limits: EngineLimits) -> None:
+        self._limits = limits
+        self.slots = SlotPool(limits.max_slots)
+        # Dictionaries keep insertion order, and an abort can remove an entry from the middle.
+        self._waiting: dict[str, RequestState] = {}
+        self._encoding: dict[str, RequestState] = {}
+        self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
+            stage: {} for stage in Stage if stage is not Stage.ENCODE
+        }
+
+    def __bool__(self) -> bool:
+        """There is work for the next step.
+
+        Waiting requests count: the slots that they wait for are held by sequences in DECODE or TEXT_TO_UNIT.
+        """
+        return any((self._waiting, self._encoding, *self._stage_queues.values()))
+
+    @property
+    def waiting_requests(self) -> int:
+        """Number of requests that wait for slots."""
+        return len(self._waiting)
+
+    # ---------------------------------------------------------------- into a queue
+
+    def add_waiting(self, state: RequestState) -> None:
+        """Appends a request to the waiting queue."""
+        self._waiting[state.request.request_id] = state
+
+    def resume_encoding(self, state: RequestState) -> None:
+        """Keeps a request in ENCODE because its encoding needs another step."""
+        self._encoding[state.request.request_id] = state
+
+    def start_decoding(self, sequence: SequenceState) -> None:
+        """Moves a sequence from ENCODE to DECODE."""
+        self._enter(Stage.DECODE, sequence)
+
+    def start_text_to_unit(self, sequence: SequenceState) -> None:
+        """Moves a sequence from DECODE to TEXT_TO_UNIT."""
+        del self._stage_queues[Stage.DECODE][sequence.key]
+        self._enter(Stage.TEXT_TO_UNIT, sequence)
+
+    def start_vocoding(self, sequence: SequenceState) -> None:
+        """Moves a sequence to VOCODE and releases its slot: from TEXT_TO_UNIT, or from DECODE when a draft
+        has nothing new to say.
+        """
+        self._stage_queues[Stage.DECODE].pop(sequence.key, None)
+        self._release(sequence)
+        sequence.phase = Stage.VOCODE
+        self.enqueue_vocoding(sequence)
+
+    def enqueue_vocoding(self, sequence: SequenceState) -> None:
+        """Appends a sequence to the VOCODE queue if it has credit for a piece. Idempotent."""
+        if sequence.credit_pieces > 0:
+            self._enter(Stage.VOCODE, sequence)
+
+    def retire(self, sequence: SequenceState, phase: Phase) -> None:
+        """Moves a sequence from any phase to a terminal one and releases its slot."""
+        for requests in (self._waiting, self._encoding):
+            requests.pop(sequence.key.request_id, None)
+        for queue in self._stage_queues.values():
+            queue.pop(sequence.key, None)
+        self._release(sequence)
+        sequence.phase = phase
+
+    def _enter(self, stage: Stage, sequence: SequenceState) -> None:
+        sequence.phase = stage
+        self._stage_queues[stage][sequence.key] = sequence
+
+    def _release(self, sequence: SequenceState) -> None:
+        if sequence.slot is not None:
+            self.slots.release(sequence.slot, sequence.key)
+            sequence.slot = None
+
+    # ---------------------------------------------------------------- out of a queue, for one step
+
+    def take_encoding(self) -> list[RequestState]:
+        """The requests whose encoding continues."""
+        taken = list(self._encoding.values())
+        self._encoding.clear()
+        return taken
+
+    def admit(self) -> list[RequestState]:
+        """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
+        limits = self._limits
+        affordable = _within(
+            sorted(self._waiting.values(), key=_is_open_draft),
+            lambda state: source_frames(state.source),
+            limits.encode_budget_frames,
+        )
+        admitted: list[RequestState] = []
+        for state in affordable:
+            slots = self.slots.acquire([sequence.key for sequence in state.sequences])
+            if slots is None:
+                break
+            for sequence, slot in zip(state.sequences, slots, strict=True):
+                sequence.slot, sequence.phase = slot, Stage.ENCODE
+            del self._waiting[state.request.request_id]
+            admitted.append(state)
+        return admitted
+
+    def backlog(self) -> int:
+        """How many requests wait although slots are free: at most the number of free slots."""
+        return min(len(self._waiting), self.slots.free)
+
+    def decoding(self) -> list[SequenceState]:
+        """All sequences in DECODE. They stay in the queue."""
+        return list(self._stage_queues[Stage.DECODE].values())
+
+    def take_text_to_unit(self) -> list[SequenceState]:
+        """The next sequences for TEXT_TO_UNIT, within the budget."""
+        budget = self._limits.text_to_unit_budget_tokens
+        return self._take(Stage.TEXT_TO_UNIT, lambda sequence: len(sequence.token_ids), budget)
+
+    def take_vocode(self) -> list[SequenceState]:
+        """The next sequences for VOCODE, within the budget. Each pays one credit."""
+        limits = self._limits
+        budget = limits.vocode_budget_units
+        taken = self._take(Stage.VOCODE, lambda sequence: sequence.next_piece_units(limits), budget)
+        for sequence in taken:
+            sequence.credit_pieces -= 1
+        return taken
+
+    def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:
+        taken = _within(self._stage_queues[stage].values(), cost, budget)
+        for sequence in taken:
+            del self._stage_queues[stage][sequence.key]
+        return taken
+
+
+def _is_open_draft(state: RequestState) -> bool:
+    """A draft of an utterance that is still being spoken: a later one can take its place."""
+    return not state.is_final
+
+
+def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:
+    """The longest prefix of ``candidates`` that fits the budget; always at least the first one."""
+    taken: list[_T] = []
+    for candidate in candidates:
+        budget -= cost(candidate)
+        if taken and budget < 0:
+            break
+        taken.append(candidate)
+    return taken

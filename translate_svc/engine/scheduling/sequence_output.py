@@ -1,0 +1,81 @@
+"""How a sequence hands out its text and its speech. Pure; no queues."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.plan import DecodeResult
+from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished, TokenDecoded
+from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
+from translate_svc.engine.text.scripts import written_in_foreign_script
+
+NO_UNITS: npt.NDArray[np.int64] = np.empty(0, np.int64)
+
+
+class SequenceOutput(Protocol):
+    """What becomes of decoded tokens and predicted units. ``events`` are appended to, in order."""
+
+    def push_token(self, sequence: SequenceState, decoded: DecodeResult, events: list[EngineEvent]) -> None:
+        """The text goes on with a token.
+
+        Raises:
+            EngineError: the tokenizer failed on it.
+        """
+
+    def finish_text(self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]) -> bool:
+        """The text has ended. Returns whether ``speech_token_ids`` were set and get units.
+
+        Raises:
+            EngineError: the tokenizer failed on a token.
+        """
+
+    def add_units(self, sequence: SequenceState, state: RequestState, units: npt.NDArray[np.int64]) -> None:
+        """Sets the units that the vocoder hears, and which of them are voiced.
+
+        ``units``: those of the text; ``NO_UNITS`` for a text that is not spoken.
+        """
+
+    def finish_speech(
+        self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
+    ) -> FinishStatus:
+        """All that can be voiced was delivered. Returns how the sequence ends."""
+
+
+class WholeOutput:
+    """Of a request that is complete: each token is delivered as it comes, and all of the text is spoken."""
+
+    def push_token(self, sequence: SequenceState, decoded: DecodeResult, events: list[EngineEvent]) -> None:
+        """Delivers the token at once."""
+        text = sequence.detokenizer.push(decoded.token_id)
+        sequence.token_ids.append(decoded.token_id)
+        events.append(
+            TokenDecoded(*sequence.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
+        )
+
+    def finish_text(self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]) -> bool:
+        """Delivers the end of the text. A text in a foreign script is not spoken."""
+        del state
+        spec = sequence.spec
+        tail = sequence.detokenizer.finish()
+        text = sequence.detokenizer.text
+        foreign = spec.guards.script_check and written_in_foreign_script(text, spec.language)
+        events.append(
+            TextFinished(*sequence.key, text, tail, sequence.text_tokens, sequence.stop_reason, foreign)
+        )
+        sequence.speech_token_ids = tuple(sequence.token_ids)
+        return bool(spec.speech and not foreign and text.strip())
+
+    def add_units(self, sequence: SequenceState, state: RequestState, units: npt.NDArray[np.int64]) -> None:
+        """All units are voiced."""
+        del state
+        sequence.units, sequence.piece_end_unit = units, len(units)
+
+    def finish_speech(
+        self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
+    ) -> FinishStatus:
+        """A text of white space alone is EMPTY."""
+        del state, events
+        return sequence.finish_status if sequence.detokenizer.text.strip() else FinishStatus.EMPTY
