@@ -28,10 +28,14 @@ install: $(READY) ## make the virtual environment and install everything, pinned
 demo: $(READY) ## start a server, speak to it in real time, hear it in three other languages
 	@$(BIN)/translate-svc demo
 
+# Tests of the engine that the device makes no difference to, or that bring a stand-in with them.
+HOST_ALONE := --ignore=tests/engine/scheduling --ignore=tests/engine/text --ignore=tests/engine/test_on_a_device.py \
+	--ignore=tests/engine/simultaneous/test_drafts_on_a_device.py --ignore=tests/engine/simultaneous/test_unspaced_language.py
+
 .PHONY: test
 test: lint ## everything that guards a change: lint, all tests that are not marked slow, the engine's again on a stand-in for a GPU
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not slow and not gpu"
-	TEST_DEVICE=standin $(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu" tests/engine
+	TEST_DEVICE=standin $(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu and not hypothesis" tests/engine $(HOST_ALONE)
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts

@@ -20,6 +20,7 @@ async def test_a_killed_server_costs_its_calls_nothing() -> None:
     assert result.recovery_p95_ms < 2_000
 
 
+@pytest.mark.soak
 async def test_a_rolling_update_costs_its_calls_nothing() -> None:
     result, notes = await run_rolling(streams=12, seconds=15, grace_s=4)
     assert not notes

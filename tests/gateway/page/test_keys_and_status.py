@@ -6,6 +6,7 @@ import asyncio
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from playwright.async_api import expect
@@ -48,8 +49,13 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
         assert not refusals, "the browser itself notes each answer 401"
 
 
-async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(server: GatewayServer) -> None:
-    async with visit(server.target, permissions=["microphone"]) as page:  # the microphone beeps
+async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(
+    server: GatewayServer, tmp_path: Path
+) -> None:
+    # a pause, so that the utterance ends; the browser takes a moment to open the microphone
+    spoken = np.concatenate([tone(2.0), np.zeros(5 * 24_000, np.float32)])
+    (tmp_path / "spoken.wav").write_bytes(_wav(spoken))
+    async with visit(server.target, microphone=tmp_path / "spoken.wav", permissions=["microphone"]) as page:
         await expect(page.at("#speak")).to_be_enabled()
         await page.at("#speak").click()
         await expect(page.at("#captions .word").first).to_be_visible(timeout=TIMEOUT_MS)
@@ -81,7 +87,6 @@ async def test_the_operator_sees_streams_come_and_go(starter: GatewayServer) -> 
 
 
 def _wav(samples: Samples) -> bytes:
-
     data = io.BytesIO()
     soundfile.write(data, samples, 24_000, subtype="PCM_16", format="WAV")
     return data.getvalue()
