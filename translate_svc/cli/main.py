@@ -23,6 +23,7 @@ from translate_svc.cli.commands.top import top
 from translate_svc.cli.commands.translate import translate
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
 from translate_svc.cli.options import flowed
+from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import TranslateSvcError
 
 _NAME = "translate-svc"
@@ -77,11 +78,12 @@ def _run() -> int:
     except typer.TyperException as error:
         context: typer.Context | None = getattr(error, "ctx", None)
         command = context.command_path if context is not None else _NAME
-        return _print_error(f"{error.format_message()} See {command} --help", error.exit_code)
+        message = error.format_message().rstrip(".")
+        return _print_error(f"{message}. See {command} --help", error.exit_code)
     except UsageError as error:
         return _print_error(str(error), EXIT_USAGE)
     except TranslateSvcError as error:
-        return _print_error(str(error), EXIT_ERROR)
+        return _print_error(in_words_of_flags(error), EXIT_ERROR)
     except OSError as error:
         return _print_error(
             ": ".join(str(part) for part in (error.filename, error.strerror) if part), EXIT_ERROR

@@ -94,6 +94,21 @@ Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the so
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
 ]
+Voice = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--voice",
+        metavar="NUMBER|LANGUAGE=NUMBER[,...]",
+        help="Voice of the speech: 1, or es=1,fr=0. `translate-svc languages` lists voices.",
+    ),
+]
+Speed = Annotated[
+    float | None,
+    typer.Option(
+        "--speed",
+        help="Speed of the speech: 1.2 is faster than the model's own, 0.8 slower.",
+    ),
+]
 Simultaneous = Annotated[
     bool,
     typer.Option(
@@ -126,6 +141,9 @@ TlsKey = Annotated[str | None, typer.Option(metavar="PEM", help="The certificate
 ApiKeyFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="File with the API key that the server requires.")
 ]
+VadThreshold = Annotated[float | None, setting_option("vad_threshold")]
+MinSilence = Annotated[int | None, setting_option("min_silence_ms")]
+MaxUtterance = Annotated[int | None, setting_option("max_utterance_ms")]
 Model = Annotated[str | None, setting_option("model")]
 ModelCache = Annotated[str | None, setting_option("model_cache")]
 Device = Annotated[str | None, setting_option("device")]

@@ -271,7 +271,52 @@ def test_a_text_is_translated_and_spoken(command: Command, server: str, tmp_path
         samples, _ = read_audio(wav)
         assert np.abs(samples).max() > 0.01
     code, _, error = command("say", "Good morning.", "--from", "en", "--to", "es,en", "--server", server)
-    assert (code, error) == (1, "translate-svc: targets[1].language: is the language of the text itself\n")
+    assert (code, error) == (1, "translate-svc: --to: is the language of the text itself\n")
+
+
+def test_voice_and_speed_are_heard(command: Command, server: str, tmp_path: Path) -> None:
+    """Another voice is other speech; twice the speed takes about half the time (units are whole)."""
+    spoken = {}
+    for name, flags in {
+        "plain": (),
+        "other": ("--voice", "spa=1"),
+        "default": ("--voice", "0"),
+        "fast": ("--speed", "2"),
+    }.items():
+        wav = tmp_path / f"{name}.wav"
+        say = ("say", "Where is the station?", "--from", "en", "--to", "es", "--server", server)
+        assert command(*say, "-o", str(wav), *flags)[0] == 0
+        spoken[name], _ = read_audio(wav)
+    assert np.array_equal(spoken["plain"], spoken["default"])
+    assert not np.array_equal(spoken["plain"], spoken["other"])
+    assert len(spoken["fast"]) == pytest.approx(0.55 * len(spoken["plain"]), rel=0.1)
+
+
+@pytest.mark.parametrize("place", [("--server", "SERVER"), ("--model", STARTER)], ids=["server", "here"])
+def test_each_setting_of_a_file_reaches_the_stream(
+    command: Command, server: str, tmp_path: Path, place: tuple[str, str]
+) -> None:
+    events = tmp_path / "o.jsonl"
+    code, _, error = command(
+        *("translate", str(CLIP), "--from", "en", "--to", "es,fr", "--json", str(events)),
+        *("--voice", "fr=1", "--speed", "1.25", *(server if each == "SERVER" else each for each in place)),
+        *("--vad-threshold", "0.6", "--min-silence-ms", "700", "--max-utterance-ms", "9000"),
+    )
+    assert (code, error) == (0, "")
+    opened = json.loads(events.read_text(encoding="utf-8").splitlines()[0])["opened"]["config"]["settings"]
+    assert [(each["speakerId"], each["durationFactor"]) for each in opened["targets"]] == [(0, 0.8), (1, 0.8)]
+    vad = opened["vad"]
+    assert vad["threshold"] == pytest.approx(0.6)
+    assert (vad["minSilenceMs"], vad["maxUtteranceMs"]) == (700, 9_000)
+
+
+def test_the_longest_utterance_may_be_longer_in_this_process_and_at_a_server_that_allows_it(
+    command: Command, server: str
+) -> None:
+    asked = (*TRANSLATE, "--max-utterance-ms", "20000")
+    assert command(*asked, "--model", STARTER)[0] == 0
+    code, _, error = command(*asked, "--server", server)
+    assert (code, error) == (1, "translate-svc: --max-utterance-ms: must not exceed this server's 15000\n")
 
 
 TRANSLATE = ("translate", str(CLIP), "--to", "es")
@@ -318,12 +363,32 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "README.md", "-o", "o.wav"), 2, "--output: is one file, but there are several inputs"),
         ((*TRANSLATE, "a/demo_eng.wav", "--format", "srt"), 2, "--format: 2 inputs are called demo_eng"),
         ((*TRANSLATE, "--json-audio"), 2, "--json-audio: needs --json or --format"),
+        ((*TRANSLATE, "--voice", "1"), 2, "--voice: needs speech: give --output"),
+        ((*TRANSLATE, "--speed", "1.2"), 2, "--speed: needs speech: give --output"),
+        ((*TRANSLATE, "-o", "o.wav", "--speed", "3"), 2, "--speed: must be 0.5 to 2"),
+        ((*TRANSLATE, "-o", "o.wav", "--voice", "7"), 2, "--voice: Spanish (spa) has no voice '7'; it has 0"),
+        ((*TRANSLATE, "-o", "o.wav", "--voice", "Ana"), 2, "--voice: Spanish (spa) has no voice 'Ana'"),
+        ((*TRANSLATE, "-o", "o.wav", "--voice", "fr=1"), 2, "--voice: French (fra) is not a target"),
+        ((*TRANSLATE, "-o", "o.wav", "--voice", "es=1,0"), 2, "--voice: Spanish (spa) comes twice"),
+        (
+            (*TRANSLATE, "--to", "fr", "-o", "o.wav", "--voice", "1"),
+            2,
+            "--voice: say for which language: es=",
+        ),
+        ((*TRANSLATE, "--min-silence-ms", "10"), 2, "--min-silence-ms: must be within [300, 5000]"),
+        ((*TRANSLATE, "--vad-threshold", "1"), 2, "--vad-threshold: must be within [0.05, 0.95]"),
         (("say", "Hello.", "--to", "es"), 2, "--from: is needed"),
+        (("say", "Hello.", "--from", "en", "--to", "es", "--voice", "1"), 2, "--voice: needs speech: give -"),
         (("say", "Hello.", "--from", "en", "--to", "es", "-o", "o.txt"), 2, "--output: must end in .wav"),
         (("live",), 2, "--to: is needed"),
         (("translate",), 2, "Missing argument 'INPUT'."),
         (("translate", str(CLIP), "--two", "es"), 2, "No such option: --two"),
         (("transalte",), 2, "No such command 'transalte'."),
+        (
+            ("live", "--catch-up", "9"),
+            2,
+            "Invalid value for '--catch-up': Input should be less than or equal to 1. ",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line_and_an_exit_code(

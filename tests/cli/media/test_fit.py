@@ -50,6 +50,16 @@ def test_each_utterance_has_room_until_the_next_one_speaks() -> None:
     assert [point.position / RATE_HZ for point in points] == [2.0, 4.0, 6.1], "where the one before ended"
 
 
+def test_speech_that_is_faster_by_choice_is_not_slowed_down_to_fit() -> None:
+    settings = StreamSettings(targets=(TargetSettings("spa", duration_factor=0.625),))
+    planner = FitPlanner(settings, RATE_HZ)
+    planner.write(SpeechStarted(0, 0, 0))
+    source = SampleRange(0, RATE_HZ)
+    planner.write(SpeechEnded(0, source, EndReason.SILENCE))
+    planner.write(SpeechChunk(0, source, "spa", 0, bytes(2 * 20_000), False))
+    assert planner.plan(RATE_HZ) == []
+
+
 async def test_updates_come_at_their_places_and_all_samples_are_kept() -> None:
     log: list[object] = []
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -25,7 +25,7 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output.event_view import EventView
 from translate_svc.cli.output.text_view import TextView
-from translate_svc.cli.targets import target_settings
+from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -35,6 +35,7 @@ from translate_svc.types import (
     SimultaneousSettings,
     SpeechChunk,
     StreamSettings,
+    TargetSettings,
     UtteranceDone,
 )
 
@@ -53,17 +54,20 @@ class _LiveArguments:
     catch_up: float
     simultaneous: bool
     flag_unsure: bool = True
+    style: SpeechStyle = field(default_factory=SpeechStyle)
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """Text for all targets; speech for the first, which may be sped up when it falls behind."""
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
-        first, *others = target_settings(self.to, table, speech=self.play, must_speak=False)
+        first, *others = target_settings(self.to, table, speech=self.play, must_speak=False, style=self.style)
         if self.play and not first.speech:
             raise UsageError(f"the model has no voice for {first.language}; use --no-play", field="--to")
         return StreamSettings(
             targets=(
-                replace(first, catch_up_duration_factor=self.catch_up) if self.play else first,
-                *(replace(other, speech=False) for other in others),
+                replace(first, catch_up_duration_factor=min(self.catch_up, first.duration_factor))
+                if self.play
+                else first,
+                *(TargetSettings(other.language, speech=False) for other in others),
             ),
             source_language=None if source is None else source.code,
             include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
@@ -85,6 +89,8 @@ def live(
             min=0.5, max=1, help="Lowest duration factor of speech that falls behind; 1: never speed up."
         ),
     ] = 0.8,
+    voice: options.Voice = None,
+    speed: options.Speed = None,
     microphone: Annotated[str | None, typer.Option(help="Number of the device, or part of its name.")] = None,
     loudspeaker: Annotated[
         str | None, typer.Option(help="Number of the device, or part of its name.")
@@ -123,7 +129,9 @@ def live(
     backend = choose_backend(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
-    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous, flag_unsure)
+    style = SpeechStyle(tuple(voice or ()), speed)
+    style.check_spoken(play, "--play")
+    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous, flag_unsure, style)
     try:
         interrupts.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:

@@ -17,7 +17,7 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.sinks import SpeechSink
-from translate_svc.cli.targets import SPEECH_FORMAT, check_output, target_settings
+from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, check_output, target_settings
 from translate_svc.errors import TranslationFailed
 from translate_svc.types import (
     GuardSettings,
@@ -34,6 +34,8 @@ def say(
     to: options.To = None,
     from_: options.FromText = None,
     output: options.Output = None,
+    voice: options.Voice = None,
+    speed: options.Speed = None,
     flag_unsure: options.FlagUnsure = True,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
@@ -51,12 +53,15 @@ def say(
 
     Examples:
       translate-svc say "Where is the station?" --from en --to es,fr
+      translate-svc say "Good morning." --from en --to es --voice 1 --speed 0.8 -o slow.wav
       translate-svc say - --from en --to de -o question.wav < question.txt
     """
     for name, value in (("--to", to), ("--from", from_)):
         if not value:
             raise UsageError("is needed", field=name)
     check_output(output)
+    style = SpeechStyle(tuple(voice or ()), speed)
+    style.check_spoken(output is not None, "--output")
     text = sys.stdin.read() if text == "-" else text
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
@@ -65,17 +70,24 @@ def say(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
     guards = GuardSettings(low_confidence=flag_unsure)
-    interrupts.run(_say(text.strip(), from_ or "", to or (), output, guards, backend))
+    interrupts.run(_say(text.strip(), from_ or "", to or (), output, style, guards, backend))
 
 
 async def _say(
-    text: str, from_: str, to: Sequence[str], output: Path | None, guards: GuardSettings, backend: Backend
+    text: str,
+    from_: str,
+    to: Sequence[str],
+    output: Path | None,
+    style: SpeechStyle,
+    guards: GuardSettings,
+    backend: Backend,
 ) -> None:
     table = await backend.languages()
     source = match_language(from_, table, "--from")
     if not source.text:
         raise UsageError(f"the model does not read {label(source)}", field="--from")
-    targets = target_settings(to, table, speech=output is not None, must_speak=output is not None)
+    speaks = output is not None
+    targets = target_settings(to, table, speech=speaks, must_speak=speaks, style=style)
     await show_notice(backend)
     request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code, guards=guards)
     codes = [target.language for target in targets]

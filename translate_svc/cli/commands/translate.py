@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,8 @@ from translate_svc.cli.backends.connection import client_options
 from translate_svc.cli.media.arguments import FORMS, TranslateArguments
 from translate_svc.cli.media.file_translation import FileTranslation
 from translate_svc.cli.media.inputs import media_files
+from translate_svc.cli.targets import SpeechStyle
+from translate_svc.types import VadSettings
 
 
 def translate(
@@ -39,6 +41,11 @@ def translate(
     channel: Annotated[
         Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
     ] = Channel.MIX,
+    voice: options.Voice = None,
+    speed: options.Speed = None,
+    vad_threshold: options.VadThreshold = None,
+    min_silence_ms: options.MinSilence = None,
+    max_utterance_ms: options.MaxUtterance = None,
     flag_unsure: options.FlagUnsure = True,
     output: Annotated[
         Path | None,
@@ -112,6 +119,7 @@ def translate(
       translate-svc translate film.mkv --from en --to es --subtitles film.srt
       translate-svc translate film.mp4 --from en --to es -o film.es.mp4
       translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav
+      translate-svc translate talk.mp3 --to es --voice 1 --speed 1.2 -o dub.wav
       translate-svc translate talks/ --to es --format srt,txt --output-dir out
       translate-svc translate call.wav --from de --to en --channel left
       ffmpeg -i film.mp4 -f wav - | translate-svc translate - --to fr
@@ -125,6 +133,8 @@ def translate(
         simultaneous=simultaneous,
         audio_track=audio_track,
         channel=channel,
+        style=SpeechStyle(tuple(voice or ()), speed),
+        vad=VadSettings(vad_threshold, min_silence_ms=min_silence_ms, max_utterance_ms=max_utterance_ms),
         output=output,
         keep_original=keep_original,
         fit=fit,
@@ -138,7 +148,9 @@ def translate(
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
-    backend = choose_backend(
-        server, {"model": model, "model_cache": model_cache, "device": device}, connection
-    )
+    flags: dict[str, Any] = {"model": model, "model_cache": model_cache, "device": device}
+    if server is None:
+        # the engine in this process is made for the longest utterance
+        flags["max_utterance_ms"] = max_utterance_ms
+    backend = choose_backend(server, flags, connection)
     interrupts.run(FileTranslation(arguments, backend).run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from translate_svc.audio.audio_tracks import AudioChoice, Channel
@@ -16,15 +16,18 @@ from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
 from translate_svc.cli.output.output_file import OutputFiles, path_for
 from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
-from translate_svc.cli.targets import check_output, target_settings
+from translate_svc.cli.targets import SpeechStyle, check_output, target_settings
+from translate_svc.errors import OutOfRange
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
-from translate_svc.types import GuardSettings, Inspect, SimultaneousSettings, StreamSettings
+from translate_svc.types import GuardSettings, Inspect, SimultaneousSettings, StreamSettings, VadSettings
+from translate_svc.vad.options import VadOptions
 
 SPEECH_FORM, EVENTS_FORM = "wav", "jsonl"
 FORMS = (*TEXT_FORMATS, SPEECH_FORM, EVENTS_FORM)
 """What ``--format`` takes."""
 
+_VAD_FLAGS = {"threshold": "--vad-threshold"}
 _DECIBELS = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:dB)?", re.IGNORECASE)
 
 
@@ -40,6 +43,8 @@ class TranslateArguments:
     simultaneous: bool = False
     audio_track: str = ""
     channel: Channel = Channel.MIX
+    style: SpeechStyle = field(default_factory=SpeechStyle)
+    vad: VadSettings = field(default_factory=VadSettings)
     output: Path | None = None
     subtitles: Path | None = None
     json: Path | None = None
@@ -68,6 +73,8 @@ class TranslateArguments:
         if self.json_audio and self.json is None and EVENTS_FORM not in self.forms:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
         self._check_folder()
+        self._check_vad()
+        self.style.check_spoken(self._asks_for_speech, "--output, --json or --format wav, and no --text")
         _ = self.duck_db
         if self.fit and (not self.speaks or self.simultaneous):
             raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
@@ -89,6 +96,21 @@ class TranslateArguments:
         name, count = Counter(path.stem for path in self.inputs).most_common(1)[0]
         if self.forms and count > 1:
             raise UsageError(f"{count} inputs are called {name}: their files would be too", field="--format")
+
+    def _check_vad(self) -> None:
+        try:
+            VadOptions().with_settings(self.vad, field="vad")
+        except OutOfRange as error:
+            name = error.field.removeprefix("vad.")
+            raise UsageError(
+                error.description, field=_VAD_FLAGS.get(name, f"--{name.replace('_', '-')}")
+            ) from None
+
+    @property
+    def _asks_for_speech(self) -> bool:
+        """Whether the streams make speech."""
+        events = self.json is not None or EVENTS_FORM in self.forms
+        return (self.speaks or events) and not self.text
 
     @property
     def makes_film(self) -> bool:
@@ -135,9 +157,14 @@ class TranslateArguments:
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or events}
         return StreamSettings(
             targets=target_settings(
-                self.to, table, speech=(self.speaks or events) and not self.text, must_speak=self.speaks
+                self.to,
+                table,
+                speech=self._asks_for_speech,
+                must_speak=self.speaks,
+                style=self.style,
             ),
             source_language=None if source is None else source.code,
+            vad=self.vad,
             include=frozenset(inspect for inspect, included in requested.items() if included),
             guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,

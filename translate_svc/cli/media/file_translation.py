@@ -18,6 +18,7 @@ from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SourceProgress
 from translate_svc.cli.output.sinks import Sink, TextSink
 from translate_svc.cli.output.text_view import TextView
+from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
 from translate_svc.types import Closed, Samples, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
 
@@ -89,7 +90,7 @@ class FileTranslation:
                     if not several:
                         raise
                     failed += 1
-                    _say(str(error))
+                    _say(in_words_of_flags(error))
         if failed:
             raise TranslationFailed(
                 f"{failed} of {len(self._arguments.inputs)} files were not translated whole"

@@ -79,7 +79,8 @@ class FitPlanner:
         for target in self._settings.targets:
             spoken_s = self._speech_samples[number, target.language] / SPEECH_FORMAT.sample_rate_hz
             ratio = room_s / spoken_s if spoken_s else 1.0
-            factor = max(FASTEST, round(target.duration_factor * ratio, 2))
+            fastest = min(FASTEST, target.duration_factor)
+            factor = max(fastest, round(target.duration_factor * ratio, 2))
             targets.append(replace(target, duration_factor=factor) if ratio < 1 else target)
         return replace(self._settings, targets=tuple(targets))
 

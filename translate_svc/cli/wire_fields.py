@@ -1,0 +1,28 @@
+"""Names the flag for a field of the wire contract, where a service refuses what a flag asked for."""
+
+from __future__ import annotations
+
+import re
+
+from translate_svc.errors import TranslateSvcError
+
+_FLAGS = (
+    (r"targets\[\d+\]\.speaker_id", "--voice"),
+    (r"targets\[\d+\]\.duration_factor", "--speed"),
+    (r"targets\[\d+\]\.catch_up_duration_factor", "--catch-up"),
+    (r"targets(\[\d+\](\.\w+)?)?", "--to"),
+    (r"source_language", "--from"),
+    (r"vad\.threshold", "--vad-threshold"),
+    (r"vad\.min_silence_ms", "--min-silence-ms"),
+    (r"vad\.max_utterance_ms", "--max-utterance-ms"),
+    (r"simultaneous(\.\w+)?", "--simultaneous"),
+)
+_MESSAGE = r"(config\.settings\.|update\.settings\.)?"
+
+
+def in_words_of_flags(error: TranslateSvcError) -> str:
+    """The message of ``error``, with the flag in the place of the field if a flag sets that field."""
+    for pattern, flag in _FLAGS:
+        if re.fullmatch(_MESSAGE + pattern, error.field):
+            return f"{flag}: {error.description}"
+    return str(error)
