@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from translate_svc.config import ENVIRONMENT_PREFIX, Settings
+from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionOptions
+from translate_svc.setting_sources import ENVIRONMENT_PREFIX
 
 
 def test_flags_win_over_variables_and_both_over_defaults() -> None:
@@ -56,6 +57,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
         min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug", log_format="logfmt",
+        config="f",
         step_timeout_s=9.0, admin=False, admin_host="::1", admin_port=8, max_queued_input_total_ms=7,
         tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k",
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,

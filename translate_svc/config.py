@@ -1,4 +1,4 @@
-"""Settings of a server: from flags, the environment (``TRANSLATE_SVC_*``), or their defaults.
+"""Settings of a server: from flags, the environment (``TRANSLATE_SVC_*``), a file, or their defaults.
 
 Only ``cli`` and the modules that build a service read them. Every other package gets options of its own.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
@@ -17,13 +16,12 @@ from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.locations import model_cache
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.options import SessionOptions
+from translate_svc.setting_sources import SettingSources
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 from translate_svc.vad.options import VadOptions
 
-ENVIRONMENT_PREFIX = "TRANSLATE_SVC_"
 T = TypeVar("T")
 _INFO = "info"
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,10 @@ def setting(
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that an operator can set. The field ``max_streams`` is the variable
-    ``TRANSLATE_SVC_MAX_STREAMS`` and the flag ``--max-streams``.
+    ``TRANSLATE_SVC_MAX_STREAMS``, the flag ``--max-streams``, and ``max_streams`` in a settings file.
 
     Attributes:
+        config: a TOML or YAML file with settings. Flags and variables count more than the file.
         model: a directory, or the name of one inside ``model_cache``.
         model_cache: the directory of named models. By default ``model_cache/`` of the checkout, or the user's
             cache if the package is installed.
@@ -100,9 +99,11 @@ class Settings:
         admin_host: address that the admin port listens on.
         admin_port: 0 takes a free port.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
-        log_format: ``json`` or ``logfmt`` (``key=value``).
+        log_format: ``json``, ``logfmt`` (``key=value``) or ``text`` (for people); ``auto``: ``text`` on a
+            terminal, else ``json``.
     """
 
+    config: str = setting("", "Read settings from this file (TOML or YAML).", metavar="FILE")
     model: str = setting("starter", "Directory, or a name inside --model-cache.")
     model_cache: str = setting(str(model_cache()), "Directory of named models.")
     host: str = setting("127.0.0.1", "Address to listen on, or unix:PATH.")
@@ -156,7 +157,7 @@ class Settings:
         30.0, "An engine step that takes longer ends the process.", low=0.1, high=3_600
     )
     log_level: str = setting("info", "debug, info, warning or error.")
-    log_format: str = setting("json", "json or logfmt.")
+    log_format: str = setting("auto", "auto, text, json or logfmt; auto is text on a terminal, else json.")
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -175,30 +176,23 @@ class Settings:
         ):
             if getattr(self, name) and not getattr(self, needed):
                 raise InvalidArgument(f"needs {needed}", field=name)
-        if self.log_format not in ("json", "logfmt"):
-            raise InvalidArgument("must be json or logfmt", field="log_format")
+        if self.log_format not in ("auto", "text", "json", "logfmt"):
+            raise InvalidArgument("must be auto, text, json or logfmt", field="log_format")
         self.vad_options()
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Self:
-        """Settings from flags that are not None, then the environment, then the defaults.
+        """Settings from flags that are not None, then the environment, the file ``config``, and the defaults.
 
         Raises:
-            InvalidArgument: a value has the wrong type or exceeds its limits. The field is the name of the
-                flag or the variable that holds the value.
+            InvalidArgument: a value has the wrong type or exceeds its limits, or a name is not a setting. The
+                field is the name of the flag or the variable that holds the value, or file and name.
         """
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            variable = _variable(field.name)
-            if flags.get(field.name) is not None:
-                values[field.name] = flags[field.name]
-            elif environment.get(variable):
-                values[field.name] = _parse(environment[variable], type(field.default), variable)
-        _refuse_unknown(environment, {field.name for field in fields(cls)})
+        sources = SettingSources(flags, environment, _kinds())
         try:
-            return cls(**values)
+            return cls(**sources.values())
         except TranslateSvcError as error:
-            raise as_given(error, flags, environment) from None
+            raise sources.as_given(error) from None
 
     @property
     def address(self) -> str:
@@ -253,27 +247,10 @@ class Settings:
 def as_given(
     error: TranslateSvcError, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 ) -> InvalidArgument:
-    """``error`` of a setting, in the operator's words: ``--tls-key``, or ``TRANSLATE_SVC_TLS_KEY``.
-
-    A setting that was given is called as it was given. The others that the message mentions are called in the
-    same way as ``error.field``. They are recognised by their underscore, or by backticks: ```insecure```.
+    """``error`` of a setting, in the operator's words: ``--tls-key``, ``TRANSLATE_SVC_TLS_KEY`` or
+    ``server.toml: tls_key``. See ``SettingSources.as_given``.
     """
-
-    def spelled(name: str, *, by_variable: bool) -> str:
-        if flags.get(name) is None and (by_variable or environment.get(_variable(name))):
-            return _variable(name)
-        return "--" + name.replace("_", "-")
-
-    if error.field not in setting_infos():
-        return InvalidArgument(error.description, field=error.field)
-    by_variable = flags.get(error.field) is None and bool(environment.get(_variable(error.field)))
-    names = "|".join(name if "_" in name else f"`{name}`" for name in setting_infos())
-    description = re.sub(
-        rf"(?<![\w/.-])({names})(?![\w/-])",
-        lambda found: spelled(found[1].strip("`"), by_variable=by_variable),
-        error.description,
-    )
-    return InvalidArgument(description, field=spelled(error.field, by_variable=by_variable))
+    return SettingSources(flags, environment, _kinds()).as_given(error)
 
 
 def setting_infos() -> dict[str, SettingInfo]:
@@ -281,26 +258,5 @@ def setting_infos() -> dict[str, SettingInfo]:
     return {field.name: field.metadata[_INFO] for field in fields(Settings)}
 
 
-def _variable(name: str) -> str:
-    return ENVIRONMENT_PREFIX + name.upper()
-
-
-def _parse(text: str, kind: type, variable: str) -> Any:
-    try:
-        if kind is bool:
-            if text.lower() not in _TRUE + _FALSE:
-                raise ValueError(text)
-            return text.lower() in _TRUE
-        return kind(text)
-    except ValueError:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise InvalidArgument(f"must be {wanted}", field=variable) from None
-
-
-def _refuse_unknown(environment: Mapping[str, str], names: set[str]) -> None:
-    """Raises InvalidArgument for a misspelt variable, which would otherwise leave the default in place."""
-    for variable in environment:
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            if name not in names:
-                raise InvalidArgument("is not a setting", field=variable)
+def _kinds() -> dict[str, type]:
+    return {field.name: type(field.default) for field in fields(Settings)}

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
+import re
 import sys
 
 import pytest
 
-from translate_svc.cli.logs import JsonFormatter, LogfmtFormatter, log_loop_error
+from translate_svc.cli.logs import (
+    JsonFormatter,
+    LogfmtFormatter,
+    TextFormatter,
+    configure_logs,
+    log_loop_error,
+)
 
 SECRET = "what the caller said"
 
@@ -47,7 +55,59 @@ def test_logfmt_quotes_what_would_break_a_pair(value: object, written: str) -> N
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("formatter", [JsonFormatter(), LogfmtFormatter()])
+def test_people_read_time_message_and_fields_and_the_level_of_what_is_wrong() -> None:
+    plain = TextFormatter(colored=False)
+    record = _record(fields={"caller": "acme", "reason": "two words"})
+    record.created = 0.0
+    moment, _, rest = plain.format(record).partition(" ")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", moment)
+    assert rest == 'stream ended  caller=acme  reason="two words"'
+    record.levelno, record.levelname = logging.WARNING, "WARNING"
+    assert plain.format(record).partition(" ")[2].startswith("warning: stream ended  caller")
+    assert "\x1b[33mwarning: \x1b[0m" in TextFormatter(colored=True).format(record)
+    steering = plain.format(_record("a\x1b[2Jb\nc"))
+    assert steering.endswith(r" a\x1b[2Jb\nc"), "no log moves the cursor of a terminal"
+
+
+class _Screen(io.StringIO):
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.mark.parametrize(
+    ("log_format", "terminal", "begins"),
+    [
+        ("auto", True, r"\x1b\[2m\d\d:\d\d:\d\d"),
+        ("auto", False, r'\{"time": '),
+        ("json", True, r'\{"time": '),
+        ("logfmt", True, "time="),
+        ("text", False, r"\d\d:\d\d:\d\d error: it failed"),
+    ],
+)
+def test_on_a_terminal_logs_are_for_people_unless_another_form_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, log_format: str, terminal: bool, begins: str
+) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], logging.getLogger("translate_svc").level
+    screen = _Screen(terminal=terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    # pytest's own handlers stay open: configure_logs closes those that it replaces
+    root.handlers[:] = []
+    try:
+        configure_logs("info", log_format)
+        logging.getLogger("translate_svc.stream").error("it failed")
+    finally:
+        root.handlers[:] = before
+        logging.getLogger("translate_svc").setLevel(level)
+    assert re.match(begins, screen.getvalue()), screen.getvalue()
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), LogfmtFormatter(), TextFormatter(colored=True)])
 def test_of_an_exception_its_type_and_place_are_told(formatter: logging.Formatter) -> None:
     try:
         try:
@@ -60,7 +120,7 @@ def test_of_an_exception_its_type_and_place_are_told(formatter: logging.Formatte
     assert "builtins.ValueError" in line
     assert "builtins.KeyError" in line
     assert "test_logs.py" in line
-    assert "\n" not in line
+    assert "\n" not in line or isinstance(formatter, TextFormatter)
 
 
 async def test_a_task_that_nobody_awaited_is_logged_without_its_arguments(

@@ -1,5 +1,6 @@
 """Structured logs on stderr, one record per line. They never contain what a caller said.
 
+On a terminal they are lines for people, elsewhere JSON; a setting forces one of them.
 The fields of a record are passed as ``extra={"fields": {...}}``. They follow ``time``, ``level``, ``logger``
 and ``message``. An exception is logged with its type and its stack, but without its message.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -16,7 +18,6 @@ from typing import Any
 
 from translate_svc.tracebacks import anonymous_traceback
 
-FORMATS = ("json", "logfmt")
 _BARE = re.compile(r"[^\s\"=\\]+")
 
 
@@ -36,10 +37,39 @@ class LogfmtFormatter(logging.Formatter):
         return " ".join(f"{key}={_bare(value)}" for key, value in _entry(record).items())
 
 
-def configure_logs(level: str, log_format: str = "json") -> None:
-    """Writes to stderr: logs of this package from ``level`` up, and warnings of other packages."""
+class TextFormatter(logging.Formatter):
+    """Formats a record for people: local time, level from warnings up, message and fields; then the stack."""
+
+    def __init__(self, *, colored: bool) -> None:
+        super().__init__()
+        self._colored = colored
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, and one for each line of a stack."""
+        entry = _entry(record)
+        stack = str(entry.pop("error", "")).rstrip()
+        moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        for name in ("time", "level", "logger"):
+            del entry[name]
+        message = _one_line(entry.pop("message"))
+        fields = "".join(f"  {key}={_bare(value)}" for key, value in entry.items())
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        if self._colored:
+            moment, fields = f"\x1b[2m{moment}\x1b[0m", fields and f"\x1b[2m{fields}\x1b[0m"
+            color = 31 if record.levelno >= logging.ERROR else 33
+            level = level and f"\x1b[{color}m{level}\x1b[0m"
+        return "\n".join(
+            [f"{moment} {level}{message}{fields}", *(f"  {line}" for line in stack.splitlines())]
+        )
+
+
+def configure_logs(level: str, log_format: str = "auto") -> None:
+    """Writes to stderr: logs of this package from ``level`` up, and warnings of other packages.
+
+    ``log_format``: ``json``, ``logfmt``, ``text``, or ``auto``: text on a terminal, else JSON.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LogfmtFormatter() if log_format == "logfmt" else JsonFormatter())
+    handler.setFormatter(_formatter(log_format, terminal=sys.stderr.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("translate_svc").setLevel(level.upper())
 
@@ -53,6 +83,19 @@ def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     what = re.split(r"[<(\n]", context["message"], maxsplit=1)[0].strip()
     error = context.get("exception")
     logging.getLogger("asyncio").error("%s", what, exc_info=error)
+
+
+def _formatter(log_format: str, *, terminal: bool) -> logging.Formatter:
+    if log_format == "logfmt":
+        return LogfmtFormatter()
+    if log_format == "text" or (log_format == "auto" and terminal):
+        return TextFormatter(colored=terminal and not os.environ.get("NO_COLOR"))
+    return JsonFormatter()
+
+
+def _one_line(text: str) -> str:
+    """``text`` with its control characters written out: they would move a terminal's cursor."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _entry(record: logging.LogRecord) -> dict[str, Any]:

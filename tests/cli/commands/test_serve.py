@@ -76,6 +76,8 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
         ((), {"TRANSLATE_SVC_MAX_STREAMS": "lots"}, "TRANSLATE_SVC_MAX_STREAMS: must be a whole number"),
         ((), {"TRANSLATE_SVC_MODLE": "x"}, "TRANSLATE_SVC_MODLE: is not a setting"),
         (("--max-streams", "0"), {}, "--max-streams: must be"),
+        (("--config", "absent.toml"), {}, "--config: absent.toml cannot be read: No such file"),
+        (("--log-format", "xml"), {}, "--log-format: must be auto, text, json or logfmt"),
         (("--min-silence-ms", "10"), {}, "--min-silence-ms: must be within"),
         (("--model", "no-such-model"), {}, "--model: no model directory at"),
         (("--model", "tests/data"), {}, "config.json: is missing"),

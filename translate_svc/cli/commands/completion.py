@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from translate_svc import languages
-from translate_svc.config import ENVIRONMENT_PREFIX, Settings
+from translate_svc.config import Settings
 from translate_svc.locations import bundled_models
+from translate_svc.setting_sources import ENVIRONMENT_PREFIX
 
 
 def complete_language(incomplete: str) -> Iterator[tuple[str, str]]:

@@ -45,12 +45,14 @@ _log = logging.getLogger(__name__)
 def serve(**flags: Any) -> None:
     """Serve speech translation over gRPC.
 
-    Every flag may also be set by an environment variable: TRANSLATE_SVC_MAX_STREAMS for --max-streams.
+    Every flag may also be set by an environment variable (TRANSLATE_SVC_MAX_STREAMS for --max-streams), or in
+    the file of --config (max_streams = 8). Flags count more than variables, and variables more than the file.
     The first SIGTERM or Ctrl-C drains the server, the second one ends the remaining streams.
 
     Examples:
       translate-svc serve
       translate-svc serve --model facebook/seamless-m4t-v2-large --device cuda
+      translate-svc serve --config server.toml
       translate-svc serve --host 0.0.0.0 --tls-certificate c.pem --tls-key k.pem
       TRANSLATE_SVC_PORT=0 translate-svc serve --no-admin
     """

@@ -1,0 +1,65 @@
+"""Reads the settings of a server from a TOML or YAML file: ``serve --config FILE``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from translate_svc.errors import InvalidArgument
+
+_YAML_SUFFIXES = (".yaml", ".yml")
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """The values of ``path`` by their keys. The suffix decides the format: ``.toml``, ``.yaml`` or ``.yml``.
+
+    Raises:
+        InvalidArgument: the file cannot be read, has another suffix, or is not a table of names and values.
+    """
+    if path.suffix.lower() not in (".toml", *_YAML_SUFFIXES):
+        raise InvalidArgument(f"{path} must end in .toml, .yaml or .yml", field="config")
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else _yaml(text)
+    except OSError as error:
+        raise InvalidArgument(f"{path} cannot be read: {error.strerror}", field="config") from None
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"{path} is not a text in UTF-8", field="config") from None
+    except ValueError as error:
+        raise InvalidArgument(f"{path}: {error}", field="config") from None
+    if not isinstance(found, dict):
+        raise InvalidArgument(f"{path} must hold names and values", field="config")
+    return {str(key): value for key, value in found.items()}
+
+
+def typed(value: Any, kind: type) -> Any:
+    """``value`` as a setting of type ``kind``. Whole numbers are numbers; nothing else is converted.
+
+    YAML reads an unquoted ``no`` as a truth value and ``1`` as a number. Where a text is wanted, both are
+    refused.
+
+    Raises:
+        InvalidArgument: it is of another type.
+    """
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+        raise InvalidArgument(f"must be {wanted[kind]}")
+    return value
+
+
+def _yaml(text: str) -> Any:
+    """Raises ValueError: it is not YAML. The message is one line and says where."""
+    # imported here, because TOML needs no library, and a client no file
+    import yaml
+
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = "" if mark is None else f" (at line {mark.line + 1}, column {mark.column + 1})"
+        raise ValueError(f"{error.problem}{place}") from None
+    except yaml.YAMLError:
+        raise ValueError("holds characters that YAML does not allow") from None

@@ -1,0 +1,141 @@
+"""Where the settings of a server come from: flags, the environment (``TRANSLATE_SVC_*``), a file."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from translate_svc.config_file import read_config_file, typed
+from translate_svc.errors import InvalidArgument, TranslateSvcError
+
+ENVIRONMENT_PREFIX = "TRANSLATE_SVC_"
+FILE_SETTING = "config"
+"""The setting that names the file. The file itself cannot hold it."""
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+class _Source(Enum):
+    FLAG = "flag"
+    VARIABLE = "variable"
+    FILE = "file"
+    NONE = "none"
+
+
+class SettingSources:
+    """Flags that are not None count most, then the environment, then the file."""
+
+    def __init__(
+        self, flags: Mapping[str, Any], environment: Mapping[str, str], kinds: Mapping[str, type]
+    ) -> None:
+        """``kinds``: the type of every setting by its name. ``flags`` may hold other names."""
+        self._flags = flags
+        self._environment = environment
+        self._kinds = kinds
+
+    def values(self) -> dict[str, Any]:
+        """The settings that were given, by name.
+
+        Raises:
+            InvalidArgument: a value has the wrong type, a name is not a setting, or the file cannot be read.
+                The field is the flag or variable, or file and name.
+        """
+        self._refuse_unknown_variables()
+        values: dict[str, Any] = {}
+        for name, kind in self._kinds.items():
+            match self._source(name, {}):
+                case _Source.FLAG:
+                    values[name] = self._flags[name]
+                case _Source.VARIABLE:
+                    values[name] = _parse(self._environment[_variable(name)], kind, _variable(name))
+        try:
+            file = read_config_file(Path(self._path)) if self._path else {}
+        except InvalidArgument as error:
+            raise self.as_given(error) from None
+        return {name: self._from_file(name, value) for name, value in file.items()} | values
+
+    def as_given(self, error: TranslateSvcError) -> InvalidArgument:
+        """``error`` of a setting, in the operator's words.
+
+        A setting that was given is called as it was given. The others that the message mentions are called in
+        the same way as ``error.field``. They are recognised by their underscore, or by backticks:
+        ```insecure```.
+        """
+        if error.field not in self._kinds:
+            return InvalidArgument(error.description, field=error.field)
+        try:
+            file = read_config_file(Path(self._path)) if self._path else {}
+        except InvalidArgument:
+            file = {}
+        given = self._source(error.field, file)
+
+        def spelled(name: str) -> str:
+            source = self._source(name, file)
+            match given if source is _Source.NONE else source:
+                case _Source.VARIABLE:
+                    return _variable(name)
+                case _Source.FILE:
+                    return name
+            return "--" + name.replace("_", "-")
+
+        names = "|".join(name if "_" in name else f"`{name}`" for name in self._kinds)
+        description = re.sub(
+            rf"(?<![\w/.-])({names})(?![\w/-])",
+            lambda found: spelled(found[1].strip("`")),
+            error.description,
+        )
+        place = f"{self._path}: " if given is _Source.FILE else ""
+        return InvalidArgument(description, field=place + spelled(error.field))
+
+    @property
+    def _path(self) -> str:
+        """The settings file; empty if there is none."""
+        path: str = self._flags.get(FILE_SETTING) or self._environment.get(_variable(FILE_SETTING), "")
+        return path
+
+    def _source(self, name: str, file: Mapping[str, Any]) -> _Source:
+        if self._flags.get(name) is not None:
+            return _Source.FLAG
+        if self._environment.get(_variable(name)):
+            return _Source.VARIABLE
+        return _Source.FILE if name in file else _Source.NONE
+
+    def _from_file(self, name: str, value: Any) -> Any:
+        field = f"{self._path}: {name}"
+        if name not in self._kinds or name == FILE_SETTING:
+            known = [each for each in self._kinds if each != FILE_SETTING]
+            alike = difflib.get_close_matches(name.replace("-", "_").lower(), known, n=1)
+            hint = f"; did you mean {alike[0]}?" if alike else ""
+            raise InvalidArgument(f"is not a setting{hint}", field=field)
+        try:
+            return typed(value, self._kinds[name])
+        except InvalidArgument as error:
+            raise InvalidArgument(error.description, field=field) from None
+
+    def _refuse_unknown_variables(self) -> None:
+        """Raises InvalidArgument for a misspelt variable, which would leave the default in place."""
+        for variable in self._environment:
+            if variable.startswith(ENVIRONMENT_PREFIX):
+                name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+                if name not in self._kinds:
+                    raise InvalidArgument("is not a setting", field=variable)
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def _parse(text: str, kind: type, variable: str) -> Any:
+    try:
+        if kind is bool:
+            if text.lower() not in _TRUE + _FALSE:
+                raise ValueError(text)
+            return text.lower() in _TRUE
+        return kind(text)
+    except ValueError:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise InvalidArgument(f"must be {wanted}", field=variable) from None
