@@ -57,8 +57,8 @@ class ResumeTokens:
         """
         self._lifetime_s = lifetime_s
         self._clock = clock
-        self._file = None if path is None else WatchedFile(path, _parse_keys, field="resume_keys")
-        self._own = MultiFernet([Fernet(Fernet.generate_key())])
+        own = MultiFernet([Fernet(Fernet.generate_key())])
+        self._keys: Callable[[], MultiFernet] = (lambda: own) if path is None else shared_keys(path)
 
     def seal(self, state: dict[str, Any], binding: TokenBinding) -> bytes:
         """The token of ``state``, which JSON can express."""
@@ -96,8 +96,15 @@ class ResumeTokens:
                 return keys.decrypt(encoded), keys.extract_timestamp(encoded)
         raise InvalidArgument("is not valid: it was altered, or this server lacks its key", field=_FIELD)
 
-    def _keys(self) -> MultiFernet:
-        return self._own if self._file is None else self._file.value
+
+def shared_keys(path: Path) -> Callable[[], MultiFernet]:
+    """A function that returns the current keys of a file. All that servers seal for one another uses them.
+
+    Raises:
+        InvalidArgument: as ``ResumeTokens``.
+    """
+    file = WatchedFile(path, _parse_keys, field="resume_keys")
+    return lambda: file.value
 
 
 def new_resume_key() -> str:

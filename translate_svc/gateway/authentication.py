@@ -47,7 +47,7 @@ class Authenticator:
         return self._keys is not None
 
     def caller(self, request: web.Request) -> Caller:
-        """The caller of a request. A client secret opens sessions and nothing else.
+        """The caller of a request that a client secret must not make.
 
         Raises:
             Unauthenticated: the server has keys, and the request has none of them.
@@ -58,7 +58,7 @@ class Authenticator:
             return Caller(self._keys.authenticate(_credential(request)))
 
     def session_caller(self, request: web.Request) -> SessionCaller:
-        """The caller of a realtime session, by API key or client secret.
+        """The caller of a realtime session, or of what a page shows beside it, by API key or client secret.
 
         Raises:
             Unauthenticated: the server has keys, and the request has none of them and no valid secret.

@@ -21,12 +21,12 @@ class ModelsEndpoint:
 
     async def list_models(self, request: web.Request) -> web.Response:
         """``GET /v1/models``."""
-        self._context.authenticator.caller(request)
+        self._context.authenticator.session_caller(request)
         return web.json_response({"object": "list", "data": [self._model()]})
 
     async def get_model(self, request: web.Request) -> web.Response:
         """``GET /v1/models/{model}``."""
-        self._context.authenticator.caller(request)
+        self._context.authenticator.session_caller(request)
         model = self._model()
         if request.match_info["model"] != model["id"]:
             raise ModelNotFound("is not the loaded model", field="model")

@@ -13,11 +13,14 @@ import pytest
 
 from tests.certificates import Authority
 from tests.cli.conftest import Command
-from tests.cli.process import STARTER, serving
+from tests.cli.process import serving
 from tests.gateway.clients import clip, connect, pcm16
 from translate_svc.access.api_keys import key_line, new_key
+from translate_svc.access.client_secrets import ClientSecrets
+from translate_svc.access.resume_tokens import new_resume_key, shared_keys
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient
+from translate_svc.types import Caller
 
 
 async def _second_address(process: asyncio.subprocess.Process) -> str:
@@ -51,15 +54,21 @@ async def test_keys_and_certificate_are_those_of_grpc(tmp_path: Path) -> None:
     issued = authority.issue("server")
     keys, key = tmp_path / "keys", new_key()
     keys.write_text(key_line("alice", key))
+    resume_keys = tmp_path / "resume-keys"
+    resume_keys.write_text(new_resume_key())
+    made_elsewhere, _ = ClientSecrets(shared_keys(resume_keys)).seal(Caller("alice"), {}, 600)
     pair = ("--tls-certificate", str(issued.certificate), "--tls-key", str(issued.key))
-    async with serving("--http", "127.0.0.1:0", *pair, "--api-keys", str(keys)) as (process, _):
+    shared = ("--resume-keys", str(resume_keys))
+    async with serving("--http", "127.0.0.1:0", *pair, "--api-keys", str(keys), *shared) as (process, _):
         assert process.stdout is not None
         line = (await process.stdout.readline()).decode()
         http = line.removeprefix(READY_PREFIX).strip()
         assert http.startswith("https://")
         trusting = ssl.create_default_context(cafile=authority.ca)
-        async with connect(http, ssl=trusting, headers={"Authorization": f"Bearer {key}"}) as session:
-            await session.open("es")
+        for credential in (key, made_elsewhere):
+            header = {"Authorization": f"Bearer {credential}"}
+            async with connect(http, ssl=trusting, headers=header) as session:
+                await session.open("es")
         async with connect(http, ssl=trusting) as session:
             assert await session.to_the_end() == 1008
 
@@ -80,11 +89,25 @@ def test_what_is_wrong_is_named_before_a_model_is_loaded(
     assert f"translate-svc: {said}" in error
 
 
-def test_a_taken_port_is_named(command: Command) -> None:
+def test_a_taken_port_is_named_before_a_model_is_loaded(command: Command) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         http = f"127.0.0.1:{taken.getsockname()[1]}"
-        code, _, error = command("serve", "--model", STARTER, "--port", "0", "--http", http)
-    assert code == 1
-    assert "translate-svc: --http: cannot be bound" in error
+        code, _, error = command("serve", "--model", "no-such-model", "--port", "0", "--http", http)
+    assert (code, error) == (
+        1,
+        f"translate-svc: --http: {http} is in use: choose another (0 takes a free one)\n",
+    )
+
+
+def test_one_port_for_both_protocols_is_refused_before_a_model_is_loaded(command: Command) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    http = f"127.0.0.1:{port}"
+    code, _, error = command("serve", "--model", "no-such-model", "--port", port, "--http", http)
+    assert (code, error) == (
+        1,
+        f"translate-svc: --http: {http} is in use: choose another (0 takes a free one)\n",
+    )

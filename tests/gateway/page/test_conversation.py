@@ -56,6 +56,7 @@ async def test_what_was_said_stands_beside_its_translations(played: Visit) -> No
     )
     assert await whole(played, "es") == SPANISH
     assert "réunion" in await whole(played, "fr")
+    assert await played.at("#captions .doubt").count() == 0
     facts = played.at("#captions .facts")
     assert await facts.count() == SENTENCES
     for text in await facts.all_inner_texts():
@@ -113,6 +114,28 @@ async def test_the_exports_hold_the_conversation(played: Visit) -> None:
         event["type"] for event in events
     }
     assert all("delta" not in event for event in events if event["type"] == "session.output_audio.delta")
+
+
+async def test_a_text_that_is_probably_wrong_says_so_in_words(starter: GatewayServer, tmp_path: Path) -> None:
+    samples, rate_hz = soundfile.read(ROOT / "tests" / "data" / "spa_1.flac", dtype="float32")
+    soundfile.write(tmp_path / "backwards.wav", samples[::-1], rate_hz)
+    async with visit(starter.target, axe=True) as page:
+        await page.at("#source").select_option("es")
+        await page.at("#mode").select_option("sentence")
+        await page.at("#file").set_input_files(tmp_path / "backwards.wav")
+        await page.finished()
+        doubts = page.at("#captions .doubt")
+        await expect(doubts.first).to_be_visible()
+        for text in await doubts.all_inner_texts():
+            assert re.fullmatch(r"unsure: right with \d+ %", text)
+        assert await page.at("#captions p.doubted[lang=en] .doubt").count() == 1
+        await page.page.get_by_role("button", name="Look inside").click()
+        heads = await page.at(".inspection .line h4").all_inner_texts()
+        assert any(re.fullmatch(r"English, right with a probability of \d+ %", head) for head in heads), heads
+        for scheme in ("light", "dark"):
+            await page.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert not await page.violations(), scheme
+        assert not page.problems
 
 
 async def test_a_page_with_everything_open_is_accessible(played: Visit) -> None:

@@ -15,25 +15,31 @@ from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.clients import connect, tone
 from tests.gateway.page.browser import TIMEOUT_MS, needs_chromium, visit
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
-from translate_svc.types import Samples
+from translate_svc.types import Caller, Samples
 
 pytestmark = [pytest.mark.timeout(200), needs_chromium]
 
 
-async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["API key", "client secret"])
+async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Path, kind: str) -> None:
     key = new_key()
     (tmp_path / "keys").write_text(key_line("alice", key))
-    keys = ApiKeys(tmp_path / "keys")
+    keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets()
+    if kind == "client secret":
+        key, _ = secrets.seal(Caller("alice"), {}, 600)
     async with (
-        GatewayServer(service, GatewayOptions(), keys=keys) as server,
+        GatewayServer(service, GatewayOptions(), keys=keys, secrets=secrets) as server,
         visit(server.target, axe=True) as page,
     ):
-        field = page.page.get_by_role("textbox", name="API key")
+        field = page.page.get_by_role("textbox", name="API key or client secret")
         await field.fill("wrong")
         await page.page.get_by_role("button", name="Use this key").click()
-        await expect(page.page.get_by_text("The server does not know that key.")).to_be_visible()
+        await expect(
+            page.page.get_by_text("The server does not know that key, or it has expired.")
+        ).to_be_visible()
         assert not await page.violations()
         await field.fill(key)
         await field.press("Enter")

@@ -95,15 +95,29 @@ async def test_an_expired_secret_opens_nothing(setup: Setup) -> None:
         assert "expired" in session.events[0]["error"]["message"]
 
 
-async def test_a_secret_makes_no_secrets_and_lists_no_models(setup: Setup) -> None:
+async def test_a_secret_makes_no_secrets_and_sends_no_files(setup: Setup) -> None:
     _, made = await setup.mint({})
     status, answer = await setup.mint({}, key=made["value"])
     assert (status, answer["error"]["code"]) == (401, "invalid_api_key")
+    header = {"Authorization": f"Bearer {made['value']}"}
     async with (
-        aiohttp.ClientSession(setup.server.target) as http,
-        http.get("/v1/models", headers={"Authorization": f"Bearer {made['value']}"}) as response,
+        aiohttp.ClientSession(setup.server.target, headers=header) as http,
+        http.post("/v1/audio/translations", data={"model": "m"}) as response,
     ):
         assert response.status == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/none", "/status.json"])
+async def test_a_secret_shows_what_a_page_shows(setup: Setup, path: str) -> None:
+    _, made = await setup.mint({})
+    async with aiohttp.ClientSession(setup.server.target) as http:
+        for secret, status in ((made["value"], 200), (made["value"][:-3], 401), ("", 401)):
+            async with http.get(path, headers={"Authorization": f"Bearer {secret}"}) as response:
+                assert response.status == status
+        setup.ahead_s = 601
+        async with http.get(path, headers={"Authorization": f"Bearer {made['value']}"}) as response:
+            assert response.status == 401
+            assert "expired" in (await response.json())["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,10 @@ async def test_all_of_inspection_reaches_a_session_that_asks(starter: GatewaySer
     assert any(draft["held"] for draft in drafts)
     done = session.of("session.utterance.done")
     assert [each["status"] for each in done] == ["ok", "ok"]
+    for each in done:
+        texts = [(text["language"], text["transcript"]) for text in each["confidences"]]
+        assert texts == [("es", False), ("en", True)]
+        assert all(text["calibrated"] and 0.5 < text["confidence"] <= 1 for text in each["confidences"])
     assert {"encode", "decode"} <= {timing["stage"] for timing in done[0]["timings"]}
     assert session.of("session.progress")[-1]["committed_ms"] > 5_000
 

@@ -40,7 +40,7 @@ def resume(
         Path | None, typer.Option(metavar="FILE", help="Append the key to this file instead of printing it.")
     ] = None,
 ) -> None:
-    """Create a key by which servers resume each other's streams.
+    """Create a key by which servers resume each other's streams and take each other's client secrets.
 
     Give all servers of a deployment the same file: `serve --resume-keys`. Its first key seals, and all of
     them open. To replace a key, add the new one below it on every server, then move it to the top, and remove

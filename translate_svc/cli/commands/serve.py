@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -20,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from translate_svc.addresses import is_local
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.logs import configure_logs, log_loop_error
+from translate_svc.cli.ports import ListenAddress, refuse_taken_ports
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from translate_svc.access.api_keys import ApiKeys
     from translate_svc.admin.probes import Probes
     from translate_svc.errors import TranslateSvcError
     from translate_svc.gateway.server import GatewayServer
@@ -73,10 +73,13 @@ async def _run(settings: Settings) -> int:
     from translate_svc.service import Service
     from translate_svc.serving.live_calls import DRAINING
 
-    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings)]
+    keys = _api_keys(settings)
+    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings, keys)]
+    addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
     if settings.http:
-        makers.append(_gateway_maker(settings))
-    _refuse_taken_port(settings)
+        makers.append(_gateway_maker(settings, keys))
+        addresses.append(ListenAddress.parse(settings.http, "http"))
+    refuse_taken_ports(addresses)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
     signals, lost = asyncio.Queue[None](), asyncio.Event()
@@ -119,7 +122,14 @@ async def _run(settings: Settings) -> int:
     return _EXIT_ENGINE_LOST if lost.is_set() else 0
 
 
-def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
+def _api_keys(settings: Settings) -> ApiKeys | None:
+    """The keys that callers of every transport need. Raises InvalidArgument if the file cannot be used."""
+    from translate_svc.access.api_keys import ApiKeys
+
+    return ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
+
+
+def _rpc_server_maker(settings: Settings, keys: ApiKeys | None) -> Callable[[Service], RpcServer]:
     """A function that creates the gRPC server of ``settings``, not started yet.
 
     The settings are checked now, before a model is loaded.
@@ -129,7 +139,6 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
             setting.
     """
     # imported here because only this command needs the extra "server"
-    from translate_svc.access.api_keys import ApiKeys
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer, refuse_plaintext
     from translate_svc.rpc.tls import server_credentials
@@ -149,47 +158,9 @@ def _rpc_server_maker(settings: Settings) -> Callable[[Service], RpcServer]:
     except InvalidArgument:
         message = "is not loopback: give tls_certificate and tls_key, or `insecure` to serve plaintext"
         raise InvalidArgument(message, field="host") from None
-    keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
     if keys is not None and credentials is None and not is_local(settings.address):
         _log.warning("API keys arrive in plaintext: anyone on the network can read them")
     return lambda service: RpcServer(service, options, credentials, keys)
-
-
-def _refuse_taken_port(settings: Settings) -> None:
-    """Finds out before the model is loaded whether the server will be able to listen.
-
-    Raises:
-        InvalidArgument: the port is in use, or this machine does not have the address. Names the setting.
-    """
-    if settings.host.startswith("unix:"):
-        return
-    try:
-        found = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except socket.gaierror:
-        raise InvalidArgument("is not an address of this machine", field="host") from None
-    problems = [_bind_problem(*each) for each in found]
-    if errno.EADDRINUSE in problems:
-        message = f"{settings.address} is in use: choose another (0 takes a free one)"
-        raise InvalidArgument(message, field="port")
-    # of several addresses of a name one is enough: a machine may lack IPv6
-    if all(problems):
-        raise InvalidArgument(f"{settings.address}: {os.strerror(problems[0])}", field="host")
-
-
-def _bind_problem(
-    family: int, kind: int, protocol: int, _: str, address: tuple[str | int, ...] | tuple[int, bytes]
-) -> int:
-    """The number of the error with which this address cannot be listened on; 0 if it can."""
-    try:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
-    except OSError as error:
-        return error.errno or errno.EINVAL
-    return 0
 
 
 def _tls_files(settings: Settings) -> TlsFiles:
@@ -199,13 +170,14 @@ def _tls_files(settings: Settings) -> TlsFiles:
     return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
 
 
-def _gateway_maker(settings: Settings) -> Callable[[Service], GatewayServer]:
+def _gateway_maker(settings: Settings, keys: ApiKeys | None) -> Callable[[Service], GatewayServer]:
     """A function that creates the HTTP server of ``settings``, not started yet.
 
     Raises:
         InvalidArgument: as ``_rpc_server_maker``.
     """
-    from translate_svc.access.api_keys import ApiKeys
+    from translate_svc.access.client_secrets import ClientSecrets
+    from translate_svc.access.resume_tokens import shared_keys
     from translate_svc.gateway.options import GatewayOptions
     from translate_svc.gateway.origins import Origins
     from translate_svc.gateway.server import GatewayServer, refuse_plaintext
@@ -221,9 +193,9 @@ def _gateway_maker(settings: Settings) -> Callable[[Service], GatewayServer]:
     )
     tls = server_context(_tls_files(settings)) if settings.tls_certificate else None
     refuse_plaintext(options, tls)
-    keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
     Origins(options.origins, keys_required=keys is not None)
-    return lambda service: GatewayServer(service, options, tls, keys)
+    secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
+    return lambda service: GatewayServer(service, options, tls, keys, secrets)
 
 
 @asynccontextmanager

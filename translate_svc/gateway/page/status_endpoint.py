@@ -17,7 +17,7 @@ class StatusEndpoint:
 
     async def get(self, request: web.Request) -> web.Response:
         """``{version, model, limits, load}``; most counters in ``load`` only grow (``ServerLoad``)."""
-        self._context.authenticator.caller(request)
+        self._context.authenticator.session_caller(request)
         info = self._context.service.info()
         body = {
             "version": info.version,

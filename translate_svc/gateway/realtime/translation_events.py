@@ -180,6 +180,15 @@ class TranslationEvents:
             "usage": _usage(event.usage),
             "end_to_first_text_ms": event.end_to_first_text_ms,
             "end_to_first_audio_ms": event.end_to_first_audio_ms,
+            "confidences": [
+                {
+                    "language": self._language(each.language),
+                    "transcript": each.transcript,
+                    "confidence": each.confidence,
+                    "calibrated": each.calibrated,
+                }
+                for each in event.confidences
+            ],
             **self._source(event.source),
         }
         if "timings" in self._include:

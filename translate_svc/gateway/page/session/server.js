@@ -3,12 +3,12 @@
 const KEY_NAME = "translate-svc API key";
 const BASE = new URL("../../", import.meta.url);
 
-/** The key of this tab; empty if there is none. The browser forgets it when the tab is closed. */
+/** The key or client secret of this tab; empty if there is none. The browser forgets it when the tab is closed. */
 export function apiKey() {
   return sessionStorage.getItem(KEY_NAME) ?? "";
 }
 
-/** Uses this key from now on. */
+/** Uses this key or client secret from now on. */
 export function useApiKey(key) {
   sessionStorage.setItem(KEY_NAME, key);
 }

@@ -2,6 +2,9 @@
 
 import { fromBase64 } from "../audio/pcm.js";
 
+/** Code of the warning of a text that is probably wrong. */
+export const LOW_CONFIDENCE = "low_confidence";
+
 /** A text that grows. Times are of `performance.now()`. */
 class Text {
   tokens = []; // {token, logprob, source_ms}
@@ -117,6 +120,16 @@ export class Utterance {
   /** All texts, the transcript first. */
   get texts() {
     return [...(this.said ? [this.said] : []), ...this.languages.map((tag) => this.translations.get(tag))];
+  }
+
+  /** How sure the server is of one of the texts: {confidence, calibrated, isLow}; null: not known yet. */
+  surenessOf(text) {
+    const isTranscript = text === this.said;
+    const known = this.done?.confidences?.find(
+      (each) => each.language === text.language && each.transcript === isTranscript);
+    if (!known) return null;
+    const isLow = this.warnings.some((each) => each.code === LOW_CONFIDENCE && each.language === text.language);
+    return { confidence: known.confidence, calibrated: known.calibrated, isLow };
   }
 
   #textOf(language, isTranscript) {

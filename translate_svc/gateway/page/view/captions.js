@@ -1,6 +1,7 @@
 /** The conversation on the page: a row for each utterance, a column for each language. */
 
-import { byId, html, icon, seconds } from "./element.js";
+import { LOW_CONFIDENCE } from "../session/utterance.js";
+import { byId, html, icon, percent, seconds } from "./element.js";
 
 const CHEVRON = "m6 9 6 6 6-6";
 const UNSPACED = /[\u3040-\u30ff\u3400-\u9fff\u3002]$/; // no space between words of Chinese and Japanese
@@ -28,6 +29,7 @@ export class Captions {
     for (const language of languages) {
       this.#showText(row, language, utterance.translations.get(language) ?? null, language, live);
     }
+    for (const [column, cell] of row.cells) this.#showDoubt(cell, utterance, column);
     row.facts.replaceChildren(row.button, ...this.#facts(utterance));
     row.button.hidden = !utterance.done;
     if (utterance.done && !row.panel.hidden) this.#inspect(utterance, row.panel);
@@ -97,6 +99,16 @@ export class Captions {
     cell.element.classList.toggle("pending", live && !text?.isFinal);
   }
 
+  /** Marks a text that is probably wrong: by words and a line under it, since not everybody sees colours. */
+  #showDoubt(cell, utterance, column) {
+    const text = column === "said" ? utterance.said : utterance.translations.get(column);
+    const sureness = text && utterance.surenessOf(text);
+    if (!sureness?.isLow || cell.element.classList.contains("doubted")) return;
+    cell.element.classList.add("doubted");
+    cell.element.append(html("span", { class: "doubt", lang: "en", dir: "ltr" },
+      `unsure: right with ${percent(sureness.confidence)}`));
+  }
+
   #facts(utterance) {
     const { done, delays, warnings } = utterance;
     const facts = [];
@@ -105,7 +117,9 @@ export class Captions {
       facts.push(html("span", {}, `first word after ${seconds(delays.firstWordMs)} of speech`));
       facts.push(html("span", {}, `complete ${seconds(delays.afterEndMs)} after its end`));
     }
-    for (const { message } of warnings) facts.push(html("span", { class: "warning" }, message));
+    for (const { code, message } of warnings) {
+      if (code !== LOW_CONFIDENCE) facts.push(html("span", { class: "warning" }, message)); // that one is at its text
+    }
     return facts;
   }
 }

@@ -27,6 +27,11 @@ export function seconds(ms, digits = 1) {
   return `${(Math.max(0, ms) / 1000).toFixed(digits)} s`;
 }
 
+/** A share from 0 to 1, for people: `23 %`. */
+export function percent(share) {
+  return `${Math.round(100 * share)} %`;
+}
+
 function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);

@@ -2,7 +2,7 @@
 
 import { pcmOf } from "../audio/pcm.js";
 import { draftTable } from "./draft_table.js";
-import { html, icon, seconds } from "./element.js";
+import { html, icon, percent, seconds } from "./element.js";
 import { sourceFigure } from "./source_figure.js";
 import { stageTimes } from "./stage_times.js";
 import { tokenLine, tokenTable } from "./tokens.js";
@@ -48,7 +48,7 @@ export class Inspector {
       legend.append(html("span", { class: "token unheard", "aria-hidden": "true" }, "abc"), "not heard: it followed from the text");
     }
     const lines = texts.map((text) =>
-      html("div", { class: "line" }, html("h4", {}, this.#names.of(text.language)), tokenLine(text, utterance.startMs)));
+      html("div", { class: "line" }, html("h4", {}, this.#names.of(text.language), sureness(utterance, text)), tokenLine(text, utterance.startMs)));
     const tables = texts.map((text) => tokenTable(text, utterance.startMs, this.#names.of(text.language)));
     const details = html("details", {}, html("summary", {}, "As a table"), scrolling("Tokens", html("div", { class: "tables" }, ...tables)));
     return section("How sure each token is", legend, ...lines, details);
@@ -91,6 +91,15 @@ export class Inspector {
     button.onclick = async () => this.#play(await pcmOf(blobs));
     return button;
   }
+}
+
+/** How sure the server is of a whole text, in words; empty if it did not say. */
+function sureness(utterance, text) {
+  const known = utterance.surenessOf(text);
+  if (!known) return "";
+  return known.calibrated
+    ? `, right with a probability of ${percent(known.confidence)}`
+    : `, mean probability of a token ${percent(known.confidence)}`;
 }
 
 function section(title, ...children) {

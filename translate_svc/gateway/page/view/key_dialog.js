@@ -1,4 +1,4 @@
-/** Asks for an API key where the server wants one. */
+/** Asks for an API key or a client secret where the server wants one. */
 
 import { apiKey, getJson, useApiKey } from "../session/server.js";
 import { html } from "./element.js";
@@ -10,7 +10,7 @@ export async function getJsonWithKey(path) {
       return await getJson(path);
     } catch (error) {
       if (error.status !== 401) throw error;
-      useApiKey(await ask(apiKey() ? "The server does not know that key." : ""));
+      useApiKey(await ask(apiKey() ? "The server does not know that key, or it has expired." : ""));
     }
   }
 }
@@ -18,9 +18,9 @@ export async function getJsonWithKey(path) {
 function ask(problem) {
   const input = html("input", { type: "password", autocomplete: "off", required: true });
   const form = html("form", {},
-    html("h2", { id: "key-title" }, "This server asks for an API key"),
-    html("p", {}, "Its operator has one for you. It stays in this tab and is forgotten when you close it."),
-    html("label", { class: "field" }, html("span", {}, "API key"), input),
+    html("h2", { id: "key-title" }, "This server asks for a key"),
+    html("p", {}, "Its operator has an API key or a client secret for you. It stays in this tab and is forgotten when you close it."),
+    html("label", { class: "field" }, html("span", {}, "API key or client secret"), input),
     html("p", { class: "problem", role: "alert" }, problem),
     html("button", { class: "primary", type: "submit" }, "Use this key"));
   const dialog = html("dialog", { "aria-labelledby": "key-title" }, form);

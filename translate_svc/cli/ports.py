@@ -1,0 +1,89 @@
+"""Finds out whether a server will be able to listen, before it loads its model."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from translate_svc.errors import InvalidArgument
+
+_Place = tuple[int, int, int, str, tuple[str | int, ...] | tuple[int, bytes]]
+"""One of the answers of ``socket.getaddrinfo``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a server will listen.
+
+    Attributes:
+        host: a name or an address, or ``unix:PATH``.
+        port: 0 takes a free one.
+        host_field, port_field: the settings that hold them.
+    """
+
+    host: str
+    port: int
+    host_field: str
+    port_field: str
+
+    @classmethod
+    def parse(cls, address: str, field: str) -> Self:
+        """From ``host:port`` in one setting; an IPv6 address has brackets."""
+        host, _, port = address.rpartition(":")
+        return cls(host.strip("[]"), int(port), field, field)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def refuse_taken_ports(addresses: Iterable[ListenAddress]) -> None:
+    """Checks that all of ``addresses`` can be listened on at the same time.
+
+    Raises:
+        InvalidArgument: a port is in use, or this machine does not have the address. Names the setting.
+    """
+    with ExitStack() as held:
+        for address in addresses:
+            if not address.host.startswith("unix:"):
+                _listen(address, held)
+
+
+def _listen(address: ListenAddress, held: ExitStack) -> None:
+    """Listens until ``held`` is closed."""
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror:
+        raise InvalidArgument("is not an address of this machine", field=address.host_field) from None
+    problems = [_bind_problem(each) for each in found]
+    if errno.EADDRINUSE in problems:
+        message = f"{address} is in use: choose another (0 takes a free one)"
+        raise InvalidArgument(message, field=address.port_field)
+    # of several addresses of a name one is enough: a machine may lack IPv6
+    if all(problems):
+        raise InvalidArgument(f"{address}: {os.strerror(problems[0])}", field=address.host_field)
+    _bind(found[problems.index(0)], held)
+
+
+def _bind_problem(place: _Place) -> int:
+    """The number of the error with which this address cannot be listened on; 0 if it can."""
+    try:
+        with ExitStack() as released:
+            _bind(place, released)
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return 0
+
+
+def _bind(place: _Place, held: ExitStack) -> None:
+    family, kind, protocol, _, address = place
+    probe = held.enter_context(socket.socket(family, kind, protocol))
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(address)
+    probe.listen()
