@@ -52,9 +52,9 @@ class Tokenizer:
             raise CheckpointError(f"does not begin with {', '.join(_SPECIAL_PIECES)}", field=MODEL_FILE)
         if config.eos_token_id != _SPECIAL_PIECES.index("</s>") + _ID_OFFSET:
             raise CheckpointError(f"eos_token_id is {config.eos_token_id}, </s> is 3", field="config.json")
-        behind = len(pieces) + _ID_OFFSET
-        if not all(behind <= id_ < config.vocab_size for id_ in languages.values()):
-            message = f"has {len(pieces)} pieces: language ids must lie in [{behind}, {config.vocab_size})"
+        first = len(pieces) + _ID_OFFSET
+        if not all(first <= id_ < config.vocab_size for id_ in languages.values()):
+            message = f"has {len(pieces)} pieces: language ids must lie in [{first}, {config.vocab_size})"
             raise CheckpointError(message, field=MODEL_FILE)
         for code, named in _named_languages(folder / CONFIG_FILE).items():
             if languages.get(code, named) != named:

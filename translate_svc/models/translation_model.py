@@ -70,7 +70,7 @@ class TranslationModel:
         alignment_layer: decoder layer whose cross-attention determines ``source_ms``.
         alignment_heads: the heads that ``attention`` averages; by default all heads of ``alignment_layer``.
         continuing_tokens: the tokens that lengthen the word before them; see ``prefill``.
-        record: captures CUDA graphs of the work with fixed shapes, which takes seconds. None: no capture.
+        capturer: captures CUDA graphs of the work with fixed shapes, which takes seconds. None: no capture.
 
     Raises:
         CheckpointError: the weights are incomplete or do not fit the configuration.
@@ -87,7 +87,7 @@ class TranslationModel:
         alignment_layer: int,
         alignment_heads: AlignmentHeads | None = None,
         continuing_tokens: Sequence[int] = (),
-        record: GraphCapturer | None = None,
+        capturer: GraphCapturer | None = None,
     ) -> None:
         keep_freed_memory()
         config = checkpoint.config
@@ -131,8 +131,8 @@ class TranslationModel:
         self._texts = T2uRunner(self._text_to_unit, self._cache.states, checkpoint.character_table())
         self._pieces = PiecewiseVocoder(self._vocoder, device)
         self._captured: DecodeGraphs | None = None
-        if record is not None:
-            self._record(record)
+        if capturer is not None:
+            self._capture(capturer)
 
     @property
     def min_source_samples(self) -> int:
@@ -194,9 +194,9 @@ class TranslationModel:
         one pass. The result is the same as with ``decode`` token by token. ``align`` and ``attend`` mean the
         same as there.
 
-        ``guesses[i]`` is fed behind the run. The prediction is that behind the run and those first tokens of
+        ``guesses[i]`` is fed after the run. The prediction is that after the run and those first tokens of
         the guess that ``decode`` would have predicted as well. The others are as if they had not been fed.
-        Where ``begins_word[i]``, the token behind the run itself is none of ``continuing_tokens``.
+        Where ``begins_word[i]``, the token after the run itself is none of ``continuing_tokens``.
         """
         guesses = [()] * len(slots) if guesses is None else guesses
         fed = [(*run, *guess) for run, guess in zip(token_ids, guesses, strict=True)]
@@ -257,23 +257,23 @@ class TranslationModel:
         """The waveform of each piece."""
         return self._pieces.waveforms(pieces)
 
-    def _record(self, record: GraphCapturer) -> None:
+    def _capture(self, capturer: GraphCapturer) -> None:
         """Captures the CUDA graphs of each stage. A stage without them still gives correct results, so a
         failed capture only logs a warning.
         """
-        for stage, recording in (
-            (Stage.DECODE, self._record_steps),
-            (Stage.TEXT_TO_UNIT, self._texts.record),
-            (Stage.VOCODE, self._pieces.record),
+        for stage, capture in (
+            (Stage.DECODE, self._capture_steps),
+            (Stage.TEXT_TO_UNIT, self._texts.capture),
+            (Stage.VOCODE, self._pieces.capture),
         ):
             try:
                 with torch.inference_mode():
-                    recording(record)
+                    capture(capturer)
             except RuntimeError as error:
-                _log.warning("%s is slower, for it could not be recorded: %s", stage.value, error)
+                _log.warning("%s is slower, for it could not be captured: %s", stage.value, error)
 
-    def _record_steps(self, record: GraphCapturer) -> None:
-        self._captured = DecodeGraphs(self._decoder, self._cache, record)
+    def _capture_steps(self, capturer: GraphCapturer) -> None:
+        self._captured = DecodeGraphs(self._decoder, self._cache, capturer)
 
     def _step(self, fed: DecodeInput, *, align: bool) -> DecodedStep:
         """One decode step, with its results on the host."""

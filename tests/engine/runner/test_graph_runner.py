@@ -60,7 +60,7 @@ def test_a_capture_that_fails_is_a_warning(
     monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: failing)
     with caplog.at_level(logging.WARNING):
         driver = Driver("tiny")
-    assert "could not be recorded: operation not permitted" in caplog.text
+    assert "could not be captured: operation not permitted" in caplog.text
     job = jobs("tiny", apart=0)[0]
     theirs = oracle("tiny").translate(job.source, job.language, job.speaker_id)
     assert_same(driver.translate([job])[0], theirs)

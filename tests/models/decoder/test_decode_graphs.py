@@ -24,7 +24,7 @@ def _inference() -> object:
         yield
 
 
-def recorded(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, FakeGraphCapturer]:
+def captured(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, FakeGraphCapturer]:
     cache, capturer = new_cache("tiny", slots=slots, max_encoder_frames=150), FakeGraphCapturer()
     return DecodeGraphs(text_decoder("tiny"), cache, capturer), cache, capturer
 
@@ -50,13 +50,13 @@ def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
     assert found.source_frames.tolist() == expected.source_frames.tolist()
     assert found.attention is not None
     assert expected.attention is not None
-    frames = expected.attention.shape[-1]  # a recording reaches as far or further, where nobody looks
+    frames = expected.attention.shape[-1]  # a captured graph reaches as far or further, where nobody looks
     torch.testing.assert_close(found.attention[..., :frames], expected.attention, atol=1e-5, rtol=0)
     assert not found.attention[..., frames:].any()
 
 
 def test_one_recording_for_each_size_and_nothing_left_behind() -> None:
-    _, cache, capturer = recorded()
+    _, cache, capturer = captured()
     assert capturer.captured == 3 * 1 * 3  # 8, 16, 20 rows; 40 tokens; 64, 128, 150 states
     for layer in cache.layers:
         assert not layer.self_rows.any()
@@ -68,7 +68,7 @@ def test_one_recording_for_each_size_and_nothing_left_behind() -> None:
     "slots", [(0,), (3, 1), (7, 2, 5), (19,), tuple(range(SLOTS)), (15, 0, 4, 9)], ids=str
 )
 def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
-    steps, cache, _ = recorded()
+    steps, cache, _ = captured()
     plain = new_cache("tiny", slots=SLOTS, max_encoder_frames=150)
     lengths = {slot: 1 + (37 * slot) % 150 for slot in slots}
     for slot, length in lengths.items():
@@ -83,7 +83,7 @@ def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
 
 
 def test_rows_that_sit_a_step_out_keep_what_they_had() -> None:
-    steps, cache, _ = recorded()
+    steps, cache, _ = captured()
     for slot in (0, 1, 2):
         write(cache, slot, 9 + slot)
     steps.step(fed({0: (0, 3), 1: (0, 3), 2: (0, 3)}))
@@ -97,7 +97,7 @@ def test_rows_that_sit_a_step_out_keep_what_they_had() -> None:
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
 def test_a_row_that_failed_harms_nobody(poison: float) -> None:
-    steps, cache, _ = recorded()
+    steps, cache, _ = captured()
     plain = new_cache("tiny", slots=SLOTS, max_encoder_frames=150)
     for each in (cache, plain):
         write(each, 0, 30)

@@ -153,7 +153,7 @@ def test_a_run_without_tokens_is_refused() -> None:
 
 
 def model(
-    name: str, device: str = "cpu", dtype: torch.dtype = torch.float32, record: GraphCapturer | None = None
+    name: str, device: str = "cpu", dtype: torch.dtype = torch.float32, capturer: GraphCapturer | None = None
 ) -> TranslationModel:
     made = TranslationModel(
         Checkpoint.open(checkpoint_folder(name)),
@@ -162,7 +162,7 @@ def model(
         dtype=dtype,
         alignment_layer=1,
         alignment_heads=AlignmentHeads(((0, 1), (1, 0), (1, 1))),
-        record=record,
+        capturer=capturer,
     )
     finish(made.encode(SOURCES, [[0], [1, 3]]))
     return made
@@ -235,17 +235,17 @@ def test_attention_of_recorded_steps_is_that_of_plain_ones(
 ) -> None:
     limit_captured_batches(monkeypatch)
     if not on_device:
-        _assert_recorded_is_plain(model("tiny", record=FakeGraphCapturer()))
+        _assert_captured_is_eager(model("tiny", capturer=FakeGraphCapturer()))
         return
     with torch.inference_mode(False), stand_in():
-        _assert_recorded_is_plain(model("tiny", NAME, record=FakeGraphCapturer()))
+        _assert_captured_is_eager(model("tiny", NAME, capturer=FakeGraphCapturer()))
 
 
-def _assert_recorded_is_plain(recorded: TranslationModel) -> None:
+def _assert_captured_is_eager(captured: TranslationModel) -> None:
     plain = model("tiny")
     seen: list[tuple[float, ...]] = []
     for slot in RUNS:
-        for found, expected in zip(stepped(recorded, slot), stepped(plain, slot), strict=True):
+        for found, expected in zip(stepped(captured, slot), stepped(plain, slot), strict=True):
             assert found.token_id == expected.token_id
             assert found.source_ms == expected.source_ms
             assert found.attention is not None

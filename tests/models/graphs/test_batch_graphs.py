@@ -14,8 +14,8 @@ def doubling() -> tuple[BatchGraphs, list[int]]:
     """Doubles rows of three numbers; up to four rows. And the numbers of rows that were compared."""
     compared: list[int] = []
 
-    def check(recorded: Tensor, plain: Tensor) -> None:
-        assert torch.equal(recorded, plain)
+    def check(captured: Tensor, plain: Tensor) -> None:
+        assert torch.equal(captured, plain)
         compared.append(len(plain))
 
     batches = BatchGraphs(4, FakeGraphCapturer(), CPU)

@@ -1,4 +1,4 @@
-"""Texts to units in batches, plain and with both halves recorded: each text as if it were alone."""
+"""Texts to units in batches, plain and with both halves captured: each text as if it were alone."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def _inference() -> object:
         yield
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "recorded"])
+@pytest.fixture(params=[False, True], ids=["plain", "captured"])
 def speaker(request: pytest.FixtureRequest) -> T2uRunner:
-    return new_speaker(recorded=request.param)
+    return new_speaker(captured=request.param)
 
 
 def states() -> Tensor:
     return 2 * torch.randn(SLOTS, PLACES, 32, generator=torch.Generator().manual_seed(0))
 
 
-def new_speaker(*, recorded: bool, held: Tensor | None = None) -> T2uRunner:
+def new_speaker(*, captured: bool, held: Tensor | None = None) -> T2uRunner:
     table = checkpoint("tiny").character_table()
     made = T2uRunner(text_to_unit("tiny"), states() if held is None else held, table)
-    if recorded:
-        made.record(FakeGraphCapturer())
+    if captured:
+        made.capture(FakeGraphCapturer())
     return made
 
 
@@ -61,7 +61,7 @@ def told(speeches: Sequence[SpeechUnits | EngineError]) -> list[object]:
 
 
 def alone(texts: Sequence[T2uInput]) -> list[object]:
-    speaker = new_speaker(recorded=False)
+    speaker = new_speaker(captured=False)
     return [told(speaker.speeches([each]))[0] for each in texts]
 
 
@@ -87,15 +87,15 @@ def test_a_small_batch_after_a_large_one(speaker: T2uRunner) -> None:
         assert told(speaker.speeches([text(slot)])) == alone([text(slot)])
 
 
-@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("captured", [False, True])
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
-def test_a_text_that_is_not_a_number_fails_alone(poison: float, place: int, recorded: bool) -> None:
+def test_a_text_that_is_not_a_number_fails_alone(poison: float, place: int, captured: bool) -> None:
     texts = [text(slot) for slot in (1, 4, 6)]
     expected = alone(texts)
     held = states()
     held[texts[place].slot] = poison
-    speaker = new_speaker(recorded=recorded, held=held)
+    speaker = new_speaker(captured=captured, held=held)
     made = told(speaker.speeches(texts))
     assert made[place] == "the result is not finite"
     assert [each for i, each in enumerate(made) if i != place] == expected[:place] + expected[place + 1 :]
@@ -121,8 +121,8 @@ def test_what_is_recorded_is_replayed_and_the_rest_is_plain(monkeypatch: pytest.
     monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
     monkeypatch.setattr(t2u_graphs, "_MOST_UNITS", 128)
     capturer = FakeGraphCapturer()
-    speaker = new_speaker(recorded=False)
-    speaker.record(capturer)
+    speaker = new_speaker(captured=False)
+    speaker.capture(capturer)
     assert capturer.captured == 2 * (3 + 1)  # 1 and 2 rows; 32, 64, 100 tokens; 128 units
     expected_replays = {
         (0, 2): 2,  # both halves
@@ -139,20 +139,20 @@ def test_what_is_recorded_is_replayed_and_the_rest_is_plain(monkeypatch: pytest.
 def test_nothing_is_left_of_more_characters_in_as_many_units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(t2u_graphs, "_FEWEST_TOKENS", 16)
     monkeypatch.setattr(t2u_graphs, "_CHARACTERS_A_TOKEN", 1)
-    speaker = new_speaker(recorded=True)
+    speaker = new_speaker(captured=True)
     for each in (text(9, factor=0.01), text(2), text(8)):
         assert told(speaker.speeches([each])) == alone([each])
 
 
-@pytest.mark.parametrize("recorded", [False, True])
-@pytest.mark.parametrize("rows", [(2, 1), (3, 1), (1, 3)], ids=str)  # 3 are more than are recorded
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("rows", [(2, 1), (3, 1), (1, 3)], ids=str)  # 3 are more than are captured
 def test_the_states_of_an_earlier_batch_are_refused(
-    rows: tuple[int, int], recorded: bool, monkeypatch: pytest.MonkeyPatch
+    rows: tuple[int, int], captured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit_captured_batches(monkeypatch)
     held = states()
     halves: T2uBackend = EagerT2u(text_to_unit("tiny"), held)
-    if recorded:
+    if captured:
         halves = T2uGraphs(text_to_unit("tiny"), held, FakeGraphCapturer())
     shape = halves.room(1, T2uShape(5, 5))
     batches = []

@@ -89,28 +89,28 @@ def test_a_window_is_what_a_piece_in_the_midst_hears(config: ModelConfig) -> Non
 def test_recorded_batches_of_every_size() -> None:
     config, capturer = checkpoint("tiny").config, FakeGraphCapturer()
     windows = [Window.of(4, config), Window.of(8, config)]
-    recorded = VocoderGraphs(vocoder("tiny"), windows, 4, capturer, CPU)
+    captured = VocoderGraphs(vocoder("tiny"), windows, 4, capturer, CPU)
     assert capturer.captured == 2 * 3  # 1, 2, 4 rows
-    assert recorded.has(windows[0])
-    assert not recorded.has(Window.of(16, config))
+    assert captured.has(windows[0])
+    assert not captured.has(Window.of(16, config))
     for places in ([5], [0, 1], [2, 4, 6], [7, 3, 5, 0], [1]):
-        assert_as_alone(recorded.run(windows[1], rows(windows[1], places)), places, "tiny")
+        assert_as_alone(captured.run(windows[1], rows(windows[1], places)), places, "tiny")
 
 
 def test_a_row_that_is_not_a_number_stays_alone() -> None:
     """Rows that nobody asked for keep what they were given: here the one before."""
     module = vocoder("tiny")
     window = Window.of(8, checkpoint("tiny").config)
-    recorded = VocoderGraphs(module, [window], 4, FakeGraphCapturer(), CPU)
+    captured = VocoderGraphs(module, [window], 4, FakeGraphCapturer(), CPU)
     kept = module.language_embedding.weight[VOICES[4].language_id].clone()
     module.language_embedding.weight[VOICES[4].language_id] = torch.nan
     try:
-        made = recorded.run(window, rows(window, [2, 3, 4]))
+        made = captured.run(window, rows(window, [2, 3, 4]))
         assert not made[2].isfinite().any()
         assert_as_alone(made[:2], [2, 3], "tiny")
     finally:
         module.language_embedding.weight[VOICES[4].language_id] = kept
-    assert_as_alone(recorded.run(window, rows(window, [5, 6, 7])), [5, 6, 7], "tiny")
+    assert_as_alone(captured.run(window, rows(window, [5, 6, 7])), [5, 6, 7], "tiny")
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:

@@ -64,20 +64,20 @@ class SingleConnection:
         return opened
 
     async def write(self, message: ClientMessage) -> None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         await self._open_call().write(message)
 
     async def next_event(self) -> SessionEvent | None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         return await self._open_call().next_event()
 
     def cancel(self) -> None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         if self._call is not None:
             self._call.cancel()
 
     async def release(self) -> None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         self.cancel()
 
     def _open_call(self) -> StreamCall:

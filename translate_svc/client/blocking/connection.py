@@ -82,7 +82,7 @@ class SingleConnection:
         raise Unavailable("there is no server to ask")
 
     def write(self, message: ClientMessage) -> None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         call = self._open_call()
         if not self._requests.put(wire.encode_request(message)):
             raise call.failure() if call.done else TranslateSvcError("comes after end")
@@ -90,11 +90,11 @@ class SingleConnection:
             self._requests.finish()
 
     def next_event(self) -> SessionEvent | None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         return self._open_call().next_event()
 
     def cancel(self) -> None:
-        """See ``StreamConnection``."""
+        """Implements ``StreamConnection``."""
         if self._call is not None:
             self._call.cancel()
         self._requests.close()

@@ -108,7 +108,7 @@ class ModelRunner:
             alignment_layer=default_layer if alignment_layer is None else alignment_layer,
             alignment_heads=alignment_heads,
             continuing_tokens=continuing_tokens,
-            record=graph_capturer(torch.device(device)) if graphs else None,
+            capturer=graph_capturer(torch.device(device)) if graphs else None,
         )
         self._ledger = SlotLedger(limits.max_slots)
         self._checks = ItemChecks(checkpoint, limits, self._model.min_source_samples, self._ledger)

@@ -106,7 +106,7 @@ class AlignAtt:
     patience_frames: int
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
-        """See ``CommitPolicy``."""
+        """Implements ``CommitPolicy``."""
         return _decide(draft, previous, [(_near_end(draft, self.patience_frames), HoldReason.NEAR_END)])
 
 
@@ -115,7 +115,7 @@ class Agreement:
     """Commits the words that two drafts in a row begin with. Needs no attention."""
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
-        """See ``CommitPolicy``."""
+        """Implements ``CommitPolicy``."""
         return _decide(draft, previous, [(_agreed(draft, previous), HoldReason.DISAGREES)])
 
 
@@ -126,7 +126,7 @@ class AlignAttAgreement:
     patience_frames: int
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
-        """See ``CommitPolicy``."""
+        """Implements ``CommitPolicy``."""
         near_end = (_near_end(draft, self.patience_frames), HoldReason.NEAR_END)
         return _decide(draft, previous, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
 

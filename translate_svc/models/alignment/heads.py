@@ -59,7 +59,7 @@ class HeadAttention(nn.Module):
         self.used_layers = frozenset(layer for layer, _ in chosen.pairs)
 
     def each(self, cache: DecoderCache, metadata: AttentionMetadata, queries: Mapping[int, Tensor]) -> Tensor:
-        """``[pairs, B, T, frames]`` float32: softmax weights, zero behind the end of a row's source.
+        """``[pairs, B, T, frames]`` float32: softmax weights, zero after the end of a row's source.
 
         Args:
             cache: keys of the sources.

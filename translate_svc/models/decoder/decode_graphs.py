@@ -44,14 +44,14 @@ class DecodeGraphs:
     Args:
         decoder: its weights must stay at their addresses.
         cache: its tensors must stay at their addresses.
-        record: captures a graph, see ``GraphCapturer``.
+        capturer: captures a graph, see ``GraphCapturer``.
 
     Raises:
         RuntimeError: the capture of a step failed, or a captured step computes something else
             (``GraphCaptureError``). The cache is unchanged.
     """
 
-    def __init__(self, decoder: TextDecoder, cache: DecoderCache, record: GraphCapturer) -> None:
+    def __init__(self, decoder: TextDecoder, cache: DecoderCache, capturer: GraphCapturer) -> None:
         self._decoder, self._cache = decoder, cache
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
@@ -60,7 +60,7 @@ class DecodeGraphs:
         # a token that no sequence attends to: it is written to the scratch column; its source has one state
         self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
         try:
-            self._capture_all(record)
+            self._capture_all(capturer)
         finally:
             cache.clear_tokens(range(len(cache.source_lengths)))
             cache.clear_source(range(len(cache.source_lengths)))
@@ -83,14 +83,14 @@ class DecodeGraphs:
         captured.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
         return DecodedStep.unpacked(captured.run()[taken], aligned_tokens=1)
 
-    def _capture_all(self, record: GraphCapturer) -> None:
+    def _capture_all(self, capturer: GraphCapturer) -> None:
         started_s = time.monotonic()
         reaches = [GraphBucket(t, s) for t in self._token_reaches for s in self._source_reaches]
         total = len(self._row_counts) * len(reaches)
         for count in reversed(self._row_counts):  # the largest first: the others fit into its memory
             for reach in reversed(reaches):
                 self._captured[count, reach] = CapturedGraph(
-                    self._idle.repeat(1, count), self._step_of(reach), record, self._cache.states.device
+                    self._idle.repeat(1, count), self._step_of(reach), capturer, self._cache.states.device
                 )
                 self._check(count, reach)
             seconds = time.monotonic() - started_s

@@ -20,7 +20,7 @@ class DecodedStep:
         source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer
             (``NO_FRAME``: none stands out). None if it was not requested.
         attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads. Zero
-            behind the end of a row's source. None if it was not requested.
+            after the end of a row's source. None if it was not requested.
     """
 
     token_ids: Tensor

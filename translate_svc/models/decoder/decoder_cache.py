@@ -49,7 +49,7 @@ class Runs:
     """A run of consecutive tokens for each of some distinct slots.
 
     ``token_ids[i]`` has at least one token. The first one is at position ``starts[i]``. The last
-    ``guesses[i]`` of them are guessed, behind at least one that is known; empty where nothing is guessed.
+    ``guesses[i]`` of them are guessed, after at least one that is known; empty where nothing is guessed.
 
     Raises:
         ValueError: a run has no token.
@@ -78,7 +78,7 @@ class Runs:
         return [row for row, _ in places], [column for _, column in places]
 
     def ends(self) -> list[int]:
-        """The position behind each run."""
+        """The position after each run."""
         return [start + len(run) for start, run in zip(self.starts, self.token_ids, strict=True)]
 
 
@@ -138,7 +138,7 @@ class DecoderCache:
 
     @property
     def scratch_column(self) -> int:
-        """The column behind the last token's."""
+        """The column after the last token's."""
         return self.reach.tokens
 
     def lengths(self, slots: Sequence[int]) -> list[int]:
@@ -182,7 +182,7 @@ class AttentionMetadata:
         dtype: the cache's dtype.
 
     Attributes:
-        source_seen: ``[B, 1, 1, reach.source]``, False behind a row's source.
+        source_seen: ``[B, 1, 1, reach.source]``, False after a row's source.
     """
 
     def __init__(

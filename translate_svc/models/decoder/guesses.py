@@ -30,7 +30,7 @@ class CheckedRun:
 def checked_runs(
     step: DecodedStep, token_ids: Sequence[Sequence[int]], guesses: Sequence[Sequence[int]]
 ) -> Iterator[CheckedRun]:
-    """Each row of ``step``, whose runs were ``token_ids[i]`` and behind them ``guesses[i]``."""
+    """Each row of ``step``, whose runs were ``token_ids[i]`` and then ``guesses[i]``."""
     end = 0
     for row, (run, guess) in enumerate(zip(token_ids, guesses, strict=True)):
         first, end = end, end + len(guess) + 1

@@ -142,11 +142,11 @@ class ConformerConvolution(nn.Module):
         self.widen = PackedLinear(self.pointwise_conv1)
         self.narrow = PackedLinear(self.pointwise_conv2)
 
-    def slices(self, states: Tensor, behind: Tensor | None) -> Slices[Tensor]:
-        """``behind`` (``[B, T, 1]``) marks padding, which must read as zero. None if there is no padding."""
+    def slices(self, states: Tensor, padding: Tensor | None) -> Slices[Tensor]:
+        """``padding`` (``[B, T, 1]``) is True after the end of a row, which must read as zero, or None."""
         states = self.layer_norm(states)
-        if behind is not None:
-            states = states.masked_fill(behind, 0.0)
+        if padding is not None:
+            states = states.masked_fill(padding, 0.0)
         widened = yield from frame_by_frame(lambda frames: F.glu(self.widen(frames), dim=2), states)
         yield
         mixed = self.depthwise_conv.over_time(widened)
@@ -171,15 +171,15 @@ class ConformerLayer(nn.Module):
         self.ffn2 = ConformerFeedForward(config, config.speech_encoder_hidden_act)
         self.final_layer_norm = nn.LayerNorm(size)
 
-    def slices(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
-        """``behind`` (``[B, T, 1]``) marks padding, and ``bias`` masks padding in the scores. Each is None if
-        it masks nothing.
+    def slices(self, states: Tensor, padding: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
+        """``padding`` (``[B, T, 1]``) is True after the end of a row; ``bias`` masks the same in the scores.
+        Each is None if it masks nothing.
         """
         states = yield from frame_by_frame(self._first_half, states)
         yield
         states = states + (yield from self.self_attn.slices(self.self_attn_layer_norm(states), bias))
         yield
-        states = states + (yield from self.conv_module.slices(states, behind))
+        states = states + (yield from self.conv_module.slices(states, padding))
         yield
         states = yield from frame_by_frame(self._second_half, states)
         yield
@@ -204,21 +204,21 @@ class ConformerEncoder(nn.Module):
 
     def slices(self, states: Tensor, valid: Tensor | None) -> Slices[Tensor]:
         """``valid`` (``[B, T]``) is False at padding. None if there is no padding."""
-        behind = mask = None
+        padding = mask = None
         if valid is not None:
-            behind, mask = ~valid[:, :, None], valid[:, None, None, :]
-            states = states.masked_fill(behind, 0.0)
+            padding, mask = ~valid[:, :, None], valid[:, None, None, :]
+            states = states.masked_fill(padding, 0.0)
         if self.chunk is not None and self.chunk < states.shape[1]:
             seen = self._chunk_mask(states.shape[1], self.chunk, states.device)[None, None]
             mask = seen if mask is None else mask & seen
         bias = None if mask is None else key_bias(mask, states.dtype)
         for layer in cast("Iterable[ConformerLayer]", self.layers):
-            states = yield from layer.slices(states, behind, bias)
+            states = yield from layer.slices(states, padding, bias)
         return self.layer_norm(states)
 
     def _chunk_mask(self, size: int, chunk: int, device: torch.device) -> Tensor:
         """A frame attends to its own chunk and to ``left_chunks`` chunks before it (all if negative)."""
         chunks = torch.arange(size, device=device) // chunk
-        behind = chunks[:, None] - chunks[None, :]
-        seen = behind >= 0
-        return seen if self.left_chunks < 0 else seen & (behind <= self.left_chunks)
+        chunks_back = chunks[:, None] - chunks[None, :]
+        seen = chunks_back >= 0
+        return seen if self.left_chunks < 0 else seen & (chunks_back <= self.left_chunks)

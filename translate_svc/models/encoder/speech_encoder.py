@@ -72,21 +72,21 @@ class AdapterLayer(nn.Module):
         self.pool_residual = PackedLinear(self.residual_conv)
         self.pool = PackedLinear(self.self_attn_conv)
 
-    def slices(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
-        """``behind`` (``[B, T, 1]``) marks padding: places that the utterance would not have on its own. They
-        must read as zero. None if there is no padding. ``bias`` is added to the scores of the pooled frames.
+    def slices(self, states: Tensor, padding: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
+        """``padding`` (``[B, T, 1]``) is True at places that the utterance would not have on its own. They
+        must read as zero. None: all rows are full. ``bias`` is added to the scores of the pooled frames.
         """
-        residual = F.glu(self.pool_residual(self._windows(self.residual_layer_norm(states), behind)), dim=2)
+        residual = F.glu(self.pool_residual(self._windows(self.residual_layer_norm(states), padding)), dim=2)
         yield
-        pooled = F.glu(self.pool(self._windows(self.self_attn_layer_norm(states), behind)), dim=2)
+        pooled = F.glu(self.pool(self._windows(self.self_attn_layer_norm(states), padding)), dim=2)
         yield
         pooled = (yield from self.self_attn.slices(pooled, bias)) + residual
         return self.ffn(self.ffn_layer_norm(pooled)) + pooled
 
-    def _windows(self, states: Tensor, behind: Tensor | None) -> Tensor:
+    def _windows(self, states: Tensor, padding: Tensor | None) -> Tensor:
         """The input window of each output frame, ``[B, T', kernel * hidden]``, tap after tap."""
-        if behind is not None:
-            states = states.masked_fill(behind, 0.0)
+        if padding is not None:
+            states = states.masked_fill(padding, 0.0)
         kernel = self.residual_conv.kernel_size[0]
         padded = F.pad(states, (0, 0, self.stride // 2, self.stride // 2))
         return padded.unfold(1, kernel, self.stride).transpose(2, 3).flatten(2)
@@ -152,14 +152,14 @@ class SpeechEncoder(nn.Module):
         states = yield from frame_by_frame(lambda frames: frames + self.intermediate_ffn(frames), states)
         yield
         for layer in cast("Iterable[AdapterLayer]", self.adapter.layers):
-            behind = bias = None
+            padding = bias = None
             if padded:
-                behind = ~length_mask(there, states.shape[1])[:, :, None]
+                padding = ~length_mask(there, states.shape[1])[:, :, None]
             counted, there = pooled_length(counted, self.config), pooled_length(there, self.config)
             if padded:
                 size = pooled_length(states.shape[1], self.config)
                 bias = key_bias(length_mask(counted, size), states.dtype)[:, None, None, :]
-            states = yield from layer.slices(states, behind, bias)
+            states = yield from layer.slices(states, padding, bias)
             yield
         encoded = [encoder_frames(length, self.config) for length in lengths]
         return EncodedSource(self.inner_layer_norm(states), encoded)

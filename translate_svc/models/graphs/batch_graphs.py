@@ -16,14 +16,14 @@ class BatchGraphs:
 
     Args:
         max_rows: the largest batch.
-        record: captures a graph, see ``GraphCapturer``.
+        capturer: captures a graph, see ``GraphCapturer``.
         device: computes the work.
     """
 
-    def __init__(self, max_rows: int, record: GraphCapturer, device: torch.device) -> None:
+    def __init__(self, max_rows: int, capturer: GraphCapturer, device: torch.device) -> None:
         self._max_rows = max_rows
         self._counts = doubled(1, max_rows)
-        self._record, self._device = record, device
+        self._capturer, self._device = capturer, device
         self._captured: dict[tuple[Hashable, int], CapturedGraph] = {}
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class BatchGraphs:
             RuntimeError: the capture failed. Any error of ``check`` is raised too.
         """
         for count in reversed(self._counts):
-            captured = CapturedGraph(torch.stack([idle] * count), work, self._record, self._device)
+            captured = CapturedGraph(torch.stack([idle] * count), work, self._capturer, self._device)
             self._captured[key, count] = captured
             check(*captured.both(others[:count]))
 

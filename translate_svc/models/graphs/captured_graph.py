@@ -20,7 +20,7 @@ class CapturedGraph:
     Args:
         inputs: the inputs during capture.
         work: returns the same tensor each time, with new content.
-        record: captures a graph, see ``GraphCapturer``.
+        capturer: captures a graph, see ``GraphCapturer``.
         device: computes the work.
 
     Attributes:
@@ -31,12 +31,12 @@ class CapturedGraph:
     """
 
     def __init__(
-        self, inputs: Tensor, work: Callable[[Tensor], Tensor], record: GraphCapturer, device: torch.device
+        self, inputs: Tensor, work: Callable[[Tensor], Tensor], capturer: GraphCapturer, device: torch.device
     ) -> None:
         self.inputs = inputs.pin_memory() if device.type == "cuda" else inputs
         self._there = self.inputs.to(device, copy=True)
         self._work = work
-        self._replay = record(lambda: work(self._there))
+        self._replay = capturer(lambda: work(self._there))
 
     def run(self) -> Tensor:
         """The result on the host. Fill ``inputs`` first."""

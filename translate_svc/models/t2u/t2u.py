@@ -40,7 +40,7 @@ class TextBatch:
         states: ``[B, S, hidden]``, the text decoder's last hidden states of ``</s>``, language, tokens.
         lengths: ``[B]``, number of valid states.
         character_ids: ``[B, C]``.
-        counts: ``[B, S]``, characters per state, zero behind a row's length.
+        counts: ``[B, S]``, characters per state, zero after a row's length.
         duration_factors: ``[B]`` float, by which the predicted durations are multiplied.
         padded: False if every row fills ``S`` and ``C``. Nothing is masked then.
     """
@@ -59,7 +59,7 @@ class CharacterBatch:
 
     Attributes:
         states: ``[B, C, hidden]``, one per character.
-        durations: ``[B, C]`` int64, units per character, zero behind a row's length.
+        durations: ``[B, C]`` int64, units per character, zero after a row's length.
         finite: ``[B]`` bool, False if a row's prediction is NaN or infinite.
     """
 
@@ -97,15 +97,15 @@ class DurationPredictor(nn.Module):
         self.ln2 = nn.LayerNorm(hidden)
         self.proj = nn.Linear(hidden, 1)
 
-    def forward(self, states: Tensor, behind: Tensor | None) -> Tensor:
+    def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
         for conv, norm in ((self.conv1, self.ln1), (self.conv2, self.ln2)):
-            states = norm(F.relu(conv.over_time(_silenced(states, behind))))
+            states = norm(F.relu(conv.over_time(_silenced(states, padding))))
         return self.proj(states).squeeze(2)
 
 
-def _silenced(states: Tensor, behind: Tensor | None) -> Tensor:
-    """Zeroes the states behind each row's length, so that convolutions do not read padding."""
-    return states if behind is None else states.masked_fill(behind, 0.0)
+def _silenced(states: Tensor, padding: Tensor | None) -> Tensor:
+    """Zeroes the states after each row's length, so that convolutions do not read padding."""
+    return states if padding is None else states.masked_fill(padding, 0.0)
 
 
 class UnitDecoderLayer(nn.Module):
@@ -121,11 +121,11 @@ class UnitDecoderLayer(nn.Module):
         self.conv_layer_norm = nn.LayerNorm(size)
         self.act = ACTIVATIONS[config.activation_function]
 
-    def forward(self, states: Tensor, behind: Tensor | None, bias: Tensor | None) -> Tensor:
-        """``[B, L, hidden]``. ``behind`` (``[B, L, 1]``) and ``bias`` are None if nothing is padded."""
+    def forward(self, states: Tensor, padding: Tensor | None, bias: Tensor | None) -> Tensor:
+        """``[B, L, hidden]``. ``padding`` (``[B, L, 1]``) and ``bias`` are None if nothing is padded."""
         states = self.self_attn_layer_norm(states + self.self_attn(states, bias))
-        mixed = self.act(self.conv1.over_time(_silenced(states, behind)))
-        return self.conv_layer_norm(states + self.conv2.over_time(_silenced(mixed, behind)))
+        mixed = self.act(self.conv1.over_time(_silenced(states, padding)))
+        return self.conv_layer_norm(states + self.conv2.over_time(_silenced(mixed, padding)))
 
 
 class UnitDecoder(nn.Module):
@@ -157,8 +157,8 @@ class UnitDecoder(nn.Module):
             + states
         )
         valid = length_mask(lengths, size)
-        behind = ~valid[:, :, None] if batch.padded else None
-        predicted = torch.expm1(self.duration_predictor(states, behind).float())
+        padding = ~valid[:, :, None] if batch.padded else None
+        predicted = torch.expm1(self.duration_predictor(states, padding).float())
         finite = torch.isfinite(predicted).logical_or(~valid).all(dim=1)
         durations = (predicted * batch.duration_factors[:, None]).nan_to_num().clamp(1, 2**31).round().long()
         return CharacterBatch(states, durations.masked_fill(~valid, 0), finite)
@@ -167,12 +167,12 @@ class UnitDecoder(nn.Module):
         """Last hidden states ``[B, size, hidden]`` of the units, and the number of units of each row."""
         states, lengths = upsample(states, durations, size)
         states = states + self.pos_emb_alpha * self.positions[:size]
-        behind = bias = None
+        padding = bias = None
         if padded:
             valid = length_mask(lengths, size)
-            behind, bias = ~valid[:, :, None], key_bias(valid, states.dtype)[:, None, None, :]
+            padding, bias = ~valid[:, :, None], key_bias(valid, states.dtype)[:, None, None, :]
         for layer in self.layers:
-            states = layer(states, behind, bias)
+            states = layer(states, padding, bias)
         return self.layer_norm(states), lengths
 
 
@@ -227,7 +227,7 @@ class TextToUnit(nn.Module):
     def units(self, states: Tensor, durations: Tensor, size: int, *, padded: bool) -> UnitBatch:
         """Second half: the most probable unit of each 20 ms.
 
-        Only ids that stand for a unit can be chosen. Control symbols and the language ids behind the units
+        Only ids that stand for a unit can be chosen. Control symbols and the language ids after the units
         have no sound, and transformers would pass them to the vocoder as wrong or impossible units.
 
         Args:

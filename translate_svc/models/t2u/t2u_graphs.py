@@ -36,14 +36,14 @@ class T2uGraphs:
     Args:
         text_to_unit: its weights must stay at their addresses.
         states: the text decoder's states, ``[slots, columns, hidden]``. They must stay at their address.
-        record: captures a graph, see ``GraphCapturer``.
+        capturer: captures a graph, see ``GraphCapturer``.
 
     Raises:
         RuntimeError: the capture of a half failed, or a captured half computes something else
             (``GraphCaptureError``).
     """
 
-    def __init__(self, text_to_unit: TextToUnit, states: Tensor, record: GraphCapturer) -> None:
+    def __init__(self, text_to_unit: TextToUnit, states: Tensor, capturer: GraphCapturer) -> None:
         self._text_to_unit, self._states = text_to_unit, states
         self._plain = EagerT2u(text_to_unit, states)
         most = text_to_unit.max_units
@@ -55,8 +55,8 @@ class T2uGraphs:
         # here the first half leaves its states for the second, with their generation
         self._between_generation = 0
         self._between = states.new_zeros(_MAX_ROWS, self._shapes[-1].characters, states.shape[2])
-        self._first = BatchGraphs(_MAX_ROWS, record, states.device)
-        self._second = BatchGraphs(_MAX_ROWS, record, states.device)
+        self._first = BatchGraphs(_MAX_ROWS, capturer, states.device)
+        self._second = BatchGraphs(_MAX_ROWS, capturer, states.device)
         started_s = time.monotonic()
         for shape in reversed(self._shapes):
             self._record_first(shape)

@@ -56,13 +56,13 @@ class T2uRunner:
         self._characters = characters
         self._halves: T2uBackend = EagerT2u(text_to_unit, states)
 
-    def record(self, record: GraphCapturer) -> None:
+    def capture(self, capturer: GraphCapturer) -> None:
         """Captures both halves for a few batch shapes.
 
         Raises:
             RuntimeError: the capture failed, or a captured half computes something else.
         """
-        self._halves = T2uGraphs(self._text_to_unit, self._states, record)
+        self._halves = T2uGraphs(self._text_to_unit, self._states, capturer)
 
     def speeches(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """One result for each text. A text without characters has no units."""

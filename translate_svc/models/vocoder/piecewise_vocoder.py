@@ -54,14 +54,14 @@ class PiecewiseVocoder:
         self._windows: dict[int, Window] = {}
         self._captured: VocoderGraphs | None = None
 
-    def record(self, record: GraphCapturer) -> None:
+    def capture(self, capturer: GraphCapturer) -> None:
         """Captures the windows that a service needs, in batches of 1, 2, 4 and 8. Not for a CPU.
 
         Raises:
             RuntimeError: the capture failed, or a captured window computes something else.
         """
         windows = [self._window(_NARROWEST_UNITS << doublings) for doublings in range(3)]
-        self._captured = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, record, self._device)
+        self._captured = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, capturer, self._device)
 
     def waveforms(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
         """One waveform for each piece, or an error if it is not finite."""

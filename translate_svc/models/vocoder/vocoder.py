@@ -156,7 +156,7 @@ class Vocoder(nn.Module):
             window: the same for all rows.
 
         Returns:
-            ``[B, samples]`` of ``window.piece_units``. The samples behind a shorter piece have no meaning.
+            ``[B, samples]`` of ``window.piece_units``. The samples after a shorter piece have no meaning.
         """
         first, total, languages, speakers = rows[:, :4].unbind(1)
         embedded = self._embedded(rows[:, 4:], languages, speakers)

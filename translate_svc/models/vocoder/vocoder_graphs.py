@@ -31,7 +31,7 @@ class VocoderGraphs:
         vocoder: its weights must stay at their addresses.
         windows: each with a different ``piece_units``.
         max_rows: the largest batch.
-        record: captures a graph, see ``GraphCapturer``.
+        capturer: captures a graph, see ``GraphCapturer``.
         device: the vocoder's device.
 
     Raises:
@@ -44,10 +44,10 @@ class VocoderGraphs:
         vocoder: Vocoder,
         windows: Sequence[Window],
         max_rows: int,
-        record: GraphCapturer,
+        capturer: GraphCapturer,
         device: torch.device,
     ) -> None:
-        self._batches = BatchGraphs(max_rows, record, device)
+        self._batches = BatchGraphs(max_rows, capturer, device)
         started_s = time.monotonic()
         for window in sorted(windows, key=lambda each: each.piece_units, reverse=True):
             self._add(vocoder, window, max_rows)
