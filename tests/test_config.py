@@ -9,7 +9,7 @@ import pytest
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionOptions
-from translate_svc.setting_sources import ENVIRONMENT_PREFIX
+from translate_svc.variables import ENVIRONMENT_PREFIX
 
 
 def test_flags_win_over_variables_and_both_over_defaults() -> None:

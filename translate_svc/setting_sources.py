@@ -11,11 +11,12 @@ from typing import Any
 
 from translate_svc.config_file import read_config_file, typed
 from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.variables import API_KEY_VARIABLE, ENVIRONMENT_PREFIX, SERVER_VARIABLE
 
-ENVIRONMENT_PREFIX = "TRANSLATE_SVC_"
 FILE_SETTING = "config"
 """The setting that names the file. The file itself cannot hold it."""
 
+_OF_CLIENTS = (SERVER_VARIABLE, API_KEY_VARIABLE)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -119,7 +120,7 @@ class SettingSources:
     def _refuse_unknown_variables(self) -> None:
         """Raises InvalidArgument for a misspelt variable, which would leave the default in place."""
         for variable in self._environment:
-            if variable.startswith(ENVIRONMENT_PREFIX):
+            if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _OF_CLIENTS:
                 name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
                 if name not in self._kinds:
                     raise InvalidArgument("is not a setting", field=variable)

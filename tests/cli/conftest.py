@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -12,8 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.cli.process import NOTICE, ROOT, STARTER, environment
-from translate_svc.cli.commands.serve import READY_PREFIX
+from tests.cli.process import NOTICE, ROOT, environment, served
 from translate_svc.cli.main import main
 
 
@@ -52,17 +50,5 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """A server with the starter checkpoint, for all tests of this worker: its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "translate_svc", "serve", "--model", STARTER, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env=environment(),
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith(READY_PREFIX), line
-        yield line.removeprefix(READY_PREFIX).strip()
-        process.kill()
+    with served() as address:
+        yield address

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from translate_svc.cli.commands.serve import READY_PREFIX
@@ -60,3 +61,22 @@ async def serving(*flags: str) -> AsyncIterator[tuple[asyncio.subprocess.Process
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The address of a server on the starter checkpoint, for tests without a loop of their own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "translate_svc", "serve", "--model", STARTER, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith(READY_PREFIX), line
+        yield line.removeprefix(READY_PREFIX).strip()
+        process.kill()

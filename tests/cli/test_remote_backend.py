@@ -81,6 +81,13 @@ class TestRemoteBackend:
         assert caught.value.description == "127.0.0.1:1: not reachable"
 
 
+async def test_of_several_servers_any_one_tells_model_and_languages(service: ScriptedService) -> None:
+    async with RpcServer(service, RpcOptions()) as server:
+        backend = RemoteBackend(f"127.0.0.1:1,{server.target}")
+        assert (await backend.model()) == service.info().model
+        assert len(await backend.languages()) == len(list(service.languages()))
+
+
 async def test_of_several_servers_the_first_that_takes_a_stream_has_it(service: ScriptedService) -> None:
     async with RpcServer(service, RpcOptions()) as server:
         backend = RemoteBackend(f"127.0.0.1:1,{server.target}")

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from tests.k8s.manifests import K8S, ROOT, ToolMissing
 from translate_svc.config import Settings
-from translate_svc.setting_sources import ENVIRONMENT_PREFIX
+from translate_svc.variables import ENVIRONMENT_PREFIX
 
 _DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 _DIGEST = f"sha256:{'0123456789abcdef' * 4}"

@@ -127,7 +127,8 @@ Server = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT[,...]",
-        help="Use this server, or another one where it is full or lost. Default: work in this process.",
+        help="Use this server, or another one where it is full or lost. "
+        "Default: TRANSLATE_SVC_SERVER, else this process.",
     ),
 ]
 TlsCa = Annotated[
@@ -139,7 +140,10 @@ TlsCertificate = Annotated[
 ]
 TlsKey = Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's private key.")]
 ApiKeyFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File with the API key that the server requires.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="File with the API key that the server requires. Default: TRANSLATE_SVC_API_KEY."
+    ),
 ]
 VadThreshold = Annotated[float | None, setting_option("vad_threshold")]
 MinSilence = Annotated[int | None, setting_option("min_silence_ms")]

@@ -15,6 +15,7 @@ from translate_svc.client.options import ClientOptions
 from translate_svc.client.pacing import pace
 from translate_svc.client.stream_config import stream_settings
 from translate_svc.client.tls import tls_credentials
+from translate_svc.client.translated_file import TranslatedFile, TranslatedUtterance
 from translate_svc.client.translation import Translation
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "SpeechDecoder",
     "Stream",
     "TranslateCall",
+    "TranslatedFile",
+    "TranslatedUtterance",
     "Translation",
     "pace",
     "stream_settings",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from translate_svc import languages
+from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Encoding, Inspect, TargetSettings
+from translate_svc.variables import SERVER_VARIABLE
 
 E = TypeVar("E", bound=enum.Enum)
 
@@ -25,16 +29,30 @@ def enum_member(kind: type[E], value: str | E, field: str) -> E:
         raise InvalidArgument(f"must be one of {known}", field=field) from None
 
 
-def server_addresses(target: str | Sequence[str]) -> tuple[str, ...]:
-    """The addresses of servers, given as one or as several.
+def server_addresses(target: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The addresses of servers, given as one or as several; None: those of ``TRANSLATE_SVC_SERVER``.
 
     Raises:
         InvalidArgument: there is none.
     """
+    if target is None:
+        named = os.environ.get(SERVER_VARIABLE, "")
+        target = [address.strip() for address in named.split(",") if address.strip()]
     addresses = (target,) if isinstance(target, str) else tuple(target)
     if not addresses:
-        raise InvalidArgument("must name a server", field="target")
+        raise InvalidArgument(f"must name a server, or {SERVER_VARIABLE} must", field="target")
     return addresses
+
+
+def audio_choice(audio_track: str, source: str | None, channel: str | Channel) -> AudioChoice:
+    """Which audio of a file to hear, where ``source`` (a code or tag, if known) is spoken.
+
+    Raises:
+        InvalidArgument: there is no such channel. Names the field.
+    """
+    language = languages.packaged().find(source) if source else None
+    code = source if language is None else language.code
+    return AudioChoice(audio_track, code, enum_member(Channel, channel, "channel"))
 
 
 def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSettings, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 
 import grpc
@@ -10,6 +11,7 @@ import grpc
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument
 from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.variables import API_KEY_VARIABLE
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
 
@@ -33,13 +35,17 @@ _SERVICE_CONFIG = {
 }
 
 
+def _environment_key() -> str:
+    return os.environ.get(API_KEY_VARIABLE, "")
+
+
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
     """Credentials, deadlines and sizes.
 
     Attributes:
         credentials: credentials of the channel, see ``tls_credentials``; None: plaintext.
-        api_key: the API key, if the server requires one.
+        api_key: the API key, if the server requires one. By default that of ``TRANSLATE_SVC_API_KEY``.
         insecure: allow the key in plaintext to a server that is not on this machine.
         open_timeout_s: from the start of a stream to its ``opened`` event.
         translate_timeout_s: for a whole call of ``translate``.
@@ -57,7 +63,7 @@ class ClientOptions:
     """
 
     credentials: grpc.ChannelCredentials | None = None
-    api_key: str = field(default="", repr=False)
+    api_key: str = field(default_factory=_environment_key, repr=False)
     insecure: bool = False
     open_timeout_s: float = 10.0
     translate_timeout_s: float = 60.0

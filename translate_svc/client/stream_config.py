@@ -50,6 +50,24 @@ def stream_settings(
     )
 
 
+def file_settings(
+    *,
+    targets: Iterable[str | TargetSettings],
+    source: str | None,
+    include: Iterable[str | Inspect],
+    vad: VadSettings,
+    guards: GuardSettings,
+) -> StreamSettings:
+    """The settings of the stream of a whole file. Tokens come with it: their times place the subtitles.
+
+    Raises:
+        InvalidArgument: an enum does not have the value. Names the field.
+    """
+    return stream_settings(
+        targets=targets, source=source, include=[*include, Inspect.TOKENS], vad=vad, guards=guards
+    )
+
+
 def stream_config(
     settings: StreamSettings,
     *,

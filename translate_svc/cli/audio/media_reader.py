@@ -6,21 +6,18 @@ import asyncio
 import io
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from translate_svc.audio.audio_tracks import AudioChoice
-from translate_svc.audio.containers import MediaAudio, open_media
-from translate_svc.audio.sound_files import SoundFileAudio, is_sound_file, open_sound_file
+from translate_svc.audio.media_files import OpenMedia, open_media_file
 from translate_svc.types import Samples
 
 STDIN = Path("-")
 _MAX_WAITING_BLOCKS = 16
 
-_Media = MediaAudio | SoundFileAudio
-_Item = _Media | Samples | Exception | None
+_Item = OpenMedia | Samples | Exception | None
 """Items of the thread, in order: the opened media, the blocks, and None at the end; or the error."""
 
 
@@ -43,10 +40,10 @@ class MediaReader:
         self._items = asyncio.Queue[_Item]()
         self._room = threading.Semaphore(_MAX_WAITING_BLOCKS)
         self._stopped = threading.Event()
-        self._media: _Media | None = None
+        self._media: OpenMedia | None = None
 
     @property
-    def media(self) -> _Media:
+    def media(self) -> OpenMedia:
         """The opened media. Only the thread may read its ``blocks``."""
         if self._media is None:
             raise RuntimeError("not open: use it as `async with`")
@@ -62,7 +59,7 @@ class MediaReader:
             raise
         if isinstance(first, Exception):
             raise first
-        assert isinstance(first, _Media)
+        assert isinstance(first, OpenMedia)
         self._media = first
         return self
 
@@ -81,7 +78,7 @@ class MediaReader:
             if isinstance(item, Exception):
                 raise item
             self._room.release()
-            assert not isinstance(item, _Media)
+            assert not isinstance(item, OpenMedia)
             yield item
 
     def _stop(self) -> None:
@@ -104,7 +101,8 @@ class MediaReader:
     def _read(self, put: Callable[[_Item], None]) -> None:
         # unbuffered: a waiting daemon thread would hold a buffer's lock and so crash the interpreter at exit
         source: Path | BinaryIO = io.FileIO(0, closefd=False) if self._source == STDIN else self._source
-        with self._open(source) as media:
+        name = self.name if self._source == STDIN else ""
+        with open_media_file(source, name, self._choice) as media:
             put(media)
             for block in media.blocks():
                 self._room.acquire()
@@ -112,12 +110,3 @@ class MediaReader:
                     return
                 put(block)
             put(None)
-
-    def _open(self, source: Path | BinaryIO) -> AbstractContextManager[_Media]:
-        try:
-            import av  # noqa: F401
-        except ModuleNotFoundError:
-            if isinstance(source, Path) and is_sound_file(source):
-                return open_sound_file(source, self._choice)
-            raise
-        return open_media(source, self.name if self._source == STDIN else "", self._choice)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from translate_svc.types import (
     StreamSettings,
     TranslateRequest,
 )
+from translate_svc.variables import SERVER_VARIABLE
 
 _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
 
@@ -71,12 +73,12 @@ async def show_notice(backend: Backend) -> None:
 
 
 def choose_backend(
-    server: str | None, model_flags: dict[str, str | None], connection: ClientOptions
+    server: str | None, model_flags: Mapping[str, object], connection: ClientOptions
 ) -> Backend:
     """The backend for ``server``, or a local one if no server is given.
 
     Args:
-        server: ``HOST:PORT`` or ``unix:PATH``; several with commas between them.
+        server: ``HOST:PORT`` or ``unix:PATH``; several with commas between them. See ``chosen_server``.
         model_flags: the flags ``model``, ``model_cache`` and ``device``; None if not given.
         connection: options of the connection to the server.
 
@@ -85,6 +87,7 @@ def choose_backend(
             is given without a server.
         InvalidArgument: a setting is not valid. Names the flag or the variable.
     """
+    server = chosen_server(server, model_flags)
     if server is None:
         if connection != ClientOptions():
             raise UsageError("TLS and API keys are for a server", field="--server")
@@ -100,6 +103,15 @@ def choose_backend(
     for address in server.split(","):
         check_address(address)
     return RemoteBackend(server, connection)
+
+
+def chosen_server(server: str | None, model_flags: Mapping[str, object]) -> str | None:
+    """The server of ``--server``; without that flag, of the variable, unless a model of this machine is asked
+    for.
+    """
+    if server is None and all(value is None for value in model_flags.values()):
+        return os.environ.get(SERVER_VARIABLE) or None
+    return server
 
 
 def check_address(server: str) -> str:

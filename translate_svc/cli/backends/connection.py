@@ -7,6 +7,7 @@ from pathlib import Path
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import ClientOptions, tls_credentials
 from translate_svc.errors import InvalidArgument
+from translate_svc.variables import API_KEY_VARIABLE
 
 SYSTEM_AUTHORITIES = "system"
 
@@ -38,14 +39,15 @@ def client_options(
                 description = description.replace(name, flag)
             raise UsageError(description, field=_FLAGS[error.field]) from None
     try:
+        if api_key_file is None:
+            return ClientOptions(credentials=credentials)
         return ClientOptions(credentials=credentials, api_key=_read_key(api_key_file))
     except InvalidArgument as error:
-        raise UsageError(error.description, field="--api-key-file") from None
+        given = API_KEY_VARIABLE if api_key_file is None else "--api-key-file"
+        raise UsageError(error.description, field=given) from None
 
 
-def _read_key(path: Path | None) -> str:
-    if path is None:
-        return ""
+def _read_key(path: Path) -> str:
     try:
         key = path.read_text(encoding="utf-8").strip()
     except OSError as error:

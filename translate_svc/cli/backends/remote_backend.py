@@ -39,7 +39,7 @@ class RemoteBackend:
         Raises:
             Unavailable: the server is not reachable.
         """
-        async with AsyncClient(self._address, self._options) as client, self._reached():
+        async with AsyncClient(self._servers, self._options) as client, self._reached():
             return (await client.info()).model
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from translate_svc import languages
 from translate_svc.config import Settings
 from translate_svc.locations import bundled_models
-from translate_svc.setting_sources import ENVIRONMENT_PREFIX
+from translate_svc.variables import ENVIRONMENT_PREFIX
 
 
 def complete_language(incomplete: str) -> Iterator[tuple[str, str]]:

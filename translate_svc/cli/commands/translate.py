@@ -9,7 +9,7 @@ import typer
 
 from translate_svc.audio.audio_tracks import Channel
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import choose_backend
+from translate_svc.cli.backends.backend import choose_backend, chosen_server
 from translate_svc.cli.backends.connection import client_options
 from translate_svc.cli.media.arguments import FORMS, TranslateArguments
 from translate_svc.cli.media.file_translation import FileTranslation
@@ -149,7 +149,7 @@ def translate(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
     flags: dict[str, Any] = {"model": model, "model_cache": model_cache, "device": device}
-    if server is None:
+    if chosen_server(server, flags) is None:
         # the engine in this process is made for the longest utterance
         flags["max_utterance_ms"] = max_utterance_ms
     backend = choose_backend(server, flags, connection)

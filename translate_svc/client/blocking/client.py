@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import grpc
 
 from translate_svc import wire
-from translate_svc.client.arguments import server_addresses
+from translate_svc.audio.audio_tracks import Channel
+from translate_svc.audio.media_files import GuardedBlocks, open_media_file
+from translate_svc.client.arguments import audio_choice, server_addresses
 from translate_svc.client.blocking.connection import SingleConnection
 from translate_svc.client.blocking.resuming_connection import ResumingConnection
 from translate_svc.client.blocking.stream import Stream
@@ -17,8 +21,9 @@ from translate_svc.client.blocking.translate_call import TranslateCall
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import Audio
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.stream_config import stream_config, stream_settings
+from translate_svc.client.stream_config import file_settings, stream_config, stream_settings
 from translate_svc.client.translate_request import translate_request
+from translate_svc.client.translated_file import FileBuilder, TranslatedFile, TranslatedUtterance
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
@@ -56,10 +61,16 @@ class Client:
 
     def __init__(
         self,
-        target: str | Sequence[str],
-        options: ClientOptions = ClientOptions(),  # noqa: B008 - frozen
+        target: str | Sequence[str] | None = None,
+        options: ClientOptions | None = None,
     ) -> None:
-        """``target``: the address of a server, or several that can take each other's place."""
+        """``target``: the address of a server, or several that can take each other's place. None: those of
+        the variable ``TRANSLATE_SVC_SERVER``. ``options`` None: the defaults.
+
+        Raises:
+            InvalidArgument: no server is named, or an API key would travel in plaintext.
+        """
+        options = ClientOptions() if options is None else options
         addresses = server_addresses(target)
         for address in addresses:
             options.check_target(address)
@@ -170,6 +181,56 @@ class Client:
             guards=guards,
         )
         return self.call(request)
+
+    def translate_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        targets: Iterable[str | TargetSettings],
+        source: str | None = None,
+        include: Iterable[str | Inspect] = (),
+        audio_track: str = "",
+        channel: str | Channel = Channel.MIX,
+        vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
+        guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+        on_utterance: Callable[[TranslatedUtterance], Any] | None = None,
+    ) -> TranslatedFile:
+        """Translates an audio or video file of any length, as fast as the server takes it.
+
+        WAV, FLAC, Ogg and MP3 need nothing more; other formats need PyAV (extra ``media``). If the server is
+        lost, another one goes on. The speech is kept in memory, 64 KB for each second of it; without it:
+        ``targets=[TargetSettings("spa", speech=False)]``.
+
+        Args:
+            path: the file.
+            targets: languages by their Seamless codes or BCP-47 tags, or with their settings.
+            source: the language that is spoken, if known.
+            include: ``["transcript"]`` for what was said; it needs ``source``.
+            audio_track: number or language of the track of a film. By default the one tagged as ``source``,
+                else the film's default.
+            channel: ``mix``, or ``left`` or ``right`` for one side of a stereo recording.
+            vad: settings of the segmentation.
+            guards: which guards against invented text are on.
+            on_utterance: is called with each utterance when it is done, for progress.
+
+        Raises:
+            InvalidArgument: the file or an argument is not valid. Names it.
+            ModuleNotFoundError: the file needs PyAV, which is not installed.
+            TranslateSvcError: the server refused or lost the stream.
+        """
+        settings = file_settings(targets=targets, source=source, include=include, vad=vad, guards=guards)
+        with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
+            blocks = GuardedBlocks(media)
+            config = stream_config(settings, sample_rate_hz=media.sample_rate_hz)
+            builder = FileBuilder(config.output, media.sample_rate_hz, on_utterance)
+            try:
+                with self.open(config, resume=True) as stream:
+                    stream.feed(blocks)
+                    for event in stream:
+                        builder.add(event)
+            finally:
+                blocks.stop()
+            return builder.build(stream.total_samples, media.damage)
 
     def languages(self) -> tuple[Language, ...]:
         """The languages of the server's checkpoint, sorted by code."""
