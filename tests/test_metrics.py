@@ -28,6 +28,7 @@ GAUGES = {
     "slots_busy",
     "slots",
     "queued_audio_seconds",
+    "lag_seconds",
     "ready",
 }
 COUNTERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ from translate_svc.engine.core import Runner
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.errors import ResourceExhausted
 from translate_svc.service import Service
+from translate_svc.session.capacity.estimate import LoadSample
 from translate_svc.session.options import SessionOptions
 from translate_svc.types import (
     ANONYMOUS,
     AudioFormat,
     AudioInput,
     Encoding,
+    Opened,
     SilenceInput,
     StreamConfig,
     StreamSettings,
@@ -110,6 +113,55 @@ async def test_requests_that_wait_for_the_engine_keep_others_out(
     for call in calls:
         assert [event async for event in call.events()]
     await service.open_session(CONFIG, ANONYMOUS).cancel()
+
+
+class _Estimate:
+    """Says what a test wants."""
+
+    streams, keeps_up = 2, True
+
+    def observe(self, sample: LoadSample) -> None:
+        """Learns nothing."""
+
+
+async def test_no_more_are_admitted_than_the_engine_keeps_up_with(service: Service) -> None:
+    assert service.info().load.stream_capacity == 8, "nothing was measured yet"
+    service._load_monitor._estimate = _Estimate()  # type: ignore[assignment]
+    one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
+    for admit in (
+        lambda: service.open_session(CONFIG, ANONYMOUS),
+        lambda: service.translate(_text(), ANONYMOUS),
+    ):
+        with pytest.raises(ResourceExhausted, match="keeps up with 2 streams, and 2 are open") as refusal:
+            admit()
+        assert refusal.value.retry_after_s > 0
+    assert service.info().load.stream_capacity == service.snapshot().streams_capacity == 2
+    assert service.not_ready_reason == "", "full, but well"
+    await one.cancel()
+    await service.open_session(CONFIG, ANONYMOUS).cancel()
+    await other.cancel()
+
+
+async def test_a_stream_that_is_resumed_takes_its_own_place(service: Service) -> None:
+    session = service.open_session(CONFIG, ANONYMOUS)
+    opened = await anext(session.events())
+    assert isinstance(opened, Opened)
+    other = service.open_session(CONFIG, ANONYMOUS)
+    service._load_monitor._estimate = _Estimate()  # type: ignore[assignment]
+    _Estimate.streams = 1
+    resumed = service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
+    _Estimate.streams = 2
+    for each in (session, other, resumed):
+        await each.cancel()
+
+
+async def test_a_server_that_falls_behind_is_not_ready(service: Service) -> None:
+    estimate = _Estimate()
+    estimate.keeps_up = False
+    service._load_monitor._estimate = estimate  # type: ignore[assignment]
+    assert "does not keep up" in service.not_ready_reason
+    assert service.healthy, "and goes on with those inside"
+    assert not service.snapshot().ready
 
 
 async def test_the_limits_are_told(service: Service) -> None:

@@ -15,6 +15,7 @@ from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.locations import model_cache
 from translate_svc.session.admission import AdmissionOptions
+from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.options import SessionOptions
 from translate_svc.setting_sources import SettingSources
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
@@ -208,6 +209,10 @@ class Settings:
             max_waiting_requests=self.max_waiting_requests,
             max_queued_input_ms=self.max_queued_input_total_ms,
         )
+
+    def capacity_options(self) -> CapacityOptions:
+        """Options of ``session.capacity``."""
+        return CapacityOptions(max_streams=self.max_streams)
 
     def vad_options(self) -> VadOptions:
         """Options of the segmentation.

@@ -28,6 +28,7 @@ UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
 WARNING_CODES = (
     "drafts_skipped",
     "engine_busy",
+    "falling_behind",
     "length_stopped",
     "low_confidence",
     "max_utterance_reached",
@@ -35,6 +36,7 @@ WARNING_CODES = (
     "repetition_stopped",
     "sequence_failed",
     "short_text",
+    "speech_skipped",
     "text_truncated",
     "unexpected_script",
     "utterance_refused",
@@ -207,9 +209,10 @@ class _Scrape(Collector):
         now = self.read()
         load = now.load
         gauges: tuple[tuple[str, str, float], ...] = (
-            ("ready", "1 while new streams are accepted: loaded, and not draining.", now.ready),
+            ("ready", "1 while new streams are accepted: loaded, keeping up, and not draining.", now.ready),
             ("streams_active", "Streams and calls of Translate that are served now.", now.streams_active),
-            ("streams_capacity", "Streams and calls that can be admitted at once.", now.streams_capacity),
+            ("streams_capacity", "Streams and calls that the engine keeps up with.", now.streams_capacity),
+            ("lag_seconds", "How far the slower streams are behind their audio.", load.lag_ms / 1000),
             ("requests_waiting", "Utterances that wait for slots.", load.waiting_requests),
             ("requests_live", "Utterances in the engine, including those that wait.", load.live_requests),
             ("slots_busy", "Rows of the text decoder in use.", load.busy_slots),

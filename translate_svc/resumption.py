@@ -50,17 +50,22 @@ class Resumption:
         return config, start, issue_token
 
     @staticmethod
-    def supersede(start: ResumePoint, sessions: Iterable[object]) -> None:
+    def supersede(start: ResumePoint, sessions: Iterable[object]) -> bool:
         """Ends those of ``sessions`` that belong to the stream which is resumed at ``start``.
+
+        Returns whether there was one.
 
         Raises:
             InvalidArgument: the stream was resumed from a later token already.
         """
+        found = False
         for session in sessions:
             if isinstance(session, Session) and session.live and session.start.stream_id == start.stream_id:
                 if session.start.epoch > start.epoch:
                     raise InvalidArgument("the stream was resumed since", field="config.resume_token")
                 session.supersede()
+                found = True
+        return found
 
     def issuer(self, config: StreamConfig, caller: Caller) -> Callable[[ResumePoint], bytes]:
         """A function that makes the tokens of one stream."""

@@ -12,6 +12,7 @@ from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.languages import LanguageTable
 from translate_svc.session.admission import Admission
+from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
 from translate_svc.types import (
@@ -37,6 +38,7 @@ class ServerInfoReporter:
         model: ModelInfo,
         engine: EngineHandle,
         admission: Admission,
+        load_monitor: LoadMonitor,
     ) -> None:
         """The uptime counts from this call."""
         self._settings = settings
@@ -44,6 +46,7 @@ class ServerInfoReporter:
         self._model = model
         self._engine = engine
         self._admission = admission
+        self._load_monitor = load_monitor
         self._started_s = time.monotonic()
 
     def info(self, live_streams: int) -> ServerInfo:
@@ -70,6 +73,8 @@ class ServerInfoReporter:
             text_tokens=totals.text_tokens,
             source_ms=totals.source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
             speech_ms=totals.speech_units * SAMPLES_PER_UNIT * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+            stream_capacity=self._load_monitor.capacity,
+            lag_ms=round(self._load_monitor.lag_s * 1000),
         )
 
     def _limits(self) -> ServerLimits:

@@ -22,6 +22,7 @@ from translate_svc.languages import Language
 from translate_svc.server_info import ServerInfoReporter, language_table
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
@@ -59,7 +60,15 @@ class Service:
         self._accounting = accounting
         self._engine: EngineHandle = assembly.engine
         self._vad_loop = vad_loop
-        self._admission = Admission(settings.admission_options(), self._backlog)
+        self._load_monitor = LoadMonitor(
+            assembly.engine,
+            settings.capacity_options(),
+            self._open_streams,
+            lambda: self._admission.live,
+        )
+        self._admission = Admission(
+            settings.admission_options(), self._backlog, lambda: self._load_monitor.capacity
+        )
         self._session_options = settings.session_options()
         self._languages = language_table(assembly.capabilities)
         spoken = [language.code for language in self._languages if language.speech_out]
@@ -76,7 +85,7 @@ class Service:
         )
         self._call_negotiator = CallNegotiator(self._negotiator, self._session_options)
         self._reporter = ServerInfoReporter(
-            settings, self._session_options, assembly.model, self._engine, self._admission
+            settings, self._session_options, assembly.model, self._engine, self._admission, self._load_monitor
         )
         self._resumption = resumption
         self._sessions: set[Session | OneShot] = set()
@@ -131,9 +140,11 @@ class Service:
                 resumption = Resumption(tokens, assembly.model)
                 service = cls(settings, assembly, vad_loop, Accounting(metrics, tracing), resumption)
                 metrics.set_snapshot_function(service.snapshot)
+                watching_load = asyncio.create_task(service._load_monitor.run())
                 try:
                     yield service
                 finally:
+                    watching_load.cancel()
                     await service._cancel_sessions()
             finally:
                 watchdog.cancel()
@@ -163,8 +174,11 @@ class Service:
 
     @property
     def not_ready_reason(self) -> str:
-        """Why new streams are refused; empty while they are accepted."""
-        return "" if self.refusal is None else str(self.refusal)
+        """Why new streams should go elsewhere; empty while they are accepted. A full server stays ready."""
+        if self.refusal is not None:
+            return str(self.refusal)
+        lag_s = self._load_monitor.lag_s
+        return "" if self._load_monitor.keeps_up else f"the engine does not keep up: {lag_s:.1f} s behind"
 
     @property
     def live_sessions(self) -> int:
@@ -206,9 +220,8 @@ class Service:
         self._check_open()
         config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
-        if start is not None:
-            self._resumption.supersede(start, self._sessions)
-        with self._admitted() as slot:
+        goes_on = start is not None and self._resumption.supersede(start, self._sessions)
+        with self._admitted(goes_on=goes_on) as slot:
             session_id = uuid.uuid4().hex
             dependencies = SessionDependencies(
                 self._engine,
@@ -257,8 +270,7 @@ class Service:
         limit.
         """
         limit_ms = self._session_options.max_queued_input_ms
-        streams = (session for session in self._sessions if isinstance(session, Session))
-        queued_ms = sum(min(round(stream.queued_s * 1000), limit_ms) for stream in streams)
+        queued_ms = sum(min(round(stream.queued_s * 1000), limit_ms) for stream in self._open_streams())
         return Backlog(self._engine.status.waiting_requests, queued_ms)
 
     def record_rejected(self, error: BaseException) -> None:
@@ -266,9 +278,9 @@ class Service:
         self._accounting.metrics.record_rejected(error)
 
     @contextmanager
-    def _admitted(self) -> Iterator[AdmissionSlot]:
+    def _admitted(self, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
         """An admission slot. It is released if its session cannot be created."""
-        slot = self._admission.admit()
+        slot = self._admission.admit(goes_on=goes_on)
         try:
             yield slot
         except BaseException:
@@ -297,12 +309,15 @@ class Service:
         from translate_svc.metrics import Snapshot
 
         return Snapshot(
-            ready=self.healthy,
+            ready=not self.not_ready_reason,
             streams_active=self._admission.live,
-            streams_capacity=self._settings.max_streams,
+            streams_capacity=self._load_monitor.capacity,
             queued_audio_s=self._backlog().queued_input_ms / 1000,
             load=self._reporter.load(self._live_streams()),
         )
 
     def _live_streams(self) -> int:
-        return sum(isinstance(session, Session) and session.live for session in self._sessions)
+        return sum(1 for _ in self._open_streams())
+
+    def _open_streams(self) -> Iterator[Session]:
+        return (each for each in self._sessions if isinstance(each, Session) and each.live)

@@ -496,12 +496,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StreamWarning:
-    """A problem that does not end the stream. ``code`` is stable, ``message`` is for people."""
+    """A problem that does not end the stream. ``code`` is stable, ``message`` is for people.
+
+    ``lag_ms``: how far the results are behind, if that is what the warning is about.
+    """
 
     code: str
     message: str
     utterance_id: int | None = None
     language: str | None = None
+    lag_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,7 +611,11 @@ class ServerLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServerLoad:
-    """What a server is doing now. ``admitted`` and all fields after it only grow, from the server's start."""
+    """What a server is doing now. The fields from ``admitted`` to ``speech_ms`` only grow, from its start.
+
+    ``stream_capacity``: streams and calls that it keeps up with, as measured. ``lag_ms``: how far the slower
+    streams are behind.
+    """
 
     uptime_ms: int = 0
     live_streams: int = 0
@@ -623,6 +631,8 @@ class ServerLoad:
     text_tokens: int = 0
     source_ms: int = 0
     speech_ms: int = 0
+    stream_capacity: int = 0
+    lag_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,16 @@ _SHORTEST_S, _LONGEST_S = 0.1, 60.0
 
 @dataclass(slots=True)
 class Totals:
-    """Counts since the start; they only grow. Those below ``failed_requests`` count finished requests alone.
+    """Counts since the start; they only grow. From ``failed_requests`` to ``speech_units`` they are those of
+    finished requests.
 
     The engine's thread writes and any thread may read. There is no lock: each count is correct by itself, but
     two counts may be one step apart.
+
+    Attributes:
+        work_s: time that steps spent on speech, without what each step costs whatever it holds
+            (``BatchCosts``). Texts do not count.
+        slot_s: time that slots were busy, of all slots together, while steps ran.
     """
 
     steps: int = 0
@@ -28,6 +34,8 @@ class Totals:
     text_tokens: int = 0
     source_samples: int = 0
     speech_units: int = 0
+    work_s: float = 0.0
+    slot_s: float = 0.0
 
     def count(self, state: RequestState, status: FinishStatus) -> None:
         """Adds a request whose sequences have all ended; ``status`` is that of the request."""

@@ -54,10 +54,19 @@ class AdmissionSlot:
 class Admission:
     """Counts live streams. Nothing waits here: a stream is admitted at once or refused."""
 
-    def __init__(self, options: AdmissionOptions, backlog: Callable[[], Backlog] = Backlog) -> None:
-        """``backlog`` is called at each admission, unless ``max_streams`` is reached already."""
+    def __init__(
+        self,
+        options: AdmissionOptions,
+        backlog: Callable[[], Backlog] = Backlog,
+        capacity: Callable[[], int] | None = None,
+    ) -> None:
+        """``backlog`` is called at each admission, unless ``max_streams`` is reached already.
+
+        ``capacity``: streams and calls that the engine keeps up with; None: this is not measured.
+        """
         self._options = options
         self._backlog = backlog
+        self._capacity = capacity
         self._live = 0
         self.admitted = 0
         """Streams and calls admitted so far."""
@@ -69,23 +78,27 @@ class Admission:
         """Streams and calls that hold a slot."""
         return self._live
 
-    def admit(self) -> AdmissionSlot:
-        """Takes a slot.
+    def admit(self, *, goes_on: bool = False) -> AdmissionSlot:
+        """Takes a slot. With ``goes_on`` the place of a call that has just ended here: whatever the engine
+        keeps up with, its load does not grow.
 
         Raises:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
-        if reason := self._refusal_reason():
+        if reason := self._refusal_reason(goes_on):
             self.rejected += 1
             raise ResourceExhausted(reason, retry_after_s=self._options.retry_after_s)
         self._live += 1
         self.admitted += 1
         return AdmissionSlot(self)
 
-    def _refusal_reason(self) -> str:
+    def _refusal_reason(self, goes_on: bool) -> str:
         limits = self._options
         if self._live >= limits.max_streams:
             return f"all {limits.max_streams} streams are in use"
+        capacity = limits.max_streams if self._capacity is None or goes_on else self._capacity()
+        if self._live >= max(1, capacity):
+            return f"the engine keeps up with {capacity} streams, and {self._live} are open"
         backlog = self._backlog()
         if backlog.waiting_requests >= limits.max_waiting_requests:
             return f"{backlog.waiting_requests} requests wait for the engine"

@@ -86,6 +86,13 @@ class InputQueue:
         return sum(length_samples(item) for item in self._items)
 
     @property
+    def oldest_arrived_s(self) -> float | None:
+        """When the oldest item with audio arrived; None without one."""
+        return next(
+            (item.arrived_s for item in self._items if isinstance(item, QueuedAudio | QueuedSilence)), None
+        )
+
+    @property
     def has_room(self) -> bool:
         """Whether ``wait_for_room`` would not wait."""
         return self._cost_samples < self._max_samples

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Superseded, Unavailable
+from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump
 from translate_svc.session.input_queue import (
@@ -21,6 +23,7 @@ from translate_svc.session.input_queue import (
 )
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
+from translate_svc.session.outbound.advice import LagAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.dispatcher import Dispatcher
 from translate_svc.session.outbound.outbox import Outbox
@@ -109,6 +112,9 @@ class Session:
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._input = InputQueue(self._rate_hz * self._options.max_queued_input_ms // 1000)
+        self._opened_s = self._clock()
+        self._lag = StreamLag(self._rate_hz)
+        self._lag_advice = LagAdvice()
         self._acks = AckWindow(self._options.max_unacknowledged, self._options.ack_timeout_ms / 1000)
         self._outbox = Outbox(dependencies.observer, self._acks)
         self._router = UtteranceRouter(
@@ -118,6 +124,7 @@ class Session:
             self._clock,
             on_commit=self._put_progress,
             on_failure=self.fail,
+            lag=self._lag,
             next_utterance_id=self.start.commit.next_utterance_id,
             usage=self.start.commit.usage,
         )
@@ -130,6 +137,7 @@ class Session:
             self._outbox,
             self._options,
             self.start.commit,
+            self._lag,
         )
         self._input_pump = InputPump(
             self._rate_hz,
@@ -195,6 +203,29 @@ class Session:
         """Seconds of input that wait for the segmenter."""
         return self._input.samples / self._rate_hz
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since the session was opened."""
+        return self._clock() - self._opened_s
+
+    @property
+    def lag_s(self) -> float | None:
+        """How far the results are behind the audio; None if no result was due for a while."""
+        waits_for_reader = self._router.in_flight > self._router.unfinished
+        if waits_for_reader or len(self._outbox) >= self._options.max_queued_events:
+            return None  # the client itself is late
+        oldest_s = self._input.oldest_arrived_s
+        queue_due_s = None
+        if oldest_s is not None:
+            queue_due_s = self._lag.due_s(self._input_pump.received_position, oldest_s)
+        return self._lag.seconds(self._clock(), queue_due_s)
+
+    def ease(self, easing: Easing) -> None:
+        """Leaves out what ``easing`` says from now on, and warns the client if its own results come late."""
+        self._dispatcher.easing = easing
+        if warning := self._lag_advice.update(self._clock(), self.lag_s or 0.0):
+            self._outbox.put(warning)
+
     def events(self) -> AsyncIterator[SessionEvent]:
         """The stream's events: ``Opened`` first, none after ``Closed``. There is one reader.
 
@@ -249,6 +280,7 @@ class Session:
         # wait before decoding: if the wait is cancelled, the decoder must not have seen this message
         await self._wait_for_room()
         samples = self._decoder.decode(data, field="audio.data")
+        self._lag.begin(self._received_samples + len(samples), arrived_s)
         run_up = self._run_up_samples(len(samples))
         self._received_samples += len(samples)
         if run_up < len(samples):

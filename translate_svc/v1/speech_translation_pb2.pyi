@@ -467,16 +467,18 @@ class Progress(_message.Message):
     def __init__(self, received_samples: _Optional[int] = ..., committed_samples: _Optional[int] = ..., resume_token: _Optional[bytes] = ..., applied_updates: _Optional[int] = ...) -> None: ...
 
 class StreamWarning(_message.Message):
-    __slots__ = ("code", "message", "utterance_id", "language")
+    __slots__ = ("code", "message", "utterance_id", "language", "lag_ms")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    LAG_MS_FIELD_NUMBER: _ClassVar[int]
     code: str
     message: str
     utterance_id: int
     language: str
-    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., utterance_id: _Optional[int] = ..., language: _Optional[str] = ...) -> None: ...
+    lag_ms: int
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., utterance_id: _Optional[int] = ..., language: _Optional[str] = ..., lag_ms: _Optional[int] = ...) -> None: ...
 
 class GoAway(_message.Message):
     __slots__ = ("deadline_ms",)
@@ -635,7 +637,7 @@ class Limits(_message.Message):
     def __init__(self, max_streams: _Optional[int] = ..., max_targets: _Optional[int] = ..., max_utterance_ms: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_audio_chunk_bytes: _Optional[int] = ..., max_clip_bytes: _Optional[int] = ..., max_text_characters: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., input_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., output_encodings: _Optional[_Iterable[_Union[Encoding, str]]] = ..., max_queued_input_ms: _Optional[int] = ..., max_queued_input_total_ms: _Optional[int] = ..., max_waiting_requests: _Optional[int] = ..., max_live_requests: _Optional[int] = ..., max_buffered_bytes: _Optional[int] = ..., max_silence_ms: _Optional[int] = ..., max_waiting_updates: _Optional[int] = ...) -> None: ...
 
 class Load(_message.Message):
-    __slots__ = ("uptime_ms", "live_streams", "waiting_requests", "live_requests", "busy_slots", "slots", "admitted", "rejected", "finished_requests", "failed_requests", "steps", "text_tokens", "source_ms", "speech_ms")
+    __slots__ = ("uptime_ms", "live_streams", "waiting_requests", "live_requests", "busy_slots", "slots", "admitted", "rejected", "finished_requests", "failed_requests", "steps", "text_tokens", "source_ms", "speech_ms", "stream_capacity", "lag_ms")
     UPTIME_MS_FIELD_NUMBER: _ClassVar[int]
     LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
     WAITING_REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -650,6 +652,8 @@ class Load(_message.Message):
     TEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_MS_FIELD_NUMBER: _ClassVar[int]
     SPEECH_MS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    LAG_MS_FIELD_NUMBER: _ClassVar[int]
     uptime_ms: int
     live_streams: int
     waiting_requests: int
@@ -664,4 +668,6 @@ class Load(_message.Message):
     text_tokens: int
     source_ms: int
     speech_ms: int
-    def __init__(self, uptime_ms: _Optional[int] = ..., live_streams: _Optional[int] = ..., waiting_requests: _Optional[int] = ..., live_requests: _Optional[int] = ..., busy_slots: _Optional[int] = ..., slots: _Optional[int] = ..., admitted: _Optional[int] = ..., rejected: _Optional[int] = ..., finished_requests: _Optional[int] = ..., failed_requests: _Optional[int] = ..., steps: _Optional[int] = ..., text_tokens: _Optional[int] = ..., source_ms: _Optional[int] = ..., speech_ms: _Optional[int] = ...) -> None: ...
+    stream_capacity: int
+    lag_ms: int
+    def __init__(self, uptime_ms: _Optional[int] = ..., live_streams: _Optional[int] = ..., waiting_requests: _Optional[int] = ..., live_requests: _Optional[int] = ..., busy_slots: _Optional[int] = ..., slots: _Optional[int] = ..., admitted: _Optional[int] = ..., rejected: _Optional[int] = ..., finished_requests: _Optional[int] = ..., failed_requests: _Optional[int] = ..., steps: _Optional[int] = ..., text_tokens: _Optional[int] = ..., source_ms: _Optional[int] = ..., speech_ms: _Optional[int] = ..., stream_capacity: _Optional[int] = ..., lag_ms: _Optional[int] = ...) -> None: ...

@@ -172,12 +172,14 @@ def _encode_warning(event: StreamWarning) -> pb.StreamWarning:
         message=event.message,
         utterance_id=event.utterance_id,
         language=event.language or "",
+        lag_ms=event.lag_ms,
     )
 
 
 def _decode_warning(warning: pb.StreamWarning) -> StreamWarning:
     utterance_id = warning.utterance_id if warning.HasField("utterance_id") else None
-    return StreamWarning(warning.code, warning.message, utterance_id, warning.language or None)
+    lag_ms = warning.lag_ms if warning.HasField("lag_ms") else None
+    return StreamWarning(warning.code, warning.message, utterance_id, warning.language or None, lag_ms)
 
 
 def encode_range(source: SampleRange) -> pb.SampleRange:

@@ -9,6 +9,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.batch_costs import BatchCosts
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -64,6 +65,7 @@ class Scheduler:
         self._job_ids = itertools.count()
         self._in_flight: InFlight | None = None
         self._events: list[EngineEvent] = []
+        self._batch_costs = BatchCosts()
         self.admitted_requests = 0
         self.totals = Totals()
 
@@ -189,8 +191,13 @@ class Scheduler:
 
     def _add_timings(self, in_flight: InFlight, result: StepResult) -> None:
         for report in result.stages:
-            for request_id in in_flight.live_requests(report.stage):
-                self._requests[request_id].add_timing(report)
+            states = [self._requests[request_id] for request_id in in_flight.live_requests(report.stage)]
+            for state in states:
+                state.add_timing(report)
+            work_ms = self._batch_costs.work_ms(report.stage, report.batch_size, report.duration_ms)
+            spoken = sum(isinstance(state.source, np.ndarray) for state in states)
+            self.totals.work_s += work_ms / 1000 * spoken / max(1, len(states))
+            self.totals.slot_s += report.duration_ms / 1000 * len(self.slot_owners)
 
     def _apply_result(self, in_flight: InFlight, result: StageResult) -> None:
         """Settles one item. The result of an aborted sequence is dropped."""

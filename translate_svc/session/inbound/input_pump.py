@@ -80,6 +80,11 @@ class InputPump:
         """Input samples that the next frame still lacks, 1 or more."""
         return self._source.missing_samples
 
+    @property
+    def received_position(self) -> int:
+        """Input position up to which ``process`` was given audio."""
+        return self._source.received_position
+
     async def process(self, item: Queued) -> None:
         """Processes one input item: scores its frames and hands what they lead to to the sink.
 

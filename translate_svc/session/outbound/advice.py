@@ -27,6 +27,29 @@ with it, 47 with 15 s and 66 with 2.5 s.
 """
 
 
+FALLING_BEHIND_S = 2.0
+"""With this lag a client is told. Below half of it the stream has caught up."""
+_REPEAT_AFTER_S = 10.0
+
+
+class LagAdvice:
+    """Warns a stream whose results come late: once, and again each time that the lag has doubled since."""
+
+    def __init__(self) -> None:
+        self._told_s = 0.0
+        self._told_at_s = float("-inf")
+
+    def update(self, now_s: float, lag_s: float) -> StreamWarning | None:
+        """Takes the lag at ``now_s``."""
+        if lag_s < FALLING_BEHIND_S / 2:
+            self._told_s = 0.0
+        if lag_s < max(FALLING_BEHIND_S, 2 * self._told_s) or now_s - self._told_at_s < _REPEAT_AFTER_S:
+            return None
+        self._told_s, self._told_at_s = lag_s, now_s
+        message = f"the server does not keep up: results are {lag_s:.1f} s behind"
+        return StreamWarning("falling_behind", message, lag_ms=round(lag_s * 1000))
+
+
 class LengthAdvice:
     """Counts utterances in a row that were cut for their length, and warns once a stream."""
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.session.capacity.easing import LATE_SPEECH_S, Easing
+from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
@@ -17,6 +19,7 @@ from translate_svc.session.outbound.interpreter import Continuation
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
+from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.session.voice_gate import holds_voice, no_speech
 from translate_svc.types import AudioFormat, EndReason, SpeechEnded, SpeechStarted, StreamWarning, Updated
 from translate_svc.vad.options import FRAME_MS
@@ -42,8 +45,12 @@ class Dispatcher:
         outbox: Outbox,
         options: SessionOptions,
         start: CommitPoint,
+        lag: StreamLag,
     ) -> None:
-        """``start``: the commit point from which the stream begins."""
+        """``start``: the commit point from which the stream begins. ``lag`` is told what is awaited."""
+        self._lag = lag
+        self.easing = Easing.NONE
+        """What to leave out while the server is behind."""
         self._session_id = session_id
         self._output = output
         self._settings = settings
@@ -109,6 +116,7 @@ class Dispatcher:
         if grown.heard_position <= self._heard_position:
             return None
         now_s = self._clock()
+        self._pacer.least_stride = _least_stride(self.easing, options)
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
             self._skip_draft(utterance)
             return None
@@ -147,6 +155,7 @@ class Dispatcher:
             self._router.commit(self._commit_point(cut.commit_position, cut.updates))
             return
         self._heard_position = max(self._heard_position, cut.heard_position)
+        self._skip_late_speech(utterance, self._expect_text(utterance, cut, last_sample_s), now_s)
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         request = utterance.cut(
             cut.source,
@@ -178,6 +187,22 @@ class Dispatcher:
             self._pending_commit = None
             self._router.commit(point)
 
+    def _expect_text(self, utterance: LiveUtterance, cut: Utterance, last_sample_s: float) -> float:
+        """Notes that a text is awaited, and returns since when."""
+        silence_ms = utterance.settings.vad.min_silence_ms if cut.reason is EndReason.SILENCE else 0
+        due_s = self._lag.due_s(cut.source.end, last_sample_s) + silence_ms / 1000
+        self._lag.expect(utterance.utterance_id, due_s)
+        return due_s
+
+    def _skip_late_speech(self, utterance: LiveUtterance, due_s: float, now_s: float) -> None:
+        """Leaves out the speech of an utterance that is very late, if the whole server is behind."""
+        if self.easing < Easing.NO_LATE_SPEECH or now_s - due_s < LATE_SPEECH_S or utterance.has_drafts:
+            return
+        if any(each.spec.speech for each in utterance.plans):
+            utterance.speech_skipped = True
+            message = f"the server is {now_s - due_s:.1f} s behind: this utterance gets its text only"
+            self._outbox.put(StreamWarning("speech_skipped", message, utterance.utterance_id))
+
     def commit(self, committed: Committed) -> None:
         """A commit point without an utterance."""
         self._router.commit(self._commit_point(committed.position, committed.updates))
@@ -206,6 +231,7 @@ class Dispatcher:
         self._clears += 1
         self._running = self._continued = None
         pending, self._pending_commit = self._pending_commit, None
+        self._lag.forget()
         self._router.clear(through_sample)
         # where the input restarts where it had committed, it reports no new point
         if pending is not None and pending.position == through_sample:
@@ -235,6 +261,15 @@ class Dispatcher:
             except InvalidArgument as error:
                 self._router.fail(utterance, "utterance_refused", error)
             return
+
+
+def _least_stride(easing: Easing, options: SimultaneousOptions) -> int:
+    """Every how many steps there may be a draft. The last level leaves as many as it takes to lose no audio:
+    a draft hears ``max_buffer_frames``, and what no draft has heard must fit in it.
+    """
+    if easing >= Easing.FEWEST_DRAFTS:
+        return max(4, options.max_buffer_frames // 2 // options.step_frames)
+    return {Easing.NONE: 1, Easing.RARE_DRAFTS: 2, Easing.RARER_DRAFTS: 4}[easing]
 
 
 def _is_voiced(voiced_frames: int | None) -> bool:

@@ -29,6 +29,8 @@ class DraftPacer:
         self._drafts_in_time = 0
         self._drafts_wanted = _CALM_DRAFTS
         self._hastened = False
+        self.least_stride = 1
+        """Every how many steps there may be a draft at most, because the whole server is busy."""
 
     @property
     def stride(self) -> int:
@@ -52,7 +54,7 @@ class DraftPacer:
         if now_s - last_sample_s > step_s and behind_s > step_s:
             self._slow_down()
             return True
-        if (self._steps - 1) % self._stride:
+        if (self._steps - 1) % max(self._stride, self.least_stride):
             return True
         self._drafts_in_time += 1
         if self._stride > 1 and self._drafts_in_time >= self._drafts_wanted:

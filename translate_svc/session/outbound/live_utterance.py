@@ -63,6 +63,8 @@ class LiveUtterance:
         self.output = output
         self.source = SampleRange(position, position)
         self.drafts_skipped = False
+        self.speech_skipped = False
+        """Whether the request asks for no speech, because the server is too far behind."""
         self.interpreter: Interpreter | None = None
         if settings.simultaneous is not None:
             self.interpreter = Interpreter(
@@ -291,10 +293,11 @@ class LiveUtterance:
     def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
         """The sequences to request; ``playouts`` of earlier speech, by language."""
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
-        return tuple(
+        specs = tuple(
             each.paced_spec(playouts.get(each.plan.spec.language), now_s, source_s)
             for each in self._sequences
         )
+        return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
 
     def _status(self) -> UtteranceStatus:
         statuses = {sequence.status for sequence in self._sequences}

@@ -23,6 +23,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
 from translate_svc.errors import TranslateSvcError
+from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.commit_points import CommitPoint, CommitPoints
 from translate_svc.session.outbound.live_utterance import LiveUtterance
@@ -61,10 +62,12 @@ class UtteranceRouter:
         *,
         on_commit: Callable[[CommitPoint], None],
         on_failure: Callable[[Exception], None],
+        lag: StreamLag | None = None,
         next_utterance_id: int = 0,
         usage: Usage = Usage(),  # noqa: B008 - frozen
     ) -> None:
-        """``next_utterance_id`` and ``usage``: of a stream that is resumed."""
+        """``lag`` is told of answers. ``next_utterance_id`` and ``usage``: of a stream that is resumed."""
+        self._lag = lag
         self._engine = engine
         self._outbox = outbox
         self._observer = observer
@@ -150,6 +153,7 @@ class UtteranceRouter:
 
     def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
+        self._answer(utterance.utterance_id)
         done = utterance.done_event(status)
         self.usage += done.usage
         self._commits.record_usage(utterance.utterance_id, done.usage)
@@ -201,6 +205,10 @@ class UtteranceRouter:
         self._commits.clear()
         self._lanes = ReorderBuffer(self._emit)
         self._changed.set()
+
+    def _answer(self, utterance_id: int) -> None:
+        if self._lag is not None:
+            self._lag.answer(utterance_id, self._clock())
 
     def _put_done(self, done: UtteranceDone) -> None:
         self._outbox.put(done, on_taken=functools.partial(self._on_done_taken, done.utterance_id))
@@ -290,6 +298,7 @@ class UtteranceRouter:
         utterance = self._in_flight[utterance_id]
         if not isinstance(item, WaveformPiece):
             if delta := utterance.text_delta(item, self._clock()):
+                self._answer(utterance_id)
                 self._outbox.put(delta)
             return
         language = utterance.plans[item.sequence].spec.language

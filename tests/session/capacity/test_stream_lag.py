@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from translate_svc.session.capacity.stream_lag import StreamLag
+
+RATE_HZ = 1_000
+
+
+def stream() -> StreamLag:
+    lag = StreamLag(RATE_HZ)
+    lag.begin(0, 100.0)
+    return lag
+
+
+def test_without_anything_due_there_is_no_lag() -> None:
+    assert stream().seconds(105.0) is None
+
+
+def test_an_utterance_counts_from_when_it_is_due_until_it_is_answered_and_a_while_after() -> None:
+    lag = stream()
+    lag.expect(0, lag.due_s(2_000, 102.0))
+    assert [lag.seconds(at_s) for at_s in (102.0, 103.5, 105.0)] == [0.0, 1.5, 3.0]
+    lag.answer(0, 105.0)
+    lag.answer(0, 109.0)
+    assert [lag.seconds(at_s) for at_s in (106.0, 114.9, 115.0)] == [3.0, 3.0, None]
+
+
+def test_the_oldest_one_counts() -> None:
+    lag = stream()
+    lag.expect(0, 102.0)
+    lag.expect(1, 104.0)
+    assert lag.seconds(105.0) == 3.0
+    lag.answer(0, 105.0)
+    lag.forget()
+    assert lag.seconds(105.0) == 3.0, "what was late was late"
+
+
+@pytest.mark.parametrize(
+    ("position", "arrived_s", "due_s"),
+    [
+        (5_000, 105.0, 105.0),  # in real time
+        (5_000, 108.0, 108.0),  # 3 s late
+        (5_000, 100.5, 105.0),  # a file: ten times as fast as it plays
+    ],
+)
+def test_audio_is_due_when_it_has_come_and_would_have_been_spoken(
+    position: int, arrived_s: float, due_s: float
+) -> None:
+    assert stream().due_s(position, arrived_s) == due_s
+
+
+def test_a_file_is_never_behind() -> None:
+    lag = stream()
+    for number in range(10):
+        arrived_s = 100.0 + number * 0.5
+        lag.expect(number, lag.due_s((number + 1) * 5_000, arrived_s))
+    assert lag.seconds(105.0, lag.due_s(60_000, 101.0)) == 0.0
+
+
+def test_audio_that_waits_to_be_heard_counts() -> None:
+    lag = stream()
+    assert lag.seconds(110.0, lag.due_s(4_000, 104.0)) == 6.0

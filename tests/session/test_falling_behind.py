@@ -1,0 +1,190 @@
+"""Streams on an engine that is too slow for them: they are told, eased, and nobody else is let in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.session.harness import (
+    House,
+    check_contract,
+    chunks,
+    collect,
+    config,
+    count_samples,
+    house,
+    of,
+    speak,
+    utterances,
+)
+from tests.virtual_time import virtual_time
+from translate_svc.engine.request import Request
+from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.estimate import CapacityOptions
+from translate_svc.session.capacity.load_monitor import LoadMonitor, common_lag_s
+from translate_svc.session.session import Session
+from translate_svc.types import (
+    EndInput,
+    SessionEvent,
+    SimultaneousSettings,
+    SpeechChunk,
+    StreamWarning,
+    TargetSettings,
+    TextDelta,
+)
+
+SIMULTANEOUS = config(TargetSettings("es", speech=False), simultaneous=SimultaneousSettings(step_ms=500))
+
+
+def takes(seconds: float) -> ScriptedRequest:
+    return ScriptedRequest((ScriptedSequence(("uno", " dos")),), encode_s=seconds)
+
+
+@asynccontextmanager
+async def watched_house(seconds_an_utterance: float) -> AsyncIterator[tuple[House, LoadMonitor]]:
+    """One request at a time, each of which takes so long."""
+
+    def script(request: Request) -> ScriptedRequest:
+        del request
+        return takes(seconds_an_utterance)
+
+    async with house(script) as made:
+        made.engine._max_running_requests = 1
+        monitor = LoadMonitor(
+            made.engine,
+            CapacityOptions(32),
+            lambda: [each for each in made.sessions if isinstance(each, Session)],
+            lambda: made.admission.live,
+        )
+        watching = asyncio.create_task(monitor.run())
+        try:
+            yield made, monitor
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def talk(session: Session, count: int) -> list[SessionEvent]:
+    """``count`` utterances of a second each, with a pause of a second, as somebody speaks them."""
+    reader = asyncio.create_task(collect(session))
+    samples = utterances(count)
+    await speak(session, samples)
+    await session.receive(EndInput(count_samples(chunks(samples))))
+    return await reader
+
+
+def warnings(events: list[SessionEvent], code: str) -> list[StreamWarning]:
+    return [warning for warning in of(events, StreamWarning) if warning.code == code]
+
+
+async def talk_together(
+    seconds_an_utterance: float, streams: int
+) -> tuple[list[list[SessionEvent]], int, bool]:
+    async with watched_house(seconds_an_utterance) as (made, monitor):
+        sessions = [made.open(config()) for _ in range(streams)]
+        kept_up = True
+
+        async def watch() -> None:
+            nonlocal kept_up
+            while True:
+                await asyncio.sleep(0.5)
+                kept_up = kept_up and monitor.keeps_up
+
+        watching = asyncio.create_task(watch())
+        events = await asyncio.gather(*(talk(session, 20) for session in sessions))
+        watching.cancel()
+        return list(events), monitor.capacity, kept_up
+
+
+def test_an_engine_that_keeps_up_says_nothing() -> None:
+    with virtual_time() as runner:
+        events, capacity, kept_up = runner.run(talk_together(0.1, 4))
+    assert kept_up
+    assert capacity == 32
+    assert not [warning for each in events for warning in of(each, StreamWarning)]
+
+
+def test_streams_are_told_how_far_behind_they_are_and_lose_their_speech_last() -> None:
+    """Four speakers make an utterance each two seconds, and each takes a second: half of it is too much."""
+    with virtual_time() as runner:
+        events, capacity, kept_up = runner.run(talk_together(1.0, 4))
+    assert not kept_up
+    assert capacity <= 4
+    for each in events:
+        check_contract(each)
+        told = warnings(each, "falling_behind")
+        assert 2 <= len(told) <= 5, "again each time that it has doubled, not twice a second"
+        lags_ms = [warning.lag_ms or 0 for warning in told]
+        assert lags_ms == sorted(lags_ms)
+        assert lags_ms[0] >= 2_000
+        skipped = {warning.utterance_id for warning in warnings(each, "speech_skipped")}
+        spoken = {chunk.utterance_id for chunk in of(each, SpeechChunk)}
+        assert skipped, "those that are very late get their text only"
+        assert not skipped & spoken
+        assert skipped | spoken == {delta.utterance_id for delta in of(each, TextDelta)} == set(range(20))
+        assert spoken >= set(range(4)), "those at the beginning are in time"
+
+
+def test_one_stream_whose_reader_sleeps_is_not_the_engines_fault() -> None:
+    async def scenario() -> float | None:
+        async with watched_house(0.1) as (made, monitor):
+            session = made.open(config())
+            await speak(session, utterances(10))
+            await asyncio.sleep(5)
+            assert session.lag_s is None
+            return monitor.lag_s
+
+    with virtual_time() as runner:
+        assert runner.run(scenario()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("easing", "fewest", "most"),
+    [
+        (Easing.NONE, 18, 22),
+        (Easing.RARE_DRAFTS, 9, 11),
+        (Easing.RARER_DRAFTS, 4, 6),
+        (Easing.FEWEST_DRAFTS, 1, 3),
+        (Easing.NO_LATE_SPEECH, 1, 3),
+    ],
+)
+def test_drafts_get_rarer(easing: Easing, fewest: int, most: int) -> None:
+    """Of ten seconds of speech with a draft each half a second."""
+
+    async def scenario() -> int:
+        async with house() as made:
+            session = made.open(SIMULTANEOUS)
+            session.ease(easing)
+            reader = asyncio.create_task(collect(session))
+            samples = utterances(1, speech_s=10)
+            await speak(session, samples)
+            await session.receive(EndInput(count_samples(chunks(samples))))
+            check_contract(await reader)
+            requests = made.engine.submitted
+            longest = max(len(request.source) for request in requests)  # type: ignore[arg-type]
+            assert longest <= 12 * 16_000
+            return len(requests) - 1
+
+    with virtual_time() as runner:
+        assert fewest <= runner.run(scenario()) <= most
+
+
+@pytest.mark.parametrize(
+    ("lags_s", "common_s"),
+    [
+        ([], 0.0),
+        ([None, None], 0.0),
+        ([3.0], 3.0),
+        ([0.1, 0.2, 0.3, 60.0], 0.3),
+        ([0.1, 0.2, 5.0, 60.0], 5.0),
+        ([None, 0.1, 60.0, None], 60.0),
+    ],
+)
+def test_the_lag_of_all_is_that_of_the_slower_ones_but_not_of_one_alone(
+    lags_s: list[float | None], common_s: float
+) -> None:
+    assert common_lag_s(lags_s) == common_s

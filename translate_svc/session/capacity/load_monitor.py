@@ -1,0 +1,98 @@
+"""Watches the load of one process: measures its capacity and eases the streams inside."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from translate_svc.engine.handle import EngineHandle
+from translate_svc.session.capacity.easing import Easing, EasingPolicy
+from translate_svc.session.capacity.estimate import CapacityEstimate, CapacityOptions, LoadSample
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
+
+_INTERVAL_S = 0.5
+_SETTLED_S = 8.0
+"""After so long the speech of a stream shows in what the engine has translated."""
+_SLOWER_ONES = 0.75
+"""The lag of the streams together is that of the stream at this rank. One slow stream is not the engine's."""
+
+
+class WatchedStream(Protocol):
+    """A stream as the monitor sees it; ``session.session.Session`` implements it."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was opened."""
+
+    @property
+    def lag_s(self) -> float | None:
+        """How far its results are behind its audio; None if no result was due for a while."""
+
+    def ease(self, easing: Easing) -> None:
+        """Leaves out what ``easing`` says from now on."""
+
+
+class LoadMonitor:
+    """Feeds ``CapacityEstimate`` and ``EasingPolicy`` while ``run`` runs, twice a second."""
+
+    def __init__(
+        self,
+        engine: EngineHandle,
+        options: CapacityOptions,
+        streams: Callable[[], Iterable[WatchedStream]],
+        live: Callable[[], int],
+    ) -> None:
+        """``streams``: the open ones. ``live``: how many streams and calls are inside."""
+        self._engine = engine
+        self._streams = streams
+        self._live = live
+        self._estimate = CapacityEstimate(options)
+        self._easing = EasingPolicy()
+        self.lag_s = 0.0
+        """How far the slower ones of the streams inside are behind."""
+
+    @property
+    def capacity(self) -> int:
+        """Streams and calls that may be inside."""
+        return self._estimate.streams
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the streams inside get their results in time."""
+        return self._estimate.keeps_up
+
+    async def run(self) -> None:
+        """Watches until it is cancelled."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            self.observe(clock())
+            await asyncio.sleep(_INTERVAL_S)
+
+    def observe(self, now_s: float) -> None:
+        """Takes one sample, and eases the streams."""
+        streams = list(self._streams())
+        self.lag_s = common_lag_s([stream.lag_s for stream in streams])
+        status = self._engine.status
+        self._estimate.observe(
+            LoadSample(
+                now_s,
+                settled=sum(stream.age_s >= _SETTLED_S for stream in streams),
+                live=self._live(),
+                work_s=status.totals.work_s,
+                slot_s=status.totals.slot_s,
+                audio_s=status.totals.source_samples / INTERNAL_SAMPLE_RATE_HZ,
+                slots=status.slots,
+                lag_s=self.lag_s,
+            )
+        )
+        easing = self._easing.observe(now_s, self.lag_s)
+        for stream in streams:
+            stream.ease(easing)
+
+
+def common_lag_s(lags_s: Iterable[float | None]) -> float:
+    """The lag of the stream that three quarters of the measured ones do not exceed; 0 without any."""
+    measured = sorted(lag_s for lag_s in lags_s if lag_s is not None)
+    return measured[math.ceil(_SLOWER_ONES * len(measured)) - 1] if measured else 0.0

@@ -1,0 +1,57 @@
+"""How far the results of one stream are behind its audio. Pure."""
+
+from __future__ import annotations
+
+_RECENT_S = 10.0
+"""So long the lag of an utterance counts after its first text."""
+
+
+class StreamLag:
+    """Measures one stream. All times are of one clock, in seconds; positions are input samples.
+
+    Audio is *due* when it has arrived, but not before it would have been spoken. So a file that is sent
+    faster than it plays is never behind, because there the sender waits.
+    """
+
+    def __init__(self, input_rate_hz: int) -> None:
+        self._rate_hz = input_rate_hz
+        self._origin_s: float | None = None
+        self._due_s: dict[int, float] = {}  # by utterance without a text yet
+        self._answered: tuple[float, float] | None = None
+
+    def begin(self, position: int, now_s: float) -> None:
+        """Audio up to ``position`` has arrived; only the first call counts."""
+        if self._origin_s is None:
+            self._origin_s = now_s - position / self._rate_hz
+
+    def due_s(self, position: int, arrived_s: float) -> float:
+        """When the audio up to ``position``, which came at ``arrived_s``, is due."""
+        return (
+            arrived_s if self._origin_s is None else max(arrived_s, self._origin_s + position / self._rate_hz)
+        )
+
+    def expect(self, utterance_id: int, due_s: float) -> None:
+        """An utterance has ended, which could have been known at ``due_s``. Its text is awaited."""
+        self._due_s[utterance_id] = due_s
+
+    def answer(self, utterance_id: int, now_s: float) -> None:
+        """The first text of an utterance, or its end without one. Further calls change nothing."""
+        due_s = self._due_s.pop(utterance_id, None)
+        if due_s is not None:
+            self._answered = now_s, now_s - due_s
+
+    def forget(self) -> None:
+        """Awaits nothing any more."""
+        self._due_s.clear()
+
+    def seconds(self, now_s: float, queue_due_s: float | None = None) -> float | None:
+        """The lag now; None if no result was due for a while.
+
+        ``queue_due_s``: when the oldest audio that waits to be heard was due.
+        """
+        lags_s = [now_s - due_s for due_s in self._due_s.values()]
+        if queue_due_s is not None:
+            lags_s.append(now_s - queue_due_s)
+        if self._answered is not None and now_s - self._answered[0] < _RECENT_S:
+            lags_s.append(self._answered[1])
+        return max(0.0, *lags_s) if lags_s else None
