@@ -61,6 +61,10 @@ clients: $(READY) ## install the client alone with the oldest and the newest pac
 release: $(READY) ## build sdist and wheel into dist/, and check them: contents, twine, a bare and a fresh environment (five minutes)
 	$(BIN)/python -m release
 
+.PHONY: docs
+docs: $(READY) ## build the documentation as a site into build/site; a link that leads nowhere fails (ten seconds)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 .PHONY: quality
 quality: $(READY) ## translate the held-out sentences, write docs/quality.md, fail below the bars (ten minutes)
 	$(BIN)/python -m benchmarks.quality

@@ -48,13 +48,15 @@ from translate_svc.wire.requests import DEFAULT_OUTPUT
 class AsyncClient:
     """Connections to one server, to several, or to all servers of one DNS name.
 
-    async with AsyncClient("127.0.0.1:50051") as client:
-        async with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
-            stream.feed(pace(samples, 16_000))
-            async for event in stream:
-                ...
-        translation = await client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
-        print(translation.text["spa"])
+    All its streams and calls belong to the event loop in which it is used first.
+
+        async with AsyncClient("127.0.0.1:50051") as client:
+            async with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
+                stream.feed(pace(samples, 16_000))
+                async for event in stream:
+                    ...
+            translation = await client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
+            print(translation.text["spa"])
     """
 
     def __init__(

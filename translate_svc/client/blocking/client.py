@@ -50,13 +50,13 @@ class Client:
 
     It uses gRPC's threads, not a loop.
 
-    with Client("127.0.0.1:50051") as client:
-        with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
-            stream.feed([samples])
-            for event in stream:
-                ...
-        translation = client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
-        print(translation.text["spa"])
+        with Client("127.0.0.1:50051") as client:
+            with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
+                stream.feed([samples])
+                for event in stream:
+                    ...
+            translation = client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
+            print(translation.text["spa"])
     """
 
     def __init__(

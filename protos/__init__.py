@@ -1,0 +1,1 @@
+"""The public contract, and the programs that make and check what is built of it."""
