@@ -6,6 +6,9 @@ from translate_svc.errors import TranslateSvcError
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
+EXIT_LOST = 3
+"""The engine, or the server, is lost; the command may be given again."""
+
 EXIT_INTERRUPTED = 130
 
 

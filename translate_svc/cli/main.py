@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from translate_svc.cli.commands.batch import batch
 from translate_svc.cli.commands.calibrate import calibrate
 from translate_svc.cli.commands.demo import demo
 from translate_svc.cli.commands.keys import app as keys_app
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(translate)
+app.command()(batch)
 app.command()(live)
 app.command()(say)
 app.command()(languages)
@@ -66,7 +68,7 @@ def _commands(
 
 
 def main() -> None:
-    """Runs the command. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Runs the command. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 engine lost, 130 interrupted."""
     sys.exit(_run())
 
 

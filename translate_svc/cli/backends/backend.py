@@ -79,7 +79,7 @@ def choose_backend(
 
     Args:
         server: ``HOST:PORT`` or ``unix:PATH``; several with commas between them. See ``chosen_server``.
-        model_flags: the flags ``model``, ``model_cache`` and ``device``; None if not given.
+        model_flags: flags of settings, such as ``model`` and ``device``; None if not given.
         connection: options of the connection to the server.
 
     Raises:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from translate_svc.addresses import is_local
 from translate_svc.cli import interrupts, options
+from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.ports import ListenAddress, refuse_taken_ports
 from translate_svc.config import Settings
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 READY_PREFIX = "translate-svc is ready on "
 """Start of each line on stdout; an address follows. gRPC's comes first."""
 
-_EXIT_ENGINE_LOST = 3
 _EXIT_DEADLINE_S = 10.0
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def serve(**flags: Any) -> None:
     configure_logs(settings.log_level, settings.log_format)
     with options.named_as_given(flags):
         code = interrupts.run(_run(settings))
-    if code == _EXIT_ENGINE_LOST:
+    if code == EXIT_LOST:
         _exit_now(code)
     sys.exit(code)
 
@@ -119,7 +119,7 @@ async def _run(settings: Settings) -> int:
         _log.info("draining %d streams for up to %.0f s", live_streams, grace_s)
         await _drain(servers, grace_s, reason, signals)
     _log.info("stopped")
-    return _EXIT_ENGINE_LOST if lost.is_set() else 0
+    return EXIT_LOST if lost.is_set() else 0
 
 
 def _api_keys(settings: Settings) -> ApiKeys | None:
@@ -233,7 +233,7 @@ def _arm_exit() -> None:
 
     def force_exit() -> None:
         _log.critical("the process does not end by itself within %g s of losing the engine", _EXIT_DEADLINE_S)
-        _exit_now(_EXIT_ENGINE_LOST)
+        _exit_now(EXIT_LOST)
 
     timer = threading.Timer(_EXIT_DEADLINE_S, force_exit)
     timer.daemon = True

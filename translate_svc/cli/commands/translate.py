@@ -110,7 +110,8 @@ def translate(
     of EBU R 128, beside the film's own tracks, and there are subtitles.
 
     Several inputs, or all media files of a directory, are translated one after another with --format, which
-    writes talk.spa.srt for talk.mp3. Subtitles have two lines of 42 characters, broken between phrases.
+    writes talk.spa.srt for talk.mp3. Many files are faster with batch, which also goes on where it stopped.
+    Subtitles have two lines of 42 characters, broken between phrases.
 
     With --simultaneous the texts come as they would live. A text may then differ from the one that is made of
     the whole utterance, which is usually better.

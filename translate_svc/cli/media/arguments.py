@@ -33,7 +33,10 @@ _DECIBELS = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:dB)?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslateArguments:
-    """The arguments of the command. Fields are named as its options."""
+    """The arguments of the command. Fields are named as its options.
+
+    ``name``: the files of ``--format`` are called so, instead of after their input.
+    """
 
     inputs: tuple[Path, ...]
     to: tuple[str, ...]
@@ -54,6 +57,7 @@ class TranslateArguments:
     output_dir: Path | None = None
     forms: tuple[str, ...] = ()
     flag_unsure: bool = True
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.to and not self.transcript:
@@ -195,7 +199,9 @@ class TranslateArguments:
             several = len(codes) > 1 if not stream.transcript else bool(codes)
             path = path_for(self.subtitles, stream.language, several=several)
             outputs[stream].append((_form_of(path), files.add(path)))
-        base = (self.output_dir or Path()) / (source.stem if source != STDOUT else "translation")
+        base = (self.output_dir or Path()) / (
+            self.name or (source.stem if source != STDOUT else "translation")
+        )
         for form in self.forms:
             named = base.with_name(f"{base.name}.{form}")
             if form == SPEECH_FORM:

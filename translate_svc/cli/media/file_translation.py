@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from translate_svc.cli.backends.backend import Backend, Translator, show_notice
 from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
 from translate_svc.cli.output.output_file import OutputFiles
-from translate_svc.cli.output.progress import SourceProgress
+from translate_svc.cli.output.progress import SampleCounter, SourceProgress
 from translate_svc.cli.output.sinks import Sink, TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
-from translate_svc.types import Closed, Samples, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
+from translate_svc.types import Closed, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
 
 _APART = "each side has its own speaker; to hear one alone: --channel left or right"
 
@@ -53,10 +53,41 @@ class UtteranceCounter:
         """
         if not self.utterances:
             _say("no speech was found")
+        if (problem := self.problem(name, damage)) is not None:
+            raise problem
+
+    def problem(self, name: str, damage: str | None) -> DataLoss | TranslationFailed | None:
+        """The error that ``report`` raises; None if all of the file was translated."""
         if damage is not None:
-            raise DataLoss(damage, field=name)
+            return DataLoss(damage, field=name)
         if self._failed:
-            raise TranslationFailed(f"{self._failed} of {self.utterances} utterances could not be translated")
+            return TranslationFailed(
+                f"{self._failed} of {self.utterances} utterances could not be translated"
+            )
+        return None
+
+
+async def stream_file(
+    reader: MediaReader,
+    settings: StreamSettings,
+    translator: Translator,
+    sinks: Sequence[Sink],
+    counter: SampleCounter,
+    points: Sequence[FitPoint] = (),
+) -> None:
+    """Sends a whole file over one stream, writes its events to ``sinks`` and finishes them.
+
+    Args:
+        counter: counts what is sent.
+        points: where the settings change.
+    """
+    async with translator.stream(settings, reader.media.sample_rate_hz) as stream:
+        stream.feed(counter.counted(with_updates(reader.blocks(), points, stream.update)))
+        async for event in stream:
+            for sink in sinks:
+                sink.write(event)
+    for sink in sinks:
+        sink.finish(counter.sent_samples)
 
 
 class FileTranslation:
@@ -117,22 +148,11 @@ class FileTranslation:
 
     async def _fit(self, source: Path, settings: StreamSettings, translator: Translator) -> list[FitPoint]:
         """Translates the file once without writing anything, to measure its speech."""
-        samples = 0
-
-        async def counted(blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
-            nonlocal samples
-            async for block in blocks:
-                samples += len(block)
-                yield block
-
+        counter = SampleCounter()
         async with MediaReader(source, self._arguments.choice(settings.source_language)) as reader:
-            rate_hz = reader.media.sample_rate_hz
-            planner = FitPlanner(settings, rate_hz)
-            async with translator.stream(settings, rate_hz) as stream:
-                stream.feed(counted(reader.blocks()))
-                async for event in stream:
-                    planner.write(event)
-        return planner.plan(samples)
+            planner = FitPlanner(settings, reader.media.sample_rate_hz)
+            await stream_file(reader, settings, translator, [planner], counter)
+        return planner.plan(counter.sent_samples)
 
     async def _stream(
         self,
@@ -156,13 +176,7 @@ class FileTranslation:
                 screen.enter_context(progress.bar)
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
             sinks = [*sinks, progress, TextSink(view, codes, rate_hz)]
-            async with translator.stream(settings, rate_hz) as stream:
-                stream.feed(progress.counted(with_updates(reader.blocks(), points, stream.update)))
-                async for event in stream:
-                    for sink in sinks:
-                        sink.write(event)
-        for sink in sinks:
-            sink.finish(progress.sent_samples)
+            await stream_file(reader, settings, translator, sinks, progress, points)
 
 
 class _Once:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from translate_svc import languages
@@ -34,15 +35,31 @@ def media_files(arguments: Sequence[str]) -> tuple[Path, ...]:
             fetch = f"curl {address[1]}://... | translate-svc translate -"
             raise UsageError(f"is an address, not a file; fetch it first: {fetch}", field=argument)
         if path.is_dir():
-            media = sorted(each for each in path.iterdir() if each.suffix.lower() in MEDIA_SUFFIXES)
-            stems = {each.stem for each in media}
-            inside = [each for each in media if not _is_dub(each, stems)]
-            if not inside:
-                raise InvalidArgument("holds no audio or video file", field=argument)
-            found += inside
+            found += media_in(path)
         else:
             found.append(path)
     return tuple(dict.fromkeys(found))
+
+
+def media_in(folder: Path) -> list[Path]:
+    """The media files of a directory, without the dubs that lie beside their originals.
+
+    Raises:
+        InvalidArgument: there are none.
+    """
+    inside = without_dubs(each for each in folder.iterdir() if each.suffix.lower() in MEDIA_SUFFIXES)
+    if not inside:
+        raise InvalidArgument("holds no audio or video file", field=str(folder))
+    return inside
+
+
+def without_dubs(media: Iterable[Path]) -> list[Path]:
+    """The files of ``media``, sorted, without ``talk.spa.wav`` if ``talk.mp3`` is in the same folder."""
+    files = sorted(media)
+    stems: defaultdict[Path, set[str]] = defaultdict(set)
+    for each in files:
+        stems[each.parent].add(each.stem)
+    return [each for each in files if not _is_dub(each, stems[each.parent])]
 
 
 def _is_dub(path: Path, stems: Collection[str]) -> bool:

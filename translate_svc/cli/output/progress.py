@@ -10,19 +10,36 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from translate_svc.types import Samples, SessionEvent, SpeechStarted, UtteranceDone
 
 
-class SourceProgress:
+class SampleCounter:
+    """Counts the samples of a source that were sent."""
+
+    def __init__(self) -> None:
+        self.sent_samples = 0
+
+    async def counted(self, blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
+        """Yields ``blocks`` and counts them as sent."""
+        async for block in blocks:
+            self.sent_samples += len(block)
+            self._sent()
+            yield block
+
+    def _sent(self) -> None:
+        """Called for each block."""
+
+
+class SourceProgress(SampleCounter):
     """Counts the source samples that are done: those before the first unfinished utterance, or all that were
     sent. ``bar`` shows the count on standard error, unless another view contains it. It pulses if the length
     is not known.
     """
 
     def __init__(self, name: str, duration_ms: int | None, rate_hz: int, clock: Callable[[], float]) -> None:
+        super().__init__()
         console = Console(stderr=True)
         self._rate_hz = rate_hz
         self._clock = clock
         self._began_s: float | None = None
         self._open: dict[int, int] = {}
-        self.sent_samples = 0
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -40,14 +57,10 @@ class SourceProgress:
         """Samples that are done, at the source's rate."""
         return min(self._open.values(), default=self.sent_samples)
 
-    async def counted(self, blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
-        """Yields ``blocks`` and counts them as sent."""
-        async for block in blocks:
-            if self._began_s is None:
-                self._began_s = self._clock()
-            self.sent_samples += len(block)
-            self._show()
-            yield block
+    def _sent(self) -> None:
+        if self._began_s is None:
+            self._began_s = self._clock()
+        self._show()
 
     def write(self, event: SessionEvent) -> None:
         """Counts the utterance when it starts and when it is done."""

@@ -1,0 +1,115 @@
+"""Which files a batch translates, and under which names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from translate_svc.cli.batch.items import BatchItem, batch_items
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.errors import InvalidArgument
+
+
+def _touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def _names(*arguments: str, out: Path = Path("elsewhere")) -> list[str]:
+    return [item.name for item in batch_items(arguments, str(out))]
+
+
+def test_a_directory_stands_for_all_media_below_it_but_not_for_results(tmp_path: Path) -> None:
+    _touch(
+        tmp_path, "b.MP3", "monday/a.wav", "monday/a.spa.wav", "notes.txt", ".journal/x.wav", "out/b.fra.wav"
+    )
+    assert _names(str(tmp_path), out=tmp_path / "out") == ["b", "monday/a"]
+    item = batch_items([str(tmp_path)], str(tmp_path / "out"))[1]
+    assert item == BatchItem(str(tmp_path / "monday" / "a.wav"), "monday/a")
+
+
+def test_a_pattern_keeps_the_folders_behind_its_fixed_part(tmp_path: Path) -> None:
+    _touch(tmp_path, "x/2026-01/a.wav", "x/2026-02/a.wav", "x/2025-01/a.wav")
+    assert _names(f"{tmp_path}/x/2026-*/*.wav") == ["2026-01/a", "2026-02/a"]
+    assert _names(f"{tmp_path}/**/*.wav") == ["x/2025-01/a", "x/2026-01/a", "x/2026-02/a"]
+
+
+def test_files_that_differ_in_their_suffix_keep_it_in_their_names(tmp_path: Path) -> None:
+    _touch(tmp_path, "talk.mp3", "talk.wav", "other.wav")
+    assert _names(str(tmp_path)) == ["other", "talk.mp3", "talk.wav"]
+    assert _names(str(tmp_path), str(tmp_path / "talk.wav")) == ["other", "talk.mp3", "talk.wav"], "once"
+
+
+def test_what_would_overwrite_each_other_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path, "a/talk.wav", "b/talk.wav")
+    with pytest.raises(UsageError, match=r"a/talk.wav and .*b/talk.wav would have the same outputs"):
+        _names(str(tmp_path / "a"), str(tmp_path / "b"))
+
+
+def test_an_argument_without_files_is_told_but_a_missing_file_is_left_to_its_turn(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="names no audio or video file"):
+        _names(str(tmp_path))
+    with pytest.raises(InvalidArgument, match="names no audio or video file"):
+        _names(f"{tmp_path}/*.wav")
+    assert _names(str(tmp_path / "missing.wav")) == ["missing"]
+
+
+def test_json_lines_and_csv_say_the_same(tmp_path: Path) -> None:
+    rows = [
+        {"path": "in/a.wav", "source": "eng", "targets": ["spa"], "reference": "Hola, amigo."},
+        {"path": str(tmp_path / "b.wav"), "targets": "spa, fra", "reference": {"fra": "Salut."}, "id": 7},
+        {"path": "../c.wav"},
+    ]
+    lines, table = tmp_path / "m" / "m.jsonl", tmp_path / "m" / "m.csv"
+    lines.parent.mkdir()
+    lines.write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
+    table.write_text(
+        "path,source,targets,reference,reference.fra\n"
+        'in/a.wav,eng,spa,"Hola, amigo.",\n'
+        f'{tmp_path}/b.wav,,"spa, fra",,Salut.\n'
+        "../c.wav,,,,\n",
+        encoding="utf-8-sig",
+    )
+    found = batch_items([str(lines)], "out")
+    assert found == batch_items([str(table)], "out")
+    folder = tmp_path / "m"
+    assert found == (
+        BatchItem(str(folder / "in" / "a.wav"), "in/a", ("spa",), "eng", {"": "Hola, amigo."}),
+        BatchItem(str(tmp_path / "b.wav"), "b", ("spa", "fra"), None, {"fra": "Salut."}),
+        BatchItem(str(folder / ".." / "c.wav"), "c"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"source": "eng"}', "line 2: has no path"),
+        ("not JSON", "a line is no JSON object"),
+        ('["a.wav"]', "a line is no JSON object"),
+        ('{"path": "a.wav", "targets": 3}', "line 2: targets must be languages"),
+        ('{"path": "a.wav", "reference": 3}', "line 2: reference must be a text"),
+    ],
+)
+def test_a_mistake_in_a_manifest_is_told_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"path": "fine.wav"}\n' + line + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        batch_items([str(manifest)], "out")
+
+
+def test_addresses_are_read_by_fsspec() -> None:
+    system = fsspec.filesystem("memory")
+    for name in ("/talks/monday/a.wav", "/talks/b.mp3", "/talks/notes.txt"):
+        system.pipe_file(name, b"x")
+    items = batch_items(["memory://talks"], "out")
+    assert [(item.source, item.name) for item in items] == [
+        ("memory:///talks/b.mp3", "b"),
+        ("memory:///talks/monday/a.wav", "monday/a"),
+    ]
+    assert [item.name for item in batch_items(["memory://talks/*/*.wav"], "out")] == ["monday/a"]
+    with pytest.raises(InvalidArgument, match="nosuch://x: cannot be opened"):
+        batch_items(["nosuch://x"], "out")

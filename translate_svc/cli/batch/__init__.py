@@ -1,0 +1,1 @@
+"""Files of the command ``batch``: what it translates, where results go, and who does the work."""

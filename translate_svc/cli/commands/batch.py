@@ -1,0 +1,138 @@
+"""``translate-svc batch``: translates many files, and goes on where it stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from translate_svc.audio.audio_tracks import Channel
+from translate_svc.cli import interrupts, options
+from translate_svc.cli.backends.backend import choose_backend, chosen_server
+from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.batch.arguments import BatchArguments
+from translate_svc.cli.batch.run import BatchRun
+from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.media.arguments import FORMS
+from translate_svc.cli.targets import SpeechStyle
+from translate_svc.errors import EngineLost, Unavailable
+from translate_svc.types import VadSettings
+
+_UTTERANCES_A_FILE = 9
+"""Utterances of one file that the engine can be given: those in flight, and the next one."""
+
+
+def batch(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, directories, patterns, addresses such as s3://..., or manifests (.jsonl, .csv).",
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Folder or address for all results.")],
+    to: options.To = None,
+    from_: options.From = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", metavar="FORMAT[,...]", help=f"Write NAME.LANGUAGE.FORMAT: {', '.join(FORMS)}."
+        ),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="No speech in --format jsonl.")] = False,
+    transcript: options.Transcript = False,
+    simultaneous: options.Simultaneous = False,
+    channel: Annotated[
+        Channel, typer.Option(help="Hear one side of stereo recordings, such as calls.")
+    ] = Channel.MIX,
+    voice: options.Voice = None,
+    speed: options.Speed = None,
+    vad_threshold: options.VadThreshold = None,
+    min_silence_ms: options.MinSilence = None,
+    max_utterance_ms: options.MaxUtterance = None,
+    flag_unsure: options.FlagUnsure = True,
+    json_audio: Annotated[
+        bool, typer.Option("--json-audio", help="Include the speech in --format jsonl, as base64.")
+    ] = False,
+    files_at_once: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, max=1_000, help="Files that are translated at once.")
+    ] = 32,
+    shard: Annotated[
+        str,
+        typer.Option(metavar="NUMBER/COUNT", help="Do one part of the files: 0/4, 1/4, 2/4 or 3/4."),
+    ] = "",
+    server: options.Server = None,
+    tls_ca: options.TlsCa = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    api_key_file: options.ApiKeyFile = None,
+    model: options.Model = None,
+    model_cache: options.ModelCache = None,
+    device: options.Device = None,
+    max_slots: options.MaxSlots = None,
+) -> None:
+    """Translate many files: a directory of a thousand recordings is one command. To read along, or for a dub
+    of one film, use translate; it is made for a few files.
+
+    Texts are in FOLDER/results.jsonl, one line a file, with how each file ended. --format writes files beside
+    it, in the same folders as their sources: FOLDER/monday/talk.spa.srt for talks/monday/talk.mp3.
+
+    A run that was stopped, however it was, goes on when the command is given again: what is done is not done
+    again, unless the file, the options or the model are others. A bad file stops no other. It is listed at
+    the end, and is tried again by the next run.
+
+    A manifest has the columns path, source (the language spoken), targets and reference. Translations that
+    have a reference are compared with it: BLEU and chrF.
+
+    Exit codes: 0 all files are done; 1 some are not; 2 wrong usage; 3 the engine or the server was lost, go
+    on with the same command; 130 interrupted.
+
+    Examples:
+      translate-svc batch talks/ --to spa,fra --out translated --format srt
+      translate-svc batch 'calls/2026-*/*.wav' --to eng --channel left --out calls-eng
+      translate-svc batch test-set.csv --out scored --device cuda --max-slots 64
+    """
+    arguments = BatchArguments(
+        inputs=tuple(inputs),
+        out=out,
+        to=tuple(part.strip() for each in to or () for part in each.split(",")),
+        from_=from_,
+        text=text,
+        transcript=transcript,
+        simultaneous=simultaneous,
+        channel=channel,
+        style=SpeechStyle(tuple(voice or ()), speed),
+        vad=VadSettings(vad_threshold, min_silence_ms=min_silence_ms, max_utterance_ms=max_utterance_ms),
+        json_audio=json_audio,
+        forms=tuple(part.strip().lower() for each in form or () for part in each.split(",")),
+        flag_unsure=flag_unsure,
+        files_at_once=files_at_once,
+        shard=shard,
+    )
+    connection = client_options(
+        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
+    )
+    flags: dict[str, Any] = {
+        "model": model,
+        "model_cache": model_cache,
+        "device": device,
+        "max_slots": max_slots,
+    }
+    if chosen_server(server, flags) is None:
+        # the engine in this process is made for the longest utterance
+        flags |= engine_room(files_at_once) | {"max_utterance_ms": max_utterance_ms}
+    backend = choose_backend(server, flags, connection)
+    try:
+        interrupts.run(BatchRun(arguments, backend).run())
+    except (EngineLost, Unavailable) as error:
+        typer.echo(f"translate-svc: {error}", err=True)
+        raise typer.Exit(EXIT_LOST) from None
+
+
+def engine_room(files_at_once: int) -> dict[str, int]:
+    """Settings of a service that serves one batch: room for all its files, and for all their utterances."""
+    return {
+        "max_streams": files_at_once,
+        "max_waiting_requests": files_at_once * _UTTERANCES_A_FILE,
+        "max_queued_input_total_ms": 86_400_000,
+    }
