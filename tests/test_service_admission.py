@@ -126,7 +126,7 @@ class _Estimate:
 
 async def test_no_more_are_admitted_than_the_engine_keeps_up_with(service: Service) -> None:
     assert service.info().load.stream_capacity == 8, "nothing was measured yet"
-    service._load_monitor._estimate = _Estimate()  # type: ignore[assignment]
+    service._load_monitor._estimate = _Estimate()  # type: ignore[union-attr]
     one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
     for admit in (
         lambda: service.open_session(CONFIG, ANONYMOUS),
@@ -147,7 +147,7 @@ async def test_a_stream_that_is_resumed_takes_its_own_place(service: Service) ->
     opened = await anext(session.events())
     assert isinstance(opened, Opened)
     other = service.open_session(CONFIG, ANONYMOUS)
-    service._load_monitor._estimate = _Estimate()  # type: ignore[assignment]
+    service._load_monitor._estimate = _Estimate()  # type: ignore[union-attr]
     _Estimate.streams = 1
     resumed = service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
     _Estimate.streams = 2
@@ -158,7 +158,7 @@ async def test_a_stream_that_is_resumed_takes_its_own_place(service: Service) ->
 async def test_a_server_that_falls_behind_is_not_ready(service: Service) -> None:
     estimate = _Estimate()
     estimate.keeps_up = False
-    service._load_monitor._estimate = estimate  # type: ignore[assignment]
+    service._load_monitor._estimate = estimate  # type: ignore[union-attr]
     assert "does not keep up" in service.not_ready_reason
     assert service.healthy, "and goes on with those inside"
     assert not service.snapshot().ready

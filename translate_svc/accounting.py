@@ -54,10 +54,10 @@ class StreamRecord:
         self._metrics.record_utterances(done.status.value)
         if done.end_to_first_text_ms is not None:
             self._first_text_ms.append(done.end_to_first_text_ms)
-            self._metrics.end_to_first_text.observe(done.end_to_first_text_ms / 1000)
+            self._metrics.record_first_text(done.end_to_first_text_ms / 1000)
         if done.end_to_first_audio_ms is not None:
             self._first_audio_ms.append(done.end_to_first_audio_ms)
-            self._metrics.end_to_first_audio.observe(done.end_to_first_audio_ms / 1000)
+            self._metrics.record_first_audio(done.end_to_first_audio_ms / 1000)
         for timing in report.timings:
             self._metrics.record_stage(timing.stage, timing.duration_ms / 1000)
         if self._trace is not None:

@@ -1,45 +1,63 @@
 """Builds the parts of a service that take seconds: model, engine, voice activity detector.
 
-Importing this file is cheap. The heavy libraries are imported by ``assemble``.
+Importing this file is cheap. The heavy libraries are imported by ``assemble`` and ``load_engine``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.config import Settings
-from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
+from translate_svc.engine.handle import EngineHandle
+from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
+from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.plan import StepReport
     from translate_svc.metrics import Metrics
-    from translate_svc.models.checkpoint.description import Capabilities
     from translate_svc.vad.frame_vad import FrameVad
+
+
+_STOP_DEADLINE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts that ``assemble`` builds. The engine is not started yet."""
+    """The parts that a ``Service`` is built of. Who built them starts and stops the engine."""
 
-    engine: AsyncEngine
+    engine: EngineHandle
     vad: FrameVad
-    capabilities: Capabilities
-    model: ModelInfo
-    drafts: DraftDefaults = SAFE_DRAFTS
-    traits: DraftTraits = NO_DRAFTS
-    confidence: ConfidenceRule = UNCALIBRATED
+    facts: ModelFacts
 
 
 def assemble(
     settings: Settings, metrics: Metrics, on_fatal: Callable[[BaseException], None] | None
-) -> Assembly:
+) -> tuple[AsyncEngine, Assembly]:
+    """Loads the model and builds the engine, which is not started yet, and the detector.
+
+    It blocks for seconds: call it off the event loop.
+
+    Raises:
+        CheckpointError, InvalidArgument: as ``load_engine``.
+    """
+    from translate_svc.vad.silero import SileroVad
+
+    engine, facts = load_engine(settings, metrics, on_fatal)
+    return engine, Assembly(engine, SileroVad(), facts)
+
+
+def load_engine(
+    settings: Settings, metrics: Metrics, on_fatal: Callable[[BaseException], None] | None
+) -> tuple[AsyncEngine, ModelFacts]:
     """Loads the model and builds the engine. It blocks for seconds: call it off the event loop.
 
     Raises:
@@ -58,7 +76,6 @@ def assemble(
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.tokenizer import Tokenizer
     from translate_svc.models.vocoder.receptive_field import context_units
-    from translate_svc.vad.silero import SileroVad
 
     placement = resolve_placement(settings.device, settings.dtype)
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
@@ -98,7 +115,21 @@ def assemble(
         alignment.policy.value, alignment.patience_frames, calibrated=bool(alignment.heads)
     )
     confidence = confidence_of(checkpoint.path)
-    return Assembly(engine, SileroVad(), capabilities, model, drafts, traits, confidence)
+    return engine, ModelFacts(capabilities, model, drafts, traits, confidence)
+
+
+@asynccontextmanager
+async def running(engine: AsyncEngine, step_timeout_s: float) -> AsyncIterator[None]:
+    """Starts an engine, watches its steps, and stops it on exit. What it still works on then fails."""
+    engine.start()
+    watchdog = asyncio.create_task(Watchdog(engine, step_timeout_s).run())
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+        # a lost engine has nothing to finish, and its thread may never return
+        deadline_s = 0 if engine.status.lost else _STOP_DEADLINE_S
+        await engine.stop(drain=False, deadline_s=deadline_s)
 
 
 def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:

@@ -6,9 +6,8 @@ is not in its table counts as ``other``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -77,7 +76,6 @@ _CUT = (
     "the cut of an utterance (the segmenter's decision, after the silence that ends it; of a text or a clip: "
     "the moment when it is ready for the engine)"
 )
-_Child = TypeVar("_Child", Counter, Histogram)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,48 +100,60 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._scrape = _Scrape()
         self.registry.register(self._scrape)
-        self._rejected = self._counters(
+        rejected = self._counters(
             "rejected", "Streams and calls that were not admitted, by cause.", "cause", ERROR_CAUSES
         )
-        self._resumed = Counter(
+        resumed = Counter(
             PREFIX + "streams_resumed",
             "Admitted streams that went on where another call of theirs was committed.",
             registry=self.registry,
         )
-        self._closed = self._counters(
+        closed = self._counters(
             "streams_closed",
             "Admitted streams and calls of Translate that have ended, by cause.",
             "cause",
             CLOSE_CAUSES,
         )
-        self._utterances = self._counters(
+        utterances = self._counters(
             "utterances",
             "Utterances that have ended; dropped: their stream ended before they did.",
             "status",
             UTTERANCE_STATUSES,
         )
-        self._warnings = self._counters("warnings", "Warnings sent to clients.", "code", WARNING_CODES)
-        self.end_to_first_text = self._histogram(
+        warnings = self._counters("warnings", "Warnings sent to clients.", "code", WARNING_CODES)
+        first_text = self._histogram(
             "end_to_first_text_seconds",
             f"From {_CUT} until its first text was ready to be sent.",
             _SECONDS_TO_FIRST,
         )
-        self.end_to_first_audio = self._histogram(
+        first_audio = self._histogram(
             "end_to_first_audio_seconds",
             f"From {_CUT} until its first speech was ready to be sent.",
             _SECONDS_TO_FIRST,
         )
-        self._steps = self._histogram("step_seconds", "Wall time of one step of the engine.", _STEP_SECONDS)
-        self._stages = self._histograms(
+        steps = self._histogram("step_seconds", "Wall time of one step of the engine.", _STEP_SECONDS)
+        stages = self._histograms(
             "stage_seconds",
             "Time of one stage for one utterance, summed over the engine's steps and shared with the batch; "
             "endpointing: from the arrival of the last sample of its audio to the cut.",
             _STAGE_SECONDS,
             UTTERANCE_STAGES,
         )
-        self._batches = self._histograms(
+        batches = self._histograms(
             "batch_size", "Items that shared one stage of one step.", _BATCH_SIZES, ENGINE_STAGES
         )
+        self._children: dict[str, Mapping[str, Counter | Histogram]] = {
+            "rejected": rejected,
+            "resumed": {"": resumed},
+            "closed": closed,
+            "utterances": utterances,
+            "warnings": warnings,
+            "first_text": {"": first_text},
+            "first_audio": {"": first_audio},
+            "steps": {"": steps},
+            "stages": stages,
+            "batches": batches,
+        }
 
     def set_snapshot_function(self, read: Callable[[], Snapshot]) -> None:
         """Makes every scrape call ``read``, on the scraper's thread."""
@@ -151,33 +161,56 @@ class Metrics:
 
     def record_rejected(self, error: BaseException) -> None:
         """Counts a stream or call that was not admitted."""
-        _pick(self._rejected, error_cause(error)).inc()
+        self.add("rejected", error_cause(error), 1)
 
     def record_resumed(self) -> None:
         """Counts an admitted stream that another call had begun."""
-        self._resumed.inc()
+        self.add("resumed", "", 1)
 
     def record_closed(self, cause: str) -> None:
         """Counts an admitted stream or call that has ended; ``cause`` is one of ``CLOSE_CAUSES``."""
-        _pick(self._closed, cause).inc()
+        self.add("closed", cause, 1)
 
     def record_utterances(self, status: str, count: int = 1) -> None:
         """Counts utterances that have ended; ``status`` is one of ``UTTERANCE_STATUSES``."""
-        _pick(self._utterances, status).inc(count)
+        self.add("utterances", status, count)
 
     def record_warning(self, code: str) -> None:
         """Counts a warning to a client; ``code`` is one of ``WARNING_CODES``."""
-        _pick(self._warnings, code).inc()
+        self.add("warnings", code, 1)
+
+    def record_first_text(self, seconds: float) -> None:
+        """Observes the time from the cut of an utterance to its first text."""
+        self.add("first_text", "", seconds)
+
+    def record_first_audio(self, seconds: float) -> None:
+        """Observes the time from the cut of an utterance to its first speech."""
+        self.add("first_audio", "", seconds)
 
     def record_stage(self, stage: str, seconds: float) -> None:
         """Observes the time of one stage for one utterance; ``stage`` is one of ``UTTERANCE_STAGES``."""
-        _pick(self._stages, stage).observe(seconds)
+        self.add("stages", stage, seconds)
 
     def record_step(self, duration_s: float, batch_sizes: Iterable[tuple[str, int]]) -> None:
         """Observes a step of the engine; ``batch_sizes`` holds the number of items of each stage."""
-        self._steps.observe(duration_s)
+        self.add("steps", "", duration_s)
         for stage, items in batch_sizes:
-            _pick(self._batches, stage).observe(items)
+            self.add("batches", stage, items)
+
+    def add(self, metric: str, label: str, value: float) -> None:
+        """What all the methods above come to: counts ``value``, or observes it.
+
+        ``metric`` is a name of this class, not that of Prometheus. An unknown ``label`` counts as ``other``.
+
+        Raises:
+            KeyError: there is no such metric.
+        """
+        children = self._children[metric]
+        child = children[label if label in children else OTHER]
+        if isinstance(child, Counter):
+            child.inc(value)
+        else:
+            child.observe(value)
 
     def names(self) -> frozenset[str]:
         """All names that a query may use: ``..._total``, ``..._bucket``, ``..._sum``, ``..._count``."""
@@ -255,7 +288,3 @@ _CAUSES: dict[type, str] = {
     errors.Unavailable: "unavailable",
     errors.Unsupported: "unsupported",
 }
-
-
-def _pick(children: dict[str, _Child], value: str) -> _Child:
-    return children[value if value in children else OTHER]

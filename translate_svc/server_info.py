@@ -13,8 +13,10 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.languages import LanguageTable
 from translate_svc.session.admission import Admission
 from translate_svc.session.capacity.load_monitor import LoadMonitor
+from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.shared_admission import OtherFronts
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
@@ -38,15 +40,17 @@ class ServerInfoReporter:
         model: ModelInfo,
         engine: EngineHandle,
         admission: Admission,
-        load_monitor: LoadMonitor,
+        load_monitor: LoadMonitor | SharedLoad,
+        fronts: OtherFronts | None = None,
     ) -> None:
-        """The uptime counts from this call."""
+        """The uptime counts from this call. ``fronts``: further front processes of the server."""
         self._settings = settings
         self._session_options = session_options
         self._model = model
         self._engine = engine
         self._admission = admission
         self._load_monitor = load_monitor
+        self._fronts = fronts or OtherFronts()
         self._started_s = time.monotonic()
 
     def info(self, live_streams: int) -> ServerInfo:
@@ -55,18 +59,18 @@ class ServerInfoReporter:
         return ServerInfo(version, self._model, self._limits(), self.load(live_streams))
 
     def load(self, live_streams: int) -> ServerLoad:
-        """The load now, with ``live_streams`` streams open."""
-        engine = self._engine.status
+        """The load of the whole server now, with ``live_streams`` streams open in this process."""
+        engine, fronts = self._engine.status, self._fronts
         totals = engine.totals
         return ServerLoad(
             uptime_ms=round((time.monotonic() - self._started_s) * 1000),
-            live_streams=live_streams,
+            live_streams=live_streams + fronts.live_streams,
             waiting_requests=engine.waiting_requests,
             live_requests=engine.live_requests,
             busy_slots=engine.busy_slots,
             slots=engine.slots,
-            admitted=self._admission.admitted,
-            rejected=self._admission.rejected,
+            admitted=self._admission.admitted + fronts.admitted,
+            rejected=self._admission.rejected + fronts.rejected,
             finished_requests=totals.finished_requests,
             failed_requests=totals.failed_requests,
             steps=totals.steps,

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from translate_svc.assembly import Assembly, assemble
+from translate_svc.assembly import Assembly, assemble, running
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
 from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
@@ -23,21 +23,21 @@ from translate_svc.server_info import ServerInfoReporter, language_table
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
 from translate_svc.session.capacity.load_monitor import LoadMonitor
+from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.session import Session
+from translate_svc.session.shared_admission import OtherFronts, SharedAdmission
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import AudioClip, Caller, ServerInfo, StreamConfig, TranslateRequest
-from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from translate_svc.access.resume_tokens import ResumeTokens
     from translate_svc.accounting import Accounting
     from translate_svc.metrics import Metrics, Snapshot
     from translate_svc.resumption import Resumption
     from translate_svc.telemetry import Tracing
-
-_STOP_DEADLINE_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -55,37 +55,49 @@ class Service:
         vad_loop: VadLoop,
         accounting: Accounting,
         resumption: Resumption,
+        fronts: OtherFronts | None = None,
     ) -> None:
         self._settings = settings
         self._accounting = accounting
         self._engine: EngineHandle = assembly.engine
         self._vad_loop = vad_loop
-        self._load_monitor = LoadMonitor(
-            assembly.engine,
-            settings.capacity_options(),
-            self._open_streams,
-            lambda: self._admission.live,
-        )
-        self._admission = Admission(
-            settings.admission_options(), self._backlog, lambda: self._load_monitor.capacity
-        )
+        options = settings.admission_options()
+        self._load_monitor: LoadMonitor | SharedLoad
+        if fronts is None:
+            self._load_monitor = LoadMonitor(
+                assembly.engine,
+                settings.capacity_options(),
+                self._open_streams,
+                lambda: self._admission.live,
+            )
+            self._admission = Admission(options, self._backlog, lambda: self._load_monitor.capacity)
+        else:
+            self._load_monitor = SharedLoad(fronts, self._open_streams)
+            self._admission = SharedAdmission(options, self._backlog, fronts)
         self._session_options = settings.session_options()
-        self._languages = language_table(assembly.capabilities)
+        facts = assembly.facts
+        self._languages = language_table(facts.capabilities)
         spoken = [language.code for language in self._languages if language.speech_out]
-        if hint := assembly.capabilities.missing_voices(spoken):
+        if hint := facts.capabilities.missing_voices(spoken):
             _log.warning("%s", hint)
         self._negotiator = Negotiator(
             self._languages,
             self._session_options.max_targets,
             settings.vad_options(),
-            assembly.drafts,
-            assembly.traits,
-            assembly.confidence,
+            facts.drafts,
+            facts.traits,
+            facts.confidence,
             settings.warn_low_confidence,
         )
         self._call_negotiator = CallNegotiator(self._negotiator, self._session_options)
         self._reporter = ServerInfoReporter(
-            settings, self._session_options, assembly.model, self._engine, self._admission, self._load_monitor
+            settings,
+            self._session_options,
+            facts.model,
+            self._engine,
+            self._admission,
+            self._load_monitor,
+            fronts,
         )
         self._resumption = resumption
         self._sessions: set[Session | OneShot] = set()
@@ -114,43 +126,55 @@ class Service:
             CheckpointError: the model directory is missing, incomplete or not supported. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
-        # imported here because they need the extra "server"
-        from translate_svc.access.resume_tokens import ResumeTokens
-        from translate_svc.accounting import Accounting
         from translate_svc.metrics import Metrics
-        from translate_svc.resumption import Resumption
 
-        resume_keys = Path(settings.resume_keys) if settings.resume_keys else None
-        tokens = ResumeTokens(resume_keys, settings.resume_lifetime_s)
-        service: Service | None = None
+        metrics, tokens = metrics or Metrics(), _resume_tokens(settings)
+        started: list[Service] = []
 
         def on_lost(error: BaseException) -> None:
-            if service is not None:
-                service._lose_engine()
+            for service in started:
+                service.lose_engine()
             if on_fatal is not None:
                 on_fatal(error)
 
-        metrics = metrics or Metrics()
-        assembly = await asyncio.to_thread(assemble, settings, metrics, on_lost)
-        engine = assembly.engine
+        engine, assembly = await asyncio.to_thread(assemble, settings, metrics, on_lost)
+        async with (
+            running(engine, settings.step_timeout_s),
+            cls.on_engine(settings, assembly, tokens, metrics, tracing) as service,
+        ):
+            started.append(service)
+            metrics.set_snapshot_function(service.snapshot)
+            yield service
+
+    @classmethod
+    @asynccontextmanager
+    async def on_engine(
+        cls,
+        settings: Settings,
+        assembly: Assembly,
+        tokens: ResumeTokens,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
+        fronts: OtherFronts | None = None,
+    ) -> AsyncIterator[Service]:
+        """Builds the service on an engine that somebody else starts, watches and stops.
+
+        Who does so calls ``lose_engine`` when it is lost. ``fronts``: of a server with several front
+        processes, those that this process is not. Sessions that are open on exit are cancelled.
+        """
+        # imported here because they need the extra "server"
+        from translate_svc.accounting import Accounting
+        from translate_svc.resumption import Resumption
+
         async with VadLoop(assembly.vad, max_streams=settings.max_streams) as vad_loop:
-            engine.start()
-            watchdog = asyncio.create_task(Watchdog(engine, settings.step_timeout_s).run())
+            resumption = Resumption(tokens, assembly.facts.model)
+            service = cls(settings, assembly, vad_loop, Accounting(metrics, tracing), resumption, fronts)
+            watching_load = asyncio.create_task(service._load_monitor.run())
             try:
-                resumption = Resumption(tokens, assembly.model)
-                service = cls(settings, assembly, vad_loop, Accounting(metrics, tracing), resumption)
-                metrics.set_snapshot_function(service.snapshot)
-                watching_load = asyncio.create_task(service._load_monitor.run())
-                try:
-                    yield service
-                finally:
-                    watching_load.cancel()
-                    await service._cancel_sessions()
+                yield service
             finally:
-                watchdog.cancel()
-                # a lost engine has nothing to finish, and its thread may never return
-                deadline_s = 0 if engine.status.lost else _STOP_DEADLINE_S
-                await engine.stop(drain=False, deadline_s=deadline_s)
+                watching_load.cancel()
+                await service._cancel_sessions()
 
     @property
     def healthy(self) -> bool:
@@ -192,7 +216,7 @@ class Service:
         """
         self._refusal = reason
 
-    def _lose_engine(self) -> None:
+    def lose_engine(self) -> None:
         """Fails every live stream and call: nothing can be computed for it any more."""
         for session in self._sessions:
             error = self.refusal
@@ -321,3 +345,10 @@ class Service:
 
     def _open_streams(self) -> Iterator[Session]:
         return (each for each in self._sessions if isinstance(each, Session) and each.live)
+
+
+def _resume_tokens(settings: Settings) -> ResumeTokens:
+    from translate_svc.access.resume_tokens import ResumeTokens
+
+    resume_keys = Path(settings.resume_keys) if settings.resume_keys else None
+    return ResumeTokens(resume_keys, settings.resume_lifetime_s)

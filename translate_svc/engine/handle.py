@@ -60,7 +60,8 @@ class EngineHandle(Protocol):
 
         Raises:
             InvalidArgument: the request can never run (too long, unknown language, not finite), or its id is
-                in use. In that case it was not sent.
+                in use. In that case it was not sent. An engine in another process says what it finds wrong
+                by ``RequestRefused`` with this error.
         """
 
     def abort(self, request_id: str) -> None:

@@ -184,7 +184,8 @@ class RequestRefused:
     """Only event of a request that the engine does not accept.
 
     ``error`` is ResourceExhausted, with the time to retry after, while the engine is full. It is Unavailable
-    while the engine is stopping, and EngineLost once it is lost.
+    while the engine is stopping, and EngineLost once it is lost. It is InvalidArgument where an engine in
+    another process finds that the request can never run.
     """
 
     request_id: str

@@ -63,6 +63,11 @@ class LoadMonitor:
         """Whether the streams inside get their results in time."""
         return self._estimate.keeps_up
 
+    @property
+    def easing(self) -> Easing:
+        """What the streams inside leave out now."""
+        return self._easing.level
+
     async def run(self) -> None:
         """Watches until it is cancelled."""
         clock = asyncio.get_running_loop().time

@@ -1,0 +1,222 @@
+"""What is sent arrives as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from translate_svc import errors
+from translate_svc.engine.handle import EngineStatus
+from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    RequestQueued,
+    RequestRefused,
+    SequenceFinished,
+    SequenceSpec,
+    SourceText,
+    StageSpan,
+    StopReason,
+    TextFinished,
+    TextGuards,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.engine.simultaneous.commit_policy import (
+    Agreement,
+    AlignAtt,
+    AlignAttAgreement,
+    CommitDecision,
+    CommitPolicy,
+    Draft,
+    HoldReason,
+)
+from translate_svc.engine.simultaneous.draft import (
+    NO_SPEECH,
+    DraftDecided,
+    DraftOptions,
+    SequenceDraft,
+    SpeechContext,
+    SpeechKept,
+)
+from translate_svc.engine.simultaneous.kept_history import KeptHistory
+from translate_svc.engine.stats import Totals
+from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold
+from translate_svc.remote_engine import messages
+from translate_svc.remote_engine.codec import Decoder, Encoder
+from translate_svc.remote_engine.messages import (
+    Commands,
+    Grant,
+    Hello,
+    MetricRecord,
+    Overview,
+    Report,
+    Step,
+    ToEngine,
+    ToFront,
+    Welcome,
+    schema_digest,
+    with_ticket,
+)
+from translate_svc.remote_engine.remote_engine import RemoteEngine
+from translate_svc.remote_engine.request_relay import RequestRelay
+from translate_svc.session.capacity.easing import Easing
+from translate_svc.types import ModelInfo, StageTiming
+
+DRAFT = Draft((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
+SPEECH = SpeechContext(np.arange(4), 7, 2)
+STATUS = EngineStatus(True, False, 3, 100, 2, 1, 16, Totals(1, 2, 3, 4, 5, 6))
+EVENTS: list[EngineEvent] = [
+    RequestQueued("a/0"),
+    RequestRefused("a/0", errors.ResourceExhausted("full", retry_after_s=2.5)),
+    RequestRefused("a/0", errors.OutOfRange("is too long", field="source")),
+    RequestRefused("a/0", errors.EngineLost("lost")),
+    TokenDecoded("a/0", 1, 17, "¡hola", -0.25, None),
+    TokenDecoded("a/0", 1, 17, "", np.float64(-0.25), 320),
+    TextFinished("a/0", 0, "hola", "a", 4, StopReason.LENGTH, unexpected_script=True),
+    UnitsPredicted("a/0", 0, (1, 2, 3), (4, 5)),
+    WaveformPiece("a/0", 0, 320, np.linspace(-1, 1, 640, dtype=np.float32), final=True),
+    DraftDecided(
+        "a/0", 0, DRAFT, CommitDecision(1, 1, HoldReason.NEAR_END), (-0.5,), KeptHistory((5,), 1_600)
+    ),
+    SpeechKept("a/0", 0, SPEECH),
+    SpeechKept("a/0", 0, NO_SPEECH),
+    SequenceFinished("a/0", 0, FinishStatus.FAILED, "no"),
+    RequestFinished(
+        "a/0", FinishStatus.OK, (StageTiming("encode", 1.5, 2),), "", (StageSpan("encode", 1.0, 2.0),)
+    ),
+]
+
+
+def plain(value: Any) -> Any:
+    """A value whose parts can be compared: arrays and errors by what they hold."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.tolist()
+    if isinstance(value, errors.TranslateSvcError):
+        return type(value), value.args, vars(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value), {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, msgspec.Struct):
+        return type(value), {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    return value
+
+
+def sent(message: msgspec.Struct, kind: Any) -> Any:
+    """A message as it arrives."""
+    decoder: Decoder[Any] = Decoder(kind)
+    return decoder.decode([bytes(frame) for frame in Encoder().encode(message)])
+
+
+def test_every_event_arrives_as_it_was() -> None:
+    assert {type(event) for event in EVENTS} == set(typing.get_args(EngineEvent))
+    step = Step([with_ticket(number, event) for number, event in enumerate(EVENTS)], STATUS)
+    arrived = sent(step, ToFront)
+    assert [entry.ticket for entry in arrived.events] == list(range(len(EVENTS)))
+    assert plain([entry.event for entry in arrived.events]) == plain(EVENTS)
+    assert arrived.status == STATUS
+
+
+def test_sound_is_carried_raw_and_can_be_written_to() -> None:
+    samples = np.linspace(-1, 1, 640, dtype=np.float32)
+    first, *arrays = Encoder().encode(
+        Step([with_ticket(0, WaveformPiece("a", 0, 0, samples, final=True))], STATUS)
+    )
+    assert [bytes(array) for array in arrays] == [samples.tobytes()]
+    assert len(first) < 500
+    (entry,) = sent(Step([with_ticket(0, WaveformPiece("a", 0, 0, samples, True))], STATUS), ToFront).events
+    entry.event.samples[0] = 5.0
+
+
+class _Engine:
+    """Keeps what it is asked."""
+
+    status = EngineStatus(healthy=True, max_live_requests=10)
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+
+    def submit(self, request: Request, deliver: object) -> None:
+        self.requests.append(request)
+
+    def abort(self, request_id: str) -> None:
+        raise AssertionError(request_id)
+
+    def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
+        raise AssertionError(request_id)
+
+
+@pytest.mark.parametrize("policy", [AlignAtt(4), Agreement(), AlignAttAgreement(2)], ids=repr)
+@pytest.mark.parametrize(
+    "source", [np.ones(1_600, np.float32), SourceText("häus", "deu")], ids=["audio", "text"]
+)
+def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
+    draft = DraftOptions(
+        (SequenceDraft((1, 2), 5, DRAFT, SPEECH), SequenceDraft()), policy, True, 16_000, 8_000, 192_000
+    )
+    specs = (SequenceSpec("spa", True, 3, 1.25, TextGuards(True, True, True)), SequenceSpec("eng"))
+    engine = _Engine()
+    remote = RemoteEngine(engine.status, 10, lambda: None)
+    relay = RequestRelay(engine, lambda: None)
+    requests = [Request("a/0", source, specs, True, draft), Request("a/1", source, specs)]
+    for request in requests:
+        remote.submit(request, lambda event: None)
+    commands = remote.take()
+    assert commands is not None
+    relay.receive(sent(commands, ToEngine))
+    assert plain(engine.requests) == plain(requests)
+
+
+def test_other_messages_arrive_as_they_were() -> None:
+    facts = ModelFacts(
+        Capabilities("m", ("eng",), ("eng",), {"eng": (1, 2)}, 3, 160, 256, 900),
+        ModelInfo("m", "r", "l", "cpu", "float32", "notice"),
+        confidence=ConfidenceRule(
+            Logistic(0.5, (1.0, 2.0, 3.0)), Logistic(0.5, (1.0,) * 6), Threshold(1.0, 2.0), {"auc": 0.9}
+        ),
+    )
+    report = Report(
+        True, 1, 2, 3, 4, 5, 6, 7, ((1.5, None), (9.0, 0.5)), 8.5, (MetricRecord("closed", "complete", 1.0),)
+    )
+    for message in (Hello("x", 1), Commands((), (Grant(1, 2, 3),)), report):
+        assert plain(sent(message, ToEngine)) == plain(message)
+    overview = Overview(STATUS, 1, 2, 3, 4, 5, 6, 7, False, 0.5, Easing.RARE_DRAFTS)
+    for told in (Welcome(facts, STATUS, 64, 12.5), overview):
+        assert plain(sent(told, ToFront)) == plain(told)
+
+
+def test_what_does_not_fit_the_schema_is_refused() -> None:
+    decoder: Decoder[Any] = Decoder(ToEngine)
+    for frames in ([b""], [b"\xff"], [], [bytes(frame) for frame in Encoder().encode(messages.Drain(1.0))]):
+        with pytest.raises(ValueError, match="not a message"):
+            decoder.decode(frames)
+
+
+def test_the_schema_changes_with_every_class_that_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = schema_digest()
+    assert schema_digest() == known
+
+    @dataclasses.dataclass(frozen=True)
+    class Grown(StageTiming):
+        shared: bool = False
+
+    Grown.__name__ = "StageTiming"
+    hints = dict(typing.get_type_hints(RequestFinished))
+    real = typing.get_type_hints
+
+    def grown_hints(kind: Any) -> dict[str, Any]:
+        return hints | {"timings": tuple[Grown, ...]} if kind is RequestFinished else real(kind)
+
+    monkeypatch.setattr(messages.typing, "get_type_hints", grown_hints)  # type: ignore[attr-defined]
+    assert schema_digest() != known

@@ -1,0 +1,254 @@
+"""Both ends over a real socket: who may connect, who vanishes, who hangs, and what is shared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.scripted_engine import ScriptedEngine
+from translate_svc.engine.handle import EngineStatus
+from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    WaveformPiece,
+)
+from translate_svc.errors import Unavailable
+from translate_svc.metrics import Metrics
+from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.remote_engine.engine_connection import EngineConnection
+from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
+from translate_svc.remote_engine.front_group import FrontGroup
+from translate_svc.remote_engine.messages import Overview, Report
+from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.session.capacity.estimate import CapacityOptions
+from translate_svc.types import ModelInfo
+
+FACTS = ModelFacts(Capabilities("m", ("eng",), ("eng",), {}, 1, 160, 256, 900), ModelInfo("m"))
+QUICK = ConnectionOptions(
+    start_timeout_s=5.0, report_interval_s=0.05, silence_timeout_s=0.4, overview_interval_s=0.02
+)
+
+
+class _Engine(ScriptedEngine):
+    """The scripted engine, with the bounds and the state that a real one tells."""
+
+    @property
+    def status(self) -> EngineStatus:
+        status = super().status
+        return EngineStatus(
+            healthy=status.healthy,
+            lost=status.lost,
+            live_requests=status.live_requests,
+            max_live_requests=100,
+        )
+
+
+def script(request: Request) -> ScriptedRequest:
+    """Speech of a minute, as fast as there is credit for it."""
+    speech = ScriptedSequence(
+        piece_units=(100,) * 30, token_interval_s=0.0, text_to_unit_s=0.0, piece_interval_s=0.0
+    )
+    return ScriptedRequest((speech,), encode_s=0.01)
+
+
+def request(name: str = "r") -> Request:
+    return Request(name, np.ones(1_600, np.float32), (SequenceSpec("eng", speech=True),))
+
+
+@dataclass
+class Server:
+    engine: _Engine
+    group: FrontGroup
+    metrics: Metrics
+    folder: Path
+    ends: dict[int, asyncio.Task[str]] = field(default_factory=dict)
+
+    def listen(self, index: int) -> str:
+        path = str(self.folder / f"{index}-{len(self.ends)}")
+        self.ends[index] = asyncio.create_task(self.group.serve(index, path))
+        return path
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, options: ConnectionOptions = QUICK, max_streams: int = 4
+) -> AsyncIterator[Server]:
+    engine, metrics = _Engine(script), Metrics()
+    group = FrontGroup(
+        engine, FACTS, metrics, capacity=CapacityOptions(max_streams), max_waiting_requests=8, options=options
+    )
+    server = Server(engine, group, metrics, folder)
+    telling = asyncio.create_task(group.run())
+    try:
+        yield server
+    finally:
+        telling.cancel()
+        for end in server.ends.values():
+            end.cancel()
+        await asyncio.gather(telling, *server.ends.values(), return_exceptions=True)
+
+
+def vanish(connection: EngineConnection) -> None:
+    """Closes the socket as the kernel does for a process that was killed."""
+    connection._link.close()
+    connection._released.set()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - no end of the wire has an event for it
+            await asyncio.sleep(0.005)
+
+
+async def test_a_request_is_answered_and_speech_waits_for_credit(tmp_path: Path) -> None:
+    events: list[EngineEvent] = []
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, QUICK) as connection:
+            assert connection.welcome.facts == FACTS
+            connection.engine.submit(request(), events.append)
+            await until(lambda: sum(isinstance(each, WaveformPiece) for each in events) == 4)
+            await asyncio.sleep(0.05)
+            assert sum(isinstance(each, WaveformPiece) for each in events) == 4
+            connection.engine.grant("r", 0, 100)
+            await until(lambda: isinstance(events[-1], RequestFinished))
+        assert await server.ends[0] == "it has ended"
+
+
+async def test_other_code_is_refused_and_told_so(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="other code"):
+            async with EngineConnection.open(path, QUICK, schema="of yesterday"):
+                pass
+
+
+async def test_the_requests_of_a_front_process_that_vanishes_are_aborted(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, QUICK) as connection:
+            connection.engine.submit(request(), lambda event: None)
+            await until(lambda: server.engine.live_request_ids == {"r"})
+            vanish(connection)
+            assert await server.ends[0] == "it has ended"
+            assert server.engine.aborted == ["r"]
+
+
+async def test_a_front_process_that_says_nothing_hangs(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, ConnectionOptions(report_interval_s=60)) as connection:
+            connection.engine.submit(request(), lambda event: None)
+            assert await server.ends[0] == "it has said nothing for 0.4 s"
+        assert server.engine.aborted == ["r"]
+
+
+async def test_a_front_process_that_reads_nothing_hangs(tmp_path: Path) -> None:
+    """Its requests have credit for more than it may leave unread."""
+    options = ConnectionOptions(silence_timeout_s=2.0, max_unsent_bytes=1_000_000)
+    async with serving(tmp_path, options) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, QUICK) as connection:
+            connection._link._handle = lambda message: None
+            for number in range(8):
+                connection.engine.submit(request(f"r{number}"), lambda event: None)
+                connection.engine.grant(f"r{number}", 0, 100)
+            await until(lambda: len(server.engine.live_request_ids) == 8)
+            ours = server.group._members[0].connection
+            assert ours is not None
+            ours._link._socket.send_multipart = _never  # type: ignore[method-assign]
+            assert (await server.ends[0]).startswith("it leaves more than 1000000 bytes unread")
+            assert ours._relay.unsent_bytes == 0
+        assert not server.engine.live_request_ids
+
+
+async def _never(*frames: object, **options: object) -> None:
+    await asyncio.sleep(3600)
+
+
+async def test_an_engine_that_vanishes_is_lost(tmp_path: Path) -> None:
+    told: list[BaseException] = []
+    events: list[EngineEvent] = []
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, QUICK, on_lost=told.append) as connection:
+            connection.engine.submit(request(), events.append)
+            await until(lambda: bool(events))
+            server.ends[0].cancel()
+            await until(lambda: bool(told))
+            assert isinstance(events[-1], RequestFinished)
+            assert events[-1].status is FinishStatus.FAILED
+            assert connection.engine.status.lost
+
+
+async def test_a_lost_engine_is_told_once_without_a_request(tmp_path: Path) -> None:
+    told: list[BaseException] = []
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, QUICK, on_lost=told.append):
+            server.engine.lose_device()
+            await until(lambda: bool(told))
+            await asyncio.sleep(0.1)
+    assert len(told) == 1
+
+
+async def test_places_load_and_metrics_are_those_of_the_whole(tmp_path: Path) -> None:
+    async with serving(tmp_path, max_streams=4) as server:
+        paths = [server.listen(index) for index in (0, 1)]
+        await asyncio.sleep(0)
+        overviews: dict[int, Overview] = {}
+        metrics = ForwardedMetrics()
+        async with (
+            EngineConnection.open(paths[0], QUICK) as one,
+            EngineConnection.open(paths[1], QUICK) as other,
+        ):
+
+            def report(index: int) -> Report:
+                serial = overviews[index].places_serial if index in overviews else 0
+                records = metrics.take() if index == 0 else ()
+                return Report(True, serial, 1, 1, 10 + index, 2, 0, 500, records=records)
+
+            for index, connection in enumerate((one, other)):
+                connection.report_with(
+                    lambda index=index: report(index),  # type: ignore[misc]
+                    lambda overview, index=index: overviews.__setitem__(index, overview),  # type: ignore[misc]
+                )
+            metrics.record_closed("complete")
+            metrics.record_first_text(0.25)
+            await until(lambda: [each.places for each in overviews.values()] == [2, 2])
+            await until(lambda: overviews[0].admitted == 11)
+            assert (overviews[0].live_streams, overviews[0].rejected, overviews[0].queued_input_ms) == (
+                1,
+                2,
+                500,
+            )
+            assert server.group.ready == {0, 1}
+            assert (server.group.admitted, server.group.rejected, server.group.held_places) == (21, 4, 2)
+            vanish(one)
+            await until(lambda: overviews[1].places == 4)
+        assert server.group.admitted == 21, "what a front process has counted stays when it has gone"
+        samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in server.metrics.registry.collect()
+            for sample in family.samples
+        }
+        assert samples["translate_svc_streams_closed_total", "complete"] == 1
+        assert samples["translate_svc_end_to_first_text_seconds_count",] == 1

@@ -1,0 +1,171 @@
+"""The connection to the engine's process, in a front process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from translate_svc.errors import Unavailable
+from translate_svc.remote_engine.link import Link
+from translate_svc.remote_engine.messages import (
+    Drain,
+    Goodbye,
+    Hello,
+    Overview,
+    Report,
+    Step,
+    ToEngine,
+    ToFront,
+    Welcome,
+    schema_digest,
+)
+from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.remote_engine.remote_engine import RemoteEngine
+
+_ANSWER_TIMEOUT_S = 30.0
+_FAREWELL_TIMEOUT_S = 2.0
+
+
+class EngineConnection:
+    """Connects a front process to the engine. Use ``EngineConnection.open``."""
+
+    def __init__(
+        self, options: ConnectionOptions, on_lost: Callable[[BaseException], None] | None, schema: str
+    ) -> None:
+        self._options = options
+        self._on_lost = on_lost
+        self._link: Link[ToFront] = Link(ToFront, self._take, self._handle)
+        self._opening: list[ToEngine] = [Hello(schema, os.getpid())]
+        self._answered: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
+        self._released = asyncio.Event()
+        self._engine: RemoteEngine | None = None
+        self._report: Callable[[], Report] | None = None
+        self._report_due = False
+        self._on_overview: Callable[[Overview], None] = lambda overview: None
+        self.drains: asyncio.Queue[float] = asyncio.Queue()
+        """The grace, in seconds, of each ``Drain`` that has come."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        path: str,
+        options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
+        on_lost: Callable[[BaseException], None] | None = None,
+        schema: str = "",
+    ) -> AsyncIterator[EngineConnection]:
+        """Connects, and says goodbye on exit.
+
+        Args:
+            path: where the engine's process waits.
+            options: how often to report.
+            on_lost: called when the engine is lost, or its process is gone. Every request has failed by then.
+            schema: another schema than that of this code.
+
+        Raises:
+            Unavailable: the engine's process does not answer, or runs other code.
+        """
+        connection = cls(options, on_lost, schema or schema_digest())
+        connection._link.connect(path)
+        running = asyncio.create_task(connection._run())
+        reporting = asyncio.create_task(connection._report_regularly())
+        try:
+            connection._link.wake()
+            connection.welcome = await connection._answer()
+            yield connection
+            await connection._say_goodbye()
+        finally:
+            reporting.cancel()
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            connection._link.close()
+
+    welcome: Welcome
+    """The engine's answer."""
+
+    @property
+    def engine(self) -> RemoteEngine:
+        """The engine's handle."""
+        assert self._engine is not None, "known once the engine has answered"
+        return self._engine
+
+    def report_with(self, report: Callable[[], Report], on_overview: Callable[[Overview], None]) -> None:
+        """Calls ``report`` for each report from now on, and ``on_overview`` with each overview."""
+        self._report, self._on_overview = report, on_overview
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Reports in this turn of the event loop."""
+        self._report_due = self._report is not None
+        self._link.wake()
+
+    async def _answer(self) -> Welcome:
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                return await self._answered
+        except TimeoutError:
+            raise Unavailable("the engine's process does not answer") from None
+
+    async def _run(self) -> None:
+        try:
+            await self._link.run()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._lose(f"the connection failed ({type(error).__name__})")
+        else:
+            self._lose("the engine's process has gone")
+
+    def _lose(self, reason: str) -> None:
+        if not self._answered.done():
+            self._answered.set_exception(Unavailable(reason))
+        if self._engine is not None:
+            self._engine.lose(reason)
+        self._released.set()
+
+    async def _report_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.report_interval_s)
+            self.hurry()
+
+    async def _say_goodbye(self) -> None:
+        """Sends what is left, and waits until the engine's process has it."""
+        self.hurry()
+        self._opening.append(Goodbye())
+        self._link.wake()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_TIMEOUT_S):
+                await self._released.wait()
+
+    def _handle(self, message: ToFront) -> None:
+        match message:
+            case Step():
+                self.engine.receive(message)
+            case Overview():
+                self.engine.push(message.status)
+                self._on_overview(message)
+            case Drain():
+                self.drains.put_nowait(message.grace_s)
+            case Welcome():
+                self._engine = RemoteEngine(
+                    message.status, message.max_unanswered, self._link.wake, self._on_lost
+                )
+                self._answered.set_result(message)
+            case Goodbye():
+                self._released.set()
+                if not self._answered.done():
+                    self._answered.set_exception(Unavailable(message.reason))
+
+    def _take(self) -> ToEngine | None:
+        if self._opening and not isinstance(self._opening[0], Goodbye):
+            return self._opening.pop(0)
+        if self._engine is not None and (commands := self._engine.take()) is not None:
+            return commands
+        if self._report_due and self._report is not None:
+            self._report_due = False
+            return self._report()
+        return self._opening.pop(0) if self._opening else None

@@ -1,0 +1,26 @@
+"""Options of the connections between front processes and the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """Times and bounds.
+
+    Attributes:
+        start_timeout_s: a front process that does not say ``Hello`` for so long after its start is given up.
+        report_interval_s: how often a front process reports.
+        silence_timeout_s: a front process that has said ``Hello`` and nothing for so long hangs.
+        overview_interval_s: how often the engine's process tells the state of the whole, if it has changed.
+        max_unsent_bytes: a front process that leaves so much of the engine's events unread hangs, too.
+    """
+
+    start_timeout_s: float = 120.0
+    report_interval_s: float = 0.5
+    silence_timeout_s: float = 10.0
+    overview_interval_s: float = 0.1
+    max_unsent_bytes: int = 64 * MIB

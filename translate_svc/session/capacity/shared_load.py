@@ -1,0 +1,42 @@
+"""The load of a server in one of its front processes: measured at the engine, acted upon here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from translate_svc.session.capacity.load_monitor import WatchedStream
+from translate_svc.session.shared_admission import OtherFronts
+
+_INTERVAL_S = 0.5
+
+
+class SharedLoad:
+    """Takes the place of a ``LoadMonitor``: what that one measures is told here."""
+
+    def __init__(self, fronts: OtherFronts, streams: Callable[[], Iterable[WatchedStream]]) -> None:
+        """``streams``: the open ones of this process."""
+        self._fronts = fronts
+        self._streams = streams
+
+    @property
+    def capacity(self) -> int:
+        """Streams and calls that may be inside, in all processes."""
+        return self._fronts.capacity
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the streams of all processes get their results in time."""
+        return self._fronts.keeps_up
+
+    @property
+    def lag_s(self) -> float:
+        """How far the slower ones of them are behind."""
+        return self._fronts.lag_s
+
+    async def run(self) -> None:
+        """Eases the streams until it is cancelled."""
+        while True:
+            for stream in self._streams():
+                stream.ease(self._fronts.easing)
+            await asyncio.sleep(_INTERVAL_S)

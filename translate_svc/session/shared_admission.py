@@ -1,0 +1,77 @@
+"""Admission in one of several front processes that share one engine and the limits of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from translate_svc.errors import ResourceExhausted
+from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot, Backlog
+from translate_svc.session.capacity.easing import Easing
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(slots=True)
+class OtherFronts:
+    """What a front process knows of the others. Whoever is connected to them keeps it up to date.
+
+    Attributes:
+        places: streams and calls that this process may serve at once. The places of all processes add up to
+            what the engine keeps up with, at most ``AdmissionOptions.max_streams``. They move to where they
+            are needed.
+        live_streams: streams that are open at the others.
+        admitted: streams and calls that the others have admitted so far.
+        rejected: streams and calls that the others have refused so far.
+        queued_input_ms: audio at the others that waits to be processed.
+        missed_places: how often this process has refused a stream because it had no place.
+        capacity: streams and calls that the engine keeps up with, of all processes.
+        keeps_up: whether the streams of all processes get their results in time.
+        lag_s: how far the slower ones of them are behind.
+        easing: what streams leave out now.
+        on_full: called when this process uses its last place, or lacks one.
+    """
+
+    places: int = 0
+    missed_places: int = 0
+    live_streams: int = 0
+    admitted: int = 0
+    rejected: int = 0
+    queued_input_ms: int = 0
+    capacity: int = 0
+    keeps_up: bool = True
+    lag_s: float = 0.0
+    easing: Easing = Easing.NONE
+    on_full: Callable[[], None] = _nothing
+
+
+class SharedAdmission(Admission):
+    """Admits as ``Admission`` does, and no more streams than this process has places."""
+
+    def __init__(
+        self, options: AdmissionOptions, backlog: Callable[[], Backlog], fronts: OtherFronts
+    ) -> None:
+        super().__init__(options, lambda: self._backlog_of_all(backlog()))
+        self._fronts = fronts
+        self._retry_after_s = options.retry_after_s
+
+    def admit(self, *, goes_on: bool = False) -> AdmissionSlot:
+        """Takes a slot. With ``goes_on`` the place of a call that has just ended in this process.
+
+        Raises:
+            ResourceExhausted: a limit is reached, or this process has no place. Says when to try again.
+        """
+        if self.live >= self._fronts.places and not goes_on:
+            self.rejected += 1
+            self._fronts.missed_places += 1
+            self._fronts.on_full()
+            raise ResourceExhausted("all streams are in use", retry_after_s=self._retry_after_s)
+        slot = super().admit(goes_on=goes_on)
+        if self.live >= self._fronts.places:
+            self._fronts.on_full()
+        return slot
+
+    def _backlog_of_all(self, own: Backlog) -> Backlog:
+        return Backlog(own.waiting_requests, own.queued_input_ms + self._fronts.queued_input_ms)
