@@ -38,11 +38,12 @@ test: lint ## everything that guards a change: lint, all tests that are not mark
 	TEST_DEVICE=standin $(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu and not hypothesis" tests/engine $(HOST_ALONE)
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, import contracts
+lint: $(READY) ## ruff, mypy --strict, import contracts, and buf on the contract if npm can be reached
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m protos.check
 
 .PHONY: format
 format: $(READY) ## rewrite the sources in the project's format

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -19,7 +14,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from protos.generate import PROTO, PROTOS, compiler_folder
+from protos.generate import descriptors
 
 _SYNTAX, _MESSAGES, _ENUMS, _SERVICES = 12, 4, 5, 6
 """Numbers of the fields of ``FileDescriptorProto``: source locations are paths of them."""
@@ -34,15 +29,7 @@ def described_file() -> FileDescriptorProto:
     Raises:
         subprocess.CalledProcessError: protoc refused the file; it has said why on stderr.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "descriptors"
-        arguments = [f"--proto_path={PROTOS}", "--include_source_info", f"--descriptor_set_out={out}", PROTO]
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "grpc_tools.protoc", *arguments],
-            check=True,
-            env=os.environ | {"PYTHONPATH": str(compiler_folder())},
-        )
-        (file,) = FileDescriptorSet.FromString(out.read_bytes()).file
+    (file,) = FileDescriptorSet.FromString(descriptors(comments=True)).file
     return file
 
 

@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 PROTOS = Path(__file__).resolve().parent
@@ -39,6 +40,19 @@ def compiler_folder() -> Path:
     return folder
 
 
+def descriptors(*, comments: bool = False) -> bytes:
+    """The contract as a ``google.protobuf.FileDescriptorSet``, on request with its comments.
+
+    Raises:
+        subprocess.CalledProcessError: protoc refused the file; it has said why on stderr.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "descriptors"
+        source = ["--include_source_info"] if comments else []
+        _compile(f"--proto_path={PROTOS}", f"--descriptor_set_out={out}", *source, PROTO)
+        return out.read_bytes()
+
+
 def generate(output_root: Path) -> None:
     """Writes messages, their types and the service under ``output_root/translate_svc/v1``.
 
@@ -46,13 +60,16 @@ def generate(output_root: Path) -> None:
         subprocess.CalledProcessError: protoc refused the file; it has said why on stderr.
     """
     (output_root / PROTO).parent.mkdir(parents=True, exist_ok=True)
-    arguments = [
+    _compile(
         f"--proto_path={PROTOS}",
         f"--python_out={output_root}",
         f"--pyi_out={output_root}",
         f"--grpc_python_out={output_root}",
         PROTO,
-    ]
+    )
+
+
+def _compile(*arguments: str) -> None:
     subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "grpc_tools.protoc", *arguments],
         check=True,
