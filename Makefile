@@ -58,6 +58,10 @@ protos: $(READY) ## regenerate translate_svc/v1 from protos/
 clients: $(READY) ## install the client alone with the oldest and the newest packages allowed, from PyPI, and use it (two minutes)
 	$(BIN)/python -m release.client_range
 
+.PHONY: matrix
+matrix: $(READY) ## run the tests on every Python that is supported, each in an environment of its own (ten minutes each)
+	$(BIN)/python -m release.matrix
+
 .PHONY: release
 release: $(READY) ## build sdist and wheel into dist/, and check them: contents, twine, a bare and a fresh environment (five minutes)
 	$(BIN)/python -m release
