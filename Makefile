@@ -96,7 +96,8 @@ soak: $(READY) ## many streams for long: latency, memory, leaks; property tests 
 	$(BIN)/python -m pytest -n $(WORKERS) -m "hypothesis and not gpu" --hypothesis-profile=explore
 
 .PHONY: gateway
-gateway: $(READY) ## what OpenAI's protocol costs beside gRPC; writes benchmarks/results/gateway.json (two minutes)
+gateway: $(READY) ## OpenAI's protocol: its slow tests, and what it costs beside gRPC; writes benchmarks/results/gateway.json (three minutes)
+	$(BIN)/python -m pytest -n 0 -m slow tests/gateway
 	$(BIN)/python -m benchmarks.gateway
 
 .PHONY: overload

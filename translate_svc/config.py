@@ -95,6 +95,8 @@ class Settings:
             may take 4 times as long.
         http: also serve OpenAI's protocol over HTTP and WebSockets, on this ``host:port``; empty: do not.
         http_origins: web origins whose pages may call over HTTP, separated by commas; ``*``: any.
+        http_ice_servers: STUN and TURN servers for calls over WebRTC, separated by commas
+            (``turn:USER:PASSWORD@HOST:PORT``); empty: this machine's own addresses.
         http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
         admin: serve metrics and probes over HTTP.
         admin_host: address that the admin port listens on.
@@ -150,6 +152,7 @@ class Settings:
     drain_grace_s: float = setting(20.0, "Time that streams get to finish after SIGTERM.", low=0, high=86_400)
     http: str = setting("", "Serve OpenAI's protocol over HTTP here, too.", metavar="HOST:PORT")
     http_origins: str = setting("", "Origins whose web pages may call over HTTP.", metavar="ORIGIN,...")
+    http_ice_servers: str = setting("", "STUN and TURN servers for calls over WebRTC.", metavar="URL,...")
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
     admin: bool = setting(True, "Serve metrics and probes over HTTP.")
     admin_host: str = setting("127.0.0.1", "Address of the admin port.")

@@ -82,6 +82,10 @@ class SessionExpired(Unavailable):
     """The session has reached its age limit."""
 
 
+class NotInstalled(Unsupported):
+    """The server lacks an optional package for it."""
+
+
 class OriginRefused(Unauthenticated):
     """A web page of an origin that is not allowed."""
 
@@ -89,6 +93,7 @@ class OriginRefused(Unauthenticated):
 # The first class that matches counts, so subclasses come before their bases.
 _KINDS: tuple[tuple[type[TranslateSvcError], HTTPStatus, int, str, str], ...] = (
     (OriginRefused, HTTPStatus.FORBIDDEN, CLOSE_POLICY, _REQUEST, "origin_not_allowed"),
+    (NotInstalled, HTTPStatus.NOT_IMPLEMENTED, CLOSE_POLICY, _SERVER, "not_installed"),
     (RequestTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, CLOSE_POLICY, _REQUEST, "request_too_large"),
     (SessionExpired, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
     (UnknownParameter, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unknown_parameter"),

@@ -32,6 +32,10 @@ class GatewayOptions(CallOptions):
         max_uploads: files that are received or translated at a time.
         upload_timeout_s: how long a client may send nothing of a file.
         session_lifetime_s: a session ends after this time; the protocol tells clients when.
+        max_calls: calls over WebRTC at a time, connected or not.
+        connect_timeout_s: for a caller to connect after its offer was answered.
+        ice_servers: STUN and TURN servers, as ``webrtc/ice_servers.py`` reads them; empty: addresses of this
+            machine alone.
     """
 
     address: str = "127.0.0.1:0"
@@ -47,6 +51,9 @@ class GatewayOptions(CallOptions):
     max_uploads: int = 16
     upload_timeout_s: float = 30.0
     session_lifetime_s: float = 86_400.0
+    max_calls: int = 32
+    connect_timeout_s: float = 30.0
+    ice_servers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         CallOptions.__post_init__(self)

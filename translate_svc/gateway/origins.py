@@ -54,7 +54,7 @@ class Origins:
             return {}
         headers: dict[str, str] = {
             hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "x-request-id, retry-after",
+            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "x-request-id, retry-after, location",
             hdrs.VARY: hdrs.ORIGIN,
         }
         if is_preflight(request):

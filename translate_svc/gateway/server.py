@@ -24,6 +24,7 @@ from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
 from translate_svc.gateway.page.status_endpoint import StatusEndpoint
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
+from translate_svc.gateway.webrtc.availability import Calls, calls_of
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import Service
 
@@ -64,6 +65,7 @@ class GatewayServer:
         self._context = GatewayContext(
             service, options, Authenticator(keys, secrets or ClientSecrets(), service.record_rejected)
         )
+        self._calls: Calls = calls_of(self._context)
         self._runner = web.AppRunner(
             self._application(Origins(options.origins, keys_required=keys is not None)),
             access_log=None,
@@ -84,6 +86,7 @@ class GatewayServer:
         for path, dialect in (("/v1/realtime/translations", TRANSLATION), ("/v1/realtime", TRANSCRIPTION)):
             router.add_get(path, RealtimeEndpoint(self._context, dialect).connect)
             router.add_post(f"{path}/client_secrets", SecretsEndpoint(self._context, dialect).create)
+        router.add_post("/v1/realtime/translations/calls", self._calls.create)
         router.add_post("/v1/audio/translations", files.translate)
         router.add_post("/v1/audio/transcriptions", files.transcribe)
         router.add_get("/status.json", StatusEndpoint(self._context).get)
@@ -123,6 +126,7 @@ class GatewayServer:
         If called again with a shorter grace, the earlier deadline counts. The listener closes last.
         """
         await self._context.drain(grace_s, reason)
+        await self._calls.stop()
         await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:

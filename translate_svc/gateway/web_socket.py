@@ -27,6 +27,19 @@ _RESUMED_AT = 4
 _GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 
+class EventTexts:
+    """Events as JSON texts, each with an id."""
+
+    def __init__(self) -> None:
+        self._event_ids = map(f"event_{secrets.token_hex(6)}_{{}}".format, itertools.count(1))
+
+    def text(self, event: WireEvent) -> str:
+        """The message that carries ``event``."""
+        return json.dumps(
+            {"type": event["type"], "event_id": next(self._event_ids), **event}, separators=(",", ":")
+        )
+
+
 class WebSocket:
     """The server's end of a connection that carries OpenAI's events.
 
@@ -47,7 +60,7 @@ class WebSocket:
         )
         self._transport: asyncio.WriteTransport | None = None
         self._handler: asyncio.Task[Any] | None = None
-        self._event_ids = map(f"event_{secrets.token_hex(6)}_{{}}".format, itertools.count(1))
+        self._texts = EventTexts()
         self.bytes_out = 0
         """Size of all messages sent so far."""
         self.left = False
@@ -121,10 +134,7 @@ class WebSocket:
 
     async def send(self, event: WireEvent) -> None:
         """Sends one event; gives it an ``event_id``. Waits while the client does not take what was sent."""
-        text = json.dumps(
-            {"type": event["type"], "event_id": next(self._event_ids), **event},
-            separators=(",", ":"),
-        )
+        text = self._texts.text(event)
         self.bytes_out += len(text)
         try:
             await self._socket.send_str(text)

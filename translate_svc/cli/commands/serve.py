@@ -182,20 +182,29 @@ def _gateway_maker(settings: Settings, keys: ApiKeys | None) -> Callable[[Servic
     from translate_svc.gateway.origins import Origins
     from translate_svc.gateway.server import GatewayServer, refuse_plaintext
     from translate_svc.gateway.tls import server_context
+    from translate_svc.gateway.webrtc.availability import check_ice_servers
 
     options = GatewayOptions(
         address=settings.http,
         insecure=settings.insecure,
-        origins=tuple(origin.strip() for origin in settings.http_origins.split(",") if origin.strip()),
+        origins=_parts(settings.http_origins),
+        ice_servers=_parts(settings.http_ice_servers),
+        max_calls=settings.max_streams,
         source_language=settings.http_source_language,
         ping_interval_s=settings.keepalive_time_ms / 1000,
         ping_timeout_s=settings.ping_timeout_ms / 1000,
     )
     tls = server_context(_tls_files(settings)) if settings.tls_certificate else None
     refuse_plaintext(options, tls)
+    check_ice_servers(options)
     Origins(options.origins, keys_required=keys is not None)
     secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
     return lambda service: GatewayServer(service, options, tls, keys, secrets)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """The parts of a setting that commas separate."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 @asynccontextmanager

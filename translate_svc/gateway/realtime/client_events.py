@@ -1,4 +1,4 @@
-"""Reads the events that a client sends over a WebSocket."""
+"""Reads the events that a client sends over its connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from translate_svc.errors import InvalidArgument
 from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.json_object import JsonObject
-from translate_svc.gateway.web_socket import WebSocket
+from translate_svc.gateway.realtime.connection import Connection
 
 _MAX_EVENT_ID_CHARACTERS = 512
 
@@ -17,8 +17,8 @@ _MAX_EVENT_ID_CHARACTERS = 512
 class ClientEvents:
     """The events of one connection. What is no event is answered by an ``error`` event and left out."""
 
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self.event_id: str | None = None
         """The id that the client gave the event that came last."""
 
@@ -27,13 +27,13 @@ class ClientEvents:
         while True:
             self.event_id = None
             try:
-                return self._event(await self._socket.receive())
+                return self._event(await self._connection.receive())
             except InvalidArgument as error:
                 await self.refuse(error)
 
     async def refuse(self, error: BaseException) -> None:
         """Answers the event that came last by an ``error`` event."""
-        await self._socket.send_failure(failure_of(error), self.event_id)
+        await self._connection.send_failure(failure_of(error), self.event_id)
 
     def _event(self, text: str) -> JsonObject:
         try:

@@ -1,4 +1,4 @@
-"""A realtime session: one WebSocket on one side, one session of the service on the other."""
+"""A realtime session: one connection on one side, one session of the service on the other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.realtime.client_events import ClientEvents
+from translate_svc.gateway.realtime.connection import Connection
 from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings, stream_config
 from translate_svc.gateway.realtime.event_sender import EventSender
 from translate_svc.gateway.realtime.forgiving_session import ForgivingSession
@@ -22,7 +23,7 @@ from translate_svc.gateway.realtime.session_input import (
     session_of,
     unknown_event,
 )
-from translate_svc.gateway.web_socket import WebSocket, WireEvent
+from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.serving.protocols import Session
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import Caller, ClientMessage, Opened, SessionEvent, UpdateInput
@@ -34,12 +35,12 @@ _PART_BYTES = 32 * 1024
 class RealtimeSession:
     """Speaks one dialect of OpenAI's realtime protocol with one client."""
 
-    def __init__(self, context: GatewayContext, dialect: Dialect, socket: WebSocket, model: str) -> None:
+    def __init__(self, context: GatewayContext, dialect: Dialect, connection: Connection, model: str) -> None:
         """``model`` is the name that the client asked for."""
         self._context = context
         self._dialect = dialect
-        self._socket = socket
-        self._events = ClientEvents(socket)
+        self._connection = connection
+        self._events = ClientEvents(connection)
         self._head = session_head(context, dialect, model)
 
     async def run(self, settings: SessionSettings, caller: Caller) -> None:
@@ -50,12 +51,12 @@ class RealtimeSession:
             asyncio.CancelledError: the client has left.
         """
         calls = self._context.calls
-        await self._socket.send(self._event("session.created", settings))
+        await self._connection.send(self._event("session.created", settings))
         with calls.admission():
             opened = await self._open(settings, caller)
         if opened is None:
             if self._dialect.closed is not None:
-                await self._socket.send(self._dialect.closed)
+                await self._connection.send(self._dialect.closed)
             return
         driver = self._driver(*opened)
         lifetime_s = self._context.options.session_lifetime_s
@@ -103,7 +104,7 @@ class RealtimeSession:
                     if not wanted.missing:
                         return settings, wanted
                     settings = wanted
-                    await self._socket.send(self._event("session.updated", settings))
+                    await self._connection.send(self._event("session.updated", settings))
                 elif kind == CLOSE:
                     return settings, None
                 elif kind.startswith(f"{self._dialect.prefix}input_audio_buffer."):
@@ -123,7 +124,7 @@ class RealtimeSession:
             source.taken(message)
             if isinstance(message, UpdateInput):
                 encoder.apply(source.settings)
-                await self._socket.send(self._event("session.updated", source.settings))
+                await self._connection.send(self._event("session.updated", source.settings))
 
         async def refused(message: ClientMessage, error: TranslateSvcError) -> None:
             source.refused(message)
@@ -135,7 +136,7 @@ class RealtimeSession:
             yield from encoder.encode(event)
 
         forgiving = ForgivingSession(session, taken, refused)
-        return StreamDriver(source, EventSender(self._socket, encode), forgiving, context.options)
+        return StreamDriver(source, EventSender(self._connection, encode), forgiving, context.options)
 
     def _expire(self, driver: StreamDriver) -> None:
         driver.go_away(

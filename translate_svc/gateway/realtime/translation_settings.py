@@ -82,6 +82,7 @@ class TranslationSettings:
         include: names of ``INCLUDES``.
         vad: how speech is cut; None: the client cuts it.
         simultaneous: None: utterance by utterance.
+        input_is_fixed: whether the connection decides on the format of the audio.
     """
 
     targets: tuple[SessionTarget, ...] = ()
@@ -91,6 +92,7 @@ class TranslationSettings:
     include: frozenset[str] = field(default_factory=frozenset)
     vad: VadSettings | None = DEFAULT_VAD
     simultaneous: SimultaneousSettings | None = None
+    input_is_fixed: bool = False
 
     @property
     def missing(self) -> str:
@@ -134,7 +136,10 @@ class TranslationSettings:
             raise Unsupported("this server has no noise reduction", field=wanted.under("noise_reduction"))
         changed = self
         if "format" in wanted:
-            changed = replace(changed, input=read_format(wanted))
+            format_ = read_format(wanted)
+            if self.input_is_fixed and format_ != self.input:
+                raise Unsupported("is that of the audio track", field=wanted.under("format"))
+            changed = replace(changed, input=format_)
         if "language" in wanted:
             changed = replace(changed, source_language=wanted.text("language", ""))
         if "transcription" in wanted:

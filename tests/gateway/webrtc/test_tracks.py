@@ -1,0 +1,112 @@
+"""The two tracks of a call: what is heard keeps its time, what is spoken keeps its samples."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame
+
+from tests.virtual_time import virtual_time
+from translate_svc.gateway.webrtc.heard_audio import RATE_HZ, heard_audio
+from translate_svc.gateway.webrtc.speech_track import SpeechTrack
+
+_FRAME = RATE_HZ // 50
+
+
+class _Track(MediaStreamTrack):
+    """Frames of 20 ms that begin at given positions; left and right differ."""
+
+    kind = "audio"
+
+    def __init__(self, positions: list[int]) -> None:
+        super().__init__()
+        self._positions = list(positions)
+
+    async def recv(self) -> AudioFrame:
+        if not self._positions:
+            raise MediaStreamError
+        frame = AudioFrame(format="s16", layout="stereo", samples=_FRAME)
+        frame.planes[0].update(np.tile(np.array([1_000, 3_000], "<i2"), _FRAME).tobytes())
+        frame.sample_rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
+        frame.pts = self._positions.pop(0)
+        return frame
+
+
+async def _heard(positions: list[int]) -> np.ndarray:
+    return np.frombuffer(b"".join([part async for part in heard_audio(_Track(positions))]), "<i2")
+
+
+@pytest.mark.parametrize(
+    ("positions", "silent"),
+    [
+        ([0, _FRAME, 2 * _FRAME], 0),
+        ([0, 3 * _FRAME], 2 * _FRAME),
+        ([0, 60 * RATE_HZ], 5 * RATE_HZ),
+        ([5 * _FRAME, 0, _FRAME], 0),
+        ([0, _FRAME + 3], 0),
+    ],
+)
+async def test_what_was_lost_is_silence_and_both_channels_count(positions: list[int], silent: int) -> None:
+    heard = await _heard(positions)
+    assert len(heard) == len(positions) * _FRAME + silent
+    assert np.count_nonzero(heard == 2_000) == len(positions) * _FRAME
+    assert np.count_nonzero(heard == 0) == silent
+
+
+async def _played(sizes: list[int], frames: int) -> np.ndarray:
+    """What a listener gets of speech that arrives in parts of so many samples."""
+    track, said = SpeechTrack(), np.arange(1, sum(sizes) + 1, dtype="<i2")
+    for size in sizes:
+        track.append(said[:size].tobytes())
+        said = said[size:]
+    began_s = asyncio.get_running_loop().time()
+    played = [np.frombuffer(bytes((await track.recv()).planes[0])[:960], "<i2") for _ in range(frames)]
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx((frames - 1) * 0.02)
+    return np.concatenate(played)
+
+
+def test_parts_of_any_size_are_played_without_a_seam_and_in_real_time() -> None:
+    with virtual_time() as runner:
+        played = runner.run(_played([1, 479, 777, 5_000, 3], 40))
+    assert list(played[:6_240]) == list(range(1, 6_241)), "whole frames follow one another"
+    rest = played[np.nonzero(played)[0]][6_240:]
+    assert list(rest) == list(range(6_241, 6_261)), "a rest that fills no frame comes after a short wait"
+
+
+async def _backlog() -> tuple[float, float]:
+    track = SpeechTrack()
+    track.append(bytes(2 * 24_000 * 31))
+
+    async def listen() -> None:
+        while True:
+            await track.recv()
+
+    began_s = asyncio.get_running_loop().time()
+    listening = asyncio.ensure_future(listen())
+    await track.room()
+    room_s = asyncio.get_running_loop().time() - began_s
+    await track.played()
+    listening.cancel()
+    return room_s, asyncio.get_running_loop().time() - began_s
+
+
+def test_a_listener_who_is_behind_slows_the_sender_down() -> None:
+    with virtual_time() as runner:
+        room_s, played_s = runner.run(_backlog())
+    assert room_s == pytest.approx(1.0, abs=0.05)
+    assert played_s == pytest.approx(31.0, abs=0.3)
+
+
+async def test_nobody_waits_for_a_track_that_was_stopped() -> None:
+    track = SpeechTrack()
+    track.append(bytes(2 * 24_000 * 31))
+    waiting = asyncio.ensure_future(track.room())
+    await asyncio.sleep(0)
+    track.stop()
+    await asyncio.wait_for(waiting, 1)
+    with pytest.raises(MediaStreamError):
+        await track.recv()

@@ -1,0 +1,30 @@
+"""What carries the events of a realtime session: a WebSocket, or the data channel of a call."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from translate_svc.gateway.failures import Failure
+from translate_svc.gateway.web_socket import WireEvent
+
+
+class Connection(Protocol):
+    """The server's end of a connection. One task receives; several may send."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Size of all messages sent so far."""
+
+    async def receive(self) -> str:
+        """The client's next message.
+
+        Raises:
+            InvalidArgument: the message is not text. The connection can go on.
+            StreamTimeout, ResourceExhausted: the connection must end.
+        """
+
+    async def send(self, event: WireEvent) -> None:
+        """Sends one event. Waits while the client does not take what was sent."""
+
+    async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
+        """Sends an ``error`` event. ``event_id`` is the client's event that caused it."""

@@ -1,0 +1,123 @@
+"""One call: a peer connection, and the realtime session that it carries."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+
+from translate_svc.errors import InvalidArgument, StreamTimeout, Unavailable
+from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.failures import failure_of
+from translate_svc.gateway.realtime.dialect import SessionSettings
+from translate_svc.gateway.realtime.endpoint import TRANSLATION
+from translate_svc.gateway.realtime.realtime_session import RealtimeSession
+from translate_svc.gateway.webrtc.call_connection import CallConnection
+from translate_svc.gateway.webrtc.heard_audio import heard_audio
+from translate_svc.gateway.webrtc.speech_track import SpeechTrack
+from translate_svc.types import Caller
+
+CHANNEL = "oai-events"
+"""Label of the data channel that carries events. Others are ignored."""
+
+_OPUS = "audio/opus"
+_LOST = ("failed", "closed")
+
+_log = logging.getLogger(__name__)
+
+
+class Call:
+    """Answers an offer, then runs a translation session with whoever made it."""
+
+    def __init__(self, context: GatewayContext, ice_servers: list[RTCIceServer]) -> None:
+        self._context = context
+        self._peer = RTCPeerConnection(RTCConfiguration(ice_servers))
+        self._speech = SpeechTrack()
+        self._connection = CallConnection(context.options, self._speech, self._cancel)
+        self._listening: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._peer.on("track", self._listen)
+        self._peer.on("datachannel", self._attach)
+        self._peer.on("connectionstatechange", self._follow_state)
+
+    async def answer(self, offer: RTCSessionDescription) -> str:
+        """The SDP answer, with all candidates of this machine.
+
+        Raises:
+            InvalidArgument: the offer cannot be answered, for example because it has no Opus.
+            Unavailable: this machine has no address at which it could be called.
+        """
+        self._peer.addTrack(self._speech)
+        codecs = RTCRtpSender.getCapabilities("audio").codecs
+        opus = [each for each in codecs if each.mimeType.lower() == _OPUS]
+        self._peer.getTransceivers()[0].setCodecPreferences(opus)
+        try:
+            await self._peer.setRemoteDescription(offer)
+        except Exception as error:
+            _log.info("an offer could not be used: %s", type(error).__name__)
+            raise InvalidArgument("the offer cannot be answered: it needs Opus, ICE and DTLS") from None
+        await self._peer.setLocalDescription(await self._peer.createAnswer())
+        text = self._peer.localDescription.sdp
+        if "a=candidate:" not in text:
+            raise Unavailable("this machine has no address for calls: use a WebSocket")
+        return text
+
+    async def run(self, settings: SessionSettings, caller: Caller, model: str) -> None:
+        """Runs the session until either side ends it, and closes the connection."""
+        self._running = asyncio.current_task()
+        try:
+            await self._connected()
+            await RealtimeSession(self._context, TRANSLATION, self._connection, model).run(settings, caller)
+            await self._connection.end()
+        except asyncio.CancelledError:
+            if not self._connection.left:
+                raise
+        except Exception as error:
+            await self._connection.end(failure_of(error))
+        finally:
+            self._running = None
+            await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        if self._listening is not None:
+            self._listening.cancel()
+        await self._peer.close()
+
+    async def _connected(self) -> None:
+        waited_s = self._context.options.connect_timeout_s
+        try:
+            async with self._context.opening(), asyncio.timeout(waited_s):
+                await self._connection.opened.wait()
+        except TimeoutError:
+            raise StreamTimeout(f"the call was not connected within {waited_s:g} s") from None
+
+    def _cancel(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+
+    def _listen(self, track: MediaStreamTrack) -> None:
+        self._listening = asyncio.ensure_future(self._hear(track))
+
+    async def _hear(self, track: MediaStreamTrack) -> None:
+        async with contextlib.aclosing(heard_audio(track)) as parts:
+            async for pcm in parts:
+                self._connection.hear(pcm)
+
+    def _attach(self, channel: RTCDataChannel) -> None:
+        if channel.label == CHANNEL and not self._connection.opened.is_set():
+            self._connection.attach(channel)
+
+    def _follow_state(self) -> None:
+        if self._peer.connectionState in _LOST:
+            self._connection.leave()

@@ -1,0 +1,194 @@
+"""The connection of a call: events over its data channel, audio over its tracks."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from aiortc import RTCDataChannel
+
+from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.gateway.failures import Failure
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.web_socket import EventTexts, WireEvent
+from translate_svc.gateway.webrtc.speech_track import SpeechTrack
+
+_SPEECH = "session.output_audio.delta"
+
+_MAX_WAITING = 512
+"""Messages and frames of audio that the session has not taken; ten seconds of audio."""
+_LOW_PART = 4
+
+
+class CallConnection:
+    """Implements ``Connection``.
+
+    What the client says comes as the events that a WebSocket would bring; before the session has its target,
+    it is dropped. Speech in the first spoken language goes to the track, everything else to the data channel.
+    """
+
+    def __init__(self, options: GatewayOptions, speech: SpeechTrack, leave: Callable[[], None]) -> None:
+        """``leave`` is called, once, when the client is found to have left."""
+        self._options = options
+        self._speech = speech
+        self._on_left = leave
+        self._texts = EventTexts()
+        self._inbox: asyncio.Queue[str | bytes | InvalidArgument] = asyncio.Queue(_MAX_WAITING)
+        self._overrun = False
+        self._channel: RTCDataChannel | None = None
+        self._sent = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._spoken: str | None = None
+        self._begun = False
+        self._closing = False
+        self._over = False
+        self._last: WireEvent | None = None
+        self.opened = asyncio.Event()
+        """Set when the data channel is open."""
+        self.bytes_out = 0
+        """Implements ``Connection.bytes_out``; speech on the track counts as 16-bit PCM."""
+        self.left = False
+        """Whether the client has left."""
+
+    def attach(self, channel: RTCDataChannel) -> None:
+        """Uses the client's data channel, which is open."""
+        self._channel = channel
+        channel.bufferedAmountLowThreshold = self._options.send_buffer_bytes // _LOW_PART
+        channel.on("message", self._take_message)
+        channel.on("bufferedamountlow", self._sent.set)
+        channel.on("close", self.leave)
+        self.opened.set()
+
+    def leave(self) -> None:
+        """The client has left."""
+        self._closed.set()
+        if not self.left and not self._over:
+            self.left = True
+            self._on_left()
+
+    def hear(self, pcm: bytes) -> None:
+        """Takes audio of the client, in the format of the session."""
+        if self._begun and not self._closing:
+            self._put(pcm)
+
+    async def receive(self) -> str:
+        """Implements ``Connection.receive``."""
+        while True:
+            if self._overrun:
+                raise ResourceExhausted("the server cannot keep up with the call")
+            item = await self._inbox.get()
+            if isinstance(item, InvalidArgument):
+                raise item
+            if isinstance(item, bytes):
+                if self._closing:  # a microphone stays on while the call ends
+                    continue
+                return json.dumps(
+                    {"type": "session.input_audio_buffer.append", "audio": base64.b64encode(item).decode()}
+                )
+            match _fields(item).get("type"):
+                case "session.input_audio_buffer.append":
+                    raise InvalidArgument("a call is heard by its audio track", field="type")
+                case "session.input_audio_buffer.clear":
+                    self._speech.clear()
+                case "session.close":
+                    self._closing = True
+            return item
+
+    async def send(self, event: WireEvent) -> None:
+        """Implements ``Connection.send``. The session's last event waits for ``end``."""
+        match event["type"]:
+            case kind if kind == _SPEECH and event["language"] == self._spoken:
+                await self._speak(base64.b64decode(event["delta"]))
+                if "units" not in event:
+                    return
+                event = event | {"delta": ""}
+            case "session.created" | "session.updated":
+                self._follow(event["session"])
+            case "session.closed":
+                self._last = event
+                return
+        await self._post(event)
+
+    async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
+        """Implements ``Connection.send_failure``."""
+        await self._post({"type": "error", "error": failure.to_json(event_id)})
+
+    async def end(self, failure: Failure | None = None) -> None:
+        """Waits until the speech was played, and sends the last event or ``failure``. The client then has a
+        moment to read it and to hang up.
+        """
+        self._over = True
+        if not self.opened.is_set():
+            return
+        await self._unless_closed(self._speech.played())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * self._options.abort_timeout_s):
+                if failure is not None:
+                    await self._unless_closed(self.send_failure(failure))
+                elif self._last is not None:
+                    await self._unless_closed(self._post(self._last))
+                await self._closed.wait()
+
+    async def _unless_closed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does ``work``, but not for a client that has left."""
+        doing, closed = asyncio.ensure_future(work), asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait({doing, closed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            doing.cancel()
+            closed.cancel()
+
+    async def _speak(self, pcm: bytes) -> None:
+        self.bytes_out += len(pcm)
+        self._speech.append(pcm)
+        await self._speech.room()
+
+    def _follow(self, session: dict[str, Any]) -> None:
+        """Takes the language of the track from a session object."""
+        targets = session["audio"]["output"].get("targets", [])
+        self._spoken = next((target["language"] for target in targets if target["speech"]), None)
+        self._begun = bool(targets)
+
+    async def _post(self, event: WireEvent) -> None:
+        channel = self._channel
+        if channel is None or channel.readyState != "open":
+            await self._gone()
+        assert channel is not None, "the call is connected"
+        text = self._texts.text(event)
+        self.bytes_out += len(text)
+        channel.send(text)
+        while channel.bufferedAmount > self._options.send_buffer_bytes:
+            self._sent.clear()
+            await self._sent.wait()
+
+    async def _gone(self) -> NoReturn:
+        self.leave()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets this event")
+
+    def _take_message(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self._put(InvalidArgument("messages are JSON, sent as text"))
+        elif len(message) > self._options.max_message_bytes:
+            self._put(InvalidArgument("the message is too long"))
+        else:
+            self._put(message)
+
+    def _put(self, item: str | bytes | InvalidArgument) -> None:
+        try:
+            self._inbox.put_nowait(item)
+        except asyncio.QueueFull:
+            self._overrun = True
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """The fields of an event; empty if it is none, which its reader will say."""
+    with contextlib.suppress(ValueError, RecursionError):
+        values = json.loads(text)
+        if isinstance(values, dict):
+            return values
+    return {}

@@ -1,0 +1,96 @@
+"""``POST /v1/realtime/translations/calls``: translation sessions over WebRTC."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiortc import RTCSessionDescription
+
+from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.realtime import translation_settings
+from translate_svc.gateway.realtime.audio_formats import pcm
+from translate_svc.gateway.webrtc.call import Call
+from translate_svc.gateway.webrtc.heard_audio import RATE_HZ
+from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
+from translate_svc.gateway.webrtc.offer import read_offer
+
+_SDP = "application/sdp"
+_RETRY_AFTER_S = 5.0
+
+
+class CallsEndpoint:
+    """Answers offers, and runs the calls until the server stops."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        """Raises InvalidArgument if an ICE server of the options is wrong."""
+        self._context = context
+        self._ice_servers = [parse_ice_server(url) for url in context.options.ice_servers]
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._answering = 0
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Takes an SDP offer; answers 201 with the SDP answer and the path of the call."""
+        context = self._context
+        caller, wanted = context.authenticator.session_caller(request)
+        with context.calls.admission():
+            context.calls.check_open()
+            self._refuse_too_many()
+        model = request.query.get("model", "")
+        settings = dataclasses.replace(
+            translation_settings.first_settings(context.options, context.service),
+            input=pcm(RATE_HZ),
+            input_is_fixed=True,
+        )
+        if wanted is not None:
+            session = JsonObject(wanted, "session")
+            settings, model = settings.updated(session), session.text("model", model)
+        call, answer = await self._answer(await _offer(request))
+        name = f"rtc_{uuid.uuid4().hex}"
+        task = asyncio.create_task(call.run(settings, caller, model))
+        self._calls[name] = task
+        task.add_done_callback(lambda _: self._calls.pop(name))
+        headers = {hdrs.LOCATION: f"{request.path}/{name}"}
+        return web.Response(text=answer, status=HTTPStatus.CREATED, content_type=_SDP, headers=headers)
+
+    async def stop(self) -> None:
+        """Ends the calls that a drain has left. Those that are saying good-bye may finish that."""
+        tasks = list(self._calls.values())
+        if tasks:
+            options = self._context.options
+            _, late = await asyncio.wait(
+                tasks, timeout=2 * options.abort_timeout_s + options.cancel_timeout_s
+            )
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _answer(self, offer: RTCSessionDescription) -> tuple[Call, str]:
+        call = Call(self._context, self._ice_servers)
+        self._answering += 1
+        try:
+            return call, await call.answer(offer)
+        except BaseException:
+            await call.close()
+            raise
+        finally:
+            self._answering -= 1
+
+    def _refuse_too_many(self) -> None:
+        count = len(self._calls) + self._answering
+        if count >= self._context.options.max_calls:
+            raise ResourceExhausted(f"{count} calls are open", retry_after_s=_RETRY_AFTER_S)
+
+
+async def _offer(request: web.Request) -> RTCSessionDescription:
+    if request.content_type != _SDP:
+        raise InvalidArgument(f"must be {_SDP}: the body is the offer", field="content-type")
+    try:
+        return read_offer(await request.text())
+    except (UnicodeDecodeError, LookupError):
+        raise InvalidArgument("the body is not an SDP offer") from None

@@ -1,0 +1,44 @@
+"""The audio track of a client, as 16-bit PCM."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame
+
+RATE_HZ = 48_000
+"""Opus counts in this rate, whatever it carries (RFC 7587)."""
+
+_MAX_GAP_SAMPLES = 5 * RATE_HZ
+_MIN_GAP_SAMPLES = RATE_HZ // 50
+
+
+async def heard_audio(track: MediaStreamTrack) -> AsyncGenerator[bytes, None]:
+    """The audio of ``track`` until it ends: one channel, little-endian, at ``RATE_HZ``.
+
+    What was lost on the way, or not sent because nobody spoke, becomes silence, so that positions stay those
+    of the speaker's clock. A gap counts for five seconds at most: that ends any utterance.
+    """
+    expected: int | None = None
+    while True:
+        try:
+            frame = await track.recv()
+        except MediaStreamError:
+            return
+        assert isinstance(frame, AudioFrame), "the offer had audio alone"
+        samples = _one_channel(frame)
+        position = frame.pts
+        if position is not None:
+            missing = 0 if expected is None else position - expected
+            if missing >= _MIN_GAP_SAMPLES:
+                yield bytes(2 * min(missing, _MAX_GAP_SAMPLES))
+            expected = position + frame.samples
+        yield samples
+
+
+def _one_channel(frame: AudioFrame) -> bytes:
+    """The mean of the channels of an ``s16`` frame."""
+    channels = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+    pcm: bytes = channels.mean(axis=1).astype("<i2").tobytes()
+    return pcm
