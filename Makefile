@@ -100,6 +100,14 @@ gateway: $(READY) ## OpenAI's protocol: its slow tests, and what it costs beside
 	$(BIN)/python -m pytest -n 0 -m slow tests/gateway
 	$(BIN)/python -m benchmarks.gateway
 
+.PHONY: integrations
+integrations: $(READY) ## install LiveKit Agents and Pipecat, each into an environment of its own, and test our packages for them (five minutes)
+	for name in livekit pipecat; do \
+		$(PYTHON) -m venv build/integrations/$$name && \
+		build/integrations/$$name/bin/pip install --quiet --disable-pip-version-check -e "integrations/$$name[test]" || exit 1; \
+	done
+	$(BIN)/python -m pytest -n 0 tests/integrations
+
 .PHONY: overload
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload

@@ -1,0 +1,142 @@
+"""The processor in Pipecat's own pipeline, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from aiohttp import web
+from pipecat.frames.frames import (
+    ErrorFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterruptionFrame,
+    TranscriptionFrame,
+    TranslationFrame,
+    TTSAudioRawFrame,
+    TTSStartedFrame,
+    TTSStoppedFrame,
+    UserAudioRawFrame,
+)
+from pipecat.tests.utils import SleepFrame, run_test
+from pipecat.transcriptions.language import Language
+from pipecat_translate_svc import Connection, TranslateSvcProcessor
+
+SPEECH = (TTSStartedFrame, TTSAudioRawFrame, TTSStoppedFrame)
+DATA = Path(__file__).resolve().parents[3] / "tests" / "data"
+
+
+def said(name: str, user_id: str = "ann") -> list[Frame]:
+    """A recording and a second of silence, in stereo frames of 20 ms."""
+    samples, rate_hz = soundfile.read(DATA / name, dtype="int16")
+    samples = np.repeat(np.concatenate([samples, np.zeros(rate_hz, np.int16)]), 2)
+    step = rate_hz // 50 * 2
+    parts = [samples[start : start + step].tobytes() for start in range(0, len(samples), step)]
+    return [UserAudioRawFrame(part, rate_hz, 2, user_id=user_id) for part in parts]
+
+
+async def sent(processor: TranslateSvcProcessor, frames: list[Frame]) -> tuple[list[Any], list[Any]]:
+    """What leaves the processor, downstream and upstream, without the audio that passes."""
+    down, up = await run_test(processor, frames_to_send=frames, start_timeout=10.0)
+    return [frame for frame in down if not isinstance(frame, InputAudioRawFrame)], list(up)
+
+
+def of(frames: list[Any], kind: type) -> list[Any]:
+    return [frame for frame in frames if type(frame) is kind]
+
+
+async def test_an_utterance_becomes_its_texts_and_its_speech(base_url: str) -> None:
+    processor = TranslateSvcProcessor(
+        target_language="es", source_language="en", simultaneous=False, connection=Connection(base_url)
+    )
+    down, up = await sent(processor, said("eng_1.flac"))
+    assert not of(up, ErrorFrame)
+    (translation,) = of(down, TranslationFrame)
+    assert translation.text == "David envió el mensaje."
+    assert (translation.user_id, translation.language) == ("ann", Language.ES)
+    assert translation.timestamp
+    assert translation.skip_tts
+    (transcription,) = of(down, TranscriptionFrame)
+    assert transcription.text == "David sent the message."
+    assert (transcription.language, transcription.finalized) == (Language.EN, True)
+    kinds = [
+        type(frame)
+        for frame in down
+        if isinstance(frame, TTSAudioRawFrame | TTSStartedFrame | TTSStoppedFrame)
+    ]
+    assert kinds[0] is TTSStartedFrame
+    assert kinds[-1] is TTSStoppedFrame
+    assert set(kinds[1:-1]) == {TTSAudioRawFrame}
+    spoken = np.concatenate([np.frombuffer(frame.audio, np.int16) for frame in of(down, TTSAudioRawFrame)])
+    assert len(spoken) > 24_000
+    assert np.abs(spoken).max() > 3_000
+
+
+async def test_while_somebody_speaks_the_text_is_still_one_frame_an_utterance(base_url: str) -> None:
+    processor = TranslateSvcProcessor(target_language="fr", speech=False, connection=Connection(base_url))
+    down, _ = await sent(processor, said("demo_eng.flac"))
+    translations = of(down, TranslationFrame)
+    assert len(translations) == 2
+    assert all(frame.text and not frame.skip_tts for frame in translations)
+    assert not of(down, TTSAudioRawFrame)
+    assert not of(down, TranscriptionFrame), "the source language was not given"
+
+
+async def test_an_interruption_drops_what_was_said_before(base_url: str) -> None:
+    processor = TranslateSvcProcessor(
+        target_language="es", simultaneous=False, connection=Connection(base_url)
+    )
+    heard = [SleepFrame(0.5), *said("eng_1.flac"), SleepFrame(0.05), InterruptionFrame(), SleepFrame(0.5)]
+    down, _ = await sent(processor, [*heard, *said("eng_2.flac")])
+    (translation,) = of(down, TranslationFrame)
+    assert "David" not in translation.text
+
+
+async def test_the_language_can_change(base_url: str) -> None:
+    processor = TranslateSvcProcessor(target_language="es", speech=False, connection=Connection(base_url))
+
+    async def later() -> None:
+        await asyncio.sleep(3)
+        processor.set_target_language("fr")
+
+    changing = asyncio.ensure_future(later())
+    frames = [*said("eng_1.flac"), SleepFrame(4.0), *said("eng_1.flac")]
+    down, _ = await sent(processor, frames)
+    await changing
+    assert [frame.language for frame in of(down, TranslationFrame)] == [Language.ES, Language.FR]
+
+
+async def test_a_language_that_nobody_speaks_is_an_error(base_url: str) -> None:
+    processor = TranslateSvcProcessor(target_language="tlh", connection=Connection(base_url))
+    _, up = await sent(processor, [SleepFrame(1.0)])
+    (error,) = of(up, ErrorFrame)
+    assert "session.audio.output" in error.error
+    assert not processor.is_usable
+
+
+async def test_a_server_that_restarts_is_asked_again() -> None:
+    connections = 0
+
+    async def restart(request: web.Request) -> web.StreamResponse:
+        nonlocal connections
+        connections += 1
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.close(code=1012 if connections < 3 else 1008)
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/v1/realtime/translations", restart)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", retry_interval_s=0.01)
+    processor = TranslateSvcProcessor(target_language="es", connection=connection)
+    _, up = await sent(processor, [SleepFrame(1.0)])
+    assert connections == 3, "1012 says: come again; 1008: do not"
+    assert len(of(up, ErrorFrame)) == 3
+    assert not processor.is_usable
+    await runner.cleanup()
