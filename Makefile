@@ -101,7 +101,9 @@ gateway: $(READY) ## OpenAI's protocol: its slow tests, and what it costs beside
 	$(BIN)/python -m benchmarks.gateway
 
 .PHONY: integrations
-integrations: $(READY) ## install LiveKit Agents and Pipecat, each into an environment of its own, and test our packages for them (five minutes)
+integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into an environment of its own, and test with them (ten minutes)
+	$(PYTHON) -m venv build/integrations/litellm
+	build/integrations/litellm/bin/pip install --quiet --disable-pip-version-check "litellm[proxy]"
 	for name in livekit pipecat; do \
 		$(PYTHON) -m venv build/integrations/$$name && \
 		build/integrations/$$name/bin/pip install --quiet --disable-pip-version-check -e "integrations/$$name[test]" || exit 1; \
