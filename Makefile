@@ -114,6 +114,10 @@ integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload
 
+.PHONY: capacity
+capacity: $(READY) ## more and more streams that all speak: how many the server takes, and how late those inside get their texts (12 minutes)
+	$(BIN)/python -m benchmarks.capacity
+
 .PHONY: resume
 resume: $(READY) ## kill and replace servers under live calls: what is lost, and for how long (eight minutes)
 	$(BIN)/python -m benchmarks.resume

@@ -38,7 +38,7 @@ def test_slots_bound_it_too() -> None:
 
 
 def test_before_anything_was_measured_the_operators_limit_counts() -> None:
-    load = SimulatedLoad(CapacityOptions(max_streams=32), cost=0.5, live=0)
+    load = SimulatedLoad(CapacityOptions(target_load=0.5, max_streams=32), cost=0.5, live=0)
     assert load.run(600) == 32, "an idle server learns nothing"
     load.live = 1
     load.run(20)
@@ -56,7 +56,7 @@ def test_the_first_steps_do_not_count() -> None:
 
 
 def test_the_operators_limit_is_never_exceeded() -> None:
-    load = SimulatedLoad(CapacityOptions(max_streams=8), cost=0.001, live=4)
+    load = SimulatedLoad(CapacityOptions(target_load=0.5, max_streams=8), cost=0.001, live=4)
     load.run(120)
     assert set(load.published) == {8}
 
