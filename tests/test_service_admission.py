@@ -14,7 +14,9 @@ from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.config import Settings
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import Runner
+from translate_svc.engine.handle import Deliver
 from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.request import Request
 from translate_svc.errors import ResourceExhausted
 from translate_svc.service import Service
 from translate_svc.session.capacity.estimate import LoadSample
@@ -23,6 +25,7 @@ from translate_svc.types import (
     ANONYMOUS,
     AudioFormat,
     AudioInput,
+    Caller,
     Encoding,
     Opened,
     SilenceInput,
@@ -162,6 +165,25 @@ async def test_a_server_that_falls_behind_is_not_ready(service: Service) -> None
     assert "does not keep up" in service.not_ready_reason
     assert service.healthy, "and goes on with those inside"
     assert not service.snapshot().ready
+
+
+async def test_each_caller_has_a_share_of_the_engine_and_each_anonymous_stream(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(service._engine, AsyncEngine)
+    shares: list[str] = []
+    submit = service._engine.submit
+
+    def record(request: Request, deliver: Deliver) -> None:
+        shares.append(request.caller)
+        submit(request, deliver)
+
+    monkeypatch.setattr(service._engine, "submit", record)
+    for caller in (Caller("alice"), Caller("alice"), ANONYMOUS, ANONYMOUS):
+        assert [event async for event in service.translate(_text(), caller).events()]
+    alice, again, one, other = shares
+    assert alice == again
+    assert len({alice, one, other}) == 3
 
 
 async def test_the_limits_are_told(service: Service) -> None:

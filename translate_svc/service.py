@@ -30,7 +30,7 @@ from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.session import Session
 from translate_svc.session.shared_admission import OtherFronts, SharedAdmission
 from translate_svc.session.vad_loop import VadLoop
-from translate_svc.types import AudioClip, Caller, ServerInfo, StreamConfig, TranslateRequest
+from translate_svc.types import ANONYMOUS, AudioClip, Caller, ServerInfo, StreamConfig, TranslateRequest
 
 if TYPE_CHECKING:
     from translate_svc.access.resume_tokens import ResumeTokens
@@ -255,6 +255,7 @@ class Service:
                 slot,
                 self._accounting.open("stream", session_id, caller),
                 issue_token,
+                _share_of(caller, session_id),
             )
             session = Session(session_id, config, negotiated, dependencies, start)
         if start is not None:
@@ -280,7 +281,9 @@ class Service:
             vad_stream = self._vad_loop.open_stream() if needs_vad else None
             call_id = uuid.uuid4().hex
             record = self._accounting.open("call", call_id, caller)
-            dependencies = OneShotDependencies(self._engine, self._session_options, slot, vad_stream, record)
+            dependencies = OneShotDependencies(
+                self._engine, self._session_options, slot, vad_stream, record, _share_of(caller, call_id)
+            )
             one_shot = OneShot(call_id, request, negotiated, dependencies)
         self._track(one_shot)
         return one_shot
@@ -352,3 +355,10 @@ def _resume_tokens(settings: Settings) -> ResumeTokens:
 
     resume_keys = Path(settings.resume_keys) if settings.resume_keys else None
     return ResumeTokens(resume_keys, settings.resume_lifetime_s)
+
+
+def _share_of(caller: Caller, session_id: str) -> str:
+    """Whose share of the engine a stream or call takes. Nothing tells anonymous callers apart, so each of
+    their streams has a share of its own.
+    """
+    return session_id if caller == ANONYMOUS else f"caller {caller.name}"

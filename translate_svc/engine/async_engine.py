@@ -242,7 +242,7 @@ class AsyncEngine:
             request_id = submission.request.request_id
             if self._submissions.get(request_id) is submission:
                 self._scheduler.grant(request_id, sequence, pieces)
-        self._mailbox.set_scheduler_waiting(self._scheduler.waiting_requests)
+        self._mailbox.set_scheduler_waiting(self._scheduler.waiting_by_caller())
 
     def _add(self, submission: Submission) -> None:
         try:
@@ -265,7 +265,7 @@ class AsyncEngine:
         events = self._core.step()
         self.last_step_started = None
         waiting = self._scheduler.waiting_requests
-        self._mailbox.set_scheduler_waiting(waiting)
+        self._mailbox.set_scheduler_waiting(self._scheduler.waiting_by_caller())
         self._retry_estimate.observe(
             self._scheduler.admitted_requests - admitted, waiting, self._core.clock()
         )

@@ -38,24 +38,27 @@ class Mailbox:
         self._max_waiting_requests = max_waiting_requests
         self._condition = threading.Condition()
         self._mail = Mail()
-        self._waiting_here = 0
-        self._waiting_in_scheduler = 0
+        self._waiting_here: Counter[str] = Counter()
+        self._waiting_in_scheduler: Counter[str] = Counter()
 
     @property
     def waiting_requests(self) -> int:
         """Requests that wait for slots, as of the last step, and those in the mailbox."""
-        return self._waiting_here + self._waiting_in_scheduler
+        return self._waiting_here.total() + self._waiting_in_scheduler.total()
 
     def submit(self, submission: Submission, queued: Callable[[], None]) -> bool:
         """Appends a request to the waiting queue. Returns False and does nothing when the queue is full.
 
+        It is also full for a caller who has three quarters of its places.
+
         ``queued`` is called before the engine's thread can see the request.
         """
+        caller = submission.request.caller
         with self._condition:
-            if self.waiting_requests >= self._max_waiting_requests:
+            if self.waiting_requests >= self._max_waiting_requests or self._has_its_share(caller):
                 return False
             queued()
-            self._waiting_here += 1
+            self._waiting_here[caller] += 1
             self._mail.commands.append((submission, True))
             self._condition.notify()
             return True
@@ -89,10 +92,14 @@ class Mailbox:
                 self._condition.wait_for(lambda: bool(self._mail))
             mail, self._mail = self._mail, Mail()
             self._waiting_in_scheduler += self._waiting_here
-            self._waiting_here = 0
+            self._waiting_here = Counter()
             return mail
 
-    def set_scheduler_waiting(self, waiting: int) -> None:
-        """Sets the number of requests that wait in the scheduler."""
+    def set_scheduler_waiting(self, waiting: Counter[str]) -> None:
+        """Sets the number of requests that wait in the scheduler, by caller."""
         with self._condition:
             self._waiting_in_scheduler = waiting
+
+    def _has_its_share(self, caller: str) -> bool:
+        share = max(1, self._max_waiting_requests * 3 // 4)
+        return caller != "" and self._waiting_here[caller] + self._waiting_in_scheduler[caller] >= share

@@ -60,6 +60,8 @@ class Request:
     the draft is final). The events of a sequence are then ``DraftDecided``, one ``TokenDecoded`` for each
     committed token, ``TextFinished`` where the draft is final, the speech of the committed tokens,
     ``SpeechKept`` where the draft is not final, and ``SequenceFinished``.
+
+    ``caller`` names who shares the engine with others, for ``FairQueue``; any text.
     """
 
     request_id: str
@@ -67,6 +69,7 @@ class Request:
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
     draft: DraftOptions | None = None
+    caller: str = ""
 
 
 class FinishStatus(enum.Enum):

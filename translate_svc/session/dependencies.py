@@ -19,6 +19,7 @@ class SessionDependencies:
     """Dependencies of a ``Session``. The session owns ``vad_stream`` and ``slot`` and releases both.
 
     ``issue_token`` seals a point of the stream for its client; None: the stream cannot be resumed.
+    ``caller``: whose share of the engine the stream takes.
     """
 
     engine: EngineHandle
@@ -28,3 +29,4 @@ class SessionDependencies:
     slot: AdmissionSlot
     observer: StreamObserver = NULL_OBSERVER
     issue_token: Callable[[ResumePoint], bytes] | None = None
+    caller: str = ""

@@ -35,7 +35,8 @@ from translate_svc.types import (
 class OneShotDependencies:
     """Dependencies of a ``OneShot``. The call owns ``slot`` and ``vad_stream`` and releases both.
 
-    ``vad_stream`` decides whether a clip holds speech; None: that is not checked.
+    ``vad_stream`` decides whether a clip holds speech; None: that is not checked. ``caller``: whose share of
+    the engine the call takes.
     """
 
     engine: EngineHandle
@@ -43,6 +44,7 @@ class OneShotDependencies:
     slot: AdmissionSlot
     vad_stream: VadStream | None = None
     observer: StreamObserver = NULL_OBSERVER
+    caller: str = ""
 
 
 class OneShot:
@@ -79,6 +81,7 @@ class OneShot:
             self._clock,
             on_commit=_nothing_to_commit,
             on_failure=self.fail,
+            caller=dependencies.caller,
         )
         self._input_s = 0.0
         self._complete: bool | None = None

@@ -124,6 +124,7 @@ class Session:
             self._clock,
             on_commit=self._put_progress,
             on_failure=self.fail,
+            caller=dependencies.caller,
             lag=self._lag,
             next_utterance_id=self.start.commit.next_utterance_id,
             usage=self.start.commit.usage,

@@ -48,6 +48,7 @@ class SchedulerHarness:
         self.scheduler = Scheduler(limits, self.tokenizer)
         self.runner = FakeRunner(self._translation_of)
         self.scripts: dict[str, RequestScript] = {}
+        self.callers: dict[str, str] = {}
         self.events: defaultdict[str, list[EngineEvent]] = defaultdict(list)
         self.aborted: set[str] = set()
         self.granted: Counter[SequenceKey] = Counter()
@@ -63,13 +64,13 @@ class SchedulerHarness:
 
     # ---------------------------------------------------------------- calls from outside
 
-    def submit(self, script: RequestScript, request_id: str | None = None) -> str:
+    def submit(self, script: RequestScript, request_id: str | None = None, caller: str = "") -> str:
         request_id = request_id or f"request-{len(self._scripts_by_number)}"
         source = self._source(script, len(self._scripts_by_number))
         self._scripts_by_number.append(script)
         specs = tuple(SequenceSpec(LANGUAGES[i], speech) for i, (speech, _) in enumerate(script.sequences))
-        self.scheduler.add(Request(request_id, source, specs, source_times=True))
-        self.scripts[request_id] = script
+        self.scheduler.add(Request(request_id, source, specs, source_times=True, caller=caller))
+        self.scripts[request_id], self.callers[request_id] = script, caller
         self._forget(request_id)
         self._waiting.append(request_id)
         return request_id
@@ -199,16 +200,19 @@ class SchedulerHarness:
             assert len(costs) <= 1 or sum(costs) <= budget, "a stage exceeds its budget"
 
     def _check_admission(self, plan: StepPlan) -> None:
-        """First come, first served, and no request waits without a reason."""
+        """First come, first served for each caller; of a single one, no request waits without a reason."""
         if self._encoding and plan.encode:
             assert {item.request_id for item in plan.encode} == self._encoding, (
                 "an encoding does not continue"
             )
             return
         admitted = [item.request_id for item in plan.encode]
-        assert admitted == self._waiting[: len(admitted)], "a request overtook another"
-        del self._waiting[: len(admitted)]
-        if self._waiting:
+        for caller in {self.callers[each] for each in admitted}:
+            of_caller = [each for each in admitted if self.callers[each] == caller]
+            waiting = [each for each in self._waiting if self.callers[each] == caller]
+            assert of_caller == waiting[: len(of_caller)], "a request overtook another of its caller"
+        self._waiting = [each for each in self._waiting if each not in admitted]
+        if self._waiting and len(set(self.callers.values())) == 1:
             first = self.scripts[self._waiting[0]]
             free = self.limits.max_slots - len(self.scheduler.slot_owners)
             frames = first.encode_cost_frames + sum(source_frames(item.source) for item in plan.encode)

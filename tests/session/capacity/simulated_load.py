@@ -20,7 +20,7 @@ class SimulatedLoad:
     from sample to sample. ``speed``: of the input; above 1 it is a file.
     """
 
-    options: CapacityOptions = field(default_factory=lambda: CapacityOptions(max_streams=1_000, target_load=0.5))
+    options: CapacityOptions = CapacityOptions(max_streams=1_000, target_load=0.5)  # noqa: RUF009 - frozen
     cost: float = 0.05
     activity: float = 0.8
     slot_cost: float = 0.0

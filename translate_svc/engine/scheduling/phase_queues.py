@@ -2,24 +2,31 @@
 
 Scheduling rules:
 
-* Requests are admitted first come, first served. Drafts that are not final come after all others. The first
-  waiting request waits until slots for all its
-  sequences are free, and no other request overtakes it. So no request starves. A request takes all its slots
-  at once, so no request holds some slots while it waits for more.
+* Requests are admitted in the order of ``FairQueue``: fair between callers, first come, first served for each
+  caller. Drafts that are not final come after all others. The first waiting request waits until slots for all
+  its sequences are free, and no other request overtakes it. So no request starves. A request takes all its
+  slots at once, so no request holds some slots while it waits for more.
+* While there are other callers, one caller holds at most half of the slots, and its requests take at most a
+  quarter of an encode budget, in both cases at least one request. Only requests of other callers overtake one
+  that waits for this.
 * Every sequence in DECODE advances by one token in every step, whatever else the step does.
-* ENCODE and TEXT_TO_UNIT serve their queues in order. VOCODE is round-robin: one piece of a speech, then the
-  speech goes to the back. Each stage takes from the front what fits its budget, and always at least one item.
-  The requests in ENCODE are finished before others enter it.
+* TEXT_TO_UNIT and VOCODE take one item of each caller in turn. Among those of one caller, TEXT_TO_UNIT is in
+  order and VOCODE is round-robin: one piece of a speech, then the speech goes to the back. Each stage takes
+  from the front what fits its budget, and always at least one item.
+* The requests in ENCODE are finished before others enter it.
 * A speech without credit is in no queue. A grant puts it at the back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.sequence import Phase, RequestState, SequenceState
 from translate_svc.engine.scheduling.slots import SlotPool
 from translate_svc.types import Stage
@@ -34,7 +41,8 @@ class PhaseQueues:
         self._limits = limits
         self.slots = SlotPool(limits.max_slots)
         # Dictionaries keep insertion order, and an abort can remove an entry from the middle.
-        self._waiting: dict[str, RequestState] = {}
+        self._waiting = FairQueue()
+        self._held_slots: Counter[str] = Counter()  # by caller
         self._encoding: dict[str, RequestState] = {}
         self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
             stage: {} for stage in Stage if stage is not Stage.ENCODE
@@ -52,11 +60,15 @@ class PhaseQueues:
         """Number of requests that wait for slots."""
         return len(self._waiting)
 
+    def waiting_by_caller(self) -> Counter[str]:
+        """The same for each caller."""
+        return Counter(state.request.caller for state in self._waiting)
+
     # ---------------------------------------------------------------- into a queue
 
     def add_waiting(self, state: RequestState) -> None:
         """Appends a request to the waiting queue."""
-        self._waiting[state.request.request_id] = state
+        self._waiting.add(state)
 
     def resume_encoding(self, state: RequestState) -> None:
         """Keeps a request in ENCODE because its encoding needs another step."""
@@ -87,8 +99,8 @@ class PhaseQueues:
 
     def retire(self, sequence: SequenceState, phase: Phase) -> None:
         """Moves a sequence from any phase to a terminal one and releases its slot."""
-        for requests in (self._waiting, self._encoding):
-            requests.pop(sequence.key.request_id, None)
+        self._waiting.remove(sequence.key.request_id)
+        self._encoding.pop(sequence.key.request_id, None)
         for queue in self._stage_queues.values():
             queue.pop(sequence.key, None)
         self._release(sequence)
@@ -102,6 +114,9 @@ class PhaseQueues:
         if sequence.slot is not None:
             self.slots.release(sequence.slot, sequence.key)
             sequence.slot = None
+            self._held_slots[sequence.caller] -= 1
+            if not self._held_slots[sequence.caller]:
+                del self._held_slots[sequence.caller]
 
     # ---------------------------------------------------------------- out of a queue, for one step
 
@@ -113,22 +128,38 @@ class PhaseQueues:
 
     def admit(self) -> list[RequestState]:
         """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
-        limits = self._limits
-        affordable = _within(
-            sorted(self._waiting.values(), key=_is_open_draft),
-            lambda state: source_frames(state.source),
-            limits.encode_budget_frames,
-        )
+        budget = self._limits.encode_budget_frames
         admitted: list[RequestState] = []
-        for state in affordable:
+        taken_frames: Counter[str] = Counter()
+        capped: set[str] = set()
+        for state in self._waiting:
+            caller, frames = state.request.caller, source_frames(state.source)
+            if caller in capped or self._has_its_share(state, taken_frames[caller]):
+                capped.add(caller)
+                continue
+            taken_frames[caller] += frames
+            budget -= frames
+            if admitted and budget < 0:
+                break
             slots = self.slots.acquire([sequence.key for sequence in state.sequences])
             if slots is None:
                 break
             for sequence, slot in zip(state.sequences, slots, strict=True):
                 sequence.slot, sequence.phase = slot, Stage.ENCODE
-            del self._waiting[state.request.request_id]
+            self._held_slots[caller] += len(slots)
             admitted.append(state)
+        for state in admitted:
+            self._waiting.admit(state)
         return admitted
+
+    def _has_its_share(self, state: RequestState, taken_frames: int) -> bool:
+        """Whether its caller would have more than a share with ``state``: of slots, or of this encoding."""
+        limits, held = self._limits, self._held_slots[state.request.caller]
+        slots_left = limits.max_slots // 2 - held
+        frames_left = limits.encode_budget_frames // 4 - taken_frames
+        too_many = held and len(state.sequences) > slots_left
+        too_long = taken_frames and source_frames(state.source) > frames_left
+        return bool(too_many or too_long) and self._waiting.has_others(state.request.caller)
 
     def backlog(self) -> int:
         """How many requests wait although slots are free: at most the number of free slots."""
@@ -153,15 +184,19 @@ class PhaseQueues:
         return taken
 
     def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:
-        taken = _within(self._stage_queues[stage].values(), cost, budget)
+        taken = _within(_in_turns(self._stage_queues[stage].values()), cost, budget)
         for sequence in taken:
             del self._stage_queues[stage][sequence.key]
         return taken
 
 
-def _is_open_draft(state: RequestState) -> bool:
-    """A draft of an utterance that is still being spoken: a later one can take its place."""
-    return not state.is_final
+def _in_turns(queue: Iterable[SequenceState]) -> Iterator[SequenceState]:
+    """The first sequence of each caller, then the second of each, and so on."""
+    callers: dict[str, list[SequenceState]] = {}
+    for sequence in queue:
+        callers.setdefault(sequence.caller, []).append(sequence)
+    for turn in itertools.zip_longest(*callers.values()):
+        yield from (sequence for sequence in turn if sequence is not None)
 
 
 def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -78,6 +79,10 @@ class Scheduler:
     def waiting_requests(self) -> int:
         """Number of requests that wait for slots."""
         return self._queues.waiting_requests
+
+    def waiting_by_caller(self) -> Counter[str]:
+        """The same for each caller."""
+        return self._queues.waiting_by_caller()
 
     @property
     def live_requests(self) -> int:

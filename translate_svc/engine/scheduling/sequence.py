@@ -84,6 +84,7 @@ class SequenceState:
     committed_tokens: int = 0
     guess_token_ids: tuple[int, ...] = ()
     begins_word: bool = False
+    caller: str = ""
 
     @property
     def terminal(self) -> bool:
@@ -226,6 +227,7 @@ class RequestState:
                     max_text_tokens(source),
                     draft=draft,
                     guess_token_ids=() if draft is None else draft.guess(most_tokens),
+                    caller=request.caller,
                     begins_word=draft is not None and draft.ends_in_word and is_spaced(spec.language),
                 )
                 for index, (spec, draft) in enumerate(zip(request.sequences, drafts, strict=True))

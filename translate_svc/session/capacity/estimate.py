@@ -14,8 +14,8 @@ class CapacityOptions:
     Attributes:
         max_streams: the operator's limit. It also counts until the engine was measured.
         target_load: the share of its time that the engine may work. At load x everything takes about
-            1 / (1 - x) times as long as alone: at 0.4 1.7 times as long, at 0.9 ten times. And at x it takes
-            (1 - 0.8 x) / (1 - x) times as long as with a fifth less load: at 0.4 1.13 times, at 0.6 1.3 times.
+            1 / (1 - x) times as long as alone: 1.7 times at 0.4, ten times at 0.9. With a fifth less load it
+            takes (1 - x) / (1 - 0.8 x) times as long as at x: 0.88 times at 0.4, 0.77 times at 0.6.
         target_slots: the share of the decoder's slots that may be in use.
         warm_up_audio_s: audio whose cost is ignored, since first steps are slow.
         least_audio_s: audio after which the cost is known.

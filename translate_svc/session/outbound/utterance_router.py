@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -62,11 +63,16 @@ class UtteranceRouter:
         *,
         on_commit: Callable[[CommitPoint], None],
         on_failure: Callable[[Exception], None],
+        caller: str = "",
         lag: StreamLag | None = None,
         next_utterance_id: int = 0,
         usage: Usage = Usage(),  # noqa: B008 - frozen
     ) -> None:
-        """``lag`` is told of answers. ``next_utterance_id`` and ``usage``: of a stream that is resumed."""
+        """``caller``: whose share of the engine its requests take. ``lag`` is told of answers.
+
+        ``next_utterance_id`` and ``usage``: of a stream that is resumed.
+        """
+        self._caller = caller
         self._lag = lag
         self._engine = engine
         self._outbox = outbox
@@ -120,6 +126,7 @@ class UtteranceRouter:
             ResourceExhausted, Unavailable, EngineLost: as ``RequestRefused``.
         """
         self._enter_lanes(utterance)
+        request = dataclasses.replace(request, caller=self._caller)
         await self._requests.submit(request, utterance, self._on_engine_event)
 
     async def submit_draft(self, utterance: LiveUtterance, request: Request) -> bool:
@@ -133,6 +140,7 @@ class UtteranceRouter:
             Unavailable, EngineLost: as ``RequestRefused``.
         """
         self._enter_lanes(utterance)
+        request = dataclasses.replace(request, caller=self._caller)
         return await self._requests.submit_draft(request, utterance, self._on_engine_event)
 
     def _enter_lanes(self, utterance: LiveUtterance) -> None:

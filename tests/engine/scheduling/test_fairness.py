@@ -1,0 +1,183 @@
+"""Fair between callers: the order of those who wait, the slots that one may hold, and a burst of one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests.engine.scheduling.scheduler_fixtures import ONE, TWO, says
+from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
+from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.request import Request, SequenceSpec, TokenDecoded
+from translate_svc.engine.scheduling.fair_queue import FairQueue
+from translate_svc.engine.scheduling.sequence import RequestState
+from translate_svc.types import FRAME_SAMPLES, Stage
+
+LIMITS = EngineLimits(max_slots=8, encode_budget_frames=8, min_source_samples=1)
+
+
+def request_state(name: str, frames: int = 1, targets: int = 1) -> RequestState:
+    """A request whose caller is the first letter of its name."""
+    source = np.zeros(frames * FRAME_SAMPLES, np.float32)
+    request = Request(name, source, (SequenceSpec("eng"),) * targets, caller=name[0])
+    return RequestState.create(request, FakeTokenizer(), LIMITS, 0)
+
+
+def order_of(*added: RequestState) -> list[str]:
+    """The order in which requests that arrive together are admitted, one by one."""
+    queue, order = FairQueue(), []
+    for state in added:
+        queue.add(state)
+    while queue:
+        state = next(iter(queue))
+        order.append(state.request.request_id)
+        queue.admit(state)
+    return order
+
+
+@pytest.mark.parametrize(
+    ("arriving", "order"),
+    [
+        ("a1 a2 a3 a4", "a1 a2 a3 a4"),
+        ("a1 a2 a3 b1", "a1 b1 a2 a3"),
+        ("a1 a2 a3 b1 b2 c1", "a1 b1 c1 a2 b2 a3"),
+        ("a1 b1 a2 b2", "a1 b1 a2 b2"),
+    ],
+)
+def test_callers_take_turns_and_keep_their_own_order(arriving: str, order: str) -> None:
+    assert " ".join(order_of(*map(request_state, arriving.split()))) == order
+
+
+def test_who_asks_for_more_at_once_comes_less_often() -> None:
+    """A request of four frames and three targets costs sixteen, one of a frame and a target two."""
+    big = [request_state(f"a{number}", frames=4, targets=3) for number in range(3)]
+    small = [request_state(f"b{number}") for number in range(20)]
+    order = order_of(*big, *small)
+    assert order.index("a1") - order.index("a0") == pytest.approx(8, abs=1)
+    assert [name for name in order if name[0] == "b"] == [f"b{number}" for number in range(20)]
+
+
+def test_idle_time_earns_nothing() -> None:
+    queue = FairQueue()
+    for number in range(50):
+        queue.add(state := request_state(f"a{number}"))
+        queue.admit(state)
+    for name in ("a50", "a51", "b0", "b1", "b2", "b3"):
+        queue.add(request_state(name))
+    order = []
+    while queue:
+        order.append((state := next(iter(queue))).request.request_id)
+        queue.admit(state)
+    assert order.index("a51") <= 4, "b was idle before, and still has half"
+
+
+def test_nobody_waits_forever_for_callers_who_are_always_new() -> None:
+    queue = FairQueue()
+    for number in range(5):
+        queue.add(request_state(f"a{number}"))
+    admitted = []
+    for number in range(200):
+        for each in range(2 if len(queue) < 30 else 1):
+            queue.add(request_state(chr(1_000 + 2 * number + each)))
+        queue.admit(state := next(iter(queue)))
+        admitted.append(state.request.request_id)
+    assert {f"a{number}" for number in range(5)} <= set(admitted)
+
+
+def test_what_is_remembered_of_callers_is_bounded() -> None:
+    queue = FairQueue()
+    for number in range(5_000):
+        queue.add(state := request_state(chr(1_000 + number)))
+        queue.admit(state)
+    assert len(queue._ends) <= 1_024
+    assert len(queue._recent_counts) <= 1_024
+
+
+def test_one_caller_leaves_half_of_the_slots_while_there_are_others() -> None:
+    harness = SchedulerHarness(LIMITS)
+    text = says(*(ONE,) * 40)
+    harness.submit(text, caller="b")
+    harness.run(200)
+    for _ in range(20):
+        harness.submit(text, caller="a")
+    for _ in range(10):
+        harness.step()
+    assert len(harness.scheduler.slot_owners) == 4
+    light = harness.submit(text, caller="b")
+    harness.step()
+    assert harness.scheduler.phases(light) == (Stage.DECODE,)
+    harness.run(400)
+
+
+def test_a_caller_who_is_alone_gets_all_slots() -> None:
+    harness = SchedulerHarness(LIMITS)
+    for _ in range(20):
+        harness.submit(says(*(ONE,) * 40), caller="a")
+    for _ in range(10):
+        harness.step()
+    assert len(harness.scheduler.slot_owners) == 8
+
+
+def test_pieces_and_texts_to_speak_are_taken_in_turns() -> None:
+    """A speech of the caller who waits with one comes after one of the other's, not after all five."""
+    harness = SchedulerHarness(SMALL)
+    speech = partial(says, ONE, TWO, units=24, speech=True)
+    harness.submit(speech(), caller="b")
+    harness.run(100)
+    for _ in range(5):
+        harness.submit(speech(), caller="a")
+    light = harness.submit(speech(), caller="b")
+    turns: list[str] = []
+    while harness.step():
+        for request_id in list(harness.scripts):
+            harness.grant(request_id, 0, 1)
+        turns += [item.key.request_id for item in harness.runner.plans[-1].vocode]
+    before = turns[: len(turns) - 1 - turns[::-1].index(light)]
+    assert len(set(before) - {light}) <= 4
+
+
+@dataclass
+class _Load:
+    """Callers on one scheduler; a step takes a millisecond for each row, frame, text and piece in it."""
+
+    light: int
+    burst: int
+    waits_ms: list[float] = field(default_factory=list)
+
+    def run(self, steps: int) -> None:
+        limits = EngineLimits(max_slots=16, encode_budget_frames=40, min_source_samples=1)
+        harness, chance = SchedulerHarness(limits), random.Random(1)
+        harness.check = lambda: None  # type: ignore[method-assign]
+        began_ms: dict[str, float] = {}
+        now_ms, next_ms = 0.0, {f"light {number}": chance.uniform(0, 400) for number in range(self.light)}
+        text = says(*(ONE,) * 6, frames=10)
+        for _ in range(steps):
+            for caller, at_ms in next_ms.items():
+                if now_ms >= at_ms:
+                    began_ms[harness.submit(text, caller=caller)] = now_ms
+                    next_ms[caller] = now_ms + chance.uniform(300, 500)
+            waiting = harness.scheduler.waiting_by_caller()["burst"]
+            for _ in range(max(0, self.burst - waiting)):
+                harness.submit(text, caller="burst")
+            if not harness.step():
+                now_ms += 5
+                continue
+            plan = harness.runner.plans[-1]
+            now_ms += 1 + len(plan.decode) / 4 + sum(10 for _ in plan.encode) / 4
+            for request_id in list(began_ms):
+                if any(isinstance(event, TokenDecoded) for event in harness.events[request_id]):
+                    self.waits_ms.append(now_ms - began_ms.pop(request_id))
+
+
+def test_a_hundred_times_the_load_costs_the_others_no_more_than_a_busy_neighbour() -> None:
+    """Whether one caller always has a few requests in line or a hundred times as many makes no difference."""
+    few, many = _Load(light=4, burst=1), _Load(light=4, burst=100)
+    for load in (few, many):
+        load.run(400)
+    assert len(many.waits_ms) > 20
+    assert np.percentile(many.waits_ms, 95) <= 1.1 * np.percentile(few.waits_ms, 95)

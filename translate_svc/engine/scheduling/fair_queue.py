@@ -1,0 +1,84 @@
+"""Requests that wait for slots, in an order that is fair between callers."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+
+from translate_svc.engine.options import source_frames
+from translate_svc.engine.scheduling.sequence import RequestState
+
+_REMEMBERED_REQUESTS = 1_024
+
+
+class FairQueue:
+    """Start-time fair queueing (Goyal, Vin, Cheng 1996), with callers as flows.
+
+    A request costs its source frames, once for the encoder and once for each sequence. It starts, in virtual
+    time, when its caller's request before it ends, but not before the present. The request that starts first
+    is next. So a caller who waits with a hundred requests gets as much as one who waits with a single one.
+    Who has been idle gets no credit for that.
+
+    * The requests of one caller keep their order.
+    * Drafts that are not final come after all other requests.
+    * Virtual time goes on with each admission, also if all requests are of callers who were never seen. So no
+      request waits forever.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, RequestState] = {}
+        self._starts: dict[str, float] = {}  # by request
+        self._ends: dict[str, float] = {}  # of the last request, by caller
+        self._now = 0.0
+        self._recent: deque[str] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self._recent_counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[RequestState]:
+        """All requests, the next one first. The queue must not change meanwhile."""
+        # the sort is stable, and dictionaries keep the order of arrival
+        return iter(sorted(self._waiting.values(), key=self._rank))
+
+    def add(self, state: RequestState) -> None:
+        """Appends a request to those of its caller."""
+        caller, request_id = state.request.caller, state.request.request_id
+        start = max(self._now, self._ends.get(caller, 0.0))
+        self._waiting[request_id], self._starts[request_id] = state, start
+        self._ends[caller] = start + _cost(state)
+        if len(self._recent) == _REMEMBERED_REQUESTS:
+            self._forget(self._recent[0])
+        self._recent.append(caller)
+        self._recent_counts[caller] += 1
+
+    def remove(self, request_id: str) -> None:
+        """Drops a request, if it waits."""
+        self._waiting.pop(request_id, None)
+        self._starts.pop(request_id, None)
+
+    def admit(self, state: RequestState) -> None:
+        """Takes a request out, and lets virtual time go on."""
+        callers = len({each.request.caller for each in self._waiting.values()})
+        start = self._starts[state.request.request_id]
+        # less than the whole cost: whoever comes now starts before the next request of this caller
+        self._now = max(self._now, start) + _cost(state) / (1 + callers)
+        self.remove(state.request.request_id)
+
+    def has_others(self, caller: str) -> bool:
+        """Whether somebody else was among the callers of the last 1,024 requests."""
+        return len(self._recent_counts) > (1 if caller in self._recent_counts else 0)
+
+    def _rank(self, state: RequestState) -> tuple[bool, float]:
+        return not state.is_final, self._starts[state.request.request_id]
+
+    def _forget(self, caller: str) -> None:
+        """One request of ``caller`` is too long ago to be remembered."""
+        self._recent_counts[caller] -= 1
+        if not self._recent_counts[caller]:
+            del self._recent_counts[caller]
+            self._ends.pop(caller, None)
+
+
+def _cost(state: RequestState) -> int:
+    return source_frames(state.source) * (1 + len(state.sequences))
