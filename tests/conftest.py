@@ -19,6 +19,18 @@ settings.register_profile(
 settings.load_profile("check")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _capacity_as_set() -> Iterator[None]:
+    """A busy machine must not make a server refuse streams, so those of tests measure no capacity."""
+    from translate_svc.config import Settings
+    from translate_svc.session.capacity.estimate import CapacityOptions
+
+    with pytest.MonkeyPatch.context() as patch:
+        unmeasured = lambda self: CapacityOptions(self.max_streams, measured=False)  # noqa: E731
+        patch.setattr(Settings, "capacity_options", unmeasured)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
     """A command that runs in this process sets what is logged. Later tests log as if it had not run."""

@@ -9,6 +9,7 @@ import pytest
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionOptions
+from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.variables import ENVIRONMENT_PREFIX
 
 
@@ -62,7 +63,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k",
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
-        warn_low_confidence=False,
+        warn_low_confidence=False, measure_capacity=False,
         resume_keys="r", resume_lifetime_s=9.0,
     )  # fmt: skip
     assert all(
@@ -70,6 +71,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     )
     assert changed.address == "[::1]:9"
     assert changed.admission_options() == AdmissionOptions(3, max_waiting_requests=9, max_queued_input_ms=7)
+    assert changed.capacity_options() == CapacityOptions(3, measured=False)
     engine = changed.engine_limits(model_tokens=4_096)
     assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
     assert engine.max_source_samples == 144_000

@@ -68,6 +68,8 @@ class Settings:
             computes in float32.
         graphs: capture decoding, text-to-unit and vocoder as CUDA graphs at the start. No effect on a CPU.
         max_streams: live streams at once. Further streams are refused with RESOURCE_EXHAUSTED.
+        measure_capacity: within ``max_streams``, admit as many streams as the engine keeps up with, and ease
+            them when it falls behind.
         max_slots: sequences (utterances times targets) that decode at once.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
@@ -116,6 +118,7 @@ class Settings:
     dtype: str = setting("auto", "auto, float32 or bfloat16.")
     graphs: bool = setting(True, "Use CUDA graphs, on a GPU.")
     max_streams: int = setting(32, "Live streams at once.", low=1, high=100_000)
+    measure_capacity: bool = setting(True, "Admit no more streams than the engine keeps up with.")
     max_slots: int = setting(16, "Sequences that decode at once.", low=1, high=4_096)
     max_slot_tokens: int = setting(
         256, "Longest text of one utterance, in tokens.", low=PROMPT_TOKENS + 1, high=4_096
@@ -215,7 +218,7 @@ class Settings:
 
     def capacity_options(self) -> CapacityOptions:
         """Options of ``session.capacity``."""
-        return CapacityOptions(max_streams=self.max_streams)
+        return CapacityOptions(self.max_streams, measured=self.measure_capacity)
 
     def vad_options(self) -> VadOptions:
         """Options of the segmentation.

@@ -76,7 +76,7 @@ def starter_command(keys: Path, *flags: str) -> tuple[str, ...]:
         "--model",
         str(_ROOT / "model_cache" / "starter"),
     )
-    return (*serve, "--resume-keys", str(keys), *flags)
+    return (*serve, "--no-measure-capacity", "--resume-keys", str(keys), *flags)
 
 
 def _free_ports(count: int) -> list[int]:

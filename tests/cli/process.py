@@ -25,7 +25,13 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}
     # no admin port unless a test wants one: servers of several tests would meet on it
     # and none of the models that this machine's other programs downloaded
-    own = {"OMP_NUM_THREADS": "1", "TRANSLATE_SVC_ADMIN": "false", "HF_HUB_CACHE": "/nonexistent"}
+    # a busy machine must not make a server refuse streams
+    own = {
+        "OMP_NUM_THREADS": "1",
+        "TRANSLATE_SVC_ADMIN": "false",
+        "TRANSLATE_SVC_MEASURE_CAPACITY": "false",
+        "HF_HUB_CACHE": "/nonexistent",
+    }
     return kept | own | dict(variables or {})
 
 

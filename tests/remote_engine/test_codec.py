@@ -169,7 +169,7 @@ def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
     engine = _Engine()
     remote = RemoteEngine(engine.status, 10, lambda: None)
     relay = RequestRelay(engine, lambda: None)
-    requests = [Request("a/0", source, specs, True, draft), Request("a/1", source, specs)]
+    requests = [Request("a/0", source, specs, True, draft, "alice"), Request("a/1", source, specs)]
     for request in requests:
         remote.submit(request, lambda event: None)
     commands = remote.take()

@@ -78,6 +78,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     sequences: tuple[SequenceSpec, ...]
     source_times: bool
     draft: DraftFields | None
+    caller: str
 
 
 class Abort(msgspec.Struct, tag=True, frozen=True):

@@ -196,6 +196,7 @@ def _submit_message(ticket: int, request: Request) -> Submit:
         sequences=request.sequences,
         source_times=request.source_times,
         draft=None if request.draft is None else _draft_fields(request.draft),
+        caller=request.caller,
     )
 
 

@@ -103,6 +103,7 @@ def _request(command: Submit) -> Request:
         command.sequences,
         command.source_times,
         None if command.draft is None else _draft_options(command.draft),
+        command.caller,
     )
 
 

@@ -13,6 +13,7 @@ class CapacityOptions:
 
     Attributes:
         max_streams: the operator's limit. It also counts until the engine was measured.
+        measured: whether anything is measured at all.
         target_load: the share of its time that the engine may work. At load x everything takes about
             1 / (1 - x) times as long as alone: 1.7 times at 0.4, ten times at 0.9. With a fifth less load it
             takes (1 - x) / (1 - 0.8 x) times as long as at x: 0.88 times at 0.4, 0.77 times at 0.6.
@@ -34,6 +35,7 @@ class CapacityOptions:
     """
 
     max_streams: int
+    measured: bool = True
     target_load: float = 0.4
     target_slots: float = 0.7
     warm_up_audio_s: float = 5.0

@@ -46,6 +46,7 @@ class LoadMonitor:
     ) -> None:
         """``streams``: the open ones. ``live``: how many streams and calls are inside."""
         self._engine = engine
+        self._is_measured = options.measured
         self._streams = streams
         self._live = live
         self._estimate = CapacityEstimate(options)
@@ -69,9 +70,9 @@ class LoadMonitor:
         return self._easing.level
 
     async def run(self) -> None:
-        """Watches until it is cancelled."""
+        """Watches until it is cancelled; returns at once if nothing is to be measured."""
         clock = asyncio.get_running_loop().time
-        while True:
+        while self._is_measured:
             self.observe(clock())
             await asyncio.sleep(_INTERVAL_S)
 
