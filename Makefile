@@ -95,6 +95,10 @@ soak: $(READY) ## many streams for long: latency, memory, leaks; property tests 
 	$(BIN)/python -m pytest -m soak -s
 	$(BIN)/python -m pytest -n $(WORKERS) -m "hypothesis and not gpu" --hypothesis-profile=explore
 
+.PHONY: command
+command: $(READY) ## what a person waits for: first translation, start, a film of 12 minutes; writes benchmarks/results/command.json (five minutes)
+	$(BIN)/python -m benchmarks.command
+
 .PHONY: gateway
 gateway: $(READY) ## OpenAI's protocol: its slow tests, and what it costs beside gRPC; writes benchmarks/results/gateway.json (three minutes)
 	$(BIN)/python -m pytest -n 0 -m slow tests/gateway

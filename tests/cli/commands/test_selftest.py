@@ -16,17 +16,17 @@ from translate_svc.cli.commands import selftest
 from translate_svc.models import selftest as comparison
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, columns: str = "200") -> int:
     """The command in this process, which has loaded torch already. Returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["translate-svc", "selftest", *arguments])
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", columns)
     return main._run()
 
 
 def test_a_sound_model_is_equal_and_its_languages_and_times_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "--model", STARTER) == 0
+    assert run(monkeypatch, "--model", STARTER, columns="80") == 0
     said = capsys.readouterr().out
     assert "licence apache-2.0: " in said
     assert "M parameters; 4 languages in text, 4 in speech, 8 voices" in said
