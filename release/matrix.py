@@ -68,7 +68,10 @@ def environment(version: str) -> Path:
     pins.write_text("".join(line for line in lines if not line.startswith("pip==")), encoding="utf-8")
     install: list[str | Path] = [*uv, "pip", "install", "--quiet", "--python", python]
     subprocess.run([*install, "-c", pins, "setuptools"], check=True)
-    subprocess.run([*install, "--no-build-isolation", "-c", pins, "-e", f"{ROOT}[dev]"], check=True)
+    subprocess.run(
+        [*install, "--no-build-isolation-package", "translate-svc", "-c", pins, "-e", f"{ROOT}[dev]"],
+        check=True,
+    )
     return python
 
 

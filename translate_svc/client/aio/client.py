@@ -12,7 +12,6 @@ import grpc
 
 from translate_svc import wire
 from translate_svc.audio.audio_tracks import Channel
-from translate_svc.audio.media_files import GuardedBlocks, open_media_file, read_in_thread
 from translate_svc.client.aio.connection import SingleConnection
 from translate_svc.client.aio.resuming_connection import ResumingConnection
 from translate_svc.client.aio.stream import AsyncStream
@@ -217,6 +216,9 @@ class AsyncClient:
             ModuleNotFoundError: the file needs PyAV, which is not installed.
             TranslateSvcError: the server refused or lost the stream.
         """
+        # imported here because only this method reads files
+        from translate_svc.audio.media_files import GuardedBlocks, open_media_file, read_in_thread
+
         settings = file_settings(targets=targets, source=source, include=include, vad=vad, guards=guards)
         with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)

@@ -12,7 +12,6 @@ import grpc
 
 from translate_svc import wire
 from translate_svc.audio.audio_tracks import Channel
-from translate_svc.audio.media_files import GuardedBlocks, open_media_file
 from translate_svc.client.arguments import audio_choice, server_addresses
 from translate_svc.client.blocking.connection import SingleConnection
 from translate_svc.client.blocking.resuming_connection import ResumingConnection
@@ -218,6 +217,9 @@ class Client:
             ModuleNotFoundError: the file needs PyAV, which is not installed.
             TranslateSvcError: the server refused or lost the stream.
         """
+        # imported here because only this method reads files
+        from translate_svc.audio.media_files import GuardedBlocks, open_media_file
+
         settings = file_settings(targets=targets, source=source, include=include, vad=vad, guards=guards)
         with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)
