@@ -63,7 +63,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k",
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
-        warn_low_confidence=False, measure_capacity=False,
+        warn_low_confidence=False, measure_capacity=False, front_processes=4,
         resume_keys="r", resume_lifetime_s=9.0,
     )  # fmt: skip
     assert all(

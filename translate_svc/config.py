@@ -100,6 +100,8 @@ class Settings:
         http_ice_servers: STUN and TURN servers for calls over WebRTC, separated by commas
             (``turn:USER:PASSWORD@HOST:PORT``); empty: this machine's own addresses.
         http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
+        front_processes: processes that own connections, streams and voice activity detection, in front of one
+            that owns the engine. 1: all in one process.
         admin: serve metrics and probes over HTTP.
         admin_host: address that the admin port listens on.
         admin_port: 0 takes a free port.
@@ -157,6 +159,9 @@ class Settings:
     http_origins: str = setting("", "Origins whose web pages may call over HTTP.", metavar="ORIGIN,...")
     http_ice_servers: str = setting("", "STUN and TURN servers for calls over WebRTC.", metavar="URL,...")
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
+    front_processes: int = setting(
+        1, "Processes that own connections and streams, in front of the engine.", low=1, high=256
+    )
     admin: bool = setting(True, "Serve metrics and probes over HTTP.")
     admin_host: str = setting("127.0.0.1", "Address of the admin port.")
     admin_port: int = setting(9464, "Port of metrics and probes; 0 takes a free one.", low=0, high=65_535)

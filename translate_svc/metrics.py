@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from translate_svc import errors
-from translate_svc.types import ENDPOINTING, ServerLoad, Stage
+from translate_svc.types import ENDPOINTING, FrontProcess, ServerLoad, Stage
 
 PREFIX = "translate_svc_"
 OTHER = "other"
@@ -87,6 +87,7 @@ class Snapshot:
     streams_capacity: int = 0
     queued_audio_s: float = 0.0
     load: ServerLoad = field(default_factory=ServerLoad)
+    front_processes: tuple[FrontProcess, ...] = ()
 
 
 class Metrics:
@@ -263,6 +264,29 @@ class _Scrape(Collector):
             yield GaugeMetricFamily(PREFIX + name, help_text, value)
         for name, help_text, value in counters:
             yield CounterMetricFamily(PREFIX + name, help_text, value)
+        yield from _front_families(now.front_processes)
+
+
+def _front_families(processes: Iterable[FrontProcess]) -> tuple[Metric, ...]:
+    """What each front process does; without any there are no samples."""
+    labels = ("front",)
+    ready = GaugeMetricFamily(PREFIX + "front_ready", "1 while it accepts connections.", labels=labels)
+    streams = GaugeMetricFamily(
+        PREFIX + "front_streams_active", "Streams and calls it serves.", labels=labels
+    )
+    restarts = CounterMetricFamily(
+        PREFIX + "front_restarts", "How often it was started again.", labels=labels
+    )
+    cpu = CounterMetricFamily(
+        PREFIX + "front_cpu_seconds", "Processor time since its last start.", labels=labels
+    )
+    for process in processes:
+        front = [str(process.index)]
+        ready.add_metric(front, process.ready)
+        streams.add_metric(front, process.live_streams)
+        restarts.add_metric(front, process.restarts)
+        cpu.add_metric(front, process.cpu_ms / 1000)
+    return ready, streams, restarts, cpu
 
 
 def error_cause(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from translate_svc import languages
 from translate_svc.audio.formats import served_encodings
@@ -20,6 +20,7 @@ from translate_svc.session.shared_admission import OtherFronts
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
+    FrontProcess,
     ModelInfo,
     ServerInfo,
     ServerLimits,
@@ -28,6 +29,30 @@ from translate_svc.types import (
 
 if TYPE_CHECKING:
     from translate_svc.models.checkpoint.description import Capabilities
+
+
+class Fronts(Protocol):
+    """Front processes of a server: ``OtherFronts``, or ``FrontGroup`` for all of them."""
+
+    @property
+    def live_streams(self) -> int:
+        """Streams that are open there."""
+
+    @property
+    def admitted(self) -> int:
+        """Streams and calls admitted there since the start of the server."""
+
+    @property
+    def rejected(self) -> int:
+        """Streams and calls refused there since the start of the server."""
+
+    @property
+    def processes(self) -> tuple[FrontProcess, ...]:
+        """What each process of the server does."""
+
+    @property
+    def started_s(self) -> float | None:
+        """When the server started (``time.monotonic``); None: now."""
 
 
 class ServerInfoReporter:
@@ -41,9 +66,9 @@ class ServerInfoReporter:
         engine: EngineHandle,
         admission: Admission,
         load_monitor: LoadMonitor | SharedLoad,
-        fronts: OtherFronts | None = None,
+        fronts: Fronts | None = None,
     ) -> None:
-        """The uptime counts from this call. ``fronts``: further front processes of the server."""
+        """The uptime counts from this call, or that of ``fronts``, further front processes of the server."""
         self._settings = settings
         self._session_options = session_options
         self._model = model
@@ -51,12 +76,14 @@ class ServerInfoReporter:
         self._admission = admission
         self._load_monitor = load_monitor
         self._fronts = fronts or OtherFronts()
-        self._started_s = time.monotonic()
+        started_s = self._fronts.started_s
+        self._started_s = time.monotonic() if started_s is None else started_s
 
     def info(self, live_streams: int) -> ServerInfo:
         """Version, model, limits and load. The transport fills in the limits of messages."""
         version = metadata.version("translate-svc")
-        return ServerInfo(version, self._model, self._limits(), self.load(live_streams))
+        load = self.load(live_streams)
+        return ServerInfo(version, self._model, self._limits(), load, self._fronts.processes)
 
     def load(self, live_streams: int) -> ServerLoad:
         """The load of the whole server now, with ``live_streams`` streams open in this process."""

@@ -67,12 +67,12 @@ class Service:
             self._load_monitor = LoadMonitor(
                 assembly.engine,
                 settings.capacity_options(),
-                self._open_streams,
+                self.open_streams,
                 lambda: self._admission.live,
             )
             self._admission = Admission(options, self._backlog, lambda: self._load_monitor.capacity)
         else:
-            self._load_monitor = SharedLoad(fronts, self._open_streams)
+            self._load_monitor = SharedLoad(fronts, self.open_streams)
             self._admission = SharedAdmission(options, self._backlog, fronts)
         self._session_options = settings.session_options()
         facts = assembly.facts
@@ -128,7 +128,7 @@ class Service:
         """
         from translate_svc.metrics import Metrics
 
-        metrics, tokens = metrics or Metrics(), _resume_tokens(settings)
+        metrics, tokens = metrics or Metrics(), resume_tokens(settings)
         started: list[Service] = []
 
         def on_lost(error: BaseException) -> None:
@@ -208,6 +208,16 @@ class Service:
     def live_sessions(self) -> int:
         """Streams and calls that hold an admission slot."""
         return self._admission.live
+
+    @property
+    def admission(self) -> Admission:
+        """Counts the streams and calls of this process."""
+        return self._admission
+
+    @property
+    def queued_input_ms(self) -> int:
+        """Audio of this process's streams that waits to be processed."""
+        return self._backlog().queued_input_ms
 
     def drain(self, reason: TranslateSvcError) -> None:
         """Refuses new streams and calls with ``reason`` from now on. Live ones continue.
@@ -297,7 +307,7 @@ class Service:
         limit.
         """
         limit_ms = self._session_options.max_queued_input_ms
-        queued_ms = sum(min(round(stream.queued_s * 1000), limit_ms) for stream in self._open_streams())
+        queued_ms = sum(min(round(stream.queued_s * 1000), limit_ms) for stream in self.open_streams())
         return Backlog(self._engine.status.waiting_requests, queued_ms)
 
     def record_rejected(self, error: BaseException) -> None:
@@ -329,7 +339,7 @@ class Service:
 
     def info(self) -> ServerInfo:
         """Version, model, load and limits. The transport fills in the limits of messages."""
-        return self._reporter.info(self._live_streams())
+        return self._reporter.info(self.live_streams)
 
     def snapshot(self) -> Snapshot:
         """The values that a metrics scrape reads."""
@@ -340,17 +350,25 @@ class Service:
             streams_active=self._admission.live,
             streams_capacity=self._load_monitor.capacity,
             queued_audio_s=self._backlog().queued_input_ms / 1000,
-            load=self._reporter.load(self._live_streams()),
+            load=self._reporter.load(self.live_streams),
         )
 
-    def _live_streams(self) -> int:
-        return sum(1 for _ in self._open_streams())
+    @property
+    def live_streams(self) -> int:
+        """Streams that are open, without calls."""
+        return sum(1 for _ in self.open_streams())
 
-    def _open_streams(self) -> Iterator[Session]:
+    def open_streams(self) -> Iterator[Session]:
+        """The sessions of these."""
         return (each for each in self._sessions if isinstance(each, Session) and each.live)
 
 
-def _resume_tokens(settings: Settings) -> ResumeTokens:
+def resume_tokens(settings: Settings) -> ResumeTokens:
+    """What seals and opens the resume tokens of a service with these settings.
+
+    Raises:
+        InvalidArgument: the file of keys cannot be used.
+    """
     from translate_svc.access.resume_tokens import ResumeTokens
 
     resume_keys = Path(settings.resume_keys) if settings.resume_keys else None

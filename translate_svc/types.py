@@ -636,10 +636,28 @@ class ServerLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontProcess:
+    """What one front process of a server does. ``index``: from 0; one that ends is started again as the same.
+
+    ``ready``: it accepts connections. ``live_streams``: streams and calls that it serves. ``restarts``: how
+    often it was started again. ``cpu_ms``: processor time since its last start.
+    """
+
+    index: int
+    ready: bool
+    live_streams: int
+    restarts: int
+    cpu_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Package version, model, limits and current load of a server."""
+    """Package version, model, limits and current load of a server; and its front processes, if it has any
+    apart from the engine's process.
+    """
 
     version: str
     model: ModelInfo
     limits: ServerLimits
     load: ServerLoad = ServerLoad()
+    front_processes: tuple[FrontProcess, ...] = ()

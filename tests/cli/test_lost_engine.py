@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,11 +43,13 @@ serve._EXIT_DEADLINE_S = 1.0
 
 
 @asynccontextmanager
-async def losing(execute: str, more: str = "") -> AsyncIterator[tuple[asyncio.subprocess.Process, str, str]]:
+async def losing(
+    execute: str, more: str = "", flags: Sequence[str] = ()
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, str]]:
     """A server that loses its engine at the first step: its process, its address, its admin port's."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _SERVER.format(execute=execute, more=more)),
-        *("serve", "--model", STARTER, "--port", "0", "--admin-port", "0", "--step-timeout-s", "0.2"),
+        *("serve", "--model", STARTER, "--port", "0", "--admin-port", "0", "--step-timeout-s", "0.2", *flags),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from translate_svc.metrics import PREFIX, Metrics
+from translate_svc.metrics import PREFIX, Metrics, Snapshot
+from translate_svc.types import FrontProcess
 
 _TOKEN = re.compile(
     r"""\s+|(?P<string>"[^"]*")|(?P<range>\[[^\]]*\])|(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<number>[0-9.]+)"""
@@ -56,7 +57,9 @@ class Series:
 def served() -> dict[str, Series]:
     """Every series of the server by the name that a query uses."""
     found: dict[str, Series] = {}
-    for family in Metrics().registry.collect():
+    metrics, front = Metrics(), FrontProcess(0, ready=True, live_streams=0, restarts=0, cpu_ms=0)
+    metrics.set_snapshot_function(lambda: Snapshot(front_processes=(front,)))
+    for family in metrics.registry.collect():
         for sample in family.samples:
             if not sample.name.endswith("_created"):
                 found[sample.name] = Series(family.type, frozenset(sample.labels))

@@ -43,6 +43,7 @@ def test_rows_come_in_the_order_of_questions() -> None:
         "Latency",
         "Engine",
         "Failures",
+        "Front processes",
     ]
 
 

@@ -101,6 +101,8 @@ class ClientOptions:
             # a small fixed window: unread data stays at the server, which may then slow down
             ("grpc.http2.lookahead_bytes", 64 * 1024),
             ("grpc.http2.bdp_probe", 0),
+            # else all clients of a program share one connection, and a server serves it by one process
+            ("grpc.use_local_subchannel_pool", 1),
             ("grpc.keepalive_time_ms", self.keepalive_time_ms),
             ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
             ("grpc.http2.ping_timeout_ms", self.ping_timeout_ms),

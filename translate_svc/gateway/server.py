@@ -112,7 +112,13 @@ class GatewayServer:
             InvalidArgument: the address cannot be bound.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._options.host, self._options.port, ssl_context=self._tls)
+        site = web.TCPSite(
+            self._runner,
+            self._options.host,
+            self._options.port,
+            ssl_context=self._tls,
+            reuse_port=self._options.reuse_port or None,
+        )
         try:
             await site.start()
         except OSError:

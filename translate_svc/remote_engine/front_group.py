@@ -17,6 +17,7 @@ from translate_svc.remote_engine.places import PlaceLedger
 from translate_svc.session.capacity.easing import Easing
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.capacity.load_monitor import LoadMonitor
+from translate_svc.types import FrontProcess
 
 _NO_REPORT = Report(ready=False)
 
@@ -36,11 +37,12 @@ class _Stream:
 class _Member:
     """The front process of one index: the one that runs now, and what those before it have left.
 
-    ``admitted``, ``rejected``: of those before it.
+    ``starts``: how many there were. ``admitted``, ``rejected``: of those before it.
     """
 
     connection: FrontConnection | None = None
     report: Report = _NO_REPORT
+    starts: int = 0
     admitted: int = 0
     rejected: int = 0
 
@@ -70,7 +72,7 @@ class FrontGroup:
         self.load_monitor = LoadMonitor(engine, capacity, self._streams, lambda: self.held_places)
         """Measures what the engine keeps up with."""
         self._members: dict[int, _Member] = {}
-        self._started_s = time.monotonic()
+        self.started_s = time.monotonic()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a front process becomes ready, and when one has gone."""
 
@@ -84,6 +86,7 @@ class FrontGroup:
             self._engine, self._welcome, lambda report: self._take_report(index, report), self._options
         )
         connection.bind(path)
+        member.starts += 1
         member.connection = connection
         try:
             return await connection.run()
@@ -118,9 +121,19 @@ class FrontGroup:
         """The front processes whose servers listen."""
         return frozenset(index for index, member in self._members.items() if member.report.ready)
 
-    def report(self, index: int) -> Report:
-        """What the front process of this index does now, with counts from its own start."""
-        return self._members.get(index, _Member()).report
+    @property
+    def processes(self) -> tuple[FrontProcess, ...]:
+        """What each front process does, by its index."""
+        return tuple(
+            FrontProcess(
+                index,
+                member.report.ready,
+                member.report.held_places,
+                member.starts - 1,
+                round(member.report.cpu_s * 1000),
+            )
+            for index, member in sorted(self._members.items())
+        )
 
     @property
     def held_places(self) -> int:
@@ -167,6 +180,7 @@ class FrontGroup:
                 keeps_up=self.load_monitor.keeps_up,
                 lag_s=round(self.load_monitor.lag_s, 1),
                 easing=self.load_monitor.easing,
+                processes=self.processes,
             )
             member.connection.offer(overview)
 
@@ -174,7 +188,7 @@ class FrontGroup:
         return [_Stream(*each) for member in self._members.values() for each in member.report.streams]
 
     def _welcome(self) -> Welcome:
-        return Welcome(self._facts, self._engine.status, self._max_waiting_requests, self._started_s)
+        return Welcome(self._facts, self._engine.status, self._max_waiting_requests, self.started_s)
 
     def _take_report(self, index: int, report: Report) -> None:
         member = self._members[index]

@@ -24,7 +24,7 @@ from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.draft import SequenceDraft
 from translate_svc.session.capacity.easing import Easing
-from translate_svc.types import Samples
+from translate_svc.types import FrontProcess, Samples
 
 
 class Message(msgspec.Struct, tag=True, frozen=True):
@@ -146,7 +146,7 @@ class Overview(Message, frozen=True):
     ``places``: streams and calls that this process may serve; ``places_serial`` grows with each change of it
     (``PlaceLedger``). ``queued_input_ms``, ``live_streams``,
     ``admitted`` and ``rejected`` are those of all other front processes together; ``capacity``, ``keeps_up``,
-    ``lag_s`` and ``easing`` those of the whole (``LoadMonitor``).
+    ``lag_s`` and ``easing`` those of the whole (``LoadMonitor``). ``processes``: what each does.
     """
 
     status: EngineStatus
@@ -160,6 +160,7 @@ class Overview(Message, frozen=True):
     keeps_up: bool
     lag_s: float
     easing: Easing
+    processes: tuple[FrontProcess, ...]
 
 
 class Drain(Message, frozen=True):

@@ -31,8 +31,8 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", options.max_message_bytes),
         ("grpc.max_metadata_size", 8 * 1024),
         ("grpc.absolute_max_metadata_size", 16 * 1024),
-        # two servers on one port would share its connections at random
-        ("grpc.so_reuseport", 0),
+        # two servers on one port share its connections at random, so this must be meant
+        ("grpc.so_reuseport", int(options.reuse_port)),
         # a small fixed window: back-pressure reaches the client early, not after megabytes
         ("grpc.http2.lookahead_bytes", options.stream_buffer_bytes),
         ("grpc.http2.bdp_probe", 0),

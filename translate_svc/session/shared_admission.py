@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from translate_svc.errors import ResourceExhausted
 from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot, Backlog
 from translate_svc.session.capacity.easing import Easing
+from translate_svc.types import FrontProcess
 
 
 def _nothing() -> None:
@@ -31,6 +32,8 @@ class OtherFronts:
         keeps_up: whether the streams of all processes get their results in time.
         lag_s: how far the slower ones of them are behind.
         easing: what streams leave out now.
+        processes: all front processes of the server, this one included.
+        started_s: when the server started (``time.monotonic``); None: now.
         on_full: called when this process uses its last place, or lacks one.
     """
 
@@ -44,6 +47,8 @@ class OtherFronts:
     keeps_up: bool = True
     lag_s: float = 0.0
     easing: Easing = Easing.NONE
+    processes: tuple[FrontProcess, ...] = ()
+    started_s: float | None = None
     on_full: Callable[[], None] = _nothing
 
 

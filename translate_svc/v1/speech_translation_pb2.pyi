@@ -571,16 +571,32 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "limits", "load")
+    __slots__ = ("version", "model", "limits", "load", "front_processes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     LOAD_FIELD_NUMBER: _ClassVar[int]
+    FRONT_PROCESSES_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: ModelInfo
     limits: Limits
     load: Load
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
+    front_processes: _containers.RepeatedCompositeFieldContainer[FrontProcess]
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., front_processes: _Optional[_Iterable[_Union[FrontProcess, _Mapping]]] = ...) -> None: ...
+
+class FrontProcess(_message.Message):
+    __slots__ = ("index", "ready", "live_streams", "restarts", "cpu_ms")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    CPU_MS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    ready: bool
+    live_streams: int
+    restarts: int
+    cpu_ms: int
+    def __init__(self, index: _Optional[int] = ..., ready: bool = ..., live_streams: _Optional[int] = ..., restarts: _Optional[int] = ..., cpu_ms: _Optional[int] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("name", "revision", "license", "device", "dtype", "notice")

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import fields
 
 from translate_svc.languages import Language
-from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, ServerLoad
+from translate_svc.types import FrontProcess, ModelInfo, ServerInfo, ServerLimits, ServerLoad
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.enums import ENCODINGS
 
 _ENCODING_LISTS = ("input_encodings", "output_encodings")
 _LIMIT_COUNTS = tuple(field.name for field in fields(ServerLimits) if field.name not in _ENCODING_LISTS)
 _LOAD_COUNTS = tuple(field.name for field in fields(ServerLoad))
+_PROCESS_FIELDS = tuple(field.name for field in fields(FrontProcess))
 
 
 def encode_languages(languages: Iterable[Language]) -> pb.ListLanguagesResponse:
@@ -68,6 +69,10 @@ def encode_info(info: ServerInfo) -> pb.GetServerInfoResponse:
             output_encodings=[ENCODINGS.encode(encoding) for encoding in limits.output_encodings],
         ),
         load=pb.Load(**{name: getattr(info.load, name) for name in _LOAD_COUNTS}),
+        front_processes=[
+            pb.FrontProcess(**{name: getattr(process, name) for name in _PROCESS_FIELDS})
+            for process in info.front_processes
+        ],
     )
 
 
@@ -83,4 +88,8 @@ def decode_info(response: pb.GetServerInfoResponse) -> ServerInfo:
             output_encodings=tuple(ENCODINGS.known(limits.output_encodings)),
         ),
         load=ServerLoad(**{name: getattr(response.load, name) for name in _LOAD_COUNTS}),
+        front_processes=tuple(
+            FrontProcess(**{name: getattr(process, name) for name in _PROCESS_FIELDS})
+            for process in response.front_processes
+        ),
     )

@@ -72,6 +72,8 @@ class Reading:
             f"streams {load.live_streams}  waiting {load.waiting_requests}  "
             f"slots {load.busy_slots}/{load.slots}  rejected {load.rejected}  failed {load.failed_requests}"
         )
+        if self.info.front_processes:
+            counts += "  fronts " + "+".join(str(each.live_streams) for each in self.info.front_processes)
         if self.rates is None:
             return counts
         return (
@@ -88,6 +90,7 @@ class Reading:
                 "version": self.info and self.info.version,
                 "model": self.info and asdict(self.info.model),
                 "load": self.info and asdict(self.info.load),
+                "front_processes": self.info and [asdict(each) for each in self.info.front_processes],
                 "rates": self.rates and asdict(self.rates),
             }
         )
@@ -116,6 +119,11 @@ class Reading:
         table.add_row("speech", _rate(rates, "speech_s"), "seconds a second")
         table.add_row("finished", str(load.finished_requests), f"failed {load.failed_requests}")
         table.add_row("admitted", str(load.admitted), f"rejected {load.rejected}")
+        for front in self.info.front_processes:
+            state = f"streams, started again {front.restarts} times"
+            table.add_row(
+                f"front process {front.index}", str(front.live_streams), state if front.ready else "starting"
+            )
         return table
 
 

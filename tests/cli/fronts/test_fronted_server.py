@@ -1,0 +1,266 @@
+"""Real front processes before a scripted engine: who is served where, and what happens when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.fakes.fronted_service import Fronted, fronted_service
+from translate_svc.client import AsyncClient, AsyncStream, pace
+from translate_svc.config import Settings
+from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.types import Closed, GoAway, SessionEvent, TextDelta, UtteranceDone
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+RATE_HZ = 16_000
+MAX_STREAMS = 12
+SETTINGS = Settings(max_streams=MAX_STREAMS, front_processes=2)
+QUICK = ConnectionOptions(report_interval_s=0.1, silence_timeout_s=1.5, overview_interval_s=0.02)
+
+
+def speech(seconds: float) -> np.ndarray:
+    """Loud, then a pause that ends the utterance."""
+    return np.concatenate([np.full(round(seconds * RATE_HZ), 0.3, np.float32), np.zeros(RATE_HZ, np.float32)])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fronted() -> AsyncIterator[Fronted]:
+    async with fronted_service(SETTINGS, options=QUICK) as running:
+        yield running
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(0.01)
+
+
+def each_serves(fronted: Fronted) -> list[int]:
+    """Streams and calls at each front process."""
+    return [process.live_streams for process in fronted.server.info().front_processes]
+
+
+def scraped(fronted: Fronted, name: str, *labels: str) -> float:
+    """A value at the admin port."""
+    return sum(
+        sample.value
+        for family in fronted.metrics.registry.collect()
+        for sample in family.samples
+        if (sample.name, *sample.labels.values()) == (f"translate_svc_{name}", *labels)
+    )
+
+
+@asynccontextmanager
+async def at_rest(fronted: Fronted) -> AsyncIterator[None]:
+    """Before and after: all front processes are ready, and nobody is served."""
+
+    def rests() -> bool:
+        processes = fronted.server.info().front_processes
+        return all(each.ready for each in processes) and not any(each_serves(fronted))
+
+    await until(rests)
+    yield
+    await until(rests)
+    assert not fronted.engine.live_request_ids
+
+
+async def open_stream(stack: AsyncExitStack, address: str, **options: object) -> AsyncStream:
+    """A stream on a connection of its own, opened."""
+    client = await stack.enter_async_context(AsyncClient(address))
+    stream = client.stream(targets=["es"], source="en", sample_rate_hz=RATE_HZ, **options)  # type: ignore[arg-type]
+    return await stack.enter_async_context(stream)
+
+
+async def open_on_both(fronted: Fronted, stack: AsyncExitStack) -> list[AsyncStream]:
+    """Streams, at least one at each front process."""
+    streams = []
+    for _ in range(MAX_STREAMS):
+        try:
+            streams.append(await open_stream(stack, fronted.address))
+        except ResourceExhausted:
+            await asyncio.sleep(0.1)
+        await until(lambda: sum(each_serves(fronted)) == len(streams))
+        if all(each_serves(fronted)):
+            return streams
+    raise AssertionError(f"all connections went to one of them: {each_serves(fronted)}")
+
+
+async def drain_events(stream: AsyncStream, into: list[SessionEvent]) -> TranslateSvcError | None:
+    """Reads to the end; returns the error that ended it."""
+    try:
+        async for event in stream:
+            into.append(event)  # noqa: PERF401 - read while it grows
+    except TranslateSvcError as error:
+        return error
+    return None
+
+
+async def test_streams_at_all_of_them_are_translated_and_counted_together(fronted: Fronted) -> None:
+    async with at_rest(fronted), AsyncExitStack() as stack:
+        before = fronted.server.info().load
+        streams = await open_on_both(fronted, stack)
+        texts = []
+        for stream in streams:
+            await stream.send(speech(1.0))
+            await stream.end()
+            events: list[SessionEvent] = []
+            assert await drain_events(stream, events) is None
+            assert isinstance(events[-1], Closed)
+            texts.append("".join(event.delta for event in events if isinstance(event, TextDelta)))
+        assert len(set(texts)) == 1
+        assert texts[0].startswith("spa ")
+        client = await stack.enter_async_context(AsyncClient(fronted.address))
+        await until(lambda: fronted.server.info().load.admitted == before.admitted + len(streams))
+        async with asyncio.timeout(5):
+            # it is told the others' counts, and there is no event for it
+            while (info := await client.info()).load.admitted != before.admitted + len(streams):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert [process.index for process in info.front_processes] == [0, 1]
+        utterances, first_texts = ("utterances_total", "ok"), ("end_to_first_text_seconds_count",)
+        await until(lambda: scraped(fronted, *utterances) >= len(streams))
+        assert scraped(fronted, *first_texts) >= len(streams)
+        assert scraped(fronted, "front_ready", "1") == 1
+
+
+async def test_no_more_streams_are_admitted_than_the_whole_may_serve(fronted: Fronted) -> None:
+    """All come at once, and come again until there is no place; then one that leaves makes room for one."""
+    async with at_rest(fronted), AsyncExitStack() as stack:
+        refused = 0
+
+        async def come() -> AsyncStream:
+            nonlocal refused
+            while True:
+                try:
+                    return await open_stream(stack, fronted.address)
+                except ResourceExhausted:
+                    refused += 1
+                    assert sum(each_serves(fronted)) <= MAX_STREAMS
+                    await asyncio.sleep(0.1)
+
+        coming = [asyncio.create_task(come()) for _ in range(MAX_STREAMS + 3)]
+        await until(lambda: sum(each_serves(fronted)) == MAX_STREAMS)
+        await asyncio.sleep(0.5)
+        inside = [task for task in coming if task.done()]
+        assert (len(inside), sum(each_serves(fronted))) == (MAX_STREAMS, MAX_STREAMS)
+        assert refused > 0
+        await inside[0].result().end()
+        assert await drain_events(inside[0].result(), []) is None
+        await until(lambda: sum(task.done() for task in coming) == MAX_STREAMS + 1)
+        for task in coming:
+            task.cancel()
+
+
+async def test_one_that_hangs_is_noticed_and_takes_its_own_streams_alone(fronted: Fronted) -> None:
+    async with at_rest(fronted), AsyncExitStack() as stack:
+        before = fronted.server.info()
+        streams = await open_on_both(fronted, stack)
+        pid, lost_streams = fronted.server.pids[0], each_serves(fronted)[0]
+        reading = [asyncio.create_task(drain_events(stream, [])) for stream in streams]
+        os.kill(pid, signal.SIGSTOP)
+        await until(lambda: sum(task.done() for task in reading) == lost_streams)
+        assert all(isinstance(task.result(), Unavailable) for task in reading if task.done())
+        await until(lambda: fronted.server.pids.get(0, pid) != pid)
+        await until(lambda: fronted.server.info().front_processes[0].ready)
+        now = fronted.server.info()
+        assert now.front_processes[0].restarts == before.front_processes[0].restarts + 1
+        assert now.load.admitted >= before.load.admitted + len(streams), "counts do not go back"
+        for stream, task in zip(streams, reading, strict=True):
+            if not task.done():
+                await stream.end()
+                assert await task is None
+
+
+async def test_a_stream_of_one_that_was_killed_goes_on_at_another(fronted: Fronted) -> None:
+    """All have the same key for resume tokens, though nobody gave them one."""
+    async with at_rest(fronted), AsyncClient(fronted.address) as client:
+        samples = np.concatenate([speech(0.4), speech(0.4)])
+        events: list[SessionEvent] = []
+        async with client.stream(targets=["es"], source="en", sample_rate_hz=RATE_HZ, resume=True) as stream:
+            stream.feed(pace(samples, RATE_HZ))
+            reading = asyncio.create_task(drain_events(stream, events))
+            await until(lambda: any(isinstance(event, UtteranceDone) for event in events))
+            (index,) = [number for number, count in enumerate(each_serves(fronted)) if count]
+            os.kill(fronted.server.pids[index], signal.SIGKILL)
+            assert await reading is None
+        assert [event.utterance_id for event in events if isinstance(event, UtteranceDone)] == [0, 1]
+
+
+async def test_all_drain_together_and_live_streams_may_finish() -> None:
+    async with fronted_service(SETTINGS, options=QUICK) as own, AsyncExitStack() as stack:
+        streams = await open_on_both(own, stack)
+        events: list[list[SessionEvent]] = [[] for _ in streams]
+        reading = [
+            asyncio.create_task(drain_events(stream, into))
+            for stream, into in zip(streams, events, strict=True)
+        ]
+        stopping = asyncio.create_task(own.server.stop(10.0))
+        await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
+        with pytest.raises(Unavailable):
+            await open_stream(stack, own.address)
+        for stream in streams:
+            await stream.send(speech(0.5))
+            await stream.end()
+        assert [await task for task in reading] == [None] * len(streams)
+        assert all(isinstance(each[-1], Closed) for each in events)
+        async with asyncio.timeout(8):
+            await stopping
+        assert own.server.pids == {}
+
+
+async def test_a_lost_engine_ends_all_with_the_true_reason() -> None:
+    async with fronted_service(SETTINGS, options=QUICK) as own, AsyncExitStack() as stack:
+        streams = await open_on_both(own, stack)
+        reading = [asyncio.create_task(drain_events(stream, [])) for stream in streams]
+        own.engine.lose_device()
+        for task in reading:
+            error = await asyncio.wait_for(task, 10)
+            assert isinstance(error, Unavailable)
+            assert error.description == "the engine was lost"
+        assert own.server.not_ready_reason == "the engine was lost"
+        await own.server.stop(0)
+        assert own.server.pids == {}
+
+
+_SERVER = """
+import asyncio
+from tests.cli.fronts.test_fronted_server import SETTINGS, fronted_service
+async def main():
+    async with fronted_service(SETTINGS) as own:
+        print(own.address, *own.server.pids.values(), flush=True)
+        await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_killed_engine_ends_its_front_processes_and_callers_are_told() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _SERVER), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    address, *pids = (await process.stdout.readline()).decode().split()
+    async with AsyncExitStack() as stack:
+        stream = await open_stream(stack, address)
+        process.kill()
+        error = await asyncio.wait_for(drain_events(stream, []), 10)
+        assert isinstance(error, Unavailable)
+        assert error.description == "the engine was lost"
+    await process.wait()
+    await until(lambda: not any(_runs(int(pid)) for pid in pids), 8)

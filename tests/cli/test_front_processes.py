@@ -1,0 +1,57 @@
+"""``serve --front-processes`` as its operator meets it: the real command, with the starter checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+
+import aiohttp
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.process import serving
+from tests.cli.test_lost_engine import _LOSE, losing, messages
+from translate_svc.client import AsyncClient
+from translate_svc.errors import Unavailable
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def test_both_transports_are_served_at_one_port_each_until_sigterm() -> None:
+    flags = ("--front-processes", "2", "--http", "127.0.0.1:0", "--drain-grace-s", "5")
+    async with serving(*flags) as (process, address):
+        assert process.stdout is not None
+        http = (await process.stdout.readline()).decode().split()[-1]
+        for _ in range(4):
+            async with AsyncClient(address) as client:
+                translation = await client.translate(
+                    text="Good morning.", source="en", targets=["es"]
+                ).result()
+                assert translation.text == {"spa": "Buenos días."}
+                info = await client.info()
+        assert [each.ready for each in info.front_processes] == [True, True]
+        async with aiohttp.ClientSession() as session, session.get(f"{http}/v1/models") as response:
+            assert response.status == 200
+        process.send_signal(signal.SIGTERM)
+        _, error = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 0
+    log = [json.loads(line) for line in error.decode().splitlines() if line.startswith("{")]
+    assert log[-1]["message"] == "stopped"
+    assert sum(entry["message"] == "stream ended" for entry in log) == 4
+
+
+async def test_a_lost_engine_is_exit_code_3_and_callers_know_why() -> None:
+    async with losing(_LOSE, flags=("--front-processes", "2")) as (process, address, _):
+        async with AsyncClient(address) as client:
+            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+                await client.translate(text="Hello.", source="en", targets=["es"]).result()
+        log = await messages(process)
+        assert process.returncode == 3
+    assert log[-1] == "stopped", "it went the orderly way"
+
+
+def test_several_processes_cannot_share_a_unix_socket(command: Command) -> None:
+    code, output, error = command("serve", "--host", "unix:/tmp/x", "--front-processes", "2")
+    said = "translate-svc: --host: needs --front-processes 1: several processes cannot listen here"
+    assert (code, output, error.splitlines()[-1]) == (1, "", said)

@@ -1,0 +1,1 @@
+"""``serve --front-processes``: processes that own transports and sessions, in front of one engine."""

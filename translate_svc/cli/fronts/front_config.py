@@ -1,0 +1,35 @@
+"""What a front process is told when it is started. It comes as one line of JSON on its standard input."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Self
+
+from translate_svc.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class FrontConfig:
+    """The line.
+
+    Attributes:
+        index: which front process it is, from 0.
+        path: the socket at which the engine's process waits.
+        settings: those of the server. Its ports are known by now.
+    """
+
+    index: int
+    path: str
+    settings: Settings
+
+    def to_line(self) -> bytes:
+        """As JSON, with a line break."""
+        return json.dumps(dataclasses.asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """The inverse of ``to_line``."""
+        values = json.loads(line)
+        return cls(values["index"], values["path"], Settings(**values["settings"]))

@@ -1,0 +1,170 @@
+"""A front process: transports and sessions in front of an engine in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.fronts.front_config import FrontConfig
+from translate_svc.cli.logs import configure_logs, log_loop_error
+from translate_svc.cli.transports import (
+    drain_servers,
+    start_servers,
+    tracing_of_environment,
+    transport_makers,
+)
+from translate_svc.errors import TranslateSvcError
+from translate_svc.remote_engine.messages import Overview, Report
+from translate_svc.session.shared_admission import OtherFronts
+
+if TYPE_CHECKING:
+    from translate_svc.remote_engine.engine_connection import EngineConnection
+    from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
+    from translate_svc.service import Service
+    from translate_svc.vad.frame_vad import FrameVad
+
+_ORPHAN_EXIT_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+def main(make_vad: Callable[[], FrameVad] | None = None) -> None:
+    """Runs a front process to its end. ``make_vad`` creates another detector than the usual one.
+
+    Signals do not end it: the engine's process does, or its own standard input, which is closed when that
+    process has gone.
+    """
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, signal.SIG_IGN)
+    config = FrontConfig.from_line(sys.stdin.buffer.readline())
+    configure_logs(config.settings.log_level, config.settings.log_format)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        code = asyncio.run(_run(config, make_vad))
+    except TranslateSvcError as error:
+        _log.critical("front process %d: %s", config.index, error)
+        code = 1
+    except Exception as error:
+        _log.critical("front process %d failed", config.index, exc_info=error)
+        code = 1
+    logging.shutdown()
+    os._exit(code)  # whatever threads of libraries still do
+
+
+def _end_with_parent() -> None:
+    """Ends this process some time after the engine's has gone, if it has not ended by itself."""
+    while os.read(0, 1024):
+        pass
+    time.sleep(_ORPHAN_EXIT_S)
+    os._exit(EXIT_LOST)
+
+
+async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> int:
+    """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
+    from translate_svc.assembly import Assembly
+    from translate_svc.remote_engine.engine_connection import EngineConnection
+    from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
+    from translate_svc.service import Service, resume_tokens
+    from translate_svc.serving.live_calls import DRAINING
+    from translate_svc.vad.silero import SileroVad
+
+    settings = config.settings
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
+    services: list[Service] = []
+    lost = asyncio.Event()
+
+    def on_lost(error: BaseException) -> None:
+        _log.critical("%s", error)
+        for service in services:
+            service.lose_engine()
+        lost.set()
+
+    makers = transport_makers(settings, reuse_port=True)
+    async with (
+        EngineConnection.open(config.path, on_lost=on_lost) as connection,
+        tracing_of_environment() as tracing,
+    ):
+        metrics, fronts = ForwardedMetrics(), OtherFronts(on_full=connection.hurry)
+        fronts.started_s = connection.welcome.started_s
+        assembly = Assembly(connection.engine, (make_vad or SileroVad)(), connection.welcome.facts)
+        tokens = resume_tokens(settings)
+        async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:
+            services.append(service)
+            servers = [make_server(service) for make_server in makers]
+            await start_servers(servers)
+            # a garbage collection over the objects of the libraries would stop every stream
+            gc.collect()
+            gc.freeze()
+            reporter = _Reporter(service, fronts, metrics)
+            connection.report_with(reporter.report, reporter.take)
+            grace_s = await _told_to_leave(connection, lost)
+            service.drain(DRAINING)
+            await drain_servers(servers, grace_s, service.refusal or DRAINING, connection.drains)
+    return EXIT_LOST if lost.is_set() else 0
+
+
+async def _told_to_leave(connection: EngineConnection, lost: asyncio.Event) -> float:
+    """Returns the grace for the streams, once the process should leave; 0 with a lost engine."""
+    told, losing = asyncio.create_task(connection.drains.get()), asyncio.create_task(lost.wait())
+    await asyncio.wait({told, losing}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (told, losing):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        return 0.0 if lost.is_set() else await told
+    return 0.0
+
+
+class _Reporter:
+    """Reports what the service does, and takes in what is told of the whole."""
+
+    def __init__(self, service: Service, fronts: OtherFronts, metrics: ForwardedMetrics) -> None:
+        self._service = service
+        self._fronts = fronts
+        self._metrics = metrics
+        self._places_serial = 0
+
+    def report(self) -> Report:
+        service, cpu = self._service, os.times()
+        return Report(
+            ready=True,
+            places_serial=self._places_serial,
+            held_places=service.live_sessions,
+            live_streams=service.live_streams,
+            admitted=service.admission.admitted,
+            rejected=service.admission.rejected,
+            missed_places=self._fronts.missed_places,
+            queued_input_ms=service.queued_input_ms,
+            streams=tuple((stream.age_s, stream.lag_s) for stream in service.open_streams()),
+            cpu_s=round(cpu.user + cpu.system, 2),
+            records=self._metrics.take(),
+        )
+
+    def take(self, overview: Overview) -> None:
+        is_new = overview.places_serial != self._places_serial
+        self._places_serial = overview.places_serial
+        fronts = self._fronts
+        fronts.places = overview.places
+        fronts.live_streams = overview.live_streams
+        fronts.admitted = overview.admitted
+        fronts.rejected = overview.rejected
+        fronts.queued_input_ms = overview.queued_input_ms
+        fronts.capacity = overview.capacity
+        fronts.keeps_up = overview.keeps_up
+        fronts.lag_s = overview.lag_s
+        fronts.easing = overview.easing
+        fronts.processes = overview.processes
+        if is_new:
+            fronts.on_full()  # others may wait for a place that was taken back here
+
+
+if __name__ == "__main__":
+    main()

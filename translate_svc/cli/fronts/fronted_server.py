@@ -1,0 +1,220 @@
+"""A server whose transports and sessions are in front processes, seen from the process with the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from translate_svc.access.resume_tokens import new_resume_key
+from translate_svc.assembly import load_engine, running
+from translate_svc.cli.fronts.shared_port import shared_port
+from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
+from translate_svc.cli.ports import ListenAddress
+from translate_svc.config import Settings
+from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
+from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
+from translate_svc.metrics import Metrics, Snapshot
+from translate_svc.remote_engine.front_group import FrontGroup
+from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.server_info import ServerInfoReporter
+from translate_svc.serving.protocols import TransportServer
+from translate_svc.session.admission import Admission
+from translate_svc.types import ServerInfo
+
+
+class FrontedServer:
+    """The service of the whole, and its front processes. ``FrontedServer.start`` creates it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: EngineHandle,
+        facts: ModelFacts,
+        group: FrontGroup,
+        supervisor: Supervisor,
+        targets: Sequence[str],
+    ) -> None:
+        self._engine = engine
+        self._group = group
+        self._supervisor = supervisor
+        self._refusal: TranslateSvcError | None = None
+        self._reporter = ServerInfoReporter(
+            settings,
+            settings.session_options(),
+            facts.model,
+            engine,
+            Admission(settings.admission_options()),
+            group.load_monitor,
+            group,
+        )
+        self.servers: list[TransportServer] = [_SharedServer(target, self) for target in targets]
+        """One for each transport."""
+
+    @classmethod
+    @asynccontextmanager
+    async def start(
+        cls, settings: Settings, *, on_fatal: Callable[[BaseException], None], metrics: Metrics
+    ) -> AsyncIterator[FrontedServer]:
+        """Loads the model, starts engine and front processes, and ends all on exit.
+
+        Args:
+            settings: the operator's settings.
+            on_fatal: called when the engine is lost.
+            metrics: where to count what happens in all processes.
+
+        Raises:
+            CheckpointError, InvalidArgument: as ``load_engine``; or an address cannot be shared.
+            Unavailable: a front process could not be started. It has said why on standard error.
+        """
+        async with AsyncExitStack() as stack:
+            addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
+            if settings.http:
+                addresses.append(ListenAddress.parse(settings.http, "http"))
+            shared = [stack.enter_context(shared_port(address)) for address in addresses]
+            engine, facts = await asyncio.to_thread(load_engine, settings, metrics, on_fatal)
+            await stack.enter_async_context(running(engine, settings.step_timeout_s))
+            yield await stack.enter_async_context(cls.on_engine(settings, engine, facts, metrics, shared))
+
+    @classmethod
+    @asynccontextmanager
+    async def on_engine(
+        cls,
+        settings: Settings,
+        engine: EngineHandle,
+        facts: ModelFacts,
+        metrics: Metrics,
+        shared: Sequence[ListenAddress],
+        *,
+        command: Sequence[str] = COMMAND,
+        options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
+    ) -> AsyncIterator[FrontedServer]:
+        """Starts front processes for an engine that somebody else starts, watches and stops.
+
+        ``shared``: the addresses to listen on, gRPC's first. ``command`` starts a front process.
+        """
+        with tempfile.TemporaryDirectory(prefix="translate-svc-") as name:
+            folder = Path(name)
+            told = _front_settings(settings, shared, folder)
+            group = FrontGroup(
+                engine,
+                facts,
+                metrics,
+                capacity=settings.capacity_options(),
+                max_waiting_requests=settings.max_waiting_requests,
+                options=options,
+            )
+            supervisor = Supervisor(group, told, folder, command)
+            telling = asyncio.create_task(group.run())
+            try:
+                await supervisor.start(settings.front_processes)
+                scheme = "https" if settings.tls_certificate else "http"
+                targets = [str(shared[0]), *(f"{scheme}://{address}" for address in shared[1:])]
+                server = cls(settings, engine, facts, group, supervisor, targets)
+                metrics.set_snapshot_function(server.snapshot)
+                yield server
+            finally:
+                await supervisor.kill()
+                telling.cancel()
+
+    @property
+    def engine_lost(self) -> bool:
+        """True once the engine is lost for good."""
+        return self._engine.status.lost
+
+    @property
+    def refusal(self) -> TranslateSvcError | None:
+        """The error that new streams and calls fail with; None while they are accepted."""
+        if self._engine.status.lost:
+            return EngineLost(ENGINE_LOST)
+        if self._refusal is None and not self._engine.status.healthy:
+            return Unavailable("the engine has stopped")
+        return copy.copy(self._refusal)
+
+    @property
+    def not_ready_reason(self) -> str:
+        """Why new streams should go elsewhere; empty while they are accepted."""
+        if (refusal := self.refusal) is not None:
+            return str(refusal)
+        if not self._group.ready:
+            return "no front process is ready"
+        monitor = self._group.load_monitor
+        return "" if monitor.keeps_up else f"the engine does not keep up: {monitor.lag_s:.1f} s behind"
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process ids of the front processes that run, by their index."""
+        return self._supervisor.pids
+
+    @property
+    def live_sessions(self) -> int:
+        """Streams and calls that are open now, of all transports."""
+        return self._group.held_places
+
+    def drain(self, reason: TranslateSvcError) -> None:
+        """The server leaves; ``stop`` tells the front processes."""
+        self._refusal = reason
+
+    async def stop(self, grace_s: float) -> None:
+        """Drains all front processes for up to ``grace_s``, then ends them. Again: sooner."""
+        await self._supervisor.stop(grace_s)
+
+    def info(self) -> ServerInfo:
+        """Version, model, load and limits of the whole."""
+        return self._reporter.info(0)
+
+    def snapshot(self) -> Snapshot:
+        """The values that a metrics scrape reads."""
+        return Snapshot(
+            ready=not self.not_ready_reason,
+            streams_active=self._group.held_places,
+            streams_capacity=self._group.load_monitor.capacity,
+            queued_audio_s=self._group.queued_input_ms / 1000,
+            load=self._reporter.load(0),
+            front_processes=self._group.processes,
+        )
+
+
+class _SharedServer:
+    """The ``TransportServer`` of one address at which all front processes listen."""
+
+    def __init__(self, target: str, whole: FrontedServer) -> None:
+        self._target = target
+        self._whole = whole
+
+    @property
+    def target(self) -> str:
+        """The address that a client connects to."""
+        return self._target
+
+    @property
+    def live_streams(self) -> int:
+        """Streams and calls at all addresses together."""
+        return self._whole.live_sessions
+
+    async def start(self) -> None:
+        """Listens already."""
+
+    async def stop(self, grace_s: float, reason: TranslateSvcError) -> None:
+        """Drains all front processes. They know of a lost engine; else their reason is the drain."""
+        await self._whole.stop(grace_s)
+
+
+def _front_settings(settings: Settings, shared: Sequence[ListenAddress], folder: Path) -> Settings:
+    """The settings of the front processes: with known ports, and keys that all of them have."""
+    resume_keys = settings.resume_keys
+    if not resume_keys:
+        keys = folder / "resume-keys"
+        keys.write_text(new_resume_key() + "\n")
+        resume_keys = str(keys)
+    return dataclasses.replace(
+        settings,
+        port=shared[0].port,
+        http=str(shared[1]) if settings.http else "",
+        resume_keys=resume_keys,
+    )

@@ -1,0 +1,179 @@
+"""The servers of a process: gRPC, and HTTP where it is asked for. For ``serve`` and its front processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from translate_svc.addresses import is_local
+from translate_svc.config import Settings
+from translate_svc.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from translate_svc.access.api_keys import ApiKeys
+    from translate_svc.errors import TranslateSvcError
+    from translate_svc.gateway.server import GatewayServer
+    from translate_svc.rpc.server import RpcServer
+    from translate_svc.serving.protocols import Service, TransportServer
+    from translate_svc.serving.tls_files import TlsFiles
+    from translate_svc.telemetry import Tracing
+
+_log = logging.getLogger(__name__)
+
+
+def transport_makers(
+    settings: Settings, *, reuse_port: bool = False
+) -> list[Callable[[Service], TransportServer]]:
+    """Functions that create the servers of ``settings``, not started yet; gRPC's first.
+
+    The settings are checked now, before a model is loaded. With ``reuse_port`` other processes may listen at
+    the same ports.
+
+    Raises:
+        InvalidArgument: an address is not loopback and TLS is off, or a file cannot be used. Names the
+            setting.
+    """
+    keys = _api_keys(settings)
+    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings, keys, reuse_port)]
+    if settings.http:
+        makers.append(_gateway_maker(settings, keys, reuse_port))
+    return makers
+
+
+def _api_keys(settings: Settings) -> ApiKeys | None:
+    """The keys that callers of every transport need. Raises InvalidArgument if the file cannot be used."""
+    from translate_svc.access.api_keys import ApiKeys
+
+    return ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
+
+
+def _rpc_server_maker(
+    settings: Settings, keys: ApiKeys | None, reuse_port: bool
+) -> Callable[[Service], RpcServer]:
+    """A function that creates the gRPC server of ``settings``, not started yet.
+
+    The settings are checked now, before a model is loaded.
+
+    Raises:
+        InvalidArgument: the address is not loopback and TLS is off, or a file cannot be used. Names the
+            setting.
+    """
+    # imported here because only this command needs the extra "server"
+    from translate_svc.rpc.options import RpcOptions
+    from translate_svc.rpc.server import RpcServer, refuse_plaintext
+    from translate_svc.rpc.tls import server_credentials
+
+    options = RpcOptions(
+        address=settings.address,
+        insecure=settings.insecure,
+        keepalive_time_ms=settings.keepalive_time_ms,
+        keepalive_timeout_ms=settings.keepalive_timeout_ms,
+        ping_timeout_ms=settings.ping_timeout_ms,
+        reuse_port=reuse_port,
+    )
+    credentials = None
+    if settings.tls_certificate:
+        credentials = server_credentials(_tls_files(settings))
+    try:
+        refuse_plaintext(options, credentials)
+    except InvalidArgument:
+        message = "is not loopback: give tls_certificate and tls_key, or `insecure` to serve plaintext"
+        raise InvalidArgument(message, field="host") from None
+    if keys is not None and credentials is None and not is_local(settings.address):
+        _log.warning("API keys arrive in plaintext: anyone on the network can read them")
+    return lambda service: RpcServer(service, options, credentials, keys)
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    from translate_svc.serving.tls_files import TlsFiles
+
+    client_ca = Path(settings.tls_client_ca) if settings.tls_client_ca else None
+    return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
+
+
+def _gateway_maker(
+    settings: Settings, keys: ApiKeys | None, reuse_port: bool
+) -> Callable[[Service], GatewayServer]:
+    """A function that creates the HTTP server of ``settings``, not started yet.
+
+    Raises:
+        InvalidArgument: as ``_rpc_server_maker``.
+    """
+    from translate_svc.access.client_secrets import ClientSecrets
+    from translate_svc.access.resume_tokens import shared_keys
+    from translate_svc.gateway.options import GatewayOptions
+    from translate_svc.gateway.origins import Origins
+    from translate_svc.gateway.server import GatewayServer, refuse_plaintext
+    from translate_svc.gateway.tls import server_context
+    from translate_svc.gateway.webrtc.availability import check_ice_servers
+
+    options = GatewayOptions(
+        address=settings.http,
+        insecure=settings.insecure,
+        origins=_parts(settings.http_origins),
+        ice_servers=_parts(settings.http_ice_servers),
+        max_calls=settings.max_streams,
+        source_language=settings.http_source_language,
+        ping_interval_s=settings.keepalive_time_ms / 1000,
+        ping_timeout_s=settings.ping_timeout_ms / 1000,
+        reuse_port=reuse_port,
+    )
+    tls = server_context(_tls_files(settings)) if settings.tls_certificate else None
+    refuse_plaintext(options, tls)
+    check_ice_servers(options)
+    Origins(options.origins, keys_required=keys is not None)
+    secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
+    return lambda service: GatewayServer(service, options, tls, keys, secrets)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """The parts of a setting that commas separate."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@asynccontextmanager
+async def tracing_of_environment() -> AsyncIterator[Tracing | None]:
+    """Tracing, if the environment asks for it. The remaining spans are exported at the end."""
+    from translate_svc.telemetry import Tracing
+
+    tracing = Tracing.from_environment()
+    try:
+        yield tracing
+    finally:
+        if tracing is not None:
+            await asyncio.to_thread(tracing.shutdown)
+
+
+async def drain_servers(
+    servers: list[TransportServer], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[Any]
+) -> None:
+    """Drains all servers for ``reason``. Another signal ends the remaining streams at once."""
+    draining = asyncio.create_task(_stop(servers, grace_s, reason))
+    next_signal = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, next_signal}, return_when=asyncio.FIRST_COMPLETED)
+    if next_signal.done():
+        await _stop(servers, 0, reason)
+    next_signal.cancel()
+    await draining
+
+
+async def start_servers(servers: list[TransportServer]) -> None:
+    """Starts all servers. If one cannot start, those before it are stopped."""
+    from translate_svc.serving.live_calls import DRAINING
+
+    for index, server in enumerate(servers):
+        try:
+            await server.start()
+        except BaseException:
+            await _stop(servers[:index], 0, DRAINING)
+            raise
+
+
+async def _stop(servers: list[TransportServer], grace_s: float, reason: TranslateSvcError) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for server in servers:
+            tasks.create_task(server.stop(grace_s, reason))
