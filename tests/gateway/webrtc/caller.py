@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from typing import Any
@@ -155,11 +155,13 @@ async def post_offer(
 
 
 @asynccontextmanager
-async def calling(target: str, **headers: str) -> AsyncIterator[Caller]:
-    """A connected call."""
+async def calling(
+    target: str, *, change: Callable[[str], str] = lambda offer: offer, **headers: str
+) -> AsyncIterator[Caller]:
+    """A connected call. ``change`` is applied to its offer."""
     caller = Caller()
     try:
-        status, answer, _ = await post_offer(target, await caller.offer(), **headers)
+        status, answer, _ = await post_offer(target, change(await caller.offer()), **headers)
         assert status == 201, answer
         await caller.accept(answer)
         yield caller

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -105,6 +106,21 @@ async def test_what_is_wrong_is_answered_and_the_call_goes_on(server: GatewaySer
             "session.audio.input.format",
         ]
         await _utterance(caller)
+
+
+@pytest.mark.parametrize("hidden", ["9d5a1a2e-51c5-4d61-8d12-4c2f9d2bb7a1.local", ""])
+async def test_a_caller_may_hide_its_addresses(server: GatewayServer, hidden: str) -> None:
+    """As browsers do before a page may use the microphone: by names that only their own network knows."""
+
+    def change(offer: str) -> str:
+        lines = offer.split("\r\n")
+        if not hidden:
+            return "\r\n".join(line for line in lines if not line.startswith("a=candidate:"))
+        return re.sub(r"(a=candidate:\S+ \d udp \d+ )\S+", rf"\g<1>{hidden}", offer)
+
+    async with calling(server.target, change=change) as caller:
+        caller.send("session.update", session=SPANISH)
+        await caller.until("session.updated")
 
 
 async def test_who_hangs_up_leaves_nothing(service: ModelFreeService, server: GatewayServer) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -38,9 +40,6 @@ class CallsEndpoint:
         """Takes an SDP offer; answers 201 with the SDP answer and the path of the call."""
         context = self._context
         caller, wanted = context.authenticator.session_caller(request)
-        with context.calls.admission():
-            context.calls.check_open()
-            self._refuse_too_many()
         model = request.query.get("model", "")
         settings = dataclasses.replace(
             translation_settings.first_settings(context.options, context.service),
@@ -50,7 +49,7 @@ class CallsEndpoint:
         if wanted is not None:
             session = JsonObject(wanted, "session")
             settings, model = settings.updated(session), session.text("model", model)
-        call, answer = await self._answer(await _offer(request))
+        call, answer = await self._answer(request)
         name = f"rtc_{uuid.uuid4().hex}"
         task = asyncio.create_task(call.run(settings, caller, model))
         self._calls[name] = task
@@ -70,21 +69,35 @@ class CallsEndpoint:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _answer(self, offer: RTCSessionDescription) -> tuple[Call, str]:
-        call = Call(self._context, self._ice_servers)
-        self._answering += 1
-        try:
-            return call, await call.answer(offer)
-        except BaseException:
-            await call.close()
-            raise
-        finally:
-            self._answering -= 1
+    async def _answer(self, request: web.Request) -> tuple[Call, str]:
+        """A call for the offer of ``request``, and its answer.
 
-    def _refuse_too_many(self) -> None:
+        Raises:
+            ResourceExhausted: there are enough calls.
+            Unavailable: the server drains, or has no address for calls.
+            InvalidArgument: the offer is wrong.
+        """
+        with self._context.calls.admission(), self._place():
+            offer = await _offer(request)
+            call = Call(self._context, self._ice_servers)
+            try:
+                return call, await call.answer(offer)
+            except BaseException:
+                await call.close()
+                raise
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Counts a call that is being answered."""
+        self._context.calls.check_open()
         count = len(self._calls) + self._answering
         if count >= self._context.options.max_calls:
             raise ResourceExhausted(f"{count} calls are open", retry_after_s=_RETRY_AFTER_S)
+        self._answering += 1
+        try:
+            yield
+        finally:
+            self._answering -= 1
 
 
 async def _offer(request: web.Request) -> RTCSessionDescription:
