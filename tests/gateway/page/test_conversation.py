@@ -127,7 +127,7 @@ async def test_a_text_that_is_probably_wrong_says_so_in_words(starter: GatewaySe
         doubts = page.at("#captions .doubt")
         await expect(doubts.first).to_be_visible()
         for text in await doubts.all_inner_texts():
-            assert re.fullmatch(r"unsure: right with \d+ %", text)
+            assert re.fullmatch(r"unsure: \d+ % likely to be right", text)
         assert await page.at("#captions p.doubted[lang=en] .doubt").count() == 1
         await page.page.get_by_role("button", name="Look inside").click()
         heads = await page.at(".inspection .line h4").all_inner_texts()

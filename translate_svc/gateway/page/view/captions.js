@@ -106,7 +106,7 @@ export class Captions {
     if (!sureness?.isLow || cell.element.classList.contains("doubted")) return;
     cell.element.classList.add("doubted");
     cell.element.append(html("span", { class: "doubt", lang: "en", dir: "ltr" },
-      `unsure: right with ${percent(sureness.confidence)}`));
+      `unsure: ${percent(sureness.confidence)} likely to be right`));
   }
 
   #facts(utterance) {
