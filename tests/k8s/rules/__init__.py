@@ -8,14 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.k8s.manifests import Manifests
-from tests.k8s.rules.availability import budgets_allow_drains, rolls_keep_every_server
+from tests.k8s.rules.availability import (
+    budgets_allow_drains,
+    rolls_keep_every_server,
+    services_send_to_ready_pods,
+)
 from tests.k8s.rules.images import images_are_pinned
-from tests.k8s.rules.network import network_is_shut_but_for_what_is_needed
-from tests.k8s.rules.pod_security import pods_are_restricted
+from tests.k8s.rules.models import (
+    claims_reach_every_node,
+    memory_holds_the_weights,
+    models_are_verified_last,
+    pulls_reach_the_hub,
+)
+from tests.k8s.rules.network import (
+    network_is_shut_but_for_what_is_needed,
+    proxies_let_streams_live,
+    routes_show_the_contract_alone,
+)
+from tests.k8s.rules.pod_security import pods_are_restricted, secrets_can_be_read
 from tests.k8s.rules.ports import listeners_are_declared, ports_are_found
 from tests.k8s.rules.probes import probes_ask_what_is_served, startup_has_a_budget
 from tests.k8s.rules.references import names_are_found, namespaces_agree, volumes_are_mounted
-from tests.k8s.rules.resources import gpus_are_whole, resources_are_bounded
+from tests.k8s.rules.resources import (
+    cores_are_not_throttled,
+    gpu_nodes_take_their_pods,
+    gpus_are_whole,
+    resources_are_bounded,
+)
 from tests.k8s.rules.scaling import replicas_have_one_owner, scaling_reads_metrics_that_exist
 from tests.k8s.rules.selectors import selectors_take_something
 from tests.k8s.rules.settings import paths_are_mounted, servers_accept_their_settings, traffic_is_protected
@@ -26,11 +45,16 @@ __all__ = [
     "RULES",
     "Rule",
     "budgets_allow_drains",
+    "claims_reach_every_node",
+    "cores_are_not_throttled",
     "findings",
+    "gpu_nodes_take_their_pods",
     "gpus_are_whole",
     "grace_covers_the_drain",
     "images_are_pinned",
     "listeners_are_declared",
+    "memory_holds_the_weights",
+    "models_are_verified_last",
     "names_are_found",
     "namespaces_agree",
     "network_is_shut_but_for_what_is_needed",
@@ -38,12 +62,17 @@ __all__ = [
     "pods_are_restricted",
     "ports_are_found",
     "probes_ask_what_is_served",
+    "proxies_let_streams_live",
+    "pulls_reach_the_hub",
     "replicas_have_one_owner",
     "resources_are_bounded",
     "rolls_keep_every_server",
+    "routes_show_the_contract_alone",
     "scaling_reads_metrics_that_exist",
+    "secrets_can_be_read",
     "selectors_take_something",
     "servers_accept_their_settings",
+    "services_send_to_ready_pods",
     "sidecars_frame_their_callers",
     "startup_has_a_budget",
     "traffic_is_protected",
@@ -75,6 +104,16 @@ RULES: tuple[Rule, ...] = (
     replicas_have_one_owner,
     scaling_reads_metrics_that_exist,
     sidecars_frame_their_callers,
+    services_send_to_ready_pods,
+    secrets_can_be_read,
+    cores_are_not_throttled,
+    gpu_nodes_take_their_pods,
+    proxies_let_streams_live,
+    routes_show_the_contract_alone,
+    claims_reach_every_node,
+    memory_holds_the_weights,
+    models_are_verified_last,
+    pulls_reach_the_hub,
 )
 
 

@@ -42,3 +42,12 @@ def _all_of(manifests: Manifests, workload: Workload) -> tuple[object, ...]:
     scaled = [item["spec"]["minReplicaCount"] for item in manifests.of_kind("ScaledObject")]
     least = replicas if replicas is not None else min(scaled, default=1)
     return ("100%", *range(least, 1000))
+
+
+def services_send_to_ready_pods(manifests: Manifests) -> Iterator[str]:
+    """A server that still loads, or drains, has no address."""
+    for item in manifests.of_kind("Service"):
+        if item["spec"].get("publishNotReadyAddresses"):
+            yield f"{title(item)}: publishes pods that are not ready"
+        if item["spec"].get("sessionAffinity", "None") != "None":
+            yield f"{title(item)}: keeps a caller on one pod"

@@ -60,3 +60,22 @@ def _of_container(container: Container) -> Iterator[str]:
         yield "may write to its root filesystem"
     if context.get("privileged") or context.get("runAsUser") == 0 or context.get("runAsNonRoot") is False:
         yield "undoes what its pod says"
+
+
+def secrets_can_be_read(manifests: Manifests) -> Iterator[str]:
+    """A Secret's files belong to root and fsGroup. They follow the Secret only where it is mounted whole."""
+    for workload in manifests.workloads:
+        secrets = {
+            each["name"]: each["secret"] for each in workload.pod.get("volumes", []) if "secret" in each
+        }
+        group = workload.pod.get("securityContext", {}).get("fsGroup")
+        for name, secret in secrets.items():
+            mode = secret.get("defaultMode", 0o644)
+            if not mode & 0o004 and (group is None or not mode & 0o040):
+                yield f"{workload.name}: the files of {name} have mode {mode:04o}, and fsGroup {group}"
+            if mode & 0o007 & ~0o004 or mode & 0o022:
+                yield f"{workload.name}: others may write the files of {name}"
+        for container in workload.containers:
+            for mount in container.spec.get("volumeMounts", []):
+                if mount["name"] in secrets and ("subPath" in mount or "subPathExpr" in mount):
+                    yield f"{workload.name}: {mount['name']} by subPath never sees a renewed Secret"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tests.k8s.manifests import Manifests, title
@@ -35,8 +36,22 @@ def scaling_reads_metrics_that_exist(manifests: Manifests) -> Iterator[str]:
             yield from (f"{title(item)}: {each}" for each in wrong)
             if f'namespace="{item["metadata"]["namespace"]}"' not in query:
                 yield f"{title(item)}: counts the streams of other namespaces too"
+            if not _is_one_sum(query):
+                yield f"{title(item)}: is no sum over pods, and AverageValue divides it by their number"
             threshold = float(trigger["metadata"]["threshold"])
             if not 0 < threshold < 1:
                 yield f"{title(item)}: a threshold of {threshold} leaves no room to grow into"
             if "fallback" in item["spec"] and trigger.get("metricType", "AverageValue") != "AverageValue":
                 yield f"{title(item)}: a fallback needs AverageValue"
+
+
+def _is_one_sum(query: str) -> bool:
+    """Whether the value grows with the pods: one ``sum(...)`` around everything."""
+    opened, closed = re.match(r"sum\s*\(", query.strip()), 0
+    depth = 0
+    for position, character in enumerate(query.strip()):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == ")" and depth == 0:
+            closed = position + 1
+            break
+    return opened is not None and closed == len(query.strip())

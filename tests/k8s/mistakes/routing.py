@@ -1,0 +1,132 @@
+"""Routes, proxies, Services and places to run that are not what was meant."""
+
+from __future__ import annotations
+
+from tests.k8s import rules
+from tests.k8s.manifests import Manifests, Object
+from tests.k8s.mistakes.seeding import Mistake, pod, server, spec
+
+
+def _match(manifests: Manifests) -> Object:
+    matches: Object = spec(manifests, "GRPCRoute")["rules"][0]
+    return matches
+
+
+def _http(manifests: Manifests, kind: str) -> Object:
+    http: Object = spec(manifests, kind)["timeout"]["http"]
+    return http
+
+
+MISTAKES = (
+    Mistake(
+        rules.routes_show_the_contract_alone,
+        "everything",
+        lambda m: _match(m).pop("matches"),
+        "lets everything out",
+    ),
+    Mistake(
+        rules.routes_show_the_contract_alone,
+        "everything",
+        lambda m: _match(m)["matches"].append({"method": {"service": "grpc.reflection.v1.ServerReflection"}}),
+        "lets grpc.reflection.v1.ServerReflection out",
+    ),
+    Mistake(
+        rules.routes_show_the_contract_alone,
+        "everything",
+        lambda m: _match(m)["matches"][0]["method"].update(type="RegularExpression"),
+        "lets translate_svc.v1.SpeechTranslation out",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: _http(m, "BackendTrafficPolicy").pop("requestTimeout"),
+        "a stream ends after requestTimeout of 15 s",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: _http(m, "BackendTrafficPolicy").update(maxStreamDuration="60s"),
+        "a stream ends after maxStreamDuration 60s",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: _http(m, "BackendTrafficPolicy").pop("streamIdleTimeout"),
+        "GRPCRoute/translate-svc: a silent stream ends after 30s",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: _http(m, "ClientTrafficPolicy").update(streamIdleTimeout="5m"),
+        "Gateway/translate-svc: a silent stream ends after 5m",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: m.objects.remove(m.of_kind("BackendTrafficPolicy")[0]),
+        "a stream ends after requestTimeout of 15 s",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: spec(m, "BackendTrafficPolicy")["circuitBreaker"].update(maxParallelRequests=10),
+        "the proxy refuses at 10 streams, the servers take 512",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: spec(m, "BackendTrafficPolicy").pop("loadBalancer"),
+        "do not go where the fewest are",
+    ),
+    Mistake(
+        rules.services_send_to_ready_pods,
+        "gpu",
+        lambda m: spec(m, "Service").update(publishNotReadyAddresses=True),
+        "publishes pods that are not ready",
+    ),
+    Mistake(
+        rules.services_send_to_ready_pods,
+        "gpu",
+        lambda m: spec(m, "Service", 1).update(sessionAffinity="ClientIP"),
+        "keeps a caller on one pod",
+    ),
+    Mistake(
+        rules.gpu_nodes_take_their_pods,
+        "gpu",
+        lambda m: pod(m)["tolerations"][0].update(key="nvidia.com/gpu.present"),
+        "does not stand the taint nvidia.com/gpu",
+    ),
+    Mistake(
+        rules.gpu_nodes_take_their_pods,
+        "gpu",
+        lambda m: pod(m)["tolerations"][0].update(effect="NoExecute"),
+        "does not stand the taint nvidia.com/gpu",
+    ),
+    Mistake(
+        rules.gpu_nodes_take_their_pods,
+        "cpu-dev",
+        lambda m: pod(m).update(tolerations=[{"operator": "Exists"}]),
+        "needs no GPU and stands the taint",
+    ),
+    Mistake(
+        rules.cores_are_not_throttled,
+        "gpu",
+        lambda m: server(m)["resources"]["limits"].update(cpu="200m"),
+        "server is limited to 200m cores",
+    ),
+    Mistake(
+        rules.cores_are_not_throttled,
+        "cpu-dev",
+        lambda m: server(m)["resources"]["requests"].update(cpu="200m"),
+        "server asks for 200m cores",
+    ),
+    Mistake(
+        rules.scaling_reads_metrics_that_exist,
+        "everything",
+        lambda m: spec(m, "ScaledObject")["triggers"][0]["metadata"].update(
+            query='sum(translate_svc_streams_active{namespace="translate-svc"}) '
+            '/ sum(translate_svc_streams_capacity{namespace="translate-svc"})'
+        ),
+        "is no sum over pods",
+    ),
+)

@@ -1,0 +1,116 @@
+"""Checkpoints: how they get onto a volume, who may read it, and what they weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.k8s.manifests import ROOT, SERVER_IMAGE, Container, Manifests, Object, Workload, title
+from tests.k8s.rules.settings import servers_that_load
+
+_GIB = 1024**3
+_UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": _GIB, "Ti": 1024**4, "k": 1000, "M": 10**6, "G": 10**9}
+_PUBLISHED_BYTES = {"facebook/seamless-m4t-v2-large": 9_240_000_000}
+"""The weights of checkpoints that are pulled: the sum of their safetensors files."""
+
+_RUNTIME_BYTES = _GIB
+"""PyTorch, the libraries and the service without a model."""
+
+
+def memory_holds_the_weights(manifests: Manifests) -> Iterator[str]:
+    """A server reads its weights through host memory. The volume holds them, and a second version."""
+    for workload, container, settings in servers_that_load(manifests):
+        weights = weight_bytes(settings.model)
+        resources = container.spec.get("resources", {})
+        for kind in ("requests", "limits"):
+            given = size_bytes(resources.get(kind, {}).get("memory", "0"))
+            if given < weights + _RUNTIME_BYTES:
+                yield f"{workload.name}: {kind} {given / _GIB:.0f}Gi for {weights / 1e9:.1f} GB of weights"
+        claim = _claim_of(manifests, workload, container.mount_of(settings.model_cache))
+        if claim is not None:
+            storage = size_bytes(claim["spec"]["resources"]["requests"]["storage"])
+            if storage < 2 * weights:
+                yield f"{title(claim)}: {storage / _GIB:.0f}Gi for two versions of {weights / 1e9:.1f} GB"
+
+
+def claims_reach_every_node(manifests: Manifests) -> Iterator[str]:
+    """Pods on several nodes mount the models: servers, their successors in a roll, the Job that pulls."""
+    for item in manifests.of_kind("PersistentVolumeClaim"):
+        users = [each for each in manifests.workloads if _mounts(each, item["metadata"]["name"])]
+        if users and not {"ReadWriteMany"} & set(item["spec"]["accessModes"]):
+            yield f"{title(item)}: {', '.join(item['spec']['accessModes'])}, but pods of several nodes use it"
+
+
+def models_are_verified_last(manifests: Manifests) -> Iterator[str]:
+    """What writes a model comes before what verifies it, and that before what serves it."""
+    for workload, server, settings in servers_that_load(manifests):
+        order = [each.name for each in workload.containers]
+        volume = (server.mount_of(settings.model_cache) or {}).get("name")
+        verifiers = [each for each in workload.containers if _verifies(each)]
+        if not verifiers:
+            yield f"{workload.name}: nothing verifies the model"
+        for verifier in verifiers:
+            mount = verifier.mount_of(settings.model_cache)
+            if mount is None or mount["name"] != volume:
+                yield f"{workload.name}: {verifier.name} looks at another volume"
+            if order.index(verifier.name) > order.index(server.name):
+                yield f"{workload.name}: {verifier.name} starts after {server.name}"
+            for each in workload.containers:
+                writes = any(
+                    mount["name"] == volume and not mount.get("readOnly")
+                    for mount in each.spec.get("volumeMounts", [])
+                )
+                if writes and order.index(each.name) > order.index(verifier.name):
+                    yield f"{workload.name}: {each.name} writes after {verifier.name} has looked"
+
+
+def pulls_reach_the_hub(manifests: Manifests) -> Iterator[str]:
+    """What downloads may ask for names and speak HTTPS. The operator accepts licences, no file here does."""
+    for workload in manifests.workloads:
+        if not any(each.spec.get("args", [])[:1] == ["pull"] for each in workload.containers):
+            continue
+        open_ports = {
+            (str(port["port"]), port.get("protocol", "TCP"))
+            for item in manifests.of_kind("NetworkPolicy")
+            if item["spec"]["podSelector"].get("matchLabels", {}).items() <= workload.labels.items()
+            for rule in item["spec"].get("egress", [])
+            for port in rule.get("ports", [])
+        }
+        for number, protocol, what in (("443", "TCP", "HTTPS"), ("53", "UDP", "DNS"), ("53", "TCP", "DNS")):
+            if (number, protocol) not in open_ports:
+                yield f"{workload.name}: has no way out for {what} ({number}/{protocol})"
+        if any("--accept-license" in each.spec["args"] for each in workload.containers):
+            yield f"{workload.name}: accepts a licence in the operator's name"
+
+
+def weight_bytes(model: str) -> int:
+    """What a checkpoint's weights take: of the starter its files, of others what is published."""
+    folder = ROOT / "model_cache" / model
+    if folder.is_dir():
+        return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return _PUBLISHED_BYTES[model]
+
+
+def size_bytes(quantity: str | int) -> int:
+    """A quantity of memory or storage."""
+    text = str(quantity)
+    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
+    return int(float(text.removesuffix(unit)) * _UNITS.get(unit, 1))
+
+
+def _verifies(container: Container) -> bool:
+    return container.image == SERVER_IMAGE and container.spec.get("args", [])[:2] == ["models", "verify"]
+
+
+def _mounts(workload: Workload, claim: str) -> bool:
+    return any(
+        each.get("persistentVolumeClaim", {}).get("claimName") == claim
+        for each in workload.pod.get("volumes", [])
+    )
+
+
+def _claim_of(manifests: Manifests, workload: Workload, mount: Object | None) -> Object | None:
+    """The claim behind a mount, if it is one."""
+    for volume in workload.pod.get("volumes", []):
+        if mount is not None and volume["name"] == mount["name"] and "persistentVolumeClaim" in volume:
+            return manifests.find("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+    return None
