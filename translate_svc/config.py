@@ -73,6 +73,7 @@ class Settings:
         max_slots: sequences (utterances times targets) that decode at once.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
+        admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
         max_queued_input_total_ms: audio of all streams that waits to be segmented. Above this, new streams
             are refused with RESOURCE_EXHAUSTED.
         max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame.
@@ -126,6 +127,9 @@ class Settings:
         256, "Longest text of one utterance, in tokens.", low=PROMPT_TOKENS + 1, high=4_096
     )
     max_waiting_requests: int = setting(64, "Utterances that wait for slots.", low=1, high=100_000)
+    admission_window: int = setting(
+        1, "Waiting utterances among which the longest goes first.", low=1, high=100_000
+    )
     max_queued_input_total_ms: int = setting(
         120_000, "Audio of all streams that waits to be segmented.", low=1, high=86_400_000
     )
@@ -249,6 +253,7 @@ class Settings:
             max_source_tokens=min(self.max_slot_tokens, model_tokens),
             max_source_samples=self.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
             max_waiting_requests=self.max_waiting_requests,
+            admission_window=self.admission_window,
         )
 
     def session_options(self) -> SessionOptions:

@@ -57,6 +57,10 @@ class EngineLimits:
         max_live_requests: Requests inside the engine, in any phase; default 1,024. It bounds the requests
             that hold no slot any more and wait for their reader's credit. At the bound the engine refuses
             with ``ResourceExhausted`` too.
+        admission_window: Requests among which the longest goes first; default 1: first come, first served.
+            Each request belongs to one window, by its number, so a short one is overtaken by fewer than a
+            window's. Long ones first end together with the others of their window, and batches of one length
+            waste less padding. It is for files, whose short utterances nobody waits for.
         encode_budget_frames: Source frames (512 samples, 32 ms) encoded in a step; default 480 (15.4 s): one
             long utterance or several short ones. Raise it on a GPU that encodes several utterances in the
             time of one. Lower it when new utterances make text stutter.
@@ -89,6 +93,7 @@ class EngineLimits:
     max_source_tokens: int = 256
     max_waiting_requests: int = 64
     max_live_requests: int = 1_024
+    admission_window: int = 1
     encode_budget_frames: int = 480
     max_encode_steps: int = 4
     text_to_unit_budget_tokens: int = 256

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.engine.scheduling.scheduler_fixtures import ONE, ROOMY, SPACE, TWO, finish, run_to, says, together
-from tests.engine.scheduling.scheduler_harness import SchedulerHarness
+from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
@@ -19,7 +19,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduling.sequence import Phase
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import Stage
+from translate_svc.types import FRAME_SAMPLES, Stage
 
 
 def test_the_prompt_is_fed_in_one_run_and_then_a_token_a_step() -> None:
@@ -189,3 +189,35 @@ def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int
     assert encoding[:3] == [most] * 3
     assert encoding[-1] == 1
     assert sorted(encoding, reverse=True) == encoding
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"), [(1, "0 1 2 3 4 5"), (4, "1 2 0 4 3 5"), (6, "4 3 1 2 0 5"), (100, "4 3 1 2 0 5")]
+)
+def test_the_longest_of_a_window_goes_first(window: int, expected: str) -> None:
+    """Behind a first request some of 1, 3, 2, 5, 9 and 1 frames, for one slot. No later window overtakes."""
+    harness = SchedulerHarness(dataclasses.replace(SMALL, max_slots=1, admission_window=window))
+    finish(harness, harness.submit(says(ONE)))
+    for number, frames in enumerate((1, 3, 2, 5, 9, 1)):
+        samples = np.zeros(frames * FRAME_SAMPLES, np.float32)
+        harness.scheduler.add(Request(str(number), samples, (SequenceSpec("eng"),)))
+    encoded = []
+    while plan := harness.scheduler.schedule():
+        encoded += [item.request_id for item in plan.encode]
+        harness.scheduler.update(plan, harness.runner.execute(plan))
+    assert list(dict.fromkeys(encoded)) == expected.split()
+
+
+@pytest.mark.parametrize(("window", "expected"), [(1, "a1 b9 a2 a3 a4"), (100, "a4 b9 a3 a2 a1")])
+def test_the_longest_first_takes_no_place_of_another_caller(window: int, expected: str) -> None:
+    """Behind a first request, those of callers a and b, named after their frames."""
+    harness = SchedulerHarness(dataclasses.replace(SMALL, max_slots=1, admission_window=window))
+    finish(harness, harness.submit(says(ONE)))
+    for name in ("a1", "a2", "a3", "a4", "b9"):
+        samples = np.zeros(int(name[1]) * FRAME_SAMPLES, np.float32)
+        harness.scheduler.add(Request(name, samples, (SequenceSpec("eng"),), caller=name[0]))
+    encoded = []
+    while plan := harness.scheduler.schedule():
+        encoded += [item.request_id for item in plan.encode]
+        harness.scheduler.update(plan, harness.runner.execute(plan))
+    assert list(dict.fromkeys(encoded)) == expected.split()

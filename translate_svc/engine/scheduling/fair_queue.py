@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 
 from translate_svc.engine.options import source_frames
@@ -19,13 +19,16 @@ class FairQueue:
     is next. So a caller who waits with a hundred requests gets as much as one who waits with a single one.
     Who has been idle gets no credit for that.
 
-    * The requests of one caller keep their order.
+    * The requests of one caller keep their order, or the longest goes first: then those of each window, which
+      is so many requests of all callers, take the places that the window has.
     * Drafts that are not final come after all other requests.
     * Virtual time goes on with each admission, also if all requests are of callers who were never seen. So no
       request waits forever.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = 1) -> None:
+        """``window``: see ``EngineLimits.admission_window``."""
+        self._window = window
         self._waiting: dict[str, RequestState] = {}
         self._starts: dict[str, float] = {}  # by request
         self._ends: dict[str, float] = {}  # of the last request, by caller
@@ -39,7 +42,29 @@ class FairQueue:
     def __iter__(self) -> Iterator[RequestState]:
         """All requests, the next one first. The queue must not change meanwhile."""
         # the sort is stable, and dictionaries keep the order of arrival
-        return iter(sorted(self._waiting.values(), key=self._rank))
+        places = sorted(self._waiting.values(), key=self._rank)
+        return iter(places if self._window == 1 else self._longest_first(places))
+
+    def _longest_first(self, places: list[RequestState]) -> Iterator[RequestState]:
+        """The requests of each caller and window in the places that they have together."""
+        groups: defaultdict[tuple[bool, str, int], list[RequestState]] = defaultdict(list)
+        for state in places:
+            groups[self._group(state)].append(state)
+        turns = {
+            group: iter(sorted(states, key=lambda each: source_frames(each.source), reverse=True))
+            for group, states in groups.items()
+        }
+        return (next(turns[self._group(state)]) for state in places)
+
+    def _take_first_place(self, state: RequestState) -> None:
+        """Gives ``state`` the earliest start of its group; the request that had it gets that of ``state``."""
+        group = [each for each in self._waiting.values() if self._group(each) == self._group(state)]
+        first = min(group, key=self._rank).request.request_id
+        own = state.request.request_id
+        self._starts[first], self._starts[own] = self._starts[own], self._starts[first]
+
+    def _group(self, state: RequestState) -> tuple[bool, str, int]:
+        return state.is_final, state.request.caller, state.job_id // self._window
 
     def add(self, state: RequestState) -> None:
         """Appends a request to those of its caller."""
@@ -59,6 +84,8 @@ class FairQueue:
 
     def admit(self, state: RequestState) -> None:
         """Takes a request out, and lets virtual time go on."""
+        if self._window > 1:
+            self._take_first_place(state)
         callers = len({each.request.caller for each in self._waiting.values()})
         start = self._starts[state.request.request_id]
         # less than the whole cost: whoever comes now starts before the next request of this caller

@@ -2,10 +2,10 @@
 
 Scheduling rules:
 
-* Requests are admitted in the order of ``FairQueue``: fair between callers, first come, first served for each
-  caller. Drafts that are not final come after all others. The first waiting request waits until slots for all
-  its sequences are free, and no other request overtakes it. So no request starves. A request takes all its
-  slots at once, so no request holds some slots while it waits for more.
+* Requests are admitted in the order of ``FairQueue``: fair between callers, for each caller first come, first
+  served, or the longest of a window first. Drafts that are not final come after all others. The first waiting
+  request waits until slots for all its sequences are free, and no other request overtakes it. So no request
+  starves. A request takes all its slots at once, so no request holds some slots while it waits for more.
 * While there are other callers, one caller holds at most half of the slots, and its requests take at most a
   quarter of an encode budget, in both cases at least one request. Only requests of other callers overtake one
   that waits for this.
@@ -41,7 +41,7 @@ class PhaseQueues:
         self._limits = limits
         self.slots = SlotPool(limits.max_slots)
         # Dictionaries keep insertion order, and an abort can remove an entry from the middle.
-        self._waiting = FairQueue()
+        self._waiting = FairQueue(limits.admission_window)
         self._held_slots: Counter[str] = Counter()  # by caller
         self._encoding: dict[str, RequestState] = {}
         self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
@@ -128,6 +128,8 @@ class PhaseQueues:
 
     def admit(self) -> list[RequestState]:
         """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
+        if not self.slots.free:
+            return []
         budget = self._limits.encode_budget_frames
         admitted: list[RequestState] = []
         taken_frames: Counter[str] = Counter()
