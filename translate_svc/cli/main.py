@@ -28,7 +28,13 @@ from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import TranslateSvcError
 
 _NAME = "translate-svc"
-_EXTRAS = {"av": "media", "sounddevice": "live", "transformers": "reference", "accelerate": "reference"}
+_EXTRAS = {
+    "av": "media",
+    "sounddevice": "live",
+    "transformers": "reference",
+    "accelerate": "reference",
+    "ray": "ray",
+}
 
 app = typer.Typer(
     name=_NAME,

@@ -1,43 +1,46 @@
-"""Who translates the files of a batch."""
+"""Who translates the files of a batch: an engine in this process or a server, or engines on a Ray cluster."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Protocol
 
-from translate_svc.cli.batch.file_work import FileWork
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult
 
 
-class Crew(Protocol):
-    """Translates files, in any order. Results come as files end."""
+class Worker(Protocol):
+    """Translates files, one for each call. Its calls may overlap."""
 
-    def results(self, items: Sequence[BatchItem]) -> AsyncIterator[FileResult]:
-        """One result for each item, whose record is in the journal by then.
+    def translate(self, item: BatchItem) -> Coroutine[None, None, FileResult]:
+        """Translates a file and writes its record. What is wrong with the file alone is in the result.
 
         Raises:
-            TranslateSvcError: nothing can be translated any more.
+            TranslateSvcError: no file can be translated any more.
+            OSError: the outputs cannot be written.
         """
 
 
-class LocalCrew:
-    """Translates with one translator, several files at once."""
+class Crew:
+    """Keeps a worker busy with several files at once."""
 
-    def __init__(self, work: FileWork, files_at_once: int) -> None:
-        self._work = work
+    def __init__(self, worker: Worker, files_at_once: int) -> None:
+        self._worker = worker
         self._files_at_once = files_at_once
 
     async def results(self, items: Sequence[BatchItem]) -> AsyncIterator[FileResult]:
-        """See ``Crew``. The items are begun in their order."""
+        """One result for each item, as files end. They are begun in their order.
+
+        Raises:
+            Exception: as ``Worker.translate``.
+        """
         waiting = iter(items)
         tasks: set[asyncio.Task[FileResult]] = set()
         try:
             while True:
                 while len(tasks) < self._files_at_once and (item := next(waiting, None)) is not None:
-                    tasks.add(asyncio.create_task(self._work.translate(item), name=item.name))
+                    tasks.add(asyncio.create_task(self._worker.translate(item)))
                 if not tasks:
                     return
                 ended, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -48,6 +51,3 @@ class LocalCrew:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
-
-
-CrewContext = AbstractAsyncContextManager[Crew]

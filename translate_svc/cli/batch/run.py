@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from translate_svc.audio.media_files import open_media_file
 from translate_svc.cli.backends.backend import Backend, show_notice
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.crew import Crew, LocalCrew
+from translate_svc.cli.batch.crew import Crew
 from translate_svc.cli.batch.file_work import FileWork
 from translate_svc.cli.batch.items import BatchItem, batch_items
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
@@ -24,11 +26,24 @@ from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo
 
 
+@dataclass(frozen=True, slots=True)
+class RayOptions:
+    """Where the engines of a batch are. ``address``: see ``ray_workers.ray_cluster``. ``actors``: engines; 0:
+    as many as the cluster has room for. ``flags``: settings of each engine.
+    """
+
+    address: str
+    actors: int
+    flags: Mapping[str, Any]
+
+
 class BatchRun:
     """One run of the command."""
 
-    def __init__(self, arguments: BatchArguments, backend: Backend) -> None:
+    def __init__(self, arguments: BatchArguments, backend: Backend, ray: RayOptions | None = None) -> None:
+        """``backend``: of the model; with ``ray`` the files are translated there."""
         self._arguments = arguments
+        self._ray = ray
         self._backend = backend
         self._journal = Journal(arguments.out, arguments.shard.replace("/", "-"))
 
@@ -93,9 +108,17 @@ class BatchRun:
 
     @asynccontextmanager
     async def _crew(self, table: LanguageTable, model: ModelInfo, staging: Path) -> AsyncIterator[Crew]:
+        arguments = self._arguments
+        if self._ray is not None:
+            from translate_svc.cli.batch.ray_workers import RayWorkers, ray_cluster
+
+            with ray_cluster(self._ray.address):
+                workers = RayWorkers(arguments, self._ray.flags, self._journal, staging, self._ray.actors)
+                yield Crew(workers, arguments.files_at_once * workers.actors)
+            return
         async with self._backend.open() as translator:
-            work = FileWork(self._arguments, table, model, translator, self._journal, staging)
-            yield LocalCrew(work, self._arguments.files_at_once)
+            work = FileWork(arguments, table, model, translator, self._journal, staging)
+            yield Crew(work, arguments.files_at_once)
 
     def _report(
         self, items: Sequence[BatchItem], results: Sequence[FileResult], progress: BatchProgress

@@ -11,15 +11,18 @@ from translate_svc.cli import interrupts, options
 from translate_svc.cli.backends.backend import choose_backend, chosen_server
 from translate_svc.cli.backends.connection import client_options
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.run import BatchRun
-from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.batch.run import BatchRun, RayOptions
+from translate_svc.cli.exit_codes import EXIT_LOST, UsageError
 from translate_svc.cli.media.arguments import FORMS
 from translate_svc.cli.targets import SpeechStyle
+from translate_svc.client import ClientOptions
 from translate_svc.errors import EngineLost, Unavailable
 from translate_svc.types import VadSettings
 
 _UTTERANCES_A_FILE = 9
 """Utterances of one file that the engine can be given: those in flight, and the next one."""
+
+_ADMISSION_WINDOW = 64
 
 
 def batch(
@@ -61,6 +64,18 @@ def batch(
         str,
         typer.Option(metavar="NUMBER/COUNT", help="Do one part of the files: 0/4, 1/4, 2/4 or 3/4."),
     ] = "",
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Use engines on a Ray cluster: HOST:PORT; auto: this machine's; local: a new one here.",
+        ),
+    ] = None,
+    ray_actors: Annotated[
+        int,
+        typer.Option(metavar="COUNT", min=0, help="Engines on the cluster. Default: one a GPU, or a node."),
+    ] = 0,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
     tls_certificate: options.TlsCertificate = None,
@@ -90,6 +105,7 @@ def batch(
     Examples:
       translate-svc batch talks/ --to spa,fra --out translated --format srt
       translate-svc batch 'calls/2026-*/*.wav' --to eng --channel left --out calls-eng
+      translate-svc batch s3://bucket/talks --to eng --out s3://bucket/eng --ray auto
       translate-svc batch test-set.csv --out scored --device cuda --max-slots 64
     """
     arguments = BatchArguments(
@@ -118,12 +134,15 @@ def batch(
         "device": device,
         "max_slots": max_slots,
     }
-    if chosen_server(server, flags) is None:
+    if ray is not None and (server is not None or connection != ClientOptions()):
+        raise UsageError("does not go with --ray", field="--server")
+    if ray is not None or chosen_server(server, flags) is None:
         # the engine in this process is made for the longest utterance
         flags |= engine_room(files_at_once) | {"max_utterance_ms": max_utterance_ms}
     backend = choose_backend(server, flags, connection)
     try:
-        interrupts.run(BatchRun(arguments, backend).run())
+        cluster = None if ray is None else RayOptions(ray, ray_actors, flags)
+        interrupts.run(BatchRun(arguments, backend, cluster).run())
     except (EngineLost, Unavailable) as error:
         typer.echo(f"translate-svc: {error}", err=True)
         raise typer.Exit(EXIT_LOST) from None
@@ -135,4 +154,5 @@ def engine_room(files_at_once: int) -> dict[str, int]:
         "max_streams": files_at_once,
         "max_waiting_requests": files_at_once * _UTTERANCES_A_FILE,
         "max_queued_input_total_ms": 86_400_000,
+        "admission_window": _ADMISSION_WINDOW,
     }
