@@ -63,7 +63,7 @@ matrix: $(READY) ## run the tests on every Python that is supported, each in an 
 	$(BIN)/python -m release.matrix
 
 .PHONY: release
-release: $(READY) ## build sdist and wheel into dist/, and check them: contents, twine, a bare and a fresh environment (five minutes)
+release: $(READY) ## build sdist, wheel and image, and check them: contents, twine, a bare and a fresh environment, its start (five minutes)
 	$(BIN)/python -m release
 
 .PHONY: docs

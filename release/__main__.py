@@ -6,6 +6,7 @@
 4. The wheel is installed without extras into a fresh environment, from PyPI: the command and the client work
    there, and commands that need more say which extra.
 5. The slow tests: the wheel in a fresh environment outside the checkout shows the demo and translates.
+6. The image is built, and started once. Where no Docker daemon answers it is left out, which one line says.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import tomllib
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from release.image import ImageFailed, daemon_answers
+from release.image import build as build_image
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
@@ -140,6 +144,13 @@ def main() -> None:
     check_contents(sdist, wheel)
     check_without_extras(wheel, stated)
     _run([sys.executable, "-m", "pytest", "-n", "0", "-q", "-m", "slow", ROOT / "tests" / "packaging"])
+    if daemon_answers():
+        try:
+            print(build_image(stated))
+        except ImageFailed as error:
+            sys.exit(f"release: {error}")
+    else:
+        print("release: the image is left out: no Docker daemon answers", file=sys.stderr)
     for path in (sdist, wheel):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.1f} MB")
 
