@@ -24,6 +24,7 @@ from translate_svc.cli.backends.connection import client_options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output.event_view import EventView
+from translate_svc.cli.output.live_meter import LiveMeter
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.languages import LanguageTable
@@ -147,15 +148,17 @@ async def _live(
     with open_device(microphone, loudspeaker, play=arguments.play) as device:
         rate_hz = device.input_rate_hz
         async with backend.open() as translator, translator.stream(settings, rate_hz) as stream:
-            recorder, player = _Recorder(device), _Player(device)
+            meter = LiveMeter()
+            recorder, player = _Recorder(device, meter), _Player(device)
             console.print("Listening; Ctrl-C ends." + (" Wear headphones." if arguments.play else ""))
-            with TextView(console) as view, _stop_on_interrupt(device):
+            with TextView(console, footer=meter) as view, _stop_on_interrupt(device):
                 event_view = EventView(view, rate_hz, recorder.end_ms, "the end of the speech")
                 stream.feed(recorder.blocks())
                 async for event in stream:
                     event_view.show(event, recorder.now_ms())
                     if isinstance(event, SpeechChunk):
                         player.play(event)
+                        meter.play(event)
                 await device.wait_played()
         if device.dropped_samples:
             dropped_s = device.dropped_samples / rate_hz
@@ -166,10 +169,11 @@ async def _live(
 
 
 class _Recorder:
-    """The audio of the microphone, and its time."""
+    """The audio of the microphone, and its time. ``meter`` hears it too."""
 
-    def __init__(self, device: AudioDevice) -> None:
+    def __init__(self, device: AudioDevice, meter: LiveMeter) -> None:
         self._device = device
+        self._meter = meter
         self._clock = asyncio.get_running_loop().time
         self._began_s: float | None = None
 
@@ -178,6 +182,7 @@ class _Recorder:
         async for block in self._device.record():
             if self._began_s is None:
                 self._began_s = self._clock() - len(block) / self._device.input_rate_hz
+            self._meter.hear(block)
             yield block
 
     def now_ms(self) -> float:
