@@ -298,6 +298,21 @@ class Service:
         self._track(one_shot)
         return one_shot
 
+    def check_admission(self) -> None:
+        """Raises if every call would be refused now, so that its message need not be read.
+
+        Raises:
+            ResourceExhausted: a limit of admission is reached. Says when to try again.
+            EngineLost: the engine is lost.
+            Unavailable: the server is draining.
+        """
+        try:
+            self._check_open()
+            self._admission.check()
+        except TranslateSvcError as error:
+            self.record_rejected(error)
+            raise
+
     def _check_open(self) -> None:
         if (refusal := self.refusal) is not None:
             raise refusal

@@ -104,6 +104,10 @@ class ModelFreeService:
         dependencies = OneShotDependencies(self.engine, self._options, slot, vad_stream)
         return OneShot(uuid.uuid4().hex, request, negotiated, dependencies)
 
+    def check_admission(self) -> None:
+        """Raises if no call is admitted now."""
+        self.admission.check()
+
     def languages(self) -> Iterable[Language]:
         """The languages of the published model."""
         return packaged()

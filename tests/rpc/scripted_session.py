@@ -181,6 +181,7 @@ class ScriptedService:
         self.calls: list[ScriptedCall] = []
         self.on_call: Callable[[ScriptedCall], None] = lambda call: None
         self.refusal: Exception | None = None
+        self.early_refusal: Exception | None = None
         self.rejections: list[BaseException] = []
         self._opened = asyncio.Condition()
 
@@ -197,6 +198,10 @@ class ScriptedService:
         self.on_call(call)
         self.calls.append(call)
         return call
+
+    def check_admission(self) -> None:
+        if isinstance(self.early_refusal, Exception):
+            raise self.early_refusal
 
     def record_rejected(self, error: BaseException) -> None:
         self.rejections.append(error)

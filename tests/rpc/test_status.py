@@ -18,6 +18,8 @@ from tests.rpc.scripted_session import ScriptedService
 from translate_svc import errors
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.server import RpcServer
 from translate_svc.rpc.status import abort, status_of
 
@@ -133,7 +135,9 @@ async def test_a_refused_stream_says_why(
 
 async def test_a_cancellation_is_raised_again() -> None:
     # swallowing it leaks the call's memory
-    interceptor = ErrorInterceptor("service", RpcOptions())
+    options = RpcOptions()
+    reader = RequestReader(options, ReadPlaces(1, 1, 1.0), lambda: None)
+    interceptor = ErrorInterceptor("service", options, reader)
 
     async def cancelled(request: Any, context: Any) -> None:
         raise asyncio.CancelledError

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
-from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.request_reader import RequestReader, parse
 from translate_svc.rpc.status import abort
 
 Behaviour: TypeAlias = "Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]"
@@ -21,13 +23,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     """Turns every exception of a method into a status. Methods must be coroutines that write with a context.
 
     Bytes that are not a valid message become an ``InvalidArgument``; gRPC itself would send UNKNOWN. In a
-    method with one request the interceptor raises it. In a method with a stream of requests, ``context.read``
-    returns it. Calls of other services (health, reflection) are not changed.
+    method with a stream of requests, ``context.read`` returns it. A single request is read by
+    ``RequestReader``, also for health checks. Other calls of other services (reflection) are not changed.
     """
 
-    def __init__(self, service_name: str, options: RpcOptions) -> None:
+    def __init__(self, service_name: str, options: RpcOptions, reader: RequestReader) -> None:
         self._prefix = f"/{service_name}/"
         self._options = options
+        self._reader = reader
 
     async def intercept_service(
         self,
@@ -35,28 +38,47 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(self._prefix):
+        method = handler_call_details.method
+        if handler is None:
+            return None
+        if single := handler.unary_unary or handler.unary_stream:
+            # a handler of streams fits these calls too, and leaves it to us when the message is read
+            answers_once = handler.unary_unary is not None
+            behaviour = self._reading(method, single, handler.request_deserializer, answers_once=answers_once)
+            return grpc.stream_stream_rpc_method_handler(
+                self._guarded(behaviour), response_serializer=handler.response_serializer
+            )
+        if not method.startswith(self._prefix):
             return handler
-        # a handler has a field for each of the four kinds of methods; only one of them is set
-        kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
-        kind = next(kind for kind in kinds if getattr(handler, kind) is not None)
-        make_handler = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make_handler(
-            self._guarded(getattr(handler, kind), discards_input=kind == "stream_stream"),
+        return grpc.stream_stream_rpc_method_handler(
+            self._guarded(handler.stream_stream, discards_input=True),
             request_deserializer=_deserializer(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
+    def _reading(
+        self, method: str, behaviour: Behaviour, deserialize: Callable[[bytes], Any], *, answers_once: bool
+    ) -> Behaviour:
+        """A method with one request, as one that reads it itself."""
+
+        async def read_and_answer(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            del requests  # the context reads
+            # no variable holds the message: a refused call is freed late, in a cycle of its own frames
+            answer = await behaviour(await self._reader.read(method, deserialize, context), context)
+            if answers_once:
+                await context.write(answer)
+
+        return read_and_answer
+
     def _guarded(self, behaviour: Behaviour, *, discards_input: bool = False) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
-                if isinstance(request, TranslateSvcError):
-                    raise request
                 return await behaviour(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 # a swallowed cancellation leaks the call's memory (grpc#43360)
                 raise
             except Exception as error:
+                traceback.clear_frames(error.__traceback__)  # they hold the message, and the error lives on
                 if discards_input:
                     await _discard_input(context, self._options)
                 await abort(context, error, self._options.abort_timeout_s)
@@ -86,8 +108,8 @@ def _deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]
 
     def deserializer(data: bytes) -> Any:
         try:
-            return deserialize(data)
-        except DecodeError:
-            return InvalidArgument("the bytes are not a message of the contract")
+            return parse(data, deserialize)
+        except InvalidArgument as error:
+            return error.with_traceback(None)
 
     return deserializer

@@ -29,6 +29,12 @@ class RpcOptions(CallOptions):
             INTERNAL instead.
         discard_timeout_s: the longest time of that reading. Then the status is sent in any case.
         discard_limit_bytes: the most bytes of that reading, plus at most one message.
+        message_timeout_s: how long the message of a call with a single request may take to arrive.
+        max_read_places: calls at a time whose first message is being received. Their number times
+            ``max_message_bytes`` bounds the memory of what was not admitted yet. Others wait.
+        max_read_places_per_peer: the same for one peer (an IP address, or a gateway).
+        max_streams_per_connection: calls at a time of one connection. The client keeps further ones back.
+        max_connections: at a time. Further ones are closed at once.
         stream_buffer_bytes: how much unread data of a stream or request the transport accepts before the
             sender must wait. This is the flow-control window of HTTP/2, which would otherwise grow until it
             holds minutes of speech.
@@ -46,6 +52,11 @@ class RpcOptions(CallOptions):
     discard_idle_s: float = 0.01
     discard_timeout_s: float = 0.25
     discard_limit_bytes: int = MIB
+    message_timeout_s: float = 30.0
+    max_read_places: int = 128
+    max_read_places_per_peer: int = 48
+    max_streams_per_connection: int = 1_024
+    max_connections: int = 8_192
     stream_buffer_bytes: int = 64 * KIB
     keepalive_time_ms: int = 20_000
     keepalive_timeout_ms: int = 10_000

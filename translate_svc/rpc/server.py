@@ -16,7 +16,9 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.authentication import AuthenticationInterceptor
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.read_places import ReadPlaces
 from translate_svc.rpc.reflection import add_reflection
+from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.trace_context import TraceContextInterceptor
 from translate_svc.rpc.unix_socket import check_unix_address, only_for_owner
@@ -29,6 +31,8 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
     """The server's channel arguments."""
     return [
         ("grpc.max_receive_message_length", options.max_message_bytes),
+        ("grpc.max_concurrent_streams", options.max_streams_per_connection),
+        ("grpc.max_allowed_incoming_connections", options.max_connections),
         ("grpc.max_metadata_size", 8 * 1024),
         ("grpc.absolute_max_metadata_size", 16 * 1024),
         # two servers on one port share its connections at random, so this must be meant
@@ -75,9 +79,13 @@ class RpcServer:
         refuse_plaintext(options, credentials)
         self._options = options
         self._credentials = credentials
-        self._servicer = SpeechTranslationServicer(service, options)
+        places = ReadPlaces(
+            options.max_read_places, options.max_read_places_per_peer, options.config_timeout_s
+        )
+        self._servicer = SpeechTranslationServicer(service, options, places)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
-        interceptors: list[Any] = [TraceContextInterceptor(), ErrorInterceptor(SERVICE_NAME, options)]
+        reader = RequestReader(options, places, service.check_admission)
+        interceptors: list[Any] = [TraceContextInterceptor(), ErrorInterceptor(SERVICE_NAME, options, reader)]
         if keys is not None:
             interceptors.insert(0, AuthenticationInterceptor(keys, options, service.record_rejected))
         self._server = grpc.aio.server(interceptors=interceptors, options=channel_options(options))

@@ -68,6 +68,13 @@ class Service(Protocol):
                 is not admitted.
         """
 
+    def check_admission(self) -> None:
+        """Raises if ``translate`` would refuse every request now, whatever it holds.
+
+        Raises:
+            ResourceExhausted, Unavailable, EngineLost: the reason.
+        """
+
     def record_rejected(self, error: BaseException) -> None:
         """Counts a stream or call that was not admitted. The service or the transport raised ``error``."""
 

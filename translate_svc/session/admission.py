@@ -85,12 +85,16 @@ class Admission:
         Raises:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
-        if reason := self._refusal_reason(goes_on):
-            self.rejected += 1
-            raise ResourceExhausted(reason, retry_after_s=self._options.retry_after_s)
+        self.check(goes_on=goes_on)
         self._live += 1
         self.admitted += 1
         return AdmissionSlot(self)
+
+    def check(self, *, goes_on: bool = False) -> None:
+        """Raises, and counts a refusal, as ``admit`` would."""
+        if reason := self._refusal_reason(goes_on):
+            self.rejected += 1
+            raise ResourceExhausted(reason, retry_after_s=self._options.retry_after_s)
 
     def _refusal_reason(self, goes_on: bool) -> str:
         limits = self._options

@@ -68,15 +68,19 @@ class SharedAdmission(Admission):
         Raises:
             ResourceExhausted: a limit is reached, or this process has no place. Says when to try again.
         """
+        slot = super().admit(goes_on=goes_on)
+        if self.live >= self._fronts.places:
+            self._fronts.on_full()
+        return slot
+
+    def check(self, *, goes_on: bool = False) -> None:
+        """Raises, and counts a refusal, as ``admit`` would."""
         if self.live >= self._fronts.places and not goes_on:
             self.rejected += 1
             self._fronts.missed_places += 1
             self._fronts.on_full()
             raise ResourceExhausted("all streams are in use", retry_after_s=self._retry_after_s)
-        slot = super().admit(goes_on=goes_on)
-        if self.live >= self._fronts.places:
-            self._fronts.on_full()
-        return slot
+        super().check(goes_on=goes_on)
 
     def _backlog_of_all(self, own: Backlog) -> Backlog:
         return Backlog(own.waiting_requests, own.queued_input_ms + self._fronts.queued_input_ms)

@@ -1,0 +1,80 @@
+"""Floods of messages that are refused, against a server process: what they cost its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import pytest
+
+from benchmarks.soak.server import ServerSetup
+from benchmarks.soak.server_process import ServerProcess, server_process
+from translate_svc.rpc.options import MIB
+from translate_svc.rpc.servicer import SERVICE_NAME
+from translate_svc.v1 import speech_translation_pb2 as pb
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(120)]
+
+MAX_GROWTH_MIB = 256
+CLIP = pb.TranslateRequest(
+    clip=pb.AudioClip(
+        format=pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000), data=bytes(4 * MIB)
+    ),
+    targets=[pb.TargetSettings(language="nonsense")],
+).SerializeToString()
+"""As large as a clip may be, and refused for its target."""
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ServerProcess]:
+    async with server_process(ServerSetup(max_streams=8)) as running:
+        yield running
+
+
+def peak_mib(server: ServerProcess) -> float:
+    """The most memory that the process has had so far."""
+    status = Path(f"/proc/{server._process.pid}/status").read_text()
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return int(kilobytes) / 1024
+
+
+async def flood(server: ServerProcess, message: bytes, *, connections: int, calls: int) -> set[str]:
+    """``calls`` with this message over so many connections at a time; returns the codes that came back."""
+    codes = set()
+
+    async def one_after_the_other(count: int) -> None:
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+        async with grpc.aio.insecure_channel(server.target, options=options) as channel:
+            translate: Any = cast(Any, channel).unary_stream(
+                f"/{SERVICE_NAME}/Translate", request_serializer=None
+            )
+            for _ in range(count):
+                call = translate(message)
+                try:
+                    async for _ in call:
+                        pass
+                except grpc.aio.AioRpcError:
+                    pass
+                codes.add((await call.code()).name)
+
+    await asyncio.gather(*(one_after_the_other(calls // connections) for _ in range(connections)))
+    return codes
+
+
+async def test_messages_of_tiny_parts_leave_nothing(server: ServerProcess) -> None:
+    """Each would parse to some 200 MB, and a refused call was freed only by a full garbage collection."""
+    before_mib = peak_mib(server)
+    codes = await flood(server, b"\x22\x00" * (2 * MIB), connections=6, calls=18)
+    assert codes == {"OUT_OF_RANGE"}
+    assert peak_mib(server) - before_mib < MAX_GROWTH_MIB
+
+
+async def test_whole_clips_that_are_refused_leave_nothing(server: ServerProcess) -> None:
+    before_mib = peak_mib(server)
+    codes = await flood(server, CLIP, connections=16, calls=32)
+    assert codes == {"INVALID_ARGUMENT"}
+    assert peak_mib(server) - before_mib < MAX_GROWTH_MIB

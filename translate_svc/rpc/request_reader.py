@@ -1,0 +1,76 @@
+"""Reads the message of a call with a single request: bounded, and after what metadata alone can refuse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.event_writer import Context
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.serving.stream_driver import idle_timeout
+from translate_svc.wire.entry_count import check_entries
+
+Deserialize = Callable[[bytes], Any]
+
+_HEALTH_PREFIX = "/grpc.health.v1.Health/"
+_HEALTH_PLACES, _HEALTH_PLACES_PER_PEER = 16, 4
+
+
+class RequestReader:
+    """Reads and parses messages of calls with a single request. ``grpc.aio`` itself would do so at once."""
+
+    def __init__(self, options: RpcOptions, places: ReadPlaces, check_admission: Callable[[], None]) -> None:
+        """``check_admission`` raises if ``Translate`` would be refused whatever the message holds."""
+        self._options = options
+        self._places = places
+        # health checks come without a key, and must not wait for anything else
+        self._health_places = ReadPlaces(
+            _HEALTH_PLACES, _HEALTH_PLACES_PER_PEER, patience_s=options.config_timeout_s
+        )
+        self._check_admission = check_admission
+
+    async def read(self, method: str, deserialize: Deserialize, context: Context) -> Any:
+        """The request of a call. The call's ``context.read`` must give bytes.
+
+        Raises:
+            ResourceExhausted, Unavailable, EngineLost: ``check_admission`` refuses; nothing was read.
+            ResourceExhausted: too many messages arrive at the same time.
+            StreamTimeout: the message did not arrive in time.
+            InvalidArgument: there is no message, or its bytes are not one of the contract.
+            OutOfRange: it holds too many fields.
+        """
+        if method.endswith("/Translate"):
+            self._check_admission()
+        places = self._health_places if method.startswith(_HEALTH_PREFIX) else self._places
+        timeout_s = self._options.message_timeout_s
+        async with places.place(context.peer()):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    data = await context.read()
+            except TimeoutError:
+                raise idle_timeout(timeout_s) from None
+            if data is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+                raise InvalidArgument("the call holds no message")
+            return parse(data, deserialize)
+
+
+def parse(data: bytes, deserialize: Deserialize) -> Any:
+    """A message of its bytes.
+
+    Raises:
+        InvalidArgument: they are not a message of the contract.
+        OutOfRange: it holds too many fields.
+    """
+    message_class = getattr(deserialize, "__self__", None)  # of protobuf's own FromString
+    if message_class is not None:
+        check_entries(data, message_class.DESCRIPTOR)
+    try:
+        return deserialize(data)
+    except DecodeError:
+        raise InvalidArgument("the bytes are not a message of the contract") from None
