@@ -42,6 +42,7 @@ def test_from_a_finished_checkpoint_the_vocoder_and_the_tokenizer_stay(
         corpus = [options for name, *options in started if name == "corpus"]
         assert all(options[2:4] == ["--easy-shards", "0"] for options in corpus)
         assert [options[-1] for options in corpus] == ["0/2", "1/2"]
+        assert started[-1][-2:] == ("--from", str(STARTER)), "the weights become the average of both"
     tokenizer = tmp_path / "work" / "tokenizer" / "sentencepiece.bpe.model"
     assert tokenizer.read_bytes() == (STARTER / "sentencepiece.bpe.model").read_bytes()
 

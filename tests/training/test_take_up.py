@@ -37,6 +37,18 @@ def test_assembled_again_it_is_what_it_was(work: Path) -> None:
     assert all(torch.equal(tensors[name], shipped[name]) for name in shipped)
 
 
+def test_after_more_training_it_is_half_of_what_it_was(work: Path) -> None:
+    shipped, _ = assemble.gather_weights(work)
+    trained = {name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in shipped.items()}
+    made = assemble.averaged(trained, STARTER, 0.25)
+    assert made.keys() == shipped.keys()
+    for name, tensor in shipped.items():
+        wanted = tensor.float() + 0.25 if tensor.is_floating_point() else tensor
+        torch.testing.assert_close(made[name].float(), wanted.float(), atol=1e-2, rtol=1e-3)
+    with pytest.raises(assemble.AssemblyError, match="no average"):
+        assemble.averaged({**trained, "another": torch.ones(1)}, STARTER, 0.25)
+
+
 def test_the_text_stage_begins_with_the_weights_behind_the_curriculum(work: Path) -> None:
     schedule = Schedule(1000.0)
     trainer = TextTrainer.create(work, schedule, Worker())

@@ -1,7 +1,7 @@
 """All stages of the starter checkpoint: `python -m training.starter` (or `make starter`).
 
 It begins with nothing, or with a finished checkpoint (`--from model_cache/starter`), whose vocoder and units
-are kept.
+are kept. Then the weights become the average of that checkpoint's and the trained ones.
 
 Each stage keeps its result in build/starter/ and is skipped or resumed when run again, so the work may be
 spread over days. On two cores the whole takes about four hours, most of it in the text stage; on a GPU
@@ -79,7 +79,8 @@ def main() -> None:
         run_stage("train_text", *work, "--refine", "--minutes", str(arguments.t2u_minutes)),
     )
     wait(run_stage("evaluate_text", "--work", str(arguments.work)))
-    wait(run_stage("assemble", "--work", str(arguments.work)))
+    before = () if arguments.model is None else ("--from", str(arguments.model))
+    wait(run_stage("assemble", "--work", str(arguments.work), *before))
     curves.plot(arguments.work, Path(__file__).parent / "curves")
 
 
