@@ -114,7 +114,7 @@ async def _measure_all(model: str) -> list[Row]:
     folder = _ROOT / "tests" / "data" / "quality"
     spoken = load_clips(folder, "several")
     noise = [clip for clip in load_clips(folder, "speechless") if clip.name.startswith(("silence", "noise"))]
-    async with Service.start(Settings(model=model)) as service:
+    async with Service.start(Settings(model=model, measure_capacity=False)) as service:
         return [await measure(service, change, spoken, noise) for change in _CHANGES]
 
 

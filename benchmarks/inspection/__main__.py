@@ -66,7 +66,7 @@ async def sweep_thresholds(service: Service, clips: Sequence[SpokenClip]) -> lis
 
 async def run(model: str, count: int, rounds: int) -> None:
     shipped = shipped_clips()
-    async with Service.start(Settings(model=model)) as service:
+    async with Service.start(Settings(model=model, measure_capacity=False)) as service:
         rows = await measure_source_times(service, "shipped clips", shipped)
         if count:
             rows += await measure_source_times(service, "fresh sentences", fresh_clips(count))

@@ -67,7 +67,9 @@ def run(job: Job, model: Path) -> Figures:
     """In this process; starts a service."""
 
     async def measure() -> Figures:
-        async with Service.start(Settings(model=str(model), max_slots=_MAX_SLOTS)) as service:
+        async with Service.start(
+            Settings(model=str(model), max_slots=_MAX_SLOTS, measure_capacity=False)
+        ) as service:
             return await job.measure(service)
 
     return asyncio.run(measure())

@@ -57,7 +57,9 @@ def measure(model: Path, count: int, part: tuple[str, Language]) -> dict[str, An
 
 async def _heard(model: Path, dtype: str, language: Language, clips: Sequence[Clip]) -> list[Heard]:
     settings = settings_for(language, other_languages(language), transcript=True)
-    async with Service.start(Settings(model=str(model), dtype=dtype, max_slots=_MAX_SLOTS)) as service:
+    async with Service.start(
+        Settings(model=str(model), dtype=dtype, max_slots=_MAX_SLOTS, measure_capacity=False)
+    ) as service:
         return await translate_all(service, [(clip.samples, settings) for clip in clips])
 
 

@@ -70,7 +70,9 @@ def run(measure: Callable[[AudioClockLoop], Awaitable[Figures]]) -> Figures:
 
 @asynccontextmanager
 async def service_of(model: Path) -> AsyncIterator[Service]:
-    settings = Settings(model=str(model), max_slots=_MAX_SLOTS, max_streams=_MAX_STREAMS)
+    settings = Settings(
+        model=str(model), max_slots=_MAX_SLOTS, max_streams=_MAX_STREAMS, measure_capacity=False
+    )
     async with Service.start(settings) as service:
         yield service
 

@@ -144,6 +144,7 @@ def calibrate_confidence(
         device=placement.device,
         dtype=placement.dtype_name,
         max_utterance_ms=30_000,
+        measure_capacity=False,
     )
 
     configure_logs("error")  # that a calibration is missing is known here
