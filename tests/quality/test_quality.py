@@ -62,7 +62,7 @@ async def test_several_sentences_with_pauses(service: Service) -> None:
     several = load_clips(DATA, "several")
     whole = await measure_speech(service, "several", several)
     assert_good(whole.speech, each=72.0, mean=84.0)
-    assert_heard(whole, wer=10.0)
+    assert_heard(whole, wer=16.0)  # six clips a language: one sentence left out is 14
     cut = await measure_speech(service, "several, cut", several, manual=False)
     assert_good(cut.speech, each=68.0, mean=86.0)
 

@@ -215,9 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--out", type=Path, default=Path("model_cache/starter"))
-    parser.add_argument(
-        "--from", dest="before", type=Path, help="what the training began with"
-    )
+    parser.add_argument("--from", dest="before", type=Path, help="what the training began with")
     arguments = parser.parse_args()
     absent = write_directory(arguments.work, arguments.out, arguments.before)
     check_with_transformers(arguments.out, trained=not absent)
