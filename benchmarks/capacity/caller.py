@@ -33,14 +33,12 @@ class Level:
     """What all callers of one level of load record.
 
     ``first_text_ms``: from the moment at which the end of an utterance could be known, by what was sent so
-    far, until its first translated text has come. ``after_cut_ms``: the server's own part of that, from the
-    cut until the text was ready (``end_to_first_text_ms``); the time of this process is not in it.
+    far, until its first translated text has come.
     """
 
     measuring: bool = False
     over: bool = False
     first_text_ms: list[float] = field(default_factory=list)
-    after_cut_ms: list[float] = field(default_factory=list)
     inside: int = 0
     opened: int = 0
     refused: int = 0
@@ -107,9 +105,6 @@ async def _read(call: Any, began_s: float, level: Level) -> None:
             end_s = ended_s.pop(response.translation.utterance_id, None)
             if end_s is not None and level.measuring:
                 level.first_text_ms.append(1000 * (time.monotonic() - end_s))
-        elif kind == "utterance_done" and response.utterance_done.HasField("end_to_first_text_ms"):
-            if level.measuring:
-                level.after_cut_ms.append(response.utterance_done.end_to_first_text_ms)
         elif kind == "warning":
             level.warnings += response.warning.code == "falling_behind"
 

@@ -8,9 +8,12 @@ import json
 import logging
 import re
 import sys
+import threading
+import time
 
 import pytest
 
+from translate_svc.cli.log_writer import LogWriter
 from translate_svc.cli.logs import (
     JsonFormatter,
     LogfmtFormatter,
@@ -144,3 +147,68 @@ async def test_a_task_that_nobody_awaited_is_logged_without_its_arguments(
     assert all("builtins.ValueError" in line for line in lines)
     assert any("Exception in callback" in line for line in lines)
     assert any("never retrieved" in line for line in lines)
+
+
+class _Stuck(io.StringIO):
+    """A pipe that nobody reads, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.going = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.going.wait()
+        return super().write(text)
+
+
+def test_a_log_that_nobody_reads_stops_nobody_and_tells_what_it_dropped() -> None:
+    stream = _Stuck()
+    writer = LogWriter(stream, max_lines=10)
+    writer.setFormatter(LogfmtFormatter())
+    began_s = time.monotonic()
+    for number in range(1_000):
+        writer.handle(_record(f"line {number}"))
+    assert time.monotonic() - began_s < 1
+    stream.going.set()
+    writer.flush()
+    writer.handle(_record("the next one"))
+    writer.flush()
+    lines = stream.getvalue().splitlines()
+    written = [line for line in lines if 'message="line' in line]
+    assert 10 <= len(written) <= 12
+    dropped = [int(count) for count in re.findall(r"(\d+) log lines were dropped", stream.getvalue())]
+    assert sum(dropped) + len(written) == 1_000
+    assert "the next one" in lines[-1]
+
+
+def test_lines_keep_their_order_and_are_all_written_at_the_end() -> None:
+    stream = io.StringIO()
+    writer = LogWriter(stream)
+    writer.setFormatter(LogfmtFormatter())
+    for number in range(500):
+        writer.handle(_record(f"line{number}"))
+    writer.flush()
+    assert [line.rpartition("=")[2] for line in stream.getvalue().splitlines()] == [
+        f"line{number}" for number in range(500)
+    ]
+
+
+async def test_a_server_whose_log_nobody_reads_goes_on() -> None:
+    """Its stderr is a pipe, which is read only when it has logged 2 MB."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import logging, sys\n"
+        "from translate_svc.cli.logs import configure_logs\n"
+        "configure_logs('debug', 'json', waits=False)\n"
+        "for number in range(20_000): logging.getLogger('translate_svc').info('x' * 100)\n"
+        "print('went on', flush=True)\n"
+        "import os; os._exit(0)\n",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1024,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"went on\n"
+        await process.communicate()

@@ -16,6 +16,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from translate_svc.cli.log_writer import LogWriter
 from translate_svc.tracebacks import anonymous_traceback
 
 _BARE = re.compile(r"[^\s\"=\\]+")
@@ -63,12 +64,13 @@ class TextFormatter(logging.Formatter):
         )
 
 
-def configure_logs(level: str, log_format: str = "auto") -> None:
+def configure_logs(level: str, log_format: str = "auto", *, waits: bool = True) -> None:
     """Writes to stderr: logs of this package from ``level`` up, and warnings of other packages.
 
-    ``log_format``: ``json``, ``logfmt``, ``text``, or ``auto``: text on a terminal, else JSON.
+    ``log_format``: ``json``, ``logfmt``, ``text``, or ``auto``: text on a terminal, else JSON. ``waits``: for
+    who reads stderr; otherwise lines are dropped and counted while nobody reads (``LogWriter``).
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sys.stderr) if waits else LogWriter(sys.stderr)
     handler.setFormatter(_formatter(log_format, terminal=sys.stderr.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("translate_svc").setLevel(level.upper())

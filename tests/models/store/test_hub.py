@@ -39,6 +39,10 @@ def _change_model(hub: FakeHub) -> None:
     (hub.folder / "config.json").write_text(json.dumps(config | {"model_type": "whisper"}))
 
 
+def _leave_the_cache(hub: FakeHub) -> None:
+    hub.commit = "x/../../../../victim"
+
+
 @pytest.mark.parametrize(
     ("change", "hub_id", "revision", "said"),
     [
@@ -63,6 +67,7 @@ def _change_model(hub: FakeHub) -> None:
         (_lose(SHARD), HUB_ID, None, f"{SHARD}: is missing from facebook.* names it"),
         (_lose("model.safetensors.index.json"), HUB_ID, None, "no safetensors weights"),
         (_change_model, HUB_ID, None, "config.json: model_type is 'whisper'"),
+        (_leave_the_cache, HUB_ID, None, "the hub names a commit that is not one"),
     ],
 )
 def test_what_cannot_be_pulled_is_told_in_a_line_before_anything_is_downloaded(

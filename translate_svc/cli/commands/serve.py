@@ -56,7 +56,7 @@ def serve(**flags: Any) -> None:
       TRANSLATE_SVC_PORT=0 translate-svc serve --no-admin
     """
     settings = Settings.load(flags)
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format, waits=False)
     with options.named_as_given(flags):
         code = interrupts.run(_run(settings))
     if code == EXIT_LOST:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from translate_svc.models.checkpoint.identity import CARD_FILE, license_of
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
 from translate_svc.models.config import ModelConfig
 
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+"""A git hash, SHA-1 or SHA-256."""
 _REQUIRED_FILES = (
     "config.json",
     "generation_config.json",
@@ -99,7 +102,9 @@ class Hub:
         """
         with self.errors_of(hub_id):
             commit = self._api.model_info(hub_id, revision=revision).sha
-            assert commit is not None, "the hub always tells the commit"
+            if commit is None or not _COMMIT.fullmatch(commit):
+                # it becomes the name of a directory
+                raise DownloadError("the hub names a commit that is not one", field=hub_id)
             listed = self._api.list_repo_tree(hub_id, revision=commit)
             found = {each.path: _hub_file(each) for each in listed if isinstance(each, RepoFile)}
             for name in _REQUIRED_FILES:
