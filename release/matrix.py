@@ -62,7 +62,9 @@ def environment(version: str) -> Path:
     uv: list[str | Path] = [sys.executable, "-m", "uv"]
     python = folder / "bin" / "python"
     if not python.exists():
-        subprocess.run([*uv, "venv", "--quiet", "--python", interpreter(version), folder], check=True)
+        subprocess.run(
+            [*uv, "venv", "--quiet", "--seed", "--python", interpreter(version), folder], check=True
+        )
     pins = FOLDER / "constraints.txt"
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines(keepends=True)
     pins.write_text("".join(line for line in lines if not line.startswith("pip==")), encoding="utf-8")
