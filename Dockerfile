@@ -32,9 +32,11 @@ RUN version="$(grep '^torch==' /src/constraints.txt)" \
 # hadolint ignore=DL3006
 FROM torch-${ACCELERATOR} AS build
 WORKDIR /src
+# with jobs/batch-ray: server,ray
+ARG EXTRAS=server
 COPY pyproject.toml README.md LICENSE ./
 COPY translate_svc translate_svc
-RUN pip install --no-cache-dir --no-build-isolation --constraint constraints.txt '.[server]'
+RUN pip install --no-cache-dir --no-build-isolation --constraint constraints.txt ".[${EXTRAS}]"
 
 FROM python AS starter
 COPY model_cache/starter /starter

@@ -114,6 +114,11 @@ integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into
 	done
 	$(BIN)/python -m pytest -n 0 tests/integrations
 
+.PHONY: batch
+batch: $(READY) ## how full `batch` keeps the engine, against the engine alone; writes benchmarks/results/batch.json (ten minutes)
+	$(BIN)/python -m benchmarks.batch --checkpoint starter
+	$(BIN)/python -m benchmarks.batch --checkpoint random
+
 .PHONY: overload
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload

@@ -21,6 +21,8 @@ OVERLAYS = {
     "gpu": K8S / "overlays/gpu",
     "sidecar": K8S / "overlays/sidecar",
     "pull-model": K8S / "jobs/pull-model",
+    "batch": K8S / "jobs/batch",
+    "batch-ray": K8S / "jobs/batch-ray",
     "everything": ROOT / "tests/k8s/overlays/everything",
 }
 """Whatever is meant to be applied; ``everything`` is the GPU overlay with every component."""
@@ -73,6 +75,11 @@ class Container:
         return self.image == SERVER_IMAGE and self.spec.get("args", [])[:1] == ["serve"]
 
     @property
+    def is_engine(self) -> bool:
+        """Whether it loads a model."""
+        return self.is_server or (self.image == SERVER_IMAGE and self.spec.get("args", [])[:1] == ["batch"])
+
+    @property
     def mounts(self) -> dict[str, Object]:
         """Volume mounts by their path."""
         return {mount["mountPath"]: mount for mount in self.spec.get("volumeMounts", [])}
@@ -89,7 +96,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What makes pods: a Deployment or a Job."""
+    """What makes pods: a Deployment, a Job, or one group of a RayJob's cluster."""
 
     object: Object
 
@@ -147,7 +154,8 @@ class Manifests:
 
     @property
     def workloads(self) -> list[Workload]:
-        return [Workload(item) for item in self.of_kind("Deployment", "Job")]
+        found = [Workload(item) for item in self.of_kind("Deployment", "Job")]
+        return found + [pods for item in self.of_kind("RayJob") for pods in _ray_pods(item)]
 
     @property
     def deployments(self) -> list[Workload]:
@@ -183,6 +191,16 @@ def matches(selector: Object | None, labels: dict[str, str]) -> bool:
 def title(item: Object) -> str:
     """How findings name an object."""
     return f"{item['kind']}/{item['metadata']['name']}"
+
+
+def _ray_pods(item: Object) -> Iterator[Workload]:
+    """The head and the workers of a RayJob as workloads, which share its objects."""
+    cluster = item["spec"]["rayClusterSpec"]
+    groups = [("head", cluster["headGroupSpec"])]
+    groups += [(group["groupName"], group) for group in cluster["workerGroupSpecs"]]
+    for name, group in groups:
+        metadata = {"name": f"{item['metadata']['name']}-{name}"}
+        yield Workload({"kind": "RayJob", "metadata": metadata, "spec": {"template": group["template"]}})
 
 
 def _derived(entry: Object, container: Container) -> str:

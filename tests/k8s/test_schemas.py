@@ -14,6 +14,7 @@ import pytest
 from tests.k8s.manifests import OVERLAYS, Manifests, Object, title
 
 VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
+_FREE_KEYS = ("matchLabels", "metadata", "rayStartParams", "requests", "limits")
 _SCHEMAS = Path(__file__).parent / "schemas"
 
 
@@ -33,6 +34,10 @@ def _validate(document: str, version: str) -> None:
     custom = _custom_schemas().get((item["apiVersion"], item["kind"]))
     if custom is not None:
         jsonschema.Draft202012Validator(custom).validate(item)
+        for workload in Manifests([item]).workloads:
+            pods = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "any"}}
+            template = workload.object["spec"]["template"]
+            kubernetes_validate.validate(pods | {"template": template}, version, strict=True)
     else:
         kubernetes_validate.validate(item, version, strict=True)
 
@@ -82,7 +87,7 @@ def test_an_object_without_a_schema_fails() -> None:
 
 
 def test_every_custom_schema_is_strict_and_used() -> None:
-    rendered = Manifests.of("everything").objects
+    rendered = Manifests.of("everything").objects + Manifests.of("batch-ray").objects
     used = {(item["apiVersion"], item["kind"]): item for item in rendered}
     for kind, schema in _custom_schemas().items():
         assert schema["$comment"].startswith("https://github.com/"), "names its source"
@@ -96,7 +101,7 @@ def test_every_custom_schema_is_strict_and_used() -> None:
 
 def _objects_in(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     if isinstance(value, dict):
-        if path and path[-1] in ("matchLabels", "metadata"):  # free keys, strings alone
+        if path and path[-1] in _FREE_KEYS:  # free keys, strings alone
             return []
         return [path] + [found for key, each in value.items() for found in _objects_in(each, (*path, key))]
     if isinstance(value, list):

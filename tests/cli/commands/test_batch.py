@@ -18,6 +18,9 @@ from tests.cli.conftest import Command
 from tests.cli.output.subtitle_files import read_srt
 from tests.cli.process import ROOT, STARTER, start
 from tests.clips import sentences, texts
+from translate_svc.cli.commands.batch import engine_room
+from translate_svc.config import Settings
+from translate_svc.session.options import SessionOptions
 
 DATA = ROOT / "tests" / "data"
 CLIPS = ("eng_1", "eng_2", "deu_1", "deu_2", "fra_1", "fra_2", "spa_1", "eng_3")
@@ -138,6 +141,14 @@ def test_a_server_that_is_gone_has_an_exit_code_of_its_own(command: Command, tmp
     arguments = ("batch", str(DATA / "eng_1.flac"), "--to", "spa", "--out", str(tmp_path / "out"))
     code, _, error = command(*arguments, "--server", "127.0.0.1:1")
     assert (code, error) == (3, "translate-svc: 127.0.0.1:1: not reachable\n")
+
+
+def test_the_engine_of_a_batch_has_room_for_all_its_files() -> None:
+    settings = Settings.load(engine_room(100), {})
+    admission = settings.admission_options()
+    assert admission.max_streams == 100
+    assert admission.max_waiting_requests >= 100 * SessionOptions().max_utterances_in_flight
+    assert not settings.capacity_options().measured, "no stream is refused for being late: nobody waits"
 
 
 async def _stopped(arguments: tuple[str, ...], out: Path, number: signal.Signals, records: int) -> str:

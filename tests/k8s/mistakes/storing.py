@@ -99,4 +99,52 @@ MISTAKES = (
         lambda m: _job(m)["args"].append("--accept-license"),
         "accepts a licence in the operator's name",
     ),
+    Mistake(
+        rules.memory_holds_the_weights,
+        "batch",
+        lambda m: _job(m)["resources"]["limits"].update(memory="4Gi"),
+        "limits 4Gi for 9.2 GB of weights",
+    ),
+    Mistake(
+        rules.batches_go_on,
+        "batch",
+        lambda m: spec(m, "Job").update(completions=8),
+        "its pods do the parts $(JOB_COMPLETION_INDEX)/4, not $(JOB_COMPLETION_INDEX)/8",
+    ),
+    Mistake(
+        rules.batches_go_on,
+        "batch",
+        lambda m: spec(m, "Job").pop("completionMode"),
+        "its pods do the parts",
+    ),
+    Mistake(
+        rules.batches_go_on,
+        "batch",
+        lambda m: spec(m, "Job")["podFailurePolicy"]["rules"][0]["onExitCodes"].update(values=[1, 2, 3]),
+        "does not try again after the exit codes [1, 2, 3]",
+    ),
+    Mistake(
+        rules.batches_go_on,
+        "batch",
+        lambda m: spec(m, "Job")["podFailurePolicy"]["rules"].pop(),
+        "counts drained nodes as failures",
+    ),
+    Mistake(
+        rules.batches_go_on,
+        "batch",
+        lambda m: _job(m)["args"].insert(1, "--out=/tmp/out") or _job(m)["args"].pop(3),
+        "/tmp/out does not outlive the pod",
+    ),
+    Mistake(
+        rules.gpu_nodes_take_their_pods,
+        "batch-ray",
+        lambda m: m.workloads[-1].pod.pop("tolerations"),
+        "RayJob/batch-gpu: does not stand the taint",
+    ),
+    Mistake(
+        rules.pods_are_restricted,
+        "batch-ray",
+        lambda m: m.workloads[-1].pod["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"),
+        "may write to its root filesystem",
+    ),
 )

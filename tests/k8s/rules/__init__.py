@@ -38,12 +38,13 @@ from tests.k8s.rules.resources import (
 from tests.k8s.rules.scaling import replicas_have_one_owner, scaling_reads_metrics_that_exist
 from tests.k8s.rules.selectors import selectors_take_something
 from tests.k8s.rules.settings import paths_are_mounted, servers_accept_their_settings, traffic_is_protected
-from tests.k8s.rules.shutdown import grace_covers_the_drain
+from tests.k8s.rules.shutdown import batches_go_on, grace_covers_the_drain
 from tests.k8s.rules.sidecar import sidecars_frame_their_callers
 
 __all__ = [
     "RULES",
     "Rule",
+    "batches_go_on",
     "budgets_allow_drains",
     "claims_reach_every_node",
     "cores_are_not_throttled",
@@ -94,6 +95,7 @@ RULES: tuple[Rule, ...] = (
     probes_ask_what_is_served,
     startup_has_a_budget,
     grace_covers_the_drain,
+    batches_go_on,
     rolls_keep_every_server,
     budgets_allow_drains,
     gpus_are_whole,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.k8s.manifests import ROOT, SERVER_IMAGE, Container, Manifests, Object, Workload, title
-from tests.k8s.rules.settings import servers_that_load
+from tests.k8s.rules.settings import engines_that_load
 
 _GIB = 1024**3
 _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": _GIB, "Ti": 1024**4, "k": 1000, "M": 10**6, "G": 10**9}
@@ -18,7 +18,7 @@ _RUNTIME_BYTES = _GIB
 
 def memory_holds_the_weights(manifests: Manifests) -> Iterator[str]:
     """A server reads its weights through host memory. The volume holds them, and a second version."""
-    for workload, container, settings in servers_that_load(manifests):
+    for workload, container, settings in engines_that_load(manifests):
         weights = weight_bytes(settings.model)
         resources = container.spec.get("resources", {})
         for kind in ("requests", "limits"):
@@ -42,7 +42,7 @@ def claims_reach_every_node(manifests: Manifests) -> Iterator[str]:
 
 def models_are_verified_last(manifests: Manifests) -> Iterator[str]:
     """What writes a model comes before what verifies it, and that before what serves it."""
-    for workload, server, settings in servers_that_load(manifests):
+    for workload, server, settings in engines_that_load(manifests):
         order = [each.name for each in workload.containers]
         volume = (server.mount_of(settings.model_cache) or {}).get("name")
         verifiers = [each for each in workload.containers if _verifies(each)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.k8s.manifests import Manifests, Object
-from tests.k8s.rules.settings import servers_that_load
+from tests.k8s.rules.settings import engines_that_load
 
 GPU = "nvidia.com/gpu"
 
@@ -18,7 +18,7 @@ def gpus_are_whole(manifests: Manifests) -> Iterator[str]:
             asked, limit = (resources.get(kind, {}).get(GPU) for kind in ("requests", "limits"))
             if asked != limit:
                 yield f"{workload.name}: {container.name} asks for {asked} GPUs and is limited to {limit}"
-    for workload, container, settings in servers_that_load(manifests):
+    for workload, container, settings in engines_that_load(manifests):
         wanted = 1 if settings.device.startswith("cuda") else None
         given = container.spec["resources"].get("limits", {}).get(GPU)
         if given != wanted:
@@ -58,7 +58,7 @@ def cores_are_not_throttled(manifests: Manifests) -> Iterator[str]:
             asked, limit = (resources.get(kind, {}).get("cpu") for kind in ("requests", "limits"))
             if limit is not None and cores(limit) < max(cores(asked or "0"), 1):
                 yield f"{workload.name}: {container.name} is limited to {limit} cores"
-            if container.is_server and cores(asked or "0") < 1:
+            if container.is_engine and cores(asked or "0") < 1:
                 yield f"{workload.name}: {container.name} asks for {asked} cores"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterator
 
@@ -72,6 +73,15 @@ def servers_that_load(manifests: Manifests) -> Iterator[tuple[Workload, Containe
             except TranslateSvcError:
                 continue
             yield workload, workload.server, settings
+
+
+def engines_that_load(manifests: Manifests) -> Iterator[tuple[Workload, Container, Settings]]:
+    """Servers and batches, as ``servers_that_load``."""
+    for workload in manifests.workloads:
+        for container in workload.containers:
+            if container.is_engine:
+                with contextlib.suppress(TranslateSvcError):
+                    yield workload, container, Settings.load({}, manifests.environment(container))
 
 
 def _socket(workload: Workload, container: Container, path: str) -> Iterator[str]:

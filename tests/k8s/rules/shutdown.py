@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.k8s.manifests import Container, Manifests, matches
+from tests.k8s.manifests import Container, Manifests, Workload, matches
 from tests.k8s.rules.settings import servers_that_load
+from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_USAGE
 from translate_svc.rpc.options import RpcOptions
 
 _UNLOAD_S = 5.0
@@ -37,3 +38,37 @@ def grace_covers_the_drain(manifests: Manifests) -> Iterator[str]:
 def pre_stop_s(container: Container) -> float:
     """How long preStop holds SIGTERM back."""
     return float(container.spec.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0))
+
+
+def batches_go_on(manifests: Manifests) -> Iterator[str]:
+    """Each pod does its own part. What would fail again is not tried again; a lost node is no failure."""
+    for workload in manifests.workloads:
+        for container in workload.containers:
+            if not container.is_engine or container.is_server:
+                continue
+            job = workload.object["spec"]
+            arguments = dict(each.partition("=")[::2] for each in container.spec["args"])
+            parts = f"$(JOB_COMPLETION_INDEX)/{job.get('completions', 1)}"
+            if job.get("completionMode") != "Indexed" or arguments.get("--shard") != parts:
+                yield f"{workload.name}: its pods do the parts {arguments.get('--shard')}, not {parts}"
+            rules = job.get("podFailurePolicy", {}).get("rules", [])
+            codes = {
+                code
+                for rule in rules
+                if rule["action"] == "FailIndex"
+                for code in rule["onExitCodes"]["values"]
+            }
+            if codes != {EXIT_ERROR, EXIT_USAGE}:
+                yield f"{workload.name}: does not try again after the exit codes {sorted(codes)}"
+            if not any(rule["action"] == "Ignore" and "onPodConditions" in rule for rule in rules):
+                yield f"{workload.name}: counts drained nodes as failures"
+            yield from _outputs(workload, container, arguments.get("--out", ""))
+
+
+def _outputs(workload: Workload, container: Container, out: str) -> Iterator[str]:
+    mount = container.mount_of(out)
+    volumes = {volume["name"]: volume for volume in workload.pod.get("volumes", [])}
+    if mount is None or "persistentVolumeClaim" not in volumes[mount["name"]]:
+        yield f"{workload.name}: {out} does not outlive the pod"
+    elif mount.get("readOnly"):
+        yield f"{workload.name}: {out} is read-only"

@@ -36,7 +36,7 @@ class BatchArguments:
     json_audio: bool = False
     forms: tuple[str, ...] = ()
     flag_unsure: bool = True
-    files_at_once: int = 32
+    files_at_once: int = 64
     shard: str = ""
 
     def __post_init__(self) -> None:

@@ -102,9 +102,10 @@ class RayWorkers:
         nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         gpus = sum(int(node["Resources"].get("GPU", 0)) for node in nodes)
         gpus = 0 if flags.get("device") == "cpu" else gpus
-        self.actors = actors or gpus or len(nodes)
+        computing = [node for node in nodes if node["Resources"].get("CPU", 0) >= 1]
+        self.actors = actors or gpus or len(computing)
         if not self.actors:
-            raise Unavailable("the Ray cluster has no nodes")
+            raise Unavailable("the Ray cluster has no node that computes")
         folder = None if is_address(arguments.out) else str(staging)
         remote = ray.remote(EngineActor).options(
             num_cpus=1,

@@ -23,6 +23,8 @@ _UTTERANCES_A_FILE = 9
 """Utterances of one file that the engine can be given: those in flight, and the next one."""
 
 _ADMISSION_WINDOW = 64
+_FILES_AN_ENGINE, _FILES_AT_SERVER = 64, 8
+"""Files at once: as many as the detector takes in one call; at a server few, since it has other callers."""
 
 
 def batch(
@@ -58,8 +60,14 @@ def batch(
         bool, typer.Option("--json-audio", help="Include the speech in --format jsonl, as base64.")
     ] = False,
     files_at_once: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=1_000, help="Files that are translated at once.")
-    ] = 32,
+        int | None,
+        typer.Option(
+            metavar="COUNT",
+            min=1,
+            max=1_000,
+            help="Files that are translated at once. Default: 64 for an engine, 8 at a server.",
+        ),
+    ] = None,
     shard: Annotated[
         str,
         typer.Option(metavar="NUMBER/COUNT", help="Do one part of the files: 0/4, 1/4, 2/4 or 3/4."),
@@ -108,6 +116,14 @@ def batch(
       translate-svc batch s3://bucket/talks --to eng --out s3://bucket/eng --ray auto
       translate-svc batch test-set.csv --out scored --device cuda --max-slots 64
     """
+    flags: dict[str, Any] = {
+        "model": model,
+        "model_cache": model_cache,
+        "device": device,
+        "max_slots": max_slots,
+    }
+    at_server = ray is None and chosen_server(server, flags) is not None
+    files_at_once = files_at_once or (_FILES_AT_SERVER if at_server else _FILES_AN_ENGINE)
     arguments = BatchArguments(
         inputs=tuple(inputs),
         out=out,
@@ -128,15 +144,9 @@ def batch(
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
-    flags: dict[str, Any] = {
-        "model": model,
-        "model_cache": model_cache,
-        "device": device,
-        "max_slots": max_slots,
-    }
     if ray is not None and (server is not None or connection != ClientOptions()):
         raise UsageError("does not go with --ray", field="--server")
-    if ray is not None or chosen_server(server, flags) is None:
+    if not at_server:
         # the engine in this process is made for the longest utterance
         flags |= engine_room(files_at_once) | {"max_utterance_ms": max_utterance_ms}
     backend = choose_backend(server, flags, connection)
@@ -149,7 +159,9 @@ def batch(
 
 
 def engine_room(files_at_once: int) -> dict[str, int]:
-    """Settings of a service that serves one batch: room for all its files, and for all their utterances."""
+    """Settings of a service that serves one batch: room for all its files, and for all their utterances,
+    however long they wait.
+    """
     return {
         "max_streams": files_at_once,
         "measure_capacity": False,  # nobody waits: the queue of files is the bound
