@@ -14,6 +14,7 @@ from aiohttp import WSMessage, WSMsgType, hdrs, web
 from translate_svc.errors import InvalidArgument, StreamTimeout
 from translate_svc.gateway.failures import Failure
 from translate_svc.gateway.options import GatewayOptions
+from translate_svc.types import SessionEvent
 
 SUBPROTOCOL = "realtime"
 """The subprotocol that browsers name beside the one that holds their key."""
@@ -131,6 +132,9 @@ class WebSocket:
             if not patience.expired():
                 raise
             return None
+
+    def follow(self, event: SessionEvent) -> None:
+        """Implements ``Connection.follow``: nothing here depends on it."""
 
     async def send(self, event: WireEvent) -> None:
         """Sends one event; gives it an ``event_id``. Waits while the client does not take what was sent."""

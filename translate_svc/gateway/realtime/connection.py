@@ -6,6 +6,7 @@ from typing import Protocol
 
 from translate_svc.gateway.failures import Failure
 from translate_svc.gateway.web_socket import WireEvent
+from translate_svc.types import SessionEvent
 
 
 class Connection(Protocol):
@@ -22,6 +23,9 @@ class Connection(Protocol):
             InvalidArgument: the message is not text. The connection can go on.
             StreamTimeout, ResourceExhausted: the connection must end.
         """
+
+    def follow(self, event: SessionEvent) -> None:
+        """Takes notice of an event of the session, before what it becomes in the protocol is sent."""
 
     async def send(self, event: WireEvent) -> None:
         """Sends one event. Waits while the client does not take what was sent."""

@@ -25,6 +25,7 @@ class EventSender:
 
     async def send(self, event: SessionEvent) -> None:
         """Sends what ``event`` becomes in the protocol."""
+        self._connection.follow(event)
         for wire in self._encode(event):
             await self._connection.send(wire)
 

@@ -16,6 +16,7 @@ from translate_svc.gateway.failures import Failure
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.web_socket import EventTexts, WireEvent
 from translate_svc.gateway.webrtc.speech_track import SpeechTrack
+from translate_svc.types import Cleared, SessionEvent
 
 _SPEECH = "session.output_audio.delta"
 
@@ -44,6 +45,7 @@ class CallConnection:
         self._closed = asyncio.Event()
         self._spoken: str | None = None
         self._begun = False
+        self._clears = 0
         self._closing = False
         self._over = False
         self._last: WireEvent | None = None
@@ -92,11 +94,17 @@ class CallConnection:
             match _fields(item).get("type"):
                 case "session.input_audio_buffer.append":
                     raise InvalidArgument("a call is heard by its audio track", field="type")
-                case "session.input_audio_buffer.clear":
+                case "session.input_audio_buffer.clear" if self._begun and not self._closing:
+                    self._clears += 1
                     self._speech.clear()
                 case "session.close":
                     self._closing = True
             return item
+
+    def follow(self, event: SessionEvent) -> None:
+        """Implements ``Connection.follow``. Speech that comes before a clear has taken effect is old."""
+        if isinstance(event, Cleared):
+            self._clears = max(0, self._clears - 1)
 
     async def send(self, event: WireEvent) -> None:
         """Implements ``Connection.send``. The session's last event waits for ``end``."""
@@ -143,6 +151,8 @@ class CallConnection:
             closed.cancel()
 
     async def _speak(self, pcm: bytes) -> None:
+        if self._clears:
+            return
         self.bytes_out += len(pcm)
         self._speech.append(pcm)
         await self._speech.room()
