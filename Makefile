@@ -118,6 +118,9 @@ integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into
 batch: $(READY) ## how full `batch` keeps the engine, against the engine alone; writes benchmarks/results/batch.json (ten minutes)
 	$(BIN)/python -m benchmarks.batch --checkpoint starter
 	$(BIN)/python -m benchmarks.batch --checkpoint random
+.PHONY: fronts
+fronts: $(READY) ## what front processes cost and bring beside one process; writes benchmarks/results/fronts.json (13 minutes)
+	$(BIN)/python -m benchmarks.fronts
 
 .PHONY: overload
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside

@@ -117,6 +117,11 @@ class FrontGroup:
                 member.connection.drain(grace_s)
 
     @property
+    def engine_lost(self) -> bool:
+        """Whether front processes have nothing to serve any more."""
+        return self._engine.status.lost
+
+    @property
     def ready(self) -> frozenset[int]:
         """The front processes whose servers listen."""
         return frozenset(index for index, member in self._members.items() if member.report.ready)

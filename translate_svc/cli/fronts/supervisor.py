@@ -94,7 +94,7 @@ class Supervisor:
         while not self._leaving.is_set():
             began_s = time.monotonic()
             reason, code = await self._run(index)
-            if self._leaving.is_set():
+            if self._leaving.is_set() or self._group.engine_lost:
                 return
             _log.error("front process %d has gone (%s, exit code %s)", index, reason, code)
             if self._failed_start is not None and not self._failed_start.done():

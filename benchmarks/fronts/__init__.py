@@ -1,0 +1,1 @@
+"""``make fronts``: what front processes cost and bring, beside one process."""
