@@ -186,6 +186,15 @@ async def test_each_caller_has_a_share_of_the_engine_and_each_anonymous_stream(
     assert len({alice, one, other}) == 3
 
 
+async def test_a_server_whose_detector_fails_is_not_ready(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert service.not_ready_reason == ""
+    monkeypatch.setattr(type(service._vad_loop), "is_failing", True)
+    assert service.not_ready_reason == "the voice activity detector fails"
+    assert service.healthy
+
+
 async def test_the_limits_are_told(service: Service) -> None:
     limits, options = service.info().limits, SessionOptions()
     assert (limits.max_streams, limits.max_waiting_requests) == (8, 2)

@@ -201,6 +201,8 @@ class Service:
         """Why new streams should go elsewhere; empty while they are accepted. A full server stays ready."""
         if self.refusal is not None:
             return str(self.refusal)
+        if self._vad_loop.is_failing:
+            return "the voice activity detector fails"
         lag_s = self._load_monitor.lag_s
         return "" if self._load_monitor.keeps_up else f"the engine does not keep up: {lag_s:.1f} s behind"
 

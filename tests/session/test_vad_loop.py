@@ -184,6 +184,24 @@ async def test_a_failing_call_fails_its_frames_and_the_loop_goes_on() -> None:
         assert await good.probability(frame(0.25)) == pytest.approx(0.25)
 
 
+async def test_a_detector_that_fails_for_good_is_known_and_tried_again_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with VadLoop(FailingVad()) as loop:
+        stream = loop.open_stream()
+        for failing in (False, False, True):
+            with pytest.raises(DetectorError):
+                await stream.probability(frame(2.0))
+            assert loop.is_failing is failing
+        now_s = time.monotonic()
+        for later_s, failing in ((31, False), (0, True)):
+            at_s = now_s + later_s
+            monkeypatch.setattr("translate_svc.session.vad_loop.time.monotonic", lambda at_s=at_s: at_s)
+            assert loop.is_failing is failing
+        await stream.probability(frame(0.25))
+        assert not loop.is_failing
+
+
 async def test_frames_of_another_shape_are_refused_before_they_reach_a_call() -> None:
     async with VadLoop(AmplitudeVad()) as loop:
         with pytest.raises(ValueError, match="512"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ GATHER_FROM_STREAMS = 16
 """With fewer streams nothing is delayed, so that a file is scored as fast as it is sent."""
 _GATHER_S_A_STREAM, _GATHER_MAX_S = 0.0001, 0.008
 """The longest interval is a quarter of a frame: a file is still scored at four times real time."""
+_FAILURES, _FAILING_S = 3, 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +90,8 @@ class VadLoop:
         self._task: asyncio.Task[None] | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vad")
         self._closed = False
+        self._failures = 0  # of calls in a row
+        self._failed_s = 0.0
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -113,6 +117,15 @@ class VadLoop:
             self._arrived.set()
             await asyncio.shield(self._task)
         self._executor.shutdown(wait=True)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the detector has failed three times in a row, the last time less than 30 s ago.
+
+        After 30 s without a call streams may try again.
+        """
+        recent = time.monotonic() - self._failed_s < _FAILING_S
+        return self._failures >= _FAILURES and recent
 
     @property
     def open_streams(self) -> int:
@@ -183,10 +196,13 @@ class VadLoop:
             probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
             scored = list(zip(jobs, probabilities.tolist(), new_states, strict=True))
         except Exception as error:
+            self._failures += 1
+            self._failed_s = time.monotonic()
             failure = DetectorError("the voice activity detector failed")
             failure.__cause__ = error
             _fail(jobs, failure)
             return
+        self._failures = 0
         for job, probability, state in scored:
             if not job.result.done():
                 job.stream.state = state
