@@ -22,31 +22,39 @@ _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 def check_entries(data: bytes, kind: Descriptor) -> None:
     """Raises OutOfRange if a serialized message of this kind holds more than ``MAX_ENTRIES`` fields.
 
-    Fields of sub-messages count too. Bytes that are not a message pass: parsing them fails.
+    The error names the field that was counted last. Fields of sub-messages count too. Bytes that are not a
+    message pass: parsing them fails.
     """
-    if len(data) > _FREE_BYTES and entries(data, kind, MAX_ENTRIES + 1) > MAX_ENTRIES:
-        raise OutOfRange(f"the message holds more than {MAX_ENTRIES} fields")
+    if len(data) <= _FREE_BYTES:
+        return
+    count, field = entries(data, kind, MAX_ENTRIES + 1)
+    if count > MAX_ENTRIES:
+        raise OutOfRange(f"the message holds more than {MAX_ENTRIES} fields", field=field)
 
 
-def entries(data: bytes, kind: Descriptor, limit: int) -> int:
-    """The number of fields in a serialized message of this kind, sub-messages included; at most ``limit``."""
-    count = 0
-    open_messages = [(0, len(data), kind)]
+def entries(data: bytes, kind: Descriptor, limit: int) -> tuple[int, str]:
+    """The number of fields in a serialized message of this kind, sub-messages included; at most ``limit``.
+
+    With it comes the path of the last one counted that the contract knows, such as ``config.settings``.
+    """
+    count, path = 0, ""
+    open_messages = [(0, len(data), kind, "")]
     while open_messages:
-        at, end, kind = open_messages.pop()
+        at, end, kind, inside = open_messages.pop()
         fields = kind.fields_by_number
         try:
             while at < end:
                 count += 1
-                if count >= limit:
-                    return count
                 tag, at = _varint(data, at)
+                field = fields.get(tag >> 3)
+                path = path if field is None else inside + field.name
+                if count >= limit:
+                    return count, path
                 wire_type = tag & 7
                 if wire_type == _LENGTH_DELIMITED:
                     length, at = _varint(data, at)
-                    field = fields.get(tag >> 3)
                     if field is not None and field.message_type is not None:
-                        open_messages.append((at, min(at + length, end), field.message_type))
+                        open_messages.append((at, min(at + length, end), field.message_type, f"{path}."))
                     at += length
                 elif wire_type == _VARINT:
                     _, at = _varint(data, at)
@@ -56,7 +64,7 @@ def entries(data: bytes, kind: Descriptor, limit: int) -> int:
                     break  # groups: the contract has none
         except IndexError:
             continue  # it ends in the middle of a field
-    return count
+    return count, path
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
