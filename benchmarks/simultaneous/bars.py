@@ -34,6 +34,7 @@ def bars(figures: Figures, mode: str = SIMULTANEOUS.name) -> list[Bar]:
             True,
         ),
         Bar("round trip WER beyond utterance mode", _most(_beyond(figures, mode)), 1.0, "points", True),
+        Bar("words with a silence in them", _most([row.torn_words for row in speech]), 0.0, "", True),
         Bar("engine time, times utterance mode", _most(_cost_ratios(figures, mode)), 3.0, "", True),
         Bar("streams on one core", capacity(figures, mode), 8.0),
     ]

@@ -58,7 +58,8 @@ class SpeechFigures:
 
     ``lag_ms``, ``p90_lag_ms``: when a word begins to sound less when its source had been said.
     ``slope_ms_per_s``, ``text_slope_ms_per_s``: by how much lags grow. ``round_trip_wer``: per cent, of the
-    service's transcript of its own speech against the text that it spoke.
+    service's transcript of its own speech against the text that it spoke. ``torn_words``: count; see
+    ``speech``.
     """
 
     mode: str
@@ -70,6 +71,7 @@ class SpeechFigures:
     slope_ms_per_s: float
     text_slope_ms_per_s: float
     round_trip_wer: float
+    torn_words: int
 
 
 @dataclass(frozen=True, slots=True)

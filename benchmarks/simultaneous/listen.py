@@ -23,10 +23,12 @@ from translate_svc.types import (
     AudioInput,
     Encoding,
     EndInput,
+    EndReason,
     Inspect,
     Samples,
     SimultaneousSettings,
     SpeechChunk,
+    SpeechEnded,
     StreamConfig,
     StreamSettings,
     StreamWarning,
@@ -67,12 +69,13 @@ def stream_settings(mode: Mode, source: str, target: TargetSettings) -> StreamSe
 
 @dataclass(slots=True)
 class Heard:
-    """What came of one monologue in one language."""
+    """What came of one monologue in one language. ``continued``: utterances that go on in the next one."""
 
     deltas: list[Delta] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     utterances: int = 0
+    continued: set[int] = field(default_factory=set)
     stage_ms: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
@@ -113,6 +116,8 @@ async def _collect(session: Session, started_s: float) -> Heard:
                 )
             case SpeechChunk():
                 heard.sounds.append(_sound(event, arrived_ms))
+            case SpeechEnded(reason=EndReason.CONTINUED):
+                heard.continued.add(event.utterance_id)
             case StreamWarning():
                 heard.warnings.append(event.code)
             case UtteranceDone():

@@ -22,7 +22,13 @@ from benchmarks.simultaneous.joins import align, join, key, lags_ms, slope_ms_pe
 from benchmarks.simultaneous.listen import Heard, Mode, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import Monologue, Variant, monologues
-from benchmarks.simultaneous.speech import play, sentence_sounds, word_sounds_ms
+from benchmarks.simultaneous.speech import (
+    StreamSpeech,
+    play,
+    sentence_sounds,
+    torn_words,
+    word_sounds_ms,
+)
 from benchmarks.simultaneous.words import Word, flicker, texts_of, words_of
 from translate_svc.config import Settings
 from translate_svc.service import Service
@@ -213,19 +219,20 @@ async def _speech_row(
     service: Service, mode: str, monologue: Monologue, target: str, heard: Heard
 ) -> SpeechFigures:
     reference = source_words(monologue.sentences, target)
-    texts = texts_of(heard.deltas)
-    words = [word for word in words_of(heard.deltas) if key(word.text)]
+    told = words_of(heard.deltas)
+    words = [word for word in told if key(word.text)]
     joined = join(reference, words, [True] * len(reference))
-    moments = word_sounds_ms(words, texts, play(heard.sounds))
+    speech, played = StreamSpeech(texts_of(heard.deltas), heard.sounds), play(heard.sounds)
+    moments = word_sounds_ms(words, speech, played)
     lags = lags_ms(reference, moments, joined.pairs)
     lags = lags[np.isfinite(lags)]
-    wer = await _round_trip(service, target, sentence_sounds(words_of(heard.deltas), texts, heard.sounds))
+    wer = await _round_trip(service, target, sentence_sounds(told, speech, heard.continued))
     return SpeechFigures(
         mode, monologue.language, target, monologue.duration_ms / 60_000,
         lag_ms=float(lags.mean()), p90_lag_ms=float(np.percentile(lags, 90)),
         slope_ms_per_s=slope_ms_per_s(reference, moments, joined.pairs),
         text_slope_ms_per_s=slope_ms_per_s(reference, [word.heard_ms for word in words], joined.pairs),
-        round_trip_wer=wer,
+        round_trip_wer=wer, torn_words=torn_words(words, speech, played),
     )  # fmt: skip
 
 

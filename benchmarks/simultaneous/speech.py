@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from benchmarks.simultaneous.words import Word
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SAMPLES_PER_UNIT, Samples
 
 _SAMPLES_PER_MS = INTERNAL_SAMPLE_RATE_HZ // 1000
+_UNHEARD_MS = 5.0
+_TOLERANCE = 0.01
+_SILENT = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,62 +59,113 @@ def play(sounds: Sequence[Sound], *, arrivals: bool = False) -> list[Played]:
     return played
 
 
-def word_sounds_ms(words: Sequence[Word], texts: dict[int, str], played: Sequence[Played]) -> list[float]:
-    """When each of ``words`` begins to sound; NaN for one of an utterance that has no speech.
+class StreamSpeech:
+    """All speech of a stream, one utterance behind the other, and where the characters of its texts sound.
 
-    By the durations of characters where they are known for the whole text, else in proportion to them.
+    An utterance that goes on with the one before it sounds on without a break: the last units of a text may
+    be voiced with the utterance that follows. So places are counted from the start of the stream.
+
+    By the durations of characters where they are known for the whole stream, else in proportion to them.
     """
-    pieces: dict[int, list[Played]] = {}
-    for each in played:
-        pieces.setdefault(each.sound.utterance_id, []).append(each)
-    places = {
-        number: _character_starts(texts.get(number, ""), [each.sound for each in group])
-        for number, group in pieces.items()
-    }
+
+    def __init__(self, texts: Mapping[int, str], sounds: Sequence[Sound]) -> None:
+        self.samples = np.concatenate([_SILENT, *(each.samples for each in sounds)])
+        groups: dict[int, list[Sound]] = {}
+        for each in sounds:
+            groups.setdefault(each.utterance_id, []).append(each)
+        known = _known_starts(texts, groups, len(self.samples))
+        self._starts = known or _even_starts(texts, groups)
+
+    def has(self, utterance_id: int) -> bool:
+        """Whether an utterance has speech."""
+        return utterance_id in self._starts
+
+    def at(self, utterance_id: int, place: int) -> float:
+        """The sample at which a character of an utterance's text begins, or its speech ends."""
+        return float(self._starts[utterance_id][place])
+
+
+def word_sounds_ms(words: Sequence[Word], speech: StreamSpeech, played: Sequence[Played]) -> list[float]:
+    """When each of ``words`` begins to sound; NaN for one of an utterance that has no speech."""
+    ends = np.cumsum([len(each.sound.samples) for each in played])
+
+    def moment_ms(sample: float) -> float:
+        index = min(int(np.searchsorted(ends, sample, side="right")), len(played) - 1)
+        piece = played[index]
+        begin = float(ends[index]) - len(piece.sound.samples)
+        return piece.starts_ms + (sample - begin) / _SAMPLES_PER_MS
+
     return [
-        _moment_ms(float(places[word.utterance_id][word.place]), pieces[word.utterance_id])
-        if word.utterance_id in pieces
-        else float("nan")
+        moment_ms(speech.at(word.utterance_id, word.place)) if speech.has(word.utterance_id) else float("nan")
         for word in words
     ]
 
 
+def torn_words(words: Sequence[Word], speech: StreamSpeech, played: Sequence[Played]) -> int:
+    """How many words have a silence within them, because what follows was not there in time."""
+    breaks: list[float] = []
+    place = 0
+    for before, after in pairwise(played):
+        place += len(before.sound.samples)
+        silent_ms = after.starts_ms - before.starts_ms - len(before.sound.samples) / _SAMPLES_PER_MS
+        if silent_ms > _UNHEARD_MS:
+            breaks.append(place)
+    spans = [
+        (speech.at(each.utterance_id, each.place), speech.at(each.utterance_id, each.place + len(each.text)))
+        for each in words
+        if speech.has(each.utterance_id)
+    ]
+    return sum(any(start < each < end for each in breaks) for start, end in spans)
+
+
 def sentence_sounds(
-    words: Sequence[Word], texts: dict[int, str], sounds: Sequence[Sound]
+    words: Sequence[Word], speech: StreamSpeech, continued: Container[int]
 ) -> list[tuple[str, Samples]]:
-    """What is said and how it sounds, cut after each word that ends a sentence."""
-    pieces: dict[int, list[Sound]] = {}
-    for each in sounds:
-        pieces.setdefault(each.utterance_id, []).append(each)
-    found = []
-    for number, group in pieces.items():
-        starts = _character_starts(texts.get(number, ""), group)
-        speech = np.concatenate([each.samples for each in group])
-        own = [word for word in words if word.utterance_id == number]
-        first = 0
-        for index, word in enumerate(own):
-            if word.text[-1] in ".?!" or index + 1 == len(own):
-                begin = 0 if first == 0 else round(starts[own[first].place])
-                end = len(speech) if index + 1 == len(own) else round(starts[own[index + 1].place])
-                found.append((" ".join(each.text for each in own[first : index + 1]), speech[begin:end]))
-                first = index + 1
-    return found
+    """What is said and how it sounds, cut behind each word that ends a sentence.
+
+    ``continued``: utterances whose last sentence goes on in the next one.
+    """
+    spoken = [word for word in words if speech.has(word.utterance_id)]
+    cuts = [0]
+    sentences: list[list[str]] = [[]]
+    for word, after in pairwise(spoken):
+        sentences[-1].append(word.text)
+        goes_on = after.utterance_id == word.utterance_id or word.utterance_id in continued
+        if word.text[-1] in ".?!" or not goes_on:
+            cuts.append(round(speech.at(word.utterance_id, word.place + len(word.text))))
+            sentences.append([])
+    sentences[-1] += [word.text for word in spoken[-1:]]
+    return [
+        (" ".join(texts), speech.samples[start:end])
+        for texts, start, end in zip(sentences, cuts, [*cuts[1:], len(speech.samples)], strict=True)
+        if texts
+    ]
 
 
-def _character_starts(text: str, sounds: Sequence[Sound]) -> np.ndarray:
-    """The sample of the utterance's speech at which each character of its text begins."""
-    total = max(sound.end_sample for sound in sounds)
-    durations = np.array([each for sound in sounds for each in sound.character_durations], float)
-    leading = len(durations) - len(text)  # speech begins with the sound of a space or two
-    if len(text) and 0 <= leading <= 2 and abs(durations.sum() * SAMPLES_PER_UNIT - total) < total * 0.05:
-        starts = np.concatenate([[0.0], np.cumsum(durations)[:-1]]) * SAMPLES_PER_UNIT
-        return np.asarray(starts[leading:])
-    return np.linspace(0.0, total, len(text), endpoint=False)
+def _known_starts(
+    texts: Mapping[int, str], groups: Mapping[int, Sequence[Sound]], total: int
+) -> dict[int, np.ndarray] | None:
+    """Of each utterance: where each character begins, and where the last one ends; None if durations are
+    missing.
+    """
+    starts, begin = {}, 0
+    for number, sounds in groups.items():
+        durations = [each for sound in sounds for each in sound.character_durations]
+        text = texts.get(number, "")
+        leading = len(durations) - len(text)  # speech begins with the sound of a space or two
+        if not durations or not 0 <= leading <= 2:
+            return None
+        places = begin + np.cumsum([0, *durations]) * SAMPLES_PER_UNIT
+        starts[number] = places[leading:]
+        begin = int(places[-1])
+    return starts if abs(begin - total) < total * _TOLERANCE else None
 
 
-def _moment_ms(sample: float, pieces: Sequence[Played]) -> float:
-    for piece in pieces:
-        if sample < piece.sound.end_sample:
-            return piece.starts_ms + max(0.0, sample - piece.sound.start_sample) / _SAMPLES_PER_MS
-    last = pieces[-1]
-    return last.starts_ms + len(last.sound.samples) / _SAMPLES_PER_MS
+def _even_starts(texts: Mapping[int, str], groups: Mapping[int, Sequence[Sound]]) -> dict[int, np.ndarray]:
+    """As ``_known_starts``, as if all characters of an utterance were equally long."""
+    starts, begin = {}, 0
+    for number, sounds in groups.items():
+        end = begin + sum(len(each.samples) for each in sounds)
+        starts[number] = np.linspace(begin, end, len(texts.get(number, "")) + 1)
+        begin = end
+    return starts

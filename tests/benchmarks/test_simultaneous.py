@@ -14,7 +14,14 @@ from benchmarks.simultaneous.monologues import (
     Monologue,
     Sentence,
 )
-from benchmarks.simultaneous.speech import Sound, play, sentence_sounds, word_sounds_ms
+from benchmarks.simultaneous.speech import (
+    Sound,
+    StreamSpeech,
+    play,
+    sentence_sounds,
+    torn_words,
+    word_sounds_ms,
+)
 from benchmarks.simultaneous.words import Delta, Word, flicker, texts_of, words_of
 
 SENTENCES = (
@@ -138,8 +145,11 @@ def test_nothing_told_is_nothing_found() -> None:
 # ------------------------------------------------------------------ speech
 
 
-def sound(start: int, count: int, heard_ms: float, durations: tuple[int, ...] = ()) -> Sound:
-    return Sound(0, start, np.zeros(count, np.float32), heard_ms, heard_ms + 50, durations)
+def sound(
+    start: int, count: int, heard_ms: float, durations: tuple[int, ...] = (), utterance_id: int = 0
+) -> Sound:
+    samples = np.arange(start, start + count, dtype=np.float32)
+    return Sound(utterance_id, start, samples, heard_ms, heard_ms + 50, durations)
 
 
 def test_speech_is_played_when_it_is_there_and_what_was_before_has_ended() -> None:
@@ -153,17 +163,54 @@ def test_a_word_sounds_where_its_characters_do() -> None:
     told = deltas(("uno dos", 2000))
     words, texts = words_of(told), texts_of(told)
     total = 320 * 80
-    even = play([sound(0, total // 2, 2000), sound(total // 2, total // 2, 9000)])
-    assert word_sounds_ms(words, texts, even) == pytest.approx([2000, 9000 + (4 / 7 - 0.5) * 1600])
+    halves = [sound(0, total // 2, 2000), sound(total // 2, total // 2, 9000)]
+    even = StreamSpeech(texts, halves)
+    found = word_sounds_ms(words, even, play(halves))
+    assert found == pytest.approx([2000, 9000 + (4 / 7 - 0.5) * 1600])
     durations = (10, 10, 10, 20, 10, 5, 5, 10)  # a space first
-    known = play([sound(0, total, 2000, durations)])
-    assert word_sounds_ms(words, texts, known) == pytest.approx([2200, 2000 + 60 * 20])
+    whole = [sound(0, total, 2000, durations)]
+    known = StreamSpeech(texts, whole)
+    assert word_sounds_ms(words, known, play(whole)) == pytest.approx([2200, 2000 + 60 * 20])
+    assert word_sounds_ms(words, StreamSpeech(texts, []), []) == pytest.approx([np.nan] * 2, nan_ok=True)
 
 
 def test_speech_is_cut_into_its_sentences() -> None:
     told = deltas(("Uno. Dos tres", 2000))
-    found = sentence_sounds(words_of(told), texts_of(told), [sound(0, 1300, 2000)])
-    assert [(text, len(samples)) for text, samples in found] == [("Uno.", 500), ("Dos tres", 800)]
+    speech = StreamSpeech(texts_of(told), [sound(0, 1300, 2000)])
+    found = sentence_sounds(words_of(told), speech, set())
+    assert [(text, len(samples)) for text, samples in found] == [("Uno.", 400), ("Dos tres", 900)]
+
+
+def test_a_sentence_that_an_utterance_goes_on_with_is_one() -> None:
+    """Two units of the first text sound with the second: a place counts from the start of the stream."""
+    told = deltas(("Si. No", 2000)) + deltas((" es.", 4000), utterance_id=1)
+    words, texts = words_of(told), texts_of(told)
+    sounds = [
+        sound(0, 4 * 320, 2000, (1, 1, 1, 1, 1, 1)),
+        sound(0, 6 * 320, 4000, (1, 1, 1, 1), utterance_id=1),
+    ]
+    speech = StreamSpeech(texts, sounds)
+    joined_up = sentence_sounds(words, speech, {0})
+    assert [(text, len(samples) // 320) for text, samples in joined_up] == [("Si.", 3), ("No es.", 7)]
+    apart = sentence_sounds(words, speech, set())
+    assert [(text, len(samples) // 320) for text, samples in apart] == [("Si.", 3), ("No", 3), ("es.", 4)]
+    assert word_sounds_ms(words, speech, play(sounds)) == [2000, 4000, 4060]
+
+
+def test_a_word_is_torn_where_speech_stops_within_it() -> None:
+    told = deltas(("uno dos tres", 2000))
+    words, texts = words_of(told), texts_of(told)
+
+    def torn(*lengths: int) -> int:
+        starts = np.cumsum([0, *lengths])[:-1]
+        sounds = [
+            sound(int(start) * 320, length * 320, 2000.0 + 9000 * index, (1,) * 12 if index == 0 else ())
+            for index, (start, length) in enumerate(zip(starts, lengths, strict=True))
+        ]
+        return torn_words(words, StreamSpeech(texts, sounds), play(sounds))
+
+    assert torn(12) == torn(3, 9) == torn(4, 4, 4) == 0, "between words or not at all"
+    assert torn(2, 10) == torn(2, 4, 6) - 1 == 1
 
 
 # ------------------------------------------------------------------ the field's tool

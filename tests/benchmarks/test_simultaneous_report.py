@@ -51,7 +51,7 @@ def good() -> Figures:
         text=tuple(rows),
         paced=tuple(PacedFigures(mode, "eng", "spa", 2, 1400.0, 1500.0) for mode in modes),
         speech=tuple(
-            SpeechFigures(mode, "eng", "spa", 10.1, 2400.0, 3000.0, 0.5, 0.1, 4.0) for mode in modes
+            SpeechFigures(mode, "eng", "spa", 10.1, 2400.0, 3000.0, 0.5, 0.1, 4.0, 0) for mode in modes
         ),
         cost=(CostFigures(modes[0], "text", 1.0, 100.0), CostFigures(modes[1], "text", 2.9, 100.0)),
         capacity=tuple(CapacityFigures(modes[1], each, 1300.0, 1500.0) for each in (1, 4, 8)),
@@ -91,7 +91,9 @@ def test_one_bad_direction_misses_its_bar(changes: dict[str, float], name: str) 
 def test_speech_cost_and_streams_have_bars() -> None:
     figures = good()
     own = figures.speech[1]
-    for changes in ({"lag_ms": 2501.0}, {"slope_ms_per_s": 1.1}, {"round_trip_wer": 5.1}):
+    for changes in (
+        {"lag_ms": 2501.0}, {"slope_ms_per_s": 1.1}, {"round_trip_wer": 5.1}, {"torn_words": 1}
+    ):  # fmt: skip
         speech = (figures.speech[0], replace(own, **changes))  # type: ignore[arg-type]
         assert len(missed(replace(figures, speech=speech))) == 1
     assert missed(replace(figures, speech=(figures.speech[0], replace(own, minutes=1.0)))) != []

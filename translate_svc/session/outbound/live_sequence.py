@@ -58,14 +58,15 @@ class Heard(NamedTuple):
 class LiveSequence:
     """The state of one sequence and its events. ``utterance_id``: of the utterance that it belongs to.
 
-    ``units``: what the next chunk shows of them. ``status``: None until the sequence has ended.
+    ``status``: None until the sequence has ended.
     """
 
     def __init__(self, utterance_id: int, plan: PlannedSequence, output: AudioFormat) -> None:
         self.plan = plan
         self.status: FinishStatus | None = None
         self.text: TextFinished | None = None
-        self.units: UnitsPredicted | None = None
+        self._units: tuple[int, ...] = ()  # that no chunk has shown yet
+        self._character_durations: tuple[int, ...] = ()
         self._utterance_id = utterance_id
         self._writer = SpeechWriter(output) if plan.audio is not None else None
         self._drafted_tokens = 0
@@ -143,6 +144,11 @@ class LiveSequence:
             heard_through_sample=heard.position,
         )
 
+    def record_units(self, event: UnitsPredicted) -> None:
+        """Shows these units on the next chunk. A draft may have units and no chunk."""
+        self._units += event.units
+        self._character_durations += event.character_durations
+
     def speech_chunk(self, piece: WaveformPiece, source: SampleRange, heard: Heard) -> SpeechChunk | None:
         """The chunk for a waveform piece; None while the resampler and the codec keep all of it.
 
@@ -153,7 +159,8 @@ class LiveSequence:
         chunk = self._writer.write(piece.samples, final=piece.final)
         if not chunk.sample_count and not piece.final:
             return None
-        units, self.units = self.units, None
+        units, self._units = self._units, ()
+        durations, self._character_durations = self._character_durations, ()
         return SpeechChunk(
             utterance_id=self._utterance_id,
             source=source,
@@ -163,8 +170,8 @@ class LiveSequence:
             packets=chunk.packets,
             sample_count=chunk.sample_count,
             final=piece.final,
-            units=units.units if units else (),
-            character_durations=units.character_durations if units else (),
+            units=units,
+            character_durations=durations,
             heard_through_sample=heard.position,
         )
 

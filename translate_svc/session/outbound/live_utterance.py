@@ -241,7 +241,7 @@ class LiveUtterance:
                 self._sequences[event.sequence].text = event
             case UnitsPredicted():
                 if Inspect.UNITS in self._include:
-                    self._sequences[event.sequence].units = event
+                    self._sequences[event.sequence].record_units(event)
             case SequenceFinished():
                 self._sequences[event.sequence].status = event.status
             case RequestFinished():
