@@ -15,6 +15,8 @@ _SAMPLES_PER_MS = INTERNAL_SAMPLE_RATE_HZ // 1000
 _UNHEARD_MS = 5.0
 _TOLERANCE = 0.01
 _SILENT = np.empty(0, np.float32)
+_TITLES = frozenset({"Mr.", "Mrs.", "Sr.", "Sra.", "M.", "Mme."})
+"""Their full stop ends no sentence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +133,7 @@ def sentence_sounds(
     for word, after in pairwise(spoken):
         sentences[-1].append(word.text)
         goes_on = after.utterance_id == word.utterance_id or word.utterance_id in continued
-        if word.text[-1] in ".?!" or not goes_on:
+        if (word.text[-1] in ".?!" and word.text not in _TITLES) or not goes_on:
             cuts.append(round(speech.at(word.utterance_id, word.place + len(word.text))))
             sentences.append([])
     sentences[-1] += [word.text for word in spoken[-1:]]

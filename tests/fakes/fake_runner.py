@@ -216,9 +216,11 @@ class FakeRunner:
             return None
         fails = translation.fails_at is Stage.VOCODE
         if item.context_tokens:
-            new = item.token_ids[item.context_tokens :]
+            new = item.token_ids[item.context_tokens : len(item.token_ids) - item.lookahead_tokens]
             self._speeches[item.key] = _Speech(fails, first_piece_fails=fails, next_unit=None)
-            return TextToUnitResult(item.key, units_of(new, translation.units * len(new)), ())
+            return TextToUnitResult(
+                item.key, units_of(new, translation.units * len(new)), (), (translation.units,) * len(new)
+            )
         units = units_of(item.token_ids, translation.units)
         self._speeches[item.key] = _Speech(fails)
         return TextToUnitResult(item.key, units, (translation.units,))

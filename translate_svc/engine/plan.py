@@ -86,7 +86,8 @@ class TextToUnitItem:
     """Predict the units of a text from the hidden states kept in ``slot``.
 
     ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
-    predicted but never fed. The first ``context_tokens`` are context: they get no units.
+    predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
+    get no units.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -97,6 +98,7 @@ class TextToUnitItem:
     language: str
     duration_factor: float
     context_tokens: int = 0
+    lookahead_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,11 +193,14 @@ class DecodeResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextToUnitResult:
-    """Vocoder units (one per 20 ms, offset already removed) and the frames predicted for each character."""
+    """Vocoder units (one per 20 ms, offset already removed), and how many each character and each token has;
+    of the item's tokens that are not context.
+    """
 
     key: SequenceKey
     units: npt.NDArray[np.int64]
     character_durations: tuple[int, ...]
+    token_durations: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

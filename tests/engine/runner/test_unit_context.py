@@ -32,6 +32,24 @@ def test_exactly_the_units_of_the_context_are_left_out(context_tokens: int) -> N
             assert not len(part.units)
 
 
+@pytest.mark.parametrize(("context_tokens", "lookahead_tokens"), [(2, 0), (2, 1), (3, 2), (4, 2), (0, FED)])
+def test_what_follows_is_heard_and_gets_no_units(context_tokens: int, lookahead_tokens: int) -> None:
+    harness = RunnerHarness(FED)
+    whole = harness.text_to_unit_items(FED)
+    cut = [
+        dataclasses.replace(item, context_tokens=context_tokens, lookahead_tokens=lookahead_tokens)
+        for item in whole
+    ]
+    full, part = harness.run(text_to_unit=whole).units, harness.run(text_to_unit=cut).units
+    for all_of_it, each in zip(full, part, strict=True):
+        assert sum(all_of_it.token_durations) == len(all_of_it.units)
+        end = FED - lookahead_tokens
+        assert each.token_durations == all_of_it.token_durations[context_tokens:end]
+        first, last = (sum(all_of_it.token_durations[:place]) for place in (context_tokens, end))
+        np.testing.assert_array_equal(each.units, all_of_it.units[first:last])
+        assert sum(each.character_durations) == len(each.units)
+
+
 @pytest.mark.parametrize("context_tokens", [-1, FED + 1])
 def test_a_context_longer_than_its_text_is_refused(context_tokens: int) -> None:
     harness = RunnerHarness(FED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -140,11 +141,12 @@ class DraftHouse:
         *,
         name: str = "u",
         beside: Callable[[int], Sequence[Request]] = lambda _: (),
+        plays_on: bool = False,
     ) -> list[list[EngineEvent]]:
         """Drafts over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
 
         The buffer keeps its start, so every history is of audio that it has. ``beside``: what runs beside the
-        draft of a number.
+        draft of a number. ``plays_on``: as that of ``SequenceDraft``.
         """
         ends = list(ends)
         states = [SequenceDraft() for _ in specs]
@@ -156,7 +158,7 @@ class DraftHouse:
                 f"{name}/{number}",
                 samples[:end],
                 specs,
-                tuple(states),
+                tuple(dataclasses.replace(state, plays_on=plays_on) for state in states),
                 is_final=final,
                 new_samples=end - heard,
             )

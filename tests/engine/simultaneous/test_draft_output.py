@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests.checkpoints import utterances
@@ -28,8 +29,10 @@ from translate_svc.engine.request import (
     SequenceSpec,
     TextFinished,
     TokenDecoded,
+    UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechKept
 from translate_svc.types import Samples, Stage
 
@@ -98,18 +101,89 @@ def test_a_draft_is_the_same_alone_and_among_others() -> None:
         assert_alike(joined(own[0]), joined(own[1]))
 
 
-@pytest.mark.parametrize(("number", "parts"), [(0, 2), (2, 3)], ids=["one sentence", "two sentences"])
-def test_the_speech_of_all_drafts_is_that_of_all_units_at_once(number: int, parts: int) -> None:
+def runs(made: list[list[EngineEvent]]) -> list[npt.NDArray[np.int64]]:
+    """The units that the vocoder has heard as one: up to a draft that leaves none to wait."""
+    found: list[npt.NDArray[np.int64]] = []
+    units: list[int] = []
+    for events in made:
+        units += all_units(events).tolist()
+        if all(not len(kept.speech.units) for kept in of(events, SpeechKept)):
+            found.append(np.array(units, np.int64))
+            units = []
+    assert not units
+    return [each for each in found if len(each)]
+
+
+@pytest.mark.parametrize(
+    ("number", "plays_on", "parts", "pauses"),
+    [(0, True, 1, 1), (2, True, 3, 1), (2, False, 3, 2)],
+    ids=["one sentence", "two sentences", "two sentences with pauses"],
+)
+def test_the_speech_of_all_drafts_is_that_of_all_units_at_once(
+    number: int, plays_on: bool, parts: int, pauses: int
+) -> None:
     house, samples = DraftHouse(), clip(number)
-    made = house.drafts(samples, growing(samples), (SPANISH,))
+    made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=plays_on)
     with_speech = [each for each in made if of(each, WaveformPiece)]
     assert len(with_speech) >= parts, "the speech comes in parts"
     events = [event for each in made for event in each]
     units, waveform = all_units(events), joined(events)
     assert len(waveform) == len(units) * 320
-    assert_alike(waveform, house.vocode(units, SPANISH))
-    final = [each.final for each in of(events, WaveformPiece)]
-    assert final == [False] * (len(final) - 1) + [True]
+    at_once = [house.vocode(each, SPANISH) for each in runs(made)]
+    assert (len(at_once) > 1) == (pauses > 1)
+    assert_alike(waveform, np.concatenate(at_once))
+
+
+def test_speech_never_stops_within_a_word() -> None:
+    house, samples = DraftHouse(), clip(2)
+    made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=True)
+    places, total, stops = set(), 0, set()
+    for events in made:
+        (decided,) = of(events, DraftDecided)
+        history = decided.draft.history_tokens
+        spoken = "".join(decided.draft.pieces[history : history + decided.decision.committed])
+        durations = [
+            each for made_units in of(events, UnitsPredicted) for each in made_units.character_durations
+        ]
+        for character, duration in zip(spoken, durations, strict=True):
+            if character == "\u2581":
+                places.add(total)
+            total += duration
+        stops |= {
+            (piece.start_samples + len(piece.samples)) // 320 for piece in of(events, WaveformPiece)[-1:]
+        }
+        if not of(events, SpeechKept) or not len(of(events, SpeechKept)[0].speech.units):
+            places.add(total)
+    assert stops <= places
+    assert len(stops) > 2
+
+
+@pytest.mark.parametrize("plays_on", [False, True])
+def test_what_waits_is_voiced_when_the_listener_has_heard_the_rest(plays_on: bool) -> None:
+    house, samples = DraftHouse(), clip(2)
+    state = SequenceDraft()
+    for end in growing(samples):
+        (events,) = house.run(draft_request(f"u{end}", samples[:end], (SPANISH,), (state,)))
+        state = continued(state, events, 0)
+        if state.speech.voiced_units:
+            break
+    waiting = len(state.speech.units) - state.speech.voiced_units
+    assert waiting >= house.traits.context_units
+    asked = dataclasses.replace(state, plays_on=plays_on)
+    (events,) = house.run(
+        draft_request("idle", samples[:end], (SPANISH,), (asked,), policy=AlignAtt(patience_frames=99))
+    )
+    assert not of(events, TokenDecoded)
+    (kept,) = of(events, SpeechKept)
+    if plays_on:
+        assert not of(events, WaveformPiece)
+        assert (kept.speech.units.tolist(), kept.speech.word_starts) == (
+            state.speech.units.tolist(), state.speech.word_starts,
+        )  # fmt: skip
+    else:
+        assert sum(len(each.samples) for each in of(events, WaveformPiece)) == waiting * 320
+        assert not len(kept.speech.units)
+        assert kept.speech.first_unit == state.speech.first_unit + len(state.speech.units)
 
 
 def test_what_is_committed_is_never_taken_back() -> None:

@@ -157,3 +157,54 @@ def test_the_last_draft_has_what_the_engine_needs_where_silence_was_cut_off() ->
     assert draft.is_final
     assert draft.new_samples == 0
     assert begins(request) == 15 * FRAME + 100 - LEAST
+
+
+def test_units_that_were_voiced_before_a_failure_are_not_voiced_again() -> None:
+    """The first target fails while it is voiced, the second before that."""
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    waiting = SpeechContext(np.arange(9), 3, 2)
+    for sequence in range(2):
+        interpreter.record(decide(request, sequence, "_a@5", kept=1, start_frames=4, committed=1))
+        interpreter.record(SpeechKept(request.request_id, sequence, waiting))
+    interpreter.finish_draft()
+    request, _ = ask(interpreter, 6 * STEP)
+    for sequence in range(2):
+        interpreter.record(decide(request, sequence, "_b@7", kept=1, start_frames=4, committed=1))
+    interpreter.record_piece(0)
+    interpreter.finish_draft()
+    _, draft = ask(interpreter, 7 * STEP)
+    first, second = draft.sequences
+    assert (len(first.speech.units), first.speech.first_unit) == (0, 12)
+    assert second.speech is waiting
+
+
+def test_an_utterance_is_not_cut_while_units_wait() -> None:
+    """No utterance may follow that would voice them."""
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    length = OPTIONS.cut_from_samples
+    start_frames = OPTIONS.min_cut_samples // FRAME + 1
+    for speech, is_cut in (
+        (SpeechContext(np.arange(9), 0, 2), False),
+        (SpeechContext(np.arange(0), 9, 0), True),
+    ):
+        request, draft = ask(interpreter, length)
+        assert draft.voices_all
+        for sequence in range(2):
+            interpreter.record(
+                decide(request, sequence, "_a@5", kept=1, start_frames=start_frames, committed=1)
+            )
+            interpreter.record(SpeechKept(request.request_id, sequence, speech))
+        interpreter.finish_draft()
+        assert (interpreter.cut_sample(length) is not None) == is_cut
+        length += STEP
+
+
+def test_what_plays_on_is_told_target_by_target() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request = interpreter.draft(
+        np.zeros(STEP, np.float32), 0, SPECS, is_final=False, source_times=False, plays_on=(True, False)
+    )
+    assert request.draft is not None
+    assert [each.plays_on for each in request.draft.sequences] == [True, False]
+    assert not request.draft.voices_all

@@ -70,8 +70,9 @@ class ItemChecks:
             return f"slot {item.slot} does not hold this sequence"
         if len(item.token_ids) < 2 or item.token_ids != tuple(entry.fed_token_ids[: len(item.token_ids)]):
             return "token_ids are not what was fed"
-        if not 0 <= item.context_tokens <= len(item.token_ids):
-            return f"{item.context_tokens} tokens of {len(item.token_ids)} are context"
+        context = item.context_tokens, item.lookahead_tokens
+        if min(context) < 0 or sum(context) > len(item.token_ids):
+            return f"{context[0]} + {context[1]} tokens of {len(item.token_ids)} are context"
         if item.language not in self._speech_languages:
             return f"language {item.language!r} has no speech"
         if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):

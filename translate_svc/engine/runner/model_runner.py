@@ -242,13 +242,19 @@ class ModelRunner:
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
         def run(valid: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
             texts = [
-                T2uInput(each.slot, each.token_ids, each.duration_factor, each.context_tokens)
+                T2uInput(
+                    each.slot,
+                    each.token_ids,
+                    each.duration_factor,
+                    each.context_tokens,
+                    each.lookahead_tokens,
+                )
                 for each in valid
             ]
             return [
                 each
                 if isinstance(each, EngineError)
-                else TextToUnitResult(item.key, each.units, each.character_durations)
+                else TextToUnitResult(item.key, each.units, each.character_durations, each.token_durations)
                 for item, each in zip(valid, self._model.text_to_unit(texts), strict=True)
             ]
 

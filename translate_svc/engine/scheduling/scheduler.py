@@ -268,16 +268,19 @@ class Scheduler:
         if is_spoken:
             self._queues.start_text_to_unit(sequence)
         else:
-            self._start_speech(sequence, NO_UNITS)
+            self._start_speech(sequence, NO_UNITS, ())
 
     def _apply_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
         units = tuple(made.units.tolist())
         self._events.append(UnitsPredicted(*sequence.key, units, made.character_durations))
-        self._start_speech(sequence, made.units)
+        self._start_speech(sequence, made.units, made.token_durations)
 
-    def _start_speech(self, sequence: SequenceState, units: npt.NDArray[np.int64]) -> None:
+    def _start_speech(
+        self, sequence: SequenceState, units: npt.NDArray[np.int64], token_durations: tuple[int, ...]
+    ) -> None:
         """Queues the units that can be voiced now, if there are any."""
-        self._output_of(sequence).add_units(sequence, self._requests[sequence.key.request_id], units)
+        state = self._requests[sequence.key.request_id]
+        self._output_of(sequence).add_units(sequence, state, units, token_durations)
         if sequence.piece_end_unit > sequence.piece_start_unit:
             self._queues.start_vocoding(sequence)
         else:

@@ -55,11 +55,12 @@ class SequenceState:
     allows, in tokens. ``piece_start_unit``: the first unit of the next waveform piece; ``piece_end_unit``:
     the end of the last one. ``phase``: the stage that works for the sequence, or a ``Phase`` while none does.
     ENCODE, DECODE and TEXT_TO_UNIT hold a slot; VOCODE does not. ``speech_token_ids``: the tokens that T2U
-    gets, prompt and history included.
+    gets, prompt and history included; the last ``lookahead_tokens`` of them are not spoken.
 
     Only for drafts: ``attention_rows`` of each pass, ``log_probabilities`` of the new tokens, and how many of
     them were committed (``committed_tokens``). ``guess_token_ids`` are what the draft before held behind the
-    tokens that are fed next. ``begins_word``: the history ends with a whole word.
+    tokens that are fed next. ``begins_word``: the history ends with a whole word. ``word_starts``: the units
+    at which words begin, of those that were not voiced before.
     """
 
     key: SequenceKey
@@ -81,6 +82,8 @@ class SequenceState:
     attention_rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     speech_token_ids: tuple[int, ...] = ()
+    lookahead_tokens: int = 0
+    word_starts: tuple[int, ...] = ()
     committed_tokens: int = 0
     guess_token_ids: tuple[int, ...] = ()
     begins_word: bool = False
@@ -155,7 +158,13 @@ class SequenceState:
         spec = self.spec
         context = 0 if self.draft is None else PROMPT_TOKENS + len(self.draft.history_token_ids)
         return TextToUnitItem(
-            self.key, self.held_slot, self.speech_token_ids, spec.language, spec.duration_factor, context
+            self.key,
+            self.held_slot,
+            self.speech_token_ids,
+            spec.language,
+            spec.duration_factor,
+            context,
+            self.lookahead_tokens,
         )
 
     def vocode_item(self, limits: EngineLimits) -> VocodeItem:

@@ -32,10 +32,17 @@ class SequenceOutput(Protocol):
             EngineError: the tokenizer failed on a token.
         """
 
-    def add_units(self, sequence: SequenceState, state: RequestState, units: npt.NDArray[np.int64]) -> None:
+    def add_units(
+        self,
+        sequence: SequenceState,
+        state: RequestState,
+        units: npt.NDArray[np.int64],
+        token_durations: tuple[int, ...],
+    ) -> None:
         """Sets the units that the vocoder hears, and which of them are voiced.
 
-        ``units``: those of the text; ``NO_UNITS`` for a text that is not spoken.
+        ``units``: those of the text; ``NO_UNITS`` for a text that is not spoken. ``token_durations``: how
+        many of them each token has.
         """
 
     def finish_speech(
@@ -68,9 +75,15 @@ class WholeOutput:
         sequence.speech_token_ids = tuple(sequence.token_ids)
         return bool(spec.speech and not foreign and text.strip())
 
-    def add_units(self, sequence: SequenceState, state: RequestState, units: npt.NDArray[np.int64]) -> None:
+    def add_units(
+        self,
+        sequence: SequenceState,
+        state: RequestState,
+        units: npt.NDArray[np.int64],
+        token_durations: tuple[int, ...],
+    ) -> None:
         """All units are voiced."""
-        del state
+        del state, token_durations
         sequence.units, sequence.piece_end_unit = units, len(units)
 
     def finish_speech(

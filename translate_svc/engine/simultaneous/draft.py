@@ -23,12 +23,15 @@ class SpeechContext:
         units: ``[n]``; those that the vocoder still hears on the left, then those that were not voiced yet.
         first_unit: place of ``units[0]`` in the speech of the utterance.
         voiced_units: how many of ``units`` were voiced. The others wait for what follows them, because the
-            vocoder hears a few units ahead.
+            vocoder hears a few units ahead. Where all were voiced there are none: what follows sounds like a
+            beginning.
+        word_starts: places in ``units`` at which the words that wait begin, but for the first of them.
     """
 
     units: npt.NDArray[np.int64]
     first_unit: int
     voiced_units: int
+    word_starts: tuple[int, ...] = ()
 
 
 MAX_GUESS_TOKENS = 16
@@ -46,12 +49,14 @@ class SequenceDraft:
         committed_tokens: of the whole utterance, history included.
         previous: the draft before this one, for policies that compare.
         speech: what the speech so far leaves to this one.
+        plays_on: whether earlier speech lasts until the next draft, so that units may go on waiting.
     """
 
     history_token_ids: tuple[int, ...] = ()
     committed_tokens: int = 0
     previous: Draft | None = None
     speech: SpeechContext = NO_SPEECH
+    plays_on: bool = False
 
     @property
     def ends_in_word(self) -> bool:
@@ -82,6 +87,7 @@ class DraftOptions:
         step_samples: how much longer the next draft's buffer will be.
         new_samples: at the end of the buffer, which no draft before had.
         max_buffer_samples: bound of a buffer.
+        voices_all: the utterance may be cut behind this draft: no unit is left to wait.
     """
 
     sequences: tuple[SequenceDraft, ...]
@@ -90,6 +96,7 @@ class DraftOptions:
     step_samples: int
     new_samples: int
     max_buffer_samples: int
+    voices_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,10 +11,11 @@ from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import DecodeResult
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
+from translate_svc.engine.scheduling.sequence_output import NO_UNITS
 from translate_svc.engine.simultaneous.commit_policy import Draft
 from translate_svc.engine.simultaneous.draft import DraftDecided, DraftTraits, SpeechContext, SpeechKept
 from translate_svc.engine.simultaneous.kept_history import keep_history
-from translate_svc.engine.simultaneous.words import is_spaced
+from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, starts_word
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
@@ -39,7 +42,9 @@ class DraftOutput:
         draft, committed = decided.draft, decided.decision.committed
         sequence.committed_tokens = committed
         end = PROMPT_TOKENS + draft.history_tokens + committed
-        sequence.speech_token_ids = tuple(sequence.token_ids[:end])
+        # what is held is heard as what follows, so that the last committed word does not sound like an end
+        sequence.speech_token_ids = tuple(sequence.token_ids)
+        sequence.lookahead_tokens = len(sequence.token_ids) - end
         for token_id in draft.token_ids[: draft.history_tokens]:
             sequence.detokenizer.push(token_id)
         before = sequence.detokenizer.text
@@ -65,19 +70,43 @@ class DraftOutput:
             events.append(TextFinished(*sequence.key, new, tail, committed, sequence.stop_reason, foreign))
         return bool(spec.speech and not foreign and committed)
 
-    def add_units(self, sequence: SequenceState, state: RequestState, units: npt.NDArray[np.int64]) -> None:
+    def add_units(
+        self,
+        sequence: SequenceState,
+        state: RequestState,
+        units: npt.NDArray[np.int64],
+        token_durations: tuple[int, ...],
+    ) -> None:
         """``units`` come behind those of the speech so far.
 
-        All that has what the vocoder hears behind it may be voiced; in the end everything.
+        Whole words are voiced that have what the vocoder hears behind them, so that speech never stops within
+        a word. All is voiced at the end of a sentence and of the utterance, before a cut, and when nothing
+        new comes before the listener has heard what was voiced.
         """
-        assert sequence.draft is not None, "only drafts go on with a speech"
-        before = sequence.draft.speech
+        draft, options = sequence.draft, state.request.draft
+        assert draft is not None, "only drafts go on with a speech"
+        assert options is not None, "only drafts go on with a speech"
+        before = draft.speech
         sequence.units = np.concatenate((before.units, units))
         sequence.piece_start_unit = before.voiced_units
-        count = len(sequence.units)
-        sequence.piece_end_unit = (
-            count if state.is_final else max(before.voiced_units, count - self._traits.context_units)
+        history = PROMPT_TOKENS + len(draft.history_token_ids)
+        ids = sequence.token_ids[PROMPT_TOKENS : history + len(token_durations)]
+        pieces = [self._tokenizer.id_to_piece(token_id) for token_id in ids]
+        spaced = is_spaced(sequence.spec.language)
+        places = accumulate(token_durations, initial=len(before.units))
+        starts = (
+            place
+            for place, token in zip(places, range(history - PROMPT_TOKENS, len(pieces)), strict=False)
+            if starts_word(pieces, token, spaced=spaced)
         )
+        sequence.word_starts = (*before.word_starts, *starts)
+        count = len(sequence.units)
+        ends = closes_sentence(pieces) if len(units) else not draft.plays_on
+        if options.is_final or options.voices_all or ends:
+            sequence.piece_end_unit = count
+            return
+        clear = (each for each in sequence.word_starts if each <= count - self._traits.context_units)
+        sequence.piece_end_unit = max(clear, default=before.voiced_units)
 
     def finish_speech(
         self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
@@ -91,8 +120,15 @@ class DraftOutput:
 
     def _kept_speech(self, sequence: SequenceState) -> SpeechContext:
         voiced = sequence.piece_start_unit
+        if voiced == len(sequence.units):
+            return SpeechContext(NO_UNITS, sequence.first_unit + voiced, 0)
         start = max(0, voiced - self._traits.context_units)
-        return SpeechContext(sequence.units[start:].copy(), sequence.first_unit + start, voiced - start)
+        return SpeechContext(
+            sequence.units[start:].copy(),
+            sequence.first_unit + start,
+            voiced - start,
+            tuple(each - start for each in sequence.word_starts if each > voiced),
+        )
 
 
 def decide(

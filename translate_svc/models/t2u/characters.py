@@ -16,11 +16,13 @@ UNKNOWN_CHARACTER_ID = 1
 class CharacterSequence:
     """Character ids of a text, and for every token fed the number of characters of its hidden state.
 
-    ``sum(counts_per_token) == len(character_ids)``.
+    ``lengths``: for every token fed the number of characters of its own text.
+    ``sum(counts_per_token) == sum(lengths) == len(character_ids)``.
     """
 
     character_ids: tuple[int, ...]
     counts_per_token: tuple[int, ...]
+    lengths: tuple[int, ...] = ()
 
 
 class CharacterTable:
@@ -54,15 +56,22 @@ class CharacterTable:
             else:
                 ids.extend(self._char_to_id.get(character, UNKNOWN_CHARACTER_ID) for character in piece)
         # the state of </s> predicted the language, the last token's state the end: neither has characters
-        return CharacterSequence(tuple(ids), (0, *_counts(spoken, pieces), 0))
+        lengths = _lengths(spoken, pieces)
+        prompt = (0,) * (len(token_ids) - len(spoken))
+        return CharacterSequence(tuple(ids), (0, *_counts(lengths, pieces), 0), (*prompt, *lengths))
 
 
-def _counts(token_ids: Sequence[int], pieces: Sequence[str]) -> list[int]:
-    """Characters per token. The space that starts a piece counts for the punctuation before it."""
-    counts = [
+def _lengths(token_ids: Sequence[int], pieces: Sequence[str]) -> list[int]:
+    """Characters of each token."""
+    return [
         1 if token_id == UNKNOWN_TOKEN_ID else len(piece)
         for token_id, piece in zip(token_ids, pieces, strict=True)
     ]
+
+
+def _counts(lengths: Sequence[int], pieces: Sequence[str]) -> list[int]:
+    """Characters per token. The space that starts a piece counts for the punctuation before it."""
+    counts = list(lengths)
     for index in range(len(pieces) - 1):
         following = pieces[index + 1]
         if _is_punctuation(pieces[index]) and len(following) > 1 and following.startswith(SPACE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -24,21 +25,24 @@ from translate_svc.models.t2u.t2u_shape import T2uShape
 class T2uInput:
     """A text: ``</s>``, language, tokens, all fed to ``slot``.
 
-    The first ``context_tokens`` of them are only context. The result has the units of the other tokens alone.
+    The first ``context_tokens`` and the last ``lookahead_tokens`` of them are only context. The result has
+    the units of the other tokens alone.
     """
 
     slot: int
     token_ids: Sequence[int]
     duration_factor: float
     context_tokens: int = 0
+    lookahead_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechUnits:
-    """Vocoder units of a text, and the number of units of each character."""
+    """Vocoder units of a text, and the number of units of each character and of each token."""
 
     units: npt.NDArray[np.int64]
     character_durations: tuple[int, ...]
+    token_durations: tuple[int, ...]
 
 
 class T2uRunner:
@@ -70,7 +74,7 @@ class T2uRunner:
         outcomes: dict[int, SpeechUnits | EngineError] = {}
         for index, sequence in enumerate(characters):
             if not sequence.character_ids:
-                outcomes[index] = SpeechUnits(np.empty(0, np.int64), ())
+                outcomes[index] = _spoken(texts[index], sequence, (), np.empty(0, np.int64))
             elif len(sequence.character_ids) > self._text_to_unit.max_units:
                 outcomes[index] = self._too_long("characters")
         left = [index for index in range(len(texts)) if index not in outcomes]
@@ -103,14 +107,22 @@ class T2uRunner:
             elif not short[row]:
                 outcomes.append(self._too_long("units"))
             else:
-                first = self._context_characters(texts[row])
-                units = made[row, 1 + sum(spread[:first]) : 1 + sum(spread)].copy()
-                outcomes.append(SpeechUnits(units, spread[first:]))
+                outcomes.append(_spoken(texts[row], characters[row], spread, made[row, 1:]))
         return outcomes
-
-    def _context_characters(self, text: T2uInput) -> int:
-        context = text.token_ids[: text.context_tokens]
-        return len(self._characters.characters(context).character_ids)
 
     def _too_long(self, what: str) -> EngineError:
         return EngineError(f"the text has more than {self._text_to_unit.max_units} {what}")
+
+
+def _spoken(
+    text: T2uInput, characters: CharacterSequence, durations: Sequence[int], units: npt.NDArray[np.int64]
+) -> SpeechUnits:
+    """What is not context. ``durations`` of all characters; ``units`` from the first one on."""
+    starts = [0, *accumulate(characters.lengths)]
+    first, end = text.context_tokens, len(text.token_ids) - text.lookahead_tokens
+    places = [sum(durations[:start]) for start in starts[first : end + 1]]
+    return SpeechUnits(
+        units[places[0] : places[-1]].copy(),
+        tuple(durations[starts[first] : starts[end]]),
+        tuple(after - before for before, after in pairwise(places)),
+    )

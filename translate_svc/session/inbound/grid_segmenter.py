@@ -80,8 +80,8 @@ class GridSegmenter:
             self._voiced_frames(start, end),
         )
 
-    def utterance(self, ended: SegmentEnded, received_position: int) -> Utterance:
-        """The utterance that has ended. ``received_position``: behind the last input sample."""
+    def utterance(self, ended: SegmentEnded) -> Utterance:
+        """The utterance that has ended."""
         grid = self.grid
         return Utterance(
             grid.samples_between(ended.start_frame, ended.end_frame),
@@ -89,8 +89,7 @@ class GridSegmenter:
             ended.reason,
             grid.position_of(ended.commit_frame),
             self._voiced_frames(ended.start_frame, ended.end_frame),
-            # the last frame of a stream is filled up with zeros that nobody sent
-            min(grid.position_of(self._segmenter.frames), received_position),
+            grid.position_of(self._segmenter.frames),
         )
 
     def _voiced_frames(self, start: int, end: int) -> int | None:

@@ -252,7 +252,7 @@ class UtteranceSource:
         elif isinstance(event, SegmenterIdle):
             self._commit(grid.position_of(event.commit_frame))
         else:
-            utterance = self._segmenter.utterance(event, self.received_position)
+            utterance = self._segmenter.utterance(event)
             self._ready.append(replace(utterance, updates=tuple(self._due_updates)))
             self._committed = utterance.commit_position
             self._commit(utterance.commit_position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import repeat
 
 from translate_svc.engine.request import Request, SequenceSpec
 from translate_svc.engine.simultaneous.draft import (
@@ -12,6 +13,7 @@ from translate_svc.engine.simultaneous.draft import (
     DraftDecided,
     DraftOptions,
     SequenceDraft,
+    SpeechContext,
     SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
@@ -27,6 +29,22 @@ class _Target:
     draft: SequenceDraft
     decided: DraftDecided | None = None
     kept: SpeechKept | None = None
+    has_voiced: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are units that were not voiced."""
+        return len(self.draft.speech.units) > self.draft.speech.voiced_units
+
+    @property
+    def speech(self) -> SpeechContext:
+        """What the current draft leaves. One that failed while it was voiced has lost what it had left."""
+        if self.kept is not None:
+            return self.kept.speech
+        before = self.draft.speech
+        if not self.has_voiced:
+            return before
+        return SpeechContext(NO_SPEECH.units, before.first_unit + len(before.units), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +105,11 @@ class Interpreter:
         """Where an utterance that has come to ``end_sample`` is to be cut, if it has grown long.
 
         That is where the buffer begins: all text whose audio lies before was committed. Both in samples at 16
-        kHz from the start of the utterance.
+        kHz from the start of the utterance. None while units wait: perhaps no utterance follows that would
+        voice them.
         """
+        if any(target.waits for target in self._targets):
+            return None
         if end_sample < self._options.cut_from_samples or self._start_sample < self._options.min_cut_samples:
             return None
         return self._start_sample
@@ -115,6 +136,7 @@ class Interpreter:
         *,
         is_final: bool,
         source_times: bool,
+        plays_on: tuple[bool, ...] = (),
     ) -> Request:
         """The request of the next draft.
 
@@ -124,6 +146,7 @@ class Interpreter:
             sequences: the targets.
             is_final: whether the utterance has ended.
             source_times: whether tokens get their time in the source.
+            plays_on: of each target, whether earlier speech lasts until the next draft; by default none does.
         """
         options = self._options
         end = first_sample + len(samples)
@@ -131,6 +154,7 @@ class Interpreter:
         self._start_sample = max(least, min(self._start_sample, end - options.min_buffer_samples))
         for target in self._targets:
             target.decided = target.kept = None
+            target.has_voiced = False
         self._drafts += 1
         request = Request(
             f"{self._request_id}/{self._drafts}",
@@ -138,12 +162,16 @@ class Interpreter:
             sequences,
             source_times,
             DraftOptions(
-                tuple(target.draft for target in self._targets),
+                tuple(
+                    dataclasses.replace(target.draft, plays_on=plays)
+                    for target, plays in zip(self._targets, plays_on or repeat(False), strict=False)
+                ),
                 options.policy,
                 is_final,
                 options.step_samples,
                 max(0, end - self._drafted_samples),
                 options.max_buffer_samples,
+                voices_all=end >= options.cut_from_samples,
             ),
         )
         self._drafted_samples = max(self._drafted_samples, end)
@@ -157,6 +185,10 @@ class Interpreter:
         else:
             target.kept = event
 
+    def record_piece(self, sequence: int) -> None:
+        """Notes that one target of the current draft was voiced in part."""
+        self._targets[sequence].has_voiced = True
+
     def finish_draft(self) -> None:
         """The current draft has ended: the next one starts from what it decided."""
         starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
@@ -164,7 +196,9 @@ class Interpreter:
         # a target that failed still needs the whole buffer
         start = 0 if len(starts) < len(self._targets) else min(starts)
         for target in self._targets:
-            if target.decided is not None:
+            if target.decided is None:
+                target.draft = dataclasses.replace(target.draft, speech=target.speech)
+            else:
                 target.draft = self._continued(target, target.decided, start)
         self._start_sample += start
 
@@ -182,5 +216,5 @@ class Interpreter:
             history_token_ids=history,
             committed_tokens=target.draft.committed_tokens + decided.decision.committed,
             previous=decided.draft,
-            speech=target.draft.speech if target.kept is None else target.kept.speech,
+            speech=target.speech,
         )

@@ -44,6 +44,12 @@ from translate_svc.types import (
     UtteranceStatus,
 )
 
+_CAUGHT_UP_S = 2.0
+"""Simultaneous translation catches up within so much source: each draft speaks for a little of it."""
+
+_DRAFT_STEPS = 1.5
+"""From one draft to the decision of the next one."""
+
 
 class LiveUtterance:
     """The state of one utterance and its events. It knows neither queues nor the engine."""
@@ -149,6 +155,7 @@ class LiveUtterance:
             sequences,
             is_final=False,
             source_times=Inspect.TOKENS in self._include,
+            plays_on=self._plays_on(playouts, now_s),
         )
         self._expect(request.request_id, heard_position)
         return request
@@ -192,6 +199,11 @@ class LiveUtterance:
         if Inspect.DRAFTS not in self._include:
             return None
         return sequence.draft_report(event, self._heard[event.request_id])
+
+    def record_piece(self, event: WaveformPiece) -> None:
+        """Notes that a sequence was voiced in part."""
+        if self.interpreter is not None:
+            self.interpreter.record_piece(event.sequence)
 
     def finish_draft(self, event: RequestFinished) -> None:
         """A draft that is not the last one has ended."""
@@ -293,11 +305,23 @@ class LiveUtterance:
     def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
         """The sequences to request; ``playouts`` of earlier speech, by language."""
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
+        if self.interpreter is not None:
+            source_s = min(source_s, _CAUGHT_UP_S)
         specs = tuple(
             each.paced_spec(playouts.get(each.plan.spec.language), now_s, source_s)
             for each in self._sequences
         )
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
+
+    def _plays_on(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[bool, ...]:
+        """Of each sequence, whether its earlier speech still plays when the next draft is decided."""
+        options = self.settings.simultaneous
+        assert options is not None, "drafts belong to simultaneous translation"
+        lasting_s = _DRAFT_STEPS * options.step_s
+        return tuple(
+            playout is not None and playout.backlog_s(now_s) > lasting_s
+            for playout in (playouts.get(plan.spec.language) for plan in self.plans)
+        )
 
     def _status(self) -> UtteranceStatus:
         statuses = {sequence.status for sequence in self._sequences}

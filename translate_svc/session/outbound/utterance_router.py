@@ -277,6 +277,7 @@ class UtteranceRouter:
             case UnitsPredicted():
                 utterance.record(event)
             case WaveformPiece():
+                utterance.record_piece(event)
                 if plan.audio is not None:
                     self._lanes.put(number, plan.audio, event)
             case DraftDecided() | SpeechKept():
