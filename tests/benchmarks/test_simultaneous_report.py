@@ -94,7 +94,7 @@ def test_speech_cost_and_streams_have_bars() -> None:
     for changes in (
         {"lag_ms": 2501.0}, {"slope_ms_per_s": 1.1}, {"round_trip_wer": 5.1}, {"torn_words": 1}
     ):  # fmt: skip
-        speech = (figures.speech[0], replace(own, **changes))  # type: ignore[arg-type]
+        speech = (figures.speech[0], replace(own, **changes))
         assert len(missed(replace(figures, speech=speech))) == 1
     assert missed(replace(figures, speech=(figures.speech[0], replace(own, minutes=1.0)))) != []
     dear = replace(figures.cost[1], engine_s=3.1)
