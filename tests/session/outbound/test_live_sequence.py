@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from translate_svc.engine.request import SequenceSpec, UnitsPredicted, WaveformPiece
 from translate_svc.session.negotiation import LaneKey, LaneKind, PlannedSequence
 from translate_svc.session.outbound.live_sequence import Heard, LiveSequence
+from translate_svc.session.outbound.speech_writer import Playout
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
 
 OUTPUT = AudioFormat(Encoding.PCM_F32LE, 16_000)
@@ -27,3 +29,18 @@ def test_units_of_a_draft_without_a_chunk_come_with_the_next_one() -> None:
     assert second is not None
     assert (first.units, first.character_durations) == ((4, 5, 6, 7), (1, 2, 1))
     assert (second.units, second.character_durations) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "until_s", "plays"), [(0.8, 2.0, True), (0.8, 4.0, False), (None, 2.0, False)]
+)
+def test_only_speech_that_catches_up_asks_whether_earlier_speech_still_plays(
+    catch_up: float | None, until_s: float, plays: bool
+) -> None:
+    """Other speech is the same in a replay, whenever that is."""
+    spec, lane = SequenceSpec("spa", speech=True), LaneKey(LaneKind.AUDIO, "spa")
+    sequence = LiveSequence(0, PlannedSequence(spec, None, lane, catch_up), OUTPUT)
+    playout = Playout()
+    playout.push(now_s=1.0, duration_s=2.0)
+    assert sequence.plays_on(playout, until_s) == plays
+    assert not sequence.plays_on(None, until_s)

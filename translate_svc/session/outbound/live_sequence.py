@@ -101,6 +101,15 @@ class LiveSequence:
         )
         return replace(plan.spec, duration_factor=factor)
 
+    def plays_on(self, playout: Playout | None, until_s: float) -> bool:
+        """Whether earlier speech still plays at ``until_s``. False for speech that does not catch up.
+
+        That one must not depend on the clock: a replay from a commit point gives the same speech again.
+        """
+        if self.plan.catch_up_duration_factor is None or playout is None:
+            return False
+        return playout.backlog_s(until_s) > 0
+
     def record_draft(self, event: DraftDecided) -> None:
         """Counts what a draft has committed."""
         self._drafted_tokens += event.decision.committed

@@ -317,10 +317,9 @@ class LiveUtterance:
         """Of each sequence, whether its earlier speech still plays when the next draft is decided."""
         options = self.settings.simultaneous
         assert options is not None, "drafts belong to simultaneous translation"
-        lasting_s = _DRAFT_STEPS * options.step_s
+        until_s = now_s + _DRAFT_STEPS * options.step_s
         return tuple(
-            playout is not None and playout.backlog_s(now_s) > lasting_s
-            for playout in (playouts.get(plan.spec.language) for plan in self.plans)
+            each.plays_on(playouts.get(each.plan.spec.language), until_s) for each in self._sequences
         )
 
     def _status(self) -> UtteranceStatus:
