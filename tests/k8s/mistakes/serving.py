@@ -15,7 +15,6 @@ from tests.k8s.mistakes.seeding import (
     settings,
     spec,
 )
-from translate_svc.config import Settings
 
 MISTAKES = (
     Mistake(
@@ -69,8 +68,8 @@ MISTAKES = (
     Mistake(
         rules.paths_are_mounted,
         "cpu-dev",
-        lambda m: settings(m).pop("TRANSLATE_SVC_MODEL_CACHE"),
-        f"model_cache {Settings().model_cache} is in no mount",
+        lambda m: settings(m).update(TRANSLATE_SVC_MODEL_CACHE="/root/.cache/translate-svc"),
+        "model_cache /root/.cache/translate-svc is in no mount",
     ),
     Mistake(
         rules.paths_are_mounted,
