@@ -115,9 +115,11 @@ integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into
 	$(BIN)/python -m pytest -n 0 tests/integrations
 
 .PHONY: batch
-batch: $(READY) ## how full `batch` keeps the engine, against the engine alone; writes benchmarks/results/batch.json (ten minutes)
+batch: $(READY) ## how full `batch` keeps the engine, against the engine alone; writes benchmarks/results/batch.json; kills it, and Ray's workers (15 minutes)
 	$(BIN)/python -m benchmarks.batch --checkpoint starter
 	$(BIN)/python -m benchmarks.batch --checkpoint random
+	$(BIN)/python -m pytest -m slow tests/cli/batch tests/cli/commands/test_batch.py
+
 .PHONY: fronts
 fronts: $(READY) ## what front processes cost and bring beside one process; writes benchmarks/results/fronts.json (13 minutes)
 	$(BIN)/python -m benchmarks.fronts

@@ -145,7 +145,8 @@ def main() -> None:
     figures = measure(arguments.model, count, arguments.workers, console)
     if not arguments.quick:
         save(figures, RESULTS)
-        write_pages(load(RESULTS))  # as rounded there, so that both say the same
+        figures = load(RESULTS)  # rounded, so that page and terminal say the same
+        write_pages(figures)
     rows = bars(figures)
     show(rows, console)
     sys.exit(0 if all(bar.is_met for bar in rows) else _EXIT_MISSED)
