@@ -27,6 +27,7 @@ from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
+from translate_svc.session.open_sessions import OpenSessions
 from translate_svc.session.session import Session
 from translate_svc.session.shared_admission import OtherFronts, SharedAdmission
 from translate_svc.session.vad_loop import VadLoop
@@ -60,6 +61,7 @@ class Service:
         self._settings = settings
         self._accounting = accounting
         self._engine: EngineHandle = assembly.engine
+        self._sessions = OpenSessions()
         self._vad_loop = vad_loop
         options = settings.admission_options()
         self._load_monitor: LoadMonitor | SharedLoad
@@ -67,12 +69,12 @@ class Service:
             self._load_monitor = LoadMonitor(
                 assembly.engine,
                 settings.capacity_options(),
-                self.open_streams,
+                self._sessions.streams,
                 lambda: self._admission.live,
             )
             self._admission = Admission(options, self._backlog, lambda: self._load_monitor.capacity)
         else:
-            self._load_monitor = SharedLoad(fronts, self.open_streams)
+            self._load_monitor = SharedLoad(fronts, self._sessions.streams)
             self._admission = SharedAdmission(options, self._backlog, fronts)
         self._session_options = settings.session_options()
         facts = assembly.facts
@@ -100,7 +102,6 @@ class Service:
             fronts,
         )
         self._resumption = resumption
-        self._sessions: set[Session | OneShot] = set()
         self._refusal: TranslateSvcError | None = None
 
     @classmethod
@@ -230,14 +231,11 @@ class Service:
 
     def lose_engine(self) -> None:
         """Fails every live stream and call: nothing can be computed for it any more."""
-        for session in self._sessions:
-            error = self.refusal
-            assert error is not None, "a lost engine accepts nothing"
-            session.fail(error)
+        self._sessions.fail(lambda: EngineLost(ENGINE_LOST))
 
     async def _cancel_sessions(self) -> None:
         self.drain(Unavailable("the server has stopped"))
-        await asyncio.gather(*(session.cancel() for session in self._sessions))
+        await self._sessions.cancel()
 
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
         """Admits a stream and starts its session. ``caller`` appears in the log.
@@ -272,7 +270,7 @@ class Service:
             session = Session(session_id, config, negotiated, dependencies, start)
         if start is not None:
             self._accounting.metrics.record_resumed()
-        self._track(session)
+        self._sessions.add(session)
         return session
 
     def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
@@ -297,7 +295,7 @@ class Service:
                 self._engine, self._session_options, slot, vad_stream, record, _share_of(caller, call_id)
             )
             one_shot = OneShot(call_id, request, negotiated, dependencies)
-        self._track(one_shot)
+        self._sessions.add(one_shot)
         return one_shot
 
     def check_admission(self) -> None:
@@ -320,11 +318,7 @@ class Service:
             raise refusal
 
     def _backlog(self) -> Backlog:
-        """Work that waits. One message can add an hour of silence, so each stream counts at most its queue
-        limit.
-        """
-        limit_ms = self._session_options.max_queued_input_ms
-        queued_ms = sum(min(round(stream.queued_s * 1000), limit_ms) for stream in self.open_streams())
+        queued_ms = self._sessions.queued_input_ms(self._session_options.max_queued_input_ms)
         return Backlog(self._engine.status.waiting_requests, queued_ms)
 
     def record_rejected(self, error: BaseException) -> None:
@@ -340,10 +334,6 @@ class Service:
         except BaseException:
             slot.release()
             raise
-
-    def _track(self, session: Session | OneShot) -> None:
-        """Keeps a session to cancel it when the service stops, and drops those that have ended."""
-        self._sessions = {each for each in self._sessions if each.live} | {session}
 
     def languages(self) -> Iterable[Language]:
         """The languages of the loaded checkpoint."""
@@ -377,7 +367,7 @@ class Service:
 
     def open_streams(self) -> Iterator[Session]:
         """The sessions of these."""
-        return (each for each in self._sessions if isinstance(each, Session) and each.live)
+        return self._sessions.streams()
 
 
 def resume_tokens(settings: Settings) -> ResumeTokens:
