@@ -17,7 +17,7 @@ _READY_S = 20.0
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    async with Node(IMAGES, second_s=0.1) as running:
+    async with Node(IMAGES, second_s=0.3) as running:  # a busy machine must not miss a probe
         yield running
 
 
