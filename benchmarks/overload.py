@@ -25,11 +25,10 @@ from typing import Any
 
 import grpc
 import numpy as np
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import server_process
-from benchmarks.soak.speaker import CONFIG, FRAME_S, SPEECH, end, open_channel, start_call
+from benchmarks.soak.speaker import CONFIG, FRAME_S, SPEECH, end, open_channel, retry_delay_s, start_call
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 _RESULTS = Path(__file__).parent / "results" / "overload.json"
@@ -149,19 +148,9 @@ async def _refused(channel: grpc.aio.Channel, run: _Run) -> None:
             code = await call.code()
         run.reject_ms.append(1000 * (time.monotonic() - began_s))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED, code
-        retry_after_s = await _retry_after_s(call)
-        run.retry_after_s.add(retry_after_s)
-        await asyncio.sleep(retry_after_s * np.random.default_rng().uniform(0.5, 1.0))
-
-
-async def _retry_after_s(call: Any) -> float:
-    for key, value in await call.trailing_metadata():
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                retry = error_details_pb2.RetryInfo()
-                if detail.Unpack(retry):
-                    return float(retry.retry_delay.ToMilliseconds() / 1000)
-    raise AssertionError("a refusal says when to come back")
+        retry_s = await retry_delay_s(call)
+        run.retry_after_s.add(retry_s)
+        await asyncio.sleep(retry_s * np.random.default_rng().uniform(0.5, 1.0))
 
 
 async def _read_to(call: Any, kind: str) -> Any:

@@ -14,9 +14,8 @@ from typing import Any
 import grpc
 import numpy as np
 import soundfile
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
-from benchmarks.soak.speaker import RATE_HZ, start_call
+from benchmarks.soak.speaker import RATE_HZ, retry_delay_s, start_call
 from translate_svc.types import Samples
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -64,7 +63,7 @@ async def call_again_and_again(
             if await call.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
                 raise
             level.refused += level.measuring
-            await asyncio.sleep(await _retry_after_s(call) * chance.uniform(0.5, 1.0))
+            await asyncio.sleep(await retry_delay_s(call) * chance.uniform(0.5, 1.0))
         finally:
             call.cancel()
 
@@ -134,13 +133,3 @@ def _config(targets: Sequence[str]) -> bytes:
         input=pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ), settings=settings
     )
     return pb.StreamingTranslateRequest(config=config).SerializeToString()
-
-
-async def _retry_after_s(call: Any) -> float:
-    for key, value in await call.trailing_metadata():
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                retry = error_details_pb2.RetryInfo()
-                if detail.Unpack(retry):
-                    return float(retry.retry_delay.ToMilliseconds() / 1000)
-    raise AssertionError("a refusal says when to come back")

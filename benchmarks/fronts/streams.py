@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from array import array
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
+from dataclasses import dataclass
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.soak.speaker import (
     CONFIG,
     FRAME_S,
-    PAUSE,
     PAUSE_FRAMES,
     SPEECH,
     SPEECH_FRAMES,
-    Ledger,
-    end,
+    Speaker,
     open_channel,
-    responses,
     start_call,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -37,46 +30,6 @@ _MANUAL = pb.StreamingTranslateRequest.FromString(CONFIG)
 _MANUAL.config.settings.segmentation = pb.SEGMENTATION_MANUAL
 _FINALIZE = pb.StreamingTranslateRequest(finalize=pb.FinalizeInput()).SerializeToString()
 _STREAMS_A_CONNECTION = 4
-
-
-@dataclass(slots=True)
-class _Speaker:
-    """One stream that says the same utterance again and again, each frame when it is due."""
-
-    utterances: int
-    ledger: Ledger = field(default_factory=Ledger)
-    asked_s: array[float] = field(default_factory=lambda: array("d"))
-    answer_s: array[float] = field(default_factory=lambda: array("d"))
-    late_s: array[float] = field(default_factory=lambda: array("d"))
-
-    async def run(self, channel: grpc.aio.Channel, start_s: float) -> None:
-        call = start_call(channel)
-        await call.write(CONFIG)
-        self.ledger.take(await call.read())
-        reading = asyncio.create_task(self._read(call))
-        frames = chain.from_iterable(
-            (SPEECH,) * SPEECH_FRAMES + (PAUSE,) * PAUSE_FRAMES for _ in range(self.utterances)
-        )
-        for index, frame in enumerate(frames):
-            due_s = start_s + index * FRAME_S
-            if (early_s := due_s - time.monotonic()) > 0:
-                await asyncio.sleep(early_s)
-            self.late_s.append(time.monotonic() - due_s)
-            await call.write(frame)
-            if index % _UTTERANCE_FRAMES == _DECIDING_FRAME:
-                self.asked_s.append(time.monotonic())
-        await call.write(end(len(self.late_s)))
-        await call.done_writing()
-        await reading
-        assert await call.code() == grpc.StatusCode.OK
-        assert len(self.answer_s) == self.utterances
-        self.ledger.settle(utterances=self.utterances)
-
-    async def _read(self, call: Any) -> None:
-        async for response in responses(call):
-            self.ledger.take(response)
-            if response.WhichOneof("event") == "speech_ended":
-                self.answer_s.append(time.monotonic() - self.asked_s[len(self.answer_s)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +48,7 @@ async def speak(target: str, streams: int, seconds: float) -> Load:
         AssertionError: a sample or an event is not accounted for.
     """
     utterances = max(1, round(seconds / (_UTTERANCE_FRAMES * FRAME_S)))
-    speakers = [_Speaker(utterances) for _ in range(streams)]
+    speakers = [Speaker(utterances) for _ in range(streams)]
     channels = [open_channel(target) for _ in range(-(-streams // _STREAMS_A_CONNECTION))]
     start_s = time.monotonic() + 1.0
     phases = np.random.default_rng(0).uniform(0, 2.0, streams)
@@ -106,10 +59,15 @@ async def speak(target: str, streams: int, seconds: float) -> Load:
     for channel in channels:
         await channel.close(None)
     return Load(
-        answer_ms=1000 * np.concatenate([np.array(each.answer_s) for each in speakers]),
+        answer_ms=1000 * np.concatenate([_answers_s(each) for each in speakers]),
         late_ms=1000 * np.concatenate([np.array(each.late_s) for each in speakers]),
         messages=sum(len(each.late_s) for each in speakers),
     )
+
+
+def _answers_s(speaker: Speaker) -> npt.NDArray[np.float64]:
+    """From each utterance's deciding frame until its end was told."""
+    return np.array(speaker.ended_s) - np.array(speaker.sent_s)[_DECIDING_FRAME::_UTTERANCE_FRAMES]
 
 
 class FirstTexts:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from array import array
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import grpc
 import numpy as np
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.types import SAMPLES_PER_UNIT
@@ -61,6 +66,17 @@ async def responses(call: Any) -> AsyncIterator[Any]:
     """What is left to read of a call, to its end."""
     while (response := await call.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
         yield response
+
+
+async def retry_delay_s(call: Any) -> float:
+    """When a refused call may be tried again: the ``RetryInfo`` of its status. AssertionError without one."""
+    for key, value in await call.trailing_metadata():
+        if key == "grpc-status-details-bin":
+            for detail in status_pb2.Status.FromString(value).details:
+                retry = error_details_pb2.RetryInfo()
+                if detail.Unpack(retry):
+                    return float(retry.retry_delay.ToMilliseconds() / 1000)
+    raise AssertionError("a refusal says when to come back")
 
 
 @dataclass(slots=True)
@@ -117,3 +133,52 @@ class Ledger:
         assert self._text.pop(number) == f"spa {stop - start}"
         assert self._speech_samples.pop(number) == SPEECH_UNITS * SAMPLES_PER_UNIT
         self.utterances += 1
+
+
+@dataclass(slots=True)
+class Speaker:
+    """One stream that says the same utterance again and again, each frame when it is due.
+
+    ``sent_s`` and ``late_s`` have one entry a frame: when it was written, and how long after it was due.
+    ``ended_s`` has one an utterance: when its ``speech_ended`` came. Clock: ``time.monotonic``.
+    """
+
+    utterances: int
+    ledger: Ledger = field(default_factory=Ledger)
+    sent_s: array[float] = field(default_factory=lambda: array("d"))
+    late_s: array[float] = field(default_factory=lambda: array("d"))
+    ended_s: array[float] = field(default_factory=lambda: array("d"))
+
+    async def run(self, channel: grpc.aio.Channel, start_s: float) -> None:
+        """Speaks from ``start_s`` on, and checks that nothing was lost.
+
+        Raises:
+            AssertionError: a sample or an event is not accounted for. (The server counts the samples, and
+                fails a stream whose ``end`` has another number.)
+        """
+        call = start_call(channel)
+        await call.write(CONFIG)
+        self.ledger.take(await call.read())
+        reading = asyncio.create_task(self._read(call))
+        frames = chain.from_iterable(
+            (SPEECH,) * SPEECH_FRAMES + (PAUSE,) * PAUSE_FRAMES for _ in range(self.utterances)
+        )
+        for index, frame in enumerate(frames):
+            due_s = start_s + index * FRAME_S
+            if (early_s := due_s - time.monotonic()) > 0:
+                await asyncio.sleep(early_s)
+            now_s = time.monotonic()
+            self.sent_s.append(now_s)
+            self.late_s.append(now_s - due_s)
+            await call.write(frame)
+        await call.write(end(len(self.sent_s)))
+        await call.done_writing()
+        await reading
+        assert await call.code() == grpc.StatusCode.OK
+        self.ledger.settle(utterances=self.utterances)
+
+    async def _read(self, call: Any) -> None:
+        async for response in responses(call):
+            self.ledger.take(response)
+            if response.WhichOneof("event") == "speech_ended":
+                self.ended_s.append(time.monotonic())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from translate_svc import languages
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.options import comma_parts
 from translate_svc.languages import Language, LanguageTable
 
 _SUGGESTIONS = 3
@@ -35,8 +36,8 @@ def match_languages(texts: Iterable[str], table: LanguageTable, option: str) -> 
         UsageError: a language is not known, is missing between commas, or is repeated.
     """
     found: list[Language] = []
-    for text in (part for each in texts for part in each.split(",")):
-        if not text.strip():
+    for text in comma_parts(texts):
+        if not text:
             raise UsageError("a language is missing between the commas", field=option)
         language = match_language(text, table, option)
         if language in found:

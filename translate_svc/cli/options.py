@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +23,11 @@ def flowed(text: str) -> str:
     """A docstring as a help text, whose paragraphs the terminal breaks. Indented lines stay as they are."""
     paragraphs = (re.sub(r"\n(?! )", " ", paragraph) for paragraph in text.split("\n\n"))
     return "\n\n".join(paragraphs)
+
+
+def comma_parts(texts: Iterable[str]) -> tuple[str, ...]:
+    """The parts of a flag that may be repeated, and whose values may be lists with commas."""
+    return tuple(part.strip() for text in texts for part in text.split(","))
 
 
 def setting_option(name: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language, match_languages
+from translate_svc.cli.options import comma_parts
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -59,7 +60,7 @@ class SpeechStyle:
                 target, has a voice already, or is missing although there are several targets.
         """
         found: dict[str, int] = {}
-        for text in (part.strip() for each in self.voice for part in each.split(",")):
+        for text in comma_parts(self.voice):
             tag, equals, number = text.rpartition("=")
             if not equals and len(targets) != 1:
                 raise UsageError(f"say for which language: {targets[0].bcp47}={text}", field="--voice")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.addresses import is_local
+from translate_svc.cli.options import comma_parts
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 
@@ -114,8 +115,8 @@ def _gateway_maker(
     options = GatewayOptions(
         address=settings.http,
         insecure=settings.insecure,
-        origins=_parts(settings.http_origins),
-        ice_servers=_parts(settings.http_ice_servers),
+        origins=_named(settings.http_origins),
+        ice_servers=_named(settings.http_ice_servers),
         max_calls=settings.max_streams,
         source_language=settings.http_source_language,
         ping_interval_s=settings.keepalive_time_ms / 1000,
@@ -130,9 +131,9 @@ def _gateway_maker(
     return lambda service: GatewayServer(service, options, tls, keys, secrets)
 
 
-def _parts(text: str) -> tuple[str, ...]:
-    """The parts of a setting that commas separate."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _named(text: str) -> tuple[str, ...]:
+    """What a setting lists with commas; nothing if it is empty."""
+    return tuple(filter(None, comma_parts((text,))))
 
 
 @asynccontextmanager

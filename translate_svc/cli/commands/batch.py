@@ -127,7 +127,7 @@ def batch(
     arguments = BatchArguments(
         inputs=tuple(inputs),
         out=out,
-        to=tuple(part.strip() for each in to or () for part in each.split(",")),
+        to=options.comma_parts(to or ()),
         from_=from_,
         text=text,
         transcript=transcript,
@@ -136,7 +136,7 @@ def batch(
         style=SpeechStyle(tuple(voice or ()), speed),
         vad=VadSettings(vad_threshold, min_silence_ms=min_silence_ms, max_utterance_ms=max_utterance_ms),
         json_audio=json_audio,
-        forms=tuple(part.strip().lower() for each in form or () for part in each.split(",")),
+        forms=tuple(map(str.lower, options.comma_parts(form or ()))),
         flag_unsure=flag_unsure,
         files_at_once=files_at_once,
         shard=shard,

@@ -143,7 +143,7 @@ def translate(
         json=json,
         json_audio=json_audio,
         output_dir=output_dir,
-        forms=tuple(part.strip().lower() for each in form or () for part in each.split(",")),
+        forms=tuple(map(str.lower, options.comma_parts(form or ()))),
         flag_unsure=flag_unsure,
     )
     connection = client_options(
