@@ -62,6 +62,7 @@ class Service:
         self._accounting = accounting
         self._engine: EngineHandle = assembly.engine
         self._sessions = OpenSessions()
+        self._fronts = fronts
         self._vad_loop = vad_loop
         options = settings.admission_options()
         self._load_monitor: LoadMonitor | SharedLoad
@@ -241,7 +242,7 @@ class Service:
         """Admits a stream and starts its session. ``caller`` appears in the log.
 
         With a resume token the session goes on where another one was committed. If that one is still open
-        here, it ends first, and its place is free.
+        here, it ends first, and its place is free. At another front process it ends a moment later.
 
         Raises:
             InvalidArgument: a setting or the resume token is not valid. Names the field.
@@ -255,8 +256,10 @@ class Service:
         config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
         goes_on = start is not None and self._resumption.supersede(start, self._sessions)
+        session_id = uuid.uuid4().hex
+        if start is not None and self._fronts is not None:
+            self._fronts.claim(start, session_id)
         with self._admitted(goes_on=goes_on) as slot:
-            session_id = uuid.uuid4().hex
             dependencies = SessionDependencies(
                 self._engine,
                 self._vad_loop.open_stream(),

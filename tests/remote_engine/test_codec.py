@@ -55,7 +55,9 @@ from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Thres
 from translate_svc.remote_engine import messages
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (
+    Claim,
     Commands,
+    Fence,
     Grant,
     Hello,
     MetricRecord,
@@ -187,14 +189,16 @@ def test_other_messages_arrive_as_they_were() -> None:
         ),
     )
     report = Report(
-        True, 1, 2, 3, 4, 5, 6, 7, ((1.5, None), (9.0, 0.5)), 8.5, (MetricRecord("closed", "complete", 1.0),)
+        *(True, 1, 2, 3, 4, 5, 6, 7, ((1.5, None), (9.0, 0.5)), 8.5),
+        (MetricRecord("closed", "complete", 1.0),),
+        ("session",),
     )
-    for message in (Hello("x", 1), Commands((), (Grant(1, 2, 3),)), report):
+    for message in (Hello("x", 1), Commands((), (Grant(1, 2, 3),)), Claim("stream", 2, "session"), report):
         assert plain(sent(message, ToEngine)) == plain(message)
     overview = Overview(
         STATUS, 1, 2, 3, 4, 5, 6, 7, False, 0.5, Easing.RARE_DRAFTS, (FrontProcess(0, True, 1, 2, 3),)
     )
-    for told in (Welcome(facts, STATUS, 64, 12.5), overview):
+    for told in (Welcome(facts, STATUS, 64, 12.5), Fence("stream", "session", "other"), overview):
         assert plain(sent(told, ToFront)) == plain(told)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from translate_svc.errors import Unavailable
 from translate_svc.remote_engine.link import Link
 from translate_svc.remote_engine.messages import (
+    Claim,
     Drain,
+    Fence,
     Goodbye,
     Hello,
     Overview,
@@ -45,6 +48,9 @@ class EngineConnection:
         self._report: Callable[[], Report] | None = None
         self._report_due = False
         self._on_overview: Callable[[Overview], None] = lambda overview: None
+        self._claims: deque[Claim] = deque()
+        self.on_fence: Callable[[Fence], None] = lambda fence: None
+        """Called with each ``Fence`` that comes."""
         self.drains: asyncio.Queue[float] = asyncio.Queue()
         """The grace, in seconds, of each ``Drain`` that has come."""
 
@@ -98,6 +104,11 @@ class EngineConnection:
         self._report, self._on_overview = report, on_overview
         self.hurry()
 
+    def claim(self, claim: Claim) -> None:
+        """Sends a claim; what was reported before goes first."""
+        self._claims.append(claim)
+        self._link.wake()
+
     def hurry(self) -> None:
         """Reports in this turn of the event loop."""
         self._report_due = self._report is not None
@@ -145,6 +156,8 @@ class EngineConnection:
         match message:
             case Step():
                 self.engine.receive(message)
+            case Fence():
+                self.on_fence(message)
             case Overview():
                 self.engine.push(message.status)
                 self._on_overview(message)
@@ -163,6 +176,8 @@ class EngineConnection:
     def _take(self) -> ToEngine | None:
         if self._opening and not isinstance(self._opening[0], Goodbye):
             return self._opening.pop(0)
+        if self._claims:  # before a report, which names the session
+            return self._claims.popleft()
         if self._engine is not None and (commands := self._engine.take()) is not None:
             return commands
         if self._report_due and self._report is not None:

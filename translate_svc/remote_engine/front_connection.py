@@ -12,8 +12,10 @@ from collections.abc import Callable
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.remote_engine.link import Link
 from translate_svc.remote_engine.messages import (
+    Claim,
     Commands,
     Drain,
+    Fence,
     Goodbye,
     Hello,
     Overview,
@@ -41,14 +43,19 @@ class FrontConnection:
         engine: EngineHandle,
         welcome: Callable[[], Welcome],
         on_report: Callable[[Report], None],
+        on_claim: Callable[[Claim], None],
         options: ConnectionOptions,
     ) -> None:
-        """``welcome`` makes the answer to ``Hello``. ``on_report`` is called with each report."""
+        """``welcome`` makes the answer to ``Hello``. ``on_report`` and ``on_claim`` are called with each
+        report and each claim.
+        """
         self._welcome = welcome
         self._on_report = on_report
+        self._on_claim = on_claim
         self._options = options
         self._answers: deque[Welcome | Goodbye] = deque()
         self._drains: deque[Drain] = deque()
+        self._fences: deque[Fence] = deque()
         self._overview: Overview | None = None
         self._sent_overview: Overview | None = None
         self._link: Link[ToEngine] = Link(ToEngine, self._take, self._handle)
@@ -69,6 +76,11 @@ class FrontConnection:
     def drain(self, grace_s: float) -> None:
         """Asks the front process to leave. Again with a shorter time: sooner."""
         self._drains.append(Drain(grace_s))
+        self._link.wake()
+
+    def fence(self, fence: Fence) -> None:
+        """Tells the front process who has a stream."""
+        self._fences.append(fence)
         self._link.wake()
 
     def offer(self, overview: Overview) -> None:
@@ -115,6 +127,8 @@ class FrontConnection:
                 self._relay.receive(message)
             case Report():
                 self._on_report(message)
+            case Claim():
+                self._on_claim(message)
             case Hello():
                 self.is_welcome = message.schema == schema_digest()
                 reason = "it runs other code than the engine's process: restart the whole server"
@@ -130,6 +144,8 @@ class FrontConnection:
         """What was computed and lost goes before the order to leave."""
         if self._answers:
             return self._answers.popleft()
+        if self._fences:
+            return self._fences.popleft()
         if (step := self._relay.take()) is not None:
             return step
         if self._overview is not None:

@@ -11,9 +11,10 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.metrics import Metrics
 from translate_svc.remote_engine.front_connection import FrontConnection
-from translate_svc.remote_engine.messages import Overview, Report, Welcome
+from translate_svc.remote_engine.messages import Claim, Fence, Overview, Report, Welcome
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.remote_engine.places import PlaceLedger
+from translate_svc.remote_engine.stream_fence import StreamFence
 from translate_svc.session.capacity.easing import Easing
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.capacity.load_monitor import LoadMonitor
@@ -69,6 +70,7 @@ class FrontGroup:
         self._options = options
         self._max_waiting_requests = max_waiting_requests
         self._places = PlaceLedger(capacity.max_streams)
+        self._fence = StreamFence()
         self.load_monitor = LoadMonitor(engine, capacity, self._streams, lambda: self.held_places)
         """Measures what the engine keeps up with."""
         self._members: dict[int, _Member] = {}
@@ -83,7 +85,11 @@ class FrontGroup:
         """
         member = self._members.setdefault(index, _Member())
         connection = FrontConnection(
-            self._engine, self._welcome, lambda report: self._take_report(index, report), self._options
+            self._engine,
+            self._welcome,
+            lambda report: self._take_report(index, report),
+            lambda claim: self._take_claim(index, claim),
+            self._options,
         )
         connection.bind(path)
         member.starts += 1
@@ -95,6 +101,7 @@ class FrontGroup:
             member.rejected += member.report.rejected
             member.connection, member.report = None, _NO_REPORT
             self._places.leave(index)
+            self._fence.leave(index)
             self.tell()
             self.on_change()
 
@@ -198,6 +205,7 @@ class FrontGroup:
     def _take_report(self, index: int, report: Report) -> None:
         member = self._members[index]
         was_ready, member.report = member.report.ready, report
+        self._fence.keep(index, report.resumed)
         for record in report.records:
             self._metrics.add(record.metric, record.label, record.value)
         if report.ready and not was_ready:
@@ -207,3 +215,10 @@ class FrontGroup:
             index, serial=report.places_serial, live=report.held_places, missed=report.missed_places
         )
         self.tell()
+
+    def _take_claim(self, index: int, claim: Claim) -> None:
+        """Tells all who has a stream now. If the claim came too late, only its own front process is told."""
+        holder = self._fence.claim(index, claim.stream_id, claim.epoch, claim.session_id)
+        for member_index, member in self._members.items():
+            if member.connection is not None and (holder == claim.session_id or member_index == index):
+                member.connection.fence(Fence(claim.stream_id, holder, claim.session_id))

@@ -1,8 +1,8 @@
 """The messages between a front process and the process that owns the engine. Plain data.
 
 A front process says ``Hello`` first and is answered by ``Welcome``, or by ``Goodbye`` where the two processes
-do not run the same code. Then it sends ``Commands`` and ``Report``, and gets ``Step``, ``Overview`` and
-``Drain``. When it leaves it says ``Goodbye`` and is answered by the same.
+do not run the same code. Then it sends ``Commands``, ``Claim`` and ``Report``, and gets ``Step``, ``Fence``,
+``Overview`` and ``Drain``. When it leaves it says ``Goodbye`` and is answered by the same.
 
 A *ticket* is the number of a submission within its front process. It tells two submissions of the same
 request id apart.
@@ -102,6 +102,25 @@ class Commands(Message, frozen=True):
     grants: tuple[Grant, ...]
 
 
+class Claim(Message, frozen=True):
+    """A session of the front process has resumed a stream. Answered by ``Fence``.
+
+    ``epoch``: how often the stream was resumed (``ResumePoint.epoch``).
+    """
+
+    stream_id: str
+    epoch: int
+    session_id: str
+
+
+class Fence(Message, frozen=True):
+    """The session ``holder`` has the stream; any other one of it ends. ``answered``: which one asked."""
+
+    stream_id: str
+    holder: str
+    answered: str
+
+
 class MetricRecord(msgspec.Struct, frozen=True, array_like=True):
     """One call of ``Metrics.add`` in a front process."""
 
@@ -125,6 +144,7 @@ class Report(Message, frozen=True):
         streams: age and lag of each open stream, in seconds (``WatchedStream``).
         cpu_s: processor time since its start.
         records: what it has counted since its last report.
+        resumed: the ids of its sessions that have resumed a stream.
     """
 
     ready: bool
@@ -138,6 +158,7 @@ class Report(Message, frozen=True):
     streams: tuple[tuple[float, float | None], ...] = ()
     cpu_s: float = 0.0
     records: tuple[MetricRecord, ...] = ()
+    resumed: tuple[str, ...] = ()
 
 
 class Overview(Message, frozen=True):
@@ -198,8 +219,8 @@ class Step(Message, frozen=True):
     status: EngineStatus
 
 
-ToEngine = Hello | Commands | Report | Goodbye
-ToFront = Welcome | Step | Overview | Drain | Goodbye
+ToEngine = Hello | Commands | Claim | Report | Goodbye
+ToFront = Welcome | Step | Fence | Overview | Drain | Goodbye
 
 
 def schema_digest() -> str:

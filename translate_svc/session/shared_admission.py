@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from translate_svc.errors import ResourceExhausted
 from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot, Backlog
 from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.resume_point import ResumePoint
 from translate_svc.types import FrontProcess
 
 
-def _nothing() -> None:
+def _nothing(*arguments: object) -> None:
     pass
 
 
@@ -35,6 +36,8 @@ class OtherFronts:
         processes: all front processes of the server, this one included.
         started_s: when the server started (``time.monotonic``); None: now.
         on_full: called when this process uses its last place, or lacks one.
+        claim: called when a session of this process resumes a stream, with where and its id: sessions of the
+            stream at the others end.
     """
 
     places: int = 0
@@ -50,6 +53,7 @@ class OtherFronts:
     processes: tuple[FrontProcess, ...] = ()
     started_s: float | None = None
     on_full: Callable[[], None] = _nothing
+    claim: Callable[[ResumePoint, str], None] = _nothing
 
 
 class SharedAdmission(Admission):

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,21 @@ import pytest_asyncio
 from tests.fakes.fronted_service import Fronted, fronted_service
 from translate_svc.client import AsyncClient, AsyncStream, pace
 from translate_svc.config import Settings
-from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.remote_engine.options import ConnectionOptions
-from translate_svc.types import Closed, GoAway, SessionEvent, TextDelta, UtteranceDone
+from translate_svc.types import (
+    AudioFormat,
+    Closed,
+    Encoding,
+    GoAway,
+    Opened,
+    SessionEvent,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+)
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -193,6 +206,56 @@ async def test_a_stream_of_one_that_was_killed_goes_on_at_another(fronted: Front
             os.kill(fronted.server.pids[index], signal.SIGKILL)
             assert await reading is None
         assert [event.utterance_id for event in events if isinstance(event, UtteranceDone)] == [0, 1]
+
+
+PCM = AudioFormat(Encoding.PCM_S16LE, RATE_HZ)
+CONFIG = StreamConfig(PCM, PCM, StreamSettings((TargetSettings("spa"),), source_language="eng"))
+
+
+async def resumed(stack: AsyncExitStack, address: str, token: bytes = b"") -> tuple[AsyncStream, bytes]:
+    """A stream on a connection of its own that goes on at ``token``, and its own token."""
+    client = await stack.enter_async_context(AsyncClient(address))
+    stream = await stack.enter_async_context(client.open(replace(CONFIG, resume_token=token)))
+    opened = await anext(aiter(stream))
+    assert isinstance(opened, Opened)
+    return stream, opened.resume_token
+
+
+async def refusal(stack: AsyncExitStack, address: str, token: bytes) -> TranslateSvcError | None:
+    """Why a stream that was resumed since does not go on at ``token``: at once, or a moment later."""
+    try:
+        stream, _ = await resumed(stack, address, token)
+    except TranslateSvcError as error:
+        return error
+    return await asyncio.wait_for(drain_events(stream, []), 5)
+
+
+async def test_a_stream_that_is_resumed_at_another_one_ends_at_the_first(fronted: Fronted) -> None:
+    """Its older call, and then calls with a token from before the last resumption."""
+    async with at_rest(fronted), AsyncExitStack() as stack:
+        older, token = await resumed(stack, fronted.address)
+        await until(lambda: sum(each_serves(fronted)) == 1)
+        tokens = [token]
+        for _ in range(20):  # until the kernel has sent a connection to the other front process
+            served = each_serves(fronted)
+            newer, token = await resumed(stack, fronted.address, tokens[-1])
+            error = await asyncio.wait_for(drain_events(older, []), 5)
+            assert isinstance(error, TranslateSvcError)
+            assert "another call has resumed" in error.description
+            await until(lambda: sum(each_serves(fronted)) == 1)
+            older = newer
+            tokens.append(token)
+            if each_serves(fronted) != served:
+                break
+        else:
+            raise AssertionError("all connections went to one of them")
+        newest, _ = await resumed(stack, fronted.address, tokens[-1])
+        for _ in range(10):  # at both of them
+            error = await refusal(stack, fronted.address, tokens[-2])
+            assert isinstance(error, InvalidArgument)
+            assert "resumed since" in error.description
+        await newest.end()
+        assert await drain_events(newest, []) is None
 
 
 async def test_all_drain_together_and_live_streams_may_finish() -> None:

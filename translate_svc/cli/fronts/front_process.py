@@ -30,6 +30,7 @@ from translate_svc.session.shared_admission import OtherFronts
 if TYPE_CHECKING:
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
+    from translate_svc.remote_engine.stream_claims import StreamClaims
     from translate_svc.service import Service
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -73,6 +74,7 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
     from translate_svc.assembly import Assembly
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
+    from translate_svc.remote_engine.stream_claims import StreamClaims
     from translate_svc.service import Service, resume_tokens
     from translate_svc.serving.live_calls import DRAINING
     from translate_svc.vad.silero import SileroVad
@@ -99,12 +101,14 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         tokens = resume_tokens(settings)
         async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:
             services.append(service)
+            claims = StreamClaims(service.open_streams, connection.claim)
+            fronts.claim, connection.on_fence = claims.claim, claims.receive
             servers = [make_server(service) for make_server in makers]
             await start_servers(servers)
             # a garbage collection over the objects of the libraries would stop every stream
             gc.collect()
             gc.freeze()
-            reporter = _Reporter(service, fronts, metrics)
+            reporter = _Reporter(service, fronts, metrics, claims)
             connection.report_with(reporter.report, reporter.take)
             grace_s = await _told_to_leave(connection, lost)
             service.drain(DRAINING)
@@ -126,10 +130,13 @@ async def _told_to_leave(connection: EngineConnection, lost: asyncio.Event) -> f
 class _Reporter:
     """Reports what the service does, and takes in what is told of the whole."""
 
-    def __init__(self, service: Service, fronts: OtherFronts, metrics: ForwardedMetrics) -> None:
+    def __init__(
+        self, service: Service, fronts: OtherFronts, metrics: ForwardedMetrics, claims: StreamClaims
+    ) -> None:
         self._service = service
         self._fronts = fronts
         self._metrics = metrics
+        self._claims = claims
         self._places_serial = 0
 
     def report(self) -> Report:
@@ -145,6 +152,7 @@ class _Reporter:
             queued_input_ms=service.queued_input_ms,
             streams=tuple((stream.age_s, stream.lag_s) for stream in service.open_streams()),
             cpu_s=round(cpu.user + cpu.system, 2),
+            resumed=self._claims.session_ids,
             records=self._metrics.take(),
         )
 
