@@ -67,7 +67,8 @@ async def speak(target: str, streams: int, seconds: float) -> Load:
 
 def _answers_s(speaker: Speaker) -> npt.NDArray[np.float64]:
     """From each utterance's deciding frame until its end was told."""
-    return np.array(speaker.ended_s) - np.array(speaker.sent_s)[_DECIDING_FRAME::_UTTERANCE_FRAMES]
+    asked_s: npt.NDArray[np.float64] = np.array(speaker.sent_s)[_DECIDING_FRAME::_UTTERANCE_FRAMES]
+    return np.array(speaker.ended_s) - asked_s
 
 
 class FirstTexts:
