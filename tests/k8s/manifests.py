@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ K8S = ROOT / "k8s"
 OVERLAYS = {
     "cpu-dev": K8S / "overlays/cpu-dev",
     "gpu": K8S / "overlays/gpu",
+    "mig": K8S / "overlays/mig",
+    "dra": K8S / "overlays/dra",
     "sidecar": K8S / "overlays/sidecar",
     "pull-model": K8S / "jobs/pull-model",
     "batch": K8S / "jobs/batch",
@@ -27,7 +30,7 @@ OVERLAYS = {
 }
 """Whatever is meant to be applied; ``everything`` is the GPU overlay with every component."""
 
-SERVER_IMAGE = "translate-svc"
+SERVER_IMAGE = "registry.example.com/translate-svc"
 
 Object = dict[str, Any]
 
@@ -54,6 +57,12 @@ def render(directory: Path) -> str:
     return done.stdout
 
 
+@functools.cache
+def _objects(directory: Path) -> str:
+    """The objects as JSON, which is read a hundred times faster than YAML."""
+    return json.dumps([document for document in yaml.safe_load_all(render(directory)) if document])
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """A container of a pod: ``kind`` is ``init``, ``sidecar`` or ``main``."""
@@ -68,7 +77,13 @@ class Container:
     @property
     def image(self) -> str:
         """Without its tag and digest."""
-        return str(self.spec["image"]).partition("@")[0].rpartition(":")[0] or str(self.spec["image"])
+        name, tagged, tag = str(self.spec["image"]).partition("@")[0].rpartition(":")
+        return name if tagged and "/" not in tag else name + tagged + tag
+
+    @property
+    def tag(self) -> str:
+        """Empty where it has none."""
+        return str(self.spec["image"]).partition("@")[0].removeprefix(self.image).removeprefix(":")
 
     @property
     def is_server(self) -> bool:
@@ -139,7 +154,7 @@ class Manifests:
     def of(cls, overlay: str | Path) -> Manifests:
         """Fresh objects of an overlay, by name or by directory."""
         directory = OVERLAYS[overlay] if isinstance(overlay, str) else overlay
-        return cls([document for document in yaml.safe_load_all(render(directory)) if document])
+        return cls(json.loads(_objects(directory)))
 
     def of_kind(self, *kinds: str) -> list[Object]:
         return [item for item in self.objects if item["kind"] in kinds]

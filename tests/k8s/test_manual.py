@@ -9,6 +9,7 @@ import re
 import pytest
 
 from tests.k8s.manifests import K8S, ROOT, Manifests
+from tests.k8s.rules.resources import CUDA_VERSION, device_bytes
 from tests.k8s.rules.shutdown import pre_stop_s
 
 _MANUAL = (ROOT / "docs/kubernetes.md").read_text("utf-8")
@@ -43,6 +44,26 @@ def test_its_scaling_is_that_of_keda() -> None:
     down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
     assert (down["stabilizationWindowSeconds"], down["policies"][0]["periodSeconds"]) == (900, 300)
     assert "one pod in five minutes, after a quarter of an hour" in " ".join(_MANUAL.split())
+
+
+def test_its_driver_is_that_of_the_pinned_pytorch() -> None:
+    """PyTorch 2.13 brings CUDA 13.0 (``cuda-toolkit==13.0.3``), whose oldest driver is 580."""
+    pins = (ROOT / "constraints.txt").read_text("utf-8")
+    assert re.search(r"^torch==2\.13\.", pins, re.MULTILINE), "which CUDA does its wheel bring?"
+    assert f"PyTorch 2.13 brings CUDA {CUDA_VERSION}" in _MANUAL
+    assert "NVIDIA's driver 580 or newer" in _MANUAL
+    assert f"a driver that knows CUDA {CUDA_VERSION}" in " ".join(_MANUAL.split())
+
+
+def test_its_priorities_and_parts_are_those_of_the_manifests() -> None:
+    manifests = Manifests.of("mig")
+    values = [item["value"] for item in manifests.of_kind("PriorityClass")]
+    assert f"`translate-svc` ({values[0]:,}), batches `translate-svc-batch` ({values[1]})" in _MANUAL
+    ((_, server, settings),) = manifests.servers()
+    (part,) = [name for name in server.spec["resources"]["limits"] if name != "memory"]
+    assert f"`{part}`" in _MANUAL
+    assert f"with {settings.max_streams}\nstreams and {settings.max_slots} slots each" in _MANUAL
+    assert f": {device_bytes(settings) / 1e9:.1f} GB here" in _MANUAL
 
 
 def test_its_program_is_python_and_imports_what_is_there() -> None:

@@ -12,14 +12,14 @@ from tests.k8s.server_images import IMAGES, STARTER
 
 _READY_S = 90.0
 _OVERLAY = ROOT / "tests/k8s/overlays/sidecar-starter"
-_CALL = Image((sys.executable, "-m", "tests.k8s.programs.call"))
+_CALL = {"registry.example.com/video-call": Image((sys.executable, "-m", "tests.k8s.programs.call"))}
 
 
 async def test_the_sidecar_frames_the_call() -> None:
     manifests = Manifests.of(_OVERLAY)
     (workload,) = manifests.deployments
     claims = {"translate-svc-models": STARTER.parent}
-    async with Node(IMAGES | {"video-call": _CALL}, claims, variables={"PYTHONPATH": str(ROOT)}) as node:
+    async with Node(IMAGES | _CALL, claims, variables={"PYTHONPATH": str(ROOT)}) as node:
         pod = Pod(node, manifests, workload, "video-call-1")
         pod.start()
         await pod.until_ready(_READY_S)

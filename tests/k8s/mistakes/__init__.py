@@ -1,8 +1,15 @@
 """Mistakes that were made once, somewhere: each is seeded into sound manifests, and one rule must see it."""
 
-from tests.k8s.mistakes import guarding, placing, routing, serving, storing
+from tests.k8s.mistakes import computing, guarding, placing, routing, serving, storing
 from tests.k8s.mistakes.seeding import Mistake
 
 __all__ = ["MISTAKES", "Mistake"]
 
-MISTAKES = placing.MISTAKES + serving.MISTAKES + guarding.MISTAKES + routing.MISTAKES + storing.MISTAKES
+MISTAKES = (
+    placing.MISTAKES
+    + serving.MISTAKES
+    + guarding.MISTAKES
+    + routing.MISTAKES
+    + storing.MISTAKES
+    + computing.MISTAKES
+)

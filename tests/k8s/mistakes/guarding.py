@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.k8s import rules
+from tests.k8s.manifests import SERVER_IMAGE
 from tests.k8s.mistakes.seeding import Mistake, deployment, drop, pod, policy, server, settings, spec, volume
 
 MISTAKES = (
@@ -10,13 +11,13 @@ MISTAKES = (
         rules.gpus_are_whole,
         "gpu",
         lambda m: server(m)["resources"]["requests"].pop("nvidia.com/gpu"),
-        "asks for None GPUs and is limited to 1",
+        "asks for None GPUs and is limited to {'nvidia.com/gpu': 1}",
     ),
     Mistake(
         rules.gpus_are_whole,
         "cpu-dev",
         lambda m: settings(m).update(TRANSLATE_SVC_DEVICE="cuda"),
-        "device cuda with None GPUs",
+        "device cuda with 0 GPUs",
     ),
     Mistake(
         rules.resources_are_bounded,
@@ -61,13 +62,28 @@ MISTAKES = (
         "does not enforce",
     ),
     Mistake(
-        rules.images_are_pinned, "gpu", lambda m: server(m).update(image="translate-svc:latest"), "whatever"
+        rules.images_are_pinned,
+        "gpu",
+        lambda m: server(m).update(image=f"{SERVER_IMAGE}:latest"),
+        "whatever",
     ),
     Mistake(
         rules.images_are_pinned,
         "gpu",
-        lambda m: server(m).update(image="translate-svc:0.0.9-gpu"),
+        lambda m: server(m).update(image=f"{SERVER_IMAGE}:0.0.9-gpu"),
         "runs 0.0.9",
+    ),
+    Mistake(
+        rules.images_are_pinned,
+        "gpu",
+        lambda m: server(m).update(image="localhost:5000/translate-svc"),
+        "whatever localhost:5000/translate-svc is today",
+    ),
+    Mistake(
+        rules.images_are_pinned,
+        "sidecar",
+        lambda m: pod(m)["containers"][0].update(image="video-call:0.1.0"),
+        "names no registry for video-call",
     ),
     Mistake(
         rules.network_is_shut_but_for_what_is_needed,

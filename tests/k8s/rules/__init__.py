@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from tests.k8s.manifests import Manifests
 from tests.k8s.rules.availability import (
     budgets_allow_drains,
+    calls_go_before_files,
     rolls_keep_every_server,
     services_send_to_ready_pods,
 )
-from tests.k8s.rules.images import images_are_pinned
 from tests.k8s.rules.models import (
     claims_reach_every_node,
     memory_holds_the_weights,
@@ -25,14 +25,16 @@ from tests.k8s.rules.network import (
     proxies_let_streams_live,
     routes_show_the_contract_alone,
 )
-from tests.k8s.rules.pod_security import pods_are_restricted, secrets_can_be_read
+from tests.k8s.rules.pod_security import images_are_pinned, pods_are_restricted, secrets_can_be_read
 from tests.k8s.rules.ports import listeners_are_declared, ports_are_found
 from tests.k8s.rules.probes import probes_ask_what_is_served, startup_has_a_budget
 from tests.k8s.rules.references import names_are_found, namespaces_agree, volumes_are_mounted
 from tests.k8s.rules.resources import (
+    claims_are_served,
     cores_are_not_throttled,
     gpu_nodes_take_their_pods,
     gpus_are_whole,
+    parts_hold_the_model,
     resources_are_bounded,
 )
 from tests.k8s.rules.scaling import replicas_have_one_owner, scaling_reads_metrics_that_exist
@@ -46,6 +48,8 @@ __all__ = [
     "Rule",
     "batches_go_on",
     "budgets_allow_drains",
+    "calls_go_before_files",
+    "claims_are_served",
     "claims_reach_every_node",
     "cores_are_not_throttled",
     "findings",
@@ -59,6 +63,7 @@ __all__ = [
     "names_are_found",
     "namespaces_agree",
     "network_is_shut_but_for_what_is_needed",
+    "parts_hold_the_model",
     "paths_are_mounted",
     "pods_are_restricted",
     "ports_are_found",
@@ -116,6 +121,9 @@ RULES: tuple[Rule, ...] = (
     memory_holds_the_weights,
     models_are_verified_last,
     pulls_reach_the_hub,
+    calls_go_before_files,
+    claims_are_served,
+    parts_hold_the_model,
 )
 
 

@@ -1,10 +1,14 @@
-"""Rolls and node drains without a gap."""
+"""Rolls and node drains without a gap, and who gets a GPU where there are too few."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tests.k8s.manifests import Manifests, Workload, matches, title
+from tests.k8s.rules.resources import gpus_of
+
+_LEAST_SCALED = -10
+"""Below this the cluster autoscaler adds no node for a pod (``--expendable-pods-priority-cutoff``)."""
 
 
 def rolls_keep_every_server(manifests: Manifests) -> Iterator[str]:
@@ -51,3 +55,30 @@ def services_send_to_ready_pods(manifests: Manifests) -> Iterator[str]:
             yield f"{title(item)}: publishes pods that are not ready"
         if item["spec"].get("sessionAffinity", "None") != "None":
             yield f"{title(item)}: keeps a caller on one pod"
+
+
+def calls_go_before_files(manifests: Manifests) -> Iterator[str]:
+    """Servers may take a GPU from batches. These take none, and are not forgotten by the autoscaler."""
+    for workload in manifests.workloads:
+        if any(container.is_server for container in workload.containers):
+            if _value(manifests, workload) <= 0:
+                yield f"{workload.name}: its calls wait behind whatever has no class"
+        elif any(gpus_of(manifests, workload, container) for container in workload.containers):
+            yield from _of_batch(manifests, workload)
+    for item in manifests.of_kind("PriorityClass"):
+        if item.get("globalDefault"):
+            yield f"{title(item)}: is that of every pod in the cluster"
+
+
+def _of_batch(manifests: Manifests, workload: Workload) -> Iterator[str]:
+    value = _value(manifests, workload)
+    if not _LEAST_SCALED <= value < 0:
+        yield f"{workload.name}: a priority of {value}, not of {_LEAST_SCALED} to -1"
+    item = manifests.find("PriorityClass", workload.pod.get("priorityClassName", ""))
+    if item is not None and item.get("preemptionPolicy") != "Never":
+        yield f"{workload.name}: files may take the GPU of somebody else"
+
+
+def _value(manifests: Manifests, workload: Workload) -> int:
+    item = manifests.find("PriorityClass", workload.pod.get("priorityClassName", ""))
+    return int(item["value"]) if item is not None else 0

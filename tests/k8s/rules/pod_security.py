@@ -1,10 +1,13 @@
-"""The restricted Pod Security Standard, and what goes beyond it."""
+"""The restricted Pod Security Standard, and what goes beyond it: images, Secrets."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 
-from tests.k8s.manifests import Container, Manifests, Workload
+from tests.k8s.manifests import ROOT, SERVER_IMAGE, Container, Manifests, Workload
+
+_OURS = (SERVER_IMAGE, f"{SERVER_IMAGE}-starter")
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _RESTRICTED_VOLUMES = {
@@ -79,3 +82,18 @@ def secrets_can_be_read(manifests: Manifests) -> Iterator[str]:
             for mount in container.spec.get("volumeMounts", []):
                 if mount["name"] in secrets and ("subPath" in mount or "subPathExpr" in mount):
                     yield f"{workload.name}: {mount['name']} by subPath never sees a renewed Secret"
+
+
+def images_are_pinned(manifests: Manifests) -> Iterator[str]:
+    """A registry and a tag for each, never ``latest``; ours is this version's."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    for workload in manifests.workloads:
+        for container in workload.containers:
+            registry, slash, _ = container.image.partition("/")
+            # without a host it is whatever somebody has put under that name on Docker Hub
+            if not slash or not {".", ":"} & set(registry):
+                yield f"{workload.name}: {container.name} names no registry for {container.image}"
+            if container.tag in ("", "latest"):
+                yield f"{workload.name}: {container.name} runs whatever {container.spec['image']} is today"
+            elif container.image in _OURS and container.tag.partition("-")[0] != version:
+                yield f"{workload.name}: {container.name} runs {container.tag}, this is {version}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.k8s.manifests import ROOT, Manifests, Object, Workload, title
 
-_CLUSTER_WIDE = ("Namespace",)
+_CLUSTER_WIDE = ("Namespace", "PriorityClass")
 
 
 def names_are_found(manifests: Manifests) -> Iterator[str]:
@@ -56,12 +56,18 @@ def _read_only_volumes(workload: Workload) -> Iterator[str]:
 
 def _is_brought(kind: str) -> bool:
     """Whether the operator makes it: certificates and keys never lie in a repository."""
-    return kind in ("Secret", "ConfigMap", "GatewayClass")
+    return kind in ("Secret", "ConfigMap", "GatewayClass", "RuntimeClass")
 
 
 def _references(manifests: Manifests) -> Iterator[tuple[str, str, str]]:
     for workload in manifests.workloads:
         yield workload.name, "ServiceAccount", workload.pod.get("serviceAccountName", "default")
+        for kind in ("PriorityClass", "RuntimeClass"):
+            key = f"{kind[0].lower()}{kind[1:]}Name"
+            if key in workload.pod:
+                yield workload.name, kind, workload.pod[key]
+        for claim in workload.pod.get("resourceClaims", []):
+            yield workload.name, "ResourceClaimTemplate", claim["resourceClaimTemplateName"]
         for volume in workload.pod.get("volumes", []):
             yield from ((workload.name, kind, name) for kind, name in _of_volume(volume))
         for container in workload.containers:

@@ -1,0 +1,43 @@
+{{/* The variables of a server: base/settings.env, then components, then the values. Later ones count more. */}}
+{{- define "translate-svc.settings" -}}
+{{- $settings := dict }}
+{{- range splitList "\n" (.Files.Get "base/settings.env") }}
+{{- if and . (not (hasPrefix "#" .)) }}
+{{- $pair := splitn "=" 2 . }}
+{{- $_ := set $settings $pair._0 $pair._1 }}
+{{- end }}
+{{- end }}
+{{- if .Values.tls }}
+{{- $_ := set $settings "TRANSLATE_SVC_TLS_CERTIFICATE" "/etc/translate-svc/tls/tls.crt" }}
+{{- $_ := set $settings "TRANSLATE_SVC_TLS_KEY" "/etc/translate-svc/tls/tls.key" }}
+{{- end }}
+{{- if .Values.apiKeys }}
+{{- $_ := set $settings "TRANSLATE_SVC_API_KEYS" "/etc/translate-svc/api-keys/keys" }}
+{{- end }}
+{{- if .Values.resumeKeys }}
+{{- $_ := set $settings "TRANSLATE_SVC_RESUME_KEYS" "/etc/translate-svc/resume-keys/keys" }}
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+{{- $_ := set $settings $name $value }}
+{{- end }}
+{{- toYaml $settings }}
+{{- end }}
+
+{{/* The name carries a hash of the contents, so a changed setting rolls the pods. */}}
+{{- define "translate-svc.settings-name" -}}
+translate-svc-settings-{{ include "translate-svc.settings" . | sha256sum | trunc 10 }}
+{{- end }}
+
+{{- define "translate-svc.image" -}}
+{{- $image := .Values.image }}
+{{- if $image.digest }}{{ $image.repository }}@{{ $image.digest }}
+{{- else }}{{ $image.repository }}:{{ $image.tag | default (printf "%s-gpu" .Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+
+{{- define "translate-svc.restricted" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}

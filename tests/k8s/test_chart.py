@@ -1,0 +1,160 @@
+"""The chart gives what the overlays give, object by object, and refuses values that mean nothing."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.k8s.helm import CHART, helm, render_chart, values_of
+from tests.k8s.manifests import K8S, Manifests, Object, title
+from tests.k8s.rules import findings
+
+_KEEP = {"helm.sh/resource-policy": "keep"}
+_EVERYTHING: Object = {
+    "apiKeys": True,
+    "resumeKeys": True,
+    "serviceMonitor": True,
+    "alerts": True,
+    "keda": {"enabled": True},
+    "gateway": {"enabled": True},
+    "gpu": {"runtimeClassName": "nvidia"},
+}
+_VALUES: dict[str, Object] = {
+    "gpu": {},
+    "cpu-dev": values_of("values-cpu-dev.yaml"),
+    "mig": {
+        "gpu": {"resource": "nvidia.com/mig-2g.20gb"},
+        "resources": {"requests": {"cpu": "2"}},
+        "settings": {"TRANSLATE_SVC_MAX_STREAMS": "16", "TRANSLATE_SVC_MAX_SLOTS": "16"},
+    },
+    "dra": {"gpu": {"resource": "", "claim": True}},
+    "everything": _EVERYTHING,
+}
+"""Values by the overlay that they stand for."""
+
+
+def _comparable(manifests: Manifests) -> dict[str, Object]:
+    """Objects by name, without what may differ.
+
+    These are the Namespace, which exists before a release; the hash in the name of the settings, which both
+    tools compute in their own way; the annotation that keeps old settings; the order of volumes and mounts.
+    """
+    text = re.sub(r"(translate-svc-settings)-\w{10}", r"\1", json.dumps(manifests.objects))
+    found = {title(item): item for item in json.loads(text) if item["kind"] != "Namespace"}
+    for item in found.values():
+        if item["kind"] == "ConfigMap" and item["metadata"].pop("annotations", _KEEP) != _KEEP:
+            raise AssertionError("the settings have other annotations")
+        if item["kind"] == "Deployment":
+            pod = item["spec"]["template"]["spec"]
+            pod["volumes"].sort(key=_name)
+            for container in pod["initContainers"] + pod["containers"]:
+                container["volumeMounts"].sort(key=_name)
+    return found
+
+
+def _name(item: Object) -> str:
+    return str(item["name"])
+
+
+@pytest.mark.parametrize("overlay", _VALUES)
+def test_it_gives_what_the_overlay_gives(overlay: str) -> None:
+    chart, kustomize = _comparable(render_chart(_VALUES[overlay])), _comparable(Manifests.of(overlay))
+    assert chart.keys() == kustomize.keys()
+    for name, item in chart.items():
+        assert item == kustomize[name]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"replicas": 3}, {"preStopSeconds": 9}, {"settings": {"TRANSLATE_SVC_MAX_SLOTS": "32"}}, {"tls": False}],
+    ids=str,
+)
+def test_a_difference_is_seen(values: Object) -> None:
+    assert _comparable(render_chart(values)) != _comparable(Manifests.of("gpu"))
+
+
+def test_it_is_the_same_as_an_archive(tmp_path: Path) -> None:
+    """The links into k8s/ become files."""
+    with helm().Chart.load(str(CHART)) as loaded:
+        archive = Path(loaded.save(str(tmp_path)))
+    assert render_chart(_EVERYTHING, chart=archive).objects == render_chart(_EVERYTHING).objects
+
+
+def test_a_changed_setting_rolls_the_pods() -> None:
+    before = render_chart({}).of_kind("ConfigMap")[0]["metadata"]["name"]
+    changed = render_chart({"settings": {"TRANSLATE_SVC_MAX_STREAMS": "65"}})
+    after = changed.of_kind("ConfigMap")[0]
+    assert after["metadata"]["name"] != before
+    assert after["metadata"]["annotations"] == _KEEP
+    ((_, server, settings),) = changed.servers()
+    assert server.spec["envFrom"][0]["configMapRef"]["name"] == after["metadata"]["name"]
+    assert settings.max_streams == 65
+
+
+def test_another_namespace_is_everywhere() -> None:
+    manifests = render_chart(_EVERYTHING, namespace="speech")
+    namespace = yaml.safe_load((K8S / "foundation/namespace.yaml").read_text("utf-8"))
+    namespace["metadata"]["name"] = "speech"
+    manifests.objects.append(namespace)
+    assert findings(manifests) == []
+    text = json.dumps(manifests.objects)
+    assert 'namespace=\\"speech\\"' in text
+    assert 'namespace=\\"translate-svc\\"' not in text
+    assert "translate-svc.translate-svc.svc" not in text
+
+
+def test_values_reach_their_objects() -> None:
+    values = copy.deepcopy(_EVERYTHING)
+    values["image"] = {"repository": "registry.example.com/speech", "digest": f"sha256:{'0' * 64}"}
+    values["keda"] |= {"maxReplicas": 40, "prometheus": "http://prometheus:9090"}
+    values["gateway"]["hostname"] = "speech.example.org"
+    manifests = render_chart(values)
+    scaled = manifests.one("ScaledObject", "translate-svc")["spec"]
+    assert (scaled["maxReplicaCount"], scaled["triggers"][0]["metadata"]["serverAddress"]) == (
+        40,
+        "http://prometheus:9090",
+    )
+    assert manifests.one("GRPCRoute", "translate-svc")["spec"]["hostnames"] == ["speech.example.org"]
+    assert (
+        manifests.one("Gateway", "translate-svc")["spec"]["listeners"][0]["hostname"] == "speech.example.org"
+    )
+    (workload,) = manifests.deployments
+    image = f"registry.example.com/speech@sha256:{'0' * 64}"
+    assert {container.spec["image"] for container in workload.containers} == {image}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"replica": 3}, "replica"),
+        ({"settings": {"TRANSLATE_SVC_MAX_STREAMS": 64}}, "TRANSLATE_SVC_MAX_STREAMS"),
+        ({"settings": {"MAX_STREAMS": "64"}}, "MAX_STREAMS"),
+        ({"image": {"tag": "latest"}}, "tag"),
+        ({"gpu": {"resource": "nvidia.com/mig-big"}}, "resource"),
+        ({"gpu": {"claim": True}}, "gpu"),
+        ({"model": {"starterImage": "starter:1"}}, "model"),
+    ],
+    ids=str,
+)
+def test_values_that_mean_nothing_are_refused(values: Object, said: str) -> None:
+    with pytest.raises(helm().HelmError, match=said):
+        render_chart(values)
+
+
+def test_lint_has_nothing_to_say() -> None:
+    report = helm().lint(str(CHART), values={}, strict=True)
+    assert [each for each in report["messages"] if each["severity"] > 1] == []
+    assert report["errors"] == []
+
+
+def test_its_version_is_that_of_the_project() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    (gpu, *_) = Manifests.of("gpu").deployments
+    tag = gpu.containers[-1].spec["image"].rpartition(":")[2]
+    assert f"{chart['appVersion']}-gpu" == tag
+    assert chart["version"] == chart["appVersion"]
