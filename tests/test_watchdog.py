@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from tests.engine.async_fixtures import Gate, Inbox, build, refusal_of, request
+from tests.virtual_time import virtual_time
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.request import FinishStatus, RequestFinished
 from translate_svc.errors import EngineLost
-from translate_svc.watchdog import FIRST_STEP_FACTOR, Watchdog
+from translate_svc.watchdog import FIRST_STEP_FACTOR, SLOW_TIMEOUTS, Watchdog
 
 LIMIT_S = 0.2
 
@@ -90,3 +91,65 @@ async def test_an_engine_without_work_does_not_hang() -> None:
         assert not watching.done()
         await one_more(engine, "b")
         assert not fatal
+
+
+class SteppingEngine:
+    """Steps on virtual time: each takes so many seconds, with ``idle_s`` without work after it."""
+
+    def __init__(self, idle_s: float = 0.0) -> None:
+        self.last_step_started: float | None = None
+        self.step_s = 0.0
+        self.steps = 0
+        self.reasons: list[str] = []
+        self._idle_s = idle_s
+
+    def abandon(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+    async def run(self, durations_s: Iterable[float]) -> None:
+        clock = asyncio.get_running_loop().time
+        for duration_s in durations_s:
+            self.last_step_started = clock()
+            await asyncio.sleep(duration_s)
+            self.last_step_started = None
+            self.step_s += duration_s
+            self.steps += 1
+            await asyncio.sleep(self._idle_s)
+
+
+def watched_steps(engine: SteppingEngine, durations_s: Iterable[float], limit_s: float = 3.0) -> float | None:
+    """After how many seconds the watchdog gives the engine up; None: it does not."""
+
+    async def scenario() -> float | None:
+        clock = asyncio.get_running_loop().time
+        watching = asyncio.create_task(Watchdog(engine, limit_s, clock=clock).run())
+        working = asyncio.create_task(engine.run(durations_s))
+        await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
+        given_up_s = clock() if watching.done() else None
+        for task in (watching, working):
+            task.cancel()
+        await asyncio.gather(watching, working, return_exceptions=True)
+        return given_up_s
+
+    with virtual_time() as runner:
+        return runner.run(scenario())
+
+
+def test_steps_that_all_end_just_in_time_are_a_lost_engine_all_the_same() -> None:
+    """Each step takes 2 s of the 3 s that it may: a sentence of 30 words would take a minute and more."""
+    engine = SteppingEngine()
+    given_up_s = watched_steps(engine, [2.0] * 1_000)
+    assert given_up_s is not None
+    assert SLOW_TIMEOUTS * 3 <= given_up_s <= SLOW_TIMEOUTS * 3 + 5
+    assert "steps took" in engine.reasons[0]
+
+
+def test_time_without_work_neither_hides_nor_makes_a_slow_engine() -> None:
+    assert watched_steps(SteppingEngine(idle_s=60), [2.0] * 20) is not None
+    assert watched_steps(SteppingEngine(idle_s=60), [0.25] * 500) is None
+
+
+def test_an_engine_that_is_slow_for_a_while_is_kept() -> None:
+    """The first step, and a machine that something else keeps busy for some seconds."""
+    assert watched_steps(SteppingEngine(), [11.0, *[0.05] * 2_000]) is None
+    assert watched_steps(SteppingEngine(), [0.05] * 40 + ([2.0] * 4 + [0.05] * 200) * 10) is None

@@ -23,6 +23,8 @@ from translate_svc.errors import Unavailable
 SPANISH: dict[str, Any] = {"targets": ["es"], "source": "en", "sample_rate_hz": 16_000}
 _HANG = "lambda self, plan: time.sleep(3600)"
 _LOSE = "lambda self, plan: (_ for _ in ()).throw(DeviceLost('CUDA error'))"
+_SLOW = "lambda self, plan, real=ModelRunner.execute: (time.sleep(0.3), real(self, plan))[1]"
+"""Every step ends long before a limit of 2 s, and nobody gets a sentence in time."""
 _SERVER = """
 import asyncio, sys, time
 from translate_svc.cli.commands import serve
@@ -69,10 +71,10 @@ async def losing(
         await process.communicate()
 
 
-async def speak(address: str) -> None:
+async def speak(address: str, times: int = 1) -> None:
     async with AsyncClient(address) as client:
-        async for _ in client.translate(text="Hello.", source="en", targets=["es"]):
-            pass
+        for _ in range(times):
+            await client.translate(text="Hello.", source="en", targets=["es"]).result()
 
 
 async def read(stream: AsyncStream) -> None:
@@ -116,6 +118,15 @@ async def test_it_tells_its_clients_and_exits_with_3(execute: str, said: str) ->
         assert process.returncode == 3
     assert any(message.startswith(said) for message in log)
     assert log[-1] == "stopped", "it went the orderly way"
+
+
+async def test_an_engine_whose_every_step_is_slow_is_lost_too() -> None:
+    async with losing(_SLOW, flags=("--step-timeout-s", "2")) as (process, address, _):
+        with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+            await speak(address, times=20)
+        log = await messages(process)
+        assert process.returncode == 3
+    assert any(re.match(r"the engine is given up: \d+ steps took", message) for message in log)
 
 
 @pytest.mark.parametrize("execute", [_HANG, _LOSE], ids=["hangs", "loses-its-device"])

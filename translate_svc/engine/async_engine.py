@@ -71,6 +71,8 @@ class AsyncEngine:
         )
         self.last_step_started: float | None = None
         """Start of the running step on the core's clock, in seconds; None between steps. For a watchdog."""
+        self.step_s = 0.0
+        """Time that the finished steps took, in seconds. For a watchdog."""
 
     # ---------------------------------------------------------------- life
 
@@ -261,8 +263,9 @@ class AsyncEngine:
 
     def _step(self) -> EventBatch:
         admitted = self._scheduler.admitted_requests
-        self.last_step_started = self._core.clock()
+        started_s = self.last_step_started = self._core.clock()
         events = self._core.step()
+        self.step_s += self._core.clock() - started_s
         self.last_step_started = None
         waiting = self._scheduler.waiting_requests
         self._mailbox.set_scheduler_waiting(self._scheduler.waiting_by_caller())
