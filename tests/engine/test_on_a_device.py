@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from tests.checkpoints import Driver
+from tests.checkpoints import Driver, new_runner, utterances
 from tests.engine.runner.test_graph_runner import jobs
 from tests.engine.runner.test_model_runner import assert_same
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
-from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.plan import EncodeItem, StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
 from translate_svc.models.vocoder import piecewise_vocoder
 from translate_svc.types import Stage
@@ -77,3 +77,31 @@ def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:
     for there, on_host in zip(made, expected, strict=True):
         assert there.token_ids == on_host.token_ids
         assert len(there.samples) == pytest.approx(len(on_host.samples), rel=0.05)
+
+
+def test_memory_that_runs_out_is_freed_and_less_is_tried(
+    device: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the allocator keeps is given back first. Then a smaller batch has room, or a single item has."""
+    items = tuple(
+        EncodeItem(f"r{slot}", each, (slot,), slot) for slot, each in enumerate(utterances("tiny")[:3])
+    )
+    on_host = new_runner("tiny", device="cpu").execute(StepPlan(encode=items))
+    runner = new_runner("tiny", device=NAME)
+    model: Any = runner._model
+    compute, sizes = model.encode, list[int]()
+
+    def short_of_memory(sources: Any, slots: Any) -> Any:
+        sizes.append(len(sources))
+        if len(sources) > 1 or not device.freed:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB")
+        return compute(sources, slots)
+
+    monkeypatch.setattr(model, "encode", short_of_memory)
+    assert runner.execute(StepPlan(encode=items)).encoded == on_host.encoded
+    assert sizes == [3, 1, 2, 1, 1]
+    assert device.freed == 2
+    device.freed = 0
+    sizes.clear()
+    assert runner.execute(StepPlan(encode=items[:1])).encoded == on_host.encoded[:1]
+    assert (sizes, device.freed) == ([1, 1], 1)

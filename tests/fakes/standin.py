@@ -64,15 +64,24 @@ class _Module(_DummyBackendModule):
 
 
 class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The device, while entered. ``waits``: names of the operations that the host waited for."""
+    """The device, while entered.
+
+    ``waits``: names of the operations that the host waited for. ``freed``: how often the memory that the
+    allocator keeps was given back.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.waits: list[str] = []
+        self.freed = 0
 
     def synchronize(self, _device: object = None) -> None:
         """Stands in for ``torch.accelerator.synchronize``."""
         self.waits.append("synchronize")
+
+    def empty_cache(self) -> None:
+        """Stands in for ``torch.accelerator.empty_cache``."""
+        self.freed += 1
 
     def __torch_dispatch__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -159,6 +168,7 @@ def stand_in() -> Iterator[StandIn]:
     device = StandIn()
     with (
         mock.patch("torch.accelerator.synchronize", device.synchronize),
+        mock.patch("torch.accelerator.empty_cache", device.empty_cache),
         mock.patch("translate_svc.models.checkpoint.weights.safe_open", _read_to_host),
         # a wrapper cannot hold views of inference tensors
         mock.patch("torch.inference_mode", torch.no_grad),

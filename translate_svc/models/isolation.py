@@ -18,19 +18,33 @@ _logger = logging.getLogger(__name__)
 
 
 def run_isolated(
-    items: Sequence[Item], batch: Callable[[Sequence[Item]], Sequence[Result | EngineError]]
+    items: Sequence[Item],
+    batch: Callable[[Sequence[Item]], Sequence[Result | EngineError]],
+    free_memory: Callable[[], None],
 ) -> list[Result | EngineError]:
     """Runs ``batch`` over ``items`` and returns one outcome per item, in order.
 
     ``batch`` reports an item's failure with an ``EngineError`` in the item's place. If it raises instead, the
     items are split in half and run again until the failing item is alone. So ``batch`` must be repeatable.
 
+    When memory runs out, ``free_memory`` is called before the halves are run: they need less, and find what
+    the allocator had kept. An item that is alone from the start is run once more.
+
     Raises:
         DeviceLost: the accelerator's context is lost; nothing can succeed after this.
         InvariantViolation: ``batch`` raised it; no item is the cause.
     """
-    if not items:
-        return []
+    return _run(items, batch, free_memory, freed=False) if items else []
+
+
+def _run(
+    items: Sequence[Item],
+    batch: Callable[[Sequence[Item]], Sequence[Result | EngineError]],
+    free_memory: Callable[[], None],
+    *,
+    freed: bool,
+) -> list[Result | EngineError]:
+    """As ``run_isolated``. ``freed``: memory has been freed for this call already."""
     try:
         return list(batch(items))
     except InvariantViolation:
@@ -38,7 +52,8 @@ def run_isolated(
     except Exception as error:
         if is_device_loss(error):
             raise DeviceLost(type(error).__name__) from error
-        if len(items) == 1:
+        out_of_memory = is_out_of_memory(error)
+        if len(items) == 1 and (freed or not out_of_memory):
             # messages can quote a caller's data, so log only the kind of error and the place
             _logger.warning(
                 "one item failed: %s\n%s",
@@ -46,12 +61,24 @@ def run_isolated(
                 "".join(traceback.format_tb(error.__traceback__)),
             )
             return [error if isinstance(error, EngineError) else EngineError(type(error).__name__)]
+    # only here, where the error and with it the frames that hold the batch's tensors are gone
+    if out_of_memory:
+        free_memory()
+    freed = freed or out_of_memory
     middle = len(items) // 2
-    return run_isolated(items[:middle], batch) + run_isolated(items[middle:], batch)
+    halves = (items[:middle], items[middle:])
+    return [outcome for half in halves if half for outcome in _run(half, batch, free_memory, freed=freed)]
 
 
 def is_device_loss(error: Exception) -> bool:
     """True for errors after which the device's context cannot be used. Out of memory is not such an error."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if is_out_of_memory(error):
         return False
     return isinstance(error, (DeviceLost, torch.AcceleratorError)) or "CUDA error" in str(error)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """True if the memory of the device, or that of the host, did not suffice."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

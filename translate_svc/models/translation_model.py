@@ -6,6 +6,7 @@ item that is not finite or exceeds a limit. Items of one batch never change each
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -143,6 +144,12 @@ class TranslationModel:
         """Waits until the device has finished all its work."""
         if self._device.type != "cpu":
             torch.accelerator.synchronize(self._device)
+
+    def free_memory(self) -> None:
+        """Gives back what the device's allocator keeps for later tensors. Frees no tensor that is in use."""
+        gc.collect()
+        if self._device.type != "cpu":
+            torch.accelerator.empty_cache()
 
     def encode(
         self, sources: Sequence[EncoderSource], slots: Sequence[Sequence[int]]

@@ -236,3 +236,37 @@ def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(harness.model, "encode", small)
     assert len(harness.run(encode=harness.encode_items()).encoded) == 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"),
+    ],
+)
+def test_an_item_for_which_the_memory_never_suffices_fails_alone(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the device or of the host. The memory is freed each time before less is tried."""
+    harness = RunnerHarness()
+    expected = healthy_answers(Stage.ENCODE)
+    compute, calls, freed = harness.model.encode, list[int](), list[int]()
+
+    def short(waveforms: Any, slots: Any) -> Any:
+        calls.append(len(waveforms))
+        if any(each is harness.samples[1] for each in waveforms):
+            raise error
+        return compute(waveforms, slots)
+
+    monkeypatch.setattr(harness.model, "encode", short)
+    monkeypatch.setattr(harness.model, "free_memory", lambda: freed.append(len(calls)))
+    result = harness.runner.execute(StepPlan(encode=tuple(harness.encode_items())))
+    assert [each.request_id for each in result.failures] == ["r1"]
+    found = answers(result)
+    assert set(found) == {"r0", "r2", "r3"}
+    for request_id, answer in found.items():
+        assert answer == expected[request_id]
+    assert calls == [4, 2, 1, 1, 2]
+    assert freed == [1, 2], "after the batch of four, and after that of two"

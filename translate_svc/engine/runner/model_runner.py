@@ -158,7 +158,7 @@ class ModelRunner:
         if not items:
             return []
         started_s = self._clock()
-        outcomes = run_isolated(items, batch)
+        outcomes = run_isolated(items, batch, self._model.free_memory)
         duration_ms = (self._clock() - started_s) * 1000
         report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
         if stage is Stage.DECODE:
