@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmplitudeVad
 from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
 from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, VadLoop, VadStream, batch_interval_s
-from translate_svc.vad.frame_vad import VadFrame
+from translate_svc.vad.frame_vad import Float32Array, VadFrame
 
 
 def frame(level: float, restart: bool = False) -> VadFrame:
@@ -182,6 +182,31 @@ async def test_a_failing_call_fails_its_frames_and_the_loop_goes_on() -> None:
             await bad.probability(frame(2.0))
         assert isinstance(caught.value.__cause__, RuntimeError)
         assert await good.probability(frame(0.25)) == pytest.approx(0.25)
+
+
+async def test_a_frame_on_which_the_detector_fails_costs_no_other_stream_anything() -> None:
+    """Frames of all streams are scored together; those beside a bad one get their probability and state."""
+    async with VadLoop(_FailingSmoothedVad()) as loop:
+        streams = [loop.open_stream() for _ in range(4)]
+        for level in (0.1, 0.2):
+            scores = [stream.probability(frame(level * number)) for number, stream in enumerate(streams)]
+            before = await asyncio.gather(*scores)
+        levels = (0.5, 2.0, 0.5, 0.5)
+        scores = [stream.probability(frame(level)) for stream, level in zip(streams, levels, strict=True)]
+        found = await asyncio.gather(*scores, return_exceptions=True)
+        assert isinstance(found[1], DetectorError)
+        for number in (0, 2, 3):
+            assert found[number] == pytest.approx(0.5 * before[number] + 0.25)
+        assert not loop.is_failing
+
+
+class _FailingSmoothedVad(SmoothedAmplitudeVad):
+    """Raises in every call whose batch holds a frame with a sample above 1."""
+
+    def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
+        if np.abs(frames).max() > 1.0:
+            raise RuntimeError("scripted failure")
+        return super().step(frames, states)
 
 
 async def test_a_detector_that_fails_for_good_is_known_and_tried_again_later(

@@ -188,14 +188,14 @@ class VadLoop:
         self._waiting.clear()
 
     async def _score_batch(self, jobs: list[_Job]) -> None:
-        frames = np.stack([job.frame.samples for job in jobs])
-        states = np.stack([job.stream.state for job in jobs])
-        states[[job.frame.restart for job in jobs]] = 0.0
-        step = partial(self._vad.step, frames, states)
+        """Scores frames together; if that fails, each alone: no stream fails for another one's frame."""
         try:
-            probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
-            scored = list(zip(jobs, probabilities.tolist(), new_states, strict=True))
+            scored = await self._scored(jobs)
         except Exception as error:
+            if len(jobs) > 1:
+                for job in jobs:
+                    await self._score_batch([job])
+                return
             self._failures += 1
             self._failed_s = time.monotonic()
             failure = DetectorError("the voice activity detector failed")
@@ -207,6 +207,15 @@ class VadLoop:
             if not job.result.done():
                 job.stream.state = state
                 job.result.set_result(probability)
+
+    async def _scored(self, jobs: list[_Job]) -> list[tuple[_Job, float, Float32Array]]:
+        """Probability and new state of each job."""
+        frames = np.stack([job.frame.samples for job in jobs])
+        states = np.stack([job.stream.state for job in jobs])
+        states[[job.frame.restart for job in jobs]] = 0.0
+        step = partial(self._vad.step, frames, states)
+        probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
+        return list(zip(jobs, probabilities.tolist(), new_states, strict=True))
 
     def _next_batch(self) -> list[_Job]:
         jobs: list[_Job] = []
