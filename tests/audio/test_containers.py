@@ -205,3 +205,62 @@ def test_a_playlist_leads_to_no_other_file(tmp_path: Path, clip: tuple[Samples, 
             open_media(tmp_path / name),
         ):
             pytest.fail("another file was read")
+
+
+def _sparse(path: Path, codec: str, gaps_s: float, frames: int = 200) -> Path:
+    """Frames of speech so far apart."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        size = 960
+        noise = (np.random.default_rng(0).standard_normal((1, size)) * 3_000).astype(np.int16)
+        for number in range(frames):
+            frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, round(number * gaps_s * 48_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _seconds(path: Path) -> float:
+    with open_media(path) as media:
+        return sum(map(len, media.blocks())) / media.sample_rate_hz
+
+
+@pytest.mark.parametrize("codec", ["libopus", "pcm_s16le"])
+def test_a_file_that_claims_far_more_time_than_it_holds_sound_for_is_refused(
+    tmp_path: Path, codec: str
+) -> None:
+    """200 frames of 20 ms, each 59 minutes after the one before: eight days of silence."""
+    path = _sparse(tmp_path / "a.mkv", codec, gaps_s=3_540)
+    read = 0
+
+    def reads() -> None:
+        nonlocal read
+        for block in media.blocks():
+            read += len(block)
+
+    with open_media(path) as media:
+        with pytest.raises(InvalidArgument, match=r"kB of audio last \d+\.\d hours") as refused:
+            reads()
+        assert refused.value.field == str(path)
+        assert read / media.sample_rate_hz < 7 * 3_600
+
+
+def test_long_pauses_in_a_short_recording_are_believed(tmp_path: Path) -> None:
+    """A radio that spoke 200 times within 50 minutes."""
+    assert _seconds(_sparse(tmp_path / "a.mkv", "libopus", gaps_s=15)) == pytest.approx(199 * 15, abs=1)
+
+
+def test_more_than_an_hour_of_true_silence_is_read(tmp_path: Path) -> None:
+    """As FLAC, which needs next to nothing for it."""
+    path = tmp_path / "silence.flac"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=8_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        for minute in range(65):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 480_000), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 8_000, minute * 480_000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert _seconds(path) == pytest.approx(65 * 60)

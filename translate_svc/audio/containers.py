@@ -25,6 +25,11 @@ _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
 _BLOCK_MS = 100
 _TOLERATED_GAP_S = 0.1
 _MAX_GAP_S = 3_600.0
+_FREE_S = 3_600.0
+_LEAST_BYTES_PER_S = 25
+"""Behind its first hour a track must hold so much for each second that it lasts, silence included. This is
+200 bit/s; the sparest codecs for speech use 450. Without a limit a few kilobytes could claim months.
+"""
 _MICROSECONDS_PER_S = 1_000_000
 _FOREIGN = "is not an audio or video file that FFmpeg can read"
 _OTHER_FILES = frozenset(
@@ -75,7 +80,7 @@ def open_media(
         # codec_context is None if this FFmpeg lacks the codec
         if stream.codec_context is None or not stream.rate:
             raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
-        yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None)
+        yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None, name=name)
 
 
 def _describe(stream: AudioStream, number: int) -> AudioTrack:
@@ -98,7 +103,7 @@ class MediaAudio:
 
     Sample 0 is the container's time zero. If audio starts later, or has gaps (by its timestamps, up to an
     hour), silence fills them, so positions match the video. A packet that cannot be decoded is skipped and
-    counted.
+    counted. A track may last an hour, and as long as its bytes make credible beyond that.
     """
 
     def __init__(
@@ -107,15 +112,19 @@ class MediaAudio:
         stream: AudioStream,
         channel: Channel = Channel.MIX,
         track: AudioTrack | None = None,
+        *,
+        name: str = "",
     ) -> None:
-        """``track``: what was chosen, if there was a choice."""
+        """``track``: what was chosen, if there was a choice. ``name``: the source's name in errors."""
         self.track = track
+        self._name = name
         self._channel = channel
         self._sides = SideMixer(channel)
         self._container = container
         self._stream = stream
         self._zero_s = (container.start_time or 0) / _MICROSECONDS_PER_S
         self._produced_samples = 0
+        self._packet_bytes = 0
         self._damaged_packets = 0
         self._first_damage_ms = 0
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
@@ -137,7 +146,11 @@ class MediaAudio:
         return f"is damaged: {self._damaged_packets} packets could not be decoded, the first at {place}"
 
     def blocks(self) -> Iterator[Samples]:
-        """Yields the whole stream, once, in blocks ``[n]`` of about 100 ms. Keeps only a few in memory."""
+        """Yields the whole stream, once, in blocks ``[n]`` of about 100 ms. Keeps only a few in memory.
+
+        Raises:
+            InvalidArgument: the track claims to last longer than its bytes make credible. Names the source.
+        """
         waiting: list[Samples] = []
         count = 0
         for samples in self._samples():
@@ -175,6 +188,7 @@ class MediaAudio:
                 # the demuxer cannot find the next packet
                 self._count_damage()
                 return
+            self._packet_bytes += packet.size
             try:
                 yield from packet.decode()
             except FFmpegError:
@@ -191,7 +205,7 @@ class MediaAudio:
         for mixed in mixer.resample(frame) if mixer is not None else ():
             planes = np.array(mixed.to_ndarray(), dtype=np.float32)
             samples: Samples = planes[0] if len(planes) == 1 else self._sides.mix(planes)
-            self._produced_samples += len(samples)
+            self._produce(len(samples))
             yield samples
 
     def _silence_before(self, frame: AudioFrame) -> Iterator[Samples]:
@@ -203,11 +217,22 @@ class MediaAudio:
             self._zero_s += gap_s
         elif gap_s > _TOLERATED_GAP_S:
             missing = round(gap_s * self.sample_rate_hz)
-            self._produced_samples += missing
+            self._produce(missing)
             while missing > 0:
                 count = min(missing, self.sample_rate_hz)
                 yield np.zeros(count, np.float32)
                 missing -= count
+
+    def _produce(self, samples: int) -> None:
+        """Counts samples that follow. Raises InvalidArgument if so many cannot be meant."""
+        self._produced_samples += samples
+        lasts_s = self._produced_samples / self.sample_rate_hz
+        if lasts_s > _FREE_S + self._packet_bytes / _LEAST_BYTES_PER_S:
+            hours, kilobytes = lasts_s / 3_600, self._packet_bytes / 1_000
+            raise InvalidArgument(
+                f"is not credible: by its timestamps {kilobytes:.1f} kB of audio last {hours:.1f} hours",
+                field=self._name,
+            )
 
     def _count_damage(self) -> None:
         if not self._damaged_packets:
