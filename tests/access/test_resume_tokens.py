@@ -84,7 +84,7 @@ def test_a_token_serves_its_caller_and_configuration_alone() -> None:
 
 def test_a_token_expires() -> None:
     clock = _Clock()
-    tokens = ResumeTokens(None, 60, clock=clock)
+    tokens = ResumeTokens(None, 60, clock=clock, steady_clock=clock)
     token = tokens.seal(STATE, ALICE)
     clock.now_s += 60
     assert tokens.open(token, ALICE) == STATE
@@ -94,7 +94,7 @@ def test_a_token_expires() -> None:
 
 def test_a_token_from_the_future_is_refused() -> None:
     clock = _Clock()
-    tokens = ResumeTokens(None, 60, clock=clock)
+    tokens = ResumeTokens(None, 60, clock=clock, steady_clock=clock)
     token = tokens.seal(STATE, ALICE)
     clock.now_s -= 50
     assert tokens.open(token, ALICE) == STATE
@@ -141,3 +141,19 @@ def test_a_file_that_cannot_be_used_is_named_and_not_quoted(file: Path, text: st
     assert "secret" not in str(refused.value)
     with pytest.raises(InvalidArgument, match="cannot be read"):
         ResumeTokens(file / "absent", 60)
+
+
+@pytest.mark.parametrize("step_s", [7_200, -7_200])
+def test_setting_the_clock_costs_no_token(step_s: float) -> None:
+    """Neither those that were sealed before the step nor those after it; and they expire as ever."""
+    clock, steady = _Clock(), _Clock()
+    tokens = ResumeTokens(None, 60, clock=clock, steady_clock=steady)
+    before = tokens.seal(STATE, ALICE)
+    clock.now_s += step_s
+    assert tokens.open(before, ALICE) == STATE
+    after = tokens.seal(STATE, ALICE)
+    assert tokens.open(after, ALICE) == STATE
+    for each in (clock, steady):
+        each.now_s += 61
+    _refusal(tokens, before)
+    _refusal(tokens, after)

@@ -46,14 +46,21 @@ class ClientSecrets:
     """Makes secrets, and reads them again."""
 
     def __init__(
-        self, keys: Callable[[], MultiFernet] | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        keys: Callable[[], MultiFernet] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        steady_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``keys`` returns the current keys: the first one seals, all of them open. Without it the keys are
-        this process's own, and only this process reads its secrets.
+        this process's own, and only this process reads its secrets. A clock that is set back makes no secret
+        live longer: the time since the start (``steady_clock``) counts as well.
         """
         own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys = keys or (lambda: own)
         self._clock = clock
+        self._steady_clock = steady_clock
+        self._steady_offset_s = clock() - steady_clock()
 
     def seal(self, caller: Caller, session: dict[str, Any], lifetime_s: int) -> tuple[str, int]:
         """A new secret and when it expires, in seconds since the epoch.
@@ -77,7 +84,7 @@ class ClientSecrets:
             Unauthenticated: it was not made with one of the keys, was altered, or has expired.
         """
         content = self._content(secret)
-        if content["expires_at"] <= self._clock():
+        if content["expires_at"] <= max(self._clock(), self._steady_clock() + self._steady_offset_s):
             raise Unauthenticated("the client secret has expired")
         return ClientSecret(Caller(content["caller"]), content["session"], content["expires_at"])
 

@@ -47,9 +47,17 @@ class ResumeTokens:
     """
 
     def __init__(
-        self, path: Path | None, lifetime_s: float, *, clock: Callable[[], float] = time.time
+        self,
+        path: Path | None,
+        lifetime_s: float,
+        *,
+        clock: Callable[[], float] = time.time,
+        steady_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Reads the keys; without a file it makes one of its own, which no other process knows.
+
+        Tokens are dated by ``clock``, since servers share no other one. It may be set while streams are open;
+        a token whose age is right by the time since the start (``steady_clock``) is valid, too.
 
         Raises:
             InvalidArgument: the file cannot be read, holds no key, or a line is not a key. The message has
@@ -57,6 +65,8 @@ class ResumeTokens:
         """
         self._lifetime_s = lifetime_s
         self._clock = clock
+        self._steady_clock = steady_clock
+        self._steady_offset_s = clock() - steady_clock()
         own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys: Callable[[], MultiFernet] = (lambda: own) if path is None else shared_keys(path)
 
@@ -75,11 +85,7 @@ class ResumeTokens:
                 belongs to another caller or configuration. Names ``config.resume_token``.
         """
         plain, issued_s = self._unsealed(token)
-        age_s = self._clock() - issued_s
-        if age_s > self._lifetime_s:
-            raise InvalidArgument(f"has expired: it is valid for {self._lifetime_s:g} s", field=_FIELD)
-        if age_s < -_MAX_CLOCK_DIFFERENCE_S:
-            raise InvalidArgument("was issued in the future: the clocks of the servers differ", field=_FIELD)
+        self._check_age(issued_s)
         envelope = json.loads(zlib.decompress(plain))
         if envelope["caller"] != binding.caller:
             raise InvalidArgument("belongs to another caller", field=_FIELD)
@@ -87,6 +93,15 @@ class ResumeTokens:
             raise InvalidArgument("belongs to a stream with other formats", field=_FIELD)
         state: dict[str, Any] = envelope["state"]
         return state
+
+    def _check_age(self, issued_s: int) -> None:
+        age_s = self._clock() - issued_s
+        steady_age_s = self._steady_clock() + self._steady_offset_s - issued_s
+        if any(-_MAX_CLOCK_DIFFERENCE_S <= each <= self._lifetime_s for each in (age_s, steady_age_s)):
+            return
+        if age_s > self._lifetime_s:
+            raise InvalidArgument(f"has expired: it is valid for {self._lifetime_s:g} s", field=_FIELD)
+        raise InvalidArgument("was issued in the future: the clocks of the servers differ", field=_FIELD)
 
     def _unsealed(self, token: bytes) -> tuple[bytes, int]:
         """What was sealed, and when."""
