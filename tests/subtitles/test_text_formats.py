@@ -57,3 +57,30 @@ def test_times_of_a_long_recording_have_their_hours() -> None:
     late = [Cue(360_000_000, 360_002_000, ("late",))]
     assert "100:00:00,000 --> 100:00:02,000" in TEXT_FORMATS["srt"](late, "spa")
     assert "100:00:00.00,100:00:02.00" in TEXT_FORMATS["ass"](late, "spa")
+
+
+def test_each_format_says_in_its_own_way_who_speaks() -> None:
+    cues = [
+        Cue(0, 1_500, ("one,", "two"), "Left"),
+        Cue(500, 1_400, ("three",), "A & <B>, C"),
+        Cue(2_000, 3_000, ("nobody",)),
+    ]
+    written = {form: render(cues, "spa") for form, render in TEXT_FORMATS.items()}
+    assert [cue.text for cue in read_srt(written["srt"])] == [
+        "Left: one, two",
+        "A & <B>, C: three",
+        "nobody",
+    ]
+    assert "<v Left>one,\ntwo\n" in written["vtt"]
+    assert "<v A &amp; &lt;B&gt;, C>three\n" in written["vtt"]
+    assert pysubs2.SSAFile.from_string(written["vtt"])[0].plaintext == "one,\ntwo", "the name is no text"
+    assert [(event.name, event.plaintext) for event in pysubs2.SSAFile.from_string(written["ass"])] == [
+        ("Left", "one,\ntwo"),
+        ("A & <B>  C", "three"),
+        ("", "nobody"),
+    ]
+    assert written["txt"].splitlines() == ["Left: one, two", "A & <B>, C: three", "nobody"]
+    assert written["tsv"].splitlines()[:2] == ["start\tend\ttext\tspeaker", "0\t1500\tone, two\tLeft"]
+    segments = json.loads(written["json"])["segments"]
+    assert [segment.get("speaker") for segment in segments] == ["Left", "A & <B>, C", None]
+    assert [cue.speaker for cue in read_webvtt(TEXT_FORMATS["vtt"](cues[::2], "spa"))] == ["Left", ""]

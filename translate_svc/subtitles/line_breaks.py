@@ -47,14 +47,18 @@ class Unit:
         return _AFTER_SHORT_WORD if short else _IN_A_PHRASE
 
 
-def units_of(text: str) -> list[Unit]:
-    """The units of ``text``. A word that is longer than a line becomes several."""
+def units_of(text: str, lead_cells: int = 0) -> list[Unit]:
+    """The units of ``text``. A word that is longer than a line becomes several.
+
+    ``lead_cells``: cells of the first line of a cue that are taken already, by the name of who speaks.
+    """
     units: list[Unit] = []
     for word in re.finditer(r"\S+", text):
         start, piece = word.start(), ""
         for character in word[0]:
             wide = cell_len(character) == _WIDE_CELLS and not _is_mark(character)
-            if piece and (wide or cell_len(piece + character) > LINE_CELLS or _ends_wide(piece, character)):
+            long = cell_len(piece + character) > LINE_CELLS - lead_cells
+            if piece and (wide or long or _ends_wide(piece, character)):
                 units.append(Unit(piece, start, spaced=start == word.start()))
                 start, piece = start + len(piece), ""
             piece += character
@@ -90,16 +94,20 @@ def sentences_of(units: Sequence[Unit]) -> list[list[Unit]]:
     return [sentence for sentence in sentences if sentence]
 
 
-def lines_of(units: Sequence[Unit]) -> tuple[str, ...] | None:
-    """One line, or two that are balanced and break between phrases; None if two lines are too short."""
-    if cells_of(units) <= LINE_CELLS:
+def lines_of(units: Sequence[Unit], lead_cells: int = 0) -> tuple[str, ...] | None:
+    """One line, or two that are balanced and break between phrases; None if two lines are too short.
+
+    ``lead_cells``: as in ``units_of``.
+    """
+    if lead_cells + cells_of(units) <= LINE_CELLS:
         return (joined(units),)
     best: tuple[float, int] | None = None
     for place in range(1, len(units)):
         upper, lower = units[:place], units[place:]
-        if max(cells_of(upper), cells_of(lower)) > LINE_CELLS:
+        upper_cells, lower_cells = lead_cells + cells_of(upper), cells_of(lower)
+        if max(upper_cells, lower_cells) > LINE_CELLS:
             continue
-        cost = units[place - 1].break_cost + 3 * abs(cells_of(upper) - cells_of(lower)) / LINE_CELLS
+        cost = units[place - 1].break_cost + 3 * abs(upper_cells - lower_cells) / LINE_CELLS
         if min(len(upper), len(lower)) == 1 and len(units) > LINES_PER_CUE:
             cost += _ORPHAN
         if best is None or cost < best[0]:
@@ -109,18 +117,18 @@ def lines_of(units: Sequence[Unit]) -> tuple[str, ...] | None:
     return joined(units[: best[1]]), joined(units[best[1] :])
 
 
-def blocks_of(sentence: Sequence[Unit], least: int) -> list[list[Unit]]:
+def blocks_of(sentence: Sequence[Unit], least: int, lead_cells: int = 0) -> list[list[Unit]]:
     """``sentence`` in at least ``least`` blocks (fewer if it has fewer units), each of which fits a cue.
 
-    Blocks are of similar length and end with phrases where possible.
+    Blocks are of similar length and end with phrases where possible. ``lead_cells``: as in ``units_of``.
     """
     for count in range(max(1, min(least, len(sentence))), len(sentence) + 1):
-        if blocks := _partition(sentence, count):
+        if blocks := _partition(sentence, count, lead_cells):
             return blocks
     raise AssertionError("one unit fits a line")
 
 
-def _partition(units: Sequence[Unit], count: int) -> list[list[Unit]]:
+def _partition(units: Sequence[Unit], count: int, lead_cells: int) -> list[list[Unit]]:
     """The cheapest partition into ``count`` blocks, by dynamic programming; empty if there is none."""
     lengths = list(itertools.accumulate((cell_len(unit.text) + unit.spaced for unit in units), initial=0))
     ideal = lengths[-1] / count
@@ -138,7 +146,7 @@ def _partition(units: Sequence[Unit], count: int) -> list[list[Unit]]:
                 price += 0.0 if end == len(units) else units[end - 1].break_cost
                 price += _ORPHAN if end - start == 1 < len(units) // count else 0.0
                 if end not in following or price < following[end][0]:
-                    if lines_of(units[start:end]) is None:
+                    if lines_of(units[start:end], lead_cells) is None:
                         continue
                     following[end] = price, (*borders, end)
         best = following

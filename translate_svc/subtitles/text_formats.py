@@ -1,4 +1,8 @@
-"""Cues as files: SubRip, WebVTT, Advanced SubStation Alpha, plain text, TSV, JSON."""
+"""Cues as files: SubRip, WebVTT, Advanced SubStation Alpha, plain text, TSV, JSON.
+
+Where a cue has a speaker, each format has the name in its own place; those without a place for it have it in
+the text.
+"""
 
 from __future__ import annotations
 
@@ -29,25 +33,28 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 def srt(cues: Sequence[Cue], language: str) -> str:
     """SubRip: numbered cues."""
     return "\n".join(
-        f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{_block(cue.lines)}"
+        f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{_block(cue.named_lines)}"
         for number, cue in enumerate(cues, 1)
     )
 
 
 def webvtt(cues: Sequence[Cue], language: str) -> str:
-    """WebVTT (W3C). Markup characters are escaped."""
+    """WebVTT (W3C). Markup characters are escaped; a speaker is a voice span, which ends with its cue."""
     blocks = (
-        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_block(map(_escaped, cue.lines))}"
+        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
+        f"{_voice(cue.speaker)}{_block(map(_escaped, cue.lines))}"
         for cue in cues
     )
     return "\n".join(["WEBVTT\n", *blocks])
 
 
 def ass(cues: Sequence[Cue], language: str) -> str:
-    """Advanced SubStation Alpha, as libass reads it. Braces and backslashes would be commands."""
+    """Advanced SubStation Alpha, as libass reads it. Braces and backslashes would be commands, and a comma
+    would end the name of a speaker.
+    """
     lines = (
-        f"Dialogue: 0,{_ass_clock(cue.start_ms)},{_ass_clock(cue.end_ms)},Default,,0,0,0,,"
-        + ass_text(cue.lines)
+        f"Dialogue: 0,{_ass_clock(cue.start_ms)},{_ass_clock(cue.end_ms)},Default,"
+        f"{cue.speaker.replace(',', ' ')},0,0,0,," + ass_text(cue.lines)
         for cue in cues
     )
     return _ASS_HEAD + _block(lines)
@@ -60,19 +67,23 @@ def ass_text(lines: Iterable[str]) -> str:
 
 def text(cues: Sequence[Cue], language: str) -> str:
     """One line a cue."""
-    return _block(cue.text for cue in cues)
+    return _block(" ".join(cue.named_lines) for cue in cues)
 
 
 def tsv(cues: Sequence[Cue], language: str) -> str:
-    """Start and end in milliseconds and the text, as Whisper writes them."""
-    rows = (f"{cue.start_ms}\t{cue.end_ms}\t{cue.text}" for cue in cues)
-    return _block(["start\tend\ttext", *rows])
+    """Start and end in milliseconds and the text, as Whisper writes them, then speakers if there are any."""
+    if not any(cue.speaker for cue in cues):
+        rows = (f"{cue.start_ms}\t{cue.end_ms}\t{cue.text}" for cue in cues)
+        return _block(["start\tend\ttext", *rows])
+    rows = (f"{cue.start_ms}\t{cue.end_ms}\t{cue.text}\t{cue.speaker}" for cue in cues)
+    return _block(["start\tend\ttext\tspeaker", *rows])
 
 
 def json_segments(cues: Sequence[Cue], language: str) -> str:
-    """The language and its segments, in seconds, as Whisper names them."""
+    """The language and its segments, in seconds, as Whisper names them; ``speaker`` as WhisperX does."""
     segments = [
         {"id": number, "start": cue.start_ms / 1000, "end": cue.end_ms / 1000, "text": cue.text}
+        | ({"speaker": cue.speaker} if cue.speaker else {})
         for number, cue in enumerate(cues)
     ]
     return json.dumps({"language": language, "segments": segments}, ensure_ascii=False, indent=1) + "\n"
@@ -95,6 +106,10 @@ def _block(lines: Iterable[str]) -> str:
 
 def _escaped(line: str) -> str:
     return re.sub("[&<>]", lambda found: {"&": "&amp;", "<": "&lt;", ">": "&gt;"}[found[0]], line)
+
+
+def _voice(speaker: str) -> str:
+    return f"<v {_escaped(speaker)}>" if speaker else ""
 
 
 def _ass_escaped(found: re.Match[str]) -> str:

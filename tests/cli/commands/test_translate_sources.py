@@ -63,7 +63,10 @@ def test_a_call_with_a_party_on_each_side_is_noticed(command: Command, server: s
     left[: len(english)], right[len(english) :] = english, french
     soundfile.write(tmp_path / "call.wav", np.stack([left, right], axis=1), rate_hz)
     arguments = ("translate", str(tmp_path / "call.wav"), "--from", "en", "--to", "es", "--server", server)
-    hint = "each side has its own speaker; to hear one alone: --channel left or right"
+    hint = (
+        "each side has its own speaker; to translate both: --speakers-by-channel; "
+        "to hear one alone: --channel left or right"
+    )
     code, _, error = command(*arguments)
     assert (code, error.splitlines()[-1]) == (0, f"translate-svc: call.wav: {hint}")
     code, output, error = command(*arguments, "--channel", "left")

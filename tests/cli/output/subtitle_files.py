@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 from translate_svc.subtitles.cues import Cue
 
@@ -18,14 +19,19 @@ def read_srt(text: str) -> list[Cue]:
 
 
 def read_webvtt(text: str) -> list[Cue]:
-    """The signature, then blocks of times with a point, and lines in which markup is escaped."""
+    """The signature, then blocks of times with a point, and lines in which markup is escaped. The first line
+    may begin with who speaks.
+    """
     signature, *blocks = text.strip().split("\n\n")
     assert signature == "WEBVTT"
     cues = []
     for block in blocks:
         times, *lines = block.splitlines()
+        voice = re.match("<v ([^<>&]+)>", lines[0])
+        lines[0] = lines[0][voice.end() if voice else 0 :]
         assert not any(re.search(r"<|-->|&(?!amp;|lt;|gt;)", line) for line in lines)
-        cues.append(_cue(times, [html.unescape(line) for line in lines], "."))
+        cue = _cue(times, [html.unescape(line) for line in lines], ".")
+        cues.append(replace(cue, speaker=voice[1] if voice else ""))
     return cues
 
 

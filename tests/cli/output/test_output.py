@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from translate_svc.cli.output.output_file import OutputFiles, output_file, path_for
-from translate_svc.cli.output.speech_track import SpeechTrack
+from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import SampleRange, SpeechChunk
 
@@ -44,6 +44,19 @@ def test_a_track_without_speech_is_as_long_as_its_source(tmp_path: Path) -> None
     track.finish(3 * RATE_HZ + 1)
     samples, _ = soundfile.read(tmp_path / "o.wav", dtype="int16")
     np.testing.assert_array_equal(samples, np.zeros(48_002, np.int16))
+
+
+def test_two_tracks_of_different_lengths_become_one_file(tmp_path: Path) -> None:
+    paths = [tmp_path / "left.wav", tmp_path / "right.wav"]
+    for path, seconds, level in ((paths[0], 1, 1), (paths[1], 3, 2)):
+        track = SpeechTrack(path, RATE_HZ)
+        track.add(_chunk(0, seconds * 16_000, level), 0)
+        track.finish(2 * RATE_HZ)
+    write_stereo(tmp_path / "o.wav", paths)
+    samples, rate_hz = soundfile.read(tmp_path / "o.wav", dtype="int16")
+    assert (rate_hz, len(samples)) == (16_000, 48_000)
+    np.testing.assert_array_equal(samples[:, 0], np.repeat([1, 0, 0], 16_000))
+    np.testing.assert_array_equal(samples[:, 1], np.full(48_000, 2))
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:

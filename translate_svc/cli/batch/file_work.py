@@ -18,6 +18,7 @@ from translate_svc.cli.batch.remote_files import download, is_address
 from translate_svc.cli.media.file_translation import UtteranceCounter, stream_file
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter
+from translate_svc.cli.output.sides import Side
 from translate_svc.cli.output.sinks import Sink
 from translate_svc.errors import (
     EngineLost,
@@ -42,8 +43,8 @@ class TextCollector:
     def __init__(self) -> None:
         self._texts: defaultdict[str, dict[int, str]] = defaultdict(dict)
 
-    def write(self, event: SessionEvent) -> None:
-        """Adds a piece of text."""
+    def write(self, event: SessionEvent, side: Side = None) -> None:
+        """Adds a piece of text of the only stream."""
         if isinstance(event, TextDelta):
             utterances = self._texts[event.language]
             utterances[event.utterance_id] = utterances.get(event.utterance_id, "") + event.delta
@@ -147,7 +148,7 @@ class FileWork:
                     texts,
                     *arguments.file_sinks(path, settings, files, rate_hz, track),
                 ]
-                await stream_file(reader, settings, self._translator, sinks, samples)
+                await stream_file({None: reader}, settings, self._translator, sinks, samples)
             problem = counter.problem(reader.name, reader.media.damage)
         return FileResult(
             source=item.source,

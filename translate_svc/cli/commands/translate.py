@@ -41,6 +41,13 @@ def translate(
     channel: Annotated[
         Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
     ] = Channel.MIX,
+    speakers_by_channel: Annotated[
+        bool,
+        typer.Option(
+            "--speakers-by-channel",
+            help="Left and right are two people, as in a call: translate both, and say who speaks.",
+        ),
+    ] = False,
     voice: options.Voice = None,
     speed: options.Speed = None,
     vad_threshold: options.VadThreshold = None,
@@ -113,6 +120,9 @@ def translate(
     writes talk.spa.srt for talk.mp3. Many files are faster with batch, which also goes on where it stopped.
     Subtitles have two lines of 42 characters, broken between phrases.
 
+    With --speakers-by-channel the two sides of a call become one conversation: in texts, subtitles and --json
+    it is said who speaks, Left or Right, and the dub is stereo.
+
     With --simultaneous the texts come as they would live. A text may then differ from the one that is made of
     the whole utterance, which is usually better.
 
@@ -123,6 +133,7 @@ def translate(
       translate-svc translate talk.mp3 --to es --voice 1 --speed 1.2 -o dub.wav
       translate-svc translate talks/ --to es --format srt,txt --output-dir out
       translate-svc translate call.wav --from de --to en --channel left
+      translate-svc translate call.wav --to en --speakers-by-channel -o dub.wav
       ffmpeg -i film.mp4 -f wav - | translate-svc translate - --to fr
     """
     arguments = TranslateArguments(
@@ -134,6 +145,7 @@ def translate(
         simultaneous=simultaneous,
         audio_track=audio_track,
         channel=channel,
+        speakers_by_channel=speakers_by_channel,
         style=SpeechStyle(tuple(voice or ()), speed),
         vad=VadSettings(vad_threshold, min_silence_ms=min_silence_ms, max_utterance_ms=max_utterance_ms),
         output=output,

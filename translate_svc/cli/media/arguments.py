@@ -15,6 +15,7 @@ from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
 from translate_svc.cli.output.output_file import OutputFiles, path_for
+from translate_svc.cli.output.sides import BOTH_SIDES, ONE_STREAM, Side
 from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
 from translate_svc.cli.targets import SpeechStyle, check_output, target_settings
 from translate_svc.errors import OutOfRange
@@ -46,6 +47,7 @@ class TranslateArguments:
     simultaneous: bool = False
     audio_track: str = ""
     channel: Channel = Channel.MIX
+    speakers_by_channel: bool = False
     style: SpeechStyle = field(default_factory=SpeechStyle)
     vad: VadSettings = field(default_factory=VadSettings)
     output: Path | None = None
@@ -82,8 +84,7 @@ class TranslateArguments:
         _ = self.duck_db
         if self.fit and (not self.speaks or self.simultaneous):
             raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
-        if self.fit and STDOUT in self.inputs:
-            raise UsageError("reads its input twice: standard input cannot be", field="--fit")
+        self._check_sides()
 
     def _check_folder(self) -> None:
         for form in self.forms:
@@ -100,6 +101,18 @@ class TranslateArguments:
         name, count = Counter(path.stem for path in self.inputs).most_common(1)[0]
         if self.forms and count > 1:
             raise UsageError(f"{count} inputs are called {name}: their files would be too", field="--format")
+
+    def _check_sides(self) -> None:
+        if self.speakers_by_channel:
+            if self.channel is not Channel.MIX:
+                raise UsageError("hears one side, --speakers-by-channel both", field="--channel")
+            if self.fit:
+                raise UsageError("does not go with --speakers-by-channel", field="--fit")
+            if self.makes_film:
+                raise UsageError("must end in .wav with --speakers-by-channel", field="--output")
+        for flag, given in (("--fit", self.fit), ("--speakers-by-channel", self.speakers_by_channel)):
+            if given and any(path == STDOUT or path.is_fifo() for path in self.inputs):
+                raise UsageError("reads its input twice: standard input and pipes cannot be", field=flag)
 
     def _check_vad(self) -> None:
         try:
@@ -145,9 +158,14 @@ class TranslateArguments:
         """Whether standard output is taken by events."""
         return self.json == STDOUT
 
-    def choice(self, source_language: str | None) -> AudioChoice:
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The streams that translate a file."""
+        return BOTH_SIDES if self.speakers_by_channel else ONE_STREAM
+
+    def choice(self, source_language: str | None, side: Side = None) -> AudioChoice:
         """The audio to hear of a file in which ``source_language`` (a Seamless code) is spoken."""
-        return AudioChoice(self.audio_track, source_language, self.channel)
+        return AudioChoice(self.audio_track, source_language, side or self.channel)
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """The settings of the streams. Speech is requested only if an output needs it."""
@@ -190,7 +208,7 @@ class TranslateArguments:
             kept = None if self.duck_db is None else KeptOriginal(track, self.duck_db)
             yield FilmSink(files, source, self.output, codes, transcript, rate_hz, kept)
         elif self.output is not None:
-            yield SpeechSink(files, self.output, codes, rate_hz)
+            yield SpeechSink(files, self.output, codes, rate_hz, sides=self.sides)
         if self.json is not None:
             yield JsonSink(files, self.json, audio=self.json_audio)
         outputs: dict[TextStream, list[tuple[str, Path]]] = {stream: [] for stream in streams}
@@ -205,7 +223,7 @@ class TranslateArguments:
         for form in self.forms:
             named = base.with_name(f"{base.name}.{form}")
             if form == SPEECH_FORM:
-                yield SpeechSink(files, named, codes, rate_hz, always_named=True)
+                yield SpeechSink(files, named, codes, rate_hz, always_named=True, sides=self.sides)
             elif form == EVENTS_FORM:
                 yield JsonSink(files, named, audio=self.json_audio)
             else:

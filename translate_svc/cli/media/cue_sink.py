@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from translate_svc.cli.output.sides import Side, speaker_name
 from translate_svc.cli.output.sinks import SpeechStarts, UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
@@ -34,44 +35,48 @@ class TextStream:
 class CueSink:
     """Keeps all cues until the end, because the end of one cue depends on the next.
 
-    A text that the model is unsure of ends in ``(?)``.
+    A text that the model is unsure of ends in ``(?)``. With two sides each cue has the name of its speaker.
     """
 
     def __init__(self, outputs: Mapping[TextStream, Sequence[tuple[str, Path]]], input_rate_hz: int) -> None:
         """``outputs``: the files of each stream, each with its format (``text_formats.TEXT_FORMATS``)."""
         self._outputs = outputs
         self._input_rate_hz = input_rate_hz
-        self._starts = SpeechStarts()
-        self._unsure = UnsureTexts()
+        self._starts: defaultdict[Side, SpeechStarts] = defaultdict(SpeechStarts)
+        self._unsure: defaultdict[Side, UnsureTexts] = defaultdict(UnsureTexts)
         self._cues: defaultdict[TextStream, list[Cue]] = defaultdict(list)
-        self._texts: defaultdict[int, dict[TextStream, list[TextDelta]]] = defaultdict(dict)
+        self._texts: defaultdict[tuple[Side, int], dict[TextStream, list[TextDelta]]] = defaultdict(dict)
 
-    def write(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent, side: Side = None) -> None:
         """Adds a text, or makes cues of an utterance that is done."""
         if isinstance(event, SpeechStarted):
-            self._starts.add(event)
+            self._starts[side].add(event)
         elif isinstance(event, TextDelta):
             stream = TextStream(event.language, event.transcript)
-            self._texts[event.utterance_id].setdefault(stream, []).append(event)
+            self._texts[side, event.utterance_id].setdefault(stream, []).append(event)
         elif isinstance(event, UtteranceDone):
-            audio_start, audio_end = event.source.start, event.source.end
-            speech_start = self._starts.of(event.utterance_id, audio_start)
-            unsure = self._unsure.take(event)
-            for stream, deltas in self._texts.pop(event.utterance_id, {}).items():
-                tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
-                text = "".join(delta.delta for delta in deltas)
-                if (stream.transcript, stream.language) in unsure:
-                    text = text.rstrip() + _UNSURE_MARK
-                self._cues[stream] += SpokenText(
-                    text,
-                    start_ms=self._ms(speech_start),
-                    end_ms=self._ms(audio_end),
-                    audio_ms=self._ms(audio_start),
-                    tokens=tokens,
-                ).cues()
-            self._starts.drop(event.utterance_id)
+            self._add_cues(event, side)
         elif isinstance(event, StreamWarning):
-            self._unsure.add(event)
+            self._unsure[side].add(event)
+
+    def _add_cues(self, done: UtteranceDone, side: Side) -> None:
+        audio_start, audio_end = done.source.start, done.source.end
+        speech_start = self._starts[side].of(done.utterance_id, audio_start)
+        unsure = self._unsure[side].take(done)
+        for stream, deltas in self._texts.pop((side, done.utterance_id), {}).items():
+            tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
+            text = "".join(delta.delta for delta in deltas)
+            if (stream.transcript, stream.language) in unsure:
+                text = text.rstrip() + _UNSURE_MARK
+            self._cues[stream] += SpokenText(
+                text,
+                start_ms=self._ms(speech_start),
+                end_ms=self._ms(audio_end),
+                audio_ms=self._ms(audio_start),
+                tokens=tokens,
+                speaker=speaker_name(side),
+            ).cues()
+        self._starts[side].drop(done.utterance_id)
 
     def cues(self, stream: TextStream) -> list[Cue]:
         """The cues of a stream so far."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -12,36 +12,43 @@ from rich.console import Console
 
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator, show_notice
+from translate_svc.cli.media.abreast import Abreast
 from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter, SourceProgress
+from translate_svc.cli.output.sides import Side
 from translate_svc.cli.output.sinks import Sink, TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
 from translate_svc.types import Closed, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
 
-_APART = "each side has its own speaker; to hear one alone: --channel left or right"
+_APART = (
+    "each side has its own speaker; to translate both: --speakers-by-channel; "
+    "to hear one alone: --channel left or right"
+)
+_MAX_AHEAD_S = 10
 
 
 class UtteranceCounter:
     """A sink that counts utterances and failures, for the report at the end of a file."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: int = 1) -> None:
+        """``streams``: how many translate the file."""
         self.utterances = 0
         self._failed = 0
-        self.closed = False
+        self._open_streams = streams
 
-    def write(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent, side: Side = None) -> None:
         if isinstance(event, UtteranceDone):
             self.utterances += 1
             self._failed += event.status is UtteranceStatus.FAILED
         elif isinstance(event, Closed):
-            self.closed = True
+            self._open_streams -= 1
 
     def finish(self, source_samples: int) -> None:
-        if not self.closed:
+        if self._open_streams:
             raise Unavailable("the stream ended early")
 
     def report(self, name: str, damage: str | None) -> None:
@@ -68,24 +75,41 @@ class UtteranceCounter:
 
 
 async def stream_file(
-    reader: MediaReader,
+    readers: Mapping[Side, MediaReader],
     settings: StreamSettings,
     translator: Translator,
     sinks: Sequence[Sink],
     counter: SampleCounter,
     points: Sequence[FitPoint] = (),
 ) -> None:
-    """Sends a whole file over one stream, writes its events to ``sinks`` and finishes them.
+    """Sends a whole file over a stream for each side, writes the events to ``sinks`` and finishes them.
 
     Args:
+        readers: the readers of the file: one, or one for each side.
+        settings: those of all streams.
+        translator: opens the streams.
+        sinks: take the events of all streams.
         counter: counts what is sent.
         points: where the settings change.
     """
-    async with translator.stream(settings, reader.media.sample_rate_hz) as stream:
-        stream.feed(counter.counted(with_updates(reader.blocks(), points, stream.update)))
-        async for event in stream:
-            for sink in sinks:
-                sink.write(event)
+
+    async def stream_side(side: Side, reader: MediaReader) -> None:
+        async with translator.stream(settings, reader.media.sample_rate_hz) as stream:
+            blocks = with_updates(reader.blocks(), points, stream.update)
+            stream.feed(counter.counted(abreast.kept(blocks, side), side))
+            async for event in stream:
+                for sink in sinks:
+                    sink.write(event, side)
+
+    rate_hz = next(iter(readers.values())).media.sample_rate_hz
+    abreast = Abreast(list(readers), _MAX_AHEAD_S * rate_hz)
+    try:
+        async with asyncio.TaskGroup() as streams:
+            for side, reader in readers.items():
+                streams.create_task(stream_side(side, reader))
+    except BaseExceptionGroup as failures:
+        # the first one is the cause; it ended the other stream
+        raise failures.exceptions[0] from None
     for sink in sinks:
         sink.finish(counter.sent_samples)
 
@@ -131,8 +155,10 @@ class FileTranslation:
         self, source: Path, settings: StreamSettings, model: _Once, *, heading: bool
     ) -> None:
         """Translates one file. All outputs are complete before damage or failed utterances are reported."""
-        counter = UtteranceCounter()
-        async with MediaReader(source, self._arguments.choice(settings.source_language)) as reader:
+        counter = UtteranceCounter(len(self._arguments.sides))
+        async with AsyncExitStack() as opened:
+            readers = await self._readers(source, settings, opened)
+            reader = next(iter(readers.values()))
             if reader.media.track is not None:
                 _say(f"{reader.name}: {reader.media.track}")
             with OutputFiles(self._inputs) as files:
@@ -141,33 +167,45 @@ class FileTranslation:
                 sinks = [counter, *self._arguments.file_sinks(source, settings, files, rate_hz, track)]
                 translator = await model.translator()
                 points = await self._fit(source, settings, translator) if self._arguments.fit else []
-                await self._stream(settings, reader, translator, sinks, points, heading=heading)
+                await self._stream(settings, readers, translator, sinks, points, heading=heading)
             if reader.media.speakers_are_apart:
                 _say(f"{reader.name}: {_APART}")
             counter.report(reader.name, reader.media.damage)
 
+    async def _readers(
+        self, source: Path, settings: StreamSettings, opened: AsyncExitStack
+    ) -> dict[Side, MediaReader]:
+        """The readers of a file by side; ``opened`` closes them."""
+        readers: dict[Side, MediaReader] = {}
+        for side in self._arguments.sides:
+            choice = self._arguments.choice(settings.source_language, side)
+            readers[side] = await opened.enter_async_context(MediaReader(source, choice))
+        return readers
+
     async def _fit(self, source: Path, settings: StreamSettings, translator: Translator) -> list[FitPoint]:
         """Translates the file once without writing anything, to measure its speech."""
         counter = SampleCounter()
-        async with MediaReader(source, self._arguments.choice(settings.source_language)) as reader:
-            planner = FitPlanner(settings, reader.media.sample_rate_hz)
-            await stream_file(reader, settings, translator, [planner], counter)
+        async with AsyncExitStack() as opened:
+            readers = await self._readers(source, settings, opened)
+            planner = FitPlanner(settings, readers[None].media.sample_rate_hz)
+            await stream_file(readers, settings, translator, [planner], counter)
         return planner.plan(counter.sent_samples)
 
     async def _stream(
         self,
         settings: StreamSettings,
-        reader: MediaReader,
+        readers: Mapping[Side, MediaReader],
         translator: Translator,
         sinks: list[Sink],
         points: list[FitPoint],
         *,
         heading: bool,
     ) -> None:
-        """Sends the whole file over one stream, and writes its events to ``sinks`` and to the screen."""
+        """Sends the whole file, and writes the events to ``sinks`` and to the screen."""
+        sides, reader = list(readers), next(iter(readers.values()))
         rate_hz, clock = reader.media.sample_rate_hz, asyncio.get_running_loop().time
         out = Console(highlight=False, quiet=self._arguments.quiet)
-        progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock)
+        progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock, sides)
         codes = [target.language for target in settings.targets]
         with ExitStack() as screen:
             if heading:
@@ -175,8 +213,8 @@ class FileTranslation:
             if progress.bar.console.is_terminal and (out.quiet or not out.is_terminal):
                 screen.enter_context(progress.bar)
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
-            sinks = [*sinks, progress, TextSink(view, codes, rate_hz)]
-            await stream_file(reader, settings, translator, sinks, progress, points)
+            sinks = [*sinks, progress, TextSink(view, codes, rate_hz, sides, progress.sent_of)]
+            await stream_file(readers, settings, translator, sinks, progress, points)
 
 
 class _Once:

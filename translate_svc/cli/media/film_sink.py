@@ -9,6 +9,7 @@ from pathlib import Path
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, Dub, KeptOriginal, write_film
 from translate_svc.cli.output.output_file import OutputFiles
+from translate_svc.cli.output.sides import Side
 from translate_svc.cli.output.sinks import SpeechSink
 from translate_svc.types import SessionEvent
 
@@ -38,8 +39,8 @@ class FilmSink:
         self._speech = SpeechSink(files, self._wav, codes, input_rate_hz, always_named=True)
         self._cues = CueSink({}, input_rate_hz)
 
-    def write(self, event: SessionEvent) -> None:
-        """Adds a text or speech."""
+    def write(self, event: SessionEvent, side: Side = None) -> None:
+        """Adds a text or speech of the only stream."""
         self._speech.write(event)
         self._cues.write(event)
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from translate_svc.cli.output.sides import Side
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.types import (
     Samples,
@@ -45,8 +46,8 @@ class FitPlanner:
         self._ends: dict[int, int] = {}
         self._speech_samples: defaultdict[tuple[int, str], int] = defaultdict(int)
 
-    def write(self, event: SessionEvent) -> None:
-        """Counts speech, and keeps the places of utterances."""
+    def write(self, event: SessionEvent, side: Side = None) -> None:
+        """Counts speech of the only stream, and keeps the places of utterances."""
         if isinstance(event, SpeechStarted):
             self._starts[event.utterance_id] = max(event.position, event.speech_position)
         elif isinstance(event, SpeechEnded):

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from translate_svc.cli.output.sides import ONE_STREAM, Side
 from translate_svc.types import Samples, SessionEvent, SpeechStarted, UtteranceDone
 
 
 class SampleCounter:
-    """Counts the samples of a source that were sent."""
+    """Counts the samples of a source that were sent: over one stream, or over one for each side."""
 
-    def __init__(self) -> None:
-        self.sent_samples = 0
+    def __init__(self, sides: Sequence[Side] = ONE_STREAM) -> None:
+        self._sent_samples = dict.fromkeys(sides, 0)
 
-    async def counted(self, blocks: AsyncIterator[Samples]) -> AsyncIterator[Samples]:
-        """Yields ``blocks`` and counts them as sent."""
+    @property
+    def sent_samples(self) -> int:
+        """Samples of the source that were sent over all streams."""
+        return min(self._sent_samples.values())
+
+    def sent_of(self, side: Side) -> int:
+        """Samples that were sent over one stream."""
+        return self._sent_samples[side]
+
+    async def counted(self, blocks: AsyncIterator[Samples], side: Side = None) -> AsyncIterator[Samples]:
+        """Yields ``blocks`` of a side and counts them as sent."""
         async for block in blocks:
-            self.sent_samples += len(block)
+            self._sent_samples[side] += len(block)
             self._sent()
             yield block
 
@@ -33,13 +43,20 @@ class SourceProgress(SampleCounter):
     is not known.
     """
 
-    def __init__(self, name: str, duration_ms: int | None, rate_hz: int, clock: Callable[[], float]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        name: str,
+        duration_ms: int | None,
+        rate_hz: int,
+        clock: Callable[[], float],
+        sides: Sequence[Side] = ONE_STREAM,
+    ) -> None:
+        super().__init__(sides)
         console = Console(stderr=True)
         self._rate_hz = rate_hz
         self._clock = clock
         self._began_s: float | None = None
-        self._open: dict[int, int] = {}
+        self._open: dict[tuple[Side, int], int] = {}
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -55,19 +72,19 @@ class SourceProgress(SampleCounter):
     @property
     def done_samples(self) -> int:
         """Samples that are done, at the source's rate."""
-        return min(self._open.values(), default=self.sent_samples)
+        return min([self.sent_samples, *self._open.values()])
 
     def _sent(self) -> None:
         if self._began_s is None:
             self._began_s = self._clock()
         self._show()
 
-    def write(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent, side: Side = None) -> None:
         """Counts the utterance when it starts and when it is done."""
         if isinstance(event, SpeechStarted):
-            self._open[event.utterance_id] = event.position
+            self._open[side, event.utterance_id] = event.position
         elif isinstance(event, UtteranceDone):
-            self._open.pop(event.utterance_id, None)
+            self._open.pop((side, event.utterance_id), None)
             self._show()
 
     def finish(self, source_samples: int) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
-from collections.abc import Sequence
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from translate_svc import wire
 from translate_svc.cli.output.output_file import OutputFiles, path_for
-from translate_svc.cli.output.speech_track import SpeechTrack
+from translate_svc.cli.output.sides import ONE_STREAM, Side, speaker_name
+from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
 from translate_svc.cli.output.text_view import TextView
+from translate_svc.cli.output.turn_order import TurnOrder
 from translate_svc.types import (
     LOW_CONFIDENCE,
+    Closed,
     SessionEvent,
     SpeechChunk,
     SpeechStarted,
@@ -24,6 +28,9 @@ from translate_svc.types import (
 )
 
 STDOUT = Path("-")
+
+_MAX_UNTOLD_S = 30
+"""A server tells of speech at the latest so long behind what was sent, as far as buffers on the way go."""
 
 
 class UnsureTexts:
@@ -52,10 +59,10 @@ class UnsureTexts:
 
 
 class Sink(Protocol):
-    """Writes the events of one stream, in their order."""
+    """Writes the events of one file: of one stream in their order, or of one stream for each side."""
 
-    def write(self, event: SessionEvent) -> None:
-        """Writes the next event."""
+    def write(self, event: SessionEvent, side: Side = None) -> None:
+        """Writes the next event of a stream."""
 
     def finish(self, source_samples: int) -> None:
         """Completes the output. ``source_samples``: length of the source at its own rate."""
@@ -81,7 +88,10 @@ class SpeechStarts:
 
 
 class SpeechSink:
-    """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech."""
+    """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech.
+
+    With two sides the files are stereo. Until the end each side is a hidden file beside them.
+    """
 
     def __init__(
         self,
@@ -91,48 +101,67 @@ class SpeechSink:
         input_rate_hz: int,
         *,
         always_named: bool = False,
+        sides: Sequence[Side] = ONE_STREAM,
     ) -> None:
         """``always_named``: the language is part of the file's name even if there is only one."""
-        self._starts = SpeechStarts()
-        self._tracks: dict[str, SpeechTrack] = {}
+        self._starts: defaultdict[Side, SpeechStarts] = defaultdict(SpeechStarts)
+        self._tracks: dict[tuple[str, Side], SpeechTrack] = {}
+        self._sides = sides
         self.parts: dict[str, Path] = {}
         """The files that are written now, by language; they get their names at the end."""
         for code in codes:
             part = files.add(path_for(path, code, several=always_named or len(codes) > 1))
             self.parts[code] = part
-            self._tracks[code] = SpeechTrack(part, input_rate_hz)
-            files.callback(self._tracks[code].close)
+            for side in sides:
+                hidden = part if side is None else _hidden_file(files, part)
+                track = self._tracks[code, side] = SpeechTrack(hidden, input_rate_hz)
+                files.callback(track.close)
 
-    def write(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent, side: Side = None) -> None:
         """Writes a chunk of speech, at the place where its utterance was said."""
+        starts = self._starts[side]
         if isinstance(event, SpeechStarted):
-            self._starts.add(event)
+            starts.add(event)
         elif isinstance(event, SpeechChunk):
-            start = self._starts.of(event.utterance_id, event.source.start)
-            self._tracks[event.language].add(event, start)
+            start = starts.of(event.utterance_id, event.source.start)
+            self._tracks[event.language, side].add(event, start)
         elif isinstance(event, UtteranceDone):
-            self._starts.drop(event.utterance_id)
+            starts.drop(event.utterance_id)
 
     def finish(self, source_samples: int) -> None:
         """Pads all files to the length of the source and closes them."""
         for track in self._tracks.values():
             track.finish(source_samples)
+        if len(self._sides) > 1:
+            for code, part in self.parts.items():
+                write_stereo(part, [self._tracks[code, side].path for side in self._sides])
+
+
+def _hidden_file(files: OutputFiles, part: Path) -> Path:
+    """A file in a folder beside ``part`` that is removed at the end."""
+    folder = files.enter_context(tempfile.TemporaryDirectory(prefix=".dub-", dir=part.parent))
+    return Path(folder) / "side.wav"
 
 
 class JsonSink:
-    """Writes every event as one JSON object per line; the path ``-`` is standard output."""
+    """Writes every event as one JSON object per line; the path ``-`` is standard output.
+
+    With two sides each line says its ``channel``, and ``seq`` counts the lines of that channel.
+    """
 
     def __init__(self, files: OutputFiles, path: Path, *, audio: bool) -> None:
         self._audio = audio
-        self._count = 0
+        self._counts = Counter[Side]()
         self._file: TextIO = sys.stdout
         if path != STDOUT:
             self._file = files.enter_context(files.add(path).open("w", encoding="utf-8"))
 
-    def write(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent, side: Side = None) -> None:
         """Writes one line."""
-        self._count += 1
-        row = wire.event_json(self._count, event, audio=self._audio)
+        self._counts[side] += 1
+        row = wire.event_json(self._counts[side], event, audio=self._audio)
+        if side is not None:
+            row = {"channel": side.value, **row}
         print(json.dumps(row, ensure_ascii=False), file=self._file, flush=True)
 
     def finish(self, source_samples: int) -> None:
@@ -140,57 +169,83 @@ class JsonSink:
 
 
 class TextSink:
-    """Shows texts with the time at which they were said, and warnings on standard error."""
+    """Shows texts with the time at which they were said, and warnings on standard error.
 
-    def __init__(self, view: TextView, codes: Sequence[str], input_rate_hz: int) -> None:
+    With two sides each line has the name of its speaker.
+    """
+
+    def __init__(
+        self,
+        view: TextView,
+        codes: Sequence[str],
+        input_rate_hz: int,
+        sides: Sequence[Side] = ONE_STREAM,
+        sent_samples: Callable[[Side], int] = lambda side: 0,
+    ) -> None:
+        """``sent_samples`` returns how much of a side was sent: a silent side is known as far as that."""
         self._view = view
         self._order = {code: f"{number:03d}" for number, code in enumerate(codes, 1)}
         self._input_rate_hz = input_rate_hz
-        self._starts = SpeechStarts()
+        self._sides = sides
+        self._sent_samples = sent_samples
+        self._turns = TurnOrder(sides)
+        self._starts: defaultdict[Side, SpeechStarts] = defaultdict(SpeechStarts)
+        self._unsure: defaultdict[Side, UnsureTexts] = defaultdict(UnsureTexts)
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
-        self._done: set[int] = set()
-        self._next = 0
-        self._unsure = UnsureTexts()
 
-    def write(self, event: SessionEvent) -> None:
+    def write(self, event: SessionEvent, side: Side = None) -> None:
         """Shows a text or a warning."""
         if isinstance(event, SpeechStarted):
-            self._starts.add(event)
+            self._starts[side].add(event)
+            self._turn(side, event.utterance_id, event.position)
         elif isinstance(event, TextDelta) and event.delta:
+            turn = self._turn(side, event.utterance_id, event.source.start)
             order = "" if event.transcript else self._order[event.language]
-            self._texts[event.utterance_id, order] += event.delta
-            text = f"{event.language}  {self._texts[event.utterance_id, order].strip()}"
+            self._texts[turn, order] += event.delta
             kind = "transcript" if event.transcript else "translation"
-            stamp = self._clock(self._starts.of(event.utterance_id, event.source.start))
-            self._view.grow(event.utterance_id, order, stamp, text, kind)
+            stamp = self._clock(self._starts[side].of(event.utterance_id, event.source.start))
+            self._view.grow(turn, order, stamp, self._row(side, event.language, turn, order), kind)
         elif isinstance(event, UtteranceDone):
-            self._mark_unsure(event)
-            self._done.add(event.utterance_id)
-            while self._next in self._done:
-                self._settle(self._next)
-                self._next += 1
-        elif isinstance(event, StreamWarning) and not self._unsure.add(event):
-            language = f"{event.language}: " if event.language else ""
-            print(f"{language}{event.code}: {event.message}", file=sys.stderr)
+            turn = self._turn(side, event.utterance_id, event.source.start)
+            self._mark_unsure(event, side, turn)
+            self._starts[side].drop(event.utterance_id)
+            self._turns.done(turn)
+            self._turns.know(side, event.source.end)
+        elif isinstance(event, Closed):
+            self._turns.close(side)
+        elif isinstance(event, StreamWarning) and not self._unsure[side].add(event):
+            names = "".join(f"{name}: " for name in (speaker_name(side), event.language) if name)
+            print(f"{names}{event.code}: {event.message}", file=sys.stderr)
+        self._settle()
 
     def finish(self, source_samples: int) -> None:
         """Does nothing: the view shows all texts already."""
 
-    def _mark_unsure(self, done: UtteranceDone) -> None:
-        for (transcript, language), confidence in self._unsure.take(done).items():
-            order = "" if transcript else self._order[language]
-            if text := self._texts.get((done.utterance_id, order), "").strip():
-                kind = "transcript" if transcript else "translation"
-                row = f"{language}  {text}  (unsure: {confidence:.2f})"
-                self._view.grow(done.utterance_id, order, self._clock(done.source.start), row, kind)
+    def _turn(self, side: Side, utterance_id: int, audio_start: int) -> int:
+        start = self._starts[side].of(utterance_id, audio_start)
+        return self._turns.number(side, utterance_id, start)
 
-    def _settle(self, utterance_id: int) -> None:
-        """Prints an utterance. Utterances end in any order, but are printed in the order of the source."""
-        self._done.remove(utterance_id)
-        self._starts.drop(utterance_id)
-        self._view.settle(utterance_id)
-        for key in [key for key in self._texts if key[0] == utterance_id]:
-            del self._texts[key]
+    def _row(self, side: Side, language: str, turn: int, order: str) -> str:
+        speaker = "" if side is None else f"{speaker_name(side):<5}  "
+        return f"{speaker}{language}  {self._texts[turn, order].strip()}"
+
+    def _mark_unsure(self, done: UtteranceDone, side: Side, turn: int) -> None:
+        for (transcript, language), confidence in self._unsure[side].take(done).items():
+            order = "" if transcript else self._order[language]
+            if self._texts.get((turn, order), "").strip():
+                kind = "transcript" if transcript else "translation"
+                row = f"{self._row(side, language, turn, order)}  (unsure: {confidence:.2f})"
+                stamp = self._clock(self._starts[side].of(done.utterance_id, done.source.start))
+                self._view.grow(turn, order, stamp, row, kind)
+
+    def _settle(self) -> None:
+        """Prints the utterances whose turn has come."""
+        for side in self._sides:
+            self._turns.know(side, self._sent_samples(side) - _MAX_UNTOLD_S * self._input_rate_hz)
+        for turn in self._turns.take():
+            self._view.settle(turn)
+            for key in [key for key in self._texts if key[0] == turn]:
+                del self._texts[key]
 
     def _clock(self, position: int) -> str:
         seconds, hundredths = divmod(position * 100 // self._input_rate_hz, 100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ class SpeechTrack:
 
     def __init__(self, path: Path, input_rate_hz: int) -> None:
         """``input_rate_hz``: sample rate of the source. Speech is in ``SPEECH_FORMAT``."""
+        self.path = path
         self._input_rate_hz = input_rate_hz
         self._output_rate_hz = SPEECH_FORMAT.sample_rate_hz
         self._file = soundfile.SoundFile(
@@ -53,3 +56,23 @@ class SpeechTrack:
     def _write(self, samples: npt.NDArray[np.int16]) -> None:
         self._file.write(samples)
         self._written_samples += len(samples)
+
+
+def write_stereo(path: Path, sides: Sequence[Path]) -> None:
+    """Writes the finished tracks of the left and the right side as one file, as long as the longer one."""
+    rate_hz = SPEECH_FORMAT.sample_rate_hz
+    with (
+        soundfile.SoundFile(sides[0]) as left,
+        soundfile.SoundFile(sides[1]) as right,
+        soundfile.SoundFile(
+            path, "w", samplerate=rate_hz, channels=2, subtype="PCM_16", format="WAV"
+        ) as file,
+    ):
+        pairs = zip_longest(*(side.blocks(rate_hz, dtype="int16") for side in (left, right)))
+        for pair in pairs:
+            longest = max(len(block) for block in pair if block is not None)
+            stereo = np.zeros((longest, 2), np.int16)
+            for channel, block in enumerate(pair):
+                if block is not None:
+                    stereo[: len(block), channel] = block
+            file.write(stereo)

@@ -51,7 +51,7 @@ class TextView:
         self._console.print(_row(stamp, text, style), soft_wrap=True)
 
     def grow(self, utterance_id: int, key: str, stamp: str, text: str, style: str) -> None:
-        """Replaces the row ``key`` of an utterance by a longer one. Rows are sorted by their keys."""
+        """Replaces the row ``key`` of an utterance by a longer one. Rows are sorted by utterance and key."""
         row = self._rows[utterance_id, key] = _row(stamp, text, style)
         if self._live is None and self._show_growth:
             self._console.print(row, soft_wrap=True)

@@ -1,0 +1,131 @@
+"""Two streams of one file: they stay together, and end together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from translate_svc.audio.audio_tracks import AudioChoice
+from translate_svc.cli.audio.media_reader import MediaReader
+from translate_svc.cli.media.abreast import Abreast
+from translate_svc.cli.media.file_translation import UtteranceCounter, stream_file
+from translate_svc.cli.output.progress import SampleCounter
+from translate_svc.cli.output.sides import BOTH_SIDES, Side
+from translate_svc.errors import Unavailable
+from translate_svc.types import (
+    Closed,
+    SampleRange,
+    Samples,
+    SessionEvent,
+    StreamSettings,
+    TargetSettings,
+    TranslateRequest,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+LEFT, RIGHT = BOTH_SIDES
+SETTINGS = StreamSettings(targets=(TargetSettings("spa"),))
+
+
+async def _blocks(count: int) -> AsyncIterator[Samples]:
+    for _ in range(count):
+        yield np.zeros(10, np.float32)
+
+
+async def test_no_side_runs_away_from_the_other_until_that_has_ended() -> None:
+    abreast = Abreast(BOTH_SIDES, 25)
+    sent: dict[Side, int] = {LEFT: 0, RIGHT: 0}
+
+    async def send(side: Side, count: int, go: asyncio.Semaphore | None) -> None:
+        async for block in abreast.kept(_blocks(count), side):
+            sent[side] += len(block)
+            if go is not None:
+                await go.acquire()
+
+    go = asyncio.Semaphore(0)
+    slow = asyncio.create_task(send(RIGHT, 4, go))
+    fast = asyncio.create_task(send(LEFT, 100, None))
+    for expected in ({LEFT: 40, RIGHT: 10}, {LEFT: 50, RIGHT: 20}, {LEFT: 60, RIGHT: 30}):
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert sent == expected
+        go.release()
+    go.release()
+    await asyncio.wait_for(asyncio.gather(slow, fast), 1)
+    assert sent == {LEFT: 1_000, RIGHT: 40}
+
+
+class _Streams:
+    """A translator whose right stream breaks when half of its audio was sent."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.left = 0
+
+    @asynccontextmanager
+    async def stream(self, settings: StreamSettings, sample_rate_hz: int) -> AsyncIterator[Any]:
+        self.opened += 1
+        try:
+            yield _Stream(broken=self.opened == 2)
+        finally:
+            self.left += 1
+
+    def translate(self, request: TranslateRequest) -> AsyncIterator[SessionEvent]:
+        raise NotImplementedError
+
+
+class _Stream:
+    def __init__(self, *, broken: bool) -> None:
+        self._broken = broken
+
+    async def update(self, settings: StreamSettings) -> None: ...
+
+    def feed(self, source: AsyncIterator[Samples], *, end: bool = True) -> None:
+        self._source = source
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        samples = 0
+        async for block in self._source:
+            samples += len(block)
+            if self._broken and samples >= 8_000:
+                raise Unavailable("gone")
+        yield UtteranceDone(0, SampleRange(0, 1), UtteranceStatus.FAILED, Usage())
+        if not self._broken:
+            await asyncio.Event().wait()
+        yield Closed(complete=True)
+
+
+async def test_a_stream_that_breaks_ends_the_other_one_and_is_the_cause(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "call.wav", np.zeros((16_000, 2)), 8_000)
+    translator = _Streams()
+    async with (
+        MediaReader(tmp_path / "call.wav", AudioChoice(channel=LEFT)) as left,
+        MediaReader(tmp_path / "call.wav", AudioChoice(channel=RIGHT)) as right,
+    ):
+        readers: dict[Side, MediaReader] = {LEFT: left, RIGHT: right}
+        with pytest.raises(Unavailable, match="gone"):
+            await asyncio.wait_for(
+                stream_file(readers, SETTINGS, translator, [], SampleCounter(BOTH_SIDES)), 10
+            )
+    assert (translator.opened, translator.left) == (2, 2)
+
+
+def test_both_streams_must_have_ended_and_failures_of_both_are_counted() -> None:
+    counter = UtteranceCounter(2)
+    failed = UtteranceDone(0, SampleRange(0, 1), UtteranceStatus.FAILED, Usage())
+    for side in BOTH_SIDES:
+        counter.write(failed, side)
+        with pytest.raises(Unavailable, match="ended early"):
+            counter.finish(1)
+        counter.write(Closed(complete=True), side)
+    counter.finish(1)
+    assert "2 of 2 utterances" in str(counter.problem("call.wav", None))
