@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 
 from translate_svc.cli import interrupts
+from translate_svc.garbage_collection import collection_paused
 
 
 def main() -> None:
     """Runs the command line. Ctrl-C is quiet from here on, also while the libraries are imported."""
     signal.signal(signal.SIGINT, interrupts.leave)
-    from translate_svc.cli.main import main as run
+    with collection_paused():
+        from translate_svc.cli.main import main as run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -16,6 +16,7 @@ from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
+from translate_svc.garbage_collection import collection_paused
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 from translate_svc.watchdog import Watchdog
@@ -55,6 +56,7 @@ def assemble(
     return engine, Assembly(engine, SileroVad(), facts)
 
 
+@collection_paused()
 def load_engine(
     settings: Settings, metrics: Metrics, on_fatal: Callable[[BaseException], None] | None
 ) -> tuple[AsyncEngine, ModelFacts]:

@@ -25,6 +25,7 @@ from translate_svc.cli.transports import (
     transport_makers,
 )
 from translate_svc.config import Settings
+from translate_svc.garbage_collection import keep_all
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
@@ -71,6 +72,7 @@ async def _run(settings: Settings) -> int:
     from translate_svc.metrics import Metrics
     from translate_svc.serving.live_calls import DRAINING
 
+    gc.disable()  # until ``keep_all``: a collection would look at the libraries again and again
     makers = transport_makers(settings)
     addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
     if settings.http:
@@ -91,9 +93,7 @@ async def _run(settings: Settings) -> int:
         _admin_port(settings, metrics, probes),
         _served(settings, makers, on_fatal, metrics) as (service, servers),
     ):
-        # a garbage collection over the objects of the model's libraries would stop every stream for 0.2 s
-        gc.collect()
-        gc.freeze()
+        keep_all()
         # until here a signal ends the process at once: there is nothing to drain
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, signals.put_nowait, None)

@@ -24,6 +24,7 @@ from translate_svc.cli.transports import (
     transport_makers,
 )
 from translate_svc.errors import TranslateSvcError
+from translate_svc.garbage_collection import keep_all
 from translate_svc.remote_engine.messages import Overview, Report
 from translate_svc.session.shared_admission import OtherFronts
 
@@ -71,6 +72,7 @@ def _end_with_parent() -> None:
 
 async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> int:
     """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
+    gc.disable()  # until ``keep_all``
     from translate_svc.assembly import Assembly
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
@@ -105,9 +107,7 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
             fronts.claim, connection.on_fence = claims.claim, claims.receive
             servers = [make_server(service) for make_server in makers]
             await start_servers(servers)
-            # a garbage collection over the objects of the libraries would stop every stream
-            gc.collect()
-            gc.freeze()
+            keep_all()
             reporter = _Reporter(service, fronts, metrics, claims)
             connection.report_with(reporter.report, reporter.take)
             grace_s = await _told_to_leave(connection, lost)

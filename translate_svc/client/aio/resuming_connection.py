@@ -223,7 +223,7 @@ class ResumingConnection:
             CannotResume, TranslateSvcError: no server can go on.
         """
         refusal = reason
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 for pause_s, server in Attempts(len(self._stubs), self._server):
                     await asyncio.sleep(pause_s)
@@ -237,8 +237,6 @@ class ResumingConnection:
                         refusal = refused
                     else:
                         return None
-        except TimeoutError:
-            pass
         return refusal
 
     async def _go_on_at(self, server: int, lost: StreamCall) -> None:
@@ -274,11 +272,8 @@ class ResumingConnection:
         """Moves at the next commit point, or when part of the time has passed. ``call`` serves until then."""
         limit_s = MOVE_WITHIN * deadline_s
         self._progressed.clear()
-        try:
-            async with asyncio.timeout(random.uniform(limit_s / 2, limit_s)):
-                await self._progressed.wait()
-        except TimeoutError:
-            pass
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._progressed.wait(), random.uniform(limit_s / 2, limit_s))
         if call is self._call and self._search is None and not self.done:
             self._run_search(self._replace(call, limit_s))
 

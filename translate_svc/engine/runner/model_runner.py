@@ -98,14 +98,14 @@ class ModelRunner:
         graphs: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        default_layer = checkpoint.config.decoder_layers * 2 // 3
+        two_thirds = checkpoint.config.decoder_layers * 2 // 3
         self._checkpoint = checkpoint
         self._model = TranslationModel(
             checkpoint,
             limits,
             device=torch.device(device),
             dtype=dtype,
-            alignment_layer=default_layer if alignment_layer is None else alignment_layer,
+            alignment_layer=two_thirds if alignment_layer is None else alignment_layer,
             alignment_heads=alignment_heads,
             continuing_tokens=continuing_tokens,
             capturer=graph_capturer(torch.device(device)) if graphs else None,
@@ -172,10 +172,8 @@ class ModelRunner:
         return results
 
     def _encode(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
-        batch, self._encode_batch = (
-            self._encode_batch,
-            None,
-        )  # dropped if it raises or the plan has other items
+        # dropped if it raises or the plan has other items
+        batch, self._encode_batch = self._encode_batch, None
         if batch is None or not batch.covers(items):
             batch = self._begin_batch(items)
         try:
@@ -186,10 +184,9 @@ class ModelRunner:
         if not done:
             self._encode_batch = batch
             return [EncodeUnfinished(item.request_id) for item in items]
-        outcomes = [batch.outcome(item) for item in items]
+        outcomes = zip(items, map(batch.outcome, items), strict=True)
         return [
-            each if isinstance(each, EngineError) else self._assigned(item, each)
-            for item, each in zip(items, outcomes, strict=True)
+            each if isinstance(each, EngineError) else self._assigned(item, each) for item, each in outcomes
         ]
 
     def _begin_batch(self, items: Sequence[EncodeItem]) -> EncodeBatch:
