@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -106,6 +108,35 @@ async def test_nothing_else_is_served(
 ) -> None:
     async with http.request(method, path) as response:
         assert response.status == status
+
+
+async def test_headers_that_never_end_are_given_up(metrics: Metrics, probes: Probes) -> None:
+    """A byte now and then does not keep the connection."""
+    async with AdminServer(AdminOptions(port=0, request_timeout_s=0.3), metrics, probes) as server:
+        reader, writer = await asyncio.open_connection(*server.address.split(":"))
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: admin\r\nX-Slow: ")
+        async with asyncio.timeout(3):
+            end = asyncio.create_task(reader.read(1))
+            while not end.done():
+                writer.write(b"a")
+                await asyncio.wait({end}, timeout=0.05)
+            assert await end == b""
+        writer.close()
+
+
+async def test_connections_that_wait_do_not_keep_a_probe_out(metrics: Metrics, probes: Probes) -> None:
+    async with AdminServer(AdminOptions(port=0, max_connections=8), metrics, probes) as server:
+        address = server.address.split(":")
+        held = [await asyncio.open_connection(*address) for _ in range(40)]
+        async with aiohttp.ClientSession(f"http://{server.address}") as http:
+            assert await _get(http, "/healthz") == (200, "ok\n")
+        ended = 0
+        for reader, writer in held:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    ended += await reader.read(1) == b""
+            writer.close()
+        assert ended == 40 + 1 - 8, "the oldest gave way"
 
 
 async def test_a_port_in_use_is_said_in_one_line(metrics: Metrics, probes: Probes) -> None:

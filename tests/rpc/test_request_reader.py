@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
+import time
 from typing import Any
 
 import grpc
@@ -139,3 +141,23 @@ class TestStreamsOfAConnection:
         assert len(service.calls) == 4
         for call in calls:
             call.cancel()
+
+
+async def test_large_messages_are_parsed_one_at_a_time(
+    channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many that arrive at the same moment would otherwise stop the event loop until all are parsed."""
+    parse_s, parsed_at_s = 0.02, list[float]()
+
+    def slow_parse(data: bytes, deserialize: object) -> object:
+        parsed_at_s.append(time.perf_counter())
+        time.sleep(parse_s)
+        raise ResourceExhausted("parsed")
+
+    monkeypatch.setattr("translate_svc.rpc.request_reader.parse", slow_parse)
+    calls = [bytes_call(channel)(bytes(MIB)) for _ in range(5)]
+    for call in calls:
+        assert await status_of(call) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    gaps_s = [later - earlier for earlier, later in itertools.pairwise(parsed_at_s)]
+    assert len(gaps_s) == 4
+    assert min(gaps_s) > 3 * parse_s, "the event loop had the rest of the time"

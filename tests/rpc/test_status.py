@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from grpc_status import rpc_status
 from tests.rpc.conftest import CONFIG, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc import errors
+from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_places import ReadPlaces
@@ -137,13 +139,14 @@ async def test_a_cancellation_is_raised_again() -> None:
     # swallowing it leaks the call's memory
     options = RpcOptions()
     reader = RequestReader(options, ReadPlaces(1, 1, 1.0), lambda: None)
-    interceptor = ErrorInterceptor("service", options, reader)
+    interceptor = ErrorInterceptor("service", options, reader, CallPlaces(1, 1))
 
     async def cancelled(request: Any, context: Any) -> None:
         raise asyncio.CancelledError
 
+    context: Any = SimpleNamespace(peer=lambda: "ipv4:1.1.1.1:1")
     with pytest.raises(asyncio.CancelledError):
-        await interceptor._guarded(cancelled)(None, None)  # type: ignore[arg-type]
+        await interceptor._guarded(cancelled)(None, context)
 
 
 async def test_a_status_that_cannot_leave_is_given_up() -> None:

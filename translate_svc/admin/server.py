@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,7 @@ from typing import Self
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from translate_svc.admin.connection_limit import ConnectionLimit
 from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.errors import InvalidArgument
@@ -38,10 +40,12 @@ class AdminServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            keepalive_timeout=options.request_timeout_s,
             max_line_size=_MAX_HEADER_BYTES,
             max_field_size=_MAX_HEADER_BYTES,
             shutdown_timeout=1.0,
         )
+        self._listener: asyncio.Server | None = None
         self._address = ""
 
     @property
@@ -56,19 +60,23 @@ class AdminServer:
             InvalidArgument: the address cannot be bound. Says why.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._options.host, self._options.port)
+        assert self._runner.server is not None
+        limit = ConnectionLimit(self._runner.server, self._options.max_connections)
+        loop = asyncio.get_running_loop()
         try:
-            await site.start()
+            self._listener = await loop.create_server(limit, self._options.host, self._options.port)
         except OSError as error:
             await self._runner.cleanup()
             raise InvalidArgument(_bind_problem(self._options, error), field="admin_port") from None
-        host, port = self._runner.addresses[0][:2]
+        host, port = self._listener.sockets[0].getsockname()[:2]
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     async def _healthz(self, request: web.Request) -> web.Response:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.request_reader import RequestReader, parse
 from translate_svc.rpc.status import abort
@@ -24,13 +25,17 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
 
     Bytes that are not a valid message become an ``InvalidArgument``; gRPC itself would send UNKNOWN. In a
     method with a stream of requests, ``context.read`` returns it. A single request is read by
-    ``RequestReader``, also for health checks. Other calls of other services (reflection) are not changed.
+    ``RequestReader``, also for health checks. Streams of other services (reflection) are bounded, and
+    otherwise not changed. All calls hold one of ``calls``.
     """
 
-    def __init__(self, service_name: str, options: RpcOptions, reader: RequestReader) -> None:
+    def __init__(
+        self, service_name: str, options: RpcOptions, reader: RequestReader, calls: CallPlaces
+    ) -> None:
         self._prefix = f"/{service_name}/"
         self._options = options
         self._reader = reader
+        self._calls = calls
 
     async def intercept_service(
         self,
@@ -49,7 +54,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
                 self._guarded(behaviour), response_serializer=handler.response_serializer
             )
         if not method.startswith(self._prefix):
-            return handler
+            return grpc.stream_stream_rpc_method_handler(
+                self._bounded(handler.stream_stream),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
         return grpc.stream_stream_rpc_method_handler(
             self._guarded(handler.stream_stream, discards_input=True),
             request_deserializer=_deserializer(handler.request_deserializer),
@@ -70,10 +79,20 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
 
         return read_and_answer
 
+    def _bounded(self, behaviour: Callable[..., AsyncIterator[Any]]) -> Behaviour:
+        """A method that yields its responses, as one that writes them with its context."""
+
+        async def write_all(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            async for response in behaviour(requests, context):
+                await context.write(response)
+
+        return self._guarded(write_all)
+
     def _guarded(self, behaviour: Behaviour, *, discards_input: bool = False) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
-                return await behaviour(request, context)
+                with self._calls.place(context.peer()):
+                    return await behaviour(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 # a swallowed cancellation leaks the call's memory (grpc#43360)
                 raise

@@ -33,6 +33,8 @@ class RpcOptions(CallOptions):
         max_read_places: calls at a time whose first message is being received. Their number times
             ``max_message_bytes`` bounds the memory of what was not admitted yet. Others wait.
         max_read_places_per_peer: the same for one peer (an IP address, or a gateway).
+        max_calls: that are open at a time, of any kind, admitted or not.
+        max_calls_per_peer: the same for one peer.
         max_streams_per_connection: calls at a time of one connection. The client keeps further ones back.
         max_connections: at a time. Further ones are closed at once.
         stream_buffer_bytes: how much unread data of a stream or request the transport accepts before the
@@ -55,6 +57,8 @@ class RpcOptions(CallOptions):
     message_timeout_s: float = 30.0
     max_read_places: int = 128
     max_read_places_per_peer: int = 48
+    max_calls: int = 8_192
+    max_calls_per_peer: int = 4_096
     max_streams_per_connection: int = 1_024
     max_connections: int = 8_192
     stream_buffer_bytes: int = 64 * KIB

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from translate_svc.errors import ResourceExhausted
+from translate_svc.rpc.call_places import host_of
 
 
 class ReadPlaces:
@@ -33,7 +34,7 @@ class ReadPlaces:
         Raises:
             ResourceExhausted: no place became free in time.
         """
-        host = peer.rpartition(":")[0]
+        host = host_of(peer)
         of_peer = self._peers.setdefault(host, asyncio.Semaphore(self._places_per_peer))
         self._users[host] += 1
         try:

@@ -14,6 +14,7 @@ from translate_svc.access.api_keys import ApiKeys
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.authentication import AuthenticationInterceptor
+from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_places import ReadPlaces
@@ -85,7 +86,9 @@ class RpcServer:
         self._servicer = SpeechTranslationServicer(service, options, places)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
         reader = RequestReader(options, places, service.check_admission)
-        interceptors: list[Any] = [TraceContextInterceptor(), ErrorInterceptor(SERVICE_NAME, options, reader)]
+        calls = CallPlaces(options.max_calls, options.max_calls_per_peer)
+        errors = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
+        interceptors: list[Any] = [TraceContextInterceptor(), errors]
         if keys is not None:
             interceptors.insert(0, AuthenticationInterceptor(keys, options, service.record_rejected))
         self._server = grpc.aio.server(interceptors=interceptors, options=channel_options(options))

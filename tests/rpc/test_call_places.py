@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.errors import ResourceExhausted
+from translate_svc.rpc.call_places import CallPlaces
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+
+
+def test_one_peer_leaves_places_to_others() -> None:
+    places = CallPlaces(4, 2)
+    with ExitStack() as calls:
+        for port in (1, 2):
+            calls.enter_context(places.place(f"ipv4:1.1.1.1:{port}"))
+        with pytest.raises(ResourceExhausted, match="too many calls are open"):
+            calls.enter_context(places.place("ipv4:1.1.1.1:3"))
+        for port in (1, 2):
+            calls.enter_context(places.place(f"ipv4:2.2.2.2:{port}"))
+        with pytest.raises(ResourceExhausted):
+            calls.enter_context(places.place("ipv4:3.3.3.3:1"))
+    assert not places._taken, "nothing is kept of peers who have left"
+    assert places._taken_in_all == 0
+
+
+@pytest.mark.realtime
+async def test_calls_that_never_end_are_bounded(service: ScriptedService) -> None:
+    """``Watch`` needs no key and ends when its caller wants; so does a stream of reflection."""
+    async with (
+        RpcServer(service, RpcOptions(max_calls_per_peer=4)) as server,
+        grpc.aio.insecure_channel(server.target) as channel,
+    ):
+        stub = health_pb2_grpc.HealthStub(channel)
+        watches = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(4)]
+        for watch in watches:
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        late = stub.Watch(health_pb2.HealthCheckRequest())
+        assert await late.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await late.details() == "too many calls are open"
+        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+        asked = reflection.ServerReflectionInfo()
+        assert await asked.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+        watches[0].cancel()
+        asked = reflection.ServerReflectionInfo()
+        await asked.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        names = [each.name for each in (await asked.read()).list_services_response.service]
+        assert "grpc.health.v1.Health" in names
