@@ -70,6 +70,10 @@ class ModelNotFound(InvalidArgument):
     """The request names a model that is not loaded."""
 
 
+class CallNotFound(InvalidArgument):
+    """The request names a call that is over, or that is not the caller's."""
+
+
 class UnknownParameter(InvalidArgument):
     """The request has a field that the protocol does not have."""
 
@@ -98,6 +102,7 @@ _KINDS: tuple[tuple[type[TranslateSvcError], HTTPStatus, int, str, str], ...] = 
     (SessionExpired, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
     (UnknownParameter, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unknown_parameter"),
     (ModelNotFound, HTTPStatus.NOT_FOUND, CLOSE_POLICY, _REQUEST, "model_not_found"),
+    (CallNotFound, HTTPStatus.NOT_FOUND, CLOSE_POLICY, _REQUEST, "call_not_found"),
     (OutOfRange, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "out_of_range"),
     (InvalidArgument, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "invalid_value"),
     (Unsupported, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unsupported"),

@@ -87,6 +87,8 @@ class GatewayServer:
             router.add_get(path, RealtimeEndpoint(self._context, dialect).connect)
             router.add_post(f"{path}/client_secrets", SecretsEndpoint(self._context, dialect).create)
         router.add_post("/v1/realtime/translations/calls", self._calls.create)
+        for path in ("/v1/realtime/translations/calls", "/v1/realtime/calls"):  # by `Location`; OpenAI's SDK
+            router.add_post(f"{path}/{{call_id}}/hangup", self._calls.hang_up)
         router.add_post("/v1/audio/translations", files.translate)
         router.add_post("/v1/audio/transcriptions", files.transcribe)
         router.add_get("/status.json", StatusEndpoint(self._context).get)

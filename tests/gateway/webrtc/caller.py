@@ -75,6 +75,8 @@ class Caller:
         self.channel.on("message", lambda text: self._take(json.loads(text)))
         self.channel.on("close", self._end)
         self.peer.on("track", self._listen)
+        self.path = ""
+        """Where the call is, once it was answered."""
         self.events: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self._changed = asyncio.Event()
@@ -161,8 +163,9 @@ async def calling(
     """A connected call. ``change`` is applied to its offer."""
     caller = Caller()
     try:
-        status, answer, _ = await post_offer(target, change(await caller.offer()), **headers)
+        status, answer, answered = await post_offer(target, change(await caller.offer()), **headers)
         assert status == 201, answer
+        caller.path = answered["Location"]
         await caller.accept(answer)
         yield caller
     finally:

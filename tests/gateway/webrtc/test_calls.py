@@ -263,6 +263,7 @@ async def test_without_the_package_a_call_is_refused_and_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("translate_svc.gateway.webrtc.availability.find_spec", lambda name: None)
     async with GatewayServer(service) as server:
+        assert (await post_offer(server.target, "", path=f"{CALLS}/rtc_1/hangup"))[0] == 501
         status, body, _ = await post_offer(server.target, "v=0")
     assert status == 501
     assert "translate-svc[webrtc]" in json.loads(body)["error"]["message"]

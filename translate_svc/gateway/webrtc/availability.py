@@ -21,6 +21,9 @@ class Calls(Protocol):
     async def create(self, request: web.Request) -> web.Response:
         """``POST /v1/realtime/translations/calls``."""
 
+    async def hang_up(self, request: web.Request) -> web.Response:
+        """``POST /v1/realtime/calls/{call_id}/hangup``."""
+
     async def stop(self) -> None:
         """Ends the calls that a drain has left."""
 
@@ -31,6 +34,10 @@ class _NoCalls:
     async def create(self, request: web.Request) -> NoReturn:
         """Implements ``Calls.create``."""
         raise NotInstalled(f"this server does not take calls: {_HOW} on it, or use a WebSocket")
+
+    async def hang_up(self, request: web.Request) -> NoReturn:
+        """Implements ``Calls.hang_up``."""
+        await self.create(request)
 
     async def stop(self) -> None:
         """Implements ``Calls.stop``."""

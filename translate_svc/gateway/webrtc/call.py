@@ -88,6 +88,10 @@ class Call:
             self._running = None
             await self.close()
 
+    def hang_up(self) -> None:
+        """Ends the session at once, as if the client had left; ``run`` then closes the connection."""
+        self._connection.leave()
+
     async def close(self) -> None:
         """Closes the connection."""
         if self._listening is not None:

@@ -1,4 +1,4 @@
-"""``POST /v1/realtime/translations/calls``: translation sessions over WebRTC."""
+"""``POST /v1/realtime/translations/calls`` and ``.../hangup``: translation sessions over WebRTC."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from aiortc import RTCSessionDescription
 
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.failures import CallNotFound
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.realtime import translation_settings
 from translate_svc.gateway.realtime.audio_formats import pcm
@@ -21,9 +23,16 @@ from translate_svc.gateway.webrtc.call import Call
 from translate_svc.gateway.webrtc.heard_audio import RATE_HZ
 from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
 from translate_svc.gateway.webrtc.offer import read_offer
+from translate_svc.types import Caller
 
 _SDP = "application/sdp"
 _RETRY_AFTER_S = 5.0
+
+
+class _LiveCall(NamedTuple):
+    call: Call
+    caller: Caller
+    running: asyncio.Task[None]
 
 
 class CallsEndpoint:
@@ -33,7 +42,7 @@ class CallsEndpoint:
         """Raises InvalidArgument if an ICE server of the options is wrong."""
         self._context = context
         self._ice_servers = [parse_ice_server(url) for url in context.options.ice_servers]
-        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._calls: dict[str, _LiveCall] = {}
         self._answering = 0
 
     async def create(self, request: web.Request) -> web.Response:
@@ -52,14 +61,28 @@ class CallsEndpoint:
         call, answer = await self._answer(request)
         name = f"rtc_{uuid.uuid4().hex}"
         task = asyncio.create_task(call.run(settings, caller, model))
-        self._calls[name] = task
+        self._calls[name] = _LiveCall(call, caller, task)
         task.add_done_callback(lambda _: self._calls.pop(name))
         headers = {hdrs.LOCATION: f"{request.path}/{name}"}
         return web.Response(text=answer, status=HTTPStatus.CREATED, content_type=_SDP, headers=headers)
 
+    async def hang_up(self, request: web.Request) -> web.Response:
+        """Ends a call as if its client had hung up, and answers 200 when it is over.
+
+        Raises:
+            CallNotFound: there is no such call of this caller in this process.
+        """
+        caller = self._context.authenticator.session_caller(request).caller
+        live = self._calls.get(request.match_info["call_id"])
+        if live is None or live.caller.name != caller.name:
+            raise CallNotFound("no such call is open", field="call_id")
+        live.call.hang_up()
+        await asyncio.wait({live.running}, timeout=self._context.options.cancel_timeout_s)
+        return web.Response()
+
     async def stop(self) -> None:
         """Ends the calls that a drain has left. Those that are saying good-bye may finish that."""
-        tasks = list(self._calls.values())
+        tasks = [live.running for live in self._calls.values()]
         if tasks:
             options = self._context.options
             _, late = await asyncio.wait(
