@@ -23,6 +23,11 @@ _EVERYTHING: Object = {
     "keda": {"enabled": True},
     "gateway": {"enabled": True},
     "gpu": {"runtimeClassName": "nvidia"},
+    "http": True,
+    "frontProcesses": 4,
+    "settings": {"TRANSLATE_SVC_MAX_STREAMS": "256", "TRANSLATE_SVC_MAX_SLOTS": "128"},
+    "resources": {"requests": {"cpu": "6", "memory": "18Gi"}, "limits": {"memory": "26Gi"}},
+    "canary": {"enabled": True},
 }
 _VALUES: dict[str, Object] = {
     "gpu": {},
@@ -42,7 +47,7 @@ def _comparable(manifests: Manifests) -> dict[str, Object]:
     """Objects by name, without what may differ.
 
     These are the Namespace, which exists before a release; the hash in the name of the settings, which both
-    tools compute in their own way; the annotation that keeps old settings; the order of volumes and mounts.
+    tools compute in their own way; the annotation that keeps old settings; the order of ports and volumes.
     """
     text = re.sub(r"(translate-svc-settings)-\w{10}", r"\1", json.dumps(manifests.objects))
     found = {title(item): item for item in json.loads(text) if item["kind"] != "Namespace"}
@@ -54,6 +59,9 @@ def _comparable(manifests: Manifests) -> dict[str, Object]:
             pod["volumes"].sort(key=_name)
             for container in pod["initContainers"] + pod["containers"]:
                 container["volumeMounts"].sort(key=_name)
+                container.get("ports", []).sort(key=_name)
+        if item["kind"] == "Service":
+            item["spec"]["ports"].sort(key=_name)
     return found
 
 
@@ -66,7 +74,7 @@ def test_it_gives_what_the_overlay_gives(overlay: str) -> None:
     chart, kustomize = _comparable(render_chart(_VALUES[overlay])), _comparable(Manifests.of(overlay))
     assert chart.keys() == kustomize.keys()
     for name, item in chart.items():
-        assert item == kustomize[name]
+        assert yaml.safe_dump(item) == yaml.safe_dump(kustomize[name])
 
 
 @pytest.mark.parametrize(
@@ -113,6 +121,7 @@ def test_values_reach_their_objects() -> None:
     values["image"] = {"repository": "registry.example.com/speech", "digest": f"sha256:{'0' * 64}"}
     values["keda"] |= {"maxReplicas": 40, "prometheus": "http://prometheus:9090"}
     values["gateway"]["hostname"] = "speech.example.org"
+    values["canary"] |= {"weight": 20, "image": {"tag": "0.2.0-gpu", "digest": ""}}
     manifests = render_chart(values)
     scaled = manifests.one("ScaledObject", "translate-svc")["spec"]
     assert (scaled["maxReplicaCount"], scaled["triggers"][0]["metadata"]["serverAddress"]) == (
@@ -120,12 +129,13 @@ def test_values_reach_their_objects() -> None:
         "http://prometheus:9090",
     )
     assert manifests.one("GRPCRoute", "translate-svc")["spec"]["hostnames"] == ["speech.example.org"]
-    assert (
-        manifests.one("Gateway", "translate-svc")["spec"]["listeners"][0]["hostname"] == "speech.example.org"
-    )
-    (workload,) = manifests.deployments
-    image = f"registry.example.com/speech@sha256:{'0' * 64}"
-    assert {container.spec["image"] for container in workload.containers} == {image}
+    listeners = manifests.one("Gateway", "translate-svc")["spec"]["listeners"]
+    assert [each["hostname"] for each in listeners] == ["speech.example.org", "api.translate.example.com"]
+    (rule,) = manifests.one("GRPCRoute", "translate-svc")["spec"]["rules"]
+    assert [each["weight"] for each in rule["backendRefs"]] == [80, 20]
+    images = [{each.spec["image"] for each in workload.containers} for workload in manifests.deployments]
+    repository = "registry.example.com/speech"
+    assert images == [{f"{repository}@sha256:{'0' * 64}"}, {f"{repository}:0.2.0-gpu"}]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
+import math
 import re
+import statistics
 
 import pytest
 
@@ -26,7 +29,7 @@ def test_every_directory_of_the_manifests_is_described() -> None:
 
 @pytest.mark.parametrize("overlay", ["gpu", "everything"])
 def test_its_seconds_are_those_of_the_manifests(overlay: str) -> None:
-    ((workload, server, settings),) = Manifests.of(overlay).servers()
+    workload, server, settings = next(Manifests.of(overlay).servers())
     grace_s = workload.pod["terminationGracePeriodSeconds"]
     assert f"for {pre_stop_s(server):g} s it goes on as before" in _MANUAL
     assert f"has {settings.drain_grace_s:g} s to say `end`" in _MANUAL
@@ -34,6 +37,7 @@ def test_its_seconds_are_those_of_the_manifests(overlay: str) -> None:
     startup = server.spec["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == 600
     assert "ten minutes to load it" in _MANUAL
+    ((_, _, settings),) = Manifests.of("gpu").servers()
     assert f"The overlay's {settings.max_streams} and {settings.max_slots} are" in _MANUAL
 
 
@@ -44,6 +48,75 @@ def test_its_scaling_is_that_of_keda() -> None:
     down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
     assert (down["stabilizationWindowSeconds"], down["policies"][0]["periodSeconds"]) == (900, 300)
     assert "one pod in five minutes, after a quarter of an hour" in " ".join(_MANUAL.split())
+
+
+def _replicas(peak: int, capacity: int) -> int:
+    """As the manual says it, by the threshold of the manifests."""
+    (trigger,) = Manifests.of("everything").of_kind("ScaledObject")[0]["spec"]["triggers"]
+    return math.ceil(peak / (float(trigger["metadata"]["threshold"]) * capacity)) + 1
+
+
+def _wanted(peak: int, capacity: int, replicas: int) -> int:
+    """How many pods the autoscaler wants, for streams that are spread evenly over ``replicas``.
+
+    AverageValue of the sum of all pods' shares, rounded up; nothing within a tolerance of a tenth.
+    https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
+    """
+    (trigger,) = Manifests.of("everything").of_kind("ScaledObject")[0]["spec"]["triggers"]
+    assert trigger["metricType"] == "AverageValue"
+    threshold = float(trigger["metadata"]["threshold"])
+    total = peak / capacity
+    if abs(total / replicas / threshold - 1) <= 0.1:
+        return replicas
+    return math.ceil(total / threshold)
+
+
+def test_its_replicas_are_those_that_keda_comes_to() -> None:
+    rows = re.findall(r"^\| ([\d,]+) \| (\d+) \| (\d+) \|$", _MANUAL, re.MULTILINE)
+    assert [row[0] for row in rows] == ["100", "1,000", "10,000"]
+    ((_, _, small),) = Manifests.of("gpu").servers()
+    large = next(Manifests.of("everything").servers())[2]
+    for row in rows:
+        peak = int(row[0].replace(",", ""))
+        for said, settings in zip(row[1:], (small, large), strict=True):
+            replicas = _replicas(peak, settings.max_streams)
+            assert int(said) == replicas
+            assert _wanted(peak, settings.max_streams, replicas) <= replicas
+            assert peak <= (replicas - 1) * settings.max_streams, "one pod may be missing"
+            running = 1
+            for _ in range(20):
+                running = _wanted(peak, settings.max_streams, running)
+            assert running <= replicas, "scaling comes to rest below the most that it may have"
+
+
+def test_its_most_streams_are_those_of_the_component() -> None:
+    spec = Manifests.of("everything").of_kind("ScaledObject")[0]["spec"]
+    most = spec["maxReplicaCount"]
+    ((_, _, settings),) = Manifests.of("gpu").servers()
+    peak = max(peak for peak in range(2000) if _replicas(peak, settings.max_streams) <= most)
+    assert f"The component's {most} replicas are enough for {peak} streams with C = 64." in _MANUAL
+    threshold = float(spec["triggers"][0]["metadata"]["threshold"])
+    assert f"up to {1.1 * threshold:.0%}".replace("%", " %") in _MANUAL
+    assert f"may grow by {math.floor(100 * (1 / (1.1 * threshold) - 1))} % in that time" in _MANUAL
+
+
+def test_its_front_processes_are_those_of_the_component() -> None:
+    _, server, settings = next(Manifests.of("everything").servers())
+    cores = server.spec["resources"]["requests"]["cpu"]
+    assert f"one for each front process, and two for the engine and its answers: {cores}." in _MANUAL
+    assert settings.front_processes + 2 == int(cores)
+    assert f"{settings.max_streams} streams and {settings.max_slots}\nslots" in _MANUAL
+    assert settings.max_streams / settings.front_processes == 64
+    rounds = json.loads((ROOT / "benchmarks/results/fronts.json").read_text("utf-8"))["rounds"]
+    cost_ms = statistics.median(each["cpu_us"] for each in rounds if each["front_processes"] == 2) / 1000
+    assert f"costs {cost_ms:.2f} ms of a\n  core" in _MANUAL
+    assert f"so 64 streams take {64 * 50 * cost_ms / 1000:.0%} of one.".replace("%", " %") in _MANUAL
+
+
+def test_its_canary_gets_what_the_route_says() -> None:
+    (rule,) = Manifests.of("everything").one("GRPCRoute", "translate-svc")["spec"]["rules"]
+    assert [each["weight"] for each in rule["backendRefs"]] == [90, 10]
+    assert "gives it one new stream in ten" in _MANUAL
 
 
 def test_its_driver_is_that_of_the_pinned_pytorch() -> None:

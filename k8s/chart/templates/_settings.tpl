@@ -17,6 +17,12 @@
 {{- if .Values.resumeKeys }}
 {{- $_ := set $settings "TRANSLATE_SVC_RESUME_KEYS" "/etc/translate-svc/resume-keys/keys" }}
 {{- end }}
+{{- if .Values.http }}
+{{- $_ := set $settings "TRANSLATE_SVC_HTTP" "0.0.0.0:8080" }}
+{{- end }}
+{{- if gt (int .Values.frontProcesses) 1 }}
+{{- $_ := set $settings "TRANSLATE_SVC_FRONT_PROCESSES" (toString .Values.frontProcesses) }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{- $_ := set $settings $name $value }}
 {{- end }}
@@ -28,10 +34,10 @@
 translate-svc-settings-{{ include "translate-svc.settings" . | sha256sum | trunc 10 }}
 {{- end }}
 
+{{/* Takes `image` and `version`. */}}
 {{- define "translate-svc.image" -}}
-{{- $image := .Values.image }}
-{{- if $image.digest }}{{ $image.repository }}@{{ $image.digest }}
-{{- else }}{{ $image.repository }}:{{ $image.tag | default (printf "%s-gpu" .Chart.AppVersion) }}
+{{- if .image.digest }}{{ .image.repository }}@{{ .image.digest }}
+{{- else }}{{ .image.repository }}:{{ .image.tag | default (printf "%s-gpu" .version) }}
 {{- end }}
 {{- end }}
 

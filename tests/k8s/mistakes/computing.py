@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.k8s import rules
 from tests.k8s.manifests import Manifests, Object
-from tests.k8s.mistakes.seeding import Mistake, drop, pod, server
+from tests.k8s.mistakes.seeding import Mistake, drop, pod, server, settings
 
 
 def _class(manifests: Manifests, name: str) -> Object:
@@ -136,6 +136,66 @@ MISTAKES = (
         "dra",
         lambda m: _request(m)["selectors"].pop(1),
         "a GPU with less than 10.8 GB",
+    ),
+    Mistake(
+        rules.threads_have_cores,
+        "everything",
+        lambda m: server(m)["env"][0].update(value="6"),
+        "5 processes of 6 threads on 6 cores",
+    ),
+    Mistake(
+        rules.threads_have_cores,
+        "everything",
+        lambda m: server(m)["resources"]["requests"].update(cpu="4"),
+        "5 processes of 1 threads on 4 cores",
+    ),
+    Mistake(
+        rules.threads_have_cores,
+        "gpu",
+        lambda m: server(m).pop("env"),
+        "1 processes of 1000 threads on 4 cores",
+    ),
+    Mistake(
+        rules.threads_have_cores,
+        "everything",
+        lambda m: settings(m).update(TRANSLATE_SVC_FRONT_PROCESSES="2"),
+        "128 streams for each front process",
+    ),
+    Mistake(
+        rules.threads_have_cores,
+        "sidecar",
+        lambda m: settings(m).update(TRANSLATE_SVC_FRONT_PROCESSES="2"),
+        "front processes cannot share the socket",
+    ),
+    Mistake(
+        rules.memory_holds_the_weights,
+        "everything",
+        lambda m: server(m)["resources"]["requests"].update(memory="10Gi"),
+        "requests 10Gi for 9.2 GB of weights",
+    ),
+    Mistake(
+        rules.callers_are_known_everywhere,
+        "everything",
+        lambda m: settings(m).pop("TRANSLATE_SVC_RESUME_KEYS"),
+        "a client secret of one pod is refused by the others",
+    ),
+    Mistake(
+        rules.callers_are_known_everywhere,
+        "everything",
+        lambda m: settings(m).update(TRANSLATE_SVC_HTTP="127.0.0.1:8080"),
+        "is reached by nobody",
+    ),
+    Mistake(
+        rules.listeners_are_declared,
+        "everything",
+        lambda m: settings(m).update(TRANSLATE_SVC_HTTP="0.0.0.0:8000"),
+        "'http': 8000",
+    ),
+    Mistake(
+        rules.network_is_shut_but_for_what_is_needed,
+        "everything",
+        lambda m: drop(m, "NetworkPolicy", "translate-svc-gateway-http"),
+        "the gateway does not reach http",
     ),
     Mistake(
         rules.names_are_found,

@@ -100,7 +100,7 @@ MISTAKES = (
         rules.selectors_take_something,
         "everything",
         lambda m: spec(m, "ServiceMonitor")["selector"]["matchLabels"].pop("app.kubernetes.io/component"),
-        "selects 2 Services",
+        "by 2 Services",
     ),
     Mistake(
         rules.selectors_take_something,

@@ -12,6 +12,11 @@ def _match(manifests: Manifests) -> Object:
     return matches
 
 
+def _http_rule(manifests: Manifests) -> Object:
+    rule: Object = spec(manifests, "HTTPRoute")["rules"][0]
+    return rule
+
+
 def _http(manifests: Manifests, kind: str) -> Object:
     http: Object = spec(manifests, kind)["timeout"]["http"]
     return http
@@ -70,13 +75,106 @@ MISTAKES = (
         rules.proxies_let_streams_live,
         "everything",
         lambda m: spec(m, "BackendTrafficPolicy")["circuitBreaker"].update(maxParallelRequests=10),
-        "the proxy refuses at 10 streams, the servers take 512",
+        "the proxy refuses at 10 streams, the servers take 2304",
     ),
     Mistake(
         rules.proxies_let_streams_live,
         "everything",
         lambda m: spec(m, "BackendTrafficPolicy").pop("loadBalancer"),
         "do not go where the fewest are",
+    ),
+    Mistake(
+        rules.routes_show_the_contract_alone,
+        "everything",
+        lambda m: _http_rule(m)["matches"].append({"path": {"type": "PathPrefix", "value": "/v1/realtime"}}),
+        "lets /v1/realtime out (PathPrefix)",
+    ),
+    Mistake(
+        rules.routes_show_the_contract_alone,
+        "everything",
+        lambda m: _http_rule(m).pop("matches"),
+        "HTTPRoute/translate-svc: lets / out",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: _http_rule(m)["timeouts"].update(request="1h"),
+        "a session ends after request 1h",
+    ),
+    Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: spec(m, "BackendTrafficPolicy")["targetRefs"].pop(),
+        "HTTPRoute/translate-svc: a stream ends after requestTimeout of 15 s",
+    ),
+    Mistake(
+        rules.connections_are_spread,
+        "everything",
+        lambda m: spec(m, "BackendTrafficPolicy").pop("http2"),
+        "all streams of Deployment/translate-svc on one front process",
+    ),
+    Mistake(
+        rules.connections_are_spread,
+        "everything",
+        lambda m: spec(m, "BackendTrafficPolicy")["circuitBreaker"].update(maxConnections=64),
+        "too few connections with 16 streams each",
+    ),
+    Mistake(
+        rules.gateways_end_tls,
+        "everything",
+        lambda m: spec(m, "Gateway")["listeners"][1].update(protocol="HTTP", tls={}),
+        "https does not end TLS",
+    ),
+    Mistake(
+        rules.gateways_end_tls,
+        "everything",
+        lambda m: spec(m, "Gateway")["listeners"][0]["tls"].update(mode="Passthrough"),
+        "grpcs does not end TLS",
+    ),
+    Mistake(
+        rules.gateways_end_tls,
+        "everything",
+        lambda m: spec(m, "Gateway")["listeners"][0]["tls"].pop("certificateRefs"),
+        "grpcs has no certificate",
+    ),
+    Mistake(
+        rules.gateways_end_tls,
+        "everything",
+        lambda m: spec(m, "BackendTLSPolicy")["targetRefs"].pop(),
+        "goes to translate-svc-canary in plaintext",
+    ),
+    Mistake(
+        rules.routes_have_listeners,
+        "everything",
+        lambda m: spec(m, "HTTPRoute").update(hostnames=["www.example.com"]),
+        "https does not listen for www.example.com",
+    ),
+    Mistake(
+        rules.routes_have_listeners,
+        "everything",
+        lambda m: spec(m, "Gateway")["listeners"].pop(),
+        "translate-svc has no listener https",
+    ),
+    Mistake(
+        rules.routes_have_listeners,
+        "everything",
+        lambda m: spec(m, "HTTPRoute").update(
+            hostnames=["translate.example.com"],
+            parentRefs=[{"name": "translate-svc", "sectionName": "grpcs"}],
+        ),
+        "GRPCRoute/translate-svc has the name translate.example.com at grpcs",
+    ),
+    Mistake(
+        rules.canaries_hold_their_share,
+        "everything",
+        lambda m: _match(m)["backendRefs"][1].update(weight=90),
+        "translate-svc-canary has room for 256 streams, gets 1024",
+    ),
+    Mistake(
+        rules.canaries_hold_their_share,
+        "everything",
+        lambda m: _match(m)["backendRefs"][1].update(weight=0),
+        "translate-svc-canary has room for 256 streams, gets 0",
     ),
     Mistake(
         rules.services_send_to_ready_pods,

@@ -20,11 +20,7 @@ from tests.k8s.rules.models import (
     models_are_verified_last,
     pulls_reach_the_hub,
 )
-from tests.k8s.rules.network import (
-    network_is_shut_but_for_what_is_needed,
-    proxies_let_streams_live,
-    routes_show_the_contract_alone,
-)
+from tests.k8s.rules.network import network_is_shut_but_for_what_is_needed
 from tests.k8s.rules.pod_security import images_are_pinned, pods_are_restricted, secrets_can_be_read
 from tests.k8s.rules.ports import listeners_are_declared, ports_are_found
 from tests.k8s.rules.probes import probes_ask_what_is_served, startup_has_a_budget
@@ -36,10 +32,24 @@ from tests.k8s.rules.resources import (
     gpus_are_whole,
     parts_hold_the_model,
     resources_are_bounded,
+    threads_have_cores,
+)
+from tests.k8s.rules.routes import (
+    canaries_hold_their_share,
+    connections_are_spread,
+    gateways_end_tls,
+    proxies_let_streams_live,
+    routes_have_listeners,
+    routes_show_the_contract_alone,
 )
 from tests.k8s.rules.scaling import replicas_have_one_owner, scaling_reads_metrics_that_exist
 from tests.k8s.rules.selectors import selectors_take_something
-from tests.k8s.rules.settings import paths_are_mounted, servers_accept_their_settings, traffic_is_protected
+from tests.k8s.rules.settings import (
+    callers_are_known_everywhere,
+    paths_are_mounted,
+    servers_accept_their_settings,
+    traffic_is_protected,
+)
 from tests.k8s.rules.shutdown import batches_go_on, grace_covers_the_drain
 from tests.k8s.rules.sidecar import sidecars_frame_their_callers
 
@@ -48,11 +58,15 @@ __all__ = [
     "Rule",
     "batches_go_on",
     "budgets_allow_drains",
+    "callers_are_known_everywhere",
     "calls_go_before_files",
+    "canaries_hold_their_share",
     "claims_are_served",
     "claims_reach_every_node",
+    "connections_are_spread",
     "cores_are_not_throttled",
     "findings",
+    "gateways_end_tls",
     "gpu_nodes_take_their_pods",
     "gpus_are_whole",
     "grace_covers_the_drain",
@@ -73,6 +87,7 @@ __all__ = [
     "replicas_have_one_owner",
     "resources_are_bounded",
     "rolls_keep_every_server",
+    "routes_have_listeners",
     "routes_show_the_contract_alone",
     "scaling_reads_metrics_that_exist",
     "secrets_can_be_read",
@@ -81,6 +96,7 @@ __all__ = [
     "services_send_to_ready_pods",
     "sidecars_frame_their_callers",
     "startup_has_a_budget",
+    "threads_have_cores",
     "traffic_is_protected",
     "volumes_are_mounted",
 ]
@@ -124,6 +140,12 @@ RULES: tuple[Rule, ...] = (
     calls_go_before_files,
     claims_are_served,
     parts_hold_the_model,
+    canaries_hold_their_share,
+    connections_are_spread,
+    gateways_end_tls,
+    routes_have_listeners,
+    callers_are_known_everywhere,
+    threads_have_cores,
 )
 
 

@@ -1,17 +1,12 @@
-"""Network policies, evaluated as the API defines them; routes and the policies of their proxy."""
+"""Network policies, evaluated as the API defines them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.k8s.manifests import Manifests, Object, Workload, matches, title
+from tests.k8s.manifests import Manifests, Object, Workload, matches
 from tests.k8s.rules.settings import servers_that_load
-from translate_svc.serving.options import CallOptions
-
-SERVICE = "translate_svc.v1.SpeechTranslation"
-_SERVER_IDLE_S = CallOptions().idle_timeout_s
 
 _NAMESPACE = "kubernetes.io/metadata.name"
 
@@ -35,7 +30,7 @@ PROXY = Peer(
 
 
 def network_is_shut_but_for_what_is_needed(manifests: Manifests) -> Iterator[str]:
-    """Default deny; callers reach gRPC, the scraper the admin port, the gateway's proxy gRPC; none more.
+    """Default deny; callers and the gateway reach gRPC and HTTP, the scraper the admin port; nobody else.
 
     The kubelet's probes come from the pod's own node and are always let in where a plugin keeps to the API;
     where it does not, node ranges are added to the rule for the admin port, so that rule has to be there.
@@ -46,7 +41,8 @@ def network_is_shut_but_for_what_is_needed(manifests: Manifests) -> Iterator[str
     for workload, container, settings in servers_that_load(manifests):
         wanted = {(who, "admin"): who == "the scraper" for who in _peers(manifests)}
         if not settings.host.startswith("unix:"):
-            wanted |= {(who, "grpc"): who in ("a caller", "the gateway") for who in _peers(manifests)}
+            callers = ("a caller", "the gateway")
+            wanted |= {(who, port): who in callers for who in _peers(manifests) for port in ("grpc", "http")}
         for (who, port), expected in wanted.items():
             if (
                 port in container.port_names
@@ -113,63 +109,3 @@ def _is_from(source: Object, peer: Peer) -> bool:
     if "namespaceSelector" in source:
         return pod_fits and matches(source["namespaceSelector"], peer.namespace or {})
     return pod_fits and peer.namespace is None
-
-
-def routes_show_the_contract_alone(manifests: Manifests) -> Iterator[str]:
-    """From outside only the public service is reached: not reflection, not health, not what comes later."""
-    for item in manifests.of_kind("GRPCRoute"):
-        for rule in item["spec"]["rules"]:
-            for match in rule.get("matches") or [{}]:
-                service = match.get("method", {}).get("service", "everything")
-                if service != SERVICE or match["method"].get("type", "Exact") != "Exact":
-                    yield f"{title(item)}: lets {service} out"
-
-
-def proxies_let_streams_live(manifests: Manifests) -> Iterator[str]:
-    """Envoy ends a route after 15 s, a stream after 30 s of silence, and refuses at 1,024 requests."""
-    for item in manifests.of_kind("GRPCRoute"):
-        towards_pods = _policy_for(manifests, "BackendTrafficPolicy", "GRPCRoute", item["metadata"]["name"])
-        http = towards_pods.get("timeout", {}).get("http", {})
-        for name in ("requestTimeout", "maxStreamDuration"):
-            if http.get(name) != "0s":
-                yield f"{title(item)}: a stream ends after {name} {http.get(name, 'of 15 s')}"
-        yield from _idle(title(item), http)
-        breaker = towards_pods.get("circuitBreaker", {})
-        wanted = _most_streams(manifests)
-        if breaker.get("maxParallelRequests", 1024) < wanted:
-            given = breaker.get("maxParallelRequests", 1024)
-            yield f"{title(item)}: the proxy refuses at {given} streams, the servers take {wanted}"
-        if towards_pods.get("loadBalancer", {}).get("type") != "LeastRequest":
-            yield f"{title(item)}: new streams do not go where the fewest are"
-        for parent in item["spec"]["parentRefs"]:
-            towards_callers = _policy_for(manifests, "ClientTrafficPolicy", "Gateway", parent["name"])
-            yield from _idle(f"Gateway/{parent['name']}", towards_callers.get("timeout", {}).get("http", {}))
-
-
-def _idle(who: str, http: Object) -> Iterator[str]:
-    given = http.get("streamIdleTimeout", "30s")
-    if given != "0s" and _seconds(given) <= _SERVER_IDLE_S:
-        yield f"{who}: a silent stream ends after {given}, before the server's own {_SERVER_IDLE_S:g} s"
-
-
-def _policy_for(manifests: Manifests, kind: str, target: str, name: str) -> Object:
-    for item in manifests.of_kind(kind):
-        if any((each["kind"], each["name"]) == (target, name) for each in item["spec"]["targetRefs"]):
-            spec: Object = item["spec"]
-            return spec
-    return {}
-
-
-def _most_streams(manifests: Manifests) -> int:
-    """What all servers admit together when there are as many as scaling allows."""
-    replicas = max((item["spec"]["maxReplicaCount"] for item in manifests.of_kind("ScaledObject")), default=0)
-    return sum(
-        settings.max_streams * (replicas or workload.object["spec"].get("replicas", 1))
-        for workload, _, settings in servers_that_load(manifests)
-    )
-
-
-def _seconds(duration: str) -> float:
-    """A duration of the Gateway API: ``1h30m``, ``6m``, ``500ms``."""
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)(h|ms|m|s)", duration))

@@ -14,6 +14,8 @@ def listeners_are_declared(manifests: Manifests) -> Iterator[str]:
         opened = {"admin": settings.admin_port}
         if not settings.host.startswith("unix:"):
             opened["grpc"] = settings.port
+        if settings.http:
+            opened["http"] = int(settings.http.rpartition(":")[2])
         if container.port_names != opened:
             yield f"{workload.name}: declares {container.port_names}, listens on {opened}"
     for workload in manifests.workloads:
@@ -44,7 +46,7 @@ def _of_services(manifests: Manifests) -> Iterator[str]:
                 for endpoint in item["spec"]["endpoints"]:
                     if endpoint["port"] not in names:
                         yield f"{title(item)}: {title(service)} has no port {endpoint['port']}"
-    for item in manifests.of_kind("GRPCRoute"):
+    for item in manifests.of_kind("GRPCRoute", "HTTPRoute"):
         for backend in (each for rule in item["spec"]["rules"] for each in rule["backendRefs"]):
             found = manifests.find("Service", backend["name"])
             if found and backend["port"] not in {port["port"] for port in found["spec"]["ports"]}:

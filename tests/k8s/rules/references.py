@@ -100,7 +100,7 @@ def _targets(manifests: Manifests) -> Iterator[tuple[str, str, str]]:
     for item in manifests.objects:
         for target in item.get("spec", {}).get("targetRefs", []):
             yield title(item), target["kind"], target["name"]
-    for item in manifests.of_kind("GRPCRoute"):
+    for item in manifests.of_kind("GRPCRoute", "HTTPRoute"):
         for parent in item["spec"]["parentRefs"]:
             yield title(item), "Gateway", parent["name"]
         for rule in item["spec"]["rules"]:

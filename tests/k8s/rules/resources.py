@@ -14,6 +14,9 @@ GPU = "nvidia.com/gpu"
 CUDA_VERSION = "13.0"
 """What PyTorch's wheel brings; its driver must know it."""
 
+_MOST_STREAMS_A_PROCESS = 64
+"""50 messages of 0.21 ms each second of a stream, as measured: two thirds of a core."""
+
 _PART = re.compile(r"nvidia\.com/mig-\dg\.(\d+)gb")
 _CLASSES = ("gpu.nvidia.com", "mig.nvidia.com")
 _SLOT_BYTES = 50_000_000
@@ -140,6 +143,21 @@ def cores_are_not_throttled(manifests: Manifests) -> Iterator[str]:
                 yield f"{workload.name}: {container.name} is limited to {limit} cores"
             if container.is_engine and cores(asked or "0") < 1:
                 yield f"{workload.name}: {container.name} asks for {asked} cores"
+
+
+def threads_have_cores(manifests: Manifests) -> Iterator[str]:
+    """Every front process has a core, and the engine; no process starts threads for cores that others use."""
+    for workload, container, settings in engines_that_load(manifests):
+        asked = cores(container.spec["resources"]["requests"].get("cpu", "0"))
+        fronts = settings.front_processes if container.is_server else 1
+        processes = fronts + 1 if fronts > 1 else 1
+        threads = int(manifests.environment(container).get("OMP_NUM_THREADS", "0")) or 1000
+        if processes > asked or threads * processes > max(asked, 1):
+            yield f"{workload.name}: {processes} processes of {threads} threads on {asked:g} cores"
+        if fronts > 1 and settings.host.startswith("unix:"):
+            yield f"{workload.name}: front processes cannot share the socket"
+        if fronts > 1 and settings.max_streams / fronts > _MOST_STREAMS_A_PROCESS:
+            yield f"{workload.name}: {settings.max_streams / fronts:g} streams for each front process"
 
 
 def cores(quantity: str | int) -> float:

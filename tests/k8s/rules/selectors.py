@@ -30,5 +30,7 @@ def selectors_take_something(manifests: Manifests) -> Iterator[str]:
     for item in manifests.of_kind("ServiceMonitor"):
         services = manifests.of_kind("Service")
         taken = [each for each in services if matches(item["spec"]["selector"], each["metadata"]["labels"])]
-        if len(taken) != 1:
-            yield f"{title(item)}: selects {len(taken)} Services; two would count every stream twice"
+        for name, labels in pods.items():
+            times = sum(matches({"matchLabels": each["spec"]["selector"]}, labels) for each in taken)
+            if times != 1:
+                yield f"{title(item)}: scrapes {name} by {times} Services; two would count every stream twice"

@@ -38,10 +38,21 @@ def traffic_is_protected(manifests: Manifests) -> Iterator[str]:
                 yield f"BackendTLSPolicy/{policy['metadata']['name']}: {workload.name} serves plaintext"
 
 
+def callers_are_known_everywhere(manifests: Manifests) -> Iterator[str]:
+    """A client secret is made by one pod and shown to another, so they share the keys."""
+    for workload, _, settings in servers_that_load(manifests):
+        if not settings.http:
+            continue
+        if is_loopback(settings.http.rpartition(":")[0]):
+            yield f"{workload.name}: http {settings.http} is reached by nobody"
+        if workload.object["spec"].get("replicas", 2) > 1 and not settings.resume_keys:
+            yield f"{workload.name}: a client secret of one pod is refused by the others"
+
+
 def paths_are_mounted(manifests: Manifests) -> Iterator[str]:
     """Every path in the settings lies in a mount: the root filesystem holds none of them."""
     for workload, container, settings in servers_that_load(manifests):
-        for name in ("tls_certificate", "tls_key", "tls_client_ca", "api_keys"):
+        for name in ("tls_certificate", "tls_key", "tls_client_ca", "api_keys", "resume_keys"):
             path = getattr(settings, name)
             if path and container.mount_of(path) is None:
                 yield f"{workload.name}: {name} {path} is in no mount"
