@@ -27,6 +27,7 @@ from prometheus_client.exposition import generate_latest
 from tests.clips import texts
 from tests.test_observability import config, end, pcm, speech
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.cli.logs import JsonFormatter, log_loop_error
 from translate_svc.config import Settings
 from translate_svc.engine.runner.model_runner import ModelRunner
@@ -116,7 +117,7 @@ async def aviary(
     keys.write_text(key_line("somebody", key) + "\n", encoding="utf-8")
     async with (
         Service.start(settings, metrics=metrics, tracing=Tracing(provider)) as service,
-        RpcServer(service, keys=ApiKeys(keys)) as server,
+        RpcServer(service, callers=Callers(ApiKeys(keys))) as server,
         grpc.aio.insecure_channel(server.target) as channel,
     ):
         yield Aviary(channel, key)

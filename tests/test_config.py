@@ -60,7 +60,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug", log_format="logfmt",
         config="f", admission_window=6,
         step_timeout_s=9.0, admin=False, admin_host="::1", admin_port=8, max_queued_input_total_ms=7,
-        tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k",
+        tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k", callers="c",
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
         warn_low_confidence=False, measure_capacity=False, front_processes=4,

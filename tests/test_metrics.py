@@ -42,6 +42,10 @@ COUNTERS = {
     "source_seconds_total": (),
     "speech_seconds_total": (),
     "streams_resumed_total": (),
+    "caller_admitted_total": ("class",),
+    "caller_audio_seconds_total": ("class",),
+    "caller_streams_limited_total": ("class",),
+    "caller_audio_limited_total": ("class",),
 }
 HISTOGRAMS = {
     "end_to_first_text_seconds": (),
@@ -92,6 +96,17 @@ def test_values_without_a_series_of_their_own_are_counted_as_other() -> None:
     assert _value(metrics, "warnings_total", code="other") == 1
     assert _value(metrics, "stage_seconds_count", stage="other") == 1
     assert _value(metrics, "batch_size_count", stage="other") == 1
+
+
+def test_classes_of_callers_come_as_they_are_counted_and_not_without_end() -> None:
+    metrics = Metrics()
+    assert _value(metrics, "caller_admitted_total", **{"class": "other"}) == 0
+    for number in range(100):
+        metrics.add("caller_admitted", f"class-{number}", 1)
+        metrics.add("caller_admitted", "class-0", 1)
+    assert _value(metrics, "caller_admitted_total", **{"class": "class-0"}) == 101
+    assert _value(metrics, "caller_admitted_total", **{"class": "class-63"}) == 1
+    assert _value(metrics, "caller_admitted_total", **{"class": "other"}) == 36
 
 
 SERVERS_DO_NOT_END_WITH = (

@@ -81,8 +81,8 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("port = 1\nport = 2", "f.toml", "--config: {path}: Cannot overwrite a value (at "),
         ("port: [1", "f.yaml", "--config: {path}: expected ',' or ']', but got '<stream end>' (at line"),
         ("port: \x01", "f.yaml", "--config: {path}: holds characters that YAML does not allow"),
-        ("- port", "f.yaml", "--config: {path} must hold names and values"),
-        ("port: 1", "f.ini", "--config: {path} must end in .toml, .yaml or .yml"),
+        ("- port", "f.yaml", "--config: {path}: must hold names and values"),
+        ("port: 1", "f.ini", "--config: {path}: must end in .toml, .yaml or .yml"),
         ("tls_key = 'k.pem'", "f.toml", "{path}: tls_key: needs tls_certificate"),
     ],
 )

@@ -7,6 +7,7 @@ import logging
 import statistics
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 
 from translate_svc.metrics import UTTERANCE_STATUSES, Metrics, error_cause
 from translate_svc.session.observer import UtteranceReport
@@ -24,23 +25,39 @@ class Accounting:
         self.metrics = metrics
         self._tracing = tracing
 
-    def open(self, kind: str, session_id: str, caller: Caller) -> StreamRecord:
-        """A record for a stream or call that starts now. ``kind`` (``stream`` or ``call``) is logged."""
+    def open(
+        self,
+        kind: str,
+        session_id: str,
+        caller: Caller,
+        charge: Callable[[Caller, float], None] | None = None,
+    ) -> StreamRecord:
+        """A record for a stream or call that starts now. ``kind`` (``stream`` or ``call``) is logged.
+
+        ``charge`` is told at the end how many seconds of audio the caller has sent.
+        """
         trace = None if self._tracing is None else self._tracing.open_stream(session_id)
-        return StreamRecord(kind, session_id, caller, self.metrics, trace)
+        return StreamRecord(kind, session_id, caller, self.metrics, trace, charge)
 
 
 class StreamRecord:
     """The ``StreamObserver`` of one stream or call. Its medians cover the last 1000 utterances."""
 
     def __init__(
-        self, kind: str, session_id: str, caller: Caller, metrics: Metrics, trace: StreamTrace | None
+        self,
+        kind: str,
+        session_id: str,
+        caller: Caller,
+        metrics: Metrics,
+        trace: StreamTrace | None,
+        charge: Callable[[Caller, float], None] | None = None,
     ) -> None:
         self._kind = kind
         self._session_id = session_id
         self._caller = caller
         self._metrics = metrics
         self._trace = trace
+        self._charge = charge
         self._began_s = time.monotonic()
         self._utterances: Counter[str] = Counter()
         self._first_text_ms: deque[float] = deque(maxlen=_MEDIAN_OF)
@@ -77,6 +94,8 @@ class StreamRecord:
         if self._ended:
             return
         self._ended = True
+        if self._charge is not None and input_s > 0:
+            self._charge(self._caller, input_s)
         cause = _cause(end.error, complete)
         self._metrics.record_closed(cause)
         fields = {

@@ -87,6 +87,8 @@ class Settings:
             certificate are then refused (mTLS). Read again when it changes.
         api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Read again
             when it changes.
+        callers: TOML or YAML file with classes of callers and their limits, and with the issuers whose tokens
+            are taken; see docs/callers.md. Read again when it changes.
         resume_keys: file with the keys of resume tokens, shared by the servers of a deployment; see
             ``translate-svc keys resume``. Read again when it changes. Empty: a key of this process alone.
         resume_lifetime_s: how long a stream can be resumed after its last commit point.
@@ -143,6 +145,9 @@ class Settings:
         "", "Refuse clients without a certificate of these authorities (mTLS).", metavar="PEM"
     )
     api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
+    callers: str = setting(
+        "", "Limits of callers, and whose tokens or certificates name them.", metavar="FILE"
+    )
     resume_keys: str = setting(
         "", "Keys by which servers resume each other's streams; see `keys resume`.", metavar="FILE"
     )

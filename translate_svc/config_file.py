@@ -1,4 +1,4 @@
-"""Reads the settings of a server from a TOML or YAML file: ``serve --config FILE``."""
+"""Reads files of an operator, in TOML or YAML: ``serve --config FILE`` and ``--callers FILE``."""
 
 from __future__ import annotations
 
@@ -17,19 +17,28 @@ def read_config_file(path: Path) -> dict[str, Any]:
     Raises:
         InvalidArgument: the file cannot be read, has another suffix, or is not a table of names and values.
     """
-    if path.suffix.lower() not in (".toml", *_YAML_SUFFIXES):
-        raise InvalidArgument(f"{path} must end in .toml, .yaml or .yml", field="config")
     try:
-        text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else _yaml(text)
+        return parse_config(path.read_text(encoding="utf-8"), path.suffix)
     except OSError as error:
         raise InvalidArgument(f"{path} cannot be read: {error.strerror}", field="config") from None
     except UnicodeDecodeError:
         raise InvalidArgument(f"{path} is not a text in UTF-8", field="config") from None
     except ValueError as error:
         raise InvalidArgument(f"{path}: {error}", field="config") from None
+
+
+def parse_config(text: str, suffix: str) -> dict[str, Any]:
+    """The values of a text by their keys, in the format that the suffix of its file means.
+
+    Raises:
+        ValueError: the suffix is another one, or the text is not a table of names and values. The message is
+            one line and says where.
+    """
+    if suffix.lower() not in (".toml", *_YAML_SUFFIXES):
+        raise ValueError("must end in .toml, .yaml or .yml")
+    found = tomllib.loads(text) if suffix.lower() == ".toml" else _yaml(text)
     if not isinstance(found, dict):
-        raise InvalidArgument(f"{path} must hold names and values", field="config")
+        raise ValueError("must hold names and values")
     return {str(key): value for key, value in found.items()}
 
 

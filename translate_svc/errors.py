@@ -4,7 +4,8 @@
   * ``InvalidArgument`` - a value from the caller is not valid; names the field
     * ``OutOfRange`` - a valid kind of value, but it exceeds a limit
   * ``Unsupported`` - part of the contract that this server does not serve
-  * ``Unauthenticated`` - the caller has no valid key
+  * ``Unauthenticated`` - the caller has no valid key, token or certificate
+  * ``PermissionDenied`` - the caller is known, but may not do this
   * ``ResourceExhausted`` - no capacity now; says when to try again
   * ``Unavailable`` - the server is draining or not ready
   * ``Superseded`` - another call has resumed this stream
@@ -47,7 +48,11 @@ class Unsupported(TranslateSvcError):
 
 
 class Unauthenticated(TranslateSvcError):
-    """The caller has no valid key."""
+    """The caller has no valid key, token or certificate."""
+
+
+class PermissionDenied(TranslateSvcError):
+    """The caller is known, but may not do this. Trying again does not help."""
 
 
 class ResourceExhausted(TranslateSvcError):

@@ -1,7 +1,7 @@
 """Every metric that Prometheus scrapes.
 
-Names and labels never contain what a caller said: label values come from the tables below, and a value that
-is not in its table counts as ``other``.
+Names and labels never contain what a caller said or is called: label values come from the tables below, and
+a value that is not in its table counts as ``other``. The classes of callers come from the operator's file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from translate_svc.types import ENDPOINTING, FrontProcess, ServerLoad, Stage
 
 PREFIX = "translate_svc_"
 OTHER = "other"
+_MAX_CLASSES = 64
 
 ENGINE_STAGES = tuple(stage.value for stage in Stage)
 UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
@@ -49,6 +50,7 @@ ERROR_CAUSES = (
     "invalid_argument",
     "invariant_violation",
     "out_of_range",
+    "permission_denied",
     "resource_exhausted",
     "stream_timeout",
     "superseded",
@@ -143,7 +145,18 @@ class Metrics:
         batches = self._histograms(
             "batch_size", "Items that shared one stage of one step.", _BATCH_SIZES, ENGINE_STAGES
         )
+        callers = {
+            "caller_admitted": self._by_class("admitted", "Streams and calls admitted, by class of caller."),
+            "caller_audio_s": self._by_class("audio_seconds", "Audio received, by class of caller."),
+            "caller_streams_limited": self._by_class(
+                "streams_limited", "Streams and calls refused because their caller has too many."
+            ),
+            "caller_audio_limited": self._by_class(
+                "audio_limited", "Streams and calls refused or ended because their caller has sent too much."
+            ),
+        }
         self._children: dict[str, Mapping[str, Counter | Histogram]] = {
+            **callers,
             "rejected": rejected,
             "resumed": {"": resumed},
             "closed": closed,
@@ -223,6 +236,10 @@ class Metrics:
         counter = Counter(PREFIX + name, help_text, (label,), registry=self.registry)
         return {value: counter.labels(value) for value in (*values, OTHER)}
 
+    def _by_class(self, name: str, help_text: str) -> ClassCounters:
+        counter = Counter(f"{PREFIX}caller_{name}", help_text, ("class",), registry=self.registry)
+        return ClassCounters(counter.labels)
+
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(PREFIX + name, help_text, buckets=buckets, registry=self.registry)
 
@@ -231,6 +248,30 @@ class Metrics:
     ) -> dict[str, Histogram]:
         histogram = Histogram(PREFIX + name, help_text, ("stage",), buckets=buckets, registry=self.registry)
         return {stage: histogram.labels(stage) for stage in (*stages, OTHER)}
+
+
+class ClassCounters(Mapping[str, Counter]):
+    """One counter for each class of callers. A class comes when it is first counted, as the operator may add
+    some while the server runs; those behind the 64th count as ``other``.
+    """
+
+    def __init__(self, create: Callable[[str], Counter]) -> None:
+        self._create = create
+        self._counters = {OTHER: create(OTHER)}
+
+    def __getitem__(self, name: str) -> Counter:
+        if name not in self._counters and len(self._counters) <= _MAX_CLASSES:
+            self._counters[name] = self._create(name)
+        return self._counters[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._counters or len(self._counters) <= _MAX_CLASSES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counters)
+
+    def __len__(self) -> int:
+        return len(self._counters)
 
 
 class _Scrape(Collector):
@@ -305,6 +346,7 @@ _CAUSES: dict[type, str] = {
     errors.InvalidArgument: "invalid_argument",
     errors.InvariantViolation: "invariant_violation",
     errors.OutOfRange: "out_of_range",
+    errors.PermissionDenied: "permission_denied",
     errors.ResourceExhausted: "resource_exhausted",
     errors.StreamTimeout: "stream_timeout",
     errors.Superseded: "superseded",

@@ -28,6 +28,8 @@ from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.open_sessions import OpenSessions
+from translate_svc.session.quotas.metered_session import MeteredSession
+from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.session.session import Session
 from translate_svc.session.shared_admission import OtherFronts, SharedAdmission
 from translate_svc.session.vad_loop import VadLoop
@@ -104,6 +106,8 @@ class Service:
         )
         self._resumption = resumption
         self._refusal: TranslateSvcError | None = None
+        self.quotas = Quotas(facts.model.name, accounting.metrics.add)
+        """What each caller uses in this process."""
 
     @classmethod
     @asynccontextmanager
@@ -248,29 +252,32 @@ class Service:
             InvalidArgument: a setting or the resume token is not valid. Names the field.
             OutOfRange: a setting exceeds a limit. Names the field.
             Unsupported: this server does not serve that part of the contract. Names the field.
-            ResourceExhausted: a limit of admission is reached. Says when to try again.
+            PermissionDenied: the caller may not use the loaded model.
+            ResourceExhausted: a limit of admission or of the caller is reached. Says when to try again.
             EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
         self._check_open()
         config, start, issue_token = self._resumption.begin(config, caller)
-        config, negotiated = self._negotiator.negotiate(config)
+        negotiator = self._negotiator.limited(caller.limits.max_targets)
+        config, negotiated = negotiator.negotiate(config)
         goes_on = start is not None and self._resumption.supersede(start, self._sessions)
         session_id = uuid.uuid4().hex
         if start is not None and self._fronts is not None:
             self._fronts.claim(start, session_id)
-        with self._admitted(goes_on=goes_on) as slot:
+        with self._admitted(caller, goes_on=goes_on) as slot:
             dependencies = SessionDependencies(
                 self._engine,
                 self._vad_loop.open_stream(),
-                self._negotiator,
+                negotiator,
                 self._session_options,
                 slot,
                 self._accounting.open("stream", session_id, caller),
                 issue_token,
                 _share_of(caller, session_id),
             )
-            session = Session(session_id, config, negotiated, dependencies, start)
+            meter = self.quotas.meter(caller, config.input)
+            session = MeteredSession(session_id, config, negotiated, dependencies, start, meter)
         if start is not None:
             self._accounting.metrics.record_resumed()
         self._sessions.add(session)
@@ -283,17 +290,19 @@ class Service:
             InvalidArgument: a field of the request is not valid. Names the field.
             OutOfRange: a field exceeds a limit. Names the field.
             Unsupported: this server does not serve a format. Names the field.
-            ResourceExhausted: a limit of admission is reached. Says when to try again.
+            PermissionDenied: the caller may not use the loaded model.
+            ResourceExhausted: a limit of admission or of the caller is reached. Says when to try again.
             EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
         self._check_open()
-        request, negotiated = self._call_negotiator.negotiate(request)
-        with self._admitted() as slot:
+        call_negotiator = self._call_negotiator.limited(caller.limits.max_targets)
+        request, negotiated = call_negotiator.negotiate(request)
+        with self._admitted(caller) as slot:
             needs_vad = isinstance(request.source, AudioClip) and request.guards.voice_gate
             vad_stream = self._vad_loop.open_stream() if needs_vad else None
             call_id = uuid.uuid4().hex
-            record = self._accounting.open("call", call_id, caller)
+            record = self._accounting.open("call", call_id, caller, self.quotas.charge)
             dependencies = OneShotDependencies(
                 self._engine, self._session_options, slot, vad_stream, record, _share_of(caller, call_id)
             )
@@ -301,16 +310,18 @@ class Service:
         self._sessions.add(one_shot)
         return one_shot
 
-    def check_admission(self) -> None:
-        """Raises if every call would be refused now, so that its message need not be read.
+    def check_admission(self, caller: Caller) -> None:
+        """Raises if every call of ``caller`` would be refused now, so that its message need not be read.
 
         Raises:
-            ResourceExhausted: a limit of admission is reached. Says when to try again.
+            PermissionDenied: the caller may not use the loaded model.
+            ResourceExhausted: a limit of admission or of the caller is reached. Says when to try again.
             EngineLost: the engine is lost.
             Unavailable: the server is draining.
         """
         try:
             self._check_open()
+            self.quotas.check(caller)
             self._admission.check()
         except TranslateSvcError as error:
             self.record_rejected(error)
@@ -329,9 +340,11 @@ class Service:
         self._accounting.metrics.record_rejected(error)
 
     @contextmanager
-    def _admitted(self, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
+    def _admitted(self, caller: Caller, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
         """An admission slot. It is released if its session cannot be created."""
+        self.quotas.check(caller, goes_on=goes_on)
         slot = self._admission.admit(goes_on=goes_on)
+        self.quotas.hold(caller, slot)
         try:
             yield slot
         except BaseException:

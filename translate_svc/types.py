@@ -558,15 +558,58 @@ class CallOutcome:
     bytes_out: int = 0
 
 
+class Scope(enum.Enum):
+    """A kind of call that a caller may make.
+
+    ``STREAM``: streams, sessions and files. ``TRANSLATE``: single texts and clips. ``INFO``: what the server
+    is and does. ``SECRETS``: client secrets for web pages.
+    """
+
+    STREAM = "stream"
+    TRANSLATE = "translate"
+    INFO = "info"
+    SECRETS = "secrets"
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLimits:
+    """What one caller may use. None: not limited.
+
+    Attributes:
+        max_streams: streams and calls that are open at the same time.
+        audio_s_per_minute: seconds of audio that it may send in a minute, on average.
+        audio_burst_s: seconds of audio that it may send at once after a pause.
+        max_targets: target languages of one stream or call.
+        models: names of the models that it may use.
+    """
+
+    max_streams: int | None = None
+    audio_s_per_minute: float | None = None
+    audio_burst_s: float = 60.0
+    max_targets: int | None = None
+    models: frozenset[str] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a call. ``name`` is the name of the caller's API key; it appears in the log."""
+    """Who makes a call, and what it may do.
+
+    Attributes:
+        name: of its API key, its token's subject or its certificate; no two callers share one. It appears in
+            the log.
+        class_name: the class of callers that it belongs to; it appears in metrics. Empty: none.
+        limits: what it may use.
+        scopes: the kinds of calls that it may make.
+    """
 
     name: str
+    class_name: str = ""
+    limits: CallerLimits = CallerLimits()
+    scopes: frozenset[Scope] = frozenset(Scope)
 
 
 ANONYMOUS = Caller("anonymous")
-"""The caller on a server that asks for no API key."""
+"""The caller on a server that does not ask who calls."""
 
 
 # ------------------------------------------------------------------ server information

@@ -104,7 +104,7 @@ class ModelFreeService:
         dependencies = OneShotDependencies(self.engine, self._options, slot, vad_stream)
         return OneShot(uuid.uuid4().hex, request, negotiated, dependencies)
 
-    def check_admission(self) -> None:
+    def check_admission(self, caller: Caller) -> None:
         """Raises if no call is admitted now."""
         self.admission.check()
 

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.clients import TRANSLATIONS, connect
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.errors import InvalidArgument
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
@@ -61,7 +62,7 @@ async def test_a_name_that_was_bound_to_this_machine_is_no_page_of_ours(
     key, file = new_key(), tmp_path / "keys"
     file.write_text(key_line("alice", key))
     async with (
-        GatewayServer(service, keys=ApiKeys(file)) as server,
+        GatewayServer(service, callers=Callers(ApiKeys(file))) as server,
         aiohttp.ClientSession(server.target) as keyed,
         keyed.get("/v1/models", headers=rebound | {"Authorization": f"Bearer {key}"}) as response,
     ):
@@ -97,4 +98,4 @@ async def test_any_page_where_the_operator_says_so(service: ModelFreeService) ->
 )
 def test_what_is_no_origin_is_refused(wrong: str) -> None:
     with pytest.raises(InvalidArgument, match="http_origins"):
-        Origins((wrong,), keys_required=False)
+        Origins((wrong,), keys_required=lambda: False)

@@ -44,6 +44,7 @@ def test_rows_come_in_the_order_of_questions() -> None:
         "Engine",
         "Failures",
         "Front processes",
+        "Callers",
     ]
 
 

@@ -199,7 +199,7 @@ class ScriptedService:
         self.calls.append(call)
         return call
 
-    def check_admission(self) -> None:
+    def check_admission(self, caller: Caller) -> None:
         if isinstance(self.early_refusal, Exception):
             raise self.early_refusal
 

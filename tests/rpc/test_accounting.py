@@ -12,6 +12,7 @@ import pytest
 from tests.rpc.conftest import CONFIG, audio, open_stream, request
 from tests.rpc.scripted_session import ScriptedService, ScriptedSession
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.errors import DataLoss, InvalidArgument, ResourceExhausted, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
@@ -103,7 +104,7 @@ async def test_a_call_without_a_key_is_recorded(
     keys = tmp_path / "keys"
     keys.write_text(key_line("somebody", new_key()) + "\n", encoding="utf-8")
     async with (
-        RpcServer(service, options, keys=ApiKeys(keys)) as server,
+        RpcServer(service, options, callers=Callers(ApiKeys(keys))) as server,
         grpc.aio.insecure_channel(server.target) as channel,
     ):
         stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated

@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 from tests.rpc.conftest import CONFIG, request
 from tests.rpc.scripted_session import ScriptedCall, ScriptedService, ScriptedSession
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.errors import InvalidArgument, Unauthenticated
 from translate_svc.rpc.options import RpcOptions
@@ -70,7 +71,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def server(service: CallerRecorder, file: Path) -> AsyncIterator[RpcServer]:
     options = RpcOptions(revocation_check_s=CHECK_S)
-    async with RpcServer(service, options, keys=ApiKeys(file)) as running:
+    async with RpcServer(service, options, callers=Callers(ApiKeys(file))) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted,
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.options import CallOptions
-from translate_svc.types import UtteranceDone
+from translate_svc.types import ANONYMOUS, UtteranceDone
 
 OPTIONS = CallOptions(max_unopened_streams=1, abort_timeout_s=1, cancel_timeout_s=5)
 
@@ -39,9 +39,9 @@ def test_so_many_streams_may_be_opening() -> None:
     async def scenario() -> None:
         calls = LiveCalls(ScriptedService(), OPTIONS)
         refused = pytest.raises(ResourceExhausted, match="1 streams are being opened")
-        with calls.opening(), refused, calls.opening():
+        with calls.opening(ANONYMOUS), refused, calls.opening(ANONYMOUS):
             pass
-        with calls.opening():
+        with calls.opening(ANONYMOUS):
             pass
 
     play(scenario)

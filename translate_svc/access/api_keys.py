@@ -75,6 +75,10 @@ class ApiKeys:
             return False
         return True
 
+    def has_name(self, name: str) -> bool:
+        """Whether a key of this name is in the file."""
+        return any(name == known for known, _ in self._file.value)
+
     def _name_of(self, digest: str) -> str:
         found = ""
         for name, known in self._file.value:

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from translate_svc.errors import OutOfRange, Unauthenticated
-from translate_svc.types import Caller
+from translate_svc.types import Caller, Scope
 
 PREFIX = "ek_"
 """Lets servers and people tell a client secret from an API key."""
@@ -25,6 +25,8 @@ MAX_SECRET_CHARACTERS = 8 * 1024
 """A longer one is neither made nor read. It must fit into a header."""
 
 _PURPOSE = "client_secret"
+_NO_SCOPES = tuple(scope.value for scope in Scope)
+"""Of a secret that an earlier version made, which knew no scopes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class ClientSecret:
     """What a secret stands for.
 
     Attributes:
-        caller: who asked for it. Its sessions are this caller's.
+        caller: who asked for it, with its class and scopes, but without limits. Its sessions are this
+            caller's.
         session: the settings of its sessions, as JSON values.
         expires_at: seconds since the epoch. Sessions that were opened before go on.
     """
@@ -69,7 +72,9 @@ class ClientSecrets:
             OutOfRange: the settings are too long.
         """
         expires_at = int(self._clock()) + lifetime_s
-        content = {"for": _PURPOSE, "caller": caller.name, "session": session, "expires_at": expires_at}
+        scopes = [scope.value for scope in caller.scopes]
+        who = {"caller": caller.name, "class": caller.class_name, "scopes": scopes}
+        content = {"for": _PURPOSE, **who, "session": session, "expires_at": expires_at}
         sealed = self._keys().encrypt(json.dumps(content, separators=(",", ":")).encode())
         # a subprotocol must not contain "=" (RFC 9110, section 5.6.2)
         secret = PREFIX + sealed.decode().rstrip("=")
@@ -86,7 +91,9 @@ class ClientSecrets:
         content = self._content(secret)
         if content["expires_at"] <= max(self._clock(), self._steady_clock() + self._steady_offset_s):
             raise Unauthenticated("the client secret has expired")
-        return ClientSecret(Caller(content["caller"]), content["session"], content["expires_at"])
+        scopes = frozenset(Scope(name) for name in content.get("scopes", _NO_SCOPES))
+        caller = Caller(content["caller"], content.get("class", ""), scopes=scopes)
+        return ClientSecret(caller, content["session"], content["expires_at"])
 
     def _content(self, secret: str) -> dict[str, Any]:
         if secret.startswith(PREFIX) and len(secret) <= MAX_SECRET_CHARACTERS and secret.isascii():

@@ -15,7 +15,7 @@ from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from translate_svc.access.api_keys import ApiKeys
+    from translate_svc.access.callers import Callers
     from translate_svc.errors import TranslateSvcError
     from translate_svc.gateway.server import GatewayServer
     from translate_svc.rpc.server import RpcServer
@@ -38,22 +38,27 @@ def transport_makers(
         InvalidArgument: an address is not loopback and TLS is off, or a file cannot be used. Names the
             setting.
     """
-    keys = _api_keys(settings)
-    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings, keys, reuse_port)]
+    callers = _callers(settings)
+    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings, callers, reuse_port)]
     if settings.http:
-        makers.append(_gateway_maker(settings, keys, reuse_port))
+        makers.append(_gateway_maker(settings, callers, reuse_port))
     return makers
 
 
-def _api_keys(settings: Settings) -> ApiKeys | None:
-    """The keys that callers of every transport need. Raises InvalidArgument if the file cannot be used."""
+def _callers(settings: Settings) -> Callers:
+    """Finds out who calls, for every transport. Raises InvalidArgument if a file cannot be used."""
     from translate_svc.access.api_keys import ApiKeys
+    from translate_svc.access.callers import Callers
 
-    return ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
+    keys = ApiKeys(Path(settings.api_keys)) if settings.api_keys else None
+    callers = Callers(keys, Path(settings.callers) if settings.callers else None)
+    if callers.by_certificate and not settings.tls_client_ca:
+        raise InvalidArgument("knows callers by certificates, which needs tls_client_ca", field="callers")
+    return callers
 
 
 def _rpc_server_maker(
-    settings: Settings, keys: ApiKeys | None, reuse_port: bool
+    settings: Settings, callers: Callers, reuse_port: bool
 ) -> Callable[[Service], RpcServer]:
     """A function that creates the gRPC server of ``settings``, not started yet.
 
@@ -84,9 +89,9 @@ def _rpc_server_maker(
     except InvalidArgument:
         message = "is not loopback: give tls_certificate and tls_key, or `insecure` to serve plaintext"
         raise InvalidArgument(message, field="host") from None
-    if keys is not None and credentials is None and not is_local(settings.address):
-        _log.warning("API keys arrive in plaintext: anyone on the network can read them")
-    return lambda service: RpcServer(service, options, credentials, keys)
+    if callers.required and credentials is None and not is_local(settings.address):
+        _log.warning("API keys and tokens arrive in plaintext: anyone on the network can read them")
+    return lambda service: RpcServer(service, options, credentials, callers)
 
 
 def _tls_files(settings: Settings) -> TlsFiles:
@@ -97,7 +102,7 @@ def _tls_files(settings: Settings) -> TlsFiles:
 
 
 def _gateway_maker(
-    settings: Settings, keys: ApiKeys | None, reuse_port: bool
+    settings: Settings, callers: Callers, reuse_port: bool
 ) -> Callable[[Service], GatewayServer]:
     """A function that creates the HTTP server of ``settings``, not started yet.
 
@@ -126,9 +131,9 @@ def _gateway_maker(
     tls = server_context(_tls_files(settings)) if settings.tls_certificate else None
     refuse_plaintext(options, tls)
     check_ice_servers(options)
-    Origins(options.origins, keys_required=keys is not None)
+    Origins(options.origins, keys_required=lambda: callers.required)
     secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
-    return lambda service: GatewayServer(service, options, tls, keys, secrets)
+    return lambda service: GatewayServer(service, options, tls, callers, secrets)
 
 
 def _named(text: str) -> tuple[str, ...]:

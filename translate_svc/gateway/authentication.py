@@ -1,17 +1,19 @@
-"""Who calls: API keys and client secrets, in headers and in subprotocols of WebSockets."""
+"""Who calls: keys, tokens and client secrets in headers and subprotocols of WebSockets, or a certificate."""
 
 from __future__ import annotations
 
+import functools
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from aiohttp import hdrs, web
 
-from translate_svc.access.api_keys import ApiKeys
+from translate_svc.access.callers import Callers, Credentials, Identified
 from translate_svc.access.client_secrets import PREFIX, ClientSecrets
-from translate_svc.errors import Unauthenticated
-from translate_svc.types import ANONYMOUS, Caller
+from translate_svc.errors import TranslateSvcError
+from translate_svc.types import Scope
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """Browsers cannot set headers on a WebSocket; the key follows this."""
@@ -20,9 +22,9 @@ _SCHEME = "bearer"
 
 
 class SessionCaller(NamedTuple):
-    """Who opens a session. ``session``: the settings that a client secret brings; None with an API key."""
+    """Who opens a session. ``session``: the settings that a client secret brings; None without one."""
 
-    caller: Caller
+    who: Identified
     session: dict[str, Any] | None
 
 
@@ -31,60 +33,71 @@ class Authenticator:
 
     def __init__(
         self,
-        keys: ApiKeys | None,
+        callers: Callers,
         secrets: ClientSecrets,
         on_rejected: Callable[[BaseException], None],
     ) -> None:
-        """Without ``keys`` every caller is anonymous. ``on_rejected`` gets the error of every refusal."""
-        self._keys = keys
+        """``on_rejected`` gets the error of every refusal."""
+        self._callers = callers
         self._on_rejected = on_rejected
         self.secrets = secrets
         """The client secrets of this server."""
 
     @property
-    def keys_required(self) -> bool:
-        """Whether callers need a key."""
-        return self._keys is not None
+    def required(self) -> bool:
+        """Whether callers must say who they are."""
+        return self._callers.required
 
-    def caller(self, request: web.Request) -> Caller:
+    @property
+    def keys_required(self) -> bool:
+        """Whether each call must bring a key or token. A browser shows a certificate for every page."""
+        return self._callers.required and not self._callers.by_certificate
+
+    async def identified(self, request: web.Request, scope: Scope) -> Identified:
         """The caller of a request that a client secret must not make.
 
         Raises:
-            Unauthenticated: the server has keys, and the request has none of them.
+            Unauthenticated: the server asks who calls, and the request does not say so.
+            PermissionDenied: the caller is not allowed to.
+            Unavailable: the keys of a token's issuer are not known now.
         """
-        if self._keys is None:
-            return ANONYMOUS
         with self._counted():
-            return Caller(self._keys.authenticate(_credential(request)))
+            return await self._identify(_bearer(request), request, scope)
 
-    def session_caller(self, request: web.Request) -> SessionCaller:
-        """The caller of a realtime session, or of what a page shows beside it, by API key or client secret.
+    async def session_caller(self, request: web.Request, scope: Scope) -> SessionCaller:
+        """The caller of a realtime session, or of what a page shows beside it. A client secret will do.
 
         Raises:
-            Unauthenticated: the server has keys, and the request has none of them and no valid secret.
+            Unauthenticated, PermissionDenied, Unavailable: as ``identified``.
         """
         with self._counted():
-            credential = _credential(request, required=self._keys is not None)
-            if credential.startswith(PREFIX):
-                secret = self.secrets.open(credential)
-                return SessionCaller(secret.caller, secret.session)
-        return SessionCaller(self.caller(request), None)
+            bearer = _bearer(request)
+            if bearer.startswith(PREFIX):
+                secret = self.secrets.open(bearer)
+                return SessionCaller(self._callers.restored(secret.caller, scope), secret.session)
+            return SessionCaller(await self._identify(bearer, request, scope), None)
+
+    async def _identify(self, bearer: str, request: web.Request, scope: Scope) -> Identified:
+        credentials = Credentials(bearer, functools.partial(_certificate, request))
+        return await self._callers.identify(credentials, scope)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
         try:
             yield
-        except Unauthenticated as error:
+        except TranslateSvcError as error:
             self._on_rejected(error)
             raise
 
 
-def _credential(request: web.Request, *, required: bool = True) -> str:
-    """The key or secret that a request brings, from its header or its subprotocols; empty if there is none.
+def _certificate(request: web.Request) -> bytes | None:
+    """The client's certificate in DER; None without one."""
+    tls = request.get_extra_info("ssl_object")
+    return tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
 
-    Raises:
-        Unauthenticated: it is ``required``, and there is none.
-    """
+
+def _bearer(request: web.Request) -> str:
+    """The key, token or secret that a request brings in its header or its subprotocols; empty: none."""
     scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() == _SCHEME and key.strip():
         return key.strip()
@@ -92,6 +105,4 @@ def _credential(request: web.Request, *, required: bool = True) -> str:
         for name in value.split(","):
             if (key := name.strip()).startswith(_KEY_SUBPROTOCOL):
                 return key.removeprefix(_KEY_SUBPROTOCOL)
-    if required:
-        raise Unauthenticated("send an API key, as the header `Authorization: Bearer KEY`")
     return ""

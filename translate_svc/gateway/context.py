@@ -12,6 +12,7 @@ from translate_svc.gateway.options import GatewayOptions
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import Service
+from translate_svc.types import Caller
 
 
 class GatewayContext:
@@ -28,16 +29,16 @@ class GatewayContext:
         self._openings: set[asyncio.Timeout] = set()
 
     @asynccontextmanager
-    async def opening(self) -> AsyncIterator[None]:
+    async def opening(self, caller: Caller) -> AsyncIterator[None]:
         """Wraps the wait for the first settings of a session. A drain ends it at once.
 
         Raises:
-            ResourceExhausted: too many sessions wait already.
+            ResourceExhausted: too many sessions wait already, of all callers or of this one.
             StreamTimeout: the settings did not come in ``GatewayOptions.config_timeout_s``.
             TranslateSvcError: the reason of a drain.
         """
         waited_s = self.options.config_timeout_s
-        with self.calls.opening():
+        with self.calls.opening(caller):
             try:
                 async with asyncio.timeout(waited_s) as patience:
                     self._openings.add(patience)

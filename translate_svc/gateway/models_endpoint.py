@@ -10,6 +10,7 @@ from aiohttp import web
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import ModelNotFound
 from translate_svc.languages import Language
+from translate_svc.types import Scope
 
 
 class ModelsEndpoint:
@@ -21,12 +22,12 @@ class ModelsEndpoint:
 
     async def list_models(self, request: web.Request) -> web.Response:
         """``GET /v1/models``."""
-        self._context.authenticator.session_caller(request)
+        await self._context.authenticator.session_caller(request, Scope.INFO)
         return web.json_response({"object": "list", "data": [self._model()]})
 
     async def get_model(self, request: web.Request) -> web.Response:
         """``GET /v1/models/{model}``."""
-        self._context.authenticator.session_caller(request)
+        await self._context.authenticator.session_caller(request, Scope.INFO)
         model = self._model()
         if request.match_info["model"] != model["id"]:
             raise ModelNotFound("is not the loaded model", field="model")

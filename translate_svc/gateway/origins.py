@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -22,11 +23,12 @@ _PREFLIGHT_AGE_S = "600"
 class Origins:
     """Checks the ``Origin`` that browsers send. Programs that are no browsers send none and may call."""
 
-    def __init__(self, allowed: tuple[str, ...], *, keys_required: bool) -> None:
+    def __init__(self, allowed: tuple[str, ...], *, keys_required: Callable[[], bool]) -> None:
         """``allowed``: as in ``GatewayOptions.origins``.
 
-        ``keys_required``: whether callers need a key. Without keys only the address keeps strangers out, and
-        a page may reach it under a name of its own (DNS rebinding). So the server's own pages count as its
+        ``keys_required``: whether callers need a key. Without keys only the address keeps strangers out, or
+        a certificate, which browsers show for every page; and a page may reach it under a name of its own
+        (DNS rebinding). So the server's own pages count as its
         own only where it is called by an IP address or as ``localhost``.
 
         Raises:
@@ -71,7 +73,7 @@ class Origins:
         if ANY in self._allowed or origin in self._allowed:
             return True
         own = origin == _origin("https" if request.secure else "http", request.host)
-        return own and (self._keys_required or _is_plain_host(request.host))
+        return own and (self._keys_required() or _is_plain_host(request.host))
 
 
 def is_preflight(request: web.Request) -> bool:

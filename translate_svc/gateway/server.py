@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from translate_svc.access.api_keys import ApiKeys
+from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
@@ -52,22 +53,23 @@ class GatewayServer:
         service: Service,
         options: GatewayOptions = GatewayOptions(),  # noqa: B008 - frozen
         tls: ssl.SSLContext | None = None,
-        keys: ApiKeys | None = None,
+        callers: Callers | None = None,
         secrets: ClientSecrets | None = None,
     ) -> None:
-        """With ``keys``, every call needs an API key; the page itself needs none.
+        """``callers`` finds out who makes each call; None: nobody asks. The page itself is for everybody.
 
         ``secrets`` makes client secrets; by default they are valid in this process alone.
         """
         refuse_plaintext(options, tls)
         self._options = options
         self._tls = tls
-        self._context = GatewayContext(
-            service, options, Authenticator(keys, secrets or ClientSecrets(), service.record_rejected)
+        self._authenticator = authenticator = Authenticator(
+            callers or Callers(), secrets or ClientSecrets(), service.record_rejected
         )
+        self._context = GatewayContext(service, options, self._authenticator)
         self._calls: Calls = calls_of(self._context)
         self._runner = web.AppRunner(
-            self._application(Origins(options.origins, keys_required=keys is not None)),
+            self._application(Origins(options.origins, keys_required=lambda: authenticator.keys_required)),
             access_log=None,
             handler_cancellation=True,
             keepalive_timeout=_REQUEST_TIMEOUT_S,
@@ -76,6 +78,7 @@ class GatewayServer:
             shutdown_timeout=options.abort_timeout_s,
         )
         self._port = 0
+        self._revoking: asyncio.Task[None] | None = None
 
     def _application(self, origins: Origins) -> web.Application:
         models, files = ModelsEndpoint(self._context), FilesEndpoint(self._context)
@@ -127,6 +130,8 @@ class GatewayServer:
             await self._runner.cleanup()
             raise InvalidArgument("cannot be bound", field="http") from None
         self._port = self._runner.addresses[0][1]
+        if self._authenticator.required:
+            self._revoking = asyncio.create_task(self._context.calls.end_revoked())
 
     async def stop(self, grace_s: float, reason: TranslateSvcError = DRAINING) -> None:
         """Drains for up to ``grace_s``, then ends all remaining sessions. Idempotent.
@@ -135,6 +140,8 @@ class GatewayServer:
         """
         await self._context.drain(grace_s, reason)
         await self._calls.stop()
+        if self._revoking is not None:
+            self._revoking.cancel()
         await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:

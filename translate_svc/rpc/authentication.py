@@ -1,48 +1,51 @@
-"""Authentication of callers by API key."""
+"""Finds out who makes each call: from its metadata, or from the client's certificate."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
 import grpc
 
-from translate_svc.access.api_keys import ApiKeys, key_digest
+from translate_svc.access.callers import NOBODY_ASKED, Callers, Credentials, Identified
 from translate_svc.errors import Unauthenticated
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import abort
-from translate_svc.types import ANONYMOUS, Caller
+from translate_svc.types import Caller, Scope
 
 _HEALTH_PREFIX = "/grpc.health.v1.Health/"
 _SCHEME = "bearer"
+_CERTIFICATE = "x509_pem_cert"
+_SCOPES = {"StreamingTranslate": Scope.STREAM, "Translate": Scope.TRANSLATE}
+"""What a caller needs for a method; for all others ``Scope.INFO``."""
 
-_caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)
-_may_stay: ContextVar[Callable[[], bool]] = ContextVar("may_stay", default=lambda: True)
+_identified: ContextVar[Identified] = ContextVar("identified", default=NOBODY_ASKED)
 
 
 def caller() -> Caller:
-    """The caller of this call, from the name of its key. Available in all code that a method runs."""
-    return _caller.get()
+    """The caller of this call. Available in all code that a method runs."""
+    return _identified.get().caller
 
 
 def may_stay() -> Callable[[], bool]:
-    """A function that tells whether this call's key is still valid. Available as ``caller`` is."""
-    return _may_stay.get()
+    """A function that tells whether this call's caller is still admitted. Available as ``caller`` is."""
+    return _identified.get().may_stay
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Requires ``authorization: Bearer KEY`` for every call, also of reflection and of unknown methods.
+    """Asks for a key, a token or a certificate for every call, also of reflection and of unknown methods.
 
-    Only health checks need no key: kubelets and load balancers have none, and learn nothing else.
+    Only health checks need none: kubelets and load balancers have none, and learn nothing else.
     """
 
     def __init__(
-        self, keys: ApiKeys, options: RpcOptions, on_rejected: Callable[[BaseException], None]
+        self, callers: Callers, options: RpcOptions, on_rejected: Callable[[BaseException], None]
     ) -> None:
         """``on_rejected`` is called with the error of every call that is refused."""
-        self._keys = keys
+        self._callers = callers
         self._options = options
         self._on_rejected = on_rejected
 
@@ -51,36 +54,60 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        if not handler_call_details.method.startswith(_HEALTH_PREFIX):
-            try:
-                # gRPC runs the method in the context of its interceptors
-                key = _bearer(handler_call_details.invocation_metadata)
-                _caller.set(Caller(self._keys.authenticate(key)))
-                _may_stay.set(functools.partial(self._keys.holds, key_digest(key)))
-            except Unauthenticated as error:
-                self._on_rejected(error)
-                return self._refusal(error)
-        return await continuation(handler_call_details)
+        method = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        if method.startswith(_HEALTH_PREFIX):
+            return handler
+        # only the method itself is told of the client's certificate, so it is the method that asks
+        scope = _SCOPES.get(method.rpartition("/")[2], Scope.INFO)
+        behaviour = _unknown if handler is None else handler.stream_stream
+        return grpc.stream_stream_rpc_method_handler(
+            functools.partial(self._authenticated, behaviour, scope),
+            request_deserializer=None if handler is None else handler.request_deserializer,
+            response_serializer=None if handler is None else handler.response_serializer,
+        )
 
-    def _refusal(self, error: Unauthenticated) -> Any:
-        async def refuse(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-            del requests
+    async def _authenticated(self, behaviour: Any, scope: Scope, requests: Any, context: Any) -> None:
+        """Runs a method of streams, if its caller may. ``ErrorInterceptor`` makes one of every method."""
+        try:
+            credentials = Credentials(
+                _bearer(context.invocation_metadata()), functools.partial(_certificate, context)
+            )
+            _identified.set(await self._callers.identify(credentials, scope))
+        except Exception as error:
+            self._on_rejected(error)
             await abort(context, error, self._options.abort_timeout_s)
+        if not inspect.isasyncgenfunction(behaviour):
+            await behaviour(requests, context)
+            return
+        answers: AsyncIterator[Any] = behaviour(requests, context)
+        async for answer in answers:
+            await context.write(answer)
 
-        # a stream handler fits calls of every kind, because it neither reads nor writes
-        return grpc.stream_stream_rpc_method_handler(refuse)
+
+async def _unknown(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    del requests
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
 
-def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
-    """The key in a call's metadata (RFC 6750, section 2.1).
+def _certificate(context: grpc.aio.ServicerContext[Any, Any]) -> bytes | None:
+    """The client's certificate in PEM; None without one."""
+    found: Any = context.auth_context().get(_CERTIFICATE, ())
+    return next(iter(found), None)
+
+
+def _bearer(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """The key or token in a call's metadata (RFC 6750, section 2.1); empty if there is none.
 
     Raises:
-        Unauthenticated: there is no key, or more than one.
+        Unauthenticated: there is more than one, or something else in its place.
     """
-    values = [value for name, value in metadata if name == "authorization"]
-    if len(values) != 1 or not isinstance(values[0], str):
-        raise Unauthenticated("send one API key, as metadata `authorization: Bearer KEY`")
-    scheme, _, key = values[0].partition(" ")
-    if scheme.lower() != _SCHEME or not key.strip():
-        raise Unauthenticated("send the API key as metadata `authorization: Bearer KEY`")
-    return key.strip()
+    values = [value for name, value in metadata or () if name == "authorization"]
+    if not values:
+        return ""
+    if len(values) > 1 or not isinstance(values[0], str):
+        raise Unauthenticated("send one API key or token, as metadata `authorization: Bearer ...`")
+    scheme, _, bearer = values[0].partition(" ")
+    if scheme.lower() != _SCHEME or not bearer.strip():
+        raise Unauthenticated("send the API key or token as metadata `authorization: Bearer ...`")
+    return bearer.strip()

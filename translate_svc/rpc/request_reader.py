@@ -44,7 +44,8 @@ class RequestReader:
         """The request of a call. The call's ``context.read`` must give bytes.
 
         Raises:
-            ResourceExhausted, Unavailable, EngineLost: ``check_admission`` refuses; nothing was read.
+            PermissionDenied, ResourceExhausted, Unavailable, EngineLost: ``check_admission`` refuses; nothing
+                was read.
             ResourceExhausted: too many messages arrive at the same time.
             StreamTimeout: the message did not arrive in time.
             InvalidArgument: there is no message, or its bytes are not one of the contract.

@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from translate_svc.access.api_keys import ApiKeys
+from translate_svc.access.callers import Callers
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
-from translate_svc.rpc.authentication import AuthenticationInterceptor
+from translate_svc.rpc.authentication import AuthenticationInterceptor, caller
 from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
@@ -74,9 +74,9 @@ class RpcServer:
         service: Service,
         options: RpcOptions = RpcOptions(),  # noqa: B008 - frozen
         credentials: grpc.ServerCredentials | None = None,
-        keys: ApiKeys | None = None,
+        callers: Callers | None = None,
     ) -> None:
-        """With ``keys``, every call needs an API key, except health checks."""
+        """``callers`` finds out who makes each call, except health checks; None: nobody asks."""
         refuse_plaintext(options, credentials)
         self._options = options
         self._credentials = credentials
@@ -85,19 +85,19 @@ class RpcServer:
         )
         self._servicer = SpeechTranslationServicer(service, options, places)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
-        reader = RequestReader(options, places, service.check_admission)
+        reader = RequestReader(options, places, lambda: service.check_admission(caller()))
         calls = CallPlaces(options.max_calls, options.max_calls_per_peer)
         errors = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
         interceptors: list[Any] = [TraceContextInterceptor(), errors]
-        if keys is not None:
-            interceptors.insert(0, AuthenticationInterceptor(keys, options, service.record_rejected))
+        self._asks_callers = callers is not None and callers.required
+        if callers is not None and self._asks_callers:
+            interceptors.insert(0, AuthenticationInterceptor(callers, options, service.record_rejected))
         self._server = grpc.aio.server(interceptors=interceptors, options=channel_options(options))
         add_servicer: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
         add_servicer(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         add_reflection(self._server, (SERVICE_NAME, health.SERVICE_NAME))
         self._port = 0
-        self._has_keys = keys is not None
         self._revoking: asyncio.Task[None] | None = None
 
     @property
@@ -131,7 +131,7 @@ class RpcServer:
             raise InvalidArgument("cannot be bound", field="address") from error
         await self.set_serving(True)
         await self._server.start()
-        if self._has_keys:
+        if self._asks_callers:
             self._revoking = asyncio.create_task(self._servicer.calls.end_revoked())
 
     def _bind(self) -> int:

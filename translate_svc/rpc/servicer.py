@@ -70,7 +70,7 @@ class SpeechTranslationServicer:
         return wire.encode_info(replace(info, limits=limits))
 
     async def _read_config(self, context: Context) -> StreamConfig:
-        with self.calls.opening():
+        with self.calls.opening(caller()):
             async with self._places.place(context.peer()):
                 request = await read_request(context, self._options.config_timeout_s)
         if request is None:

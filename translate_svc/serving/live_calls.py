@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unauthent
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import Service
+from translate_svc.types import ANONYMOUS, Caller
 
 DRAINING = Unavailable("the server is draining")
 """The default reason of a drain."""
@@ -26,7 +28,7 @@ class LiveCalls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._drain_reason: TranslateSvcError | None = None
-        self._unopened = 0
+        self._unopened: Counter[str] = Counter()  # by caller
 
     def __len__(self) -> int:
         """Streams and calls that are open now."""
@@ -42,19 +44,27 @@ class LiveCalls:
             raise
 
     @contextmanager
-    def opening(self) -> Iterator[None]:
+    def opening(self, caller: Caller) -> Iterator[None]:
         """Wraps the wait for the first message of a stream.
 
         Raises:
-            ResourceExhausted: ``CallOptions.max_unopened_streams`` streams wait already.
+            ResourceExhausted: ``CallOptions.max_unopened_streams`` streams wait already. Or a quarter of
+                them, or as many as this caller may have, are of this caller. Nothing tells anonymous callers
+                apart, so for them this does not count.
         """
-        if self._unopened >= self._options.max_unopened_streams:
-            raise ResourceExhausted(f"{self._unopened} streams are being opened")
-        self._unopened += 1
+        everybody, own = self._unopened.total(), self._unopened[caller.name]
+        if everybody >= self._options.max_unopened_streams:
+            raise ResourceExhausted(f"{everybody} streams are being opened")
+        share = max(1, self._options.max_unopened_streams // 4)
+        if caller != ANONYMOUS and own >= min(share, caller.limits.max_streams or share):
+            raise ResourceExhausted(f"{own} streams of this caller are being opened")
+        self._unopened[caller.name] += 1
         try:
             yield
         finally:
-            self._unopened -= 1
+            self._unopened[caller.name] -= 1
+            if not self._unopened[caller.name]:
+                del self._unopened[caller.name]
 
     def check_open(self) -> None:
         """Raises the reason of the drain once ``drain`` has been called."""
@@ -84,7 +94,7 @@ class LiveCalls:
             await asyncio.sleep(self._options.revocation_check_s)
             for call, may_stay in tuple(self._calls.items()):
                 if not may_stay():
-                    call.go_away(0, Unauthenticated("the API key was revoked"))
+                    call.go_away(0, Unauthenticated("the caller was revoked"))
 
     async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
         """Refuses new streams and calls, sends ``go_away`` on open streams, and waits until all have ended.

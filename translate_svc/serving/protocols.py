@@ -56,23 +56,23 @@ class Service(Protocol):
         """Admits a stream.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: the stream
-                is not admitted.
+            InvalidArgument, OutOfRange, Unsupported, PermissionDenied, ResourceExhausted, Unavailable,
+                EngineLost: the stream is not admitted.
         """
 
     def translate(self, request: TranslateRequest, caller: Caller) -> CallHandler:
         """Admits one text or one clip. All its events are ``ResultEvent``, the last one is ``UtteranceDone``.
 
         Raises:
-            InvalidArgument, OutOfRange, Unsupported, ResourceExhausted, Unavailable, EngineLost: the request
-                is not admitted.
+            InvalidArgument, OutOfRange, Unsupported, PermissionDenied, ResourceExhausted, Unavailable,
+                EngineLost: the request is not admitted.
         """
 
-    def check_admission(self) -> None:
-        """Raises if ``translate`` would refuse every request now, whatever it holds.
+    def check_admission(self, caller: Caller) -> None:
+        """Raises if ``translate`` would refuse every request of ``caller`` now, whatever it holds.
 
         Raises:
-            ResourceExhausted, Unavailable, EngineLost: the reason.
+            PermissionDenied, ResourceExhausted, Unavailable, EngineLost: the reason.
         """
 
     def record_rejected(self, error: BaseException) -> None:

@@ -38,17 +38,24 @@ class AdmissionSlot:
 
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
+        self._on_release: list[Callable[[], None]] = []
 
     @property
     def held(self) -> bool:
         """Whether the slot has not been given back yet."""
         return self._admission is not None
 
+    def on_release(self, call: Callable[[], None]) -> None:
+        """Calls ``call`` once the slot is given back."""
+        self._on_release.append(call)
+
     def release(self) -> None:
         """Gives the slot back. Further calls do nothing."""
         admission, self._admission = self._admission, None
         if admission is not None:
             admission._release()
+            for call in self._on_release:
+                call()
 
 
 class Admission:

@@ -26,6 +26,10 @@ class CallNegotiator:
     streams: Negotiator
     options: SessionOptions
 
+    def limited(self, max_targets: int | None) -> CallNegotiator:
+        """As ``Negotiator.limited``."""
+        return replace(self, streams=self.streams.limited(max_targets))
+
     def negotiate(self, call: TranslateRequest) -> tuple[TranslateRequest, Negotiated]:
         """Returns the call with every default filled in, and its negotiated settings.
 

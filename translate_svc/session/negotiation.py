@@ -101,6 +101,12 @@ class Negotiator:
     confidence: ConfidenceRule = UNCALIBRATED
     warn_low_confidence: bool = True
 
+    def limited(self, max_targets: int | None) -> Negotiator:
+        """One that allows at most so many targets; None: as many as this one."""
+        if max_targets is None or max_targets >= self.max_targets:
+            return self
+        return replace(self, max_targets=max_targets)
+
     def negotiate(self, config: StreamConfig) -> tuple[StreamConfig, Negotiated]:
         """Returns a stream's configuration with every default filled in, and its first settings.
 

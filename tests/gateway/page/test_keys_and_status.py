@@ -15,6 +15,7 @@ from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.clients import connect, tone
 from tests.gateway.page.browser import TIMEOUT_MS, needs_chromium, visit
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
@@ -31,7 +32,7 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
     if kind == "client secret":
         key, _ = secrets.seal(Caller("alice"), {}, 600)
     async with (
-        GatewayServer(service, GatewayOptions(), keys=keys, secrets=secrets) as server,
+        GatewayServer(service, GatewayOptions(), callers=Callers(keys), secrets=secrets) as server,
         visit(server.target, axe=True) as page,
     ):
         field = page.page.get_by_role("textbox", name="API key or client secret")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.gateway.clients import ROOT
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
 from translate_svc.gateway.server import GatewayServer
@@ -68,7 +69,7 @@ async def test_the_page_needs_no_key_and_its_numbers_do(service: Service, tmp_pa
     (tmp_path / "keys").write_text(key_line("alice", key))
     keys = ApiKeys(tmp_path / "keys")
     async with (
-        GatewayServer(service, GatewayOptions(), keys=keys) as server,
+        GatewayServer(service, GatewayOptions(), callers=Callers(keys)) as server,
         aiohttp.ClientSession(f"{server.target}/") as http,
     ):
         async with http.get("status") as page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import TRANSLATIONS, connect, pcm16, silence, tone
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
+from translate_svc.gateway.failures import CLOSE_POLICY
+from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.types import Caller, StreamConfig
 
@@ -53,7 +57,7 @@ async def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             return open_session(config, caller)
 
         monkeypatch.setattr(service, "open_session", noting)
-        async with GatewayServer(service, keys=ApiKeys(file), secrets=secrets) as made.server:
+        async with GatewayServer(service, callers=Callers(ApiKeys(file)), secrets=secrets) as made.server:
             yield made
 
 
@@ -143,3 +147,36 @@ async def test_what_is_wrong_makes_no_secret(setup: Setup, body: Any, param: str
 async def test_a_body_that_is_too_large_is_not_read(setup: Setup) -> None:
     status, answer = await setup.mint({"session": {"x": "x" * 70_000}})
     assert (status, answer["error"]["code"]) == (413, "request_too_large")
+
+
+async def test_a_revoked_key_ends_what_it_and_its_secrets_have_open(tmp_path: Path) -> None:
+    file, (alice, bob) = tmp_path / "keys", (new_key(), new_key())
+    file.write_text(f"{key_line('alice', alice)}\n{key_line('bob', bob)}\n")
+    options = GatewayOptions(revocation_check_s=0.1)
+    async with (
+        model_free_service() as service,
+        GatewayServer(service, options, callers=Callers(ApiKeys(file))) as server,
+        aiohttp.ClientSession(server.target) as http,
+    ):
+        headers = {"Authorization": f"Bearer {alice}"}
+        async with http.post(SECRETS, json={"session": SPANISH}, headers=headers) as response:
+            secret = (await response.json())["value"]
+        async with (
+            connect(server.target, headers=headers) as by_key,
+            connect(server.target, TRANSLATIONS, headers={"Authorization": f"Bearer {secret}"}) as by_secret,
+            connect(server.target, headers={"Authorization": f"Bearer {bob}"}) as other,
+        ):
+            for session in (by_key, other):
+                await session.open("es")
+            await by_secret.until("session.created")
+            while service.held["admitted"] < 3:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+            file.write_text(key_line("bob", bob))
+            for session in (by_key, by_secret):
+                assert await asyncio.wait_for(session.to_the_end(), 5) == CLOSE_POLICY
+                assert "revoked" in session.events[-1]["error"]["message"]
+            await asyncio.sleep(0.3)
+            await other.send("session.close")
+            assert await other.to_the_end() == 1000
+        async with connect(server.target, headers={"Authorization": f"Bearer {secret}"}) as late:
+            assert await late.to_the_end() == CLOSE_POLICY, "a secret is worth no more than its key"

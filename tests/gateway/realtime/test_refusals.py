@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import TRANSLATIONS, base64_parts, connect, pcm16, silence, tone
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.session.admission import AdmissionOptions
@@ -213,7 +214,7 @@ async def keyed(tmp_path: Path) -> AsyncIterator[tuple[GatewayServer, str]]:
     file.write_text(key_line("alice", key))
     async with (
         model_free_service() as service,
-        GatewayServer(service, keys=ApiKeys(file)) as server,
+        GatewayServer(service, callers=Callers(ApiKeys(file))) as server,
     ):
         yield server, key
 

@@ -16,6 +16,7 @@ from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import clip, connect, tone
 from tests.gateway.webrtc.caller import CALLS, Caller, calling, post_offer
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, Unavailable
@@ -208,7 +209,7 @@ class TestWithKeys:
         self.key, self.secrets = new_key(), ClientSecrets()
         (tmp_path / "keys").write_text(key_line("alice", self.key))
         keys = ApiKeys(tmp_path / "keys")
-        async with GatewayServer(service, keys=keys, secrets=self.secrets) as running:
+        async with GatewayServer(service, callers=Callers(keys), secrets=self.secrets) as running:
             yield running
 
     async def test_a_secret_brings_the_settings(self, locked: GatewayServer) -> None:

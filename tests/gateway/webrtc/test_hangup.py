@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, NotFoundError
 from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.webrtc.caller import Caller, calling, post_offer
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.types import Caller as Who
@@ -50,7 +51,7 @@ async def test_only_who_made_a_call_ends_it(service: ModelFreeService, tmp_path:
     (tmp_path / "keys").write_text(f"{key_line('alice', alice)}\n{key_line('bob', bob)}\n")
     secret, _ = secrets.seal(Who("alice"), SPANISH, 600)
     async with (
-        GatewayServer(service, keys=ApiKeys(tmp_path / "keys"), secrets=secrets) as server,
+        GatewayServer(service, callers=Callers(ApiKeys(tmp_path / "keys")), secrets=secrets) as server,
         calling(server.target, Authorization=f"Bearer {secret}") as caller,
     ):
         await caller.until("session.created")

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, ResourceExhausted, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import failure_of
@@ -23,8 +24,8 @@ from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import (
     DEFAULT_ENCODING,
     AudioFormat,
-    Caller,
     Inspect,
+    Scope,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -70,7 +71,7 @@ class FilesEndpoint:
 
     async def translate(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/audio/translations``: into English, or into ``target_language``."""
-        caller = self._context.authenticator.caller(request)
+        who = await self._context.authenticator.identified(request, Scope.STREAM)
         async with self._form(request, _TRANSLATION_FIELDS) as form:
             tag = form.one("target_language", _ENGLISH)
             language = self._context.languages.resolve(tag, "target_language")
@@ -78,11 +79,11 @@ class FilesEndpoint:
                 (TargetSettings(language.code, speech=False),), include=frozenset({Inspect.TOKENS})
             )
             task = _Task("translate", language, settings, _format(form))
-            return await self._run(request, form, task, caller)
+            return await self._run(request, form, task, who)
 
     async def transcribe(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/audio/transcriptions``."""
-        caller = self._context.authenticator.caller(request)
+        who = await self._context.authenticator.identified(request, Scope.STREAM)
         async with self._form(request, _TRANSCRIPTION_FIELDS) as form:
             tag = form.one("language", self._context.options.source_language)
             if not tag:
@@ -101,7 +102,7 @@ class FilesEndpoint:
                 words="word" in _choices(form, "timestamp_granularities", ("word", "segment")),
                 logprobs="logprobs" in _choices(form, "include", ("logprobs",)),
             )
-            return await self._run(request, form, task, caller)
+            return await self._run(request, form, task, who)
 
     @asynccontextmanager
     async def _form(self, request: web.Request, known: frozenset[str]) -> AsyncIterator[AudioForm]:
@@ -122,18 +123,18 @@ class FilesEndpoint:
             self._uploads -= 1
 
     async def _run(
-        self, request: web.Request, form: AudioForm, task: _Task, caller: Caller
+        self, request: web.Request, form: AudioForm, task: _Task, who: Identified
     ) -> web.StreamResponse:
         async with UploadedAudio(form.file) as audio:
             calls = self._context.calls
             with calls.admission():
                 calls.check_open()
                 config = StreamConfig(audio.format, _OUTPUT, task.settings)
-                session = self._context.service.open_session(config, caller)
+                session = self._context.service.open_session(config, who.caller)
             if task.stream:
-                return await self._stream(request, audio, session, task)
+                return await self._stream(request, audio, session, task, who)
             transcript = Transcript(audio.format.sample_rate_hz, task.language.scripts, _nobody_waits)
-            await calls.run(StreamDriver(audio, transcript, session, self._context.options))
+            await calls.run(StreamDriver(audio, transcript, session, self._context.options), who.may_stay)
             return respond(
                 task.format,
                 transcript.segments,
@@ -146,7 +147,7 @@ class FilesEndpoint:
             )
 
     async def _stream(
-        self, request: web.Request, audio: UploadedAudio, session: Session, task: _Task
+        self, request: web.Request, audio: UploadedAudio, session: Session, task: _Task, who: Identified
     ) -> web.StreamResponse:
         """Sends server-sent events. Once they have begun, an error is one of them."""
         response = web.StreamResponse(
@@ -166,7 +167,8 @@ class FilesEndpoint:
 
         transcript = Transcript(audio.format.sample_rate_hz, task.language.scripts, send_delta)
         try:
-            await self._context.calls.run(StreamDriver(audio, transcript, session, self._context.options))
+            driver = StreamDriver(audio, transcript, session, self._context.options)
+            await self._context.calls.run(driver, who.may_stay)
         except Exception as error:
             if not response.prepared or isinstance(error, ConnectionError):
                 raise

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from aiohttp import hdrs, web
 
 from translate_svc.gateway.context import GatewayContext
+from translate_svc.types import Scope
 
 
 class StatusEndpoint:
@@ -17,7 +18,7 @@ class StatusEndpoint:
 
     async def get(self, request: web.Request) -> web.Response:
         """``{version, model, limits, load}``; most counters in ``load`` only grow (``ServerLoad``)."""
-        self._context.authenticator.session_caller(request)
+        await self._context.authenticator.session_caller(request, Scope.INFO)
         info = self._context.service.info()
         body = {
             "version": info.version,

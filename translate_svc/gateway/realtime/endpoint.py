@@ -16,6 +16,7 @@ from translate_svc.gateway.realtime.realtime_session import RealtimeSession
 from translate_svc.gateway.realtime.transcription_events import TranscriptionEvents
 from translate_svc.gateway.realtime.translation_events import TranslationEvents
 from translate_svc.gateway.web_socket import WebSocket
+from translate_svc.types import Scope
 
 TRANSLATION = Dialect(
     kind="translation",
@@ -51,13 +52,13 @@ class RealtimeEndpoint:
         socket = WebSocket(context.options)
 
         async def serve() -> None:
-            caller, wanted = context.authenticator.session_caller(request)
+            who, wanted = await context.authenticator.session_caller(request, Scope.STREAM)
             settings = self._dialect.first_settings(context.options, context.service)
             model = request.query.get("model", "")
             if wanted is not None:
                 session = JsonObject(wanted, "session")
                 settings, model = settings.updated(session), session.text("model", model)
-            await RealtimeSession(context, self._dialect, socket, model).run(settings, caller)
+            await RealtimeSession(context, self._dialect, socket, model).run(settings, who)
 
         return await _run_socket(request, socket, serve)
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
+from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import SessionExpired
@@ -43,7 +44,7 @@ class RealtimeSession:
         self._events = ClientEvents(connection)
         self._head = session_head(context, dialect, model)
 
-    async def run(self, settings: SessionSettings, caller: Caller) -> None:
+    async def run(self, settings: SessionSettings, who: Identified) -> None:
         """Runs the session to its end. If ``settings`` lack something, the client's first updates say it.
 
         Raises:
@@ -53,7 +54,7 @@ class RealtimeSession:
         calls = self._context.calls
         await self._connection.send(self._event("session.created", settings))
         with calls.admission():
-            opened = await self._open(settings, caller)
+            opened = await self._open(settings, who.caller)
         if opened is None:
             if self._dialect.closed is not None:
                 await self._connection.send(self._dialect.closed)
@@ -62,7 +63,7 @@ class RealtimeSession:
         lifetime_s = self._context.options.session_lifetime_s
         expiry = asyncio.get_running_loop().call_later(lifetime_s, self._expire, driver)
         try:
-            await calls.run(driver)
+            await calls.run(driver, who.may_stay)
         finally:
             expiry.cancel()
 
@@ -76,7 +77,7 @@ class RealtimeSession:
         wanted: SessionSettings | None = first
         while True:
             if first.missing:
-                async with self._context.opening():
+                async with self._context.opening(caller):
                     first, wanted = await self._first_update(first)
             if wanted is None:
                 return None

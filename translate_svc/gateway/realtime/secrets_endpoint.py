@@ -12,6 +12,7 @@ from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.realtime.dialect import Dialect
 from translate_svc.gateway.realtime.realtime_session import session_head
+from translate_svc.types import Scope
 
 MIN_LIFETIME_S, DEFAULT_LIFETIME_S, MAX_LIFETIME_S = 10, 600, 7_200
 
@@ -27,7 +28,7 @@ class SecretsEndpoint:
     async def create(self, request: web.Request) -> web.Response:
         """Answers ``{value, expires_at, session}``."""
         context = self._context
-        caller = context.authenticator.caller(request)
+        caller = (await context.authenticator.identified(request, Scope.SECRETS)).caller
         body = JsonObject(await _json(request), "")
         body.refuse_unknown(("session", "expires_after"))
         lifetime_s = _lifetime_s(body)

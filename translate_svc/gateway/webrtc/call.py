@@ -16,6 +16,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
+from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, StreamTimeout, Unavailable
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import failure_of
@@ -72,12 +73,12 @@ class Call:
             raise Unavailable("this machine has no address for calls: use a WebSocket")
         return text
 
-    async def run(self, settings: SessionSettings, caller: Caller, model: str) -> None:
+    async def run(self, settings: SessionSettings, who: Identified, model: str) -> None:
         """Runs the session until either side ends it, and closes the connection."""
         self._running = asyncio.current_task()
         try:
-            await self._connected()
-            await RealtimeSession(self._context, TRANSLATION, self._connection, model).run(settings, caller)
+            await self._connected(who.caller)
+            await RealtimeSession(self._context, TRANSLATION, self._connection, model).run(settings, who)
             await self._connection.end()
         except asyncio.CancelledError:
             if not self._connection.left:
@@ -98,10 +99,10 @@ class Call:
             self._listening.cancel()
         await self._peer.close()
 
-    async def _connected(self) -> None:
+    async def _connected(self, caller: Caller) -> None:
         waited_s = self._context.options.connect_timeout_s
         try:
-            async with self._context.opening(), asyncio.timeout(waited_s):
+            async with self._context.opening(caller), asyncio.timeout(waited_s):
                 await self._connection.opened.wait()
         except TimeoutError:
             raise StreamTimeout(f"the call was not connected within {waited_s:g} s") from None

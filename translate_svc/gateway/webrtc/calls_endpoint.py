@@ -23,7 +23,7 @@ from translate_svc.gateway.webrtc.call import Call
 from translate_svc.gateway.webrtc.heard_audio import RATE_HZ
 from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
 from translate_svc.gateway.webrtc.offer import read_offer
-from translate_svc.types import Caller
+from translate_svc.types import Caller, Scope
 
 _SDP = "application/sdp"
 _RETRY_AFTER_S = 5.0
@@ -48,7 +48,7 @@ class CallsEndpoint:
     async def create(self, request: web.Request) -> web.Response:
         """Takes an SDP offer; answers 201 with the SDP answer and the path of the call."""
         context = self._context
-        caller, wanted = context.authenticator.session_caller(request)
+        who, wanted = await context.authenticator.session_caller(request, Scope.STREAM)
         model = request.query.get("model", "")
         settings = dataclasses.replace(
             translation_settings.first_settings(context.options, context.service),
@@ -60,8 +60,8 @@ class CallsEndpoint:
             settings, model = settings.updated(session), session.text("model", model)
         call, answer = await self._answer(request)
         name = f"rtc_{uuid.uuid4().hex}"
-        task = asyncio.create_task(call.run(settings, caller, model))
-        self._calls[name] = _LiveCall(call, caller, task)
+        task = asyncio.create_task(call.run(settings, who, model))
+        self._calls[name] = _LiveCall(call, who.caller, task)
         task.add_done_callback(lambda _: self._calls.pop(name))
         headers = {hdrs.LOCATION: f"{request.path}/{name}"}
         return web.Response(text=answer, status=HTTPStatus.CREATED, content_type=_SDP, headers=headers)
@@ -72,9 +72,9 @@ class CallsEndpoint:
         Raises:
             CallNotFound: there is no such call of this caller in this process.
         """
-        caller = self._context.authenticator.session_caller(request).caller
+        who, _ = await self._context.authenticator.session_caller(request, Scope.STREAM)
         live = self._calls.get(request.match_info["call_id"])
-        if live is None or live.caller.name != caller.name:
+        if live is None or live.caller.name != who.caller.name:
             raise CallNotFound("no such call is open", field="call_id")
         live.call.hang_up()
         await asyncio.wait({live.running}, timeout=self._context.options.cancel_timeout_s)

@@ -1,0 +1,168 @@
+"""A server that knows its callers by keys, tokens and certificates, over gRPC and HTTP. It runs with the
+example of docs/callers.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.certificates import Authority, Identity
+from tests.cli.process import ROOT, serving
+from tests.gateway.clients import connect
+from tests.tokens import Issuer
+from translate_svc.access.api_keys import key_line, new_key
+from translate_svc.cli.commands.serve import READY_PREFIX
+from translate_svc.client import AsyncClient, AsyncStream, ClientOptions, tls_credentials
+from translate_svc.errors import OutOfRange, PermissionDenied, ResourceExhausted, Unauthenticated
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGE = (ROOT / "docs" / "callers.md").read_text("utf-8")
+EXAMPLE = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+RATE_HZ = 16_000
+
+
+@dataclass
+class Running:
+    """A server, and what its callers have."""
+
+    grpc: str
+    http: str
+    ca: Path
+    certificate: Identity
+    issuer: Issuer
+    key: str
+
+    def client(self, bearer: str = "") -> AsyncClient:
+        credentials = tls_credentials(
+            ca=self.ca, certificate=self.certificate.certificate, key=self.certificate.key
+        )
+        return AsyncClient(self.grpc, ClientOptions(credentials=credentials, api_key=bearer))
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca)
+        context.load_cert_chain(self.certificate.certificate, self.certificate.key)
+        return context
+
+    async def get(self, path: str, bearer: str = "", method: str = "GET") -> tuple[int, str]:
+        """Status and error code of a request."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        async with (
+            aiohttp.ClientSession(self.http) as http,
+            http.request(method, path, headers=headers, ssl=self.tls) as response,
+        ):
+            return response.status, (await response.json()).get("error", {}).get("code", "")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    folder = tmp_path_factory.mktemp("callers")
+    authority, issuer, key = Authority(folder), Issuer(), new_key()
+    issued = authority.issue("server")
+    client = authority.issue("client", "bridge.example.org")
+    assert EXAMPLE is not None
+    (folder / "callers.toml").write_text(EXAMPLE[1])
+    issuer.write(folder / "keys.json")
+    (folder / "keys").write_text(key_line("alice", key))
+    async with serving(
+        *("--callers", str(folder / "callers.toml"), "--api-keys", str(folder / "keys")),
+        *("--tls-certificate", str(issued.certificate), "--tls-key", str(issued.key)),
+        *("--tls-client-ca", str(authority.ca), "--http", "127.0.0.1:0"),
+    ) as (process, address):
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        http = line.removeprefix(READY_PREFIX).strip()
+        yield Running(address, http, authority.ca, client, issuer, key)
+
+
+async def test_three_ways_to_say_who_one_is(server: Running) -> None:
+    for bearer in (server.key, server.issuer.token(), ""):
+        async with server.client(bearer) as client:
+            assert (await client.info()).model.name == "starter"
+        assert await server.get("/v1/models", bearer) == (200, "")
+
+
+async def test_what_is_not_valid_is_refused_by_both_transports(server: Running) -> None:
+    refused = {
+        new_key(): "not valid",
+        server.issuer.token(exp=1): "expired",
+        server.issuer.unsigned_token(): "not taken",
+        server.issuer.confused_token(): "not taken",
+        Issuer("stranger").token(): "not known",
+        server.issuer.token(iss="https://elsewhere.example/"): "trusts",
+        server.issuer.token(sub="mallory"): "revoked",
+    }
+    for bearer, reason in refused.items():
+        async with server.client(bearer) as client:
+            with pytest.raises(Unauthenticated, match=reason):
+                await client.info()
+        assert await server.get("/v1/models", bearer) == (401, "invalid_api_key")
+
+
+async def test_what_a_class_does_not_allow_is_denied_by_both_transports(server: Running) -> None:
+    free = server.issuer.token(sub="carol")
+    async with server.client(free) as client:
+        with pytest.raises(PermissionDenied, match="scope translate"):
+            await client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
+        with pytest.raises(OutOfRange, match="more than 1 entries"):
+            async with client.stream(targets=["spa", "fra"], sample_rate_hz=RATE_HZ):
+                pass
+    assert await server.get("/v1/realtime/client_secrets", free, "POST") == (403, "permission_denied")
+    partner = server.issuer.token(sub="carol", plan="partner")
+    for bearer in (partner, ""):
+        async with server.client(bearer) as client:
+            answer = await client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
+            assert answer.text["spa"]
+    assert await server.get("/v1/realtime/client_secrets", partner, "POST") == (200, "")
+
+
+async def test_streams_of_both_transports_count_together(server: Running) -> None:
+    token = server.issuer.token(sub="dave")
+    bearer = {"Authorization": f"Bearer {token}"}
+    async with (
+        server.client(token) as client,
+        client.stream(targets=["spa"], sample_rate_hz=RATE_HZ) as stream,
+    ):
+        async with connect(server.http, headers=bearer, ssl=server.tls) as second:
+            await second.update(audio={"output": {"targets": [{"language": "es"}]}})
+            assert await second.to_the_end() == 1013
+            assert "1 streams of this caller" in second.events[-1]["error"]["message"]
+        other = {"Authorization": f"Bearer {server.issuer.token(sub='erin')}"}
+        async with connect(server.http, headers=other, ssl=server.tls) as session:
+            await session.open("es")
+        await stream.end()
+        assert [event async for event in stream]
+    async with connect(server.http, headers=bearer, ssl=server.tls) as session:
+        await session.open("es")
+
+
+async def test_too_much_audio_ends_a_stream_and_says_when_to_go_on(server: Running) -> None:
+    async def talk_for_a_minute(client: AsyncClient) -> None:
+        async with client.stream(targets=["spa"], sample_rate_hz=RATE_HZ) as stream:
+            reading = asyncio.create_task(_read(stream))
+            for _ in range(60):
+                await stream.send(np.zeros(RATE_HZ, np.float32))
+            await reading
+
+    async with server.client(server.issuer.token(sub="frank")) as client:
+        with pytest.raises(ResourceExhausted, match="90 s of audio a minute") as ended:
+            await talk_for_a_minute(client)
+        assert 1 < ended.value.retry_after_s <= (30 / 4 + 1) / 1.5
+        with pytest.raises(ResourceExhausted, match="90 s of audio a minute"):
+            await talk_for_a_minute(client)
+
+
+async def _read(stream: AsyncStream) -> None:
+    async for _ in stream:
+        pass

@@ -1,0 +1,40 @@
+"""A session whose audio counts for its caller."""
+
+from __future__ import annotations
+
+from translate_svc.session.dependencies import SessionDependencies
+from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.quotas.audio_meter import AudioMeter
+from translate_svc.session.resume_point import ResumePoint
+from translate_svc.session.session import Session
+from translate_svc.types import ClientMessage, StreamConfig
+
+
+class MeteredSession(Session):
+    """A ``Session`` that takes no more audio than its caller may send."""
+
+    def __init__(
+        self,
+        session_id: str,
+        config: StreamConfig,
+        settings: Negotiated,
+        dependencies: SessionDependencies,
+        start: ResumePoint | None,
+        meter: AudioMeter | None,
+    ) -> None:
+        """As ``Session``. ``meter`` None: nobody counts its audio."""
+        super().__init__(session_id, config, settings, dependencies, start)
+        self._meter = meter
+
+    async def receive(self, message: ClientMessage) -> None:
+        """As ``Session.receive``.
+
+        Raises:
+            ResourceExhausted: the caller has no audio left; the message has no effect. Says when to go on.
+        """
+        if self._meter is None:
+            await super().receive(message)
+            return
+        self._meter.before(message)
+        await super().receive(message)
+        self._meter.after(message)

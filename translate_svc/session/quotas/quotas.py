@@ -1,0 +1,192 @@
+"""What each caller uses, and whether it may use more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from translate_svc.errors import PermissionDenied, ResourceExhausted
+from translate_svc.session.admission import AdmissionSlot
+from translate_svc.session.quotas.audio_meter import AudioMeter
+from translate_svc.session.quotas.token_bucket import TokenBucket
+from translate_svc.types import AudioFormat, Caller
+
+_STREAMS_RETRY_AFTER_S = 2.0
+_WORTH_COMING_BACK = 0.25
+"""Share of its audio that a refused caller is told to wait for. Less would be used up at once."""
+_SWEEP_FROM = 1_024
+
+Record = Callable[[str, str, float], None]
+"""``Metrics.add``: the name of a metric, its label, and what to add."""
+
+
+def _record_nothing(metric: str, label: str, value: float) -> None:
+    del metric, label, value
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one caller uses here; ``elsewhere``: streams that it has open at other front processes."""
+
+    streams: int = 0
+    elsewhere: int = 0
+    unreported_audio_s: float = 0.0
+    audio_s_per_minute: float | None = None
+    audio_burst_s: float = 0.0
+    bucket: TokenBucket | None = None
+
+    def is_idle(self, now_s: float) -> bool:
+        has_streams = self.streams or self.elsewhere
+        return not has_streams and (self.bucket is None or self.bucket.is_full(now_s))
+
+
+@dataclass(frozen=True, slots=True)
+class CallerUsage:
+    """What one caller uses: streams that are open, and seconds of audio, since the last report or in all.
+
+    ``audio_s_per_minute`` and ``audio_burst_s`` are its limits; None: its audio is not limited.
+    """
+
+    name: str
+    streams: int
+    audio_s: float
+    audio_s_per_minute: float | None
+    audio_burst_s: float
+
+
+class Quotas:
+    """Holds callers to their limits. Belongs to one event loop; nothing here waits.
+
+    A caller is known by its name, and the limits that it comes with count from then on. Callers without
+    limits cost nothing. What a caller has used up is no concern of anybody else.
+    """
+
+    def __init__(
+        self, model: str, record: Record = _record_nothing, clock: Callable[[], float] | None = None
+    ) -> None:
+        """``model``: the loaded one. ``record`` counts by class. ``clock``: by default the event loop's."""
+        self._model = model
+        self._record = record
+        self._clock = clock or asyncio.get_running_loop().time
+        self._accounts: dict[str, _Account] = {}
+        self._sweep_at = _SWEEP_FROM
+        self._audio_elsewhere_s: dict[str, float] | None = None
+
+    def check(self, caller: Caller, *, goes_on: bool = False) -> None:
+        """Raises if ``caller`` may open no further stream or call now.
+
+        ``goes_on``: it takes the place of one that has just ended, so their number does not grow.
+
+        Raises:
+            PermissionDenied: the caller may not use the loaded model.
+            ResourceExhausted: a limit of the caller is reached. Says when to try again.
+        """
+        limits = caller.limits
+        if limits.models is not None and self._model not in limits.models:
+            raise PermissionDenied("this caller may not use the loaded model")
+        account = self._account(caller)
+        open_streams = account.streams + account.elsewhere
+        if limits.max_streams is not None and open_streams >= limits.max_streams and not goes_on:
+            self._count("caller_streams_limited", caller)
+            raise ResourceExhausted(
+                f"{open_streams} streams of this caller are open, and it may have {limits.max_streams}",
+                retry_after_s=_STREAMS_RETRY_AFTER_S,
+            )
+        self.check_audio(caller)
+
+    def check_audio(self, caller: Caller) -> None:
+        """Raises ResourceExhausted if ``caller`` has no audio left. Says when to try again."""
+        bucket, now_s = self._account(caller).bucket, self._clock()
+        if bucket is None or bucket.level_s(now_s) > 0:
+            return
+        self._count("caller_audio_limited", caller)
+        raise ResourceExhausted(
+            f"this caller may send {caller.limits.audio_s_per_minute:g} s of audio a minute, and sent more",
+            retry_after_s=bucket.wait_s(_WORTH_COMING_BACK, now_s),
+        )
+
+    def hold(self, caller: Caller, slot: AdmissionSlot) -> None:
+        """``caller`` has a stream or call open until ``slot`` is released."""
+        self._count("caller_admitted", caller)
+        account = self._account(caller)
+        account.streams += 1
+
+        def release() -> None:
+            account.streams -= 1
+
+        slot.on_release(release)
+
+    def charge(self, caller: Caller, seconds: float) -> None:
+        """``caller`` has sent so much audio."""
+        self._count("caller_audio_s", caller, seconds)
+        account = self._account(caller)
+        if account.bucket is not None:
+            account.bucket.take(seconds, self._clock())
+            account.unreported_audio_s += seconds
+
+    def meter(self, caller: Caller, audio_format: AudioFormat) -> AudioMeter | None:
+        """Counts the audio of one stream; None: nobody asks for it."""
+        if caller.limits.audio_s_per_minute is None and not caller.class_name:
+            return None
+        return AudioMeter(
+            audio_format, lambda: self.check_audio(caller), lambda seconds: self.charge(caller, seconds)
+        )
+
+    def take_usage(self) -> tuple[CallerUsage, ...]:
+        """What callers use here: streams, and audio since the last call. For the other front processes."""
+        usage = []
+        for name, account in self._accounts.items():
+            if account.streams or account.unreported_audio_s:
+                rate, burst_s = account.audio_s_per_minute, account.audio_burst_s
+                usage.append(CallerUsage(name, account.streams, account.unreported_audio_s, rate, burst_s))
+                account.unreported_audio_s = 0.0
+        return tuple(usage)
+
+    def take_in(self, elsewhere: Iterable[CallerUsage]) -> None:
+        """What callers use at the other front processes now: streams, and audio since the server started.
+
+        What they had used before this process started is not known here. It counts as used by nobody.
+        """
+        before, now = self._audio_elsewhere_s, {each.name: each for each in elsewhere}
+        for name in self._accounts.keys() - now.keys():
+            self._accounts[name].elsewhere = 0
+        for name, usage in now.items():
+            account = self._accounts.setdefault(name, _Account())
+            account.elsewhere = usage.streams
+            self._shape(account, usage.audio_s_per_minute, usage.audio_burst_s)
+            if before is not None and account.bucket is not None:
+                account.bucket.take(max(0.0, usage.audio_s - before.get(name, 0.0)), self._clock())
+        self._audio_elsewhere_s = {name: usage.audio_s for name, usage in now.items()}
+
+    def _count(self, metric: str, caller: Caller, value: float = 1.0) -> None:
+        if caller.class_name:
+            self._record(metric, caller.class_name, value)
+
+    def _account(self, caller: Caller) -> _Account:
+        """The account of ``caller``, with the limits that it has now."""
+        account = self._accounts.get(caller.name)
+        if account is None:
+            self._sweep()
+            account = self._accounts[caller.name] = _Account()
+        self._shape(account, caller.limits.audio_s_per_minute, caller.limits.audio_burst_s)
+        return account
+
+    def _shape(self, account: _Account, audio_s_per_minute: float | None, burst_s: float) -> None:
+        """Gives ``account`` limits of audio. What it has used stays used."""
+        if (account.audio_s_per_minute, account.audio_burst_s) == (audio_s_per_minute, burst_s):
+            return
+        account.audio_s_per_minute, account.audio_burst_s = audio_s_per_minute, burst_s
+        if audio_s_per_minute is None:
+            account.bucket = None
+        elif account.bucket is None:
+            account.bucket = TokenBucket(audio_s_per_minute / 60, burst_s, self._clock())
+        else:
+            account.bucket.reshape(audio_s_per_minute / 60, burst_s, self._clock())
+
+    def _sweep(self) -> None:
+        """Forgets callers who use nothing, before their number has doubled."""
+        if len(self._accounts) >= self._sweep_at:
+            now_s = self._clock()
+            self._accounts = {name: each for name, each in self._accounts.items() if not each.is_idle(now_s)}
+            self._sweep_at = max(_SWEEP_FROM, 2 * len(self._accounts))
