@@ -85,6 +85,18 @@ class CostFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class StageFigures:
+    """The part of ``CostFigures`` that one stage has, and the work that it did; see ``stage_costs``."""
+
+    mode: str
+    output: str
+    stage: str
+    engine_s: float
+    work: float
+    audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityFigures:
     """So many streams at once in real time on one core: mean lag with and without the time of computing."""
 
@@ -102,6 +114,7 @@ class Figures:
     paced: tuple[PacedFigures, ...] = ()
     speech: tuple[SpeechFigures, ...] = ()
     cost: tuple[CostFigures, ...] = ()
+    stages: tuple[StageFigures, ...] = ()
     capacity: tuple[CapacityFigures, ...] = ()
 
     def __add__(self, other: Figures) -> Figures:
@@ -124,6 +137,7 @@ def merged(known: Figures, new: Figures) -> Figures:
         "paced": lambda row: (row.mode, row.source, row.target, row.streams),
         "speech": lambda row: (row.mode, row.source, row.target),
         "cost": lambda row: (row.mode, row.output),
+        "stages": lambda row: (row.mode, row.output),
         "capacity": lambda row: row.mode,
     }
     parts = {}
@@ -149,6 +163,7 @@ def load(path: Path) -> Figures:
         paced=tuple(PacedFigures(**row) for row in content["paced"]),
         speech=tuple(SpeechFigures(**row) for row in content["speech"]),
         cost=tuple(CostFigures(**row) for row in content["cost"]),
+        stages=tuple(StageFigures(**row) for row in content["stages"]),
         capacity=tuple(CapacityFigures(**row) for row in content["capacity"]),
     )
 

@@ -17,7 +17,14 @@ from benchmarks.quality.clip import Clip
 from benchmarks.quality.measures.scores import word_error_rate
 from benchmarks.quality.pipeline import settings_for, translate_all
 from benchmarks.simultaneous.audio_clock import AudioClockLoop
-from benchmarks.simultaneous.figures import OFFLINE, CostFigures, Figures, SpeechFigures, TextFigures
+from benchmarks.simultaneous.figures import (
+    OFFLINE,
+    CostFigures,
+    Figures,
+    SpeechFigures,
+    StageFigures,
+    TextFigures,
+)
 from benchmarks.simultaneous.joins import align, join, key, lags_ms, slope_ms_per_s, source_words
 from benchmarks.simultaneous.listen import Heard, Mode, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
@@ -29,6 +36,7 @@ from benchmarks.simultaneous.speech import (
     torn_words,
     word_sounds_ms,
 )
+from benchmarks.simultaneous.stage_costs import StageClock, clocked_runners
 from benchmarks.simultaneous.words import Word, flicker, texts_of, words_of
 from translate_svc.config import Settings
 from translate_svc.service import Service
@@ -83,11 +91,19 @@ async def service_of(model: Path) -> AsyncIterator[Service]:
         yield service
 
 
+@asynccontextmanager
+async def clocked_service(model: Path) -> AsyncIterator[tuple[Service, StageClock]]:
+    """The same with a clock of its engine's stages."""
+    with clocked_runners() as clock:
+        async with service_of(model) as service:
+            yield service, clock
+
+
 async def measure_text(task: Task, loop: AudioClockLoop) -> Figures:
     """Offline first, then each mode: all monologues in all targets, one target a stream."""
     made = task.monologues()
     figures = Figures()
-    async with service_of(task.model) as service:
+    async with clocked_service(task.model) as (service, clock):
         alone = await _alone(service, made, task.targets)
         known = {
             target: [_known(each, target, alone[target][each.name]) for each in made]
@@ -99,9 +115,8 @@ async def measure_text(task: Task, loop: AudioClockLoop) -> Figures:
             figures += Figures(text=(row,))
         for mode in task.modes:
             jobs = [(each, TargetSettings(target, speech=False)) for target in task.targets for each in made]
-            heard, engine_s = await _listen_all(service, loop, mode, jobs)
-            audio_s = sum(each.duration_ms for each, _ in jobs) / 1000
-            figures += Figures(cost=(CostFigures(mode.name, "text", engine_s, audio_s),))
+            heard, spent = await _listen_all(service, clock, loop, mode, jobs)
+            figures += spent
             for number, target in enumerate(task.targets):
                 own = heard[number * len(made) : (number + 1) * len(made)]
                 words = [words_of(each.deltas) for each in own]
@@ -114,27 +129,39 @@ async def measure_speech(task: Task, loop: AudioClockLoop) -> Figures:
     """One long monologue, text and speech, as ``translate-svc live`` asks for it."""
     monologue = task.monologues()[0]
     figures = Figures()
-    async with service_of(task.model) as service:
+    async with clocked_service(task.model) as (service, clock):
         for mode in task.modes:
             for target in task.targets:
                 wanted = TargetSettings(target, catch_up_duration_factor=CATCH_UP_DURATION_FACTOR)
-                (heard,), engine_s = await _listen_all(service, loop, mode, [(monologue, wanted)])
+                (heard,), spent = await _listen_all(service, clock, loop, mode, [(monologue, wanted)])
                 row = await _speech_row(service, mode.name, monologue, target, heard)
-                cost = CostFigures(mode.name, "text and speech", engine_s, monologue.duration_ms / 1000)
-                figures += Figures(speech=(row,), cost=(cost,))
+                figures += spent + Figures(speech=(row,))
     return figures
 
 
 async def _listen_all(
-    service: Service, loop: AudioClockLoop, mode: Mode, jobs: Sequence[tuple[Monologue, TargetSettings]]
-) -> tuple[list[Heard], float]:
-    """All at once on the audio clock; and the processor seconds of the engine."""
-    before_s = engine_cpu_s()
+    service: Service,
+    clock: StageClock,
+    loop: AudioClockLoop,
+    mode: Mode,
+    jobs: Sequence[tuple[Monologue, TargetSettings]],
+) -> tuple[list[Heard], Figures]:
+    """All at once on the audio clock; and what they cost. All jobs want the same kind of output."""
+    before_s, stages_before = engine_cpu_s(), clock.read()
     with loop.audio_time(partial(is_computing, service)):
         heard = await asyncio.gather(
             *(listen(service, each.samples, stream_settings(mode, each.language, to)) for each, to in jobs)
         )
-    return list(heard), engine_cpu_s() - before_s
+    output = "text and speech" if jobs[0][1].speech else "text"
+    audio_s = sum(each.duration_ms for each, _ in jobs) / 1000
+    spent = {stage: total - stages_before[stage] for stage, total in clock.read().items()}
+    rows = (
+        StageFigures(mode.name, output, stage.value, each.engine_s, each.work, audio_s)
+        for stage, each in spent.items()
+        if each.work
+    )
+    cost = CostFigures(mode.name, output, engine_cpu_s() - before_s, audio_s)
+    return list(heard), Figures(cost=(cost,), stages=tuple(rows))
 
 
 def is_computing(service: Service) -> bool:

@@ -13,6 +13,8 @@ from benchmarks.simultaneous.curves import common_rows, draw
 from benchmarks.simultaneous.figures import OFFLINE, Figures, TextFigures, load
 from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE
 from benchmarks.simultaneous.monologues import VARIANTS
+from benchmarks.simultaneous.stage_costs import WORK_UNITS
+from translate_svc.types import Stage
 
 RESULTS = ROOT / "benchmarks" / "results" / "simultaneous.json"
 PAGE = ROOT / "docs" / "simultaneous.md"
@@ -32,6 +34,7 @@ def blocks(figures: Figures) -> dict[str, str]:
         "paced": _paced(figures),
         "speech": _speech(figures),
         "cost": _cost(figures),
+        "stages": _stages(figures),
     }
 
 
@@ -113,6 +116,22 @@ def _cost(figures: Figures) -> str:
         streams = capacity(figures, mode)
         lines.append((mode, output, f"{per_second:.0f}", "" if streams is None else f"{streams:.0f}"))
     return table(("mode", "output", "engine, ms for a second of audio", "streams on one core"), lines)
+
+
+def _stages(figures: Figures) -> str:
+    """For each output and stage: both modes beside each other, for a second of audio."""
+    lines = []
+    for output, stage in dict.fromkeys((row.output, Stage(row.stage)) for row in figures.stages):
+        both = [row for row in figures.stages if (row.output, row.stage) == (output, stage.value)]
+        cells = [output, stage.value, WORK_UNITS[stage]]
+        for mode in _COMPARED:
+            rows = [row for row in both if row.mode == mode]
+            audio_s = sum(row.audio_s for row in rows)
+            spent_ms, work = 1000 * sum(row.engine_s for row in rows), sum(row.work for row in rows)
+            cells += [f"{spent_ms / audio_s:.1f}", f"{work / audio_s:.1f}"] if audio_s else ["", ""]
+        lines.append(tuple(cells))
+    of_both = tuple(f"{mode}: {what}" for mode in _COMPARED for what in ("engine, ms", "work"))
+    return table(("output", "stage", "work is counted in", *of_both), lines)
 
 
 def _means(figures: Figures, rows: Sequence[TextFigures]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from benchmarks.simultaneous.figures import (
     Figures,
     PacedFigures,
     SpeechFigures,
+    StageFigures,
     TextFigures,
     load,
     merged,
@@ -54,6 +55,11 @@ def good() -> Figures:
             SpeechFigures(mode, "eng", "spa", 10.1, 2400.0, 3000.0, 0.5, 0.1, 4.0, 0) for mode in modes
         ),
         cost=(CostFigures(modes[0], "text", 1.0, 100.0), CostFigures(modes[1], "text", 2.9, 100.0)),
+        stages=tuple(
+            StageFigures(mode, "text", stage, spent_s, 100.0 * spent_s, 100.0)
+            for mode, spent_s in zip(modes, (0.5, 1.5), strict=True)
+            for stage in ("encode", "decode")
+        ),
         capacity=tuple(CapacityFigures(modes[1], each, 1300.0, 1500.0) for each in (1, 4, 8)),
     )
 
@@ -143,6 +149,15 @@ def test_every_block_of_the_page_is_written() -> None:
     assert fill(page, content) != page
     assert all(f"<!-- simultaneous:{name} -->" in page for name in content)
     assert all("eng-spa" in content[name] for name in ("directions", "paced", "speech"))
+
+
+def test_what_a_stage_costs_stands_beside_utterance_mode() -> None:
+    """Over all rows of a stage, for a second of audio."""
+    figures = good()
+    twice = replace(figures, stages=(*figures.stages, replace(figures.stages[0], engine_s=1.5, work=0.0)))
+    lines = blocks(twice)["stages"].splitlines()
+    assert "| text | encode | s of audio | 10.0 | 0.2 | 15.0 | 1.5 |" in lines
+    assert "| text | decode | rows of tokens | 5.0 | 0.5 | 15.0 | 1.5 |" in lines
 
 
 def test_the_page_shows_the_kept_results() -> None:

@@ -23,7 +23,7 @@ from benchmarks.simultaneous.listen import (
     listen,
     stream_settings,
 )
-from benchmarks.simultaneous.measure import is_computing, run, service_of
+from benchmarks.simultaneous.measure import clocked_service, is_computing, run
 from benchmarks.simultaneous.monologues import (
     SAMPLES_PER_MS,
     VARIANTS,
@@ -31,7 +31,7 @@ from benchmarks.simultaneous.monologues import (
     shipped_clips,
 )
 from benchmarks.simultaneous.words import flicker, words_of
-from translate_svc.types import TargetSettings
+from translate_svc.types import Stage, TargetSettings
 
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
 
@@ -94,10 +94,16 @@ def test_utterance_mode_answers_when_the_segmenter_has_heard_the_end() -> None:
     samples = whole[: round((second.end_ms + 200) * SAMPLES_PER_MS)]
 
     async def measure(loop: AudioClockLoop) -> Figures:
-        async with service_of(STARTER) as service:
+        async with clocked_service(STARTER) as (service, clock):
             settings = stream_settings(UTTERANCE, "eng", TargetSettings("spa", speech=False))
             with loop.audio_time(partial(is_computing, service)):
                 heard = await listen(service, samples, settings)
+        totals = clock.read()
+        spoken_s = (second.end_ms - first.start_ms) / 1000
+        assert spoken_s - 1 < totals[Stage.ENCODE].work < spoken_s + 2, "each utterance was encoded once"
+        assert totals[Stage.DECODE].work > len(heard.deltas) - 2
+        assert totals[Stage.ENCODE].engine_s > 0
+        assert totals[Stage.VOCODE].work == 0
         words = words_of(heard.deltas)
         moments = sorted({round(word.arrived_ms) for word in words})
         assert heard.utterances == len(moments) == 2
