@@ -183,7 +183,7 @@ class TranslationModel:
         ``attend`` requests ``attention``. None requests it for no slot.
         """
         attend = [False] * len(slots) if attend is None else attend
-        step = self._step(DecodeInput(slots, positions, token_ids), align=any(align) or any(attend))
+        step = self._step(DecodeInput(slots, positions, token_ids), align=any(align), attend=any(attend))
         return self._predictions(step, slots, [1] * len(slots), align, attend)
 
     def prefill(
@@ -209,7 +209,7 @@ class TranslationModel:
         fed = [(*run, *guess) for run, guess in zip(token_ids, guesses, strict=True)]
         runs = Runs(slots, starts, fed, [len(guess) for guess in guesses])
         step = self._decoder.prefill(
-            self._cache, runs, align=any(align) or any(attend), begins_word=begins_word
+            self._cache, runs, align=any(align), attend=any(attend), begins_word=begins_word
         ).on_host()
         outcomes: list[TokenPrediction | EngineError] = []
         for row, checked in enumerate(checked_runs(step, token_ids, guesses)):
@@ -282,11 +282,11 @@ class TranslationModel:
     def _capture_steps(self, capturer: GraphCapturer) -> None:
         self._captured = DecodeGraphs(self._decoder, self._cache, capturer)
 
-    def _step(self, fed: DecodeInput, *, align: bool) -> DecodedStep:
-        """One decode step, with its results on the host."""
+    def _step(self, fed: DecodeInput, *, align: bool, attend: bool) -> DecodedStep:
+        """One decode step, with its results on the host. A captured one always aligns and attends."""
         if self._captured is not None:
             return self._captured.step(fed)
-        return self._decoder.step(self._cache, fed, align=align).on_host()
+        return self._decoder.step(self._cache, fed, align=align, attend=attend).on_host()
 
     def _attention(self, step: DecodedStep, row: int, slot: int, tokens: int) -> NDArray[np.float32]:
         """Attention ``[tokens, states]`` of one row's last tokens, only over the states of its source."""

@@ -77,7 +77,7 @@ def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
     for position in range(12):
         rows = {slot: (position, (7 * position + slot) % 97) for slot in slots}
         found = steps.step(fed(rows))
-        assert_alike(found, text_decoder("tiny").step(plain, fed(rows), align=True))
+        assert_alike(found, text_decoder("tiny").step(plain, fed(rows), align=True, attend=True))
     for slot in slots:
         torch.testing.assert_close(cache.states[slot, :12], plain.states[slot, :12], atol=1e-5, rtol=0)
 
@@ -113,7 +113,7 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
     write(cache, 1, 12)  # its next owner
     write(plain, 2, 1)
     rows = {1: (0, 11)}
-    assert_alike(steps.step(fed(rows)), text_decoder("tiny").step(plain, fed(rows), align=True))
+    assert_alike(steps.step(fed(rows)), text_decoder("tiny").step(plain, fed(rows), align=True, attend=True))
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:

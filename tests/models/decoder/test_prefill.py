@@ -51,7 +51,9 @@ def stepwise(
     name: str, cache: DecoderCache, slot: int, token_ids: Sequence[int], start: int = 0
 ) -> list[DecodedStep]:
     return [
-        text_decoder(name).step(cache, DecodeInput([slot], [start + index], [token_id]), align=True)
+        text_decoder(name).step(
+            cache, DecodeInput([slot], [start + index], [token_id]), align=True, attend=True
+        )
         for index, token_id in enumerate(token_ids)
     ]
 
@@ -74,7 +76,7 @@ def assert_same(name: str, made: DecodedStep, row: int, steps: list[DecodedStep]
 @pytest.mark.parametrize("count", [1, 2, 13])
 def test_a_run_alone_is_its_steps(name: str, count: int) -> None:
     cache, expected = filled(name, [3]), filled(name, [3])
-    made = text_decoder(name).prefill(cache, Runs([3], [0], [TOKENS[:count]]), align=True)
+    made = text_decoder(name).prefill(cache, Runs([3], [0], [TOKENS[:count]]), align=True, attend=True)
     assert_same(name, made, 0, stepwise(name, expected, 3, TOKENS[:count]), 3)
     torch.testing.assert_close(cache.states[3, :count], expected.states[3, :count], atol=1e-5, rtol=0)
     for layer, other in zip(cache.layers, expected.layers, strict=True):
@@ -95,7 +97,7 @@ def test_runs_of_a_batch_are_their_steps(name: str, slots: tuple[int, ...]) -> N
     for slot, start in zip(slots, starts, strict=True):
         for each in (cache, expected):
             stepwise(name, each, slot, TOKENS[::-1][:start])
-    made = text_decoder(name).prefill(cache, Runs(slots, starts, runs), align=True)
+    made = text_decoder(name).prefill(cache, Runs(slots, starts, runs), align=True, attend=True)
     for row, (slot, start, run) in enumerate(zip(slots, starts, runs, strict=True)):
         assert_same(name, made, row, stepwise(name, expected, slot, run, start), slot)
         end = start + len(run)
@@ -126,7 +128,7 @@ def test_a_row_that_is_not_finite_harms_nobody(poison: float) -> None:
     for layer in cache.layers:
         layer.cross_rows[1] = poison
     runs = Runs([0, 1, 2], [0, 0, 0], [TOKENS[:5], TOKENS, TOKENS[:9]])
-    made = text_decoder("tiny").prefill(cache, runs, align=True)
+    made = text_decoder("tiny").prefill(cache, runs, align=True, attend=True)
     assert made.finite.tolist() == [True, False, True]
     for row in (0, 2):
         assert_same("tiny", made, row, stepwise("tiny", expected, row, runs.token_ids[row]), row)

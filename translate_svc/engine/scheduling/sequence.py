@@ -232,7 +232,7 @@ class RequestState:
                     ],
                     Detokenizer(tokenizer),
                     limits.initial_credit_pieces,
-                    request.source_times and not is_text,
+                    request.source_times and not is_text and draft is None,  # drafts attend in any case
                     max_text_tokens(source),
                     draft=draft,
                     guess_token_ids=() if draft is None else draft.guess(most_tokens),

@@ -66,7 +66,7 @@ class DecodeGraphs:
             cache.clear_source(range(len(cache.source_lengths)))
 
     def step(self, fed: DecodeInput) -> DecodedStep:
-        """The same as ``TextDecoder.step`` with ``align``. The result is on the host."""
+        """The same as ``TextDecoder.step`` with ``align`` and ``attend``. The result is on the host."""
         lengths = self._cache.lengths(fed.slots)
         count = at_least(self._row_counts, max(fed.slots) + 1)
         reach = GraphBucket(
@@ -99,7 +99,7 @@ class DecodeGraphs:
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
             places = AttentionMetadata.fixed(self._cache, inputs, reach)
-            return self._decoder.run(self._cache, places, align=True).packed()
+            return self._decoder.run(self._cache, places, align=True, attend=True).packed()
 
         return step
 

@@ -38,7 +38,7 @@ def checked_runs(
         right = next((at for at, token in enumerate(guess) if token != greedy[at]), len(guess))
         frames, attention = step.source_frames, step.attention
         own = slice(first + right, first + right + 1)
-        columns = slice(None, None if frames is None else frames.shape[1] - len(guess) + right)
+        columns = slice(None, right - len(guess) or None)  # without the guesses that were wrong
         alone = DecodedStep(
             step.token_ids[own],
             step.log_probabilities[own],

@@ -168,16 +168,24 @@ class TextDecoder(nn.Module):
         for slot in slots:
             cache.source_lengths[slot] = length
 
-    def step(self, cache: DecoderCache, fed: DecodeInput, *, align: bool) -> DecodedStep:
-        """Feeds one token to each of some slots.
+    def step(
+        self, cache: DecoderCache, fed: DecodeInput, *, align: bool, attend: bool = False
+    ) -> DecodedStep:
+        """Feeds one token to each of some slots. ``align`` and ``attend`` mean the same as in ``prefill``.
 
         Every slot must have a source, and a token at all positions before the given one. Feeding the same
         token at the same position again changes nothing.
         """
-        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align)
+        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align, attend=attend)
 
     def prefill(
-        self, cache: DecoderCache, runs: Runs, *, align: bool, begins_word: Sequence[bool] = ()
+        self,
+        cache: DecoderCache,
+        runs: Runs,
+        *,
+        align: bool,
+        attend: bool = False,
+        begins_word: Sequence[bool] = (),
     ) -> DecodedStep:
         """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
 
@@ -186,11 +194,12 @@ class TextDecoder(nn.Module):
         Args:
             cache: receives keys, values and last hidden states of all tokens.
             runs: the tokens.
-            align: also compute where each token comes from.
+            align: also compute ``source_frames``.
+            attend: also compute ``attention``.
             begins_word: by row, whether no token that lengthens a word may follow the known ones.
         """
         metadata = AttentionMetadata.fitting(cache, runs)
-        states, queries = self._through_layers(cache, metadata, self._watched(align))
+        states, queries = self._through_layers(cache, metadata, self._watched(align, attend))
         rows, columns = runs.judged()
         judged = cache.index(rows)
         logits = self._output(states[judged, cache.index(columns)]).float()
@@ -200,18 +209,25 @@ class TextDecoder(nn.Module):
             logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
         token_ids = first_argmax(logits)
         best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
-        return self._decoded(cache, metadata, queries, token_ids, best, states[judged], align=align)
+        return self._decoded(
+            cache, metadata, queries, token_ids, best, states[judged], align=align, attend=attend
+        )
 
-    def run(self, cache: DecoderCache, metadata: AttentionMetadata, *, align: bool) -> DecodedStep:
-        """The part of ``prefill`` after the preparation on the host. Nothing here waits for the device."""
-        states, queries = self._through_layers(cache, metadata, self._watched(align))
+    def run(
+        self, cache: DecoderCache, metadata: AttentionMetadata, *, align: bool, attend: bool = False
+    ) -> DecodedStep:
+        """The part of ``step`` after the preparation on the host. Nothing here waits for the device."""
+        states, queries = self._through_layers(cache, metadata, self._watched(align, attend))
         logits = self._output(states[:, -1]).float()
         # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
         best = logits.softmax(dim=-1).amax(dim=-1).log()
-        return self._decoded(cache, metadata, queries, first_argmax(logits), best, states, align=align)
+        return self._decoded(
+            cache, metadata, queries, first_argmax(logits), best, states, align=align, attend=attend
+        )
 
-    def _watched(self, align: bool) -> AbstractSet[int]:
-        return {self.alignment_layer} | self.head_attention.used_layers if align else set()
+    def _watched(self, align: bool, attend: bool) -> AbstractSet[int]:
+        of_frames = {self.alignment_layer} if align else set()
+        return of_frames | self.head_attention.used_layers if attend else of_frames
 
     def _decoded(
         self,
@@ -223,13 +239,14 @@ class TextDecoder(nn.Module):
         states: Tensor,
         *,
         align: bool,
+        attend: bool,
     ) -> DecodedStep:
         return DecodedStep(
             token_ids,
             best,
             torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
             self._frames(cache, metadata, queries) if align else None,
-            self.head_attention.mean(cache, metadata, queries) if align else None,
+            self.head_attention.mean(cache, metadata, queries) if attend else None,
         )
 
     def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
