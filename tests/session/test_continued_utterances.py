@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence
 from tests.fakes.fake_vad import AmplitudeVad
 from tests.session.harness import House, check_contract, chunks, config, converse, house, of, utterances
 from tests.session.test_simultaneous import TOKENS, play, sentence
@@ -21,6 +21,7 @@ from translate_svc.types import (
     SpeechEnded,
     SpeechStarted,
     StreamSettings,
+    StreamWarning,
     TargetSettings,
     TextDelta,
     Updated,
@@ -173,5 +174,33 @@ def test_a_target_that_stays_goes_on_where_others_come_amid_speech() -> None:
             for language, count in ("fra", drafts), ("deu", german):
                 text = "".join(each.delta for each in deltas if each.language == language)
                 assert text == "".join("".join(sentence(index)) for index in range(count))
+
+    play(scenario())
+
+
+def test_speech_that_is_lost_is_told_of_though_it_never_pauses() -> None:
+    """Each utterance that is cut is compared with its own speech: without the text that it told before."""
+
+    def saying(*deltas: str) -> Script:
+        frames = 0.64 / 0.16 / len(deltas)
+        sequence = ScriptedSequence(deltas, (25,), held=(" perhaps",), token_frames=frames)
+        return lambda request: ScriptedRequest((sequence,) * len(request.sequences), 0.1)
+
+    async def warned(script: Script) -> tuple[set[int | None], int]:
+        async with house(script) as rooms:
+            stream = config(simultaneous=SimultaneousSettings(step_ms=640))
+            events = await converse(rooms.open(stream), chunks(utterances(1, speech_s=30.0), 3_200))
+            check_contract(events)
+            told = {each.utterance_id for each in of(events, StreamWarning) if each.code == "short_text"}
+            continued = [each.reason is EndReason.CONTINUED for each in of(events, SpeechEnded)]
+            return told, continued.count(True)
+
+    async def scenario() -> None:
+        told, cuts = await warned(saying(" one."))
+        assert cuts >= 3
+        assert set(range(cuts)) <= told
+        told, cuts = await warned(saying(" one", " two", "."))
+        assert cuts >= 3
+        assert not told
 
     play(scenario())

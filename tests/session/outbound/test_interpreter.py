@@ -208,3 +208,16 @@ def test_what_plays_on_is_told_target_by_target() -> None:
     assert request.draft is not None
     assert [each.plays_on for each in request.draft.sequences] == [True, False]
     assert not request.draft.voices_all
+
+
+def test_what_another_utterance_told_of_this_ones_speech_is_counted() -> None:
+    """The history goes along over a cut: told before it, heard again behind it."""
+    first = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(first, 5 * STEP)
+    first.record(decide(request, 0, "_a@1 .@2 _b@5 _c@6 _d@7", kept=3, start_frames=4, committed=5))
+    first.record(decide(request, 1, "_x@5 _y@6", kept=2, start_frames=4, committed=2))
+    first.finish_draft()
+    assert [first.moved_tokens(each, is_continued=True) for each in range(2)] == [-3, -2]
+    assert first.moved_tokens(0, is_continued=False) == 0
+    second = Interpreter("s/1", OPTIONS, 2, first.continuation())
+    assert [second.moved_tokens(each, is_continued=False) for each in range(2)] == [3, 2]

@@ -146,17 +146,17 @@ class Dispatcher:
         assert utterance is not None, "an utterance starts before it ends"
         now_s = self._clock()
         endpointing_ms = (now_s - last_sample_s) * 1000
+        voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         if cut.reason is EndReason.CONTINUED:
             assert utterance.interpreter is not None, "only simultaneous translation continues utterances"
             self._continued = cut.commit_position, utterance.interpreter.continuation()
             self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-            events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms)
+            events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
             self._router.finish_with(utterance, events)
             self._router.commit(self._commit_point(cut.commit_position, cut.updates))
             return
         self._heard_position = max(self._heard_position, cut.heard_position)
         self._skip_late_speech(utterance, self._expect_text(utterance, cut, last_sample_s), now_s)
-        voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         request = utterance.cut(
             cut.source,
             cut.samples,

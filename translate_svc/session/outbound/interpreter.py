@@ -30,6 +30,8 @@ class _Target:
     decided: DraftDecided | None = None
     kept: SpeechKept | None = None
     has_voiced: bool = False
+    received_tokens: int = 0
+    """Of the history that the utterance before left: delivered there, but heard again here."""
 
     @property
     def waits(self) -> bool:
@@ -85,7 +87,7 @@ class Interpreter:
         self._request_id = request_id
         self._options = options
         drafts = continued.drafts if continued else (FIRST_DRAFT,) * sequences
-        self._targets = [_Target(draft) for draft in drafts]
+        self._targets = [_Target(draft, received_tokens=len(draft.history_token_ids)) for draft in drafts]
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
         self._drafted_samples = 0
         self._drafts = 0
@@ -113,6 +115,13 @@ class Interpreter:
         if end_sample < self._options.cut_from_samples or self._start_sample < self._options.min_cut_samples:
             return None
         return self._start_sample
+
+    def moved_tokens(self, sequence: int, *, is_continued: bool) -> int:
+        """How many tokens of this utterance's audio were delivered with the one before, less how many of the
+        next one's were delivered here. ``is_continued``: the next one goes on with the history of this one.
+        """
+        target = self._targets[sequence]
+        return target.received_tokens - (len(target.draft.history_token_ids) if is_continued else 0)
 
     def continuation(self) -> Continuation:
         """What the next utterance starts from, if this one was cut at ``cut_sample``."""

@@ -192,8 +192,12 @@ class LiveSequence:
         status = FinishStatus.OK if self._drafted_tokens else FinishStatus.EMPTY
         yield SequenceFinished(request_id, index, status)
 
-    def warnings(self, event: SequenceFinished, voiced_s: float | None) -> list[StreamWarning]:
-        """Warnings about how it ended. ``voiced_s``: of the speech that its text is compared with, if any."""
+    def warnings(
+        self, event: SequenceFinished, voiced_s: float | None, moved_tokens: int
+    ) -> list[StreamWarning]:
+        """Warnings about how it ended. ``voiced_s``: of the speech that its text is compared with, if any.
+        ``moved_tokens``: of that speech's text, told by other utterances; less what this one told of theirs.
+        """
         warnings: list[tuple[str, str]] = []
         if self.text is not None and self.text.stop in _STOPS:
             warnings.append(_STOPS[self.text.stop])
@@ -201,8 +205,8 @@ class LiveSequence:
             warnings.append(_UNEXPECTED_SCRIPT)
         if event.status is FinishStatus.FAILED:
             warnings.append(("sequence_failed", event.error or "the engine failed"))
-        has_text = self.text is not None
-        if not warnings and voiced_s is not None and has_text and is_short(self.tokens, voiced_s):
+        tokens, has_text = self.tokens + moved_tokens, self.text is not None
+        if not warnings and voiced_s is not None and has_text and is_short(tokens, voiced_s):
             warnings.append((SHORT_TEXT, "the text is far shorter than the speech: part of it may be lost"))
         language = self.plan.spec.language
         return [StreamWarning(code, message, self._utterance_id, language) for code, message in warnings]

@@ -83,6 +83,7 @@ class LiveUtterance:
         self._confidence = ConfidenceMeter(settings.confidence, settings.sequences)
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
+        self._is_continued = False
         self._result: RequestFinished | None = None
 
     @property
@@ -161,12 +162,19 @@ class LiveUtterance:
         return request
 
     def close(
-        self, source: SampleRange, source_samples: int, now_s: float, endpointing_ms: float
+        self,
+        source: SampleRange,
+        source_samples: int,
+        now_s: float,
+        endpointing_ms: float,
+        voiced_s: float | None,
     ) -> list[EngineEvent]:
         """Ends an utterance that the next one continues; returns what the engine would say at its end.
 
-        ``source``: its range in input samples; ``source_samples``: its length at 16 kHz.
+        ``source``: its range in input samples; ``source_samples``: its length at 16 kHz. ``voiced_s``: as
+        for ``cut``.
         """
+        self._is_continued, self._voiced_s = True, voiced_s
         self.source = source
         self._source_samples = source_samples
         self._times.cut(now_s, endpointing_ms)
@@ -261,7 +269,10 @@ class LiveUtterance:
 
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """Warnings about how a sequence ended."""
-        warnings = self._sequences[event.sequence].warnings(event, self._voiced_s)
+        moved = 0
+        if self.interpreter is not None:
+            moved = self.interpreter.moved_tokens(event.sequence, is_continued=self._is_continued)
+        warnings = self._sequences[event.sequence].warnings(event, self._voiced_s, moved)
         if any(each.code == SHORT_TEXT for each in warnings):
             self._voiced_s = None
         return warnings
