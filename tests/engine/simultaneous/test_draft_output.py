@@ -258,3 +258,14 @@ def test_a_draft_counts_only_the_audio_that_is_new() -> None:
     assert totals.source_samples == len(samples)
     assert totals.text_tokens == len(of(events, TokenDecoded))
     assert totals.speech_units == len(all_units(events))
+
+
+@pytest.mark.parametrize(("committed", "starts"), [(5, " "), (0, "")])
+def test_a_text_whose_history_was_dropped_goes_on_behind_a_space(committed: int, starts: str) -> None:
+    """Where a closed sentence was dropped in the pause, the next one was glued to it: "Schmidt.Turn"."""
+    asked = SequenceDraft(committed_tokens=committed)
+    (events,) = DraftHouse().run(draft_request("d", clip(), (SPANISH,), (asked,), is_final=True))
+    said = "".join(each.text for each in of(events, TokenDecoded))
+    assert said[: len(starts)] == starts
+    assert said[len(starts)].isalpha() or said[len(starts)] == "\u00bf"
+    assert of(events, TextFinished)[0].text == said

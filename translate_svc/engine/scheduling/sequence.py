@@ -230,7 +230,7 @@ class RequestState:
                         tokenizer.language_token(spec.language),
                         *(() if draft is None else draft.history_token_ids),
                     ],
-                    Detokenizer(tokenizer),
+                    Detokenizer(tokenizer, goes_on=draft is not None and draft.committed_tokens > 0),
                     limits.initial_credit_pieces,
                     request.source_times and not is_text and draft is None,  # drafts attend in any case
                     max_text_tokens(source),

@@ -48,15 +48,17 @@ class Tokenizer(Protocol):
 class Detokenizer:
     """The text of one sequence. The deltas of ``push`` and ``finish`` concatenate to the whole text.
 
-    Leading spaces are dropped (SentencePiece's dummy prefix). Byte pieces are held back until they complete a
-    UTF-8 character. Bytes that can never complete one become U+FFFD.
+    Leading spaces are dropped (SentencePiece's dummy prefix), unless the text goes on behind another one.
+    Byte pieces are held back until they complete a UTF-8 character. Bytes that can never complete one become
+    U+FFFD.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, goes_on: bool = False) -> None:
+        """``goes_on``: the text is the end of a longer one, whose beginning was delivered before."""
         self._tokenizer = tokenizer
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._deltas: list[str] = []
-        self._started = False
+        self._started = goes_on
 
     @property
     def text(self) -> str:
