@@ -87,7 +87,8 @@ class TextToUnitItem:
 
     ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
-    get no units.
+    get no units. ``duration_factor`` multiplies all durations, ``pause_factor`` besides those of spaces and
+    punctuation.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -99,6 +100,7 @@ class TextToUnitItem:
     duration_factor: float
     context_tokens: int = 0
     lookahead_tokens: int = 0
+    pause_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,13 +32,18 @@ class TextGuards:
 
 @dataclass(frozen=True, slots=True)
 class SequenceSpec:
-    """One target language of a request (the transcript is the source language as a target)."""
+    """One target language of a request (the transcript is the source language as a target).
+
+    ``duration_factor`` multiplies the predicted durations of its speech, ``pause_factor`` (at most 1) besides
+    those of the pauses: speech that catches up gives up silence before it hurries words.
+    """
 
     language: str
     speech: bool = False
     speaker_id: int = 0
     duration_factor: float = 1.0
     guards: TextGuards = TextGuards()
+    pause_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

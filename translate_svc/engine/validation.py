@@ -101,3 +101,5 @@ def _validate_sequence(
     low, high = limits.min_duration_factor, limits.max_duration_factor
     if not (math.isfinite(spec.duration_factor) and low <= spec.duration_factor <= high):
         raise OutOfRange(f"must be {low} to {high}", field=f"{path}.duration_factor")
+    if not 0 < spec.pause_factor <= 1:
+        raise OutOfRange("must be above 0 and at most 1", field=f"{path}.pause_factor")

@@ -58,6 +58,11 @@ def test_the_space_behind_punctuation_belongs_to_it() -> None:
     assert table.characters((*PROMPT, 1, 13)).character_ids == (1, 8)
 
 
+def test_spaces_and_punctuation_are_pauses() -> None:
+    table = CharacterTable({10: ",", 11: "▁so", 12: "▁", 13: "¿a"}, {"a": 4}, silent_ids=())
+    assert table.characters((*PROMPT, 11, 10, 12, 1, 13)).pauses == (0, 3, 4, 6)
+
+
 def test_a_character_that_is_not_mapped_is_unknown() -> None:
     table = CharacterTable({10: "añb"}, {"a": 4, "b": 5}, silent_ids=())
     assert table.characters((*PROMPT, 10)).character_ids == (4, 1, 5)

@@ -17,7 +17,7 @@ from translate_svc.models.t2u import t2u_graphs
 from translate_svc.models.t2u.characters import CharacterSequence
 from translate_svc.models.t2u.t2u_backend import EagerT2u, T2uBackend, silent
 from translate_svc.models.t2u.t2u_graphs import T2uGraphs
-from translate_svc.models.t2u.t2u_runner import SpeechUnits, T2uInput, T2uRunner
+from translate_svc.models.t2u.t2u_runner import MIN_PAUSE_UNITS, SpeechUnits, T2uInput, T2uRunner
 from translate_svc.models.t2u.t2u_shape import T2uShape
 
 SLOTS, PLACES = 12, 100
@@ -52,6 +52,11 @@ def text(slot: int, *, factor: float = 1.0, length: int | None = None) -> T2uInp
     return T2uInput(slot, (3, 97, *tokens.tolist()[2:]), factor)
 
 
+def spoken(made: SpeechUnits | EngineError) -> SpeechUnits:
+    assert isinstance(made, SpeechUnits)
+    return made
+
+
 def told(speeches: Sequence[SpeechUnits | EngineError]) -> list[object]:
     """Something that compares."""
     return [
@@ -79,6 +84,21 @@ def test_each_text_has_its_own_tempo(factor: float, speaker: T2uRunner) -> None:
     texts = [text(3), text(3, factor=factor), text(6, factor=factor)]
     assert told(speaker.speeches(texts)) == alone(texts)
     assert alone(texts[:1]) != alone(texts[1:2])
+
+
+def test_shorter_pauses_leave_words_as_they_were(speaker: T2uRunner) -> None:
+    plain = text(11, factor=2.0)
+    table = checkpoint("tiny").character_table()
+    places = set(table.characters(plain.token_ids).pauses)
+    brief = dataclasses.replace(plain, pause_factor=0.5)
+    whole, shortened, beside = (spoken(each) for each in speaker.speeches([plain, brief, plain]))
+    assert told([beside]) == told([whole])
+    assert len(shortened.units) == sum(shortened.character_durations) == sum(shortened.token_durations)
+    pairs = list(zip(whole.character_durations, shortened.character_durations, strict=True))
+    assert all(before == after for at, (before, after) in enumerate(pairs) if at not in places)
+    pauses = [pair for at, pair in enumerate(pairs) if at in places]
+    assert any(after < before for before, after in pauses)
+    assert all(after == min(before, max(MIN_PAUSE_UNITS, round(before / 2))) for before, after in pauses)
 
 
 def test_a_small_batch_after_a_large_one(speaker: T2uRunner) -> None:

@@ -44,3 +44,14 @@ def test_only_speech_that_catches_up_asks_whether_earlier_speech_still_plays(
     playout.push(now_s=1.0, duration_s=2.0)
     assert sequence.plays_on(playout, until_s) == plays
     assert not sequence.plays_on(None, until_s)
+
+
+@pytest.mark.parametrize(("now_s", "factors"), [(1.5, (0.8, 0.3)), (4.0, (1.0, 1.0))])
+def test_speech_that_catches_up_gives_up_pauses_too(now_s: float, factors: tuple[float, float]) -> None:
+    spec, lane = SequenceSpec("spa", speech=True), LaneKey(LaneKind.AUDIO, "spa")
+    sequence = LiveSequence(0, PlannedSequence(spec, None, lane, 0.8), OUTPUT)
+    playout = Playout()
+    playout.push(now_s=1.0, duration_s=2.0)
+    asked = sequence.paced_spec(playout, now_s, source_s=2.0)
+    assert (asked.duration_factor, asked.pause_factor) == factors
+    assert LiveSequence(0, PlannedSequence(spec, None, lane), OUTPUT).paced_spec(playout, now_s, 2.0) == spec

@@ -77,6 +77,8 @@ class ItemChecks:
             return f"language {item.language!r} has no speech"
         if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):
             return "duration_factor must be a positive number"
+        if not 0 < item.pause_factor <= 1:
+            return "pause_factor must be above 0 and at most 1"
         return None
 
     def vocode(self, item: VocodeItem) -> str | None:

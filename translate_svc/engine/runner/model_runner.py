@@ -245,6 +245,7 @@ class ModelRunner:
                     each.duration_factor,
                     each.context_tokens,
                     each.lookahead_tokens,
+                    each.pause_factor,
                 )
                 for each in valid
             ]

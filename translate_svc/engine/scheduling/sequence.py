@@ -165,6 +165,7 @@ class SequenceState:
             spec.duration_factor,
             context,
             self.lookahead_tokens,
+            spec.pause_factor,
         )
 
     def vocode_item(self, limits: EngineLimits) -> VocodeItem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +17,15 @@ UNKNOWN_CHARACTER_ID = 1
 class CharacterSequence:
     """Character ids of a text, and for every token fed the number of characters of its hidden state.
 
-    ``lengths``: for every token fed the number of characters of its own text.
+    ``lengths``: for every token fed the number of characters of its own text. ``pauses``: places in
+    ``character_ids`` of spaces and punctuation, which are silent as a rule.
     ``sum(counts_per_token) == sum(lengths) == len(character_ids)``.
     """
 
     character_ids: tuple[int, ...]
     counts_per_token: tuple[int, ...]
     lengths: tuple[int, ...] = ()
+    pauses: tuple[int, ...] = ()
 
 
 class CharacterTable:
@@ -50,15 +53,19 @@ class CharacterTable:
         spoken = token_ids[2:]
         pieces = [self._id_to_text.get(token_id, "") for token_id in spoken]
         ids: list[int] = []
+        pauses: list[int] = []
         for token_id, piece in zip(spoken, pieces, strict=True):
             if token_id == UNKNOWN_TOKEN_ID:
                 ids.append(UNKNOWN_CHARACTER_ID)
             else:
+                pauses += [len(ids) + place for place, character in enumerate(piece) if _is_pause(character)]
                 ids.extend(self._char_to_id.get(character, UNKNOWN_CHARACTER_ID) for character in piece)
         # the state of </s> predicted the language, the last token's state the end: neither has characters
         lengths = _lengths(spoken, pieces)
         prompt = (0,) * (len(token_ids) - len(spoken))
-        return CharacterSequence(tuple(ids), (0, *_counts(lengths, pieces), 0), (*prompt, *lengths))
+        return CharacterSequence(
+            tuple(ids), (0, *_counts(lengths, pieces), 0), (*prompt, *lengths), tuple(pauses)
+        )
 
 
 def _lengths(token_ids: Sequence[int], pieces: Sequence[str]) -> list[int]:
@@ -78,6 +85,10 @@ def _counts(lengths: Sequence[int], pieces: Sequence[str]) -> list[int]:
             counts[index] += 1
             counts[index + 1] -= 1
     return counts
+
+
+def _is_pause(character: str) -> bool:
+    return character == SPACE or unicodedata.category(character)[0] == "P"
 
 
 def _is_punctuation(piece: str) -> bool:

@@ -35,6 +35,9 @@ from translate_svc.types import (
 
 SHORT_TEXT = "short_text"
 
+CATCH_UP_PAUSE_FACTOR = 0.3
+"""Pauses are shortened so far while speech catches up. They tell a listener less than words do."""
+
 _STOPS = {
     StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
     StopReason.REPETITION: ("repetition_stopped", "the text repeated itself in a loop and was ended there"),
@@ -86,7 +89,8 @@ class LiveSequence:
         return self.plan.text is not None and self.plan.text.kind is LaneKind.TRANSCRIPT
 
     def paced_spec(self, playout: Playout | None, now_s: float, source_s: float) -> SequenceSpec:
-        """The sequence to request, with a lower duration factor if earlier speech still plays.
+        """The sequence to request, with shorter pauses and a lower duration factor if earlier speech still
+        plays.
 
         ``source_s``: duration of the utterance so far.
         """
@@ -99,7 +103,8 @@ class LiveSequence:
             duration_factor=plan.spec.duration_factor,
             catch_up_duration_factor=plan.catch_up_duration_factor,
         )
-        return replace(plan.spec, duration_factor=factor)
+        pauses = CATCH_UP_PAUSE_FACTOR if playout.backlog_s(now_s) > 0 else 1.0
+        return replace(plan.spec, duration_factor=factor, pause_factor=pauses)
 
     def plays_on(self, playout: Playout | None, until_s: float) -> bool:
         """Whether earlier speech still plays at ``until_s``. False for speech that does not catch up.
