@@ -213,6 +213,11 @@ class Service:
         return "" if self._load_monitor.keeps_up else f"the engine does not keep up: {lag_s:.1f} s behind"
 
     @property
+    def finish_s(self) -> float:
+        """How long the engine needs for what the open streams have begun; 0 if not known."""
+        return self._load_monitor.finish_s
+
+    @property
     def live_sessions(self) -> int:
         """Streams and calls that hold an admission slot."""
         return self._admission.live

@@ -117,6 +117,11 @@ class ModelFreeService:
         """Utterances are translated whole unless a stream asks for drafts."""
         return False
 
+    @property
+    def finish_s(self) -> float:
+        """Nothing measures it."""
+        return 0.0
+
     def info(self) -> ServerInfo:
         """The version, the model and one limit."""
         return ServerInfo("0", _MODEL, ServerLimits(max_streams=self._max_streams))

@@ -183,6 +183,7 @@ class ScriptedService:
         self.refusal: Exception | None = None
         self.early_refusal: Exception | None = None
         self.rejections: list[BaseException] = []
+        self.finish_s = 0.0
         self._opened = asyncio.Condition()
 
     def open_session(self, config: StreamConfig, caller: Caller) -> ScriptedSession:

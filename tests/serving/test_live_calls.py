@@ -12,6 +12,7 @@ from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted,
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.options import CallOptions
+from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import ANONYMOUS, UtteranceDone
 
 OPTIONS = CallOptions(max_unopened_streams=1, abort_timeout_s=1, cancel_timeout_s=5)
@@ -95,5 +96,20 @@ def test_a_call_that_misses_every_deadline_is_left_behind() -> None:
         assert now_s() == pytest.approx(30 + 2 * 1 + 5)
         running.cancel()
         await asyncio.wait({running})
+
+    play(scenario)
+
+
+def test_streams_are_heard_until_the_engine_needs_the_rest_of_the_time() -> None:
+    async def scenario() -> None:
+        service, talk = ScriptedService(), FakeSession(finish_s=3)
+        calls, client = LiveCalls(service, OPTIONS), FakeClient()
+        running = asyncio.create_task(calls.run(StreamDriver(client, client, talk, OPTIONS)))
+        await asyncio.sleep(0)
+        service.finish_s = 16.0
+        await calls.drain(30, DRAINING)
+        assert talk.half_closed_s == pytest.approx(14)
+        with pytest.raises(Unavailable):
+            await running
 
     play(scenario)

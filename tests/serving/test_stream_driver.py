@@ -153,3 +153,37 @@ def test_a_stream_that_ends_when_told_is_closed_like_any_other() -> None:
         assert client.got == [GoAway(30_000), CLOSED]
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("needed_s", "heard_s"),
+    [
+        (4.0, 20.0),  # ten seconds before the deadline in any case
+        (25.0, 5.0),
+        (100.0, 0.0),  # more than the engine can do: at least it gets no more
+    ],
+)
+def test_the_more_has_been_begun_the_sooner_hearing_stops(needed_s: float, heard_s: float) -> None:
+    async def scenario() -> None:
+        talk = FakeSession(finish_s=1)
+        call = driver(FakeClient(), talk)
+        call.go_away(30, LEAVING, lambda: needed_s)
+        with pytest.raises(Unavailable, match="leaving"):
+            await call.run()
+        assert talk.half_closed_s == pytest.approx(heard_s)
+
+    play(scenario)
+
+
+def test_what_is_begun_meanwhile_counts() -> None:
+    """Each second that people talk on takes the engine half a second more."""
+
+    async def scenario() -> None:
+        talk = FakeSession(finish_s=1)
+        call = driver(FakeClient(), talk)
+        call.go_away(30, LEAVING, lambda: 6 + now_s() / 2)
+        with pytest.raises(Unavailable, match="leaving"):
+            await call.run()
+        assert talk.half_closed_s == pytest.approx(16, abs=0.5)
+
+    play(scenario)

@@ -15,6 +15,7 @@ from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.errors import InvalidArgument
 from translate_svc.metrics import Metrics
+from translate_svc.serving.listener import bound_address, listen
 
 _MAX_HEADER_BYTES = 4 * 1024
 
@@ -62,13 +63,12 @@ class AdminServer:
         await self._runner.setup()
         assert self._runner.server is not None
         limit = ConnectionLimit(self._runner.server, self._options.max_connections)
-        loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(limit, self._options.host, self._options.port)
+            self._listener = await listen(limit, self._options.host, self._options.port)
         except OSError as error:
             await self._runner.cleanup()
             raise InvalidArgument(_bind_problem(self._options, error), field="admin_port") from None
-        host, port = self._listener.sockets[0].getsockname()[:2]
+        host, port = bound_address(self._listener)
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return self
 

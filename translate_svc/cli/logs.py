@@ -8,6 +8,7 @@ and ``message``. An exception is logged with its type and its stack, but without
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -82,8 +83,11 @@ def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     asyncio's own handler would also log the callback's arguments and the exception's message.
     """
     del loop
-    what = re.split(r"[<(\n]", context["message"], maxsplit=1)[0].strip()
     error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        logging.getLogger("asyncio").error("no descriptor is left: connections wait, raise `ulimit -n`")
+        return
+    what = re.split(r"[<(\n]", context["message"], maxsplit=1)[0].strip()
     logging.getLogger("asyncio").error("%s", what, exc_info=error)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.addresses import is_local
+from translate_svc.cli.descriptors import connections_within_limit
 from translate_svc.cli.options import comma_parts
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
@@ -79,6 +80,7 @@ def _rpc_server_maker(
         keepalive_time_ms=settings.keepalive_time_ms,
         keepalive_timeout_ms=settings.keepalive_timeout_ms,
         ping_timeout_ms=settings.ping_timeout_ms,
+        max_connections=connections_within_limit(RpcOptions().max_connections),
         reuse_port=reuse_port,
     )
     credentials = None

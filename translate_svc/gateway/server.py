@@ -26,6 +26,7 @@ from translate_svc.gateway.page.status_endpoint import StatusEndpoint
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.webrtc.availability import Calls, calls_of
+from translate_svc.serving.listener import bound_address, listen
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import Service
 
@@ -77,6 +78,7 @@ class GatewayServer:
             max_field_size=_MAX_HEADER_BYTES,
             shutdown_timeout=options.abort_timeout_s,
         )
+        self._listening: asyncio.Server | None = None
         self._port = 0
         self._revoking: asyncio.Task[None] | None = None
 
@@ -117,19 +119,19 @@ class GatewayServer:
             InvalidArgument: the address cannot be bound.
         """
         await self._runner.setup()
-        site = web.TCPSite(
-            self._runner,
-            self._options.host,
-            self._options.port,
-            ssl_context=self._tls,
-            reuse_port=self._options.reuse_port or None,
-        )
+        assert self._runner.server is not None, "set up above"
         try:
-            await site.start()
+            self._listening = await listen(
+                self._runner.server,
+                self._options.host,
+                self._options.port,
+                tls=self._tls,
+                reuse_port=self._options.reuse_port,
+            )
         except OSError:
             await self._runner.cleanup()
             raise InvalidArgument("cannot be bound", field="http") from None
-        self._port = self._runner.addresses[0][1]
+        _, self._port = bound_address(self._listening)
         if self._authenticator.required:
             self._revoking = asyncio.create_task(self._context.calls.end_revoked())
 
@@ -142,6 +144,8 @@ class GatewayServer:
         await self._calls.stop()
         if self._revoking is not None:
             self._revoking.cancel()
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:

@@ -191,6 +191,7 @@ class FrontGroup:
                 capacity=self.load_monitor.capacity,
                 keeps_up=self.load_monitor.keeps_up,
                 lag_s=round(self.load_monitor.lag_s, 1),
+                finish_s=round(self.load_monitor.finish_s, 1),
                 easing=self.load_monitor.easing,
                 processes=self.processes,
             )

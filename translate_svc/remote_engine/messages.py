@@ -167,7 +167,8 @@ class Overview(Message, frozen=True):
     ``places``: streams and calls that this process may serve; ``places_serial`` grows with each change of it
     (``PlaceLedger``). ``queued_input_ms``, ``live_streams``,
     ``admitted`` and ``rejected`` are those of all other front processes together; ``capacity``, ``keeps_up``,
-    ``lag_s`` and ``easing`` those of the whole (``LoadMonitor``). ``processes``: what each does.
+    ``lag_s``, ``finish_s`` and ``easing`` those of the whole (``LoadMonitor``). ``processes``: what each
+    does.
     """
 
     status: EngineStatus
@@ -180,6 +181,7 @@ class Overview(Message, frozen=True):
     capacity: int
     keeps_up: bool
     lag_s: float
+    finish_s: float
     easing: Easing
     processes: tuple[FrontProcess, ...]
 

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import logging
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from translate_svc.errors import StreamTimeout, TranslateSvcError, Unavailable
@@ -15,6 +15,7 @@ from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import CallHandler, EventSink
 from translate_svc.types import CallOutcome, SessionEvent
 
+_FINISH_CHECK_S = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +38,7 @@ class CallDriver:
         self._grace_s = math.inf
         self._deadline_s = math.inf
         self._go_away_reason: TranslateSvcError = Unavailable("the server ended the call")
+        self._needed_s: Callable[[], float] = lambda: 0.0
         self._going_away = asyncio.Event()
 
     async def run(self) -> None:
@@ -64,11 +66,17 @@ class CallDriver:
             await self._cancel_handler(CallOutcome(self._sink.status_of(error), error, self._sink.bytes_out))
             await self._finish_writing()
 
-    def go_away(self, grace_s: float, reason: TranslateSvcError) -> None:
-        """Fails the call with ``reason`` after ``grace_s``. If called again, the earlier deadline counts."""
+    def go_away(
+        self, grace_s: float, reason: TranslateSvcError, finish_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """Fails the call with ``reason`` after ``grace_s``. If called again, the earlier deadline counts.
+
+        ``finish_s``: how long it takes now to finish what has been begun. Before the deadline input is taken
+        until only so much time is left, and at most until ``CallOptions.drain_finish_s``.
+        """
         if self._clock() + grace_s < self._deadline_s:
             self._grace_s, self._deadline_s = grace_s, self._clock() + grace_s
-            self._go_away_reason = reason
+            self._go_away_reason, self._needed_s = reason, finish_s
             self._going_away.set()
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
@@ -115,21 +123,25 @@ class CallDriver:
     async def _fail_after_go_away(self) -> None:
         await self._going_away.wait()
         self._announce_go_away(self._grace_s)
-        await self._sleep_until_deadline(min(self._options.drain_finish_s, self._grace_s / 2))
+        await self._sleep_until_deadline(self._finish_s)
         self._end_input()
-        await self._sleep_until_deadline(0)
+        await self._sleep_until_deadline(lambda: 0.0)
         raise self._go_away_error()
+
+    def _finish_s(self) -> float:
+        """How long before the deadline no more input is taken."""
+        return max(min(self._options.drain_finish_s, self._grace_s / 2), self._needed_s())
 
     def _go_away_error(self) -> TranslateSvcError:
         """A copy of the reason: a shared exception would collect the tracebacks of all calls."""
         return copy.copy(self._go_away_reason)
 
-    async def _sleep_until_deadline(self, earlier_s: float) -> None:
-        """Returns ``earlier_s`` before the deadline, which ``go_away`` may bring forward meanwhile."""
-        while (left_s := self._deadline_s - earlier_s - self._clock()) > 0:
+    async def _sleep_until_deadline(self, earlier_s: Callable[[], float]) -> None:
+        """Returns ``earlier_s`` before the deadline. Both may change meanwhile."""
+        while (left_s := self._deadline_s - earlier_s() - self._clock()) > 0:
             self._going_away.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(min(left_s, _FINISH_CHECK_S)):
                     await self._going_away.wait()
 
     async def _cancel_handler(self, outcome: CallOutcome) -> None:

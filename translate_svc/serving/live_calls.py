@@ -100,12 +100,13 @@ class LiveCalls:
         """Refuses new streams and calls, sends ``go_away`` on open streams, and waits until all have ended.
 
         New ones, and those still open after ``grace_s``, fail with ``reason``. If called again, the earlier
-        deadline counts. After the grace, a call may still wait for a pending write, for its status to be sent
-        and for its session to stop. Each of these has a timeout; a call that exceeds them is abandoned.
+        deadline counts. Streams are heard until the engine needs the rest of the time. After the grace, a
+        call may still wait for a pending write, for its status to be sent and for its session to stop. Each
+        of these has a timeout; a call that exceeds them is abandoned.
         """
         self._drain_reason = reason
         for call in tuple(self._calls):
-            call.go_away(grace_s, reason)
+            call.go_away(grace_s, reason, lambda: self._service.finish_s)
         slack_s = 2 * self._options.abort_timeout_s + self._options.cancel_timeout_s
         try:
             async with asyncio.timeout(grace_s + slack_s):

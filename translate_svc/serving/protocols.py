@@ -85,6 +85,10 @@ class Service(Protocol):
     def calibrated(self) -> bool:
         """Whether the loaded checkpoint is calibrated for simultaneous translation."""
 
+    @property
+    def finish_s(self) -> float:
+        """How long the engine needs for what the open streams have begun, if they end now; 0 if not known."""
+
     def info(self) -> ServerInfo:
         """Version, model, load and limits. The transport fills in the limits of messages."""
 

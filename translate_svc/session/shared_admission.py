@@ -32,6 +32,7 @@ class OtherFronts:
         capacity: streams and calls that the engine keeps up with, of all processes.
         keeps_up: whether the streams of all processes get their results in time.
         lag_s: how far the slower ones of them are behind.
+        finish_s: how long the engine needs for what they have begun.
         easing: what streams leave out now.
         processes: all front processes of the server, this one included.
         started_s: when the server started (``time.monotonic``); None: now.
@@ -49,6 +50,7 @@ class OtherFronts:
     capacity: int = 0
     keeps_up: bool = True
     lag_s: float = 0.0
+    finish_s: float = 0.0
     easing: Easing = Easing.NONE
     processes: tuple[FrontProcess, ...] = ()
     started_s: float | None = None

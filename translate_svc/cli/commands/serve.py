@@ -15,8 +15,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.cli import interrupts, options
+from translate_svc.cli.descriptors import allow_all_descriptors
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.logs import configure_logs, log_loop_error
+from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch
 from translate_svc.cli.ports import ListenAddress, refuse_taken_ports
 from translate_svc.cli.transports import (
     drain_servers,
@@ -25,6 +27,7 @@ from translate_svc.cli.transports import (
     transport_makers,
 )
 from translate_svc.config import Settings
+from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.garbage_collection import keep_all
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ def serve(**flags: Any) -> None:
     """
     settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format, waits=False)
+    allow_all_descriptors()
     with options.named_as_given(flags):
         code = interrupts.run(_run(settings))
     if code == EXIT_LOST:
@@ -66,11 +70,10 @@ def serve(**flags: Any) -> None:
 
 
 async def _run(settings: Settings) -> int:
-    """Serves until a signal or the loss of the engine. Returns the exit code."""
+    """Serves until the server has to leave. Returns the exit code."""
     # imported here because only this command needs the extra "server"
     from translate_svc.admin.probes import Probes
     from translate_svc.metrics import Metrics
-    from translate_svc.serving.live_calls import DRAINING
 
     gc.disable()  # until ``keep_all``: a collection would look at the libraries again and again
     makers = transport_makers(settings)
@@ -78,25 +81,15 @@ async def _run(settings: Settings) -> int:
     if settings.http:
         addresses.append(ListenAddress.parse(settings.http, "http"))
     refuse_taken_ports(addresses)
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log_loop_error)
-    signals, lost = asyncio.Queue[None](), asyncio.Event()
-
-    def on_fatal(error: BaseException) -> None:
-        del error  # the engine has logged it already
-        lost.set()
-        signals.put_nowait(None)
-        _arm_exit()
-
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
+    leaving = _Leaving()
     started, metrics, probes = time.monotonic(), Metrics(), Probes()
     async with (
         _admin_port(settings, metrics, probes),
-        _served(settings, makers, on_fatal, metrics) as (service, servers),
+        _served(settings, makers, leaving.lose_engine, metrics) as (service, servers),
+        leaving.watching(),
     ):
         keep_all()
-        # until here a signal ends the process at once: there is nothing to drain
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, signals.put_nowait, None)
         probes.attach(service)
         model = service.info().model
         if model.notice:
@@ -104,14 +97,60 @@ async def _run(settings: Settings) -> int:
         for server in servers:
             print(f"{READY_PREFIX}{server.target}", flush=True)
             _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
-        await signals.get()
-        service.drain(DRAINING)
-        grace_s = 0.0 if lost.is_set() else settings.drain_grace_s
-        reason = service.refusal or DRAINING
+        await leaving.calls.get()
+        service.drain(leaving.reason)
+        grace_s = 0.0 if leaving.engine_lost else settings.drain_grace_s
         _log.info("draining %d streams for up to %.0f s", service.live_sessions, grace_s)
-        await drain_servers(servers, grace_s, reason, signals)
+        await drain_servers(servers, grace_s, service.refusal or leaving.reason, leaving.calls)
     _log.info("stopped")
-    return EXIT_LOST if lost.is_set() else 0
+    return leaving.exit_code
+
+
+class _Leaving:
+    """Why the server has to leave: a signal, a lost engine, or memory that runs short.
+
+    ``calls`` gets an entry for each; the second one ends the streams that are still open.
+    """
+
+    def __init__(self) -> None:
+        self.calls: asyncio.Queue[None] = asyncio.Queue()
+        self.engine_lost = False
+        self._memory_short = False
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Heeds signals and memory. Before, a signal ends the process at once: there is nothing to drain."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.calls.put_nowait, None)
+        watching_memory = asyncio.create_task(MemoryWatch(self._run_short).run())
+        try:
+            yield
+        finally:
+            watching_memory.cancel()
+
+    @property
+    def reason(self) -> TranslateSvcError:
+        """What callers are told. Those of a lost engine are told by the service."""
+        from translate_svc.serving.live_calls import DRAINING
+
+        return Unavailable("the server is short of memory") if self._memory_short else DRAINING
+
+    @property
+    def exit_code(self) -> int:
+        """``EXIT_LOST`` tells an orchestrator that nobody asked for it."""
+        return EXIT_LOST if self.engine_lost or self._memory_short else 0
+
+    def lose_engine(self, error: BaseException) -> None:
+        """The engine will never answer again; it has logged why."""
+        self.engine_lost = True
+        self.calls.put_nowait(None)
+        _arm_exit()
+
+    def _run_short(self, use: MemoryUse) -> None:
+        _log.critical("memory is short (%s): the server leaves before the system ends it", use)
+        self._memory_short = True
+        self.calls.put_nowait(None)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from translate_svc.cli.descriptors import allow_all_descriptors
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_config import FrontConfig
 from translate_svc.cli.logs import configure_logs, log_loop_error
@@ -49,6 +50,7 @@ def main(make_vad: Callable[[], FrameVad] | None = None) -> None:
         signal.signal(name, signal.SIG_IGN)
     config = FrontConfig.from_line(sys.stdin.buffer.readline())
     configure_logs(config.settings.log_level, config.settings.log_format)
+    allow_all_descriptors()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         code = asyncio.run(_run(config, make_vad))
@@ -168,6 +170,7 @@ class _Reporter:
         fronts.capacity = overview.capacity
         fronts.keeps_up = overview.keeps_up
         fronts.lag_s = overview.lag_s
+        fronts.finish_s = overview.finish_s
         fronts.easing = overview.easing
         fronts.processes = overview.processes
         if is_new:

@@ -111,6 +111,11 @@ class CapacityEstimate:
         return self._measured_audio_s >= self._options.least_audio_s
 
     @property
+    def cost(self) -> float:
+        """Seconds that the engine works for a second of speech; 0 before it is known."""
+        return self._work_s / self._audio_s if self.measured and self._audio_s else 0.0
+
+    @property
     def keeps_up(self) -> bool:
         """Whether the streams inside get their results in time."""
         return self._keeps_up

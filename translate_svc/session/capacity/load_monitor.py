@@ -15,6 +15,8 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 _INTERVAL_S = 0.5
 _SETTLED_S = 8.0
 """After so long the speech of a stream shows in what the engine has translated."""
+_FINISH_MARGIN = 2.0
+"""The cost of speech is an average, and leaves out what a step costs whatever it holds."""
 _SLOWER_ONES = 0.75
 """The lag of the streams together is that of the stream at this rank. One slow stream is not the engine's."""
 
@@ -63,6 +65,21 @@ class LoadMonitor:
     def keeps_up(self) -> bool:
         """Whether the streams inside get their results in time."""
         return self._estimate.keeps_up
+
+    @property
+    def finish_s(self) -> float:
+        """How long the engine needs for what has been begun, if all streams are cut now; 0 if not known.
+
+        Each stream is taken to be in the middle of an utterance, of the average length.
+        """
+        status = self._engine.status
+        totals = status.totals
+        if not totals.finished_requests:
+            return 0.0
+        mean_s = totals.source_samples / INTERNAL_SAMPLE_RATE_HZ / totals.finished_requests
+        begun = status.live_requests + sum(1 for _ in self._streams())
+        work_s = begun * mean_s * self._estimate.cost
+        return _FINISH_MARGIN * work_s + self.lag_s if work_s else 0.0
 
     @property
     def easing(self) -> Easing:

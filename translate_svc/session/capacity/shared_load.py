@@ -34,6 +34,11 @@ class SharedLoad:
         """How far the slower ones of them are behind."""
         return self._fronts.lag_s
 
+    @property
+    def finish_s(self) -> float:
+        """How long the engine needs for what the streams of all processes have begun; 0 if not known."""
+        return self._fronts.finish_s
+
     async def run(self) -> None:
         """Eases the streams until it is cancelled."""
         while True:

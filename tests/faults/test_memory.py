@@ -1,0 +1,98 @@
+"""A server whose memory runs short leaves while it still can."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import serving
+from tests.faults.bystanders import clip, listen, speak
+from tests.virtual_time import virtual_time
+from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch, memory_uses
+from translate_svc.client import AsyncClient
+from translate_svc.errors import Unavailable
+
+MIB = 1 << 20
+
+
+def _leave_memory(pid: int, *, share: float) -> None:
+    """Limits a process so that it has so much of its address space left."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    limit_bytes = round(pages * resource.getpagesize() / (1 - share))
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit_bytes, resource.RLIM_INFINITY))
+
+
+async def test_it_sends_its_callers_on_and_exits_with_3() -> None:
+    samples, rate_hz = clip()
+    async with (
+        serving("--drain-grace-s", "20") as (process, address),
+        AsyncClient(address) as client,
+        client.stream(targets=["es"], source="en", sample_rate_hz=rate_hz) as stream,
+    ):
+        undisturbed = await speak(address)
+        reading = asyncio.create_task(listen(stream))
+        await stream.send(samples[: len(samples) // 2])
+        _leave_memory(process.pid, share=0.04)
+        await asyncio.sleep(1)
+        with pytest.raises(Unavailable):
+            await client.translate(text="Hello.", source="en", targets=["es"]).result()
+        await stream.send(samples[len(samples) // 2 :])
+        await stream.end()
+        heard = await reading
+        _, error = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 3
+    assert heard.warnings == ["go_away"]
+    heard.warnings.clear()
+    heard.assert_same(undisturbed)
+    told = [json.loads(line)["message"] for line in error.decode().splitlines() if "memory is short" in line]
+    assert len(told) == 1
+    assert "of address space (ulimit -v)" in told[0]
+
+
+def test_it_tells_at_95_percent_and_once_more_before_the_end() -> None:
+    told: list[tuple[float, int]] = []
+
+    async def scenario() -> None:
+        clock = asyncio.get_running_loop().time
+
+        def used() -> list[MemoryUse]:
+            """A process that grows by one percent a second, and a limit that is never near."""
+            return [MemoryUse("data", round(900 + 10 * clock()), 1_000), MemoryUse("group", 1, 1_000)]
+
+        await MemoryWatch(lambda use: told.append((clock(), use.used_bytes)), used).run()
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+    assert [used for _, used in told] == [pytest.approx(950, abs=5), pytest.approx(975, abs=5)]
+    assert told[0][0] == pytest.approx(5, abs=0.5)
+
+
+def test_without_a_limit_it_never_tells() -> None:
+    async def scenario() -> None:
+        watching = asyncio.create_task(MemoryWatch(lambda use: pytest.fail(str(use)), list).run())
+        await asyncio.sleep(3_600)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_control_groups_count_without_the_pages_of_files(tmp_path: Path) -> None:
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    inner = groups / "pods" / "pod1"
+    inner.mkdir(parents=True)
+    proc.mkdir()
+    (proc / "cgroup").write_text("0::/pods/pod1\n")
+    for folder, limit in ((inner, "max"), (inner.parent, str(1_000 * MIB))):
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{970 * MIB}\n")
+        (folder / "memory.stat").write_text(f"anon 1\nactive_file {200 * MIB}\ninactive_file {100 * MIB}\n")
+    (use,) = memory_uses(proc, groups)
+    assert (use.used_bytes, use.limit_bytes) == (670 * MIB, 1_000 * MIB)
+    assert str(use) == "670 of 1000 MiB of the control group"
+    assert memory_uses(tmp_path / "nowhere", tmp_path / "nowhere") == []

@@ -1,0 +1,104 @@
+"""Notices that this process nears a limit of its memory, before the system ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SHORT_SHARE = 0.95
+"""From this share of a limit on the memory is short."""
+_INTERVAL_S = 0.25
+_PROC = Path("/proc/self")
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_CACHES = ("active_file", "inactive_file")
+"""Pages of files in ``memory.stat``. The kernel drops them before it ends a process."""
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """How much is used of one limit, in bytes. ``limit`` names it."""
+
+    limit: str
+    used_bytes: int
+    limit_bytes: int
+
+    @property
+    def share(self) -> float:
+        """The part that is used; 1: all."""
+        return self.used_bytes / self.limit_bytes
+
+    def __str__(self) -> str:
+        return f"{self.used_bytes // _MIB} of {self.limit_bytes // _MIB} MiB of {self.limit}"
+
+
+class MemoryWatch:
+    """Tells when a limit is nearly reached. Behind it an allocation fails somewhere, and the process aborts.
+
+    The limits: those of the process (``ulimit -v``, ``ulimit -d``), and those of its control group and the
+    groups above (cgroup v2), which is what container runtimes set.
+    """
+
+    def __init__(
+        self,
+        on_short: Callable[[MemoryUse], None],
+        read: Callable[[], list[MemoryUse]] | None = None,
+    ) -> None:
+        """``on_short`` is called at ``SHORT_SHARE``, and once more half way between there and the limit."""
+        self._on_short = on_short
+        self._read = read or memory_uses
+
+    async def run(self) -> None:
+        """Returns after the second call of ``on_short``. Cancel it to stop watching."""
+        for share in (SHORT_SHARE, (SHORT_SHARE + 1) / 2):
+            while (use := self._largest()) is None or use.share < share:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(_INTERVAL_S)
+            self._on_short(use)
+
+    def _largest(self) -> MemoryUse | None:
+        return max(self._read(), key=lambda use: use.share, default=None)
+
+
+def memory_uses(proc: Path = _PROC, control_groups: Path = _CONTROL_GROUPS) -> list[MemoryUse]:
+    """Every limit that there is, and its use."""
+    return [*_process_uses(proc), *_group_uses(proc, control_groups)]
+
+
+def _process_uses(proc: Path) -> Iterator[MemoryUse]:
+    try:
+        fields = (proc / "statm").read_text().split()
+    except OSError:
+        return  # not Linux, or no descriptor is left
+    page_bytes = resource.getpagesize()
+    for name, limit, pages in (
+        ("address space (ulimit -v)", resource.RLIMIT_AS, int(fields[0])),
+        ("data (ulimit -d)", resource.RLIMIT_DATA, int(fields[5])),
+    ):
+        limit_bytes, _ = resource.getrlimit(limit)
+        if limit_bytes != resource.RLIM_INFINITY and limit_bytes > 0:
+            yield MemoryUse(name, pages * page_bytes, limit_bytes)
+
+
+def _group_uses(proc: Path, control_groups: Path) -> Iterator[MemoryUse]:
+    try:
+        lines = (proc / "cgroup").read_text().splitlines()
+    except OSError:
+        return
+    paths = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
+    group = control_groups / paths[0] if paths else control_groups
+    for folder in (group, *group.parents):
+        if not folder.is_relative_to(control_groups):
+            return
+        try:
+            limit = (folder / "memory.max").read_text().strip()
+            if limit == "max":
+                continue
+            used_bytes = int((folder / "memory.current").read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue  # the root has no limit, and a container may not see the groups above its own
+        caches_bytes = sum(int(stat.get(name, 0)) for name in _CACHES)
+        yield MemoryUse("the control group", used_bytes - caches_bytes, int(limit))

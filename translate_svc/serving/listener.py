@@ -1,0 +1,43 @@
+"""Listening sockets of servers on the event loop, for which running out of descriptors is no disaster."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+_BACKLOG = 128
+
+
+async def listen(
+    protocol: Callable[[], asyncio.BaseProtocol],
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None = None,
+    reuse_port: bool = False,
+) -> asyncio.Server:
+    """Serves connections with ``protocol``. Close the result to stop listening.
+
+    When no descriptor is left, accepting pauses for a second, with one line in the log. asyncio by itself
+    tries 128 times in a row, with a line and a timer for each, and each timer begins anew: the process is
+    then busy with nothing else (python/cpython#151615). It tries as often as its argument ``backlog`` says,
+    so that is 1 here, and the kernel's queue is made longer afterwards.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        protocol, host, port, ssl=tls, reuse_port=reuse_port or None, backlog=1, start_serving=True
+    )
+    for listening in server.sockets:
+        with listening.dup() as same:
+            same.listen(_BACKLOG)
+    return server
+
+
+def bound_address(server: asyncio.Server) -> tuple[str, int]:
+    """Host and port of the first address that ``server`` listens on."""
+    address: tuple[str, int] = server.sockets[0].getsockname()[:2]
+    return address
