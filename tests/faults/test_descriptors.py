@@ -26,6 +26,7 @@ _LIMIT = 64
 @dataclass(slots=True)
 class _Server:
     address: str
+    http: str
     admin: str
     complaints: list[str] = field(default_factory=list)
     """Lines of its log from errors up."""
@@ -36,7 +37,7 @@ async def _server() -> AsyncIterator[_Server]:
     command = f'ulimit -n {_LIMIT}; exec "$0" -m translate_svc "$@"'
     process = await asyncio.create_subprocess_exec(
         *("bash", "-c", command, sys.executable, "serve", "--model", STARTER),
-        *("--port", "0", "--admin-port", "0"),
+        *("--port", "0", "--http", "127.0.0.1:0", "--admin-port", "0"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
@@ -46,10 +47,11 @@ async def _server() -> AsyncIterator[_Server]:
         assert process.stdout is not None
         assert process.stderr is not None
         admin = re.search(r"metrics and probes on ([\d.:]+)", (await process.stderr.readline()).decode())
-        line = (await process.stdout.readline()).decode()
+        lines = [(await process.stdout.readline()).decode().strip() for _ in range(2)]
         assert admin is not None
-        assert line.startswith(READY_PREFIX), line
-        server = _Server(line.removeprefix(READY_PREFIX).strip(), admin[1])
+        assert all(line.startswith(READY_PREFIX) for line in lines), lines
+        address, http = (line.removeprefix(READY_PREFIX) for line in lines)
+        server = _Server(address, http.removeprefix("http://"), admin[1])
         logging = asyncio.create_task(_read_log(process.stderr, server.complaints))
         yield server
         process.kill()
@@ -96,13 +98,14 @@ async def test_a_flood_of_connections_costs_no_stream_no_probe_and_no_disk() -> 
             await inside.info()  # its connection is there before the flood
             talking = asyncio.create_task(speak(server.address, in_real_time=True))
             await asyncio.sleep(0.5)
-            with _connections(server.address):
-                for _ in range(3):
-                    assert await _ready(server), "probes are answered in time"
-                    await asyncio.sleep(0.5)
-                assert (await inside.translate(text="Hello.", source="en", targets=["es"]).result()).text
+            for flooded in (server.address, server.admin):
+                with _connections(flooded):
+                    for _ in range(3):
+                        assert await _ready(server), "probes are answered in time"
+                        await asyncio.sleep(0.3)
+                    assert (await inside.translate(text="Hello.", source="en", targets=["es"]).result()).text
             assert server.complaints == [], "a connection too many is closed, and that is all"
-            with _connections(server.admin):
+            with _connections(server.http):
                 await asyncio.sleep(3)
                 assert (await inside.translate(text="Hello.", source="en", targets=["es"]).result()).text
             assert 1 <= len(server.complaints) <= 5, "one line a second"

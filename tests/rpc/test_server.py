@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer, channel_options
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.v1 import speech_translation_pb2 as pb
+from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 EOF = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -123,9 +125,52 @@ async def test_a_taken_port_is_refused(service: ScriptedService, server: RpcServ
         pass
 
 
-def test_no_stream_is_ended_for_its_age() -> None:
-    """The maximum age of a connection ends live streams with UNAVAILABLE, without a warning."""
-    assert not [name for name, _ in channel_options(RpcOptions()) if "max_connection_age" in name]
+class Passage:
+    """Passes bytes on between clients and one server, and counts the connections."""
+
+    def __init__(self, port: int) -> None:
+        self.connections = 0
+        self._port = port
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, sink in ((reader, to_server), (from_server, writer)):
+            self._pumps.add(asyncio.create_task(self._pump(source, sink)))
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await source.read(65_536):
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+    async def end(self) -> None:
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+
+@pytest.mark.realtime
+async def test_no_stream_is_ended_for_its_age(service: ScriptedService) -> None:
+    """New calls leave a connection that has grown old, so that clients find new servers. Open ones stay."""
+    async with RpcServer(service, RpcOptions(max_connection_age_s=0.5)) as server:
+        passage = Passage(server.port)
+        async with (
+            await asyncio.start_server(passage.accept, "127.0.0.1", 0) as listening,
+            grpc.aio.insecure_channel(f"127.0.0.1:{listening.sockets[0].getsockname()[1]}") as channel,
+        ):
+            stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]
+            call, _ = await open_stream(stub, service)
+            assert passage.connections == 1
+            await asyncio.sleep(1.5)
+            await stub.GetServerInfo(pb.GetServerInfoRequest())
+            assert passage.connections == 2, "a new call takes a new connection"
+            await asyncio.sleep(1)
+            await call.write(request(end=pb.EndInput(total_samples=0)))
+            assert (await call.read()).closed.complete, "the old one lives five times its age"
+            assert await call.read() is EOF
+        await passage.end()
+    assert ("grpc.max_connection_age_ms", 1_800_000) in channel_options(RpcOptions())
 
 
 class ReflectionClient:

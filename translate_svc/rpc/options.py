@@ -37,6 +37,8 @@ class RpcOptions(CallOptions):
         max_calls_per_peer: the same for one peer.
         max_streams_per_connection: calls at a time of one connection. The client keeps further ones back.
         max_connections: at a time. Further ones are closed at once.
+        max_connection_age_s: after this time, give or take a tenth, the client opens another connection for
+            its next calls, and so finds servers that are new. Open calls stay on the old one to their end.
         stream_buffer_bytes: how much unread data of a stream or request the transport accepts before the
             sender must wait. This is the flow-control window of HTTP/2, which would otherwise grow until it
             holds minutes of speech.
@@ -61,6 +63,7 @@ class RpcOptions(CallOptions):
     max_calls_per_peer: int = 4_096
     max_streams_per_connection: int = 1_024
     max_connections: int = 8_192
+    max_connection_age_s: float = 1_800.0
     stream_buffer_bytes: int = 64 * KIB
     keepalive_time_ms: int = 20_000
     keepalive_timeout_ms: int = 10_000

@@ -48,7 +48,9 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
         ("grpc.http2.max_ping_strikes", 2),
         ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.server_handshake_timeout_ms", 10_000),
-        # no max_connection_age: it closes live streams without a warning to the client
+        # an old connection takes no new calls, and its clients look the addresses up again. Its calls go on:
+        # with a grace, which has no limit here, they would be ended without a warning
+        ("grpc.max_connection_age_ms", round(options.max_connection_age_s * 1000)),
     ]
 
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.descriptors import allow_all_descriptors
+from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch
@@ -188,7 +188,10 @@ async def _admin_port(settings: Settings, metrics: Metrics, probes: Probes) -> A
     if not settings.admin:
         yield
         return
-    async with AdminServer(AdminOptions(settings.admin_host, settings.admin_port), metrics, probes) as admin:
+    # a third as many as all of gRPC, so that neither takes the other's descriptors
+    most = connections_within_limit(3 * AdminOptions().max_connections) // 3
+    own = AdminOptions(settings.admin_host, settings.admin_port, max_connections=most)
+    async with AdminServer(own, metrics, probes) as admin:
         _log.info("metrics and probes on %s", admin.address)
         yield
 
