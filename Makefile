@@ -96,6 +96,11 @@ soak: $(READY) ## many streams for long: latency, memory, leaks; property tests 
 	$(BIN)/python -m pytest -m soak -s
 	$(BIN)/python -m pytest -n $(WORKERS) -m "hypothesis and not gpu" --hypothesis-profile=explore
 
+MINUTES ?= 10
+.PHONY: fuzz
+fuzz: $(READY) ## coverage-guided inputs to codecs, containers, segmenter, wire and whole calls: make fuzz MINUTES=10; findings in build/fuzz
+	$(BIN)/python -m fuzz --minutes $(MINUTES)
+
 .PHONY: command
 command: $(READY) ## what a person waits for: first translation, start, a film of 12 minutes; writes benchmarks/results/command.json (five minutes)
 	$(BIN)/python -m benchmarks.command

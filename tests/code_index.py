@@ -13,7 +13,7 @@ from translate_svc.metrics import ERROR_CAUSES, WARNING_CODES
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("translate_svc", "tests", "training", "benchmarks", "protos")
+FOLDERS = ("translate_svc", "tests", "training", "benchmarks", "fuzz", "protos")
 
 _Scope = ast.Module | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

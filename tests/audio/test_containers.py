@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -264,3 +265,14 @@ def test_more_than_an_hour_of_true_silence_is_read(tmp_path: Path) -> None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     assert _seconds(path) == pytest.approx(65 * 60)
+
+
+@pytest.mark.parametrize("channels", [73, 255])
+def test_channels_that_cannot_be_mixed_are_damage(tmp_path: Path, channels: int) -> None:
+    """An AU file may claim any number of them. (Found by fuzzing.)"""
+    path = tmp_path / "many.au"
+    header = struct.pack(">4sIIIII", b".snd", 24, 0xFFFFFFFF, 1, 8_000, channels)
+    path.write_bytes(header + bytes(4_096))
+    with open_media(path) as media:
+        assert list(media.blocks()) == []
+        assert media.damage is not None

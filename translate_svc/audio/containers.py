@@ -163,6 +163,8 @@ class MediaAudio:
             yield np.concatenate(waiting)
 
     def _samples(self) -> Iterator[Samples]:
+        from av import FFmpegError
+
         mixer: AudioResampler | None = None
         layout: tuple[str, str, int] | None = None
         for frame in self._frames():
@@ -172,7 +174,12 @@ class MediaAudio:
             if mixer is None or found != layout:
                 yield from self._mixed(mixer, None)
                 mixer, layout = self._mixer(frame.layout.nb_channels), found
-            yield from self._mixed(mixer, frame)
+            try:
+                yield from self._mixed(mixer, frame)
+            except FFmpegError:
+                # a damaged header may claim what no filter takes, such as 73 channels
+                self._count_damage()
+                mixer = None
         yield from self._mixed(mixer, None)
 
     def _frames(self) -> Iterator[AudioFrame]:

@@ -1,0 +1,1 @@
+"""A coverage-guided campaign (``make fuzz``) against all that reads what callers send."""
