@@ -12,29 +12,36 @@ FROM ${PYTHON_IMAGE} AS python
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1
 
+# The pins of PyTorch and of what it needs. Other pins change without it being built again: a layer depends on what is
+# copied into it, and this file stays the same.
+FROM python AS pins
+COPY constraints.txt /src/
+RUN names='Jinja2|MarkupSafe|filelock|fsspec|mpmath|networkx|pip|setuptools|sympy|torch|typing_extensions' \
+    && awk "/^[A-Za-z]/ {kept = /^(${names})==/} kept" /src/constraints.txt > /src/torch.txt
+
 # PyTorch is nine tenths of the image. Each accelerator has its own stage, so that the other's is never fetched.
 FROM python AS torch
-COPY constraints.txt /src/
+COPY --from=pins /src/torch.txt /src/
 RUN python -m venv /opt/venv \
-    && pip install --no-cache-dir --constraint /src/constraints.txt pip setuptools
+    && pip install --no-cache-dir --constraint /src/torch.txt pip setuptools
 
 FROM torch AS torch-cpu
-RUN version="$(grep '^torch==' /src/constraints.txt)" \
+RUN version="$(grep '^torch==' /src/torch.txt)" \
     && pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple \
-        --constraint /src/constraints.txt "${version}+cpu"
+        --constraint /src/torch.txt "${version}+cpu"
 
 # PyPI's own build brings the CUDA libraries with it; the driver comes from the node.
 FROM torch AS torch-gpu
-RUN version="$(grep '^torch==' /src/constraints.txt)" \
-    && pip install --no-cache-dir --constraint /src/constraints.txt "${version}"
+RUN version="$(grep '^torch==' /src/torch.txt)" \
+    && pip install --no-cache-dir --constraint /src/torch.txt "${version}"
 
 # A stage of this file, not an image without a tag.
 # hadolint ignore=DL3006
 FROM torch-${ACCELERATOR} AS build
 WORKDIR /src
-# with jobs/batch-ray: server,ray
-ARG EXTRAS=server
-COPY pyproject.toml README.md LICENSE ./
+# Calls over WebRTC take server,otel,webrtc; jobs/batch-ray takes server,ray; without traces: server.
+ARG EXTRAS=server,otel
+COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY translate_svc translate_svc
 RUN pip install --no-cache-dir --no-build-isolation --constraint constraints.txt ".[${EXTRAS}]"
 

@@ -92,7 +92,7 @@ def complaints(query: str) -> Iterator[str]:
 
 
 def parse(query: str) -> Iterator[Use]:
-    """Every use of a metric with the server's prefix, in order."""
+    """Every use of a metric that has the server's prefix, or that the server exposes, in order."""
     tokens = list(_tokens(query))
     open_calls: list[tuple[str, frozenset[str]]] = []
     for index, token in enumerate(tokens):
@@ -101,7 +101,7 @@ def parse(query: str) -> Iterator[Use]:
             open_calls.append((_function(tokens, index), _grouping(tokens, index)))
         elif token == ")":
             open_calls.pop()
-        elif token.startswith(PREFIX):
+        elif token.startswith(PREFIX) or token in served():
             matchers = _matchers(tokens, index + 1)
             after = index + 1 + len(matchers)
             groupings = [labels for _, labels in open_calls if labels]

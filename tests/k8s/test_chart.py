@@ -24,6 +24,7 @@ _EVERYTHING: Object = {
     "gateway": {"enabled": True},
     "gpu": {"runtimeClassName": "nvidia"},
     "http": True,
+    "tracing": {"enabled": True},
     "frontProcesses": 4,
     "settings": {"TRANSLATE_SVC_MAX_STREAMS": "256", "TRANSLATE_SVC_MAX_SLOTS": "128"},
     "resources": {"requests": {"cpu": "6", "memory": "18Gi"}, "limits": {"memory": "26Gi"}},

@@ -110,12 +110,54 @@ def test_everything_that_the_image_installs_is_pinned() -> None:
     pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["server"], *extras["http"], *extras["media"]]
+    assert set(_extras()) == {"server", "otel"}
+    wanted = [*project["dependencies"], *(each for name in _extras() for each in extras[name])]
+    wanted += [*extras["http"], *extras["media"]]
     within = f"{project['name']}[http,media]"
     assert within in wanted, "extras within the extra"
     wanted.remove(within)
     assert _closure(wanted) <= pinned
     assert {"pip", "setuptools"} <= pinned, "what it is built with"
+
+
+def _extras() -> list[str]:
+    """The extras that are installed where nobody asks for others."""
+    match = re.search(r"^ARG EXTRAS=(\S+)$", _DOCKERFILE, re.MULTILINE)
+    assert match is not None
+    return match[1].split(",")
+
+
+def _pins_of_torch(constraints: str, folder: Path) -> str:
+    """What the stage ``pins`` makes of ``constraints``: its own command, with the paths of this machine."""
+    (command,) = [each for each in _stages()["pins"] if each.startswith("RUN ")]
+    (folder / "constraints.txt").write_text(constraints)
+    script = command.removeprefix("RUN ").replace("/src/", f"{folder}/")
+    subprocess.run(["sh", "-eu", "-c", script], check=True)
+    return (folder / "torch.txt").read_text()
+
+
+def test_the_layer_of_torch_hangs_on_the_pins_of_torch_alone(tmp_path: Path) -> None:
+    """All of them are there, and another pin changes nothing that the layer is built from."""
+    stages = _stages()
+    assert "COPY --from=pins /src/torch.txt /src/" in stages["torch"]
+    for name in ("torch", "torch-cpu", "torch-gpu"):
+        assert not any("constraints.txt" in each for each in stages[name]), name
+    constraints = (ROOT / "constraints.txt").read_text("utf-8")
+    pins = _pins_of_torch(constraints, tmp_path)
+    names = {canonicalize_name(line.partition("==")[0]) for line in pins.splitlines() if "==" in line}
+    assert names == _closure(["torch"]) | {"pip", "setuptools"}
+    other = re.sub(r"^(aiohttp|sentencepiece)==.*$", r"\1==99.0", constraints, flags=re.MULTILINE)
+    assert other != constraints
+    assert _pins_of_torch(other, tmp_path) == pins
+    newer = constraints.replace("\nsympy==", "\nsympy==9")
+    assert _pins_of_torch(newer, tmp_path) != pins
+
+
+def test_hashes_stay_with_their_pin(tmp_path: Path) -> None:
+    """``pip-compile`` and ``uv`` write them into lines that follow."""
+    hashed = "sympy==1.0 \\\n    --hash=sha256:aa\ntabulate==1.0 \\\n    --hash=sha256:bb\ntorch==2.0\n"
+    kept = "sympy==1.0 \\\n    --hash=sha256:aa\ntorch==2.0\n"
+    assert _pins_of_torch(hashed, tmp_path) == kept
 
 
 def _closure(requirements: list[str]) -> set[str]:

@@ -23,6 +23,13 @@
 {{- if gt (int .Values.frontProcesses) 1 }}
 {{- $_ := set $settings "TRANSLATE_SVC_FRONT_PROCESSES" (toString .Values.frontProcesses) }}
 {{- end }}
+{{- if .Values.tracing.enabled }}
+{{- $endpoint := printf "http://otel-collector.%s.svc:4317" .Values.tracing.namespace }}
+{{- $_ := set $settings "OTEL_EXPORTER_OTLP_ENDPOINT" $endpoint }}
+{{- $_ := set $settings "OTEL_EXPORTER_OTLP_PROTOCOL" "grpc" }}
+{{- $_ := set $settings "OTEL_TRACES_SAMPLER" "parentbased_traceidratio" }}
+{{- $_ := set $settings "OTEL_TRACES_SAMPLER_ARG" .Values.tracing.ratio }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{- $_ := set $settings $name $value }}
 {{- end }}

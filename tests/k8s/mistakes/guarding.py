@@ -125,6 +125,36 @@ MISTAKES = (
         "the gateway does not reach grpc",
     ),
     Mistake(
+        rules.network_is_shut_but_for_what_is_needed,
+        "everything",
+        lambda m: policy(m, "translate-svc-tracing")["egress"][0].pop("to"),
+        "audio has a way out, to anywhere 4317 TCP",
+    ),
+    Mistake(
+        rules.network_is_shut_but_for_what_is_needed,
+        "everything",
+        lambda m: policy(m, "translate-svc-tracing")["egress"][0]["ports"].append({"port": 443}),
+        "audio has a way out, to monitoring 443 TCP",
+    ),
+    Mistake(
+        rules.network_is_shut_but_for_what_is_needed,
+        "everything",
+        lambda m: settings(m).pop("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "audio has a way out, to monitoring 4317 TCP",
+    ),
+    Mistake(
+        rules.traces_can_leave,
+        "everything",
+        lambda m: policy(m, "translate-svc-tracing")["egress"].pop(),
+        "no policy lets it go to kube-system 53 UDP",
+    ),
+    Mistake(
+        rules.traces_can_leave,
+        "everything",
+        lambda m: settings(m).update(OTEL_EXPORTER_OTLP_ENDPOINT="http://tempo.tracing.svc:4317"),
+        "no policy lets it go to tracing 4317 TCP",
+    ),
+    Mistake(
         rules.replicas_have_one_owner,
         "everything",
         lambda m: deployment(m)["spec"].update(replicas=2),
@@ -153,6 +183,15 @@ MISTAKES = (
             query="sum(translate_svc_streams_active)"
         ),
         "other namespaces",
+    ),
+    Mistake(
+        rules.scaling_reads_metrics_that_exist,
+        "everything",
+        lambda m: spec(m, "ScaledObject")["triggers"][0]["metadata"].update(
+            query='sum(translate_svc_streams_active{namespace="translate-svc"} '
+            '/ translate_svc_streams_capacity{namespace="translate-svc"})'
+        ),
+        "divides by the 0 of a pod that still loads",
     ),
     Mistake(
         rules.scaling_reads_metrics_that_exist,

@@ -20,7 +20,7 @@ from tests.k8s.rules.models import (
     models_are_verified_last,
     pulls_reach_the_hub,
 )
-from tests.k8s.rules.network import network_is_shut_but_for_what_is_needed
+from tests.k8s.rules.network import network_is_shut_but_for_what_is_needed, traces_can_leave
 from tests.k8s.rules.pod_security import images_are_pinned, pods_are_restricted, secrets_can_be_read
 from tests.k8s.rules.ports import listeners_are_declared, ports_are_found
 from tests.k8s.rules.probes import probes_ask_what_is_served, startup_has_a_budget
@@ -97,6 +97,7 @@ __all__ = [
     "sidecars_frame_their_callers",
     "startup_has_a_budget",
     "threads_have_cores",
+    "traces_can_leave",
     "traffic_is_protected",
     "volumes_are_mounted",
 ]
@@ -146,6 +147,7 @@ RULES: tuple[Rule, ...] = (
     routes_have_listeners,
     callers_are_known_everywhere,
     threads_have_cores,
+    traces_can_leave,
 )
 
 

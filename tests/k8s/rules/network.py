@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from tests.k8s.manifests import Manifests, Object, Workload, matches
+from tests.k8s.manifests import ROOT, Manifests, Object, Workload, matches
 from tests.k8s.rules.settings import servers_that_load
 
 _NAMESPACE = "kubernetes.io/metadata.name"
@@ -49,8 +51,42 @@ def network_is_shut_but_for_what_is_needed(manifests: Manifests) -> Iterator[str
                 and admits(manifests, workload, port, _peers(manifests)[who]) != expected
             ):
                 yield f"{workload.name}: {who} {'does not reach' if expected else 'reaches'} {port}"
-        if any(item["spec"].get("egress") for item in _policies_of(manifests, workload)):
-            yield f"{workload.name}: audio has a way out"
+        allowed = _needed_ways(manifests.environment(container))
+        for way in ways_out(manifests, workload):
+            if way not in allowed:
+                yield f"{workload.name}: audio has a way out, to {' '.join(way)}"
+
+
+def traces_can_leave(manifests: Manifests) -> Iterator[str]:
+    """Where traces have an endpoint, the image has their exporter, and the policies let them go."""
+    extras = re.search(r"^ARG EXTRAS=(\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    for workload, container, _ in servers_that_load(manifests):
+        needed = _needed_ways(manifests.environment(container))
+        if needed and "otel" not in (extras[1] if extras else "").split(","):
+            yield f"{workload.name}: the image has no exporter of traces"
+        for way in sorted(needed - set(ways_out(manifests, workload))):
+            yield f"{workload.name}: no policy lets it go to {' '.join(way)}"
+
+
+def ways_out(manifests: Manifests, workload: Workload) -> Iterator[tuple[str, str, str]]:
+    """Where a workload's pods may go: namespace, port, protocol; ``anywhere`` without selectors."""
+    for item in _policies_of(manifests, workload):
+        for rule in item["spec"].get("egress") or []:
+            for peer in rule.get("to") or [{}]:
+                namespace = peer.get("namespaceSelector", {}).get("matchLabels", {}).get(_NAMESPACE)
+                where = namespace if namespace and peer.get("podSelector") else "anywhere"
+                for port in rule.get("ports") or [{}]:
+                    yield where, str(port.get("port", "every")), port.get("protocol", "TCP")
+
+
+def _needed_ways(environment: dict[str, str]) -> set[tuple[str, str, str]]:
+    """To the collector of the traces, and to the cluster's DNS; nowhere without a collector."""
+    endpoint = urlsplit(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+    if endpoint.hostname is None:
+        return set()
+    namespace = [*endpoint.hostname.split("."), "", ""][1]
+    dns = {("kube-system", "53", protocol) for protocol in ("TCP", "UDP")}
+    return {(namespace, str(endpoint.port), "TCP")} | dns
 
 
 def admits(manifests: Manifests, workload: Workload, port: str, peer: Peer) -> bool:

@@ -38,6 +38,8 @@ def scaling_reads_metrics_that_exist(manifests: Manifests) -> Iterator[str]:
                 yield f"{title(item)}: counts the streams of other namespaces too"
             if not _is_one_sum(query):
                 yield f"{title(item)}: is no sum over pods, and AverageValue divides it by their number"
+            if re.search(r"/\s*translate_svc_streams_capacity", query):
+                yield f"{title(item)}: divides by the 0 of a pod that still loads"
             threshold = float(trigger["metadata"]["threshold"])
             if not 0 < threshold < 1:
                 yield f"{title(item)}: a threshold of {threshold} leaves no room to grow into"
