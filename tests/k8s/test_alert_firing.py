@@ -55,6 +55,11 @@ def _utterances(ok: str, failed: str) -> dict[str, str]:
     return _series(name, ok, status="ok") | _series(name, failed, status="failed")
 
 
+def _at_canary(ok: str, failed: str) -> dict[str, str]:
+    name, pod = "translate_svc_utterances_total", "translate-svc-canary-1"
+    return _series(name, ok, pod, status="ok") | _series(name, failed, pod, status="failed")
+
+
 def _load(active: str, capacity: str, pod: str = "a") -> dict[str, str]:
     used = _series("translate_svc_streams_active", active, pod)
     return used | _series("translate_svc_streams_capacity", capacity, pod)
@@ -66,6 +71,7 @@ def _first_texts(fast: str, slow: str) -> dict[str, str]:
 
 
 _READY, _STARTED, _LAG = "translate_svc_ready", "process_start_time_seconds", "translate_svc_lag_seconds"
+_FRONTS = "translate_svc_front_restarts_total"
 _CASES = (
     Case("TranslateSvcNoServerReady", "all load", _series(_READY, "0x40"), "10m", True),
     Case("TranslateSvcNoServerReady", "none is scraped", _series(_READY, "1x4 stale"), "10m", True),
@@ -92,6 +98,16 @@ _CASES = (
     ),
     Case("TranslateSvcUtterancesFail", "one in 21", _utterances("0+20x160", "0+1x160"), "40m", True),
     Case("TranslateSvcUtterancesFail", "one in 201", _utterances("0+200x160", "0+1x160"), "40m", False),
+    Case(
+        "TranslateSvcCanaryFails",
+        "one in 11, servers none",
+        _at_canary("0+10x160", "0+1x160") | _utterances("0+2000x160", "0x160"),
+        "40m",
+        True,
+    ),
+    Case("TranslateSvcCanaryFails", "servers alone", _utterances("0+10x160", "0+5x160"), "40m", False),
+    Case("TranslateSvcFrontProcessRestarts", "four", _series(_FRONTS, "0x20 4x40", front="0"), "12m", True),
+    Case("TranslateSvcFrontProcessRestarts", "one", _series(_FRONTS, "0x20 1x40", front="0"), "12m", False),
     Case("TranslateSvcNearlyFull", "60 of 64", _load("60x160", "64x160"), "40m", True),
     Case("TranslateSvcNearlyFull", "50 of 64", _load("50x160", "64x160"), "40m", False),
     Case("TranslateSvcSlowFirstText", "half", _first_texts("0+5x160", "0+10x160"), "40m", True),

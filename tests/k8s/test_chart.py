@@ -117,6 +117,32 @@ def test_another_namespace_is_everywhere() -> None:
     assert "translate-svc.translate-svc.svc" not in text
 
 
+_FRONTED: Object = {"frontProcesses": 2, "resources": {"requests": {"cpu": "4"}}}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"apiKeys": True},
+        {"http": True, "resumeKeys": True},
+        {"http": True, "replicas": 1},
+        {"gateway": {"enabled": True}},
+        {"gateway": {"enabled": True}, "http": True, "resumeKeys": True},
+        {"gateway": {"enabled": True}, "canary": {"enabled": True}},
+        {"canary": {"enabled": True}, "serviceMonitor": True},
+        {"keda": {"enabled": True}, "alerts": True},
+        {"gateway": {"enabled": True}} | _FRONTED,
+        {"tracing": {"enabled": True, "namespace": "observability"}},
+        {"gpu": {"resource": "", "claim": True}, "canary": {"enabled": True}},
+    ],
+    ids=str,
+)
+def test_components_keep_the_rules_without_the_others(values: Object) -> None:
+    manifests = render_chart(values)
+    manifests.objects += yaml.safe_load_all((K8S / "foundation/namespace.yaml").read_text("utf-8"))
+    assert findings(manifests) == []
+
+
 def test_values_reach_their_objects() -> None:
     values = copy.deepcopy(_EVERYTHING)
     values["image"] = {"repository": "registry.example.com/speech", "digest": f"sha256:{'0' * 64}"}
