@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.clients import connect, tone
@@ -22,6 +23,15 @@ from translate_svc.gateway.server import GatewayServer
 from translate_svc.types import Caller, Samples
 
 pytestmark = [pytest.mark.timeout(200), needs_chromium]
+
+
+def _wav(samples: Samples) -> bytes:
+    data = io.BytesIO()
+    soundfile.write(data, samples, 24_000, subtype="PCM_16", format="WAV")
+    return data.getvalue()
+
+
+SPOKEN: FilePayload = {"name": "tone.wav", "mimeType": "audio/wav", "buffer": _wav(tone(1.0))}
 
 
 @pytest.mark.parametrize("kind", ["API key", "client secret"])
@@ -45,15 +55,42 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
         await field.fill(key)
         await field.press("Enter")
         await expect(page.at("#speak")).to_be_enabled()
+        kept = await page.page.evaluate("JSON.stringify([sessionStorage, localStorage, document.cookie])")
+        assert "ek_" in kept
+        assert (key in kept) == (kind == "client secret"), "an API key is not kept"
         await page.page.reload()
         await expect(page.at("#speak")).to_be_enabled()
-        await page.at("#file").set_input_files(
-            {"name": "tone.wav", "mimeType": "audio/wav", "buffer": _wav(tone(1.0))}
-        )
+        await page.at("#file").set_input_files(SPOKEN)
         await page.finished()
         await expect(page.at("#captions li")).to_have_count(1)
         refusals = [problem for problem in page.problems if "401" not in problem]
         assert not refusals, "the browser itself notes each answer 401"
+
+
+async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeService, tmp_path: Path) -> None:
+    key, passed_s = new_key(), [0.0]
+    (tmp_path / "keys").write_text(key_line("alice", key))
+    keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets(clock=lambda: time.time() + passed_s[0])
+    async with (
+        GatewayServer(service, GatewayOptions(), keys=keys, secrets=secrets) as server,
+        visit(server.target) as page,
+    ):
+        field = page.page.get_by_role("textbox", name="API key or client secret")
+        await field.fill(key)
+        await field.press("Enter")
+        await expect(page.at("#speak")).to_be_enabled()
+        passed_s[0] = 7_190
+        await page.at("#file").set_input_files(SPOKEN)
+        await expect(page.at("#captions li")).to_have_count(1, timeout=TIMEOUT_MS)
+        await page.finished()
+        passed_s[0] = 7_210
+        await page.at("#file").set_input_files(SPOKEN)
+        await expect(page.page.get_by_text("or it has expired.")).to_be_visible()
+        await field.fill(key)
+        await field.press("Enter")
+        await expect(page.at("#problem")).to_be_hidden()
+        await page.at("#file").set_input_files(SPOKEN)
+        await expect(page.at("#captions .facts")).to_have_count(2, timeout=TIMEOUT_MS)
 
 
 async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(
@@ -91,9 +128,3 @@ async def test_the_operator_sees_streams_come_and_go(starter: GatewayServer) -> 
         stopping = asyncio.create_task(starter.stop(0))
         await expect(page.at("#reachable")).to_contain_text("Trying again.")
         await stopping
-
-
-def _wav(samples: Samples) -> bytes:
-    data = io.BytesIO()
-    soundfile.write(data, samples, 24_000, subtype="PCM_16", format="WAV")
-    return data.getvalue()

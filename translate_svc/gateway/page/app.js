@@ -52,7 +52,11 @@ async function run(state, open) {
       if (event.type === "error") controls.problem(describe(event.error));
       conversation.take(event);
     },
-    onEnd: (problem) => session === mine && finish(problem),
+    onEnd: (problem, keyRefused) => {
+      if (session !== mine) return;
+      finish(problem);
+      if (keyRefused) askAgain();
+    },
   });
   session = mine;
   try {
@@ -78,6 +82,16 @@ function finish(problem) {
   session = feed = null;
   controls.end(problem);
   takeHome.show(model.id, sessionSettings(choice()));
+}
+
+/** The secret of this tab has expired: asks for another one. */
+async function askAgain() {
+  try {
+    await getJsonWithKey("v1/models");
+    controls.problem("");
+  } catch (error) {
+    controls.problem(error.message);
+  }
 }
 
 /** Plays something again. */

@@ -1,6 +1,5 @@
 /** The operator's corner: the numbers of `translate-svc top`, once a second. */
 
-import { getJson } from "./session/server.js";
 import { byId, html, svg } from "./view/element.js";
 import { getJsonWithKey } from "./view/key_dialog.js";
 
@@ -83,7 +82,7 @@ function uptime(ms) {
 async function read() {
   if (!document.hidden) {
     try {
-      show(await getJson(PATH));
+      show(await getJsonWithKey(PATH));
       byId("reachable").textContent = "";
     } catch (error) {
       before = null;

@@ -1,16 +1,26 @@
-/** The server that this page came from: its addresses, its endpoints and the key that it may ask for. */
+/** The server that this page came from: its addresses, its endpoints and the client secret that it may ask for. */
 
-const KEY_NAME = "translate-svc API key";
+const SECRET_NAME = "translate-svc client secret";
+const SECRET_PREFIX = "ek_";
+const SECRET_LIFETIME_S = 7200; // the longest that the server gives
 const BASE = new URL("../../", import.meta.url);
 
-/** The key or client secret of this tab; empty if there is none. The browser forgets it when the tab is closed. */
-export function apiKey() {
-  return sessionStorage.getItem(KEY_NAME) ?? "";
+/** The client secret of this tab; empty if there is none. The browser forgets it when the tab is closed. */
+export function clientSecret() {
+  return sessionStorage.getItem(SECRET_NAME) ?? "";
 }
 
-/** Uses this key or client secret from now on. */
-export function useApiKey(key) {
-  sessionStorage.setItem(KEY_NAME, key);
+/**
+ * Uses this API key or client secret from now on. A key is exchanged for a secret at once and not kept: a secret opens
+ * sessions alone, and expires. Rejects with a Refusal.
+ */
+export async function useCredential(entered) {
+  let secret = entered;
+  if (!entered.startsWith(SECRET_PREFIX)) {
+    const body = { expires_after: { anchor: "created_at", seconds: SECRET_LIFETIME_S } };
+    secret = (await request("v1/realtime/translations/client_secrets", entered, { method: "POST", body: JSON.stringify(body) })).value;
+  }
+  sessionStorage.setItem(SECRET_NAME, secret);
 }
 
 /** An answer that is not the wanted one. */
@@ -34,19 +44,22 @@ export function socketUrl(path) {
   return url;
 }
 
-/** Opens a WebSocket, with the key if there is one. */
+/** Opens a WebSocket, with the client secret if there is one. */
 export function openSocket(path) {
-  const key = apiKey();
-  const protocols = key ? ["realtime", `openai-insecure-api-key.${key}`] : ["realtime"];
+  const secret = clientSecret();
+  const protocols = secret ? ["realtime", `openai-insecure-api-key.${secret}`] : ["realtime"];
   return new WebSocket(socketUrl(path), protocols);
 }
 
 /** The JSON of an endpoint. Rejects with a Refusal. */
 export async function getJson(path) {
-  const key = apiKey();
+  return request(path, clientSecret());
+}
+
+async function request(path, credential, options = {}) {
   let response;
   try {
-    response = await fetch(httpUrl(path), { headers: key ? { authorization: `Bearer ${key}` } : {} });
+    response = await fetch(httpUrl(path), { ...options, headers: credential ? { authorization: `Bearer ${credential}` } : {} });
   } catch {
     throw new Refusal("The server does not answer.", 0);
   }

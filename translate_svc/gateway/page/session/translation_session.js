@@ -14,11 +14,13 @@ export class TranslationSession {
 
   /**
    * Connects and asks for `settings`.
-   * `onEvent(event)` gets every event, `onEnd(problem)` the end: an empty text, or what went wrong.
+   * `onEvent(event)` gets every event, `onEnd(problem, keyRefused)` the end: an empty text, or what went wrong, and
+   * whether the server wants another key.
    */
   constructor(model, settings, { onEvent, onEnd }) {
     this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
     let problem = "";
+    let keyRefused = false;
     this.update(settings);
     this.#socket.onopen = () => {
       this.#opened = true;
@@ -26,13 +28,16 @@ export class TranslationSession {
     };
     this.#socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
-      if (event.type === "error") problem = describe(event.error);
+      if (event.type === "error") {
+        problem = describe(event.error);
+        keyRefused = event.error.code === "invalid_api_key";
+      }
       onEvent(event);
     };
     this.#socket.onclose = ({ code }) => {
       this.#closing = true;
-      if (code === 1000) onEnd("");
-      else onEnd(problem || (this.#opened ? `The connection was lost (${code}).` : UNREACHABLE));
+      if (code === 1000) onEnd("", false);
+      else onEnd(problem || (this.#opened ? `The connection was lost (${code}).` : UNREACHABLE), keyRefused);
     };
   }
 
