@@ -102,6 +102,7 @@ def test_one_side_of_a_call_can_be_heard_alone(
     with open_media(tmp_path / "call.wav", "", AudioChoice(channel=channel)) as media:
         samples = np.concatenate(list(media.blocks()))
         assert media.speakers_are_apart is (channel is Channel.MIX)
+        assert not media.sides_are_alike
     assert (samples[4_000], samples[12_000]) == pytest.approx(heard, abs=1e-3)
 
 
@@ -112,3 +113,4 @@ def test_music_in_stereo_is_not_taken_for_a_call(tmp_path: Path) -> None:
     with open_media(tmp_path / "film.wav") as media:
         list(media.blocks())
         assert not media.speakers_are_apart
+        assert media.sides_are_alike

@@ -138,6 +138,11 @@ class MediaAudio:
         return self._channel is Channel.MIX and self._sides.speakers_are_apart
 
     @property
+    def sides_are_alike(self) -> bool:
+        """Whether so far hardly anything was heard on one side of a stereo track alone."""
+        return self._sides.sides_are_alike
+
+    @property
     def damage(self) -> str | None:
         """A description of the packets that could not be decoded so far; None if there are none."""
         if not self._damaged_packets:

@@ -13,6 +13,7 @@ _APART_DB = 15.0
 _MIN_ACTIVE_BLOCKS = 20
 _MIN_SHARE = 0.15
 _MIN_APART_SHARE = 0.6
+_MAX_ALIKE_SHARE = 0.05
 
 
 class SideMixer:
@@ -36,6 +37,14 @@ class SideMixer:
             self._active_blocks >= _MIN_ACTIVE_BLOCKS
             and min(self._left_blocks, self._right_blocks) >= needed
             and self._left_blocks + self._right_blocks >= _MIN_APART_SHARE * self._active_blocks
+        )
+
+    @property
+    def sides_are_alike(self) -> bool:
+        """Whether so far hardly anything was heard on one side alone, as in a film or with one microphone."""
+        return (
+            self._active_blocks >= _MIN_ACTIVE_BLOCKS
+            and self._left_blocks + self._right_blocks <= _MAX_ALIKE_SHARE * self._active_blocks
         )
 
     def mix(self, sides: npt.NDArray[np.float32]) -> Samples:

@@ -61,6 +61,11 @@ class SoundFileAudio:
         """As ``MediaAudio.speakers_are_apart``."""
         return self._channel is Channel.MIX and self._sides.speakers_are_apart
 
+    @property
+    def sides_are_alike(self) -> bool:
+        """As ``MediaAudio.sides_are_alike``."""
+        return self._sides.sides_are_alike
+
     def blocks(self) -> Iterator[Samples]:
         """Yields the whole file, once, in blocks ``[n]`` of about 100 ms."""
         resampler = Resampler(self._file.samplerate, self.sample_rate_hz)

@@ -72,7 +72,7 @@ async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeSer
     (tmp_path / "keys").write_text(key_line("alice", key))
     keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets(clock=lambda: time.time() + passed_s[0])
     async with (
-        GatewayServer(service, GatewayOptions(), keys=keys, secrets=secrets) as server,
+        GatewayServer(service, GatewayOptions(), callers=Callers(keys), secrets=secrets) as server,
         visit(server.target) as page,
     ):
         field = page.page.get_by_role("textbox", name="API key or client secret")

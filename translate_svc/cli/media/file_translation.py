@@ -28,6 +28,7 @@ _APART = (
     "each side has its own speaker; to translate both: --speakers-by-channel; "
     "to hear one alone: --channel left or right"
 )
+_ALIKE = "both sides sound alike; to translate them once: without --speakers-by-channel"
 _MAX_AHEAD_S = 10
 
 
@@ -170,6 +171,8 @@ class FileTranslation:
                 await self._stream(settings, readers, translator, sinks, points, heading=heading)
             if reader.media.speakers_are_apart:
                 _say(f"{reader.name}: {_APART}")
+            if self._arguments.speakers_by_channel and reader.media.sides_are_alike:
+                _say(f"{reader.name}: {_ALIKE}")
             counter.report(reader.name, reader.media.damage)
 
     async def _readers(
