@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from translate_svc.assembly import load_engine, running
 from translate_svc.cli import options
 from translate_svc.cli.logs import configure_logs
 from translate_svc.cli.targets import SPEECH_FORMAT
@@ -17,8 +18,10 @@ from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
+from translate_svc.metrics import Metrics
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.server_info import language_table
 from translate_svc.service import Service
 from translate_svc.session.session import Session
@@ -71,6 +74,32 @@ class LocalBackend:
     def _folder(self) -> Path:
         with options.named_as_given(self._flags):
             return find_checkpoint(self._settings.model, Path(self._settings.model_cache))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the service."""
+        return self._settings
+
+    @asynccontextmanager
+    async def open_engine(self) -> AsyncIterator[FrontGroup]:
+        """Loads the model for sessions in other processes. Only errors are logged."""
+        configure_logs("error")
+        settings, metrics = self._settings, Metrics()
+        with options.named_as_given(self._flags):
+            engine, facts = await asyncio.to_thread(load_engine, settings, metrics, None)
+        group = FrontGroup(
+            engine,
+            facts,
+            metrics,
+            capacity=settings.capacity_options(),
+            max_waiting_requests=settings.max_waiting_requests,
+        )
+        async with running(engine, settings.step_timeout_s):
+            telling = asyncio.create_task(group.run())
+            try:
+                yield group
+            finally:
+                telling.cancel()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LocalTranslator]:

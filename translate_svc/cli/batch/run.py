@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from translate_svc.audio.media_files import open_media_file
 from translate_svc.cli.backends.backend import Backend, show_notice
@@ -25,6 +25,9 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError, Translation
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo
 
+if TYPE_CHECKING:
+    from translate_svc.cli.backends.local_backend import LocalBackend
+
 
 @dataclass(frozen=True, slots=True)
 class RayOptions:
@@ -37,13 +40,30 @@ class RayOptions:
     flags: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """The engine is in this process, and the files are in ``file_processes`` others."""
+
+    backend: LocalBackend
+    file_processes: int
+
+
 class BatchRun:
     """One run of the command."""
 
-    def __init__(self, arguments: BatchArguments, backend: Backend, ray: RayOptions | None = None) -> None:
-        """``backend``: of the model; with ``ray`` the files are translated there."""
+    def __init__(
+        self,
+        arguments: BatchArguments,
+        backend: Backend,
+        ray: RayOptions | None = None,
+        local: LocalEngine | None = None,
+    ) -> None:
+        """``backend``: of the model. With ``ray`` the files are translated there, with ``local`` in other
+        processes.
+        """
         self._arguments = arguments
         self._ray = ray
+        self._local = local
         self._backend = backend
         self._journal = Journal(arguments.out, arguments.shard.replace("/", "-"))
 
@@ -115,6 +135,18 @@ class BatchRun:
             with ray_cluster(self._ray.address):
                 workers = RayWorkers(arguments, self._ray.flags, self._journal, staging, self._ray.actors)
                 yield Crew(workers, arguments.files_at_once * workers.actors)
+            return
+        if self._local is not None:
+            from translate_svc.cli.batch.file_process import FileProcessConfig
+            from translate_svc.cli.batch.file_processes import FileProcesses
+
+            backend = self._local.backend
+            config = FileProcessConfig("", backend.settings, arguments, table, model, staging)
+            async with (
+                backend.open_engine() as group,
+                FileProcesses.open(group, config, self._local.file_processes) as processes,
+            ):
+                yield Crew(processes, arguments.files_at_once)
             return
         async with self._backend.open() as translator:
             work = FileWork(arguments, table, model, translator, self._journal, staging)

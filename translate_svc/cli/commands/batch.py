@@ -8,10 +8,10 @@ import typer
 
 from translate_svc.audio.audio_tracks import Channel
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import choose_backend, chosen_server
+from translate_svc.cli.backends.backend import Backend, choose_backend, chosen_server
 from translate_svc.cli.backends.connection import client_options
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.run import BatchRun, RayOptions
+from translate_svc.cli.batch.run import BatchRun, LocalEngine, RayOptions
 from translate_svc.cli.exit_codes import EXIT_LOST, UsageError
 from translate_svc.cli.media.arguments import FORMS
 from translate_svc.cli.targets import SpeechStyle
@@ -84,6 +84,16 @@ def batch(
         int,
         typer.Option(metavar="COUNT", min=0, help="Engines on the cluster. Default: one a GPU, or a node."),
     ] = 0,
+    file_processes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="COUNT",
+            min=0,
+            max=64,
+            help="Processes that read and segment files, beside that of the engine. 0: none. "
+            "Default: one for every four cores.",
+        ),
+    ] = None,
     server: options.Server = None,
     tls_ca: options.TlsCa = None,
     tls_certificate: options.TlsCertificate = None,
@@ -149,13 +159,25 @@ def batch(
     if not at_server:
         # the engine in this process is made for the longest utterance
         flags |= engine_room(files_at_once) | {"max_utterance_ms": max_utterance_ms}
+    if file_processes is not None and (at_server or ray is not None):
+        raise UsageError("is for an engine of this command", field="--file-processes")
     backend = choose_backend(server, flags, connection)
     try:
         cluster = None if ray is None else RayOptions(ray, ray_actors, flags)
-        interrupts.run(BatchRun(arguments, backend, cluster).run())
+        local = None if at_server or ray is not None else _local_engine(backend, file_processes)
+        interrupts.run(BatchRun(arguments, backend, cluster, local).run())
     except (EngineLost, Unavailable) as error:
         typer.echo(f"translate-svc: {error}", err=True)
         raise typer.Exit(EXIT_LOST) from None
+
+
+def _local_engine(backend: Backend, file_processes: int | None) -> LocalEngine | None:
+    """The engine for files in other processes; None: they are in this one."""
+    from translate_svc.cli.backends.local_backend import LocalBackend
+    from translate_svc.cli.batch.file_processes import default_file_processes
+
+    count = default_file_processes() if file_processes is None else file_processes
+    return LocalEngine(backend, count) if isinstance(backend, LocalBackend) and count else None
 
 
 def engine_room(files_at_once: int) -> dict[str, int]:
