@@ -130,6 +130,10 @@ batch: $(READY) ## how full `batch` keeps the engine, against the engine alone; 
 fronts: $(READY) ## what front processes cost and bring beside one process; writes benchmarks/results/fronts.json (13 minutes)
 	$(BIN)/python -m benchmarks.fronts
 
+.PHONY: messages
+messages: $(READY) ## where the processor time of a message goes, by thread and by layer; writes benchmarks/results/message_cost.json (ten minutes)
+	$(BIN)/python -m benchmarks.message_cost
+
 .PHONY: overload
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload

@@ -10,20 +10,21 @@ import gc
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
 from tests.fakes.engine_script import ScriptedRequest, echo_script
 from tests.fakes.fake_vad import EnergyVad
-from tests.fakes.fronted_service import BoundedEngine, fronted_service, packaged_facts
+from tests.fakes.fronted_service import COMMAND, BoundedEngine, fronted_service, packaged_facts
 from translate_svc.assembly import Assembly
 from translate_svc.config import Settings
 from translate_svc.engine.request import Request
 from translate_svc.metrics import Metrics
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service, resume_tokens
+from translate_svc.vad.frame_vad import FrameVad
 
 _ENCODE_S = 0.02
 
@@ -33,8 +34,11 @@ def _script(request: Request) -> ScriptedRequest:
 
 
 @asynccontextmanager
-async def _one_process(settings: Settings) -> AsyncIterator[tuple[str, Callable[[], list[int]]]]:
-    assembly = Assembly(BoundedEngine(_script), EnergyVad(), packaged_facts())
+async def serving_in_one(
+    settings: Settings, vad: FrameVad
+) -> AsyncIterator[tuple[str, Callable[[], list[int]]]]:
+    """A server in this process: its address, and the ids of its other processes, none."""
+    assembly = Assembly(BoundedEngine(_script), vad, packaged_facts())
     tokens = resume_tokens(settings)
     async with (
         Service.on_engine(settings, assembly, tokens, Metrics()) as service,
@@ -46,8 +50,11 @@ async def _one_process(settings: Settings) -> AsyncIterator[tuple[str, Callable[
 
 
 @asynccontextmanager
-async def _front_processes(settings: Settings) -> AsyncIterator[tuple[str, Callable[[], list[int]]]]:
-    async with fronted_service(settings, _script) as fronted:
+async def serving_in_front(
+    settings: Settings, command: Sequence[str] = COMMAND
+) -> AsyncIterator[tuple[str, Callable[[], list[int]]]]:
+    """A server with front processes: its address, and their ids. ``command`` starts one."""
+    async with fronted_service(settings, _script, command=command) as fronted:
         yield fronted.address, lambda: list(fronted.server.pids.values())
 
 
@@ -65,7 +72,7 @@ async def _serve(front_processes: int, max_streams: int) -> None:
         measure_capacity=False,
         log_level="error",
     )
-    serving = _front_processes(settings) if front_processes > 1 else _one_process(settings)
+    serving = serving_in_front(settings) if front_processes > 1 else serving_in_one(settings, EnergyVad())
     async with serving as (target, pids):
         print(target, flush=True)
         while (await asyncio.to_thread(sys.stdin.readline)).strip():

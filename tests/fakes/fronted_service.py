@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -70,11 +70,12 @@ async def fronted_service(
     settings: Settings,
     script: Script = echo_script,
     options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
+    command: Sequence[str] = COMMAND,
 ) -> AsyncIterator[Fronted]:
-    """Starts the server on a free port of loopback."""
+    """Starts the server on a free port of loopback. ``command`` starts a front process."""
     engine, metrics = BoundedEngine(script), Metrics()
     with shared_port(ListenAddress("127.0.0.1", 0, "host", "port")) as address:
         async with FrontedServer.on_engine(
-            settings, engine, packaged_facts(), metrics, [address], command=COMMAND, options=options
+            settings, engine, packaged_facts(), metrics, [address], command=command, options=options
         ) as server:
             yield Fronted(server, engine, metrics)
