@@ -7,7 +7,9 @@ audio, most of it in Python. Beside the engine's thread in one process they woul
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -77,8 +79,7 @@ class FileProcesses:
                 yield opened
             finally:
                 for each in opened._processes:
-                    if each.process.returncode is None:
-                        each.process.kill()  # what is done is in the journal
+                    _kill(each.process)  # what is done is in the journal
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def translate(self, item: BatchItem) -> FileResult:
@@ -112,13 +113,19 @@ async def _started(config: FileProcessConfig) -> _FileProcess:
     return _FileProcess(process, asyncio.get_running_loop().create_future())
 
 
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Ends a process that may have ended. ``Process.kill`` would take its exit code from asyncio then."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+
+
 async def _watch(each: _FileProcess, serving: asyncio.Task[str]) -> None:
     """Passes answers on until the process has ended, or hangs. Then its files fail."""
     answering = asyncio.create_task(_answer(each))
     try:
         await asyncio.wait({answering, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if each.process.returncode is None:
-            each.process.kill()
+        _kill(each.process)
         code = await each.process.wait()
         each.ended = f"a process that reads files has ended (exit code {code})"
         waiting: list[asyncio.Future[Any]] = [each.ready, *each.answers.values()]
