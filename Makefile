@@ -134,6 +134,10 @@ fronts: $(READY) ## what front processes cost and bring beside one process; writ
 messages: $(READY) ## where the processor time of a message goes, by thread and by layer; writes benchmarks/results/message_cost.json (ten minutes)
 	$(BIN)/python -m benchmarks.message_cost
 
+.PHONY: fleet
+fleet: $(READY) ## a model of many streams beside what was measured, and what they break first; writes benchmarks/results/fleet.json (a minute)
+	$(BIN)/python -m benchmarks.fleet
+
 .PHONY: overload
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload

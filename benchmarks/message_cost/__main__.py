@@ -9,8 +9,7 @@ The kernel tells the time of each thread, of the servers without probes. The pro
 event loop's thread; what they cost themselves is measured and taken out. ``probe_error`` says how far the sum
 of the layers is from what the thread takes without probes.
 
-Then the server in one process is asked for other numbers of streams: a message is cheaper where many share a
-wake-up.
+The server in one process also gets other numbers of streams: a message is cheaper where many share a wake-up.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ import json
 import os
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.fronts.streams import speak
@@ -75,6 +74,19 @@ class MessageCost:
     probe_error: tuple[float, float]
 
 
+@dataclass(slots=True)
+class _Sums:
+    """What was measured with one number of streams."""
+
+    messages: int = 0
+    seconds: float = 0.0
+    engine_us: float = 0.0
+    client_us: float = 0.0
+    threads_us: Counter[str] = field(default_factory=Counter)
+    layers_us: Counter[str] = field(default_factory=Counter)
+    entries: Counter[str] = field(default_factory=Counter)
+
+
 class Server:
     """A server process. Its costs so far are read from the outside."""
 
@@ -84,38 +96,29 @@ class Server:
         self._target = target
         self._folder = folder
         self.processes = int(kind) if kind.isdigit() else 1
-        self.messages = 0
-        self.seconds = 0.0
-        self.threads_us: Counter[str] = Counter()
-        self.layers_us: Counter[str] = Counter()
-        self.entries: Counter[str] = Counter()
-        self.engine_us = self.client_us = 0.0
+        self.sums: defaultdict[int, _Sums] = defaultdict(_Sums)
+        """By the number of streams, of each process."""
 
     async def load(self, streams: int, seconds: float) -> None:
         """Sends messages to it, and adds up what they cost."""
+        sums = self.sums[streams]
         pids = await self._pids()
         await asyncio.sleep(2 * TELL_EVERY_S)
         before = [(thread_times_us(self._folder, pid), *layers(self._folder, pid)) for pid in pids]
         engine, client = self._engine_us(pids), _own_us()
         if self.kind == "drop":
-            self.messages += await pour(self._target, streams * self.processes, seconds)
+            sums.messages += await pour(self._target, streams * self.processes, seconds)
         else:
-            self.messages += (await speak(self._target, streams * self.processes, seconds)).messages
-        self.seconds += seconds
+            sums.messages += (await speak(self._target, streams * self.processes, seconds)).messages
+        sums.seconds += seconds
         await asyncio.sleep(2 * TELL_EVERY_S)
-        self.engine_us += self._engine_us(pids) - engine
-        self.client_us += _own_us() - client
+        sums.engine_us += self._engine_us(pids) - engine
+        sums.client_us += _own_us() - client
         for pid, (threads, layers_us, entries) in zip(pids, before, strict=True):
-            self.threads_us.update(_difference(thread_times_us(self._folder, pid), threads))
+            sums.threads_us.update(_difference(thread_times_us(self._folder, pid), threads))
             now_us, now_entries = layers(self._folder, pid)
-            self.layers_us.update(_difference(now_us, layers_us))
-            self.entries.update(_difference(now_entries, entries))
-
-    def forget(self) -> None:
-        """Counts from nothing again."""
-        self.messages, self.seconds, self.engine_us, self.client_us = 0, 0.0, 0.0, 0.0
-        for counter in (self.threads_us, self.layers_us, self.entries):
-            counter.clear()
+            sums.layers_us.update(_difference(now_us, layers_us))
+            sums.entries.update(_difference(now_entries, entries))
 
     def _engine_us(self, pids: Sequence[int]) -> float:
         own = self._process.pid
@@ -130,19 +133,21 @@ class Server:
 
     def cost(self, streams: int, probed: Server | None = None) -> Cost:
         """Of one message; the layers are those of ``probed``."""
-        threads_us = _a_message(self.threads_us, self.messages)
+        sums = self.sums[streams]
+        layers = probed.sums[streams] if probed else _Sums()
+        threads_us = _a_message(sums.threads_us, sums.messages)
         return Cost(
             kind=self.kind,
             processes=self.processes,
             streams=streams * self.processes,
-            seconds=self.seconds,
-            messages=self.messages,
+            seconds=sums.seconds,
+            messages=sums.messages,
             total_us=round(sum(threads_us.values()), 1),
             threads_us=threads_us,
-            layers_us=_a_message(probed.layers_us, probed.messages) if probed else {},
-            entries=_a_message(probed.entries, probed.messages) if probed else {},
-            engine_us=round(self.engine_us / self.messages, 2),
-            client_us=round(self.client_us / self.messages, 2),
+            layers_us=_a_message(layers.layers_us, layers.messages),
+            entries=_a_message(layers.entries, layers.messages),
+            engine_us=round(sums.engine_us / sums.messages, 2),
+            client_us=round(sums.client_us / sums.messages, 2),
             load_average=round(os.getloadavg()[0], 1),
         )
 
@@ -198,12 +203,10 @@ async def run(
         for _ in range(rounds):
             for server in (drop, one, probed[0], fronts, probed[1]):
                 await server.load(streams, seconds)
+            for other in other_streams:
+                await one.load(other, seconds)
         costs = drop.cost(streams), one.cost(streams, probed[0]), fronts.cost(streams, probed[1])
-        by_streams = []
-        for other in other_streams:
-            one.forget()
-            await one.load(other, seconds * rounds)
-            by_streams.append(one.cost(other))
+        by_streams = [one.cost(other) for other in other_streams]
     return MessageCost(*costs, by_streams, (_probe_error(costs[1]), _probe_error(costs[2])))
 
 
@@ -218,8 +221,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--streams", type=int, default=50, help="a process")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of a round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a round")
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--front-processes", type=int, default=2)
     parser.add_argument("--other-streams", type=int, nargs="*", default=[10, 25, 100])
     parser.add_argument("--out", type=Path, default=_RESULTS)

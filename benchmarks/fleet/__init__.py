@@ -1,0 +1,1 @@
+"""A model of many streams before one engine: what a machine carries, and what breaks first."""
