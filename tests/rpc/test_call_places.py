@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from contextvars import copy_context
 
 import grpc
 import pytest
@@ -9,9 +10,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.errors import ResourceExhausted
+from translate_svc.rpc.authentication import _caller
 from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
+from translate_svc.types import Caller
 
 
 def test_one_peer_leaves_places_to_others() -> None:
@@ -52,3 +55,19 @@ async def test_calls_that_never_end_are_bounded(service: ScriptedService) -> Non
         await asked.write(reflection_pb2.ServerReflectionRequest(list_services=""))
         names = [each.name for each in (await asked.read()).list_services_response.service]
         assert "grpc.health.v1.Health" in names
+
+
+def test_behind_a_gateway_each_key_has_its_own_places() -> None:
+    """All come from one address there."""
+    places, gateway = CallPlaces(4, 1), "ipv4:1.1.1.1:1"
+
+    def hold(name: str, calls: ExitStack) -> None:
+        as_caller = copy_context()
+        as_caller.run(_caller.set, Caller(name))
+        as_caller.run(calls.enter_context, places.place(gateway))
+
+    with ExitStack() as calls:
+        hold("alice", calls)
+        hold("bob", calls)
+        with pytest.raises(ResourceExhausted):
+            hold("alice", calls)

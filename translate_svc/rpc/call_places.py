@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from translate_svc.errors import ResourceExhausted
+from translate_svc.rpc.authentication import caller
+from translate_svc.types import ANONYMOUS
 
 
 class CallPlaces:
@@ -18,7 +20,7 @@ class CallPlaces:
     def __init__(self, places: int, places_per_peer: int) -> None:
         self._places = places
         self._places_per_peer = places_per_peer
-        self._taken: Counter[str] = Counter()  # by peer
+        self._taken: Counter[str] = Counter()  # by holder
         self._taken_in_all = 0
 
     @contextmanager
@@ -26,22 +28,26 @@ class CallPlaces:
         """Holds a place; ``peer`` is that of gRPC's context.
 
         Raises:
-            ResourceExhausted: all are taken, or all that this peer may take.
+            ResourceExhausted: all are taken, or all that one caller may take.
         """
-        host = host_of(peer)
-        if self._taken_in_all >= self._places or self._taken[host] >= self._places_per_peer:
+        holder = holder_of(peer)
+        if self._taken_in_all >= self._places or self._taken[holder] >= self._places_per_peer:
             raise ResourceExhausted("too many calls are open")
-        self._taken[host] += 1
+        self._taken[holder] += 1
         self._taken_in_all += 1
         try:
             yield
         finally:
             self._taken_in_all -= 1
-            self._taken[host] -= 1
-            if not self._taken[host]:
-                del self._taken[host]
+            self._taken[holder] -= 1
+            if not self._taken[holder]:
+                del self._taken[holder]
 
 
-def host_of(peer: str) -> str:
-    """The host of gRPC's ``ipv4:1.2.3.4:5678``; the same for all callers of a Unix socket."""
-    return peer.rpartition(":")[0]
+def holder_of(peer: str) -> str:
+    """Who holds the place of a call: its API key, else its host (``ipv4:1.2.3.4:5678`` without the port).
+
+    Behind a gateway all callers have one host. Those of a Unix socket have one, too.
+    """
+    name = caller().name
+    return peer.rpartition(":")[0] if name == ANONYMOUS.name else f"key {name}"

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from translate_svc.errors import ResourceExhausted
-from translate_svc.rpc.call_places import host_of
+from translate_svc.rpc.call_places import holder_of
 
 
 class ReadPlaces:
     """A call reads its first message while it holds a place. Others wait, first come, first served.
 
     gRPC takes no more than a window (64 KiB) of a message that nobody reads, and the whole message once it is
-    read. So the places bound the memory: their number times ``RpcOptions.max_message_bytes``. One peer, which
-    is an IP address or a gateway, has only some of them, so that it cannot keep others out.
+    read. So the places bound the memory: their number times ``RpcOptions.max_message_bytes``. One caller,
+    which is an API key or else an IP address, has only some of them, and cannot keep others out.
     """
 
     def __init__(self, places: int, places_per_peer: int, patience_s: float) -> None:
@@ -25,7 +25,7 @@ class ReadPlaces:
         self._patience_s = patience_s
         self._free = asyncio.Semaphore(places)
         self._peers: dict[str, asyncio.Semaphore] = {}
-        self._users: Counter[str] = Counter()  # calls that hold or want a place, by peer
+        self._users: Counter[str] = Counter()  # calls that hold or want a place, by holder
 
     @asynccontextmanager
     async def place(self, peer: str) -> AsyncIterator[None]:
@@ -34,9 +34,9 @@ class ReadPlaces:
         Raises:
             ResourceExhausted: no place became free in time.
         """
-        host = host_of(peer)
-        of_peer = self._peers.setdefault(host, asyncio.Semaphore(self._places_per_peer))
-        self._users[host] += 1
+        holder = holder_of(peer)
+        of_peer = self._peers.setdefault(holder, asyncio.Semaphore(self._places_per_peer))
+        self._users[holder] += 1
         try:
             await self._acquire(of_peer)
             try:
@@ -45,9 +45,9 @@ class ReadPlaces:
                 self._free.release()
                 of_peer.release()
         finally:
-            self._users[host] -= 1
-            if not self._users[host]:
-                del self._users[host], self._peers[host]
+            self._users[holder] -= 1
+            if not self._users[holder]:
+                del self._users[holder], self._peers[holder]
 
     async def _acquire(self, of_peer: asyncio.Semaphore) -> None:
         try:

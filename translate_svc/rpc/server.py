@@ -82,12 +82,14 @@ class RpcServer:
         refuse_plaintext(options, credentials)
         self._options = options
         self._credentials = credentials
-        places = ReadPlaces(
-            options.max_read_places, options.max_read_places_per_peer, options.config_timeout_s
+        # clips that come slowly must not keep streams from being opened
+        clips, configs = (
+            ReadPlaces(options.max_read_places, options.max_read_places_per_peer, options.config_timeout_s)
+            for _ in range(2)
         )
-        self._servicer = SpeechTranslationServicer(service, options, places)
+        self._servicer = SpeechTranslationServicer(service, options, configs)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
-        reader = RequestReader(options, places, lambda: service.check_admission(caller()))
+        reader = RequestReader(options, clips, lambda: service.check_admission(caller()))
         calls = CallPlaces(options.max_calls, options.max_calls_per_peer)
         errors = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
         interceptors: list[Any] = [TraceContextInterceptor(), errors]

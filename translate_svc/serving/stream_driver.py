@@ -8,6 +8,7 @@ from typing import Any
 
 from translate_svc.errors import StreamTimeout
 from translate_svc.serving.call_driver import CallDriver
+from translate_svc.serving.message_pace import MessagePace
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import EventSink, MessageSource, Session
 from translate_svc.types import Closed, EndInput, SessionEvent
@@ -31,6 +32,7 @@ class StreamDriver(CallDriver):
         self._waiting_since_s: float | None = None
         self._input_cut_off = False
         self._input_timeout = asyncio.timeout(None)
+        self._pace = MessagePace()
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
         return [self._read(), self._watch_idle_time(), *super()._helpers()]
@@ -67,6 +69,7 @@ class StreamDriver(CallDriver):
             if message is None:
                 # a client that left looks the same here: its cancellation arrives at a later await
                 return
+            await self._pace.keep(message)
             await self._session.receive(message)
             self._ended = self._ended or isinstance(message, EndInput)
 

@@ -1,0 +1,68 @@
+"""How long a stream waits that sends too much, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.serving.fakes import FakeClient, FakeSession, now_s, play
+from translate_svc.serving.message_pace import MessagePace
+from translate_svc.serving.options import CallOptions
+from translate_svc.serving.stream_driver import StreamDriver
+from translate_svc.types import (
+    AckInput,
+    AudioInput,
+    ClearInput,
+    ClientMessage,
+    EndInput,
+    FinalizeInput,
+    SilenceInput,
+)
+
+AUDIO = AudioInput(b"12")
+
+
+@pytest.mark.parametrize("flood", [ClearInput(), FinalizeInput(), SilenceInput(57_600_000)], ids=str)
+def test_a_flood_of_control_messages_is_held(flood: ClientMessage) -> None:
+    """1,000 at once: 300 go through, and then 100 each second."""
+
+    async def scenario() -> None:
+        client, talk = FakeClient(), FakeSession()
+        began_s = now_s()
+        for message in (*(flood,) * 1_000, EndInput(0), None):
+            client.say(message)
+        await StreamDriver(client, client, talk, CallOptions(idle_timeout_s=5)).run()
+        assert now_s() - began_s == pytest.approx(7, abs=0.1)
+        assert len(talk.received) == 1_001, "nothing is lost"
+
+    play(scenario)
+
+
+def test_audio_of_a_file_goes_through_at_forty_times_the_pace_of_speech() -> None:
+    async def scenario() -> None:
+        pace, began_s = MessagePace(), now_s()
+        for _ in range(60 * 60 * 50):  # an hour in frames of 20 ms
+            await pace.keep(AUDIO)
+        assert now_s() - began_s == pytest.approx(60 * 60 / 40, abs=5)
+
+    play(scenario)
+
+
+def test_a_talk_never_waits() -> None:
+    """Frames of 2.5 ms, the shortest of Opus, all events acknowledged, and somebody who interrupts."""
+
+    async def scenario() -> None:
+        pace = MessagePace()
+        for index in range(400 * 60):
+            await asyncio.sleep(0.0025)
+            waited_from_s = now_s()
+            await pace.keep(AUDIO)
+            if index % 4 == 0:
+                await pace.keep(AckInput(index))
+            if index % 100 == 0:
+                await pace.keep(ClearInput())
+                await pace.keep(FinalizeInput())
+            assert now_s() == waited_from_s
+
+    play(scenario)
