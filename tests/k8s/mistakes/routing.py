@@ -84,6 +84,36 @@ MISTAKES = (
         "do not go where the fewest are",
     ),
     Mistake(
+        rules.proxies_let_streams_live,
+        "everything",
+        lambda m: _http(m, "ClientTrafficPolicy").update(requestReceivedTimeout="30s"),
+        "a stream ends after requestReceivedTimeout 30s",
+    ),
+    Mistake(
+        rules.proxies_bound_their_callers,
+        "everything",
+        lambda m: spec(m, "ClientTrafficPolicy").pop("connection"),
+        "connections are not bounded",
+    ),
+    Mistake(
+        rules.proxies_bound_their_callers,
+        "everything",
+        lambda m: spec(m, "ClientTrafficPolicy")["http2"].pop("initialConnectionWindowSize"),
+        "2048 connections may send more than the proxy has memory for",
+    ),
+    Mistake(
+        rules.proxies_bound_their_callers,
+        "everything",
+        lambda m: spec(m, "ClientTrafficPolicy")["http2"].update(maxConcurrentStreams=5_000),
+        "a connection has more streams than the servers take",
+    ),
+    Mistake(
+        rules.proxies_bound_their_callers,
+        "everything",
+        lambda m: spec(m, "ClientTrafficPolicy")["http2"].pop("onInvalidMessage"),
+        "a connection outlives its wrong frames",
+    ),
+    Mistake(
         rules.routes_show_the_contract_alone,
         "everything",
         lambda m: _http_rule(m)["matches"].append({"path": {"type": "PathPrefix", "value": "/v1/realtime"}}),

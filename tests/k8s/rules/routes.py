@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tests.k8s.manifests import Manifests, Object, title
 from tests.k8s.rules.settings import servers_that_load
+from translate_svc.rpc.options import RpcOptions
 from translate_svc.serving.options import CallOptions
 
 SERVICE = "translate_svc.v1.SpeechTranslation"
@@ -23,6 +24,8 @@ HTTP_PATHS = {
 
 _SERVER_IDLE_S = CallOptions().idle_timeout_s
 _ROUTES = ("GRPCRoute", "HTTPRoute")
+_MAX_PROXY_BYTES = 512 * 1024**2
+"""Less than Envoy Gateway asks for a proxy by default."""
 _MOST_STREAMS_A_CONNECTION = 64
 
 
@@ -63,7 +66,26 @@ def proxies_let_streams_live(manifests: Manifests) -> Iterator[str]:
             yield f"{title(item)}: new streams do not go where the fewest are"
         for parent in item["spec"]["parentRefs"]:
             towards_callers = _policy_for(manifests, "ClientTrafficPolicy", "Gateway", parent["name"])
-            yield from _idle(f"Gateway/{parent['name']}", towards_callers.get("timeout", {}).get("http", {}))
+            http = towards_callers.get("timeout", {}).get("http", {})
+            yield from _idle(f"Gateway/{parent['name']}", http)
+            if _seconds(received := http.get("requestReceivedTimeout", "0s")):
+                yield f"Gateway/{parent['name']}: a stream ends after requestReceivedTimeout {received}"
+
+
+def proxies_bound_their_callers(manifests: Manifests) -> Iterator[str]:
+    """What gRPC for Python cannot bound, the proxy does: connections, and what each of them may send."""
+    for item in manifests.of_kind("Gateway"):
+        policy = _policy_for(manifests, "ClientTrafficPolicy", "Gateway", item["metadata"]["name"])
+        http2, connection = policy.get("http2", {}), policy.get("connection", {})
+        connections = connection.get("connectionLimit", {}).get("value")
+        if connections is None:
+            yield f"{title(item)}: connections are not bounded"
+        elif connections * _bytes(http2.get("initialConnectionWindowSize", "1Mi")) > _MAX_PROXY_BYTES:
+            yield f"{title(item)}: {connections} connections may send more than the proxy has memory for"
+        if http2.get("maxConcurrentStreams", 100) > RpcOptions().max_streams_per_connection:
+            yield f"{title(item)}: a connection has more streams than the servers take"
+        if http2.get("onInvalidMessage") != "TerminateConnection":
+            yield f"{title(item)}: a connection outlives its wrong frames"
 
 
 def connections_are_spread(manifests: Manifests) -> Iterator[str]:
@@ -132,6 +154,12 @@ def canaries_hold_their_share(manifests: Manifests) -> Iterator[str]:
 
 def _is_within(name: str, pattern: str | None) -> bool:
     return pattern is None or name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+
+
+def _bytes(quantity: str | int) -> int:
+    """A quantity of Kubernetes: ``64Ki``."""
+    number, unit = re.fullmatch(r"(\d+)(Ki|Mi)?", str(quantity)).groups()  # type: ignore[union-attr]
+    return int(number) * {None: 1, "Ki": 1024, "Mi": 1024**2}[unit]
 
 
 def _idle(who: str, http: Object) -> Iterator[str]:
