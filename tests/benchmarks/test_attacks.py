@@ -1,0 +1,156 @@
+"""The benchmark of attacks attacks, and sees what an attack costs others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from benchmarks.attacks.__main__ import broken
+from benchmarks.attacks.aim import Aim
+from benchmarks.attacks.bystanders import Sample, Speaker, open_stream, within
+from benchmarks.attacks.envoy import configuration, envoy, envoy_binary
+from benchmarks.attacks.floods import ATTACKS
+from benchmarks.attacks.http2 import connect, message
+from benchmarks.attacks.measure import AttackResult, Side, differences
+from benchmarks.soak.server import ServerSetup
+from benchmarks.soak.server_process import ServerProcess, server_process
+from translate_svc.admin.options import AdminOptions
+from translate_svc.admin.probes import Probes
+from translate_svc.admin.server import AdminServer
+from translate_svc.metrics import Metrics
+from translate_svc.rpc.servicer import SERVICE_NAME
+
+pytestmark = pytest.mark.realtime
+_in_the_servers_loop = pytest.mark.asyncio(loop_scope="module")
+
+_SIDE = Side(
+    texts=60,
+    text_p50_ms=60,
+    text_p95_ms=100,
+    newcomers=40,
+    newcomers_refused=0,
+    newcomers_failed=0,
+    newcomer_p50_ms=5,
+    newcomer_p95_ms=10,
+    probes=90,
+    ready_p50_ms=1,
+    ready_p99_ms=9,
+    ready_max_ms=10,
+    not_ready=0,
+    cpu_share=0.3,
+)
+_HARMLESS = AttackResult(
+    calm=_SIDE,
+    attack=_SIDE,
+    text_p95_ratio=1.2,
+    text_p50_ratio=1,
+    grown_mib=200,
+    wrong=0,
+    done={},
+    seconds=16,
+    load_average=1,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[ServerProcess]:
+    async with server_process(ServerSetup(max_streams=40)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def admin() -> AsyncIterator[str]:
+    async with AdminServer(AdminOptions(port=0), Metrics(), Probes()) as running:
+        yield running.address
+
+
+@_in_the_servers_loop
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_an_attack_reaches_the_server_and_a_newcomer_is_served(
+    server: ServerProcess, admin: str, name: str
+) -> None:
+    aim = Aim(server.target, admin, key="")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.4):
+            await ATTACKS[name](aim)
+    assert sum(count for did, count in aim.done.items() if did != "cut off") > 1, aim.done
+    assert not [did for did in aim.done if did.endswith("Error") and did != "ConnectionResetError"], aim.done
+    async with asyncio.timeout(15):
+        assert await open_stream(server.target, key="") == "opened"
+
+
+@_in_the_servers_loop
+async def test_a_call_by_hand_is_a_call(server: ServerProcess) -> None:
+    """Nothing can be said of floods that never were HTTP/2."""
+    async with connect(server.target) as connection:
+        call, headers = connection.start_call(f"/{SERVICE_NAME}/GetServerInfo")
+        await connection.write(headers)
+        await connection.send_message(call, message(b""), half_close=True)
+        await call.ended.wait()
+        assert call.outcome == str(grpc.StatusCode.OK.value[0])
+        assert connection.received["Data"] == 1
+
+
+@_in_the_servers_loop
+async def test_bystanders_have_the_same_results_in_every_run(server: ServerProcess) -> None:
+    one, same, other = (Speaker(server.target, "", number, 5.0) for number in (0, 0, 1))
+    await asyncio.gather(one.run(), same.run(), other.run())
+    assert len(one.results()) == 3
+    assert len(one.first_texts) == 2, "the last one was cut by the end, not by a pause"
+    assert differences(one.results(), same.results()) == 0
+    assert differences(one.results(), other.results()) > 0
+
+
+def test_only_what_began_in_a_window_counts() -> None:
+    samples = [Sample(at_s, 1.0) for at_s in (0.9, 1.0, 1.9, 2.0, 3.5)]
+    assert [each.at_s for each in within(samples, [(1, 2), (3, 4)])] == [1.0, 1.9, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ({"grown_mib": 257.0}, "257.0 MiB more"),
+        ({"text_p95_ratio": 1.26}, "first texts at 1.26 times their p95"),
+        ({"wrong": 1}, "1 results of bystanders"),
+        ({"attack": replace(_SIDE, ready_p99_ms=101)}, "ready after 101 ms"),
+        ({"attack": replace(_SIDE, newcomers_failed=2)}, "2 newcomers"),
+    ],
+)
+def test_each_limit_can_be_broken(harm: dict[str, Any], said: str) -> None:
+    assert broken("no attack", _HARMLESS) == []
+    assert broken("a flood", replace(_HARMLESS, **harm)) == [f"a flood: {said}"]
+
+
+def test_envoy_gets_what_the_gateway_says() -> None:
+    """The values of ``k8s/components/gateway`` are those that are attacked."""
+    (listener,) = configuration("127.0.0.1:50051", 443)["static_resources"]["listeners"]
+    limit, http = (each["typed_config"] for each in listener["filter_chains"][0]["filters"])
+    assert limit["max_connections"] == 2_048
+    assert listener["per_connection_buffer_limit_bytes"] == 32 * 1024
+    assert http["http2_protocol_options"]["max_concurrent_streams"] == 128
+    assert http["http2_protocol_options"]["initial_connection_window_size"] == 256 * 1024
+    assert http["http2_protocol_options"]["connection_keepalive"] == {"interval": "20s", "timeout": "10s"}
+    assert http["stream_idle_timeout"] == "360s"
+
+
+@pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")
+@_in_the_servers_loop
+@pytest.mark.parametrize("name", ["rapid reset", "PRIORITY", "SETTINGS", "WINDOW_UPDATE", "PING"])
+async def test_envoy_ends_a_connection_that_floods(server: ServerProcess, tmp_path: Path, name: str) -> None:
+    binary = envoy_binary()
+    assert binary is not None
+    async with envoy(binary, tmp_path, server.target) as (target, _):
+        aim = Aim(target, "", key="")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2.5):  # a second of it is Envoy's delay before it closes
+                await ATTACKS[name](aim)
+        assert aim.done["connections"] > 1, "it had to come again"
+        assert await open_stream(target, key="") == "opened"
