@@ -142,7 +142,11 @@ def _cluster(pods: dict[str, Any], target: str) -> dict[str, Any]:
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": f"type.googleapis.com/{_UPSTREAM}",
-                "explicit_http_config": {"http2_protocol_options": {}},
+                "explicit_http_config": {
+                    "http2_protocol_options": {
+                        "max_concurrent_streams": pods["http2"]["maxConcurrentStreams"]
+                    }
+                },
             }
         },
         "load_assignment": {"cluster_name": "pods", "endpoints": [{"lb_endpoints": [endpoint]}]},

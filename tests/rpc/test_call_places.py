@@ -9,8 +9,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.rpc.scripted_session import ScriptedService
+from translate_svc.access.callers import Identified
 from translate_svc.errors import ResourceExhausted
-from translate_svc.rpc.authentication import _caller
+from translate_svc.rpc.authentication import _identified
 from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
@@ -57,13 +58,13 @@ async def test_calls_that_never_end_are_bounded(service: ScriptedService) -> Non
         assert "grpc.health.v1.Health" in names
 
 
-def test_behind_a_gateway_each_key_has_its_own_places() -> None:
+def test_behind_a_gateway_each_caller_has_its_own_places() -> None:
     """All come from one address there."""
     places, gateway = CallPlaces(4, 1), "ipv4:1.1.1.1:1"
 
     def hold(name: str, calls: ExitStack) -> None:
         as_caller = copy_context()
-        as_caller.run(_caller.set, Caller(name))
+        as_caller.run(_identified.set, Identified(Caller(name), lambda: True))
         as_caller.run(calls.enter_context, places.place(gateway))
 
     with ExitStack() as calls:

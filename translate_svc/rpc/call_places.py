@@ -45,9 +45,9 @@ class CallPlaces:
 
 
 def holder_of(peer: str) -> str:
-    """Who holds the place of a call: its API key, else its host (``ipv4:1.2.3.4:5678`` without the port).
+    """Who holds the place of a call: its caller by name, else its host (``ipv4:1.2.3.4`` of a peer).
 
     Behind a gateway all callers have one host. Those of a Unix socket have one, too.
     """
     name = caller().name
-    return peer.rpartition(":")[0] if name == ANONYMOUS.name else f"key {name}"
+    return peer.rpartition(":")[0] if name == ANONYMOUS.name else f"caller {name}"

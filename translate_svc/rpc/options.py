@@ -33,7 +33,7 @@ class RpcOptions(CallOptions):
         max_read_places: calls of Translate at a time whose message is being received, and as many streams.
             Their number times ``max_message_bytes`` bounds the memory of what was not admitted yet. Others
             wait.
-        max_read_places_per_peer: the same for one caller: an API key, or an IP address where there are none.
+        max_read_places_per_peer: the same for one caller: a name, or an IP address where callers have none.
         max_calls: that are open at a time, of any kind, admitted or not.
         max_calls_per_peer: the same for one caller.
         max_streams_per_connection: calls at a time of one connection. The client keeps further ones back.

@@ -16,7 +16,7 @@ class ReadPlaces:
 
     gRPC takes no more than a window (64 KiB) of a message that nobody reads, and the whole message once it is
     read. So the places bound the memory: their number times ``RpcOptions.max_message_bytes``. One caller,
-    which is an API key or else an IP address, has only some of them, and cannot keep others out.
+    which is a name or else an IP address, has only some of them, and cannot keep others out.
     """
 
     def __init__(self, places: int, places_per_peer: int, patience_s: float) -> None:
