@@ -19,4 +19,4 @@ class AdminOptions:
     host: str = "127.0.0.1"
     port: int = 9464
     request_timeout_s: float = 10.0
-    max_connections: int = 128
+    max_connections: int = 1_024

@@ -6,7 +6,8 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-_BACKLOG = 128
+_BACKLOG = 512
+"""Connections that wait to be accepted. Who finds no room, such as a probe, comes again after a second."""
 
 
 async def listen(
