@@ -1,23 +1,32 @@
-"""Floods of messages that are refused, against a server process: what they cost its memory."""
+"""Floods against a server process: what they cost its memory, and whether others are served beside them."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import grpc
 import pytest
+import pytest_asyncio
 
+from benchmarks.attacks.aim import Aim
+from benchmarks.attacks.bystanders import open_stream
+from benchmarks.attacks.floods import ATTACKS
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import ServerProcess, server_process
 from translate_svc.rpc.options import MIB
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.v1 import speech_translation_pb2 as pb
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.realtime,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 MAX_GROWTH_MIB = 256
 CLIP = pb.TranslateRequest(
@@ -29,15 +38,17 @@ CLIP = pb.TranslateRequest(
 """As large as a clip may be, and refused for its target."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[ServerProcess]:
     async with server_process(ServerSetup(max_streams=8)) as running:
         yield running
 
 
 def peak_mib(server: ServerProcess) -> float:
-    """The most memory that the process has had so far."""
-    status = Path(f"/proc/{server._process.pid}/status").read_text()
+    """The most memory that the process has had since the last call."""
+    process = Path(f"/proc/{server._process.pid}")
+    status = (process / "status").read_text()
+    (process / "clear_refs").write_text("5")  # proc(5): the peak begins anew
     (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
     return int(kilobytes) / 1024
 
@@ -77,4 +88,29 @@ async def test_whole_clips_that_are_refused_leave_nothing(server: ServerProcess)
     before_mib = peak_mib(server)
     codes = await flood(server, CLIP, connections=16, calls=32)
     assert codes == {"INVALID_ARGUMENT"}
+    assert peak_mib(server) - before_mib < MAX_GROWTH_MIB
+
+
+@asynccontextmanager
+async def under_attack(server: ServerProcess, name: str) -> AsyncIterator[Aim]:
+    """In this block the attack has gone on for 0.7 s, and goes on."""
+    aim = Aim(server.target, "", key="", source="127.0.0.1")
+    attack = asyncio.create_task(ATTACKS[name](aim))
+    await asyncio.sleep(0.7)
+    try:
+        yield aim
+    finally:
+        attack.cancel()
+        await asyncio.gather(attack, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["half clips", "watches, one connection", "watches, 20 connections", "clears"]
+)
+async def test_a_stream_is_opened_while_others_hold_what_they_can(server: ServerProcess, name: str) -> None:
+    """The newcomer has the address of the attacker, as behind a gateway."""
+    before_mib = peak_mib(server)
+    async with under_attack(server, name) as aim, asyncio.timeout(9):
+        assert await open_stream(server.target, key="") == "opened"
+    assert sum(aim.done.values()) > 1
     assert peak_mib(server) - before_mib < MAX_GROWTH_MIB

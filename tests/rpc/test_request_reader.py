@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.rpc.conftest import CONFIG, request, until
+from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.errors import ResourceExhausted
 from translate_svc.rpc.options import MIB, RpcOptions
@@ -110,25 +110,6 @@ class TestArrival:
         await until(lambda: bool(service.calls))
         call.cancel()
         for each in silent:
-            each.cancel()
-
-
-class TestSlowClips:
-    @pytest.fixture
-    def options(self) -> RpcOptions:
-        return RpcOptions(max_read_places_per_peer=2)
-
-    async def test_they_keep_no_stream_of_their_peer_from_being_opened(
-        self, channel: grpc.aio.Channel, stub: Any, service: ScriptedService
-    ) -> None:
-        """Behind a gateway everybody is one peer where nobody needs a key."""
-        silent = [silent_call(channel) for _ in range(4)]
-        for each in silent:
-            await each.wait_for_connection()
-        stream = stub.StreamingTranslate()
-        await stream.write(request(config=CONFIG))
-        await until(lambda: bool(service.sessions))
-        for each in (stream, *silent):
             each.cancel()
 
 
