@@ -125,12 +125,13 @@ def _http(callers: dict[str, Any], pods: dict[str, Any]) -> dict[str, Any]:
 
 def _cluster(pods: dict[str, Any], target: str) -> dict[str, Any]:
     host, _, port = target.rpartition(":")
-    breaker = pods["circuitBreaker"]
+    breaker, http2 = pods["circuitBreaker"], pods["http2"]
     endpoint = {"endpoint": {"address": _address(host, int(port))}}
     return {
         "name": "pods",
         "connect_timeout": _seconds(pods["timeout"]["tcp"]["connectTimeout"]),
         "lb_policy": "LEAST_REQUEST",
+        "per_connection_buffer_limit_bytes": _bytes(pods["connection"]["bufferLimit"]),
         "circuit_breakers": {
             "thresholds": [
                 {
@@ -144,7 +145,9 @@ def _cluster(pods: dict[str, Any], target: str) -> dict[str, Any]:
                 "@type": f"type.googleapis.com/{_UPSTREAM}",
                 "explicit_http_config": {
                     "http2_protocol_options": {
-                        "max_concurrent_streams": pods["http2"]["maxConcurrentStreams"]
+                        "max_concurrent_streams": http2["maxConcurrentStreams"],
+                        "initial_stream_window_size": _bytes(http2["initialStreamWindowSize"]),
+                        "initial_connection_window_size": _bytes(http2["initialConnectionWindowSize"]),
                     }
                 },
             }

@@ -114,6 +114,12 @@ MISTAKES = (
         "a connection outlives its wrong frames",
     ),
     Mistake(
+        rules.proxies_bound_their_callers,
+        "everything",
+        lambda m: spec(m, "BackendTrafficPolicy").pop("connection"),
+        "the proxy holds what the servers do not take",
+    ),
+    Mistake(
         rules.routes_show_the_contract_alone,
         "everything",
         lambda m: _http_rule(m)["matches"].append({"path": {"type": "PathPrefix", "value": "/v1/realtime"}}),

@@ -24,6 +24,7 @@ HTTP_PATHS = {
 
 _SERVER_IDLE_S = CallOptions().idle_timeout_s
 _ROUTES = ("GRPCRoute", "HTTPRoute")
+_MAX_STREAM_BYTES = 64 * 1024
 _MAX_PROXY_BYTES = 512 * 1024**2
 """Less than Envoy Gateway asks for a proxy by default."""
 _MOST_STREAMS_A_CONNECTION = 64
@@ -86,6 +87,10 @@ def proxies_bound_their_callers(manifests: Manifests) -> Iterator[str]:
             yield f"{title(item)}: a connection has more streams than the servers take"
         if http2.get("onInvalidMessage") != "TerminateConnection":
             yield f"{title(item)}: a connection outlives its wrong frames"
+    for item in manifests.of_kind("GRPCRoute"):
+        policy = _policy_for(manifests, "BackendTrafficPolicy", "GRPCRoute", item["metadata"]["name"])
+        if _bytes(policy.get("connection", {}).get("bufferLimit", "1Mi")) > _MAX_STREAM_BYTES:
+            yield f"{title(item)}: the proxy holds what the servers do not take"
 
 
 def connections_are_spread(manifests: Manifests) -> Iterator[str]:
