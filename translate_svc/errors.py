@@ -25,6 +25,12 @@ Messages never contain audio or text of a caller.
 
 from __future__ import annotations
 
+import errno
+
+_SHORTAGES = frozenset(
+    {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOBUFS}
+)
+
 
 class TranslateSvcError(Exception):
     """Base class. ``field`` is the path of the offending field in the wire contract, or empty."""
@@ -109,3 +115,10 @@ class DetectorError(TranslateSvcError):
 
 class TranslationFailed(TranslateSvcError):
     """The server could not translate a text, a clip or an utterance. The message says what failed."""
+
+
+def shortage_of(error: BaseException) -> ResourceExhausted | None:
+    """What callers are told if ``error`` means that this machine is short of memory, disk or descriptors."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES):
+        return ResourceExhausted("the server is short of memory, disk or descriptors", retry_after_s=5.0)
+    return None

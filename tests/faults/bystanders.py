@@ -76,9 +76,9 @@ async def listen(stream: AsyncStream) -> Heard:
     return heard
 
 
-async def speak(address: str, *, in_real_time: bool = False) -> Heard:
+async def speak(address: str, utterances: int = 3, *, in_real_time: bool = False) -> Heard:
     """One stream of ``clip``, as fast as it is taken or in real time."""
-    samples, rate_hz = clip()
+    samples, rate_hz = clip(utterances)
     async with (
         AsyncClient(address) as client,
         client.stream(targets=["es"], source="en", sample_rate_hz=rate_hz) as stream,

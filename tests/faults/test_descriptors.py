@@ -93,10 +93,10 @@ async def _ready(server: _Server) -> bool:
 
 async def test_a_flood_of_connections_costs_no_stream_no_probe_and_no_disk() -> None:
     async with _server() as server:
-        undisturbed = await speak(server.address)
+        undisturbed = await speak(server.address, 2)
         async with AsyncClient(server.address) as inside:
             await inside.info()  # its connection is there before the flood
-            talking = asyncio.create_task(speak(server.address, in_real_time=True))
+            talking = asyncio.create_task(speak(server.address, 2, in_real_time=True))
             await asyncio.sleep(0.5)
             for flooded in (server.address, server.admin):
                 with _connections(flooded):
@@ -114,7 +114,7 @@ async def test_a_flood_of_connections_costs_no_stream_no_probe_and_no_disk() -> 
         async with asyncio.timeout(10):
             while not await _ready(server):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.2)
-        (await speak(server.address)).assert_same(undisturbed)
+        (await speak(server.address, 2)).assert_same(undisturbed)
 
 
 @pytest.mark.parametrize(("soft", "most"), [(1_024, 984), (1_048_576, 8_192), (64, 24), (10, 4)])

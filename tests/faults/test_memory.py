@@ -82,16 +82,30 @@ def test_without_a_limit_it_never_tells() -> None:
         runner.run(scenario())
 
 
-def test_control_groups_count_without_the_pages_of_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "folder", "limit_file", "used_file", "unlimited", "prefix"),
+    [
+        ("0::/pods/pod1", "", "memory.max", "memory.current", "max", ""),
+        (
+            *("4:memory:/pods/pod1", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+            *("9223372036854771712", "total_"),
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_control_groups_count_without_the_pages_of_files(
+    line: str, folder: str, limit_file: str, used_file: str, unlimited: str, prefix: str, tmp_path: Path
+) -> None:
     proc, groups = tmp_path / "proc", tmp_path / "groups"
-    inner = groups / "pods" / "pod1"
+    inner = groups / folder / "pods" / "pod1"
     inner.mkdir(parents=True)
     proc.mkdir()
-    (proc / "cgroup").write_text("0::/pods/pod1\n")
-    for folder, limit in ((inner, "max"), (inner.parent, str(1_000 * MIB))):
-        (folder / "memory.max").write_text(f"{limit}\n")
-        (folder / "memory.current").write_text(f"{970 * MIB}\n")
-        (folder / "memory.stat").write_text(f"anon 1\nactive_file {200 * MIB}\ninactive_file {100 * MIB}\n")
+    (proc / "cgroup").write_text(f"9:name=systemd:/\n8:pids:/\n{line}\n")
+    stat = {"anon": 1, f"{prefix}active_file": 200 * MIB, f"{prefix}inactive_file": 100 * MIB}
+    for group, limit in ((inner, unlimited), (inner.parent, str(1_000 * MIB))):
+        (group / limit_file).write_text(f"{limit}\n")
+        (group / used_file).write_text(f"{970 * MIB}\n")
+        (group / "memory.stat").write_text("".join(f"{name} {value}\n" for name, value in stat.items()))
     (use,) = memory_uses(proc, groups)
     assert (use.used_bytes, use.limit_bytes) == (670 * MIB, 1_000 * MIB)
     assert str(use) == "670 of 1000 MiB of the control group"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_places import ReadPlaces
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.server import RpcServer
-from translate_svc.rpc.status import abort, status_of
+from translate_svc.rpc.status import abort, code_of, status_of
 
 SECRET = "what the caller said"
 
@@ -158,3 +159,20 @@ async def test_a_status_that_cannot_leave_is_given_up() -> None:
     with pytest.raises(asyncio.CancelledError):
         await abort(Stuck(), errors.Unavailable("no"), timeout_s=0.05)  # type: ignore[arg-type]
     assert time.monotonic() - began_s < 1
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(SECRET), OSError(errno.ENOSPC, SECRET), OSError(errno.EMFILE, SECRET)]
+)
+def test_what_the_machine_lacks_is_no_internal_error(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another server may have it, or this one a little later."""
+    status = status_of(error)
+    assert status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    assert code_of(error) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    (retry,) = unpacked(status, error_details_pb2.RetryInfo)
+    assert retry.retry_delay.seconds == 5
+    assert type(error).__name__ in caplog.text
+    assert SECRET not in caplog.text + str(status)
+    assert code_of(OSError(errno.ENOENT, SECRET)) is grpc.StatusCode.INTERNAL

@@ -15,6 +15,8 @@ _PROC = Path("/proc/self")
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _CACHES = ("active_file", "inactive_file")
 """Pages of files in ``memory.stat``. The kernel drops them before it ends a process."""
+_VERSION_1, _VERSION_2 = ("memory.limit_in_bytes", "memory.usage_in_bytes"), ("memory.max", "memory.current")
+_UNLIMITED_BYTES = 1 << 60
 _MIB = 1 << 20
 
 
@@ -39,7 +41,7 @@ class MemoryWatch:
     """Tells when a limit is nearly reached. Behind it an allocation fails somewhere, and the process aborts.
 
     The limits: those of the process (``ulimit -v``, ``ulimit -d``), and those of its control group and the
-    groups above (cgroup v2), which is what container runtimes set.
+    groups above, which is what container runtimes set.
     """
 
     def __init__(
@@ -87,18 +89,26 @@ def _group_uses(proc: Path, control_groups: Path) -> Iterator[MemoryUse]:
         lines = (proc / "cgroup").read_text().splitlines()
     except OSError:
         return
-    paths = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
-    group = control_groups / paths[0] if paths else control_groups
-    for folder in (group, *group.parents):
-        if not folder.is_relative_to(control_groups):
-            return
-        try:
-            limit = (folder / "memory.max").read_text().strip()
-            if limit == "max":
-                continue
-            used_bytes = int((folder / "memory.current").read_text())
-            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        except (OSError, ValueError):
-            continue  # the root has no limit, and a container may not see the groups above its own
-        caches_bytes = sum(int(stat.get(name, 0)) for name in _CACHES)
-        yield MemoryUse("the control group", used_bytes - caches_bytes, int(limit))
+    for controllers, folder, files in (("", "", _VERSION_2), ("memory", "memory", _VERSION_1)):
+        root = control_groups / folder
+        for line in lines:
+            _, controlled, path = line.split(":", 2)
+            if controlled == controllers:
+                group = root / path.strip("/")
+                # a container may not see the groups above its own
+                inside = [each for each in (group, *group.parents) if each.is_relative_to(root)]
+                yield from filter(None, (_group_use(each, *files) for each in inside))
+
+
+def _group_use(group: Path, limit_file: str, used_file: str) -> MemoryUse | None:
+    """None without a limit."""
+    try:
+        limit_bytes = int((group / limit_file).read_text())
+        used_bytes = int((group / used_file).read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None  # the root has none, and "max" is no number
+    if limit_bytes >= _UNLIMITED_BYTES:
+        return None
+    caches_bytes = sum(int(stat.get(f"total_{name}", stat.get(name, 0))) for name in _CACHES)
+    return MemoryUse("the control group", used_bytes - caches_bytes, limit_bytes)

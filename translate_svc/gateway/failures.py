@@ -22,6 +22,7 @@ from translate_svc.errors import (
     Unauthenticated,
     Unavailable,
     Unsupported,
+    shortage_of,
 )
 from translate_svc.tracebacks import anonymous_traceback
 
@@ -124,6 +125,9 @@ def failure_of(error: BaseException) -> Failure:
     An exception that clients should not see becomes an internal error with an incident id. Under that id the
     log has the type of the exception and where it was raised, but not its message: it may quote a caller.
     """
+    if (shortage := shortage_of(error)) is not None:
+        _log.error("%s: %s", shortage, anonymous_traceback(error))
+        error = shortage
     for kind, status, close_code, name, code in _KINDS:
         if isinstance(error, kind):
             retry_after_s = error.retry_after_s if isinstance(error, ResourceExhausted) else None
@@ -142,4 +146,5 @@ def close_code_of(error: BaseException | None) -> int:
         return CLOSE_NORMAL
     if isinstance(error, asyncio.CancelledError):
         return 1006
+    error = shortage_of(error) or error
     return next((code for kind, _, code, _, _ in _KINDS if isinstance(error, kind)), CLOSE_INTERNAL)

@@ -26,6 +26,7 @@ from translate_svc.errors import (
     Unauthenticated,
     Unavailable,
     Unsupported,
+    shortage_of,
 )
 from translate_svc.tracebacks import anonymous_traceback
 
@@ -57,6 +58,7 @@ def code_of(error: BaseException | None) -> grpc.StatusCode:
         return grpc.StatusCode.OK
     if isinstance(error, asyncio.CancelledError):
         return grpc.StatusCode.CANCELLED
+    error = shortage_of(error) or error
     return next((code for kind, code, _ in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
@@ -66,6 +68,9 @@ def status_of(error: BaseException) -> status_pb2.Status:
     An exception that callers should not see becomes INTERNAL with an incident id. Under that id the log has
     the type of the exception and where it was raised, but not its message: it may quote a caller.
     """
+    if (shortage := shortage_of(error)) is not None:
+        _log.error("%s: %s", shortage, anonymous_traceback(error))
+        error = shortage
     for kind, code, reason in _CODES:
         if isinstance(error, kind):
             return _status(code, str(error), _details(error, reason))

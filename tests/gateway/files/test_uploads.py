@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import resource
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -149,3 +150,18 @@ async def test_a_drain_finishes_a_file_or_says_so() -> None:
                 await asyncio.sleep(0.01)
         await server.stop(0.2, Unavailable("the server is draining"))
         assert await asking == (503, "unavailable")
+
+
+async def test_a_full_disk_fails_the_file_that_needs_it_and_no_other() -> None:
+    """Files above a mebibyte are kept on disk. Of this process no file may grow beyond that."""
+    small, large = form(), form(bytes(3_000_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with model_free_service() as service, GatewayServer(service) as server:
+        expected = await post(server, form())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, before[1]))
+        try:
+            answers = await asyncio.gather(post(server, small), post(server, large))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert list(answers) == [expected, (429, "overloaded")]
+        assert service.held == NOTHING
