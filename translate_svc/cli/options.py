@@ -99,6 +99,13 @@ Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the so
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
 ]
+SpeakersByChannel = Annotated[
+    bool,
+    typer.Option(
+        "--speakers-by-channel",
+        help="Left and right are two people, as in a call: translate both, and say who speaks.",
+    ),
+]
 Voice = Annotated[
     list[str] | None,
     typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,35 @@ def test_a_voice_is_that_of_both_sides(command: Command, call: Path, tmp_path: P
     opened = [row["opened"] for row in rows if "opened" in row]
     targets = [each["config"]["settings"]["targets"][0] for each in opened]
     assert [(each["speakerId"], each["durationFactor"]) for each in targets] == [(1, 0.8)] * 2
+
+
+def test_a_batch_of_calls_has_room_for_both_sides(command: Command, call: Path, tmp_path: Path) -> None:
+    calls, out = tmp_path / "calls", tmp_path / "out"
+    calls.mkdir()
+    shutil.copy(call, calls)
+    shutil.copy(DATA / "eng_1.flac", calls / "mono.flac")
+    code, _, error = command(
+        *(
+            "batch",
+            str(calls),
+            "--to",
+            "es",
+            "--speakers-by-channel",
+            "--format",
+            "srt,wav",
+            "--no-flag-unsure",
+        ),
+        *("--out", str(out), "--model", STARTER, "--files-at-once", "1"),
+    )
+    assert code == 1
+    assert error.splitlines()[0].endswith("mono.flac: track 1 (1 channel) has no left side")
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["status"], row["utterances"]) for row in rows] == [("done", len(TURNS)), ("failed", 0)]
+    assert rows[0]["texts"] == {"spa": " ".join(text for _, _, text in TURNS)}
+    assert rows[0]["audio_s"] == LENGTH_S
+    cues = read_srt((out / "call.spa.srt").read_text("utf-8"))
+    assert [cue.text for cue in cues] == [f"{name}: {text}" for name, _, text in TURNS]
+    assert soundfile.info(out / "call.spa.wav").channels == 2
 
 
 def test_a_side_on_which_nobody_speaks_is_no_problem(command: Command, server: str, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class BatchArguments:
     transcript: bool = False
     simultaneous: bool = False
     channel: Channel = Channel.MIX
+    speakers_by_channel: bool = False
     style: SpeechStyle = field(default_factory=SpeechStyle)
     vad: VadSettings = field(default_factory=VadSettings)
     json_audio: bool = False
@@ -83,6 +84,7 @@ class BatchArguments:
             transcript=self.transcript,
             simultaneous=self.simultaneous,
             channel=self.channel,
+            speakers_by_channel=self.speakers_by_channel,
             style=self.style,
             vad=self.vad,
             json_audio=self.json_audio,

@@ -7,18 +7,18 @@ import errno
 import shutil
 import uuid
 from collections import defaultdict
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-from translate_svc.cli.audio.media_reader import MediaReader
 from translate_svc.cli.backends.backend import Translator
 from translate_svc.cli.batch.arguments import BatchArguments, reference_languages
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.batch.remote_files import download, is_address
-from translate_svc.cli.media.file_translation import UtteranceCounter, stream_file
+from translate_svc.cli.media.file_translation import UtteranceCounter, open_readers, stream_file
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter
-from translate_svc.cli.output.sides import Side
+from translate_svc.cli.output.sides import Side, speaker_name
 from translate_svc.cli.output.sinks import Sink
 from translate_svc.errors import (
     EngineLost,
@@ -38,16 +38,17 @@ _MAX_WAIT_S = 600.0
 
 
 class TextCollector:
-    """A sink that keeps whole texts by language. Utterances are in their order within a language."""
+    """A sink that keeps whole texts by language, their utterances in the order of the source."""
 
     def __init__(self) -> None:
-        self._texts: defaultdict[str, dict[int, str]] = defaultdict(dict)
+        self._texts: defaultdict[str, dict[tuple[int, str, int], str]] = defaultdict(dict)
 
     def write(self, event: SessionEvent, side: Side = None) -> None:
-        """Adds a piece of text of the only stream."""
+        """Adds a piece of text."""
         if isinstance(event, TextDelta):
             utterances = self._texts[event.language]
-            utterances[event.utterance_id] = utterances.get(event.utterance_id, "") + event.delta
+            key = event.source.start, speaker_name(side), event.utterance_id
+            utterances[key] = utterances.get(key, "") + event.delta
 
     def finish(self, source_samples: int) -> None:
         """Does nothing: the texts are asked for."""
@@ -138,8 +139,11 @@ class FileWork:
         arguments = self._arguments.for_file(item, path, outputs)
         settings = arguments.settings(self._table)
         codes = [target.language for target in settings.targets]
-        counter, samples, texts = UtteranceCounter(), SampleCounter(), TextCollector()
-        async with MediaReader(path, arguments.choice(settings.source_language)) as reader:
+        sides = arguments.sides
+        counter, samples, texts = UtteranceCounter(len(sides)), SampleCounter(sides), TextCollector()
+        async with AsyncExitStack() as opened:
+            readers = await open_readers(path, arguments, settings, opened)
+            reader = readers[sides[0]]
             with OutputFiles([path]) as files:
                 rate_hz = reader.media.sample_rate_hz
                 track = 1 if reader.media.track is None else reader.media.track.number
@@ -148,7 +152,7 @@ class FileWork:
                     texts,
                     *arguments.file_sinks(path, settings, files, rate_hz, track),
                 ]
-                await stream_file({None: reader}, settings, self._translator, sinks, samples)
+                await stream_file(readers, settings, self._translator, sinks, samples)
             problem = counter.problem(reader.name, reader.media.damage)
         return FileResult(
             source=item.source,

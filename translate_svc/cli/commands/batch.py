@@ -14,13 +14,14 @@ from translate_svc.cli.batch.arguments import BatchArguments
 from translate_svc.cli.batch.run import BatchRun, LocalEngine, RayOptions
 from translate_svc.cli.exit_codes import EXIT_LOST, UsageError
 from translate_svc.cli.media.arguments import FORMS
+from translate_svc.cli.output.sides import BOTH_SIDES
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.client import ClientOptions
 from translate_svc.errors import EngineLost, Unavailable
 from translate_svc.types import VadSettings
 
-_UTTERANCES_A_FILE = 9
-"""Utterances of one file that the engine can be given: those in flight, and the next one."""
+_UTTERANCES_A_STREAM = 9
+"""Utterances of one stream that the engine can be given: those in flight, and the next one."""
 
 _ADMISSION_WINDOW = 64
 _FILES_AN_ENGINE, _FILES_AT_SERVER = 64, 8
@@ -50,6 +51,7 @@ def batch(
     channel: Annotated[
         Channel, typer.Option(help="Hear one side of stereo recordings, such as calls.")
     ] = Channel.MIX,
+    speakers_by_channel: options.SpeakersByChannel = False,
     voice: options.Voice = None,
     speed: options.Speed = None,
     vad_threshold: options.VadThreshold = None,
@@ -122,7 +124,7 @@ def batch(
 
     Examples:
       translate-svc batch talks/ --to spa,fra --out translated --format srt
-      translate-svc batch 'calls/2026-*/*.wav' --to eng --channel left --out calls-eng
+      translate-svc batch 'calls/2026-*/*.wav' --to eng --speakers-by-channel --out calls-eng
       translate-svc batch s3://bucket/talks --to eng --out s3://bucket/eng --ray auto
       translate-svc batch test-set.csv --out scored --device cuda --max-slots 64
     """
@@ -143,6 +145,7 @@ def batch(
         transcript=transcript,
         simultaneous=simultaneous,
         channel=channel,
+        speakers_by_channel=speakers_by_channel,
         style=SpeechStyle(tuple(voice or ()), speed),
         vad=VadSettings(vad_threshold, min_silence_ms=min_silence_ms, max_utterance_ms=max_utterance_ms),
         json_audio=json_audio,
@@ -158,7 +161,8 @@ def batch(
         raise UsageError("does not go with --ray", field="--server")
     if not at_server:
         # the engine in this process is made for the longest utterance
-        flags |= engine_room(files_at_once) | {"max_utterance_ms": max_utterance_ms}
+        streams = files_at_once * (len(BOTH_SIDES) if speakers_by_channel else 1)
+        flags |= engine_room(streams) | {"max_utterance_ms": max_utterance_ms}
     if file_processes is not None and (at_server or ray is not None):
         raise UsageError("is for an engine of this command", field="--file-processes")
     backend = choose_backend(server, flags, connection)
@@ -180,14 +184,14 @@ def _local_engine(backend: Backend, file_processes: int | None) -> LocalEngine |
     return LocalEngine(backend, count) if isinstance(backend, LocalBackend) and count else None
 
 
-def engine_room(files_at_once: int) -> dict[str, int]:
-    """Settings of a service that serves one batch: room for all its files, and for all their utterances,
+def engine_room(streams: int) -> dict[str, int]:
+    """Settings of a service that serves one batch: room for all its streams, and for all their utterances,
     however long they wait.
     """
     return {
-        "max_streams": files_at_once,
+        "max_streams": streams,
         "measure_capacity": False,  # nobody waits: the queue of files is the bound
-        "max_waiting_requests": files_at_once * _UTTERANCES_A_FILE,
+        "max_waiting_requests": streams * _UTTERANCES_A_STREAM,
         "max_queued_input_total_ms": 86_400_000,
         "admission_window": _ADMISSION_WINDOW,
     }

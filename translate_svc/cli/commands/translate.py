@@ -41,13 +41,7 @@ def translate(
     channel: Annotated[
         Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
     ] = Channel.MIX,
-    speakers_by_channel: Annotated[
-        bool,
-        typer.Option(
-            "--speakers-by-channel",
-            help="Left and right are two people, as in a call: translate both, and say who speaks.",
-        ),
-    ] = False,
+    speakers_by_channel: options.SpeakersByChannel = False,
     voice: options.Voice = None,
     speed: options.Speed = None,
     vad_threshold: options.VadThreshold = None,

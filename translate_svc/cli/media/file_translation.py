@@ -115,6 +115,17 @@ async def stream_file(
         sink.finish(counter.sent_samples)
 
 
+async def open_readers(
+    source: Path, arguments: TranslateArguments, settings: StreamSettings, opened: AsyncExitStack
+) -> dict[Side, MediaReader]:
+    """The readers of a file by side; ``opened`` closes them."""
+    readers: dict[Side, MediaReader] = {}
+    for side in arguments.sides:
+        choice = arguments.choice(settings.source_language, side)
+        readers[side] = await opened.enter_async_context(MediaReader(source, choice))
+    return readers
+
+
 class FileTranslation:
     """Translates all inputs of the arguments."""
 
@@ -158,7 +169,7 @@ class FileTranslation:
         """Translates one file. All outputs are complete before damage or failed utterances are reported."""
         counter = UtteranceCounter(len(self._arguments.sides))
         async with AsyncExitStack() as opened:
-            readers = await self._readers(source, settings, opened)
+            readers = await open_readers(source, self._arguments, settings, opened)
             reader = next(iter(readers.values()))
             if reader.media.track is not None:
                 _say(f"{reader.name}: {reader.media.track}")
@@ -175,21 +186,11 @@ class FileTranslation:
                 _say(f"{reader.name}: {_ALIKE}")
             counter.report(reader.name, reader.media.damage)
 
-    async def _readers(
-        self, source: Path, settings: StreamSettings, opened: AsyncExitStack
-    ) -> dict[Side, MediaReader]:
-        """The readers of a file by side; ``opened`` closes them."""
-        readers: dict[Side, MediaReader] = {}
-        for side in self._arguments.sides:
-            choice = self._arguments.choice(settings.source_language, side)
-            readers[side] = await opened.enter_async_context(MediaReader(source, choice))
-        return readers
-
     async def _fit(self, source: Path, settings: StreamSettings, translator: Translator) -> list[FitPoint]:
         """Translates the file once without writing anything, to measure its speech."""
         counter = SampleCounter()
         async with AsyncExitStack() as opened:
-            readers = await self._readers(source, settings, opened)
+            readers = await open_readers(source, self._arguments, settings, opened)
             planner = FitPlanner(settings, readers[None].media.sample_rate_hz)
             await stream_file(readers, settings, translator, [planner], counter)
         return planner.plan(counter.sent_samples)
