@@ -3,8 +3,8 @@
     python -m protos.check [--required] [--released]
 
 buf comes from npm, once, into ``build/``. Where npm or its registry cannot be reached, one line says that it
-is left out; ``--required`` makes that an error. ``tests/test_released_contract.py`` compares with the last
-release without buf. ``--released`` notes the contract as it is now as that of a release.
+is left out; ``--required`` makes that an error. ``tests/protos/test_released_contract.py`` compares with the
+last release without buf. ``--released`` notes the contract as it is now as that of a release.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests import settings_samples
 from tests.rpc.scripted_session import ScriptedService
+from tests.wire import settings_samples
 from translate_svc.cli.backends.backend import Translator, choose_backend
 from translate_svc.cli.backends.remote_backend import RemoteBackend
 from translate_svc.cli.exit_codes import UsageError

@@ -14,7 +14,7 @@ import yaml
 
 from release.matrix import interpreter, supported
 from tests.cli.process import ROOT
-from tests.code_index import make_targets
+from tests.docs.code_index import make_targets
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))

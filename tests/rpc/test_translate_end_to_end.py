@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from tests.rpc.conftest import until
-from tests.rpc.invalid_requests import INVALID_REQUESTS, MAX_CLIP_BYTES
+from tests.rpc.guards.invalid_requests import INVALID_REQUESTS, MAX_CLIP_BYTES
 from tests.rpc.test_stream import outcome
 from translate_svc import errors
 from translate_svc.audio.codecs.table import CODECS

@@ -27,7 +27,7 @@ from tests.session.harness import (
     speech,
     utterances,
 )
-from tests.session.test_continued_utterances import BUFFER_MS, LONG, a_sentence
+from tests.session.simultaneous.test_continued_utterances import BUFFER_MS, LONG, a_sentence
 from tests.virtual_time import virtual_time
 from translate_svc.client.resuming.stream_state import StreamState
 from translate_svc.errors import InvalidArgument, OutOfRange, Unavailable

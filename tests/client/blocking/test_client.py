@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests import settings_samples
 from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
-from tests.settings_samples import field_names
+from tests.wire import settings_samples
+from tests.wire.settings_samples import field_names
 from translate_svc import errors
 from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.rpc.server import RpcServer

@@ -1,0 +1,39 @@
+"""Examples of the pages that are programs run as they stand, and print what the page says they print."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.docs.docs_examples import ADDRESS, HTTP_ADDRESS, PAGES, examples, run, serving
+
+EXAMPLES = [
+    pytest.param(code, printed, id=f"{page}-{number}")
+    for page in PAGES
+    for number, (code, printed) in enumerate(examples(page))
+]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def addresses() -> AsyncIterator[dict[str, str]]:
+    async with serving() as targets:
+        yield targets
+
+
+def test_the_pages_have_examples() -> None:
+    assert len(EXAMPLES) >= 6
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("code", "printed"), EXAMPLES)
+async def test_an_example_prints_what_the_page_says(
+    addresses: dict[str, str], code: str, printed: str | None
+) -> None:
+    assert ADDRESS in code or HTTP_ADDRESS in code
+    out = await run(code, addresses)
+    if printed is not None:
+        assert out == printed, "`python -m tests.docs.docs_examples` writes what it prints"
+    else:
+        assert out

@@ -1,0 +1,74 @@
+"""docs/reliability.md: what it says is tested is tested, and what it says of limits is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from translate_svc.config import Settings
+from translate_svc.engine.options import EngineLimits
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.rpc.options import MIB, RpcOptions
+from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
+from translate_svc.session.options import SessionOptions
+from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES
+
+TESTS = Path(__file__).parents[1]
+MANUAL = (TESTS.parent / "docs" / "reliability.md").read_text()
+FILES = re.compile(r"`(?:tests/)?((?:\w+/)*test_\w+\.py)`")
+NAMES = re.compile(r"`(test_\w+|Test\w+)`")
+
+
+def test_every_file_that_it_names_is_there() -> None:
+    files = FILES.findall(MANUAL)
+    assert len(files) > 15
+    assert [file for file in files if not (TESTS / file).exists()] == []
+
+
+def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
+    missing = []
+    for row in MANUAL.splitlines():
+        file = ""
+        for match in re.finditer(f"{FILES.pattern}|{NAMES.pattern}", row):
+            if match[1]:
+                file = match[1]
+            elif not re.search(rf"(def|class) {match[2]}\b", (TESTS / file).read_text()):
+                missing.append((file, match[2]))
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"| `max_streams` | {Settings().max_streams} |",
+        f"| `max_waiting_requests` | {Settings().max_waiting_requests} |",
+        f"| `max_queued_input_total_ms` | {Settings().max_queued_input_total_ms // 1000} s |",
+        f"`RpcOptions.max_unopened_streams` | | {RpcOptions().max_unopened_streams:,} |",
+        f"{RpcOptions().stream_buffer_bytes // 1024} KiB (`max_buffered_bytes`",
+        f"{SessionOptions().max_queued_input_ms // 1000} s of audio (`max_queued_input_ms`)",
+        f"{SessionOptions().max_utterances_in_flight}, until the reader",
+        f"{SessionOptions().max_queued_events} events beside them",
+        f"{SessionOptions().max_unacknowledged:,} (`max_unacknowledged`)",
+        f"after {SessionOptions().max_engine_wait_ms // 1000} s the utterance fails",
+        f"{EngineLimits().max_live_requests:,} (`max_live_requests`)",
+        f"{EngineLimits().initial_credit_pieces} pieces a target",
+        f"{MAX_SPEECH_BYTES // 1024} KiB of speech",
+        f"no response could leave for {RpcOptions().write_timeout_s:g} s",
+        f"`keepalive_time_ms` | {Settings().keepalive_time_ms // 1000} s |",
+        f"`ping_timeout_ms` | {Settings().ping_timeout_ms // 1000} s |",
+        f"{GatewayOptions().max_message_bytes // MIB} MiB (`GatewayOptions.max_message_bytes`)",
+        f"{GatewayOptions().config_timeout_s:g} s each (`GatewayOptions.config_timeout_s`)",
+        f"{GatewayOptions().send_buffer_bytes // 1024} KiB in the socket's buffer",
+        f"{GatewayOptions().max_uploads} of at most {GatewayOptions().max_file_bytes // MIB} MiB each",
+        f"{GatewayOptions().upload_timeout_s:g} s without a byte",
+        f"{MAX_WAITING_UPDATES} updates an utterance (`max_waiting_updates`)",
+        f"nothing came for {RpcOptions().discard_idle_s * 1000:g} ms, for "
+        f"{RpcOptions().discard_timeout_s * 1000:g} ms and "
+        f"{RpcOptions().discard_limit_bytes // MIB} MiB at most",
+        f"still there {RpcOptions().drain_finish_s:g} s before the deadline",
+    ],
+)
+def test_numbers_are_those_of_the_code(said: str) -> None:
+    assert said in MANUAL

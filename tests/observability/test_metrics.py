@@ -1,0 +1,176 @@
+"""The names that dashboards and autoscalers are built on, and that no label can grow."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from pathlib import Path
+
+from translate_svc import errors
+from translate_svc.metrics import (
+    CLOSE_CAUSES,
+    ERROR_CAUSES,
+    PREFIX,
+    UTTERANCE_STATUSES,
+    WARNING_CODES,
+    Metrics,
+    Snapshot,
+    error_cause,
+)
+from translate_svc.types import ServerLoad, UtteranceStatus
+
+GAUGES = {
+    "streams_active",
+    "streams_capacity",
+    "requests_waiting",
+    "requests_live",
+    "slots_busy",
+    "slots",
+    "queued_audio_seconds",
+    "lag_seconds",
+    "ready",
+}
+COUNTERS = {
+    "streams_admitted_total": (),
+    "rejected_total": ("cause",),
+    "streams_closed_total": ("cause",),
+    "utterances_total": ("status",),
+    "warnings_total": ("code",),
+    "engine_steps_total": (),
+    "text_tokens_total": (),
+    "source_seconds_total": (),
+    "speech_seconds_total": (),
+    "streams_resumed_total": (),
+    "caller_admitted_total": ("class",),
+    "caller_audio_seconds_total": ("class",),
+    "caller_streams_limited_total": ("class",),
+    "caller_audio_limited_total": ("class",),
+}
+HISTOGRAMS = {
+    "end_to_first_text_seconds": (),
+    "end_to_first_audio_seconds": (),
+    "stage_seconds": ("stage",),
+    "step_seconds": (),
+    "batch_size": ("stage",),
+}
+
+
+def _value(metrics: Metrics, name: str, **labels: str) -> float:
+    value = metrics.registry.get_sample_value(PREFIX + name, labels)
+    assert value is not None
+    return value
+
+
+def _series(metrics: Metrics) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in metrics.registry.collect()
+        for sample in family.samples
+    }
+
+
+def test_every_name_is_there_with_its_labels_before_anything_has_happened() -> None:
+    labels: dict[str, set[str]] = {}
+    for name, pairs in _series(Metrics()):
+        labels.setdefault(name, set()).update(key for key, _ in pairs if key != "le")
+    expected = {PREFIX + name: set[str]() for name in GAUGES}
+    expected |= {PREFIX + name: set(keys) for name, keys in COUNTERS.items()}
+    for name, keys in HISTOGRAMS.items():
+        expected |= {f"{PREFIX}{name}_{part}": set(keys) for part in ("bucket", "sum", "count")}
+    own = {name: keys for name, keys in labels.items() if not name.endswith("_created")}
+    assert {name: keys for name, keys in own.items() if name.startswith(PREFIX)} == expected
+    assert {name for name in own if not name.startswith(PREFIX)} > {"process_open_fds"}
+    assert Metrics().names() >= expected.keys()
+
+
+def test_values_without_a_series_of_their_own_are_counted_as_other() -> None:
+    metrics = Metrics()
+    before = _series(metrics)
+    metrics.record_closed("what somebody said")
+    metrics.record_warning("what somebody said")
+    metrics.record_stage("what somebody said", 1.0)
+    metrics.record_step(0.1, [("what somebody said", 1)])
+    assert _series(metrics) == before
+    assert _value(metrics, "streams_closed_total", cause="other") == 1
+    assert _value(metrics, "warnings_total", code="other") == 1
+    assert _value(metrics, "stage_seconds_count", stage="other") == 1
+    assert _value(metrics, "batch_size_count", stage="other") == 1
+
+
+def test_classes_of_callers_come_as_they_are_counted_and_not_without_end() -> None:
+    metrics = Metrics()
+    assert _value(metrics, "caller_admitted_total", **{"class": "other"}) == 0
+    for number in range(100):
+        metrics.add("caller_admitted", f"class-{number}", 1)
+        metrics.add("caller_admitted", "class-0", 1)
+    assert _value(metrics, "caller_admitted_total", **{"class": "class-0"}) == 101
+    assert _value(metrics, "caller_admitted_total", **{"class": "class-63"}) == 1
+    assert _value(metrics, "caller_admitted_total", **{"class": "other"}) == 36
+
+
+SERVERS_DO_NOT_END_WITH = (
+    errors.TranslateSvcError,
+    errors.CheckpointError,
+    errors.DownloadError,
+    errors.TranslationFailed,
+)
+
+
+def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> None:
+    for name, kind in vars(errors).items():
+        is_package_error = isinstance(kind, type) and issubclass(kind, errors.TranslateSvcError)
+        if is_package_error and kind not in SERVERS_DO_NOT_END_WITH:
+            assert error_cause(kind("x")) != "internal", name
+            assert error_cause(kind("x")) in ERROR_CAUSES
+            assert error_cause(kind("x")) in CLOSE_CAUSES
+    assert error_cause(errors.DetectorError("x")) == "detector_error"
+    assert error_cause(errors.InvariantViolation("x")) == "invariant_violation"
+    assert error_cause(errors.EngineLost("x")) == "engine_lost"
+    assert error_cause(errors.DeviceLost("x")) == "engine_lost"
+    assert error_cause(errors.EngineError("x")) == "engine_error"
+    assert error_cause(KeyError("x")) == "internal"
+    assert {status.value for status in UtteranceStatus} < set(UTTERANCE_STATUSES)
+
+
+def test_registries_do_not_meet() -> None:
+    one, other = Metrics(), Metrics()
+    one.set_snapshot_function(lambda: Snapshot(load=ServerLoad(slots=4)))
+    one.record_rejected(errors.ResourceExhausted("full"))
+    assert _value(one, "rejected_total", cause="resource_exhausted") == 1
+    assert _value(other, "rejected_total", cause="resource_exhausted") == 0
+    assert (_value(one, "slots"), _value(other, "slots")) == (4, 0)
+
+
+def test_counting_from_several_threads_loses_nothing() -> None:
+    metrics = Metrics()
+    threads = [threading.Thread(target=_count, args=(metrics,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert _value(metrics, "step_seconds_count") == 4_000
+    assert _value(metrics, "batch_size_sum", stage="decode") == 4_000 * 7
+
+
+def _count(metrics: Metrics) -> None:
+    for _ in range(1_000):
+        metrics.record_step(0.01, [("decode", 7)])
+
+
+def test_counting_costs_microseconds() -> None:
+    """Of a step with all its stages: a thousandth of what a step takes on the fastest of GPUs."""
+    metrics = Metrics()
+    sizes = [("encode", 1), ("decode", 8), ("text_to_unit", 1), ("vocode", 4)]
+    began = time.thread_time()
+    for _ in range(2_000):
+        metrics.record_step(0.01, sizes)
+    assert (time.thread_time() - began) / 2_000 < 200e-6
+
+
+def test_every_warning_is_in_the_manual_and_in_the_contract() -> None:
+    root = Path(__file__).resolve().parents[2]
+    manual = re.findall(r"^\| `([a-z_]+)` \|", (root / "docs/contract.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(manual) == sorted(WARNING_CODES)
+    proto = (root / "protos/translate_svc/v1/speech_translation.proto").read_text("utf-8")
+    assert [code for code in WARNING_CODES if f"`{code}`" not in proto] == []

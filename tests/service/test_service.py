@@ -1,0 +1,316 @@
+"""The real service on the starter checkpoint: real detector, real engine, no transport."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.session.harness import check_contract, collect, of
+from translate_svc.audio.files import read_audio
+from translate_svc.config import Settings
+from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.confidence.rule import Threshold
+from translate_svc.server_info import language_table
+from translate_svc.service import Service
+from translate_svc.session.session import Session
+from translate_svc.types import (
+    ANONYMOUS,
+    AudioFormat,
+    AudioInput,
+    Closed,
+    Encoding,
+    EndInput,
+    Inspect,
+    Samples,
+    SessionEvent,
+    SpeechChunk,
+    SpeechEnded,
+    SpeechStarted,
+    StreamConfig,
+    StreamSettings,
+    StreamWarning,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = Settings(model=str(ROOT / "model_cache" / "starter"), max_streams=8)
+F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def service() -> AsyncIterator[Service]:
+    async with Service.start(SETTINGS) as running:
+        yield running
+
+
+def _config(*targets: str, source: str = "eng", output: AudioFormat = F32) -> StreamConfig:
+    settings = StreamSettings(
+        tuple(TargetSettings(tag) for tag in targets),
+        source_language=source,
+        include=frozenset(Inspect) - {Inspect.DRAFTS},
+    )
+    return StreamConfig(F32, output, settings)
+
+
+def _clip(name: str) -> Samples:
+    samples, rate_hz = read_audio(ROOT / "tests" / "data" / name)
+    assert rate_hz == F32.sample_rate_hz
+    return samples
+
+
+async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
+    reader = asyncio.create_task(collect(session))
+    try:
+        for start in range(0, len(samples), 1_600):
+            await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
+        await session.receive(EndInput(len(samples)))
+        return await reader
+    finally:
+        await session.cancel()
+
+
+async def _hear(service: Service, name: str, config: StreamConfig) -> list[SessionEvent]:
+    return await _converse(service.open_session(config, ANONYMOUS), _clip(name))
+
+
+CASES = [
+    ("demo_eng.flac", _config("spa")),
+    ("demo_spa.flac", _config("eng", source="spa")),
+    ("eng_1.flac", _config("spa", "eng")),
+    ("eng_two.flac", _config("spa")),
+    ("spa_1.flac", _config("spa", "eng", source="spa")),
+    ("eng_noise.flac", _config("spa")),
+    ("spa_two.flac", _config("eng", source="spa", output=AudioFormat(Encoding.PCM_F32LE, 24_000))),
+    ("fra_1.flac", _config("deu", "eng", source="fra")),
+]
+
+
+async def test_eight_streams_at_once_give_what_each_gives_alone(service: Service) -> None:
+    """Times aside: cuts, tokens, units, samples; log-probabilities and confidences within 1e-3, waveforms
+    within 1e-4.
+    """
+    alone = [await _hear(service, name, config) for name, config in CASES]
+    together = await asyncio.gather(*(_hear(service, name, config) for name, config in CASES))
+    assert any(of(events, SpeechChunk) for events in alone)
+    for one, other in zip(alone, together, strict=True):
+        check_contract(one)
+        check_contract(other)
+        for kind in (SpeechStarted, SpeechEnded, Closed):
+            assert of(one, kind) == of(other, kind)
+        _check_texts(one, other)
+        _check_speech(one, other)
+        ends = [
+            sorted(of(events, UtteranceDone), key=lambda done: done.utterance_id) for events in (one, other)
+        ]
+        assert [_exact(done) for done in ends[0]] == [_exact(done) for done in ends[1]]
+        sure = [[each.confidence for done in some for each in done.confidences] for some in ends]
+        assert sure[0] == pytest.approx(sure[1], abs=1e-3)
+
+
+def _exact(done: UtteranceDone) -> UtteranceDone:
+    """Without times and confidences."""
+    return replace(done, timings=(), end_to_first_text_ms=None, end_to_first_audio_ms=None, confidences=())
+
+
+def _lane(event: TextDelta | SpeechChunk) -> tuple[int, str, bool]:
+    return event.utterance_id, event.language, isinstance(event, TextDelta) and event.transcript
+
+
+def _check_texts(one: list[SessionEvent], other: list[SessionEvent]) -> None:
+    for left, right in zip(*(sorted(of(each, TextDelta), key=_lane) for each in (one, other)), strict=True):
+        assert replace(left, tokens=()) == replace(right, tokens=())
+        for mine, theirs in zip(left.tokens, right.tokens, strict=True):
+            assert (mine.token_id, mine.text, mine.source_ms) == (
+                theirs.token_id,
+                theirs.text,
+                theirs.source_ms,
+            )
+            assert mine.log_probability == pytest.approx(theirs.log_probability, abs=1e-3)
+
+
+def _check_speech(one: list[SessionEvent], other: list[SessionEvent]) -> None:
+    for left, right in zip(*(sorted(of(each, SpeechChunk), key=_lane) for each in (one, other)), strict=True):
+        assert replace(left, data=b"", output_lag_ms=0).start_sample == right.start_sample
+        assert (left.final, left.units, left.character_durations) == (
+            right.final,
+            right.units,
+            right.character_durations,
+        )
+        mine, theirs = np.frombuffer(left.data, "<f4"), np.frombuffer(right.data, "<f4")
+        assert mine.shape == theirs.shape
+        assert np.abs(mine - theirs).max(initial=0.0) < 1e-4
+
+
+async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
+    for name in ("silence.flac", "noise.flac"):
+        events = await _hear(service, name, _config("spa"))
+        check_contract(events)
+        assert "".join(delta.delta for delta in of(events, TextDelta)) == ""
+        assert of(events, SpeechChunk) == []
+
+
+async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: Service) -> None:
+    samples = _clip("eng_two.flac")
+    for count in (1, 2, 4, 7, 12, 20):
+        session = service.open_session(_config("spa", "eng"), ANONYMOUS)
+        for start in range(0, len(samples), 16_000):
+            await session.receive(AudioInput(samples[start : start + 16_000].tobytes()))
+        await session.half_close()
+        taken = 0
+        async for _ in session.events():
+            taken += 1
+            if taken == count:
+                break
+        await session.cancel()
+        assert service.live_sessions == 0
+        assert service._engine.status.live_requests == 0
+        assert service._vad_loop.open_streams == 0
+
+
+async def test_the_ninth_stream_is_told_to_come_back(service: Service) -> None:
+    sessions = [service.open_session(_config("spa"), ANONYMOUS) for _ in range(8)]
+    with pytest.raises(ResourceExhausted) as caught:
+        service.open_session(_config("spa"), ANONYMOUS)
+    assert caught.value.retry_after_s > 0
+    await sessions.pop().cancel()
+    sessions.append(service.open_session(_config("spa"), ANONYMOUS))
+    for session in sessions:
+        await session.cancel()
+    assert service.live_sessions == 0
+
+
+async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
+    for config, field in (
+        (_config("por"), "config.settings.targets[0].language"),
+        (_config("spa", source="por"), "config.settings.source_language"),
+        (replace(_config("spa"), resume_token=b"x"), "config.resume_token"),
+        (replace(_config("spa"), input=AudioFormat(Encoding.OPUS, 16_000)), "config.input.sample_rate_hz"),
+    ):
+        with pytest.raises(Exception, match=field.replace("[", r"\[").replace("]", r"\]")):
+            service.open_session(config, ANONYMOUS)
+        assert service.live_sessions == 0
+        assert service._vad_loop.open_streams == 0
+
+
+async def test_info_tells_what_is_served(service: Service) -> None:
+    info = service.info()
+    assert info.model.name == "starter"
+    assert info.model.license == "apache-2.0"
+    assert info.limits.max_streams == 8
+    assert {language.code: language.speaker_ids for language in service.languages()} == {
+        "eng": (0, 1),
+        "spa": (0, 1),
+        "fra": (0, 1),
+        "deu": (0, 1),
+    }
+    assert all(language.speech_out and language.text for language in service.languages())
+
+
+async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> None:
+    before = asyncio.all_tasks()
+    async with Service.start(replace(SETTINGS, max_streams=2)) as service:
+        session = service.open_session(_config("spa"), ANONYMOUS)
+        await session.receive(AudioInput(_clip("eng_1.flac").tobytes()[:64_000]))
+        service.drain(Unavailable("the server is draining"))
+        with pytest.raises(Unavailable, match="draining"):
+            service.open_session(_config("spa"), ANONYMOUS)
+    assert service.live_sessions == 0
+    assert not service.healthy
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    assert len(await collect(session)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "field"),
+    [
+        ({"model": "no-such-model"}, CheckpointError, "model"),
+        ({"model": str(ROOT / "tests" / "data")}, CheckpointError, "config.json"),
+        ({"device": "cuda:99"}, InvalidArgument, "device"),
+        ({"device": "toaster"}, InvalidArgument, "device"),
+        ({"dtype": "float12"}, InvalidArgument, "dtype"),
+    ],
+)
+async def test_a_service_that_cannot_be_built_says_why(
+    changes: dict[str, str], error: type[Exception], field: str
+) -> None:
+    with pytest.raises(error) as caught:
+        async with Service.start(replace(SETTINGS, **changes)):  # type: ignore[arg-type]
+            pass
+    assert getattr(caught.value, "field", None) == field
+
+
+def _capabilities(**changes: object) -> Capabilities:
+    values: dict[str, object] = {
+        "model_name": "m",
+        "text_languages": ("eng", "fra", "spa"),
+        "speech_languages": ("eng", "fra"),
+        "speaker_ids": {},
+        "speaker_count": 200,
+        "encoder_frame_ms": 160,
+        "max_text_positions": 100,
+        "max_units": 100,
+    }
+    return Capabilities(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_voices_are_the_checkpoints_own_or_the_tables_where_it_has_them() -> None:
+    def voices(**changes: object) -> dict[str, tuple[int, ...]]:
+        return {each.code: each.speaker_ids for each in language_table(_capabilities(**changes))}
+
+    assert voices() == {"eng": (10,), "fra": (15,), "spa": ()}
+    assert voices(speaker_ids={"eng": (3, 1)}) == {"eng": (3, 1), "fra": (15,), "spa": ()}
+    assert voices(speaker_count=12) == {"eng": (10,), "fra": (), "spa": ()}, (
+        "no voice beyond the vocoder's table"
+    )
+
+
+@pytest.mark.parametrize("name", ["demo_spa", "spa_two", "deu_two", "eng_three"])
+async def test_a_text_as_long_as_its_speech_is_not_warned_of(service: Service, name: str) -> None:
+    """These have the fewest tokens a second of all clips."""
+    source = name.replace("demo_", "")[:3]
+    targets = [code for code in ("eng", "spa", "fra", "deu") if code != source]
+    events = await _hear(service, f"{name}.flac", _config(*targets, source=source))
+    assert of(events, TextDelta)
+    assert of(events, StreamWarning) == []
+
+
+@pytest.mark.parametrize("warns", [True, False])
+async def test_the_checkpoints_confidence_reaches_the_stream(
+    monkeypatch: pytest.MonkeyPatch, service: Service, warns: bool
+) -> None:
+    strict = replace(service._negotiator.confidence, threshold=Threshold(99.0, 0.0))
+    assert strict.calibrated
+    monkeypatch.setattr(
+        service, "_negotiator", replace(service._negotiator, confidence=strict, warn_low_confidence=warns)
+    )
+    events = await _hear(service, "eng_1.flac", _config("spa"))
+    (done,) = of(events, UtteranceDone)
+    assert [(each.language, each.transcript, each.calibrated) for each in done.confidences] == [
+        ("spa", False, True),
+        ("eng", True, True),
+    ]
+    assert all(0.5 < each.confidence < 1 for each in done.confidences)
+    codes = [(each.code, each.language) for each in of(events, StreamWarning)]
+    assert codes == ([("low_confidence", "spa"), ("low_confidence", "eng")] if warns else [])
+
+
+async def test_importing_the_service_loads_no_model_library() -> None:
+    heavy = "{'torch', 'transformers', 'onnxruntime'}"
+    code = f"import sys, translate_svc.service; print(*{heavy} & set(sys.modules))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert (process.returncode, output.split()) == (0, [])
