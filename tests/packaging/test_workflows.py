@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -52,7 +53,9 @@ def test_what_they_run_exists(workflow: Path) -> None:
     assert wanted <= make_targets()
     assert ".ci/run" in commands
     for module in re.findall(r"-m (\S+)", "\n".join(commands)):
-        assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file() or importlib.util.find_spec(module)
+    for path in re.findall(r"\btests/\S+", "\n".join(commands)):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_release_does_what_make_release_does_and_publishes_it_alone() -> None:
