@@ -28,6 +28,7 @@ def breaking(costs: Costs, node: Node, processes: int, streams: int) -> dict[str
         seconds=2.0,
         warm_up_s=3.0,
         fronts=True,
+        engine_steps=node.engine_steps,
         client_here=False,
     )
     result = simulate(load, costs)

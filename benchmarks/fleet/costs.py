@@ -21,6 +21,11 @@ MESSAGES_A_SECOND = 50.0
 FRAMES_A_MESSAGE = 0.73
 """That the detector scores: 320 samples of 512, and what is processed again behind an utterance."""
 
+MESSAGES_TO_ENGINE_A_SECOND, EVENTS_A_SECOND = 1.0, 6.0
+"""Of a stream that speaks half of the time: an utterance each 4 s with credit for three pieces of its speech,
+each in a message of its own. Some ten tokens, three pieces and five ends come back.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:
@@ -32,7 +37,10 @@ class Costs:
         cold_us: more for the first message after a long wait: caches have been used by others.
         cold_ms: after so long a wait it costs two thirds of that (1 - 1/e).
         front_us: more for a message in a front process, for what it tells the engine's process.
-        engine_us: in the engine's process for a message at a front process.
+        engine_us: in the engine's process for a message at a front process, with a scripted engine: it sends
+            nearly every event by itself.
+        relay_message_us, relay_event_us: there for a message to or from a front process, and for each event
+            in it.
         client_us: of a message in the client that measures.
         detector_call_us, detector_frame_us: of a call of the detector, and of each frame in it.
     """
@@ -42,6 +50,8 @@ class Costs:
     cold_ms: float
     front_us: float
     engine_us: float
+    relay_message_us: float
+    relay_event_us: float
     client_us: float
     detector_call_us: float
     detector_frame_us: float
@@ -69,6 +79,8 @@ def measured_costs(path: Path = _RESULTS / "message_cost.json") -> Costs:
         cold_ms=cold_ms,
         front_us=front_us,
         engine_us=fronts["engine_us"],
+        relay_message_us=measured["relay"]["message_us"],
+        relay_event_us=measured["relay"]["event_us"],
         client_us=measured["by_streams"][-1]["client_us"],
         detector_call_us=call_us,
         detector_frame_us=frame_us,

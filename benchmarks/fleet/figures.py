@@ -43,9 +43,7 @@ def _messages(costs: Costs, measured: dict[str, Any]) -> Iterator[Figure]:
     """What a message costs, by the number of streams."""
     for each in (*measured["by_streams"], measured["one_process"], measured["front_processes"]):
         count = each["processes"]
-        load = Load(
-            _CORES, (each["streams"] // count,) * count, fronts=count > 1, client_here=True, seconds=4.0
-        )
+        load = Load(_CORES, (each["streams"] // count,) * count, fronts=count > 1, seconds=3.0, warm_up_s=3.0)
         result = simulate(load, costs)
         name = f"{count} processes, {each['streams']} streams" if count > 1 else f"{each['streams']} streams"
         yield Figure(f"a message, {name}, us", loop_us(each), _loops_us(result))
@@ -55,7 +53,7 @@ def _messages(costs: Costs, measured: dict[str, Any]) -> Iterator[Figure]:
 def _full_fronts(costs: Costs, full: dict[str, Any]) -> Figure:
     """Front processes and a client that use all of the machine; the detector is a threshold."""
     each = full["streams"] // full["front_processes"]
-    load = Load(_CORES, (each,) * full["front_processes"], 4.0, fronts=True, detector=False)
+    load = Load(_CORES, (each,) * full["front_processes"], 2.0, 3.0, fronts=True, detector=False)
     name = f"a message, {full['front_processes']} full processes, {full['streams']} streams, us"
     return Figure(name, full["cpu_us"], simulate(load, costs).message_us)
 
@@ -72,12 +70,14 @@ def _full_process(paced: dict[str, Any]) -> Iterator[Figure]:
         cold_ms=1.0,
         front_us=0.0,
         engine_us=0.0,
+        relay_message_us=0.0,
+        relay_event_us=0.0,
         client_us=1e6 * paced["client_cpu_share"] / messages_a_second / mean_slowness,
         detector_call_us=0.0,
         detector_frame_us=0.0,
     )
     load = Load(
-        *(_CORES, (paced["streams"],), 20.0, 14.0),
+        *(_CORES, (paced["streams"],), 8.0, 13.0),
         detector=False,
         slow=_SLOWEST,
     )

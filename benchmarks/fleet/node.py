@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.fleet.costs import FRAMES_A_MESSAGE, MESSAGES_A_SECOND, Costs
+from benchmarks.fleet.costs import (
+    EVENTS_A_SECOND,
+    FRAMES_A_MESSAGE,
+    MESSAGES_A_SECOND,
+    MESSAGES_TO_ENGINE_A_SECOND,
+    Costs,
+)
 
 _SECOND_US = 1e6
 
@@ -27,6 +33,7 @@ class Node:
         step_s: a decode step of up to ``rows`` rows: four times what reading the weights takes (0.40 ms).
         tokens_a_second: of a text, for each second of speech.
         rows: texts that share a decode step.
+        engine_steps: in a second, under load.
         speech_to_encoder: what text-to-unit and vocoder take for a target, in parts of the encoder's time.
     """
 
@@ -43,6 +50,7 @@ class Node:
     step_s: float = 1.6e-3
     tokens_a_second: float = 4.0
     rows: int = 64
+    engine_steps: float = 100.0
     speech_to_encoder: float = 2.0
 
     @property
@@ -73,7 +81,11 @@ class Node:
 
     def relay_streams(self, costs: Costs) -> int:
         """Streams whose requests and results one event loop passes on: that of the engine's process."""
-        return int(self.front_load * _SECOND_US / (MESSAGES_A_SECOND * costs.engine_us))
+        steps_us = self.engine_steps * self.front_processes(costs) * costs.relay_message_us
+        stream_us = (
+            MESSAGES_TO_ENGINE_A_SECOND * costs.relay_message_us + EVENTS_A_SECOND * costs.relay_event_us
+        )
+        return int((self.front_load * _SECOND_US - steps_us) / stream_us)
 
     def streams(self, costs: Costs) -> int:
         """What the node carries."""

@@ -17,7 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from benchmarks.fleet.costs import FRAMES_A_MESSAGE, Costs
+from benchmarks.fleet.costs import (
+    EVENTS_A_SECOND,
+    FRAMES_A_MESSAGE,
+    MESSAGES_A_SECOND,
+    MESSAGES_TO_ENGINE_A_SECOND,
+    Costs,
+)
 from benchmarks.fleet.machine import Machine, Work
 from benchmarks.fleet.streams import DECIDING_FRAME, FRAME_S, UTTERANCE_FRAMES, Stream
 from translate_svc.session.vad_loop import batch_interval_s
@@ -40,6 +46,8 @@ class Load:
         seconds: of streams, after ``warm_up_s`` that are not counted.
         fronts: whether the processes are front processes, with the engine in another one.
         detector: whether the detector computes; otherwise it costs nothing.
+        engine_steps: steps of the engine in a second, each with one message to each front process; None: the
+            engine follows a script (``Costs.engine_us``).
         client_here: whether the client uses the cores of this machine.
         slow: how much slower the machine is at its slowest; its speed changes every few seconds.
         seed: of all that is random.
@@ -51,6 +59,7 @@ class Load:
     warm_up_s: float = 4.0
     fronts: bool = False
     detector: bool = True
+    engine_steps: float | None = None
     client_here: bool = True
     slow: float = 1.0
     seed: int = 0
@@ -242,6 +251,8 @@ class _Simulation:
 
     def _engine(self) -> Work:
         """What the engine's process does for front processes, beside the engine itself."""
+        if self._load.engine_steps is not None:
+            yield from self._steps(1 / self._load.engine_steps)
         while True:
             if not self._untold:
                 yield self._env.timeout(FRAME_S / 4)
@@ -249,6 +260,16 @@ class _Simulation:
             messages = min(self._untold, _MESSAGES_AT_ONCE)
             self._untold -= messages
             yield from self._compute("engine's process", messages * self._costs.engine_us)
+
+    def _steps(self, step_s: float) -> Work:
+        """Passes on what each step has, and what sessions have sent meanwhile."""
+        costs = self._costs
+        while True:
+            yield self._env.timeout(step_s)
+            seconds, self._untold = self._untold / MESSAGES_A_SECOND, 0
+            messages = len(self._processes) + seconds * MESSAGES_TO_ENGINE_A_SECOND
+            cost_us = messages * costs.relay_message_us + seconds * EVENTS_A_SECOND * costs.relay_event_us
+            yield from self._compute("engine's process", cost_us)
 
 
 def _notify(event: simpy.Event) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from benchmarks.fronts.streams import speak
 from benchmarks.message_cost.pouring import pour
 from benchmarks.message_cost.process_cost import FOLDER, PROBED, TELL_EVERY_S, layers, thread_times_us
+from benchmarks.message_cost.relay import RelayCost, measure_relay
 
 _ROOT = Path(__file__).parents[2]
 _RESULTS = _ROOT / "benchmarks" / "results" / "message_cost.json"
@@ -64,7 +65,7 @@ class MessageCost:
     """``grpc_alone``, ``one_process``, ``front_processes``: at the same number of streams a process.
 
     ``by_streams``: one process, other numbers of streams. ``probe_error``: of the sum of the layers, in parts
-    of the thread's time without probes: one process, front processes.
+    of the thread's time without probes: one process, front processes. ``relay``: of the engine's process.
     """
 
     grpc_alone: Cost
@@ -72,6 +73,7 @@ class MessageCost:
     front_processes: Cost
     by_streams: list[Cost]
     probe_error: tuple[float, float]
+    relay: RelayCost
 
 
 @dataclass(slots=True)
@@ -207,7 +209,8 @@ async def run(
                 await one.load(other, seconds)
         costs = drop.cost(streams), one.cost(streams, probed[0]), fronts.cost(streams, probed[1])
         by_streams = [one.cost(other) for other in other_streams]
-    return MessageCost(*costs, by_streams, (_probe_error(costs[1]), _probe_error(costs[2])))
+    errors = _probe_error(costs[1]), _probe_error(costs[2])
+    return MessageCost(*costs, by_streams, errors, await measure_relay())
 
 
 def _probe_error(cost: Cost) -> float:

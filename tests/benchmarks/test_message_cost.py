@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.message_cost.__main__ import serving
 from benchmarks.message_cost.layer_clock import LayerClock
+from benchmarks.message_cost.relay import measure_relay
 
 
 def _work(seconds: float) -> None:
@@ -80,3 +81,10 @@ async def test_the_layers_of_a_server_add_up_to_its_event_loop() -> None:
     assert 0.5 < sum(cost.layers_us.values()) / loop_us < 1.1, "what probes cost is not in the layers"
     for layer, entries in (("audio conversion", 1.0), ("parse", 2.0), ("gRPC: read", 2.0)):
         assert cost.entries[layer] == pytest.approx(entries, rel=0.1)
+
+
+@pytest.mark.realtime
+async def test_a_message_to_a_front_process_costs_more_than_an_event_in_it() -> None:
+    cost = await measure_relay(messages=20, rounds=2)
+    assert 1 < cost.message_us < 5_000
+    assert cost.event_us < cost.message_us
