@@ -8,6 +8,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,3 +167,31 @@ async def test_too_much_audio_ends_a_stream_and_says_when_to_go_on(server: Runni
 async def _read(stream: AsyncStream) -> None:
     async for _ in stream:
         pass
+
+
+async def test_streams_of_all_front_processes_count_together(tmp_path: Path) -> None:
+    keys, file, (alice, bob) = tmp_path / "keys", tmp_path / "callers.yaml", (new_key(), new_key())
+    keys.write_text(f"{key_line('alice', alice)}\n{key_line('bob', bob)}\n")
+    file.write_text("{default_class: free, classes: {free: {max_streams: 3}}}")
+    async with (
+        serving("--front-processes", "2", "--api-keys", str(keys), "--callers", str(file)) as (_, address),
+        AsyncExitStack() as stack,
+    ):
+
+        async def opened(key: str) -> AsyncStream:
+            """A stream on a connection of its own: the kernel picks the process."""
+            client = await stack.enter_async_context(AsyncClient(address, ClientOptions(api_key=key)))
+            stream = client.stream(targets=["spa"], sample_rate_hz=RATE_HZ)
+            await stack.enter_async_context(stream)
+            await asyncio.sleep(0.3)  # both processes have heard of it
+            return stream
+
+        streams = [await opened(alice) for _ in range(3)]
+        for _ in range(8):
+            with pytest.raises(ResourceExhausted, match="3 streams of this caller are open"):
+                await opened(alice)
+        await opened(bob)
+        await streams[0].end()
+        assert [event async for event in streams[0]]
+        await asyncio.sleep(0.3)
+        await opened(alice)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.metrics import Metrics
+from translate_svc.remote_engine.caller_ledger import CallerLedger
 from translate_svc.remote_engine.front_connection import FrontConnection
 from translate_svc.remote_engine.messages import Claim, Fence, Overview, Report, Welcome
 from translate_svc.remote_engine.options import ConnectionOptions
@@ -71,6 +72,7 @@ class FrontGroup:
         self._max_waiting_requests = max_waiting_requests
         self._places = PlaceLedger(capacity.max_streams)
         self._fence = StreamFence()
+        self._callers = CallerLedger(time.monotonic)
         self.load_monitor = LoadMonitor(engine, capacity, self._streams, lambda: self.held_places)
         """Measures what the engine keeps up with."""
         self._members: dict[int, _Member] = {}
@@ -102,6 +104,7 @@ class FrontGroup:
             member.connection, member.report = None, _NO_REPORT
             self._places.leave(index)
             self._fence.leave(index)
+            self._callers.leave(index)
             self.tell()
             self.on_change()
 
@@ -194,6 +197,7 @@ class FrontGroup:
                 finish_s=round(self.load_monitor.finish_s, 1),
                 easing=self.load_monitor.easing,
                 processes=self.processes,
+                usage=self._callers.elsewhere(index),
             )
             member.connection.offer(overview)
 
@@ -207,6 +211,7 @@ class FrontGroup:
         member = self._members[index]
         was_ready, member.report = member.report.ready, report
         self._fence.keep(index, report.resumed)
+        self._callers.report(index, report.usage)
         for record in report.records:
             self._metrics.add(record.metric, record.label, record.value)
         if report.ready and not was_ready:

@@ -24,6 +24,7 @@ from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.draft import SequenceDraft
 from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import FrontProcess, Samples
 
 
@@ -144,6 +145,7 @@ class Report(Message, frozen=True):
         streams: age and lag of each open stream, in seconds (``WatchedStream``).
         cpu_s: processor time since its start.
         records: what it has counted since its last report.
+        usage: what each caller uses there; audio since its last report.
         resumed: the ids of its sessions that have resumed a stream.
     """
 
@@ -159,6 +161,7 @@ class Report(Message, frozen=True):
     cpu_s: float = 0.0
     records: tuple[MetricRecord, ...] = ()
     resumed: tuple[str, ...] = ()
+    usage: tuple[CallerUsage, ...] = ()
 
 
 class Overview(Message, frozen=True):
@@ -168,7 +171,7 @@ class Overview(Message, frozen=True):
     (``PlaceLedger``). ``queued_input_ms``, ``live_streams``,
     ``admitted`` and ``rejected`` are those of all other front processes together; ``capacity``, ``keeps_up``,
     ``lag_s``, ``finish_s`` and ``easing`` those of the whole (``LoadMonitor``). ``processes``: what each
-    does.
+    does. ``usage``: what callers use at all other front processes (``CallerLedger``).
     """
 
     status: EngineStatus
@@ -184,6 +187,7 @@ class Overview(Message, frozen=True):
     finish_s: float
     easing: Easing
     processes: tuple[FrontProcess, ...]
+    usage: tuple[CallerUsage, ...] = ()
 
 
 class Drain(Message, frozen=True):

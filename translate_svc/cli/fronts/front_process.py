@@ -106,6 +106,7 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:
             services.append(service)
             claims = StreamClaims(service.open_streams, connection.claim)
+            service.quotas.on_streams = connection.hurry
             fronts.claim, connection.on_fence = claims.claim, claims.receive
             servers = [make_server(service) for make_server in makers]
             await start_servers(servers)
@@ -156,6 +157,7 @@ class _Reporter:
             cpu_s=round(cpu.user + cpu.system, 2),
             resumed=self._claims.session_ids,
             records=self._metrics.take(),
+            usage=service.quotas.take_usage(),
         )
 
     def take(self, overview: Overview) -> None:
@@ -173,6 +175,7 @@ class _Reporter:
         fronts.finish_s = overview.finish_s
         fronts.easing = overview.easing
         fronts.processes = overview.processes
+        self._service.quotas.take_in(overview.usage)
         if is_new:
             fronts.on_full()  # others may wait for a place that was taken back here
 

@@ -72,6 +72,8 @@ class Quotas:
         self._accounts: dict[str, _Account] = {}
         self._sweep_at = _SWEEP_FROM
         self._audio_elsewhere_s: dict[str, float] | None = None
+        self.on_streams: Callable[[], None] = lambda: None
+        """Called when a caller whose streams are limited has opened or ended one."""
 
     def check(self, caller: Caller, *, goes_on: bool = False) -> None:
         """Raises if ``caller`` may open no further stream or call now.
@@ -110,12 +112,15 @@ class Quotas:
         """``caller`` has a stream or call open until ``slot`` is released."""
         self._count("caller_admitted", caller)
         account = self._account(caller)
-        account.streams += 1
+        is_limited = caller.limits.max_streams is not None
 
-        def release() -> None:
-            account.streams -= 1
+        def change(by: int) -> None:
+            account.streams += by
+            if is_limited:
+                self.on_streams()
 
-        slot.on_release(release)
+        change(1)
+        slot.on_release(lambda: change(-1))
 
     def charge(self, caller: Caller, seconds: float) -> None:
         """``caller`` has sent so much audio."""
@@ -149,8 +154,9 @@ class Quotas:
         What they had used before this process started is not known here. It counts as used by nobody.
         """
         before, now = self._audio_elsewhere_s, {each.name: each for each in elsewhere}
-        for name in self._accounts.keys() - now.keys():
-            self._accounts[name].elsewhere = 0
+        for name in (before or {}).keys() - now.keys():
+            if name in self._accounts:
+                self._accounts[name].elsewhere = 0
         for name, usage in now.items():
             account = self._accounts.setdefault(name, _Account())
             account.elsewhere = usage.streams
