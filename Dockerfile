@@ -4,6 +4,9 @@
 #   docker build --build-arg ACCELERATOR=gpu -t translate-svc:0.1.0-gpu .
 #   docker build --target starter -t translate-svc-starter:0.1.0 .   # the starter checkpoint alone, for k8s/overlays/cpu-dev
 #
+# Everything from PyPI must have one of the hashes of constraints-hashes.txt; PyTorch for CPUs comes from an index of
+# its own. `/translate-svc-sbom.cdx.json` says what is inside (CycloneDX).
+#
 # Bases are pinned by tag; `k8s/pin_digests.sh` fills in what the registry says their digests are.
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 ARG ACCELERATOR=cpu
@@ -15,25 +18,24 @@ ENV PATH=/opt/venv/bin:$PATH \
 # The pins of PyTorch and of what it needs. Other pins change without it being built again: a layer depends on what is
 # copied into it, and this file stays the same.
 FROM python AS pins
-COPY constraints.txt /src/
-RUN names='Jinja2|MarkupSafe|filelock|fsspec|mpmath|networkx|pip|setuptools|sympy|torch|typing_extensions' \
-    && awk "/^[A-Za-z]/ {kept = /^(${names})==/} kept" /src/constraints.txt > /src/torch.txt
+COPY constraints-hashes.txt /src/
+RUN needed='filelock|fsspec|jinja2|markupsafe|mpmath|networkx|pip|setuptools|sympy|typing-extensions' \
+    && awk "/^[a-z]/ {kept = /^(${needed})==/} kept" /src/constraints-hashes.txt > /src/torch-needs.txt \
+    && awk '/^[a-z]/ {kept = /^(torch|triton|cuda-[a-z-]+|nvidia-[a-z0-9-]+)==/} kept' /src/constraints-hashes.txt > /src/torch.txt
 
 # PyTorch is nine tenths of the image. Each accelerator has its own stage, so that the other's is never fetched.
 FROM python AS torch
-COPY --from=pins /src/torch.txt /src/
+COPY --from=pins /src/torch-needs.txt /src/torch.txt /src/
 RUN python -m venv /opt/venv \
-    && pip install --no-cache-dir --constraint /src/torch.txt pip setuptools
+    && pip install --no-cache-dir --no-deps --require-hashes -r /src/torch-needs.txt
 
 FROM torch AS torch-cpu
-RUN version="$(grep '^torch==' /src/torch.txt)" \
-    && pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple \
-        --constraint /src/torch.txt "${version}+cpu"
+RUN sed -n 's/^\(torch==[^ ]*\).*/\1+cpu/p' /src/torch.txt > /tmp/torch-cpu.txt \
+    && pip install --no-cache-dir --no-deps --index-url https://download.pytorch.org/whl/cpu -r /tmp/torch-cpu.txt
 
 # PyPI's own build brings the CUDA libraries with it; the driver comes from the node.
 FROM torch AS torch-gpu
-RUN version="$(grep '^torch==' /src/torch.txt)" \
-    && pip install --no-cache-dir --constraint /src/torch.txt "${version}"
+RUN pip install --no-cache-dir --no-deps --require-hashes -r /src/torch.txt
 
 # A stage of this file, not an image without a tag.
 # hadolint ignore=DL3006
@@ -41,9 +43,24 @@ FROM torch-${ACCELERATOR} AS build
 WORKDIR /src
 # Calls over WebRTC take server,otel,webrtc; jobs/batch-ray takes server,ray; without traces: server.
 ARG EXTRAS=server,otel
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY constraints.txt constraints-hashes.txt pyproject.toml README.md LICENSE ./
+COPY release/hashes.py release/
 COPY translate_svc translate_svc
-RUN pip install --no-cache-dir --no-build-isolation --constraint constraints.txt ".[${EXTRAS}]"
+# pip says which packages are wanted; what is installed must have its hash
+RUN pip install --dry-run --quiet --no-cache-dir --no-build-isolation --constraint constraints.txt --report /tmp/report.json ".[${EXTRAS}]" \
+    && python release/hashes.py pick --report /tmp/report.json > /tmp/hashed.txt \
+    && pip install --no-cache-dir --no-deps --require-hashes -r /tmp/hashed.txt \
+    && pip install --no-cache-dir --no-deps --no-build-isolation --no-index . \
+    && pip check
+
+# What makes the list of contents is not among them.
+FROM build AS sbom
+RUN python -m venv /opt/tools \
+    && /opt/tools/bin/pip install --dry-run --quiet --no-cache-dir --constraint constraints.txt --report /tmp/report.json cyclonedx-bom \
+    && python release/hashes.py pick --report /tmp/report.json > /tmp/hashed.txt \
+    && /opt/tools/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/hashed.txt \
+    && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-format JSON --output-file /translate-svc-sbom.cdx.json /opt/venv/bin/python
 
 FROM python AS starter
 COPY model_cache/starter /starter
@@ -58,6 +75,7 @@ ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     PYTHONDONTWRITEBYTECODE=1 \
     TRANSLATE_SVC_MODEL_CACHE=/models
 COPY --from=build /opt/venv /opt/venv
+COPY --from=sbom /translate-svc-sbom.cdx.json /
 USER 10001:10001
 WORKDIR /tmp
 # gRPC; metrics and health

@@ -63,6 +63,10 @@ clients: $(READY) ## install the client alone with the oldest and the newest pac
 matrix: $(READY) ## run the tests on every Python that is supported, each in an environment of its own (ten minutes each)
 	$(BIN)/python -m release.matrix
 
+.PHONY: audit
+audit: $(READY) ## ask PyPI for advisories against the pinned versions; skipped, with one line, where they cannot be had
+	$(BIN)/python -m release.audit
+
 .PHONY: release
 release: $(READY) ## build sdist, wheel and image, and check them: contents, twine, a bare and a fresh environment, its start (five minutes)
 	$(BIN)/python -m release

@@ -127,36 +127,40 @@ def _extras() -> list[str]:
     return match[1].split(",")
 
 
-def _pins_of_torch(constraints: str, folder: Path) -> str:
-    """What the stage ``pins`` makes of ``constraints``: its own command, with the paths of this machine."""
+def _pins_of_torch(hashes: str, folder: Path) -> tuple[str, str]:
+    """What the stage ``pins`` makes of ``hashes``: its own command, with the paths of this machine. First
+    what PyTorch needs, then itself with the CUDA libraries.
+    """
     (command,) = [each for each in _stages()["pins"] if each.startswith("RUN ")]
-    (folder / "constraints.txt").write_text(constraints)
+    (folder / "constraints-hashes.txt").write_text(hashes)
     script = command.removeprefix("RUN ").replace("/src/", f"{folder}/")
     subprocess.run(["sh", "-eu", "-c", script], check=True)
-    return (folder / "torch.txt").read_text()
+    return (folder / "torch-needs.txt").read_text(), (folder / "torch.txt").read_text()
 
 
 def test_the_layer_of_torch_hangs_on_the_pins_of_torch_alone(tmp_path: Path) -> None:
     """All of them are there, and another pin changes nothing that the layer is built from."""
     stages = _stages()
-    assert "COPY --from=pins /src/torch.txt /src/" in stages["torch"]
+    assert "COPY --from=pins /src/torch-needs.txt /src/torch.txt /src/" in stages["torch"]
     for name in ("torch", "torch-cpu", "torch-gpu"):
-        assert not any("constraints.txt" in each for each in stages[name]), name
-    constraints = (ROOT / "constraints.txt").read_text("utf-8")
-    pins = _pins_of_torch(constraints, tmp_path)
-    names = {canonicalize_name(line.partition("==")[0]) for line in pins.splitlines() if "==" in line}
-    assert names == _closure(["torch"]) | {"pip", "setuptools"}
-    other = re.sub(r"^(aiohttp|sentencepiece)==.*$", r"\1==99.0", constraints, flags=re.MULTILINE)
-    assert other != constraints
+        assert not any("constraints" in each for each in stages[name]), name
+    hashes = (ROOT / "constraints-hashes.txt").read_text("utf-8")
+    pins = _pins_of_torch(hashes, tmp_path)
+    needs, torch = (set(re.findall("^([a-z0-9-]+)==", text, re.MULTILINE)) for text in pins)
+    assert needs == (_closure(["torch"]) - {"torch"}) | {"pip", "setuptools"}
+    assert {"torch", "triton", "cuda-toolkit", "nvidia-cudnn-cu13"} <= torch
+    assert needs & torch == set()
+    other = re.sub(r"^(aiohttp|sentencepiece)==\S+", r"\1==99.0", hashes, flags=re.MULTILINE)
+    assert other != hashes
     assert _pins_of_torch(other, tmp_path) == pins
-    newer = constraints.replace("\nsympy==", "\nsympy==9")
+    newer = hashes.replace("\nsympy==", "\nsympy==9")
     assert _pins_of_torch(newer, tmp_path) != pins
 
 
 def test_hashes_stay_with_their_pin(tmp_path: Path) -> None:
-    """``pip-compile`` and ``uv`` write them into lines that follow."""
-    hashed = "sympy==1.0 \\\n    --hash=sha256:aa\ntabulate==1.0 \\\n    --hash=sha256:bb\ntorch==2.0\n"
-    kept = "sympy==1.0 \\\n    --hash=sha256:aa\ntorch==2.0\n"
+    hashed = "sympy==1.0 \\\n    --hash=sha256:aa\ntabulate==1.0 \\\n    --hash=sha256:bb\ntorch==2.0 \\\n"
+    hashed += "    --hash=sha256:cc\n"
+    kept = ("sympy==1.0 \\\n    --hash=sha256:aa\n", "torch==2.0 \\\n    --hash=sha256:cc\n")
     assert _pins_of_torch(hashed, tmp_path) == kept
 
 
