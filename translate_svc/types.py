@@ -10,7 +10,7 @@ The file is long on purpose: it mirrors the wire contract message by message and
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -588,6 +588,12 @@ class CallerLimits:
     audio_burst_s: float = 60.0
     max_targets: int | None = None
     models: frozenset[str] | None = None
+
+    def within(self, limits: ServerLimits) -> ServerLimits:
+        """The limits of a server as they are for this caller."""
+        streams = min(limits.max_streams, self.max_streams or limits.max_streams)
+        targets = min(limits.max_targets, self.max_targets or limits.max_targets)
+        return replace(limits, max_streams=streams, max_targets=targets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ async def test_what_a_class_does_not_allow_is_denied_by_both_transports(server: 
     async with server.client(free) as client:
         with pytest.raises(PermissionDenied, match="scope translate"):
             await client.translate(text="Good morning.", source="eng", targets=["spa"]).result()
+        assert (await client.info()).limits.max_targets == 1
         with pytest.raises(OutOfRange, match="more than 1 entries"):
             async with client.stream(targets=["spa", "fra"], sample_rate_hz=RATE_HZ):
                 pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,7 +14,7 @@ from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.stream_driver import StreamDriver
-from translate_svc.types import ANONYMOUS, UtteranceDone
+from translate_svc.types import ANONYMOUS, Caller, CallerLimits, UtteranceDone
 
 OPTIONS = CallOptions(max_unopened_streams=1, abort_timeout_s=1, cancel_timeout_s=5)
 
@@ -43,6 +44,22 @@ def test_so_many_streams_may_be_opening() -> None:
         with calls.opening(ANONYMOUS), refused, calls.opening(ANONYMOUS):
             pass
         with calls.opening(ANONYMOUS):
+            pass
+
+    play(scenario)
+
+
+def test_one_caller_leaves_places_for_others() -> None:
+    async def scenario() -> None:
+        calls = LiveCalls(ScriptedService(), CallOptions(max_unopened_streams=40))
+        alice, bob = Caller("alice"), Caller("bob", limits=CallerLimits(max_streams=2))
+        with ExitStack() as stack:
+            for who, places in ((alice, 10), (bob, 2), (ANONYMOUS, 28)):
+                for _ in range(places):
+                    stack.enter_context(calls.opening(who))
+                with pytest.raises(ResourceExhausted, match="streams"), calls.opening(who):
+                    pass
+        with calls.opening(alice):
             pass
 
     play(scenario)

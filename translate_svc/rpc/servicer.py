@@ -60,10 +60,10 @@ class SpeechTranslationServicer:
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context
     ) -> pb.GetServerInfoResponse:
-        """Reports version, model, load and limits, including the transport's own limits."""
+        """Reports version, model, load and limits, including those of the transport and of the caller."""
         info = self._service.info()
         limits = replace(
-            info.limits,
+            caller().limits.within(info.limits),
             max_message_bytes=self._options.max_message_bytes,
             max_buffered_bytes=self._options.stream_buffer_bytes,
         )

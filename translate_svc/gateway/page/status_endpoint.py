@@ -18,12 +18,13 @@ class StatusEndpoint:
 
     async def get(self, request: web.Request) -> web.Response:
         """``{version, model, limits, load}``; most counters in ``load`` only grow (``ServerLoad``)."""
-        await self._context.authenticator.session_caller(request, Scope.INFO)
+        who, _ = await self._context.authenticator.session_caller(request, Scope.INFO)
         info = self._context.service.info()
+        limits = who.caller.limits.within(info.limits)
         body = {
             "version": info.version,
             "model": asdict(info.model),
-            "limits": {"max_streams": info.limits.max_streams, "max_targets": info.limits.max_targets},
+            "limits": {"max_streams": limits.max_streams, "max_targets": limits.max_targets},
             "load": asdict(info.load),
         }
         return web.json_response(body, headers={hdrs.CACHE_CONTROL: "no-store"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from translate_svc.errors import PermissionDenied, ResourceExhausted
 from translate_svc.session.admission import AdmissionSlot
@@ -14,7 +15,7 @@ from translate_svc.types import AudioFormat, Caller
 
 _STREAMS_RETRY_AFTER_S = 2.0
 _WORTH_COMING_BACK = 0.25
-"""Share of its audio that a refused caller is told to wait for. Less would be used up at once."""
+"""Share of its audio that a caller who had none left must wait for before it opens another stream."""
 _SWEEP_FROM = 1_024
 
 Record = Callable[[str, str, float], None]
@@ -27,7 +28,9 @@ def _record_nothing(metric: str, label: str, value: float) -> None:
 
 @dataclass(slots=True)
 class _Account:
-    """What one caller uses here; ``elsewhere``: streams that it has open at other front processes."""
+    """What one caller uses here. ``elsewhere``: streams that it has open at other front processes.
+    ``exhausted``: it had no audio left, and has not waited long enough since.
+    """
 
     streams: int = 0
     elsewhere: int = 0
@@ -35,6 +38,7 @@ class _Account:
     audio_s_per_minute: float | None = None
     audio_burst_s: float = 0.0
     bucket: TokenBucket | None = None
+    exhausted: bool = False
 
     def is_idle(self, now_s: float) -> bool:
         has_streams = self.streams or self.elsewhere
@@ -95,17 +99,28 @@ class Quotas:
                 f"{open_streams} streams of this caller are open, and it may have {limits.max_streams}",
                 retry_after_s=_STREAMS_RETRY_AFTER_S,
             )
+        if account.exhausted and account.bucket is not None:
+            if wait_s := account.bucket.wait_s(_WORTH_COMING_BACK, self._clock()):
+                self._refuse_audio(caller, wait_s)
+            account.exhausted = False
         self.check_audio(caller)
 
     def check_audio(self, caller: Caller) -> None:
-        """Raises ResourceExhausted if ``caller`` has no audio left. Says when to try again."""
-        bucket, now_s = self._account(caller).bucket, self._clock()
-        if bucket is None or bucket.level_s(now_s) > 0:
-            return
+        """Raises ResourceExhausted if ``caller`` has no audio left for an open stream; says when to return.
+
+        From then on it may open nothing before a part of its audio is there again: it would be used up at
+        once.
+        """
+        account, now_s = self._account(caller), self._clock()
+        if account.bucket is not None and account.bucket.level_s(now_s) <= 0:
+            account.exhausted = True
+            self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK, now_s))
+
+    def _refuse_audio(self, caller: Caller, wait_s: float) -> NoReturn:
         self._count("caller_audio_limited", caller)
         raise ResourceExhausted(
             f"this caller may send {caller.limits.audio_s_per_minute:g} s of audio a minute, and sent more",
-            retry_after_s=bucket.wait_s(_WORTH_COMING_BACK, now_s),
+            retry_after_s=wait_s,
         )
 
     def hold(self, caller: Caller, slot: AdmissionSlot) -> None:
