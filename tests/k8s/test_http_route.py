@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from tests.fakes.model_free_service import model_free_service
+from tests.k8s.manifests import Manifests
 from tests.k8s.rules.routes import HTTP_PATHS
 from translate_svc.gateway.server import GatewayServer
 
 _INSIDE = {"/v1/realtime/calls", "/v1/realtime/translations/calls"}
 """Calls over WebRTC: their sound does not come through the gateway."""
+
+
+def test_the_route_has_every_path() -> None:
+    (rule,) = Manifests.of("everything").one("HTTPRoute", "translate-svc")["spec"]["rules"]
+    assert {match["path"]["value"]: match["path"]["type"] for match in rule["matches"]} == HTTP_PATHS
 
 
 async def test_every_path_of_the_protocol_is_let_out_or_kept_in() -> None:

@@ -12,6 +12,7 @@ from tests.k8s.rules.availability import (
     budgets_allow_drains,
     calls_go_before_files,
     rolls_keep_every_server,
+    servers_are_spread,
     services_send_to_ready_pods,
 )
 from tests.k8s.rules.models import (
@@ -49,6 +50,7 @@ from tests.k8s.rules.settings import (
     callers_are_known_everywhere,
     paths_are_mounted,
     servers_accept_their_settings,
+    servers_can_be_called,
     traffic_is_protected,
 )
 from tests.k8s.rules.shutdown import batches_go_on, grace_covers_the_drain
@@ -95,6 +97,8 @@ __all__ = [
     "secrets_can_be_read",
     "selectors_take_something",
     "servers_accept_their_settings",
+    "servers_are_spread",
+    "servers_can_be_called",
     "services_send_to_ready_pods",
     "sidecars_frame_their_callers",
     "startup_has_a_budget",
@@ -151,6 +155,8 @@ RULES: tuple[Rule, ...] = (
     callers_are_known_everywhere,
     threads_have_cores,
     traces_can_leave,
+    servers_are_spread,
+    servers_can_be_called,
 )
 
 

@@ -35,6 +35,10 @@ def budgets_allow_drains(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: no PodDisruptionBudget"
         for item in budgets:
             spec = item["spec"]
+            if len({"maxUnavailable", "minAvailable"} & set(spec)) != 1:
+                yield f"{title(item)}: does not say how many pods may go"
+            if spec.get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+                yield f"{title(item)}: a server that never becomes ready holds a node drain up"
             if spec.get("maxUnavailable") in (0, "0%") or spec.get("minAvailable", 0) in _all_of(
                 manifests, workload
             ):
@@ -46,6 +50,21 @@ def _all_of(manifests: Manifests, workload: Workload) -> tuple[object, ...]:
     scaled = [item["spec"]["minReplicaCount"] for item in manifests.of_kind("ScaledObject")]
     least = replicas if replicas is not None else min(scaled, default=1)
     return ("100%", *range(least, 1000))
+
+
+def servers_are_spread(manifests: Manifests) -> Iterator[str]:
+    """Over nodes and zones, and a roll's new pods among themselves: one lost node is one lost server."""
+    for workload in manifests.deployments:
+        if workload.server is None or workload.server.kind != "main":
+            continue
+        constraints = {
+            each["topologyKey"]: each for each in workload.pod.get("topologySpreadConstraints", [])
+        }
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone"):
+            if key not in constraints:
+                yield f"{workload.name}: is not spread over {key}"
+            elif constraints[key].get("matchLabelKeys") != ["pod-template-hash"]:
+                yield f"{workload.name}: the pods that go count over {key}"
 
 
 def services_send_to_ready_pods(manifests: Manifests) -> Iterator[str]:

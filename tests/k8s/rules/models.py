@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tests.k8s.manifests import ROOT, SERVER_IMAGE, Container, Manifests, Object, Workload, title
@@ -53,6 +54,9 @@ def models_are_verified_last(manifests: Manifests) -> Iterator[str]:
         if not verifiers:
             yield f"{workload.name}: nothing verifies the model"
         for verifier in verifiers:
+            model = _expanded(verifier.spec["args"][2:], manifests.environment(verifier))
+            if model != [settings.model]:
+                yield f"{workload.name}: {verifier.name} verifies {model}, not {settings.model}"
             mount = verifier.mount_of(settings.model_cache)
             if mount is None or mount["name"] != volume:
                 yield f"{workload.name}: {verifier.name} looks at another volume"
@@ -99,6 +103,13 @@ def size_bytes(quantity: str | int) -> int:
     text = str(quantity)
     unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
     return int(float(text.removesuffix(unit)) * _UNITS.get(unit, 1))
+
+
+def _expanded(arguments: list[str], environment: dict[str, str]) -> list[str]:
+    """With ``$(NAME)`` replaced as the kubelet does it: an unknown name stays as it is."""
+    return [
+        re.sub(r"\$\((\w+)\)", lambda match: environment.get(match[1], match[0]), each) for each in arguments
+    ]
 
 
 def _verifies(container: Container) -> bool:

@@ -74,7 +74,8 @@ def ways_out(manifests: Manifests, workload: Workload) -> Iterator[tuple[str, st
         for rule in item["spec"].get("egress") or []:
             for peer in rule.get("to") or [{}]:
                 namespace = peer.get("namespaceSelector", {}).get("matchLabels", {}).get(_NAMESPACE)
-                where = namespace if namespace and peer.get("podSelector") else "anywhere"
+                chosen = peer.get("podSelector", {}).get("matchLabels")
+                where = namespace if namespace and chosen else "anywhere"
                 for port in rule.get("ports") or [{}]:
                     yield where, str(port.get("port", "every")), port.get("protocol", "TCP")
 
@@ -115,7 +116,13 @@ def _peers(manifests: Manifests) -> dict[str, Peer]:
         "the scraper": SCRAPER,
         "a caller": CALLER,
     }
-    return peers | ({"the gateway": PROXY} if manifests.of_kind("Gateway") else {})
+    if manifests.of_kind("Gateway"):
+        peers |= {
+            "the gateway": PROXY,
+            "who has the gateway's label": Peer(PROXY.labels, STRANGER.namespace),
+            "who is beside the gateway": Peer(namespace=PROXY.namespace),
+        }
+    return peers
 
 
 def _policies_of(manifests: Manifests, workload: Workload) -> list[Object]:

@@ -32,6 +32,9 @@ def volumes_are_mounted(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads:
         volumes = [volume["name"] for volume in workload.pod.get("volumes", [])]
         used = {mount["name"] for each in workload.containers for mount in each.spec.get("volumeMounts", [])}
+        for volume in workload.pod.get("volumes", []):
+            if len(set(volume) - {"name"}) != 1:
+                yield f"{workload.name}: the volume {volume['name']} is of no kind"
         for name in sorted(used - set(volumes)):
             yield f"{workload.name}: a mount of {name}, which is no volume"
         for name in sorted(set(volumes) - used):

@@ -68,6 +68,8 @@ def gpu_nodes_take_their_pods(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads:
         asks = any(gpus_of(manifests, workload, each) for each in workload.containers)
         stands = any(_tolerates(each, taint) for each in workload.pod.get("tolerations", []))
+        if any("key" not in each for each in workload.pod.get("tolerations", [])):
+            yield f"{workload.name}: stands every taint"
         if asks != stands:
             how = "does not stand" if asks else "needs no GPU and stands"
             yield f"{workload.name}: {how} the taint {GPU}"

@@ -67,6 +67,8 @@ def proxies_let_streams_live(manifests: Manifests) -> Iterator[str]:
             yield f"{title(item)}: new streams do not go where the fewest are"
         for parent in item["spec"]["parentRefs"]:
             towards_callers = _policy_for(manifests, "ClientTrafficPolicy", "Gateway", parent["name"])
+            if "connectionKeepalive" not in towards_callers.get("http2", {}):
+                yield f"Gateway/{parent['name']}: never finds a caller that froze"
             http = towards_callers.get("timeout", {}).get("http", {})
             yield from _idle(f"Gateway/{parent['name']}", http)
             if _seconds(received := http.get("requestReceivedTimeout", "0s")):
@@ -113,6 +115,8 @@ def gateways_end_tls(manifests: Manifests) -> Iterator[str]:
     """Callers come by TLS, and the proxy goes on by TLS to every Service whose pods want it."""
     for item in manifests.of_kind("Gateway"):
         for listener in item["spec"]["listeners"]:
+            if "hostname" not in listener:
+                yield f"{title(item)}: {listener['name']} takes every name"
             tls = listener.get("tls", {})
             if listener["protocol"] != "HTTPS" or tls.get("mode", "Terminate") != "Terminate":
                 yield f"{title(item)}: {listener['name']} does not end TLS"
@@ -146,8 +150,18 @@ def routes_have_listeners(manifests: Manifests) -> Iterator[str]:
 
 def canaries_hold_their_share(manifests: Manifests) -> Iterator[str]:
     """Where a route has weights, each Service behind it has room for its share of all streams."""
+    servers = {
+        title(item): item["spec"]["selector"].get("app.kubernetes.io/component") == "server"
+        for item in manifests.of_kind("Service")
+    }
     for item in manifests.of_kind(*_ROUTES):
         for rule in item["spec"]["rules"]:
+            weights = {
+                each["name"]: each.get("weight", 1) * servers.get(f"Service/{each['name']}", False)
+                for each in rule["backendRefs"]
+            }
+            if 2 * sum(weights.values()) < sum(each.get("weight", 1) for each in rule["backendRefs"]):
+                yield f"{title(item)}: most streams go to a canary"
             whole = sum(each.get("weight", 1) for each in rule["backendRefs"])
             for backend in rule["backendRefs"] if len(rule["backendRefs"]) > 1 else []:
                 share = backend.get("weight", 1) / whole if whole else 0

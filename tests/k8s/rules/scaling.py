@@ -13,6 +13,10 @@ _LEAST_COOL_DOWN_S = 300
 
 def replicas_have_one_owner(manifests: Manifests) -> Iterator[str]:
     """A Deployment that is scaled names no replicas: every apply would undo the scaling."""
+    scaled = {item["spec"]["scaleTargetRef"]["name"] for item in manifests.of_kind("ScaledObject")}
+    for workload in manifests.deployments:
+        if "replicas" not in workload.object["spec"] and workload.object["metadata"]["name"] not in scaled:
+            yield f"{workload.name}: nobody says how many replicas; it has one"
     for item in manifests.of_kind("ScaledObject"):
         target = manifests.find("Deployment", item["spec"]["scaleTargetRef"]["name"])
         if target is not None and "replicas" in target["spec"]:
@@ -22,6 +26,14 @@ def replicas_have_one_owner(manifests: Manifests) -> Iterator[str]:
         down = item["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
         if down.get("stabilizationWindowSeconds", 300) <= _LEAST_COOL_DOWN_S:
             yield f"{title(item)}: scales down on a lull; every pod that goes moves its streams"
+        policies = down.get("policies", [{"type": "Percent", "value": 100, "periodSeconds": 15}])
+        if any(
+            each["type"] != "Pods" or each["value"] > 1 or each["periodSeconds"] < 60 for each in policies
+        ):
+            yield f"{title(item)}: takes more than one pod away at once"
+        fallback = item["spec"].get("fallback", {"behavior": "currentReplicas"})
+        if fallback.get("behavior", "static") == "static":
+            yield f"{title(item)}: takes pods away while Prometheus does not answer"
 
 
 def scaling_reads_metrics_that_exist(manifests: Manifests) -> Iterator[str]:
@@ -40,6 +52,8 @@ def scaling_reads_metrics_that_exist(manifests: Manifests) -> Iterator[str]:
                 yield f"{title(item)}: is no sum over pods, and AverageValue divides it by their number"
             if re.search(r"/\s*translate_svc_streams_capacity", query):
                 yield f"{title(item)}: divides by the 0 of a pod that still loads"
+            if trigger["metadata"].get("ignoreNullValues", "true") != "false":
+                yield f"{title(item)}: takes no answer for no streams"
             threshold = float(trigger["metadata"]["threshold"])
             if not 0 < threshold < 1:
                 yield f"{title(item)}: a threshold of {threshold} leaves no room to grow into"

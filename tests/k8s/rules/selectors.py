@@ -16,7 +16,8 @@ def selectors_take_something(manifests: Manifests) -> Iterator[str]:
             if matches(selector, labels) != (name == workload.name):
                 yield f"{workload.name}: its selector {'takes' if name != workload.name else 'misses'} {name}"
         for constraint in workload.pod.get("topologySpreadConstraints", []):
-            if not matches(constraint["labelSelector"], workload.labels):
+            selected = constraint["labelSelector"]
+            if not selected.get("matchLabels") or not matches(selected, workload.labels):
                 yield f"{workload.name}: spreads over {constraint['topologyKey']}, but not its own pods"
     for item in manifests.of_kind("Service"):
         if not any(matches({"matchLabels": item["spec"]["selector"]}, labels) for labels in pods.values()):
@@ -24,7 +25,13 @@ def selectors_take_something(manifests: Manifests) -> Iterator[str]:
     for item in manifests.of_kind("PodDisruptionBudget"):
         if not any(matches(item["spec"]["selector"], labels) for labels in pods.values()):
             yield f"{title(item)}: selects no pod"
+    for item in manifests.of_kind("Deployment", "PodDisruptionBudget"):
+        if not item["spec"]["selector"].get("matchLabels"):
+            yield f"{title(item)}: selects every pod"
     for item in manifests.of_kind("NetworkPolicy"):
+        opens = item["spec"].get("ingress") or item["spec"].get("egress")
+        if opens and not item["spec"]["podSelector"].get("matchLabels"):
+            yield f"{title(item)}: opens every pod"
         if not any(matches(item["spec"]["podSelector"], labels) for labels in pods.values()):
             yield f"{title(item)}: selects no pod"
     for item in manifests.of_kind("ServiceMonitor"):

@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 from collections.abc import Iterator
 
-from tests.k8s.manifests import Container, Manifests, Workload
+from tests.k8s.manifests import Container, Manifests, Workload, matches
 from translate_svc.config import Settings
 from translate_svc.errors import TranslateSvcError
 
@@ -47,6 +47,17 @@ def callers_are_known_everywhere(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: http {settings.http} is reached by nobody"
         if workload.object["spec"].get("replicas", 2) > 1 and not settings.resume_keys:
             yield f"{workload.name}: a client secret of one pod is refused by the others"
+
+
+def servers_can_be_called(manifests: Manifests) -> Iterator[str]:
+    """What stands behind a Service listens on more than loopback, which is the default."""
+    for workload, _, settings in servers_that_load(manifests):
+        served = any(
+            matches({"matchLabels": item["spec"]["selector"]}, workload.labels)
+            for item in manifests.of_kind("Service")
+        )
+        if served and (settings.host.startswith("unix:") or is_loopback(settings.host)):
+            yield f"{workload.name}: has a Service and listens on {settings.host}"
 
 
 def paths_are_mounted(manifests: Manifests) -> Iterator[str]:

@@ -16,6 +16,8 @@ def sidecars_frame_their_callers(manifests: Manifests) -> Iterator[str]:
             continue
         if container.kind != "sidecar":
             yield f"{workload.name}: {container.name} is no initContainer that restarts always"
+        if "terminationGracePeriodSeconds" not in workload.pod:
+            yield f"{workload.name}: a call is killed 30 s after its pod was deleted"
         if "startupProbe" not in container.spec:
             yield f"{workload.name}: the caller starts before {container.name} is ready"
         if "preStop" in container.spec.get("lifecycle", {}):
