@@ -17,6 +17,7 @@ from fuzz.byte_reader import ByteReader, number, piece
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.virtual_time import VirtualTimeLoop
+from translate_svc.audio.codecs.table import chunk_encoder
 from translate_svc.engine.request import Request
 from translate_svc.rpc.call_places import CallPlaces
 from translate_svc.rpc.interceptors import ErrorInterceptor
@@ -25,7 +26,7 @@ from translate_svc.rpc.read_places import ReadPlaces
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.session.options import SessionOptions
-from translate_svc.types import ANONYMOUS
+from translate_svc.types import ANONYMOUS, AudioFormat, Encoding
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -185,7 +186,7 @@ def run(data: bytes) -> None:
 
 
 def seeds() -> Iterator[bytes]:
-    """A stream with all its messages; manual segmentation; simultaneous; a text; a clip."""
+    """A stream with all its messages; manual segmentation; simultaneous; packets; a text; clips."""
     audio = pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=8_000)
     targets = [pb.TargetSettings(language="es")]
     tone = np.rint(16_000 * np.sin(np.arange(8_000) * 0.5)).astype("<i2").tobytes()
@@ -207,6 +208,26 @@ def seeds() -> Iterator[bytes]:
     yield _call(1, pb.TranslateRequest(text="Good morning.", source_language="en", targets=targets))
     clip = pb.AudioClip(format=audio, data=tone)
     yield _call(1, pb.TranslateRequest(clip=clip, source_language="en", targets=targets))
+    yield from _opus_calls(tone)
+
+
+def _opus_calls(tone: bytes) -> Iterator[bytes]:
+    """A stream of Opus packets into two languages, with all that can be inspected; and a clip of them."""
+    opus = pb.AudioFormat(encoding=pb.ENCODING_OPUS, sample_rate_hz=48_000)
+    samples = (np.frombuffer(tone, "<i2") / 32_768).astype(np.float32)
+    packets = list(chunk_encoder(AudioFormat(Encoding.OPUS, 48_000)).encode(samples).packets)
+    settings = pb.StreamSettings(
+        source_language="en",
+        targets=[pb.TargetSettings(language="es"), pb.TargetSettings(language="fr", speech=False)],
+        include=[pb.INSPECT_TRANSCRIPT, pb.INSPECT_TOKENS, pb.INSPECT_UNITS, pb.INSPECT_TIMINGS],
+    )
+    messages = [pb.StreamingTranslateRequest(audio=pb.AudioInput(data=packet)) for packet in packets]
+    opened = pb.StreamConfig(input=opus, output=opus, settings=settings)
+    yield _call(0, pb.StreamingTranslateRequest(config=opened), *messages)
+    clip = pb.AudioClip(format=opus, packets=packets)
+    yield _call(
+        1, pb.TranslateRequest(clip=clip, source_language="en", targets=settings.targets, output=opus)
+    )
 
 
 def _call(method: int, *messages: Any) -> bytes:

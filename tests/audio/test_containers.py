@@ -267,12 +267,26 @@ def test_more_than_an_hour_of_true_silence_is_read(tmp_path: Path) -> None:
     assert _seconds(path) == pytest.approx(65 * 60)
 
 
+def _au(folder: Path, *, rate_hz: int, channels: int) -> Path:
+    """A file of mu-law whose header claims what it likes."""
+    path = folder / "claims.au"
+    header = struct.pack(">4sIIIII", b".snd", 24, 0xFFFFFFFF, 1, rate_hz, channels)
+    path.write_bytes(header + bytes(4_096))
+    return path
+
+
+@pytest.mark.parametrize("rate_hz", [1, 999, 768_001, 1_526_734_656])
+def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    """For 34 bytes that claimed 1.5 GHz FFmpeg computed a filter for 20 s. (Found by fuzzing.)"""
+    path = _au(tmp_path, rate_hz=rate_hz, channels=1)
+    with pytest.raises(InvalidArgument, match="samples a second") as refused, open_media(path):
+        pytest.fail("it was opened")
+    assert refused.value.field == str(path)
+
+
 @pytest.mark.parametrize("channels", [73, 255])
 def test_channels_that_cannot_be_mixed_are_damage(tmp_path: Path, channels: int) -> None:
     """An AU file may claim any number of them. (Found by fuzzing.)"""
-    path = tmp_path / "many.au"
-    header = struct.pack(">4sIIIII", b".snd", 24, 0xFFFFFFFF, 1, 8_000, channels)
-    path.write_bytes(header + bytes(4_096))
-    with open_media(path) as media:
+    with open_media(_au(tmp_path, rate_hz=8_000, channels=channels)) as media:
         assert list(media.blocks()) == []
         assert media.damage is not None

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
+_CREDIBLE_RATES_HZ = range(1_000, 768_001)
+"""Of sources. For a rate of a gigahertz FFmpeg would compute a filter for half a minute."""
 _BLOCK_MS = 100
 _TOLERATED_GAP_S = 0.1
 _MAX_GAP_S = 3_600.0
@@ -80,6 +82,8 @@ def open_media(
         # codec_context is None if this FFmpeg lacks the codec
         if stream.codec_context is None or not stream.rate:
             raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
+        if stream.rate not in _CREDIBLE_RATES_HZ:
+            raise InvalidArgument(f"has {stream.rate} samples a second, which no recording has", field=name)
         yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None, name=name)
 
 
@@ -173,6 +177,9 @@ class MediaAudio:
         mixer: AudioResampler | None = None
         layout: tuple[str, str, int] | None = None
         for frame in self._frames():
+            if frame.sample_rate not in _CREDIBLE_RATES_HZ:
+                self._count_damage()
+                continue
             yield from self._silence_before(frame)
             # a stream may change its layout, as broadcasts do; a mixer cannot
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
