@@ -44,8 +44,10 @@ from translate_svc.types import (
     UtteranceStatus,
 )
 
-_CAUGHT_UP_S = 2.0
-"""Simultaneous translation catches up within so much source: each draft speaks for a little of it."""
+_CAUGHT_UP_S = 8.0
+"""Simultaneous translation catches up within so much source. Each draft speaks for a little of it, so half a
+second that waits is usual. Catching up within 2 s hurried nearly every word as far as it may be.
+"""
 
 _DRAFT_STEPS = 1.5
 """From one draft to the decision of the next one."""
