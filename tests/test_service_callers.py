@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from translate_svc.config import Settings
 from translate_svc.errors import OutOfRange, PermissionDenied, ResourceExhausted
 from translate_svc.metrics import PREFIX, Metrics
 from translate_svc.service import Service
+from translate_svc.session.quotas import metered_session
 from translate_svc.session.session import Session
 from translate_svc.types import (
     AudioClip,
@@ -130,17 +132,45 @@ async def _sent(stream: Session, seconds: int) -> int:
     return seconds
 
 
+async def _read(stream: Session) -> None:
+    """Takes what the stream says, as its client would."""
+    async for _ in stream.events():
+        pass
+
+
 async def test_all_streams_of_a_caller_use_the_same_audio(service: Service) -> None:
     alice, bob = (caller(name, audio_s_per_minute=6.0, audio_burst_s=6.0) for name in ("carol", "dave"))
-    one, two, other = (service.open_session(CONFIG, each) for each in (alice, alice, bob))
+    streams = one, two, other = [service.open_session(CONFIG, each) for each in (alice, alice, bob)]
+    readers = [asyncio.create_task(_read(each)) for each in streams]
     assert await _sent(one, 4) == 4
     assert await _sent(two, 4) in (2, 3), "audio comes back while it is sent"
     assert await _sent(one, 1) == 0
     with pytest.raises(ResourceExhausted):
         service.open_session(CONFIG, alice)
     assert await _sent(other, 4) == 4
-    for each in (one, two, other):
+    for each in streams:
         await each.cancel()
+    await asyncio.gather(*readers)
+
+
+async def test_what_was_heard_is_finished_before_the_stream_ends(service: Service) -> None:
+    frank = caller("frank", audio_s_per_minute=6.0, audio_burst_s=3.0)
+    stream = service.open_session(CONFIG, frank)
+    reader = asyncio.create_task(_read(stream))
+    assert await _sent(stream, 5) in (3, 4)
+    assert stream.queued_s == 0
+    await stream.cancel()
+    await reader
+
+
+async def test_a_client_that_reads_nothing_is_not_waited_for_without_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metered_session, "_FINISH_TIMEOUT_S", 0.2)
+    stream = service.open_session(CONFIG, caller("heidi", audio_s_per_minute=6.0, audio_burst_s=2.0))
+    async with asyncio.timeout(5):
+        assert await _sent(stream, 5) in (2, 3)
+    await stream.cancel()
 
 
 async def test_a_clip_counts_and_is_refused_before_it_is_read(service: Service) -> None:

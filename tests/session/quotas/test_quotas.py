@@ -87,19 +87,19 @@ def test_audio_is_counted_by_the_minute(house: House) -> None:
     house.quotas.charge(alice, 1.0)
     with pytest.raises(ResourceExhausted, match="30 s of audio a minute") as refusal:
         house.quotas.check(alice)
-    assert refusal.value.retry_after_s == 30.0
-    house.now_s += 29.0
+    assert refusal.value.retry_after_s == 40.0
+    house.now_s += 39.0
     house.quotas.check_audio(alice)
     with pytest.raises(ResourceExhausted) as early:
         house.quotas.check(alice)
     assert early.value.retry_after_s == pytest.approx(1.0), "what is there would be used up at once"
     house.now_s += 1.0
     house.quotas.check(alice)
-    house.quotas.charge(alice, 14.9)
+    house.quotas.charge(alice, 19.9)
     house.quotas.check(alice)
     house.quotas.check(caller("bob", audio_s_per_minute=30.0))
     assert house.counted["caller_audio_limited", "free"] == 2
-    assert house.counted["caller_audio_s", "free"] == pytest.approx(74.9)
+    assert house.counted["caller_audio_s", "free"] == pytest.approx(79.9)
 
 
 def test_speech_at_its_own_pace_never_reaches_a_limit_of_its_pace(house: House) -> None:

@@ -21,8 +21,9 @@ def test_what_is_taken_comes_back_at_its_rate() -> None:
     bucket.take(60, 0)
     assert bucket.level_s(0) == 0
     assert bucket.level_s(30) == 15
-    assert bucket.wait_s(0.25, 0) == 30
-    assert bucket.wait_s(0.25, 40) == 0
+    assert bucket.wait_s(15, 0) == 30
+    assert bucket.wait_s(15, 40) == 0
+    assert bucket.wait_s(1_000, 0) == 120, "it holds no more"
 
 
 def test_a_debt_is_filled_up_first() -> None:
@@ -30,7 +31,7 @@ def test_a_debt_is_filled_up_first() -> None:
     bucket.take(160, 0)
     assert bucket.level_s(49) < 0
     assert bucket.level_s(51) == 2
-    assert bucket.wait_s(0.25, 0) == (100 + 15) / 2
+    assert bucket.wait_s(15, 0) == (100 + 15) / 2
 
 
 def test_another_shape_forgives_nothing() -> None:
@@ -65,5 +66,5 @@ def test_whoever_stops_when_it_is_empty_takes_no_more_than_rate_and_capacity(
 def test_waiting_as_long_as_it_says_is_enough(pause_s: float) -> None:
     bucket = TokenBucket(1.5, 90, now_s=0)
     bucket.take(200, pause_s)
-    wait_s = bucket.wait_s(0.25, pause_s)
+    wait_s = bucket.wait_s(22.5, pause_s)
     assert bucket.level_s(pause_s + wait_s) == pytest.approx(22.5)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
+from translate_svc.errors import ResourceExhausted
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.quotas.audio_meter import AudioMeter
 from translate_svc.session.resume_point import ResumePoint
 from translate_svc.session.session import Session
 from translate_svc.types import ClientMessage, StreamConfig
+
+_FINISH_TIMEOUT_S = 10.0
+_FINISH_CHECK_S = 0.02
 
 
 class MeteredSession(Session):
@@ -31,10 +38,22 @@ class MeteredSession(Session):
 
         Raises:
             ResourceExhausted: the caller has no audio left; the message has no effect. Says when to go on.
+                Before that it waits until what was heard is translated and taken, so that a resumed stream
+                goes on behind it.
         """
         if self._meter is None:
             await super().receive(message)
             return
-        self._meter.before(message)
+        try:
+            self._meter.before(message)
+        except ResourceExhausted:
+            await self._finish_heard()
+            raise
         await super().receive(message)
         self._meter.after(message)
+
+    async def _finish_heard(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_TIMEOUT_S):
+                while self._input.samples or self._router.unfinished or len(self._outbox):  # noqa: ASYNC110
+                    await asyncio.sleep(_FINISH_CHECK_S)

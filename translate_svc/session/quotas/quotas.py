@@ -14,8 +14,10 @@ from translate_svc.session.quotas.token_bucket import TokenBucket
 from translate_svc.types import AudioFormat, Caller
 
 _STREAMS_RETRY_AFTER_S = 2.0
-_WORTH_COMING_BACK = 0.25
-"""Share of its audio that a caller who had none left must wait for before it opens another stream."""
+_WORTH_COMING_BACK_S = 20.0
+"""Audio that a caller who had none left must wait for before it opens another stream. A stream that is
+resumed sends its last utterance again, of 15 s at most. With less it might never get past it.
+"""
 _SWEEP_FROM = 1_024
 
 Record = Callable[[str, str, float], None]
@@ -100,7 +102,7 @@ class Quotas:
                 retry_after_s=_STREAMS_RETRY_AFTER_S,
             )
         if account.exhausted and account.bucket is not None:
-            if wait_s := account.bucket.wait_s(_WORTH_COMING_BACK, self._clock()):
+            if wait_s := account.bucket.wait_s(_WORTH_COMING_BACK_S, self._clock()):
                 self._refuse_audio(caller, wait_s)
             account.exhausted = False
         self.check_audio(caller)
@@ -114,7 +116,7 @@ class Quotas:
         account, now_s = self._account(caller), self._clock()
         if account.bucket is not None and account.bucket.level_s(now_s) <= 0:
             account.exhausted = True
-            self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK, now_s))
+            self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK_S, now_s))
 
     def _refuse_audio(self, caller: Caller, wait_s: float) -> NoReturn:
         self._count("caller_audio_limited", caller)

@@ -34,6 +34,6 @@ class TokenBucket:
         self._level_s = self.level_s(now_s) - seconds
         self._at_s = now_s
 
-    def wait_s(self, share: float, now_s: float) -> float:
-        """How long until so large a share of the capacity is there; 0: it is there now."""
-        return max(0.0, (share * self._capacity_s - self.level_s(now_s)) / self._rate)
+    def wait_s(self, seconds: float, now_s: float) -> float:
+        """How long until so much audio is there, or the bucket is full; 0: it is so now."""
+        return max(0.0, (min(seconds, self._capacity_s) - self.level_s(now_s)) / self._rate)
