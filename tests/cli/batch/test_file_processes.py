@@ -16,8 +16,7 @@ from tests.fakes.engine_script import Script, ScriptedRequest, echo_script
 from tests.fakes.fronted_service import BoundedEngine, packaged_facts
 from translate_svc.cli.batch.arguments import BatchArguments
 from translate_svc.cli.batch.crew import Crew
-from translate_svc.cli.batch.file_frames import frame, read_frame, receive_frame
-from translate_svc.cli.batch.file_process import FileProcessConfig
+from translate_svc.cli.batch.file_process import FileProcessConfig, frame, read_frame, receive_frame
 from translate_svc.cli.batch.file_processes import FileProcesses, default_file_processes
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileStatus, Journal

@@ -1,24 +1,27 @@
 """A process that does all for files of a batch but compute: it reads, finds utterances, and writes outputs.
 
 It is to the engine's process what a front process is to a server: its sessions have a remote engine. Files
-come on standard input and results go to standard output, as frames of ``file_frames``.
+come on standard input and results go to standard output, as frames: a length, and a pickled object. Both ends
+are processes of one command, so what is unpickled is trusted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import pickle
 import signal
+import struct
 import sys
 import threading
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.file_frames import read_frame, write_frame
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.logs import configure_logs
@@ -33,7 +36,38 @@ if TYPE_CHECKING:
 READY = -1
 """The number of the first frame that is sent: files can come."""
 
+_LENGTH = struct.Struct("!Q")
 _log = logging.getLogger(__name__)
+
+
+def frame(value: object) -> bytes:
+    """One frame."""
+    data = pickle.dumps(value)
+    return _LENGTH.pack(len(data)) + data
+
+
+def write_frame(file: BinaryIO, value: object) -> None:
+    """Writes one frame, and waits until it has gone."""
+    file.write(frame(value))
+    file.flush()
+
+
+def read_frame(file: BinaryIO) -> Any:
+    """The next frame; None at the end, also in the middle of a frame."""
+    head = file.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = file.read(length)
+    return pickle.loads(data) if len(data) == length else None
+
+
+async def receive_frame(stream: asyncio.StreamReader) -> Any:
+    """As ``read_frame``."""
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
+        return pickle.loads(await stream.readexactly(length))
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from translate_svc.cli.batch.file_frames import frame, receive_frame
-from translate_svc.cli.batch.file_process import READY, FileProcessConfig
+from translate_svc.cli.batch.file_process import READY, FileProcessConfig, frame, receive_frame
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult
 from translate_svc.errors import Unavailable
