@@ -21,7 +21,7 @@ import yaml
 from translate_svc.rpc.servicer import SERVICE_NAME
 
 _ROOT = Path(__file__).parents[2]
-_POLICIES = _ROOT / "k8s" / "components" / "gateway" / "traffic-policies.yaml"
+_GATEWAY = _ROOT / "k8s" / "components" / "gateway"
 _HTTP = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _LIMIT = "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -56,7 +56,8 @@ async def envoy(binary: str, directory: Path, target: str) -> AsyncIterator[tupl
 
 def configuration(target: str, port: int) -> dict[str, Any]:
     """Envoy's static configuration: one listener at ``port`` of loopback, one cluster with ``target``."""
-    documents = yaml.safe_load_all(_POLICIES.read_text("utf-8"))
+    files = (_GATEWAY / "traffic-policies.yaml", _GATEWAY / "envoy-proxy.yaml")
+    documents = (each for file in files for each in yaml.safe_load_all(file.read_text("utf-8")))
     specs = {document["kind"]: document["spec"] for document in documents}
     callers, pods = specs["ClientTrafficPolicy"], specs["BackendTrafficPolicy"]
     limit = {
@@ -80,7 +81,8 @@ def configuration(target: str, port: int) -> dict[str, Any]:
             }
         ],
     }
-    return {"static_resources": {"listeners": [listener], "clusters": [_cluster(pods, target)]}}
+    bootstrap: dict[str, Any] = yaml.safe_load(specs["EnvoyProxy"]["bootstrap"]["value"])
+    return bootstrap | {"static_resources": {"listeners": [listener], "clusters": [_cluster(pods, target)]}}
 
 
 def _http(callers: dict[str, Any], pods: dict[str, Any]) -> dict[str, Any]:

@@ -139,6 +139,8 @@ def test_envoy_gets_what_the_gateway_says() -> None:
     assert http["http2_protocol_options"]["initial_connection_window_size"] == 256 * 1024
     assert http["http2_protocol_options"]["connection_keepalive"] == {"interval": "20s", "timeout": "10s"}
     assert http["stream_idle_timeout"] == "360s"
+    (layer,) = configuration("127.0.0.1:50051", 443)["layered_runtime"]["layers"]
+    assert layer["static_layer"]["http.max_requests_per_io_cycle"] == 1
 
 
 @pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")

@@ -120,6 +120,18 @@ MISTAKES = (
         "the proxy holds what the servers do not take",
     ),
     Mistake(
+        rules.proxies_bound_their_callers,
+        "everything",
+        lambda m: spec(m, "Gateway").pop("infrastructure"),
+        "streams that are reset at once reach the servers",
+    ),
+    Mistake(
+        rules.names_are_found,
+        "everything",
+        lambda m: spec(m, "Gateway")["infrastructure"]["parametersRef"].update(name="eg"),
+        "no EnvoyProxy eg",
+    ),
+    Mistake(
         rules.routes_show_the_contract_alone,
         "everything",
         lambda m: _http_rule(m)["matches"].append({"path": {"type": "PathPrefix", "value": "/v1/realtime"}}),

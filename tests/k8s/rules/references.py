@@ -78,6 +78,8 @@ def _references(manifests: Manifests) -> Iterator[tuple[str, str, str]]:
                 yield workload.name, "ConfigMap", source["configMapRef"]["name"]
     for item in manifests.of_kind("Gateway"):
         yield title(item), "GatewayClass", item["spec"]["gatewayClassName"]
+        if parameters := item["spec"].get("infrastructure", {}).get("parametersRef"):
+            yield title(item), parameters["kind"], parameters["name"]
         for listener in item["spec"]["listeners"]:
             for certificate in listener.get("tls", {}).get("certificateRefs", []):
                 yield title(item), certificate["kind"], certificate["name"]

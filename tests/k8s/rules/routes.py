@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import yaml
+
 from tests.k8s.manifests import Manifests, Object, title
 from tests.k8s.rules.settings import servers_that_load
 from translate_svc.rpc.options import RpcOptions
@@ -89,6 +91,9 @@ def proxies_bound_their_callers(manifests: Manifests) -> Iterator[str]:
             yield f"{title(item)}: a connection has more streams than the servers take"
         if http2.get("onInvalidMessage") != "TerminateConnection":
             yield f"{title(item)}: a connection outlives its wrong frames"
+        runtime = _runtime(manifests, item)
+        if runtime.get("http.max_requests_per_io_cycle") != 1:
+            yield f"{title(item)}: streams that are reset at once reach the servers"
     for item in manifests.of_kind("GRPCRoute"):
         policy = _policy_for(manifests, "BackendTrafficPolicy", "GRPCRoute", item["metadata"]["name"])
         if _bytes(policy.get("connection", {}).get("bufferLimit", "1Mi")) > _MAX_STREAM_BYTES:
@@ -173,6 +178,15 @@ def canaries_hold_their_share(manifests: Manifests) -> Iterator[str]:
 
 def _is_within(name: str, pattern: str | None) -> bool:
     return pattern is None or name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+
+
+def _runtime(manifests: Manifests, gateway: Object) -> Object:
+    """Envoy's runtime values, from the ``EnvoyProxy`` of a gateway."""
+    parameters = gateway["spec"].get("infrastructure", {}).get("parametersRef", {})
+    proxy = manifests.find("EnvoyProxy", parameters.get("name", ""))
+    bootstrap = yaml.safe_load(proxy["spec"]["bootstrap"]["value"]) if proxy else {}
+    layers = bootstrap.get("layered_runtime", {}).get("layers", [])
+    return {name: value for layer in layers for name, value in layer["static_layer"].items()}
 
 
 def _bytes(quantity: str | int) -> int:
