@@ -81,8 +81,8 @@ def broken(name: str, result: AttackResult) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("attacks", nargs="*", metavar="NAME", help=f"of {', '.join(ATTACKS)}")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of a turn")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a turn")
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     if unknown := set(given.attacks) - set(ATTACKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")

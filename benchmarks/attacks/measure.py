@@ -15,7 +15,7 @@ from benchmarks.attacks.attacker import attacker
 from benchmarks.attacks.bystanders import Sample, Speaker, newcomers, probes, within
 from benchmarks.attacks.server import AttackedServer
 
-SPEAKERS = 6
+SPEAKERS = 3
 NEWCOMER, ATTACKER = "newcomer", "attacker"
 NAMES = (NEWCOMER, ATTACKER, *(f"bystander-{number}" for number in range(SPEAKERS)))
 _BEGIN_S, _SETTLE_S, _LAST_S = 3.0, 1.0, 4.0
