@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-_BACKLOG = 512
+_BACKLOG = 4_096
 """Connections that wait to be accepted. Who finds no room, such as a probe, comes again after a second."""
 
 
