@@ -70,10 +70,13 @@ async def serving(*flags: str) -> AsyncIterator[tuple[asyncio.subprocess.Process
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The address of a server on the starter checkpoint, for tests without a loop of their own."""
+def served(program: str = "translate_svc") -> Iterator[str]:
+    """The address of a server on the starter checkpoint, for tests without a loop of their own.
+
+    ``program``: the module that is run, which takes the same arguments.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "translate_svc", "serve", "--model", STARTER, "--port", "0"],
+        [sys.executable, "-m", program, "serve", "--model", STARTER, "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from tests.cli.process import ROOT, STARTER, environment
+from tests.cli.process import served
 from tests.faults.bystanders import Heard, listen, speak
 from tests.faults.faulty_server import DETECTOR_FAULT
-from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient
 from translate_svc.errors import TranslateSvcError, TranslationFailed
 from translate_svc.types import Stage
@@ -21,20 +18,8 @@ from translate_svc.types import Stage
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.faulty_server", "serve", "--model", STARTER, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env=environment(),
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith(READY_PREFIX), line
-        yield line.removeprefix(READY_PREFIX).strip()
-        process.kill()
+    with served("tests.faults.faulty_server") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
