@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 
@@ -11,6 +12,7 @@ from tests.k8s.manifests import ROOT, Manifests
 from tests.k8s.server_images import IMAGES, STARTER
 
 _READY_S = 90.0
+_HEEDS_SIGTERM = "SIGTERM is heeded"  # a line of ``tests/k8s/programs/call.py``
 _OVERLAY = ROOT / "tests/k8s/overlays/sidecar-starter"
 _CALL = {"registry.example.com/video-call": Image((sys.executable, "-m", "tests.k8s.programs.call"))}
 
@@ -23,6 +25,9 @@ async def test_the_sidecar_frames_the_call() -> None:
         pod = Pod(node, manifests, workload, "video-call-1")
         pod.start()
         await pod.until_ready(_READY_S)
+        async with asyncio.timeout(_READY_S):
+            while _HEEDS_SIGTERM not in pod.containers["call"].log:  # noqa: ASYNC110 - another process says it
+                await asyncio.sleep(0.05)
         await node.sleep(3)
         await pod.terminate()
         life = [(entry.container, entry.what) for entry in node.diary if entry.container]

@@ -186,7 +186,9 @@ async def test_a_dropped_file_is_translated_while_it_is_spoken(starter: GatewayS
         assert "complete" not in await page.at("#captions").inner_text(), "no delay where time was skipped"
         await page.page.get_by_role("button", name="Look inside").first.click()
         await page.at(".inspection summary").filter(has_text="drafts").click()
-        assert "its sound may go on" in await page.at(".drafts-table").first.inner_text()
+        # a busy machine skips steps, and then other drafts hold words, for other reasons
+        reasons = r"its sound may go on|the draft before said otherwise|the sentence may go on"
+        assert re.search(reasons, await page.at(".drafts-table").first.inner_text())
         await page.at("#code summary").click()
         width = await page.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, "nothing sticks out of a phone's width"

@@ -19,6 +19,7 @@ _TARGET = os.environ["SPEECH_TRANSLATION_TARGET"]
 async def main() -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    print("SIGTERM is heeded", flush=True)
     before = await Caller(lambda: _TARGET, told).run()
     goodbye = asyncio.Event()
     after = Caller(lambda: _TARGET, goodbye)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -28,7 +27,7 @@ from translate_svc.cli.transports import (
 )
 from translate_svc.config import Settings
 from translate_svc.errors import TranslateSvcError, Unavailable
-from translate_svc.garbage_collection import keep_all
+from translate_svc.garbage_collection import collection_paused, keep_all
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
@@ -62,7 +61,7 @@ def serve(**flags: Any) -> None:
     settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format, waits=False)
     allow_all_descriptors()
-    with options.named_as_given(flags):
+    with options.named_as_given(flags), collection_paused():  # until ``keep_all``
         code = interrupts.run(_run(settings))
     if code == EXIT_LOST:
         _exit_now(code)
@@ -75,7 +74,6 @@ async def _run(settings: Settings) -> int:
     from translate_svc.admin.probes import Probes
     from translate_svc.metrics import Metrics
 
-    gc.disable()  # until ``keep_all``: a collection would look at the libraries again and again
     makers = transport_makers(settings)
     addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
     if settings.http:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -25,7 +24,7 @@ from translate_svc.cli.transports import (
     transport_makers,
 )
 from translate_svc.errors import TranslateSvcError
-from translate_svc.garbage_collection import keep_all
+from translate_svc.garbage_collection import collection_paused, keep_all
 from translate_svc.remote_engine.messages import Overview, Report
 from translate_svc.session.shared_admission import OtherFronts
 
@@ -53,7 +52,8 @@ def main(make_vad: Callable[[], FrameVad] | None = None) -> None:
     allow_all_descriptors()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        code = asyncio.run(_run(config, make_vad))
+        with collection_paused():  # until ``keep_all``
+            code = asyncio.run(_run(config, make_vad))
     except TranslateSvcError as error:
         _log.critical("front process %d: %s", config.index, error)
         code = 1
@@ -74,7 +74,6 @@ def _end_with_parent() -> None:
 
 async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> int:
     """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
-    gc.disable()  # until ``keep_all``
     from translate_svc.assembly import Assembly
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
