@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tests.k8s.manifests import Manifests, title
-from tests.k8s.promql import PromqlError, complaints
+from tests.k8s.monitoring.promql import PromqlError, complaints
 
 _LEAST_COOL_DOWN_S = 300
 

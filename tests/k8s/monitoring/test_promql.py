@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.k8s.promql import PromqlError, complaints, parse
+from tests.k8s.monitoring.promql import PromqlError, complaints, parse
 
 
 def test_it_sees_functions_labels_groupings_and_ranges() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.k8s.manifests import K8S
-from tests.k8s.promql import complaints, parse, served
+from tests.k8s.monitoring.promql import complaints, parse, served
 from translate_svc.metrics import PREFIX
 
 DASHBOARD: dict[str, Any] = json.loads((K8S / "monitoring/grafana/translate-svc.json").read_text("utf-8"))

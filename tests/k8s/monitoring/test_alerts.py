@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.k8s.manifests import ROOT, Manifests
-from tests.k8s.promql import complaints, parse
+from tests.k8s.monitoring.promql import complaints, parse
 from translate_svc.metrics import PREFIX, Metrics
 
 _GROUPS = Manifests.of("everything").one("PrometheusRule", "translate-svc")["spec"]["groups"]
