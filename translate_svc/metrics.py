@@ -2,6 +2,8 @@
 
 Names and labels never contain what a caller said or is called: label values come from the tables below, and
 a value that is not in its table counts as ``other``. The classes of callers come from the operator's file.
+
+It is longer than most files: it lists all metrics, and the manual and the dashboard are checked against it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """The service of one process: it admits streams and calls and starts their sessions.
 
 Importing this file is cheap. The heavy libraries are imported when a service starts.
+
+It is longer than most files: each part of what a transport may ask for needs the same engine, admission and
+sessions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""One live stream, free of any transport."""
+"""One live stream, free of any transport.
+
+It is longer than most files: what a client may send, each with its refusals, changes one state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Decides what each step computes and turns results into events. No tensors, no clock, no threads."""
+"""Decides what each step computes and turns results into events. No tensors, no clock, no threads.
+
+It is longer than most files: one method for each stage that plans work, and one that takes its result.
+"""
 
 from __future__ import annotations
 

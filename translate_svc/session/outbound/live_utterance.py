@@ -1,4 +1,7 @@
-"""One utterance in flight: turns the engine's events into a stream's events."""
+"""One utterance in flight: turns the engine's events into a stream's events.
+
+It is longer than most files: the two ways of an utterance, whole and by drafts, share its state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Routes the engine's events to the utterances of a stream, and their results to the reader."""
+"""Routes the engine's events to the utterances of a stream, and their results to the reader.
+
+It is longer than most files: begin, submit, clear, finish and commit keep one order between them.
+"""
 
 from __future__ import annotations
 
