@@ -97,13 +97,13 @@ def eloquent(sent: Request) -> ScriptedRequest:
 async def test_a_slow_reader_that_lives_is_paced_and_gets_everything(tmp_path: Path) -> None:
     """One engine's piece takes seconds on this line, many times what a reader gets who takes nothing."""
     socket = tmp_path / "socket"
-    patience_s = 0.8
+    patience_s = 2.0
     output = AudioFormat(Encoding.PCM_F32LE, 48_000)
     speech_bytes = 5 * 48_000 * 4
     async with (
         model_free_service(eloquent) as service,
         RpcServer(service, RpcOptions(address=f"unix:{socket}", write_timeout_s=patience_s)),
-        throttled_proxy(socket, down_bytes_per_s=384 * 1024) as target,
+        throttled_proxy(socket, down_bytes_per_s=192 * 1024) as target,
         AsyncClient(target) as client,
         client.stream(targets=["spa"], sample_rate_hz=RATE_HZ, output=output) as stream,
     ):
