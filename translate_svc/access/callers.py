@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from translate_svc.access.api_keys import ApiKeys, key_digest
-from translate_svc.access.caller_policy import CallerPolicy, Identity, policy_reader
+from translate_svc.access.caller_policy import CallerPolicy, Identity, always, policy_reader
 from translate_svc.access.client_certificates import certificate_name
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument, PermissionDenied, Unauthenticated
@@ -110,7 +110,7 @@ class Callers:
         still = functools.partial(self._knows_key_of, caller.name)
         identity = Identity(
             caller.name, source if separator else "", caller.class_name or None, caller.scopes,
-            _always if separator else still,
+            always if separator else still,
         )  # fmt: skip
         return self._admitted(identity, scope)
 
@@ -152,7 +152,3 @@ class Callers:
         except (Unauthenticated, PermissionDenied):
             return False
         return identity.still()
-
-
-def _always() -> bool:
-    return True

@@ -25,8 +25,8 @@ MAX_SECRET_CHARACTERS = 8 * 1024
 """A longer one is neither made nor read. It must fit into a header."""
 
 _PURPOSE = "client_secret"
-_NO_SCOPES = tuple(scope.value for scope in Scope)
-"""Of a secret that an earlier version made, which knew no scopes."""
+_ALL_SCOPES = tuple(scope.value for scope in Scope)
+"""Those of a secret that an earlier version made, which named none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ClientSecrets:
         content = self._content(secret)
         if content["expires_at"] <= max(self._clock(), self._steady_clock() + self._steady_offset_s):
             raise Unauthenticated("the client secret has expired")
-        scopes = frozenset(Scope(name) for name in content.get("scopes", _NO_SCOPES))
+        scopes = frozenset(Scope(name) for name in content.get("scopes", _ALL_SCOPES))
         caller = Caller(content["caller"], content.get("class", ""), scopes=scopes)
         return ClientSecret(caller, content["session"], content["expires_at"])
 

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
+from translate_svc.access.caller_file import FIELD
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument, Unavailable
 
-FIELD = "callers"
 _MAX_BYTES = 256 * 1024
 _MAX_KEYS = 128
 _MIN_RSA_BITS = 2_048
