@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -67,6 +68,15 @@ async def serving(*flags: str) -> AsyncIterator[tuple[asyncio.subprocess.Process
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+async def admin_address(process: asyncio.subprocess.Process) -> str:
+    """The address of the admin port, which the first line of a server's log names."""
+    assert process.stderr is not None
+    line = (await process.stderr.readline()).decode()
+    found = re.search(r"metrics and probes on ([\d.:]+)", line)
+    assert found is not None, line
+    return found[1]
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import socket
 
 import aiohttp
 
 from tests.cli.conftest import Command
-from tests.cli.process import STARTER, start
+from tests.cli.process import STARTER, admin_address, start
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient
 
@@ -25,11 +24,9 @@ async def _probe(http: aiohttp.ClientSession, path: str) -> tuple[int, str]:
 async def test_probes_follow_a_server_through_its_life() -> None:
     process = await start("serve", "--model", STARTER, "--port", "0", "--admin-port", "0", variables=_ON)
     assert process.stdout is not None
-    assert process.stderr is not None
-    said = re.search(r"metrics and probes on ([\d.:]+)", (await process.stderr.readline()).decode())
-    assert said is not None
+    admin = await admin_address(process)
     try:
-        async with aiohttp.ClientSession(f"http://{said[1]}") as http:
+        async with aiohttp.ClientSession(f"http://{admin}") as http:
             assert await _probe(http, "/healthz") == (200, "ok\n")
             assert await _probe(http, "/readyz") == (503, "the model is being loaded\n")
             line = (await process.stdout.readline()).decode()

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cli.process import ROOT, STARTER, environment
+from tests.cli.process import ROOT, STARTER, admin_address, environment
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient, AsyncStream
 from translate_svc.errors import Unavailable
@@ -59,12 +59,10 @@ async def losing(
     )
     try:
         assert process.stdout is not None
-        assert process.stderr is not None
-        admin = re.search(r"metrics and probes on ([\d.:]+)", (await process.stderr.readline()).decode())
+        admin = await admin_address(process)
         line = (await process.stdout.readline()).decode()
-        assert admin is not None
         assert line.startswith(READY_PREFIX), line
-        yield process, line.removeprefix(READY_PREFIX).strip(), admin[1]
+        yield process, line.removeprefix(READY_PREFIX).strip(), admin
     finally:
         if process.returncode is None:
             process.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import sys
 import time
@@ -15,7 +14,7 @@ from http import HTTPStatus
 import aiohttp
 import pytest
 
-from tests.cli.process import ROOT, STARTER, environment
+from tests.cli.process import ROOT, STARTER, admin_address, environment
 from tests.faults.bystanders import speak
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.cli.descriptors import connections_within_limit
@@ -47,12 +46,11 @@ async def _server() -> AsyncIterator[_Server]:
     try:
         assert process.stdout is not None
         assert process.stderr is not None
-        admin = re.search(r"metrics and probes on ([\d.:]+)", (await process.stderr.readline()).decode())
+        admin = await admin_address(process)
         lines = [(await process.stdout.readline()).decode().strip() for _ in range(2)]
-        assert admin is not None
         assert all(line.startswith(READY_PREFIX) for line in lines), lines
         address, http = (line.removeprefix(READY_PREFIX) for line in lines)
-        server = _Server(address, http.removeprefix("http://"), admin[1])
+        server = _Server(address, http.removeprefix("http://"), admin)
         logging = asyncio.create_task(_read_log(process.stderr, server.complaints))
         yield server
         process.kill()
