@@ -33,12 +33,11 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.simultaneous.commit_policy import (
     Agreement,
-    AlignAtt,
-    AlignAttAgreement,
     CommitDecision,
     CommitPolicy,
     Draft,
     HoldReason,
+    commit_policy,
 )
 from translate_svc.engine.simultaneous.draft import (
     NO_SPEECH,
@@ -50,6 +49,7 @@ from translate_svc.engine.simultaneous.draft import (
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.engine.stats import Totals
+from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold
 from translate_svc.remote_engine import messages
@@ -159,14 +159,21 @@ class _Engine:
         raise AssertionError(request_id)
 
 
-@pytest.mark.parametrize("policy", [AlignAtt(4), Agreement(), AlignAttAgreement(2)], ids=repr)
+DRAFTS = SequenceDraft((1, 2), 5, DRAFT, SPEECH), SequenceDraft()
+OPTIONS = DraftOptions(DRAFTS, Agreement(), True, 16_000, 8_000, 192_000, voices_all=True)
+
+
+def test_the_sample_of_a_draft_differs_from_every_default() -> None:
+    defaults = [field for field in dataclasses.fields(OPTIONS) if field.default is not dataclasses.MISSING]
+    assert [field.name for field in defaults if getattr(OPTIONS, field.name) == field.default] == []
+
+
+@pytest.mark.parametrize("policy", [commit_policy(name.value, 4) for name in PolicyName], ids=repr)
 @pytest.mark.parametrize(
     "source", [np.ones(1_600, np.float32), SourceText("häus", "deu")], ids=["audio", "text"]
 )
 def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
-    draft = DraftOptions(
-        (SequenceDraft((1, 2), 5, DRAFT, SPEECH), SequenceDraft()), policy, True, 16_000, 8_000, 192_000
-    )
+    draft = dataclasses.replace(OPTIONS, policy=policy)
     specs = (SequenceSpec("spa", True, 3, 1.25, TextGuards(True, True, True)), SequenceSpec("eng"))
     engine = _Engine()
     remote = RemoteEngine(engine.status, 10, lambda: None)

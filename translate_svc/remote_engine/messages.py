@@ -59,7 +59,7 @@ class Goodbye(Message, frozen=True):
 
 
 class DraftFields(msgspec.Struct, frozen=True):
-    """``DraftOptions``; ``policy`` is the name of the policy's class and its fields."""
+    """The fields of ``DraftOptions``, by the same names. ``policy``: the name of its class and its fields."""
 
     sequences: tuple[SequenceDraft, ...]
     policy: tuple[str, dict[str, int]]
@@ -67,6 +67,7 @@ class DraftFields(msgspec.Struct, frozen=True):
     step_samples: int
     new_samples: int
     max_buffer_samples: int
+    voices_all: bool
 
 
 class Submit(msgspec.Struct, tag=True, frozen=True):

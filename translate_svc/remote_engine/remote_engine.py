@@ -201,12 +201,6 @@ def _submit_message(ticket: int, request: Request) -> Submit:
 
 
 def _draft_fields(draft: DraftOptions) -> DraftFields:
+    values = {field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)}
     policy = type(draft.policy).__name__, dataclasses.asdict(draft.policy)  # type: ignore[call-overload]
-    return DraftFields(
-        draft.sequences,
-        policy,
-        draft.is_final,
-        draft.step_samples,
-        draft.new_samples,
-        draft.max_buffer_samples,
-    )
+    return DraftFields(**values | {"policy": policy})

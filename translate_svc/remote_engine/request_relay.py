@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import typing
 from collections.abc import Callable
 
 import msgspec
@@ -10,12 +11,7 @@ import numpy as np
 
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import EngineEvent, Request, RequestFinished, RequestRefused, WaveformPiece
-from translate_svc.engine.simultaneous.commit_policy import (
-    Agreement,
-    AlignAtt,
-    AlignAttAgreement,
-    CommitPolicy,
-)
+from translate_svc.engine.simultaneous.commit_policy import AnyCommitPolicy, CommitPolicy
 from translate_svc.engine.simultaneous.draft import DraftOptions
 from translate_svc.errors import InvalidArgument
 from translate_svc.remote_engine.messages import Commands, DraftFields, Step, Submit, with_ticket
@@ -25,7 +21,7 @@ _EVENT_BYTES = 256
 """What an event without sound counts as. A text of 256 tokens with its confidence stays below 100 KB."""
 
 _POLICIES: dict[str, Callable[..., CommitPolicy]] = {
-    kind.__name__: kind for kind in (AlignAtt, Agreement, AlignAttAgreement)
+    kind.__name__: kind for kind in typing.get_args(AnyCommitPolicy)
 }
 
 
@@ -108,12 +104,6 @@ def _request(command: Submit) -> Request:
 
 
 def _draft_options(draft: DraftFields) -> DraftOptions:
-    name, values = draft.policy
-    return DraftOptions(
-        draft.sequences,
-        _POLICIES[name](**values),
-        draft.is_final,
-        draft.step_samples,
-        draft.new_samples,
-        draft.max_buffer_samples,
-    )
+    values = msgspec.structs.asdict(draft)
+    name, policy_fields = draft.policy
+    return DraftOptions(**values | {"policy": _POLICIES[name](**policy_fields)})

@@ -131,6 +131,10 @@ class AlignAttAgreement:
         return _decide(draft, previous, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
 
 
+AnyCommitPolicy = AlignAtt | Agreement | AlignAttAgreement
+"""All of them. A draft for an engine in another process has one of these."""
+
+
 def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
     """The policy that a calibration names: ``align_att``, ``agreement`` or ``align_att_agreement``."""
     policies: dict[str, CommitPolicy] = {
