@@ -51,8 +51,8 @@ from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
-from translate_svc.metrics import Metrics
 from translate_svc.models.tokenizer import Tokenizer
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.service import Service, resume_tokens
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ

@@ -16,15 +16,15 @@ from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
+from translate_svc.engine.watchdog import Watchdog
 from translate_svc.garbage_collection import collection_paused
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
-from translate_svc.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.plan import StepReport
-    from translate_svc.metrics import Metrics
+    from translate_svc.observability.metrics import Metrics
     from translate_svc.vad.frame_vad import FrameVad
 
 

@@ -40,10 +40,10 @@ from translate_svc.types import ANONYMOUS, AudioClip, Caller, ServerInfo, Stream
 
 if TYPE_CHECKING:
     from translate_svc.access.resume_tokens import ResumeTokens
-    from translate_svc.accounting import Accounting
-    from translate_svc.metrics import Metrics, Snapshot
+    from translate_svc.observability.accounting import Accounting
+    from translate_svc.observability.metrics import Metrics, Snapshot
+    from translate_svc.observability.telemetry import Tracing
     from translate_svc.resumption import Resumption
-    from translate_svc.telemetry import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Service:
             CheckpointError: the model directory is missing, incomplete or not supported. Names the file.
             InvalidArgument: a setting does not fit this machine or the model. Names the field.
         """
-        from translate_svc.metrics import Metrics
+        from translate_svc.observability.metrics import Metrics
 
         metrics, tokens = metrics or Metrics(), resume_tokens(settings)
         started: list[Service] = []
@@ -172,7 +172,7 @@ class Service:
         processes, those that this process is not. Sessions that are open on exit are cancelled.
         """
         # imported here because they need the extra "server"
-        from translate_svc.accounting import Accounting
+        from translate_svc.observability.accounting import Accounting
         from translate_svc.resumption import Resumption
 
         async with VadLoop(assembly.vad, max_streams=settings.max_streams) as vad_loop:
@@ -374,7 +374,7 @@ class Service:
 
     def snapshot(self) -> Snapshot:
         """The values that a metrics scrape reads."""
-        from translate_svc.metrics import Snapshot
+        from translate_svc.observability.metrics import Snapshot
 
         return Snapshot(
             ready=not self.not_ready_reason,

@@ -21,7 +21,7 @@ from tests.fakes.fronted_service import COMMAND, BoundedEngine, fronted_service,
 from translate_svc.assembly import Assembly
 from translate_svc.config import Settings
 from translate_svc.engine.request import Request
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service, resume_tokens
 from translate_svc.vad.frame_vad import FrameVad

@@ -16,7 +16,7 @@ from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.admin.server import AdminServer
 from translate_svc.errors import InvalidArgument
-from translate_svc.metrics import Metrics, Snapshot
+from translate_svc.observability.metrics import Metrics, Snapshot
 from translate_svc.types import ServerLoad
 
 

@@ -25,7 +25,7 @@ from benchmarks.soak.server_process import ServerProcess, server_process
 from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.admin.server import AdminServer
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.rpc.servicer import SERVICE_NAME
 
 pytestmark = pytest.mark.realtime

@@ -17,8 +17,8 @@ from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.languages import packaged
-from translate_svc.metrics import Metrics
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.types import ModelInfo
 

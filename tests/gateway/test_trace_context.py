@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from tests.fakes.model_free_service import ModelFreeService
-from translate_svc import telemetry
 from translate_svc.gateway.server import GatewayServer
+from translate_svc.observability import telemetry
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -31,11 +31,11 @@ from translate_svc.access.callers import Callers
 from translate_svc.cli.logs import JsonFormatter, log_loop_error
 from translate_svc.config import Settings
 from translate_svc.engine.runner.model_runner import ModelRunner
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
+from translate_svc.observability.telemetry import Tracing
 from translate_svc.rpc.server import RpcServer
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.service import Service
-from translate_svc.telemetry import Tracing
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from translate_svc import errors
-from translate_svc.metrics import (
+from translate_svc.observability.metrics import (
     CLOSE_CAUSES,
     ERROR_CAUSES,
     PREFIX,

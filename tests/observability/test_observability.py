@@ -20,10 +20,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
-from translate_svc.metrics import CLOSE_CAUSES, PREFIX, Metrics
+from translate_svc.observability.metrics import CLOSE_CAUSES, PREFIX, Metrics
+from translate_svc.observability.telemetry import Tracing
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
-from translate_svc.telemetry import Tracing
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 

@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from translate_svc.engine.request import StageSpan
 from translate_svc.errors import InvalidArgument
+from translate_svc.observability.telemetry import Tracing, attach_trace_context
 from translate_svc.session.observer import UtteranceReport
-from translate_svc.telemetry import Tracing, attach_trace_context
 from translate_svc.types import SampleRange, StageTiming, Usage, UtteranceDone, UtteranceStatus
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -48,8 +48,9 @@ def test_nothing_is_traced_unless_it_is_asked_for(environment: dict[str, str]) -
 
 def test_without_traces_nothing_of_opentelemetry_is_imported() -> None:
     program = (
-        "import sys; import translate_svc.service, translate_svc.rpc.server, translate_svc.accounting\n"
-        "from translate_svc.telemetry import Tracing\n"
+        "import sys; import translate_svc.service, translate_svc.rpc.server\n"
+        "import translate_svc.observability.accounting\n"
+        "from translate_svc.observability.telemetry import Tracing\n"
         "assert Tracing.from_environment({}) is None\n"
         "sys.exit(any(name.partition('.')[0] == 'opentelemetry' for name in sys.modules))"
     )

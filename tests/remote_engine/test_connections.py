@@ -24,8 +24,8 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.errors import Unavailable
-from translate_svc.metrics import Metrics
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.engine_connection import EngineConnection
 from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
 from translate_svc.remote_engine.front_group import FrontGroup

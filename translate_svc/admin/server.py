@@ -14,7 +14,7 @@ from translate_svc.admin.connection_limit import ConnectionLimit
 from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.errors import InvalidArgument
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.serving.listener import bound_address, listen
 
 _MAX_HEADER_BYTES = 4 * 1024

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from translate_svc.cli.log_writer import LogWriter
-from translate_svc.tracebacks import anonymous_traceback
+from translate_svc.observability.tracebacks import anonymous_traceback
 
 _BARE = re.compile(r"[^\s\"=\\]+")
 

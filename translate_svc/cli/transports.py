@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from translate_svc.access.callers import Callers
     from translate_svc.errors import TranslateSvcError
     from translate_svc.gateway.server import GatewayServer
+    from translate_svc.observability.telemetry import Tracing
     from translate_svc.rpc.server import RpcServer
     from translate_svc.serving.protocols import Service, TransportServer
     from translate_svc.serving.tls_files import TlsFiles
-    from translate_svc.telemetry import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def _named(text: str) -> tuple[str, ...]:
 @asynccontextmanager
 async def tracing_of_environment() -> AsyncIterator[Tracing | None]:
     """Tracing, if the environment asks for it. The remaining spans are exported at the end."""
-    from translate_svc.telemetry import Tracing
+    from translate_svc.observability.telemetry import Tracing
 
     tracing = Tracing.from_environment()
     try:

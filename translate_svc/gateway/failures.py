@@ -24,7 +24,7 @@ from translate_svc.errors import (
     Unsupported,
     shortage_of,
 )
-from translate_svc.tracebacks import anonymous_traceback
+from translate_svc.observability.tracebacks import anonymous_traceback
 
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001

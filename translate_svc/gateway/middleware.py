@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from translate_svc.gateway.failures import Failure, failure_of
 from translate_svc.gateway.origins import Origins, is_preflight
-from translate_svc.telemetry import attach_trace_context
+from translate_svc.observability.telemetry import attach_trace_context
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 

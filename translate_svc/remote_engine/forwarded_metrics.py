@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.messages import MetricRecord
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.caller_ledger import CallerLedger
 from translate_svc.remote_engine.front_connection import FrontConnection
 from translate_svc.remote_engine.messages import Claim, Fence, Overview, Report, Welcome

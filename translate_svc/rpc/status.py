@@ -28,7 +28,7 @@ from translate_svc.errors import (
     Unsupported,
     shortage_of,
 )
-from translate_svc.tracebacks import anonymous_traceback
+from translate_svc.observability.tracebacks import anonymous_traceback
 
 DOMAIN = "translate_svc"
 """``google.rpc.ErrorInfo.domain`` of every status that this package makes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from translate_svc.telemetry import attach_trace_context
+from translate_svc.observability.telemetry import attach_trace_context
 
 
 class TraceContextInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only

@@ -24,7 +24,7 @@ from translate_svc.cli.commands.batch import engine_room
 from translate_svc.config import Settings
 from translate_svc.engine.request import Request
 from translate_svc.errors import EngineLost, ResourceExhausted, Unavailable
-from translate_svc.metrics import Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.server_info import language_table
 

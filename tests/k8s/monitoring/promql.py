@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from translate_svc.metrics import PREFIX, Metrics, Snapshot
+from translate_svc.observability.metrics import PREFIX, Metrics, Snapshot
 from translate_svc.types import FrontProcess
 
 _TOKEN = re.compile(

@@ -18,9 +18,9 @@ from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.metrics import Metrics
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.server_info import language_table
 from translate_svc.service import Service

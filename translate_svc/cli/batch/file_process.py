@@ -116,7 +116,7 @@ async def _opened(config: FileProcessConfig, stack: AsyncExitStack) -> FileWork:
     from translate_svc.cli.backends.local_backend import LocalTranslator
     from translate_svc.cli.batch.file_work import FileWork
     from translate_svc.cli.batch.journal import Journal
-    from translate_svc.metrics import Metrics
+    from translate_svc.observability.metrics import Metrics
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.messages import Report
     from translate_svc.service import Service, resume_tokens

@@ -32,7 +32,7 @@ from translate_svc.garbage_collection import collection_paused, keep_all
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
     from translate_svc.cli.fronts.fronted_server import FrontedServer
-    from translate_svc.metrics import Metrics
+    from translate_svc.observability.metrics import Metrics
     from translate_svc.service import Service
     from translate_svc.serving.protocols import TransportServer
 
@@ -72,7 +72,7 @@ async def _run(settings: Settings) -> int:
     """Serves until the server has to leave. Returns the exit code."""
     # imported here because only this command needs the extra "server"
     from translate_svc.admin.probes import Probes
-    from translate_svc.metrics import Metrics
+    from translate_svc.observability.metrics import Metrics
 
     makers = transport_makers(settings)
     addresses = [ListenAddress(settings.host, settings.port, "host", "port")]

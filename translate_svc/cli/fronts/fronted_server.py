@@ -19,7 +19,7 @@ from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
-from translate_svc.metrics import Metrics, Snapshot
+from translate_svc.observability.metrics import Metrics, Snapshot
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.server_info import ServerInfoReporter

@@ -9,9 +9,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from translate_svc.metrics import UTTERANCE_STATUSES, Metrics, error_cause
+from translate_svc.observability.metrics import UTTERANCE_STATUSES, Metrics, error_cause
+from translate_svc.observability.telemetry import StreamTrace, Tracing
 from translate_svc.session.observer import UtteranceReport
-from translate_svc.telemetry import StreamTrace, Tracing
 from translate_svc.types import Caller, CallOutcome
 
 _MEDIAN_OF = 1_000

@@ -12,8 +12,8 @@ from tests.engine.async_fixtures import Gate, Inbox, build, refusal_of, request
 from tests.virtual_time import virtual_time
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.request import FinishStatus, RequestFinished
+from translate_svc.engine.watchdog import FIRST_STEP_FACTOR, SLOW_TIMEOUTS, Watchdog
 from translate_svc.errors import EngineLost
-from translate_svc.watchdog import FIRST_STEP_FACTOR, SLOW_TIMEOUTS, Watchdog
 
 LIMIT_S = 0.2
 
