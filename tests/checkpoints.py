@@ -213,7 +213,7 @@ class Driver:
 
     def _advance(self, running: dict[SequenceKey, Job]) -> None:
         items = [
-            DecodeItem(key, job.slot, job.fed, (job.token_ids[job.fed],), attention=True)
+            DecodeItem(key, job.slot, job.fed, (job.token_ids[job.fed],), return_source_ms=True)
             for key, job in running.items()
         ]
         for decoded in self.execute(decode=items).decoded:

@@ -196,8 +196,10 @@ class FakeRunner:
             return None
         # As in the real model, the prediction of position 0 is meaningless and must not be used.
         predicted = expected[last - 1] if last else expected[0] + 1
-        attention = self._attention(held.source, item) if item.attend else None
-        return DecodeResult(item.key, predicted, -0.5, last * 160 if item.attention else None, attention)
+        attention = self._attention(held.source, item) if item.return_attention else None
+        return DecodeResult(
+            item.key, predicted, -0.5, last * 160 if item.return_source_ms else None, attention
+        )
 
     @staticmethod
     def _attention(source: EncoderSource, item: DecodeItem) -> npt.NDArray[np.float32]:

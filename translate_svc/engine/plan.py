@@ -57,7 +57,7 @@ class DecodeItem:
     first run of a sequence is its prompt (``</s>`` and the language) and the history of a draft. Later runs
     are one token long. Several tokens are fed in one pass ("prefill").
 
-    ``attention`` asks for ``DecodeResult.source_ms``, ``attend`` for ``DecodeResult.attention``.
+    ``return_source_ms`` and ``return_attention`` ask for these fields of ``DecodeResult``.
 
     ``guess_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives as well
     come back in ``DecodeResult.guessed``, as if they had been decoded one by one. With ``begins_word`` the
@@ -70,8 +70,8 @@ class DecodeItem:
     slot: int
     position: int
     token_ids: tuple[int, ...]
-    attention: bool = False
-    attend: bool = False
+    return_source_ms: bool = False
+    return_attention: bool = False
     guess_token_ids: tuple[int, ...] = ()
     begins_word: bool = False
 

@@ -210,7 +210,7 @@ class _Stages:
         fed = [self._eos, language, *self._expected.token_ids]
         with self._timed(Stage.DECODE):
             for position, token in enumerate(fed):
-                said = _result(self._model.decode([_SLOT], [position], [token], align=[False]))
+                said = _result(self._model.decode([_SLOT], [position], [token], return_source_ms=[False]))
                 step = position - 1  # the prediction after the first token is the language, which is given
                 if 0 <= step < len(wanted):
                     self._check_token(step, said, wanted[step])

@@ -19,7 +19,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.decoder.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import DecodedStep, StepFields
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
 from translate_svc.models.decoder.guesses import checked_runs
 from translate_svc.models.decoder.text_decoder import NO_FRAME, TextDecoder
@@ -176,15 +176,18 @@ class TranslationModel:
         positions: Sequence[int],
         token_ids: Sequence[int],
         *,
-        align: Sequence[bool],
-        attend: Sequence[bool] | None = None,
+        return_source_ms: Sequence[bool],
+        return_attention: Sequence[bool] | None = None,
     ) -> list[TokenPrediction | EngineError]:
-        """Feeds one token to each of several distinct slots. ``align`` requests ``source_ms`` by slot, and
-        ``attend`` requests ``attention``. None requests it for no slot.
+        """Feeds one token to each of several distinct slots.
+
+        ``return_source_ms`` and ``return_attention`` say for each slot whether its ``TokenPrediction`` has
+        that field; None: for no slot.
         """
-        attend = [False] * len(slots) if attend is None else attend
-        step = self._step(DecodeInput(slots, positions, token_ids), align=any(align), attend=any(attend))
-        return self._predictions(step, slots, [1] * len(slots), align, attend)
+        return_attention = return_attention or [False] * len(slots)
+        optional = StepFields(any(return_source_ms), any(return_attention))
+        step = self._step(DecodeInput(slots, positions, token_ids), optional)
+        return self._predictions(step, slots, [1] * len(slots), return_source_ms, return_attention)
 
     def prefill(
         self,
@@ -192,14 +195,14 @@ class TranslationModel:
         starts: Sequence[int],
         token_ids: Sequence[Sequence[int]],
         *,
-        align: Sequence[bool],
-        attend: Sequence[bool],
+        return_source_ms: Sequence[bool],
+        return_attention: Sequence[bool],
         guesses: Sequence[Sequence[int]] | None = None,
         begins_word: Sequence[bool] = (),
     ) -> list[TokenPrediction | EngineError]:
         """Feeds a run of known tokens to each of several distinct slots, from position ``starts[i]`` on, in
-        one pass. The result is the same as with ``decode`` token by token. ``align`` and ``attend`` mean the
-        same as there.
+        one pass. The result is the same as with ``decode`` token by token. ``return_source_ms`` and
+        ``return_attention`` mean the same as there.
 
         ``guesses[i]`` is fed after the run. The prediction is that after the run and those first tokens of
         the guess that ``decode`` would have predicted as well. The others are as if they had not been fed.
@@ -208,13 +211,12 @@ class TranslationModel:
         guesses = [()] * len(slots) if guesses is None else guesses
         fed = [(*run, *guess) for run, guess in zip(token_ids, guesses, strict=True)]
         runs = Runs(slots, starts, fed, [len(guess) for guess in guesses])
-        step = self._decoder.prefill(
-            self._cache, runs, align=any(align), attend=any(attend), begins_word=begins_word
-        ).on_host()
+        optional = StepFields(any(return_source_ms), any(return_attention))
+        step = self._decoder.prefill(self._cache, runs, optional, begins_word=begins_word).on_host()
         outcomes: list[TokenPrediction | EngineError] = []
         for row, checked in enumerate(checked_runs(step, token_ids, guesses)):
             (outcome,) = self._predictions(
-                checked.step, [slots[row]], [checked.tokens], [align[row]], [attend[row]]
+                checked.step, [slots[row]], [checked.tokens], [return_source_ms[row]], [return_attention[row]]
             )
             if not isinstance(outcome, EngineError):
                 outcome = replace(outcome, guessed=checked.guessed)
@@ -226,8 +228,8 @@ class TranslationModel:
         step: DecodedStep,
         slots: Sequence[int],
         lengths: Sequence[int],
-        align: Sequence[bool],
-        attend: Sequence[bool],
+        return_source_ms: Sequence[bool],
+        return_attention: Sequence[bool],
     ) -> list[TokenPrediction | EngineError]:
         frames = [None] * len(slots) if step.source_frames is None else step.source_frames[:, -1].tolist()
         outcomes: list[TokenPrediction | EngineError] = []
@@ -240,10 +242,12 @@ class TranslationModel:
                 strict=True,
             )
         ):
-            placed = align[row] and frame is not None and frame != NO_FRAME
+            placed = return_source_ms[row] and frame is not None and frame != NO_FRAME
             source_ms = frame_centre_ms(frame, self.config) if placed else None
-            attention = self._attention(step, row, slots[row], lengths[row]) if attend[row] else None
-            prediction = TokenPrediction(token_id, log_probability, source_ms, attention)
+            prediction = TokenPrediction(token_id, log_probability, source_ms)
+            if return_attention[row]:
+                attention = self._attention(step, row, slots[row], lengths[row])
+                prediction = replace(prediction, attention=attention)
             outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
 
@@ -282,11 +286,11 @@ class TranslationModel:
     def _capture_steps(self, capturer: GraphCapturer) -> None:
         self._captured = DecodeGraphs(self._decoder, self._cache, capturer)
 
-    def _step(self, fed: DecodeInput, *, align: bool, attend: bool) -> DecodedStep:
-        """One decode step, with its results on the host. A captured one always aligns and attends."""
+    def _step(self, fed: DecodeInput, optional: StepFields) -> DecodedStep:
+        """One decode step, with its results on the host. A captured one has all optional fields."""
         if self._captured is not None:
             return self._captured.step(fed)
-        return self._decoder.step(self._cache, fed, align=align, attend=attend).on_host()
+        return self._decoder.step(self._cache, fed, optional).on_host()
 
     def _attention(self, step: DecodedStep, row: int, slot: int, tokens: int) -> NDArray[np.float32]:
         """Attention ``[tokens, states]`` of one row's last tokens, only over the states of its source."""

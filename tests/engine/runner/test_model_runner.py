@@ -177,7 +177,7 @@ def test_an_empty_translation_gives_no_units() -> None:
 def test_source_time_only_where_asked_and_within_the_source() -> None:
     harness = RunnerHarness()
     items = [
-        dataclasses.replace(item, attention=slot % 2 == 0)
+        dataclasses.replace(item, return_source_ms=slot % 2 == 0)
         for slot, item in enumerate(harness.decode_items(6))
     ]
     decoded = harness.run(decode=items).decoded
@@ -190,8 +190,8 @@ def test_a_text_has_no_source_times() -> None:
     harness = RunnerHarness()
     harness.run(encode=[EncodeItem("r1", source_texts("tiny")[0], (1,), 0)])
     harness.run(decode=[DecodeItem(harness.keys[1], 1, 0, (EOS,))])
-    text = DecodeItem(harness.keys[1], 1, 1, (harness.tokens[1][1],), attention=True)
-    speech = dataclasses.replace(harness.decode_items(6)[0], attention=True)
+    text = DecodeItem(harness.keys[1], 1, 1, (harness.tokens[1][1],), return_source_ms=True)
+    speech = dataclasses.replace(harness.decode_items(6)[0], return_source_ms=True)
     decoded = harness.run(decode=[text, speech]).decoded
     assert [each.source_ms is None for each in decoded] == [True, False]
 
@@ -213,7 +213,7 @@ def test_the_longest_text_fits_where_only_short_speech_is_taken() -> None:
 def test_attention_changes_no_result() -> None:
     expected = healthy_answers(Stage.DECODE)
     asking = RunnerHarness()
-    items = [dataclasses.replace(item, attention=True) for item in asking.decode_items(6)]
+    items = [dataclasses.replace(item, return_source_ms=True) for item in asking.decode_items(6)]
     assert answers(asking.run(decode=items)) == expected
 
 

@@ -31,7 +31,7 @@ def test_the_prompt_is_fed_in_one_run_and_then_a_token_a_step() -> None:
     prompt = (tokenizer.eos_token_id, tokenizer.language_token("eng"))
     assert [item.token_ids for item in fed] == [prompt, (ONE,), (TWO,)]
     assert [item.position for item in fed] == [0, 2, 3]
-    assert all(item.attention for item in fed)
+    assert all(item.return_source_ms for item in fed)
 
 
 def test_attention_is_read_only_when_source_times_are_asked_for() -> None:
@@ -43,7 +43,7 @@ def test_attention_is_read_only_when_source_times_are_asked_for() -> None:
     while plan := harness.scheduler.schedule():
         plans.append(plan)
         harness.scheduler.update(plan, harness.runner.execute(plan))
-    asked = {item.key.request_id for plan in plans for item in plan.decode if item.attention}
+    asked = {item.key.request_id for plan in plans for item in plan.decode if item.return_source_ms}
     assert asked == {"request-0"}
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.decoder.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep, StepFields
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
 from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
 
@@ -77,7 +77,7 @@ def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
     for position in range(12):
         rows = {slot: (position, (7 * position + slot) % 97) for slot in slots}
         found = steps.step(fed(rows))
-        assert_alike(found, text_decoder("tiny").step(plain, fed(rows), align=True, attend=True))
+        assert_alike(found, text_decoder("tiny").step(plain, fed(rows), ALL_OPTIONAL_FIELDS))
     for slot in slots:
         torch.testing.assert_close(cache.states[slot, :12], plain.states[slot, :12], atol=1e-5, rtol=0)
 
@@ -108,12 +108,12 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
         rows = {0: (position, 40 + position)}
         company = steps.step(fed(rows | {1: (position, 5)}))
         assert company.finite.tolist() == [True, False]
-        alone = text_decoder("tiny").step(plain, fed(rows), align=True)
+        alone = text_decoder("tiny").step(plain, fed(rows), StepFields(source_frames=True))
         assert company.token_ids[:1].tolist() == alone.token_ids.tolist()
     write(cache, 1, 12)  # its next owner
     write(plain, 2, 1)
     rows = {1: (0, 11)}
-    assert_alike(steps.step(fed(rows)), text_decoder("tiny").step(plain, fed(rows), align=True, attend=True))
+    assert_alike(steps.step(fed(rows)), text_decoder("tiny").step(plain, fed(rows), ALL_OPTIONAL_FIELDS))
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:

@@ -16,7 +16,7 @@ from tests.models.modules import MAX_TOKENS, checkpoint, new_cache, text_decoder
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.decoder.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
@@ -51,9 +51,7 @@ def stepwise(
     name: str, cache: DecoderCache, slot: int, token_ids: Sequence[int], start: int = 0
 ) -> list[DecodedStep]:
     return [
-        text_decoder(name).step(
-            cache, DecodeInput([slot], [start + index], [token_id]), align=True, attend=True
-        )
+        text_decoder(name).step(cache, DecodeInput([slot], [start + index], [token_id]), ALL_OPTIONAL_FIELDS)
         for index, token_id in enumerate(token_ids)
     ]
 
@@ -76,7 +74,7 @@ def assert_same(name: str, made: DecodedStep, row: int, steps: list[DecodedStep]
 @pytest.mark.parametrize("count", [1, 2, 13])
 def test_a_run_alone_is_its_steps(name: str, count: int) -> None:
     cache, expected = filled(name, [3]), filled(name, [3])
-    made = text_decoder(name).prefill(cache, Runs([3], [0], [TOKENS[:count]]), align=True, attend=True)
+    made = text_decoder(name).prefill(cache, Runs([3], [0], [TOKENS[:count]]), ALL_OPTIONAL_FIELDS)
     assert_same(name, made, 0, stepwise(name, expected, 3, TOKENS[:count]), 3)
     torch.testing.assert_close(cache.states[3, :count], expected.states[3, :count], atol=1e-5, rtol=0)
     for layer, other in zip(cache.layers, expected.layers, strict=True):
@@ -97,7 +95,7 @@ def test_runs_of_a_batch_are_their_steps(name: str, slots: tuple[int, ...]) -> N
     for slot, start in zip(slots, starts, strict=True):
         for each in (cache, expected):
             stepwise(name, each, slot, TOKENS[::-1][:start])
-    made = text_decoder(name).prefill(cache, Runs(slots, starts, runs), align=True, attend=True)
+    made = text_decoder(name).prefill(cache, Runs(slots, starts, runs), ALL_OPTIONAL_FIELDS)
     for row, (slot, start, run) in enumerate(zip(slots, starts, runs, strict=True)):
         assert_same(name, made, row, stepwise(name, expected, slot, run, start), slot)
         end = start + len(run)
@@ -109,13 +107,13 @@ def test_runs_of_a_batch_are_their_steps(name: str, slots: tuple[int, ...]) -> N
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_steps_go_on_behind_a_run(name: str) -> None:
     cache, expected = filled(name, [0, 2]), filled(name, [0, 2])
-    text_decoder(name).prefill(cache, Runs([0, 2], [0, 0], [TOKENS[:4], TOKENS[:9]]), align=False)
+    text_decoder(name).prefill(cache, Runs([0, 2], [0, 0], [TOKENS[:4], TOKENS[:9]]))
     stepwise(name, expected, 0, TOKENS[:4])
     stepwise(name, expected, 2, TOKENS[:9])
     for index, token in enumerate(TOKENS[9:]):
         fed = DecodeInput([0, 2], [4 + index, 9 + index], [token, token])
-        made = text_decoder(name).step(cache, fed, align=False)
-        steps = text_decoder(name).step(expected, fed, align=False)
+        made = text_decoder(name).step(cache, fed)
+        steps = text_decoder(name).step(expected, fed)
         assert made.token_ids.tolist() == steps.token_ids.tolist()
     torch.testing.assert_close(
         cache.states[:, :MAX_TOKENS], expected.states[:, :MAX_TOKENS], atol=1e-5, rtol=0
@@ -128,7 +126,7 @@ def test_a_row_that_is_not_finite_harms_nobody(poison: float) -> None:
     for layer in cache.layers:
         layer.cross_rows[1] = poison
     runs = Runs([0, 1, 2], [0, 0, 0], [TOKENS[:5], TOKENS, TOKENS[:9]])
-    made = text_decoder("tiny").prefill(cache, runs, align=True, attend=True)
+    made = text_decoder("tiny").prefill(cache, runs, ALL_OPTIONAL_FIELDS)
     assert made.finite.tolist() == [True, False, True]
     for row in (0, 2):
         assert_same("tiny", made, row, stepwise("tiny", expected, row, runs.token_ids[row]), row)
@@ -136,13 +134,13 @@ def test_a_row_that_is_not_finite_harms_nobody(poison: float) -> None:
 
 def test_a_slot_keeps_its_tokens_when_its_source_changes_and_its_source_when_its_tokens_go() -> None:
     cache = filled("tiny", [0, 1])
-    text_decoder("tiny").prefill(cache, Runs([0], [0], [TOKENS]), align=False)
+    text_decoder("tiny").prefill(cache, Runs([0], [0], [TOKENS]))
     keys, sources = cache.layers[0].self_rows[0].clone(), cache.cross_rows[:, 0].clone()
     text_decoder("tiny").write_source(cache, [0], torch.ones(4, 32))
     assert torch.equal(cache.layers[0].self_rows[0], keys)
     assert not cache.cross_rows[:, 0, :, :, 4:].any()
     cache = filled("tiny", [0])
-    text_decoder("tiny").prefill(cache, Runs([0], [0], [TOKENS]), align=False)
+    text_decoder("tiny").prefill(cache, Runs([0], [0], [TOKENS]))
     cache.clear_tokens([0])
     assert torch.equal(cache.cross_rows[:, 0], sources)
     assert not cache.layers[0].self_rows[0].any()
@@ -176,7 +174,11 @@ RUNS = {0: TOKENS[:3], 1: TOKENS, 3: TOKENS[:7]}
 
 def prefilled(made: TranslationModel) -> list[TokenPrediction]:
     outcomes = made.prefill(
-        list(RUNS), [0, 0, 0], list(RUNS.values()), align=[True, False, True], attend=[True, True, False]
+        list(RUNS),
+        [0, 0, 0],
+        list(RUNS.values()),
+        return_source_ms=[True, False, True],
+        return_attention=[True, True, False],
     )
     assert not any(isinstance(each, EngineError) for each in outcomes)
     return [each for each in outcomes if isinstance(each, TokenPrediction)]
@@ -185,7 +187,9 @@ def prefilled(made: TranslationModel) -> list[TokenPrediction]:
 def stepped(made: TranslationModel, slot: int) -> list[TokenPrediction]:
     predictions = []
     for position, token_id in enumerate(RUNS[slot]):
-        (outcome,) = made.decode([slot], [position], [token_id], align=[True], attend=[True])
+        (outcome,) = made.decode(
+            [slot], [position], [token_id], return_source_ms=[True], return_attention=[True]
+        )
         assert isinstance(outcome, TokenPrediction)
         predictions.append(outcome)
     return predictions

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tests.checkpoints import oracle, tones
 from tests.models.modules import MAX_TOKENS, new_cache, text_decoder
+from translate_svc.models.decoder.decoded_step import StepFields
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache
 from translate_svc.models.decoder.text_decoder import (
     MIN_CONTRIBUTION,
@@ -38,7 +39,7 @@ def reference(states: Tensor, token_ids: list[int]) -> tuple[Tensor, Tensor]:
 def feed(cache: DecoderCache, slots: list[int], positions: list[int], token_ids: list[int]) -> Tensor:
     """One step; the predicted ids."""
     fed = DecodeInput(slots, positions, token_ids)
-    return text_decoder("tiny").step(cache, fed, align=False).token_ids
+    return text_decoder("tiny").step(cache, fed).token_ids
 
 
 def write(cache: DecoderCache, slot: int, states: Tensor) -> None:
@@ -124,7 +125,7 @@ def test_the_alignment_layer_tells_the_frame_that_a_token_draws_most_from() -> N
     with torch.inference_mode():
         for position, token in enumerate(TOKENS):
             fed = DecodeInput([0, 1], [position] * 2, [token] * 2)
-            step = text_decoder("tiny").step(cache, fed, align=True)
+            step = text_decoder("tiny").step(cache, fed, StepFields(source_frames=True))
             assert step.source_frames is not None
             frames.append(int(step.source_frames[1, 0]))
     assert frames == expected

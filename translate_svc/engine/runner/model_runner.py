@@ -218,8 +218,8 @@ class ModelRunner:
                 [item.slot for item in chosen],
                 [item.position for item in chosen],
                 [item.token_ids[0] for item in chosen],
-                align=[item.attention for item in chosen],
-                attend=[item.attend for item in chosen],
+                return_source_ms=[item.return_source_ms for item in chosen],
+                return_attention=[item.return_attention for item in chosen],
             )
             outcomes |= zip(steps, made, strict=True)
         if runs:
@@ -228,8 +228,8 @@ class ModelRunner:
                 [item.slot for item in chosen],
                 [item.position for item in chosen],
                 [item.token_ids for item in chosen],
-                align=[item.attention for item in chosen],
-                attend=[item.attend for item in chosen],
+                return_source_ms=[item.return_source_ms for item in chosen],
+                return_attention=[item.return_attention for item in chosen],
                 guesses=[item.guess_token_ids for item in chosen],
                 begins_word=[item.begins_word for item in chosen],
             )

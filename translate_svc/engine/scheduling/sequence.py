@@ -68,7 +68,7 @@ class SequenceState:
     token_ids: list[int]
     detokenizer: Detokenizer
     credit_pieces: int
-    attention: bool
+    return_source_ms: bool
     length_stop_tokens: int
     phase: Phase | Stage = Phase.WAITING
     slot: int | None = None
@@ -147,8 +147,8 @@ class SequenceState:
             self.held_slot,
             position,
             run,
-            self.attention,
-            attend=self.draft is not None,
+            self.return_source_ms,
+            return_attention=self.draft is not None,
             guess_token_ids=self.guess_token_ids,
             begins_word=position == 0 and self.begins_word,
         )
@@ -233,7 +233,7 @@ class RequestState:
                     ],
                     Detokenizer(tokenizer, goes_on=draft is not None and draft.committed_tokens > 0),
                     limits.initial_credit_pieces,
-                    request.source_times and not is_text and draft is None,  # drafts attend in any case
+                    request.source_times and not is_text and draft is None,  # a draft reads its attention
                     max_text_tokens(source),
                     draft=draft,
                     guess_token_ids=() if draft is None else draft.guess(most_tokens),

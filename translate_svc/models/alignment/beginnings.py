@@ -125,13 +125,13 @@ class Observer:
             raise encoded
         prompt = [self._eos, language_token]
         step: TokenPrediction | EngineError
-        (step,) = self._model.prefill([0], [0], [prompt], align=[False], attend=[False])
+        (step,) = self._model.prefill([0], [0], [prompt], return_source_ms=[False], return_attention=[False])
         text: list[int] = []
         while not isinstance(step, EngineError):
             if step.token_id == self._eos or len(text) == self._max_new_tokens:
                 return tuple(text)
             text.append(step.token_id)
-            (step,) = self._model.decode([0], [len(text) + 1], [step.token_id], align=[False])
+            (step,) = self._model.decode([0], [len(text) + 1], [step.token_id], return_source_ms=[False])
         raise step
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from translate_svc.models.decoder.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,
@@ -66,7 +66,7 @@ class DecodeGraphs:
             cache.clear_source(range(len(cache.source_lengths)))
 
     def step(self, fed: DecodeInput) -> DecodedStep:
-        """The same as ``TextDecoder.step`` with ``align`` and ``attend``. The result is on the host."""
+        """The same as ``TextDecoder.step``, with all fields of the result, which is on the host."""
         lengths = self._cache.lengths(fed.slots)
         count = at_least(self._row_counts, max(fed.slots) + 1)
         reach = GraphBucket(
@@ -98,8 +98,8 @@ class DecodeGraphs:
 
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
-            places = AttentionMetadata.fixed(self._cache, inputs, reach)
-            return self._decoder.run(self._cache, places, align=True, attend=True).packed()
+            metadata = AttentionMetadata.fixed(self._cache, inputs, reach)
+            return self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS).packed()
 
         return step
 
@@ -111,7 +111,7 @@ class DecodeGraphs:
         vocabulary = self._decoder.embed_tokens.num_embeddings
         fed = DecodeInput(slots, [0] * len(slots), [slot % vocabulary for slot in slots])
         replayed = self._replay(count, reach, fed, self._cache.lengths(slots)).log_probabilities
-        expected = self._decoder.step(self._cache, fed, align=False).log_probabilities.double().cpu()
+        expected = self._decoder.step(self._cache, fed).log_probabilities.double().cpu()
         error = float((replayed - expected).abs().max())
         if not error <= _TOLERANCE:
             raise GraphCaptureError(f"a captured step of {count} rows is off by {error:.2g}")

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class StepFields(NamedTuple):
+    """Which optional fields of a ``DecodedStep`` to compute."""
+
+    source_frames: bool = False
+    attention: bool = False
+
+
+NO_OPTIONAL_FIELDS = StepFields()
+ALL_OPTIONAL_FIELDS = StepFields(source_frames=True, attention=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoded_step import NO_OPTIONAL_FIELDS, DecodedStep, StepFields
 from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecodeInput,
@@ -169,22 +169,21 @@ class TextDecoder(nn.Module):
             cache.source_lengths[slot] = length
 
     def step(
-        self, cache: DecoderCache, fed: DecodeInput, *, align: bool, attend: bool = False
+        self, cache: DecoderCache, fed: DecodeInput, optional: StepFields = NO_OPTIONAL_FIELDS
     ) -> DecodedStep:
-        """Feeds one token to each of some slots. ``align`` and ``attend`` mean the same as in ``prefill``.
+        """Feeds one token to each of some slots. ``optional``: which optional fields the result has.
 
         Every slot must have a source, and a token at all positions before the given one. Feeding the same
         token at the same position again changes nothing.
         """
-        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), align=align, attend=attend)
+        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), optional)
 
     def prefill(
         self,
         cache: DecoderCache,
         runs: Runs,
+        optional: StepFields = NO_OPTIONAL_FIELDS,
         *,
-        align: bool,
-        attend: bool = False,
         begins_word: Sequence[bool] = (),
     ) -> DecodedStep:
         """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
@@ -194,12 +193,11 @@ class TextDecoder(nn.Module):
         Args:
             cache: receives keys, values and last hidden states of all tokens.
             runs: the tokens.
-            align: also compute ``source_frames``.
-            attend: also compute ``attention``.
+            optional: which optional fields the result has.
             begins_word: by row, whether no token that lengthens a word may follow the known ones.
         """
         metadata = AttentionMetadata.fitting(cache, runs)
-        states, queries = self._through_layers(cache, metadata, self._watched(align, attend))
+        states, queries = self._through_layers(cache, metadata, self._watched(optional))
         rows, columns = runs.judged()
         judged = cache.index(rows)
         logits = self._output(states[judged, cache.index(columns)]).float()
@@ -209,25 +207,20 @@ class TextDecoder(nn.Module):
             logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
         token_ids = first_argmax(logits)
         best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
-        return self._decoded(
-            cache, metadata, queries, token_ids, best, states[judged], align=align, attend=attend
-        )
+        return self._decoded(cache, metadata, queries, token_ids, best, states[judged], optional)
 
-    def run(
-        self, cache: DecoderCache, metadata: AttentionMetadata, *, align: bool, attend: bool = False
-    ) -> DecodedStep:
+    def run(self, cache: DecoderCache, metadata: AttentionMetadata, optional: StepFields) -> DecodedStep:
         """The part of ``step`` after the preparation on the host. Nothing here waits for the device."""
-        states, queries = self._through_layers(cache, metadata, self._watched(align, attend))
+        states, queries = self._through_layers(cache, metadata, self._watched(optional))
         logits = self._output(states[:, -1]).float()
         # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
         best = logits.softmax(dim=-1).amax(dim=-1).log()
-        return self._decoded(
-            cache, metadata, queries, first_argmax(logits), best, states, align=align, attend=attend
-        )
+        return self._decoded(cache, metadata, queries, first_argmax(logits), best, states, optional)
 
-    def _watched(self, align: bool, attend: bool) -> AbstractSet[int]:
-        of_frames = {self.alignment_layer} if align else set()
-        return of_frames | self.head_attention.used_layers if attend else of_frames
+    def _watched(self, optional: StepFields) -> AbstractSet[int]:
+        """The layers whose queries the optional fields are computed from."""
+        of_frames = {self.alignment_layer} if optional.source_frames else set()
+        return of_frames | self.head_attention.used_layers if optional.attention else of_frames
 
     def _decoded(
         self,
@@ -237,16 +230,14 @@ class TextDecoder(nn.Module):
         token_ids: Tensor,
         best: Tensor,
         states: Tensor,
-        *,
-        align: bool,
-        attend: bool,
+        optional: StepFields,
     ) -> DecodedStep:
         return DecodedStep(
             token_ids,
             best,
             torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
-            self._frames(cache, metadata, queries) if align else None,
-            self.head_attention.mean(cache, metadata, queries) if attend else None,
+            self._frames(cache, metadata, queries) if optional.source_frames else None,
+            self.head_attention.mean(cache, metadata, queries) if optional.attention else None,
         )
 
     def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
