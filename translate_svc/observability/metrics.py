@@ -43,23 +43,25 @@ WARNING_CODES = (
     "unexpected_script",
     "utterance_refused",
 )
-ERROR_CAUSES = (
-    "data_loss",
-    "detector_error",
-    "engine_error",
-    "engine_lost",
-    "internal",
-    "invalid_argument",
-    "invariant_violation",
-    "out_of_range",
-    "permission_denied",
-    "resource_exhausted",
-    "stream_timeout",
-    "superseded",
-    "unauthenticated",
-    "unavailable",
-    "unsupported",
-)
+_CAUSES: dict[type, str] = {
+    errors.DataLoss: "data_loss",
+    errors.DetectorError: "detector_error",
+    errors.EngineError: "engine_error",
+    errors.EngineLost: "engine_lost",
+    errors.InvalidArgument: "invalid_argument",
+    errors.InvariantViolation: "invariant_violation",
+    errors.OutOfRange: "out_of_range",
+    errors.PermissionDenied: "permission_denied",
+    errors.ResourceExhausted: "resource_exhausted",
+    errors.StreamTimeout: "stream_timeout",
+    errors.Superseded: "superseded",
+    errors.Unauthenticated: "unauthenticated",
+    errors.Unavailable: "unavailable",
+    errors.Unsupported: "unsupported",
+}
+INTERNAL = "internal"
+"""The cause of an error of another package."""
+ERROR_CAUSES = (*_CAUSES.values(), INTERNAL)
 """The errors of this package, as ``error_cause`` names them."""
 CLOSE_CAUSES = ("complete", "half_closed", "cancelled", *ERROR_CAUSES)
 """``complete``: the client sent ``end``. ``half_closed``: it never did. ``cancelled``: it left. The others
@@ -105,49 +107,47 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._scrape = _Scrape()
         self.registry.register(self._scrape)
-        rejected = self._counters(
-            "rejected", "Streams and calls that were not admitted, by cause.", "cause", ERROR_CAUSES
-        )
-        resumed = Counter(
-            PREFIX + "streams_resumed",
-            "Admitted streams that went on where another call of theirs was committed.",
-            registry=self.registry,
-        )
-        closed = self._counters(
-            "streams_closed",
-            "Admitted streams and calls of Translate that have ended, by cause.",
-            "cause",
-            CLOSE_CAUSES,
-        )
-        utterances = self._counters(
-            "utterances",
-            "Utterances that have ended; dropped: their stream ended before they did.",
-            "status",
-            UTTERANCE_STATUSES,
-        )
-        warnings = self._counters("warnings", "Warnings sent to clients.", "code", WARNING_CODES)
-        first_text = self._histogram(
-            "end_to_first_text_seconds",
-            f"From {_CUT} until its first text was ready to be sent.",
-            _SECONDS_TO_FIRST,
-        )
-        first_audio = self._histogram(
-            "end_to_first_audio_seconds",
-            f"From {_CUT} until its first speech was ready to be sent.",
-            _SECONDS_TO_FIRST,
-        )
-        steps = self._histogram("step_seconds", "Wall time of one step of the engine.", _STEP_SECONDS)
-        stages = self._histograms(
-            "stage_seconds",
-            "Time of one stage for one utterance, summed over the engine's steps and shared with the batch; "
-            "endpointing: from the arrival of the last sample of its audio to the cut.",
-            _STAGE_SECONDS,
-            UTTERANCE_STAGES,
-        )
-        batches = self._histograms(
-            "batch_size", "Items that shared one stage of one step.", _BATCH_SIZES, ENGINE_STAGES
-        )
-        callers = {
+        self._children: dict[str, Mapping[str, Counter | Histogram]] = {
+            "rejected": self._counters(
+                "rejected", "Streams and calls that were not admitted, by cause.", "cause", ERROR_CAUSES
+            ),
+            "resumed": self._counter(
+                "streams_resumed", "Admitted streams that went on where another call of theirs was committed."
+            ),
+            "closed": self._counters(
+                "streams_closed",
+                "Admitted streams and calls of Translate that have ended, by cause.",
+                "cause",
+                CLOSE_CAUSES,
+            ),
+            "utterances": self._counters(
+                "utterances",
+                "Utterances that have ended; dropped: their stream ended before they did.",
+                "status",
+                UTTERANCE_STATUSES,
+            ),
+            "warnings": self._counters("warnings", "Warnings sent to clients.", "code", WARNING_CODES),
+            "first_text": self._histogram(
+                "end_to_first_text_seconds",
+                f"From {_CUT} until its first text was ready to be sent.",
+                _SECONDS_TO_FIRST,
+            ),
+            "first_audio": self._histogram(
+                "end_to_first_audio_seconds",
+                f"From {_CUT} until its first speech was ready to be sent.",
+                _SECONDS_TO_FIRST,
+            ),
+            "steps": self._histogram("step_seconds", "Wall time of one step of the engine.", _STEP_SECONDS),
+            "stages": self._histograms(
+                "stage_seconds",
+                "Time of one stage for one utterance, summed over the engine's steps and shared with the "
+                "batch; endpointing: from the arrival of the last sample of its audio to the cut.",
+                _STAGE_SECONDS,
+                UTTERANCE_STAGES,
+            ),
+            "batches": self._histograms(
+                "batch_size", "Items that shared one stage of one step.", _BATCH_SIZES, ENGINE_STAGES
+            ),
             "caller_admitted": self._by_class("admitted", "Streams and calls admitted, by class of caller."),
             "caller_audio_s": self._by_class("audio_seconds", "Audio received, by class of caller."),
             "caller_streams_limited": self._by_class(
@@ -157,19 +157,7 @@ class Metrics:
                 "audio_limited", "Streams and calls refused or ended because their caller has sent too much."
             ),
         }
-        self._children: dict[str, Mapping[str, Counter | Histogram]] = {
-            **callers,
-            "rejected": rejected,
-            "resumed": {"": resumed},
-            "closed": closed,
-            "utterances": utterances,
-            "warnings": warnings,
-            "first_text": {"": first_text},
-            "first_audio": {"": first_audio},
-            "steps": {"": steps},
-            "stages": stages,
-            "batches": batches,
-        }
+        """By the names that ``add`` takes: a series for each value of the label, or one for ``""``."""
 
     def set_snapshot_function(self, read: Callable[[], Snapshot]) -> None:
         """Makes every scrape call ``read``, on the scraper's thread."""
@@ -214,7 +202,7 @@ class Metrics:
             self.add("batches", stage, items)
 
     def add(self, metric: str, label: str, value: float) -> None:
-        """What all the methods above come to: counts ``value``, or observes it.
+        """Counts ``value``, or observes it. All methods above call this one.
 
         ``metric`` is a name of this class, not that of Prometheus. An unknown ``label`` counts as ``other``.
 
@@ -233,6 +221,9 @@ class Metrics:
         families: Iterable[Metric] = self.registry.collect()
         return frozenset(sample.name for family in families for sample in family.samples)
 
+    def _counter(self, name: str, help_text: str) -> dict[str, Counter]:
+        return {"": Counter(PREFIX + name, help_text, registry=self.registry)}
+
     def _counters(self, name: str, help_text: str, label: str, values: tuple[str, ...]) -> dict[str, Counter]:
         """One counter per value. All start at 0, because ``rate`` ignores the first sample of a series."""
         counter = Counter(PREFIX + name, help_text, (label,), registry=self.registry)
@@ -242,8 +233,8 @@ class Metrics:
         counter = Counter(f"{PREFIX}caller_{name}", help_text, ("class",), registry=self.registry)
         return ClassCounters(counter.labels)
 
-    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(PREFIX + name, help_text, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> dict[str, Histogram]:
+        return {"": Histogram(PREFIX + name, help_text, buckets=buckets, registry=self.registry)}
 
     def _histograms(
         self, name: str, help_text: str, buckets: tuple[float, ...], stages: tuple[str, ...]
@@ -254,7 +245,7 @@ class Metrics:
 
 class ClassCounters(Mapping[str, Counter]):
     """One counter for each class of callers. A class comes when it is first counted, as the operator may add
-    some while the server runs; those behind the 64th count as ``other``.
+    some while the server runs; those after the 64th count as ``other``.
     """
 
     def __init__(self, create: Callable[[str], Counter]) -> None:
@@ -333,26 +324,8 @@ def _front_families(processes: Iterable[FrontProcess]) -> tuple[Metric, ...]:
 
 
 def error_cause(error: BaseException) -> str:
-    """The name of an error's class in ``ERROR_CAUSES``, or ``internal`` for errors of other packages."""
+    """The name of an error's class in ``ERROR_CAUSES``, or ``INTERNAL``."""
     for kind in type(error).__mro__:
         if kind in _CAUSES:
             return _CAUSES[kind]
-    return "internal"
-
-
-_CAUSES: dict[type, str] = {
-    errors.DataLoss: "data_loss",
-    errors.DetectorError: "detector_error",
-    errors.EngineError: "engine_error",
-    errors.EngineLost: "engine_lost",
-    errors.InvalidArgument: "invalid_argument",
-    errors.InvariantViolation: "invariant_violation",
-    errors.OutOfRange: "out_of_range",
-    errors.PermissionDenied: "permission_denied",
-    errors.ResourceExhausted: "resource_exhausted",
-    errors.StreamTimeout: "stream_timeout",
-    errors.Superseded: "superseded",
-    errors.Unauthenticated: "unauthenticated",
-    errors.Unavailable: "unavailable",
-    errors.Unsupported: "unsupported",
-}
+    return INTERNAL
