@@ -105,7 +105,7 @@ class NumberTokenizer:
     eos_token_id = 3
 
     def id_to_piece(self, token_id: int) -> str:
-        """The id in digits, behind a space."""
+        """The id in digits, after a space."""
         return f"\u2581{token_id}"
 
     def is_special(self, token_id: int) -> bool:
@@ -117,5 +117,5 @@ class NumberTokenizer:
         return {_LANGUAGE: _FIRST_LANGUAGE_ID}[code]
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """Not offered: the benchmarks speak."""
-        raise NotImplementedError
+        """The language, the numbers that the text is made of, ``</s>``."""
+        return (self.language_token(language), *map(int, text.split()), self.eos_token_id)

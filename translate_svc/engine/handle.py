@@ -46,7 +46,7 @@ Deliver = Callable[[EngineEvent], None]
 
 
 class EngineHandle(Protocol):
-    """What a session asks of an engine. ``AsyncEngine`` and the tests' ``ScriptedEngine`` implement it.
+    """What a session asks of an engine: ``AsyncEngine`` in this process, ``RemoteEngine`` in another one.
 
     No method waits for the engine: its answers come as events, its state as ``status``. The undelivered
     events of a request are bounded: at most its token limit, plus the pieces it has credit for.

@@ -81,20 +81,24 @@ class FinishStatus(enum.Enum):
     """How a sequence or a request ended."""
 
     OK = "ok"
-    EMPTY = "empty"  # the model produced no text, so there is no speech either
-    TRUNCATED = (
-        "truncated"  # stopped before the model ended it (see StopReason); the text so far is delivered
-    )
+    EMPTY = "empty"
+    """The model produced no text, so there is no speech either."""
+    TRUNCATED = "truncated"
+    """The text was stopped before the model ended it (``StopReason``). The text so far is delivered."""
     FAILED = "failed"
 
 
 class StopReason(enum.Enum):
     """Why a text ended."""
 
-    END_OF_TEXT = "end_of_text"  # the model predicted the end token
-    TOKEN_LIMIT = "token_limit"  # the slot is full
-    REPETITION = "repetition"  # TextGuards.repetition_stop
-    LENGTH = "length"  # TextGuards.length_stop
+    END_OF_TEXT = "end_of_text"
+    """The model predicted the end token."""
+    TOKEN_LIMIT = "token_limit"
+    """The slot is full."""
+    REPETITION = "repetition"
+    """``TextGuards.repetition_stop``."""
+    LENGTH = "length"
+    """``TextGuards.length_stop``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,6 @@ class JsonObject:
             if name not in known:
                 raise UnknownParameter("is not a parameter of this server", field=self.under(name[:64]))
 
-    def is_null(self, name: str) -> bool:
-        """Whether the field is there and ``null``."""
-        return name in self.values and self.values[name] is None
-
     def object(self, name: str) -> JsonObject | None:
         """An object; None if the field is absent or ``null``."""
         value = self.values.get(name)

@@ -38,10 +38,7 @@ from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.t2u.t2u_runner import T2uInput
-from translate_svc.models.translation_model import (
-    TokenPrediction,
-    TranslationModel,
-)
+from translate_svc.models.translation_model import TokenPrediction, TranslationModel
 from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
 from translate_svc.models.vocoder.vocoder import Voice
 from translate_svc.types import Stage
