@@ -33,7 +33,7 @@ _STOP_DEADLINE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts that a ``Service`` is built of. Who built them starts and stops the engine."""
+    """The parts that a ``Service`` is built of. The code that built them starts and stops the engine."""
 
     engine: EngineHandle
     vad: FrameVad

@@ -1,4 +1,4 @@
-"""When Python's cyclic garbage collector shall not run."""
+"""Pauses Python's cyclic garbage collector where it only costs time."""
 
 from __future__ import annotations
 

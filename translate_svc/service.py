@@ -166,10 +166,10 @@ class Service:
         tracing: Tracing | None = None,
         fronts: OtherFronts | None = None,
     ) -> AsyncIterator[Service]:
-        """Builds the service on an engine that somebody else starts, watches and stops.
+        """Builds the service on an engine that the caller starts, watches and stops.
 
-        Who does so calls ``lose_engine`` when it is lost. ``fronts``: of a server with several front
-        processes, those that this process is not. Sessions that are open on exit are cancelled.
+        The caller calls ``lose_engine`` when the engine is lost. ``fronts``: the other front processes of a
+        server that has several. Sessions that are open on exit are cancelled.
         """
         # imported here because they need the extra "server"
         from translate_svc.observability.accounting import Accounting
@@ -390,7 +390,7 @@ class Service:
         return sum(1 for _ in self.open_streams())
 
     def open_streams(self) -> Iterator[Session]:
-        """The sessions of these."""
+        """The sessions of the streams that are open, without calls."""
         return self._sessions.streams()
 
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
 _CREDIBLE_RATES_HZ = range(1_000, 768_001)
-"""Of sources. For a rate of a gigahertz FFmpeg would compute a filter for half a minute."""
+"""The highest rate of a source. For a rate of a gigahertz FFmpeg would compute a filter for half a minute."""
 _BLOCK_MS = 100
 _TOLERATED_GAP_S = 0.1
 _MAX_GAP_S = 3_600.0
 _FREE_S = 3_600.0
 _LEAST_BYTES_PER_S = 25
-"""Behind its first hour a track must hold so much for each second that it lasts, silence included. This is
+"""After its first hour a track must hold this much for each second that it lasts, silence included. This is
 200 bit/s; the sparest codecs for speech use 450. Without a limit a few kilobytes could claim months.
 """
 _MICROSECONDS_PER_S = 1_000_000
@@ -134,7 +134,7 @@ class MediaAudio:
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         duration = container.duration
         self.duration_ms = None if duration is None else max(duration * 1000 // _MICROSECONDS_PER_S, 0)
-        """As the container states it; None if it does not."""
+        """The duration that the container states; None if it states none."""
 
     @property
     def speakers_are_apart(self) -> bool:
@@ -243,7 +243,7 @@ class MediaAudio:
                 missing -= count
 
     def _produce(self, samples: int) -> None:
-        """Counts samples that follow. Raises InvalidArgument if so many cannot be meant."""
+        """Counts samples that follow. Raises InvalidArgument if there are far more than the file can hold."""
         self._produced_samples += samples
         lasts_s = self._produced_samples / self.sample_rate_hz
         if lasts_s > _FREE_S + self._packet_bytes / _LEAST_BYTES_PER_S:

@@ -58,12 +58,12 @@ class SoundFileAudio:
 
     @property
     def speakers_are_apart(self) -> bool:
-        """As ``MediaAudio.speakers_are_apart``."""
+        """Implements ``MediaAudio.speakers_are_apart``."""
         return self._channel is Channel.MIX and self._sides.speakers_are_apart
 
     @property
     def sides_are_alike(self) -> bool:
-        """As ``MediaAudio.sides_are_alike``."""
+        """Implements ``MediaAudio.sides_are_alike``."""
         return self._sides.sides_are_alike
 
     def blocks(self) -> Iterator[Samples]:

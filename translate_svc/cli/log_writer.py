@@ -15,7 +15,7 @@ _FLUSH_S = 1.0
 class LogWriter(QueueHandler):
     """Lines that wait are bounded. Further ones are dropped and counted, and the count is written later.
 
-    A pipe that nobody reads holds 64 KiB. Whoever logs into it directly then stops.
+    A pipe that nobody reads holds 64 KiB. A thread that logs into it directly then stops.
     """
 
     queue: queue.Queue[logging.LogRecord]

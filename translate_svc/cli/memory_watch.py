@@ -101,7 +101,7 @@ def _group_uses(proc: Path, control_groups: Path) -> Iterator[MemoryUse]:
 
 
 def _group_use(group: Path, limit_file: str, used_file: str) -> MemoryUse | None:
-    """None without a limit."""
+    """How much of the limit of ``group`` is used; None if it has no limit."""
     try:
         limit_bytes = int((group / limit_file).read_text())
         used_bytes = int((group / used_file).read_text())

@@ -24,7 +24,7 @@ SPEECH_FORMAT = AudioFormat(DEFAULT_ENCODING, 16_000)
 
 @dataclass(frozen=True, slots=True)
 class SpeechStyle:
-    """How the speech shall sound: the values of ``--voice`` and ``--speed``.
+    """How the speech should sound: the values of ``--voice`` and ``--speed``.
 
     Attributes:
         voice: ``NUMBER`` for the only target, or ``LANGUAGE=NUMBER``; each may be a list with commas.

@@ -34,8 +34,8 @@ class TextGuards:
 class SequenceSpec:
     """One target language of a request (the transcript is the source language as a target).
 
-    ``duration_factor`` multiplies the predicted durations of its speech, ``pause_factor`` (at most 1) besides
-    those of the pauses: speech that catches up gives up silence before it hurries words.
+    ``duration_factor`` multiplies the predicted durations of its speech. ``pause_factor`` (at most 1)
+    multiplies those of the pauses once more: speech that catches up gives up silence before it hurries words.
     """
 
     language: str

@@ -78,6 +78,6 @@ class RetryEstimate:
     def seconds(self, waiting: int) -> float:
         """Seconds until half of a queue of ``waiting`` requests is admitted, within 0.1 to 60.
 
-        Later callers then find room, and need not all retry when the first place is free.
+        Later callers then find room, and do not all retry when the first place is free.
         """
         return min(max(self._interval_s * waiting / 2, _SHORTEST_S), _LONGEST_S)

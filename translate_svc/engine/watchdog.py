@@ -15,7 +15,7 @@ SLOW_SHARE = 0.1
 text, and people say four or five a second.
 """
 SLOW_TIMEOUTS = 4
-"""For so many limits of work the engine may be that slow."""
+"""An engine that is that slow is lost after this many limits of work."""
 
 
 class WatchedEngine(Protocol):

@@ -73,7 +73,7 @@ class ModelNotFound(InvalidArgument):
 
 
 class CallNotFound(InvalidArgument):
-    """The request names a call that is over, or that is not the caller's."""
+    """The request names a call that has ended, or that is not the caller's."""
 
 
 class UnknownParameter(InvalidArgument):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from translate_svc.session.quotas.quotas import CallerUsage
 
 _KEPT_S = 10.0
-"""A caller that uses nothing for so long is left out. All front processes know by then what it has used."""
+"""A caller that uses nothing in this time is left out. All front processes know by then what it has used."""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Encoder:
-    """Encodes messages. Arrays are not copied: whoever passes one on does not change it afterwards."""
+    """Encodes messages. Arrays are not copied: the sender must not change them afterwards."""
 
     def __init__(self) -> None:
         self._arrays: list[Frame] = []

@@ -18,7 +18,7 @@ class ForwardedMetrics(Metrics):
         self._records: list[MetricRecord] = []
 
     def add(self, metric: str, label: str, value: float) -> None:
-        """As ``Metrics.add``."""
+        """Like ``Metrics.add``, and keeps a record of it."""
         super().add(metric, label, value)
         self._records.append(MetricRecord(metric, label, float(value)))
 

@@ -120,7 +120,7 @@ class FrontGroup:
             watching_load.cancel()
 
     def drain(self, grace_s: float) -> None:
-        """Asks all front processes to leave within so many seconds. They learn of a lost engine first."""
+        """Asks all front processes to leave within ``grace_s``. They learn of a lost engine first."""
         self.tell()
         for member in self._members.values():
             if member.connection is not None:

@@ -12,11 +12,11 @@ class ConnectionOptions:
     """Times and bounds.
 
     Attributes:
-        start_timeout_s: a front process that does not say ``Hello`` for so long after its start is given up.
+        start_timeout_s: a front process that says no ``Hello`` in this time after its start is given up.
         report_interval_s: how often a front process reports.
-        silence_timeout_s: a front process that has said ``Hello`` and nothing for so long hangs.
+        silence_timeout_s: a front process that has said ``Hello``, and nothing in this time, hangs.
         overview_interval_s: how often the engine's process tells the state of the whole, if it has changed.
-        max_unsent_bytes: a front process that leaves so much of the engine's events unread hangs, too.
+        max_unsent_bytes: a front process that leaves more than this of the engine's events unread hangs, too.
     """
 
     start_timeout_s: float = 120.0

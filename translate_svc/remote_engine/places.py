@@ -39,7 +39,7 @@ class PlaceLedger:
         self._holders: dict[int, _Holder] = {}
 
     def resize(self, places: int) -> None:
-        """There are so many places from now on. Streams keep theirs until they end."""
+        """Changes the number of places. Streams keep theirs until they end."""
         if places != self._places:
             self._places = places
             self._rebalance()
@@ -66,7 +66,7 @@ class PlaceLedger:
             index: which one.
             serial: of the last number that has reached it.
             live: the streams that it serves.
-            missed: how many streams it has refused for want of a place, since its start.
+            missed: how many streams it has refused since its start because it had no place.
         """
         holder = self._holders.get(index)
         if holder is None:

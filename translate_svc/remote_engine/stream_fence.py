@@ -34,7 +34,7 @@ class StreamFence:
         return session_id
 
     def keep(self, index: int, session_ids: Collection[str]) -> None:
-        """Forgets the sessions of a front process that are none of these: they have ended."""
+        """Forgets all sessions of a front process but these. The others have ended."""
         self._holders = {
             stream_id: holder
             for stream_id, holder in self._holders.items()

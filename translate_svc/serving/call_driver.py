@@ -71,8 +71,8 @@ class CallDriver:
     ) -> None:
         """Fails the call with ``reason`` after ``grace_s``. If called again, the earlier deadline counts.
 
-        ``finish_s``: how long it takes now to finish what has been begun. Before the deadline input is taken
-        until only so much time is left, and at most until ``CallOptions.drain_finish_s``.
+        ``finish_s``: how long it takes now to finish what has been begun. Input is taken until only that much
+        time is left before the deadline, and at most until ``CallOptions.drain_finish_s`` before it.
         """
         if self._clock() + grace_s < self._deadline_s:
             self._grace_s, self._deadline_s = grace_s, self._clock() + grace_s

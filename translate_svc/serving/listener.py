@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 
 _BACKLOG = 4_096
-"""Connections that wait to be accepted. Who finds no room, such as a probe, comes again after a second."""
+"""Connections that wait to be accepted. A client that finds no room tries again after a second."""
 
 
 async def listen(
@@ -21,7 +21,7 @@ async def listen(
     """Serves connections with ``protocol``. Close the result to stop listening.
 
     When no descriptor is left, accepting pauses for a second, with one line in the log. asyncio by itself
-    tries 128 times in a row, with a line and a timer for each, and each timer begins anew: the process is
+    tries 128 times in a row, with a line and a timer for each, and each timer starts over: the process is
     then busy with nothing else (python/cpython#151615). It tries as often as its argument ``backlog`` says,
     so that is 1 here, and the kernel's queue is made longer afterwards.
 

@@ -27,7 +27,7 @@ class CallNegotiator:
     options: SessionOptions
 
     def limited(self, max_targets: int | None) -> CallNegotiator:
-        """As ``Negotiator.limited``."""
+        """A negotiator that allows at most ``max_targets``; None: as many as this one."""
         return replace(self, streams=self.streams.limited(max_targets))
 
     def negotiate(self, call: TranslateRequest) -> tuple[TranslateRequest, Negotiated]:

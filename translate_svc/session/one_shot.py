@@ -135,10 +135,8 @@ class OneShot:
         max_ms = self._settings.vad.max_utterance_ms
         audio = await asyncio.to_thread(read_clip, clip, field="clip", max_ms=max_ms)
         self._input_s = len(audio.samples) / INTERNAL_SAMPLE_RATE_HZ
-        samples, long_enough = (
-            audio.samples,
-            len(audio.samples) >= self._dependencies.options.min_utterance_samples,
-        )
+        samples = audio.samples
+        long_enough = len(samples) >= self._dependencies.options.min_utterance_samples
         has_voice = not long_enough or await self._has_voice(samples)
         utterance, request = self._cut(SampleRange(0, audio.source_samples), samples)
         if not has_voice:

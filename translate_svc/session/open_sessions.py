@@ -24,7 +24,7 @@ class OpenSessions:
         return iter(self._sessions)
 
     def streams(self) -> Iterator[Session]:
-        """Those of streams that are open, without calls."""
+        """The sessions of streams that are open, without calls."""
         return (each for each in self._sessions if isinstance(each, Session) and each.live)
 
     def queued_input_ms(self, limit_ms: int) -> int:
@@ -34,10 +34,10 @@ class OpenSessions:
         return sum(min(round(stream.queued_s * 1000), limit_ms) for stream in self.streams())
 
     def fail(self, new_error: Callable[[], TranslateSvcError]) -> None:
-        """Fails every one, each with an exception of its own."""
+        """Fails every session, each with an exception of its own."""
         for session in self._sessions:
             session.fail(new_error())
 
     async def cancel(self) -> None:
-        """Cancels every one, and waits until it has ended."""
+        """Cancels every session, and waits until it has ended."""
         await asyncio.gather(*(session.cancel() for session in self._sessions))

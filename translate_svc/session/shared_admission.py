@@ -18,7 +18,7 @@ def _nothing(*arguments: object) -> None:
 
 @dataclass(slots=True)
 class OtherFronts:
-    """What a front process knows of the others. Whoever is connected to them keeps it up to date.
+    """What a front process knows of the others. The connection to the engine's process keeps it up to date.
 
     Attributes:
         places: streams and calls that this process may serve at once. The places of all processes add up to

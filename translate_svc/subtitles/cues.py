@@ -79,7 +79,7 @@ class SpokenText:
     speaker: str = ""
 
     def cues(self) -> list[Cue]:
-        """Its cues, one behind the other without gaps, through ``[start_ms, end_ms)``."""
+        """Its cues, one after the other without gaps, through ``[start_ms, end_ms)``."""
         blocks: list[list[Unit]] = []
         lead_cells = cell_len(_lead(self.speaker))
         units = units_of(self.text, lead_cells)

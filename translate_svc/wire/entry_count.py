@@ -16,7 +16,7 @@ MAX_ENTRIES = 16_384
 """More fields than any message of the contract needs: 30 s of Opus in packets of 2.5 ms are 12,000."""
 
 _FREE_BYTES = 16 * 1024
-"""A message of so many bytes holds at most half as many entries, which is harmless. It is not counted."""
+"""A message up to this size is not counted: it holds at most half as many entries, which is harmless."""
 
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 _LONG = 128

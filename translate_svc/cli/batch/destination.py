@@ -49,7 +49,7 @@ class LocalFolder:
         self._root = root
 
     def put(self, staged: Path, name: str) -> None:
-        """See ``Destination``. ``staged`` must be on the same file system."""
+        """Implements ``Destination.put``. ``staged`` must be on the same file system."""
         target = self._root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         _sync(staged)
@@ -57,7 +57,7 @@ class LocalFolder:
         _sync(target.parent)
 
     def write(self, name: str, text: str) -> None:
-        """See ``Destination``."""
+        """Implements ``Destination.write``."""
         target = self._root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
@@ -65,19 +65,19 @@ class LocalFolder:
         self.put(part, name)
 
     def read(self, name: str) -> str | None:
-        """See ``Destination``."""
+        """Implements ``Destination.read``."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return (self._root / name).read_text(encoding="utf-8")
         return None
 
     def size_bytes(self, name: str) -> int | None:
-        """See ``Destination``."""
+        """Implements ``Destination.size_bytes``."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return (self._root / name).stat().st_size
         return None
 
     def names(self, folder: str, suffix: str) -> Iterator[str]:
-        """See ``Destination``."""
+        """Implements ``Destination.names``."""
         for each in (self._root / folder).rglob(f"*{suffix}"):
             if not each.name.startswith(".") and each.is_file():
                 yield each.relative_to(self._root).as_posix()
@@ -95,30 +95,30 @@ class RemoteFolder:
         self._root = root.rstrip("/")
 
     def put(self, staged: Path, name: str) -> None:
-        """See ``Destination``."""
+        """Implements ``Destination.put``."""
         self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
         self._system.put_file(str(staged), self._at(name))
         staged.unlink()
 
     def write(self, name: str, text: str) -> None:
-        """See ``Destination``."""
+        """Implements ``Destination.write``."""
         self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
         self._system.pipe_file(self._at(name), text.encode())
 
     def read(self, name: str) -> str | None:
-        """See ``Destination``."""
+        """Implements ``Destination.read``."""
         with contextlib.suppress(FileNotFoundError):
             return bytes(self._system.cat_file(self._at(name))).decode()
         return None
 
     def size_bytes(self, name: str) -> int | None:
-        """See ``Destination``."""
+        """Implements ``Destination.size_bytes``."""
         with contextlib.suppress(FileNotFoundError):
             return int(self._system.info(self._at(name))["size"])
         return None
 
     def names(self, folder: str, suffix: str) -> Iterator[str]:
-        """See ``Destination``."""
+        """Implements ``Destination.names``."""
         self._system.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
             for path in self._system.find(self._at(folder)):

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 def frame(value: object) -> bytes:
-    """One frame."""
+    """``value`` as one frame."""
     data = pickle.dumps(value)
     return _LENGTH.pack(len(data)) + data
 
@@ -63,7 +63,7 @@ def read_frame(file: BinaryIO) -> Any:
 
 
 async def receive_frame(stream: asyncio.StreamReader) -> Any:
-    """As ``read_frame``."""
+    """The next frame; None at the end, also in the middle of a frame."""
     with contextlib.suppress(asyncio.IncompleteReadError):
         (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
         return pickle.loads(await stream.readexactly(length))

@@ -211,7 +211,7 @@ def _duration_s(item: BatchItem) -> float | None:
 
 
 def _say_interim(progress: BatchProgress) -> None:
-    """Where a run stopped that did not come to its end."""
+    """Tells where a run stopped that did not come to its end."""
     if progress.ended < progress.files:
         print(
             f"translate-svc: stopped at {progress.line()}; the same command goes on from there",

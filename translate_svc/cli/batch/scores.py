@@ -19,7 +19,7 @@ _TOKENIZERS = {"cmn": "zh", "cmn_Hant": "zh", "yue": "zh"} | dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Of one language. Each file is one segment. The signatures say how sacreBLEU counted."""
+    """The scores of one language. Each file is one segment. The signatures say how sacreBLEU counted."""
 
     language: str
     files: int

@@ -25,7 +25,7 @@ class FrontConfig:
     settings: Settings
 
     def to_line(self) -> bytes:
-        """As JSON, with a line break."""
+        """The line: JSON with a line break."""
         return json.dumps(dataclasses.asdict(self)).encode() + b"\n"
 
     @classmethod

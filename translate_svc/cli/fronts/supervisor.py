@@ -20,7 +20,7 @@ COMMAND = (sys.executable, "-m", "translate_svc.cli.fronts.front_process")
 _EXIT_GRACE_S = 5.0
 """How long a process may take to end once its connection has. Also after the end of a drain."""
 _SETTLED_S = 10.0
-"""A process that lived for so long is started again at once."""
+"""A process that lived for this time is started again at once."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _log = logging.getLogger(__name__)
 

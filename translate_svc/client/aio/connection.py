@@ -50,7 +50,7 @@ class SingleConnection:
 
     @property
     def resumptions(self) -> tuple[float, ...]:
-        """None: see ``StreamConnection``."""
+        """Implements ``StreamConnection.resumptions``: there are none."""
         return ()
 
     @property

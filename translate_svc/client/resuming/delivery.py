@@ -35,7 +35,7 @@ class _Text:
     replayed: str = ""
     replayed_tokens: int = 0
     skipped: int = 0
-    """So many characters of ``replayed`` are dealt with."""
+    """How many characters of ``replayed`` are dealt with."""
     catching_up: bool = False
     diverged: bool = False
 
@@ -182,7 +182,7 @@ class Delivery:
                 return [event] if self._is_new(event) else []
 
     def rewind(self, position: int, applied_updates: int) -> list[SessionEvent]:
-        """From here on all behind ``position`` comes again, but for the first ``applied_updates``.
+        """From here on all after ``position`` comes again, but not the first ``applied_updates`` updates.
 
         Returns answers to updates that are applied, but were lost on their way.
         """
@@ -209,9 +209,9 @@ class Delivery:
         return bool(self._awaited)
 
     def next_id(self, position: int) -> int:
-        """Id of the first utterance that starts at ``position`` or behind it."""
-        behind = (n for n, each in self._utterances.items() if each.has_started and each.position >= position)
-        return min(behind, default=self._next_id)
+        """Id of the first utterance that starts at ``position`` or later."""
+        later = (n for n, each in self._utterances.items() if each.has_started and each.position >= position)
+        return min(later, default=self._next_id)
 
     def give_up(self, position: int) -> list[SessionEvent]:
         """A ``clear`` at ``position`` drops what came before it: the ends of utterances, then ``Cleared``."""

@@ -15,7 +15,7 @@ from translate_svc.types import (
 )
 
 _MESSAGE_BYTES = 200
-"""What a message costs in memory beside its audio, about."""
+"""About what a message costs in memory in addition to its audio."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +96,7 @@ class ReplayBuffer:
         self._keep(lambda each: _is_needed(each, position, applied_updates, self._run_up_samples))
 
     def cleared_through(self, position: int) -> int | None:
-        """Position of the last ``clear`` at ``position`` or behind it; None without one."""
+        """Position of the last ``clear`` at ``position`` or later; None without one."""
         clears = (each.start for each in self._messages if isinstance(each.message, ClearInput))
         return max((start for start in clears if start >= position), default=None)
 

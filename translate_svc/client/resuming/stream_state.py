@@ -28,8 +28,8 @@ _RUN_UP_S = 0.5
 Opus; the adaptive quantizers of G.722 need longer to forget where they began.
 """
 MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
-"""A stream that was resumed so often without a new commit point is given up: what it sends may be what ends
-its servers.
+"""A stream that was resumed this often without a new commit point is given up: perhaps what it sends is what
+ends its servers.
 """
 
 
@@ -44,7 +44,7 @@ class ResumePlan:
     Attributes:
         config: with the token.
         position: what lies before it is not sent again, except as a run-up.
-        skips: whether ``position`` is that of a ``clear``, behind the commit point.
+        skips: whether ``position`` is that of a ``clear``, after the commit point.
         applied_updates: updates that the token holds.
         clears: positions of those that the server has not answered.
     """
@@ -158,7 +158,7 @@ class StreamState:
     def is_replaying(self) -> bool:
         """Whether the present server has yet to find utterances that the program has seen.
 
-        A ``clear`` would now drop them before they get their ids again. So the stream must be resumed behind
+        A ``clear`` would now drop them before they get their ids again. So the stream must be resumed after
         it instead.
         """
         return self._delivery.is_replaying

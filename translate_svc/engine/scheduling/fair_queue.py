@@ -17,10 +17,10 @@ class FairQueue:
     A request costs its source frames, once for the encoder and once for each sequence. It starts, in virtual
     time, when its caller's request before it ends, but not before the present. The request that starts first
     is next. So a caller who waits with a hundred requests gets as much as one who waits with a single one.
-    Who has been idle gets no credit for that.
+    A caller that has been idle gets no credit for that.
 
-    * The requests of one caller keep their order, or the longest goes first: then those of each window, which
-      is so many requests of all callers, take the places that the window has.
+    * The requests of one caller keep their order. With ``window`` above 1 the longest goes first: among the
+      requests of one caller in one window (``window`` requests of all callers), which share their turns.
     * Drafts that are not final come after all other requests.
     * Virtual time goes on with each admission, also if all requests are of callers who were never seen. So no
       request waits forever.
@@ -42,21 +42,21 @@ class FairQueue:
     def __iter__(self) -> Iterator[RequestState]:
         """All requests, the next one first. The queue must not change meanwhile."""
         # the sort is stable, and dictionaries keep the order of arrival
-        places = sorted(self._waiting.values(), key=self._rank)
-        return iter(places if self._window == 1 else self._longest_first(places))
+        turns = sorted(self._waiting.values(), key=self._rank)
+        return iter(turns if self._window == 1 else self._longest_first(turns))
 
-    def _longest_first(self, places: list[RequestState]) -> Iterator[RequestState]:
-        """The requests of each caller and window in the places that they have together."""
+    def _longest_first(self, turns: list[RequestState]) -> Iterator[RequestState]:
+        """Hands the turns of each caller and window to its requests again, the longest first."""
         groups: defaultdict[tuple[bool, str, int], list[RequestState]] = defaultdict(list)
-        for state in places:
+        for state in turns:
             groups[self._group(state)].append(state)
-        turns = {
+        longest = {
             group: iter(sorted(states, key=lambda each: source_frames(each.source), reverse=True))
             for group, states in groups.items()
         }
-        return (next(turns[self._group(state)]) for state in places)
+        return (next(longest[self._group(state)]) for state in turns)
 
-    def _take_first_place(self, state: RequestState) -> None:
+    def _take_first_turn(self, state: RequestState) -> None:
         """Gives ``state`` the earliest start of its group; the request that had it gets that of ``state``."""
         group = [each for each in self._waiting.values() if self._group(each) == self._group(state)]
         first = min(group, key=self._rank).request.request_id
@@ -85,10 +85,10 @@ class FairQueue:
     def admit(self, state: RequestState) -> None:
         """Takes a request out, and lets virtual time go on."""
         if self._window > 1:
-            self._take_first_place(state)
+            self._take_first_turn(state)
         callers = len({each.request.caller for each in self._waiting.values()})
         start = self._starts[state.request.request_id]
-        # less than the whole cost: whoever comes now starts before the next request of this caller
+        # less than the whole cost: a request that comes now starts before the next request of this caller
         self._now = max(self._now, start) + _cost(state) / (1 + callers)
         self.remove(state.request.request_id)
 

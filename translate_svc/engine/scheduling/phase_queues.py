@@ -61,7 +61,7 @@ class PhaseQueues:
         return len(self._waiting)
 
     def waiting_by_caller(self) -> Counter[str]:
-        """The same for each caller."""
+        """Number of requests that wait for slots, by caller."""
         return Counter(state.request.caller for state in self._waiting)
 
     # ---------------------------------------------------------------- into a queue

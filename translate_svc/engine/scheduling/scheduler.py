@@ -84,7 +84,7 @@ class Scheduler:
         return self._queues.waiting_requests
 
     def waiting_by_caller(self) -> Counter[str]:
-        """The same for each caller."""
+        """Number of requests that wait for slots, by caller."""
         return self._queues.waiting_by_caller()
 
     @property

@@ -52,7 +52,7 @@ class SequenceOutput(Protocol):
 
 
 class WholeOutput:
-    """Of a request that is complete: each token is delivered as it comes, and all of the text is spoken."""
+    """The output of a complete request: delivers each token as it comes, and speaks all of the text."""
 
     def push_token(self, sequence: SequenceState, decoded: DecodeResult, events: list[EngineEvent]) -> None:
         """Delivers the token at once."""

@@ -48,7 +48,7 @@ class Tokenizer(Protocol):
 class Detokenizer:
     """The text of one sequence. The deltas of ``push`` and ``finish`` concatenate to the whole text.
 
-    Leading spaces are dropped (SentencePiece's dummy prefix), unless the text goes on behind another one.
+    Leading spaces are dropped (SentencePiece's dummy prefix), unless the text continues another one.
     Byte pieces are held back until they complete a UTF-8 character. Bytes that can never complete one become
     U+FFFD.
     """

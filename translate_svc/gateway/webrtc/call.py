@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Call:
-    """Answers an offer, then runs a translation session with whoever made it."""
+    """Answers an offer, then runs a translation session with the peer that made it."""
 
     def __init__(self, context: GatewayContext, ice_servers: list[RTCIceServer]) -> None:
         self._context = context

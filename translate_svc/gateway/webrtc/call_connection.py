@@ -196,7 +196,7 @@ class CallConnection:
 
 
 def _fields(text: str) -> dict[str, Any]:
-    """The fields of an event; empty if it is none, which its reader will say."""
+    """The fields of an event; empty if the text is not one, which its reader refuses."""
     with contextlib.suppress(ValueError, RecursionError):
         values = json.loads(text)
         if isinstance(values, dict):

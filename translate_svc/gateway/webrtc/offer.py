@@ -20,7 +20,7 @@ def read_offer(text: str) -> RTCSessionDescription:
     """The offer of a call: one section of audio that is sent, and one of data channels.
 
     Raises:
-        InvalidArgument: it is none.
+        InvalidArgument: it is not an offer.
     """
     try:
         description = SessionDescription.parse(text)

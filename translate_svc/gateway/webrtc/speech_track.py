@@ -16,7 +16,7 @@ _FRAME_S = 0.02
 _SILENCE = bytes(_FRAME_BYTES)
 _MAX_BYTES = 30 * 2 * OUTPUT.sample_rate_hz
 _MAX_HELD_FRAMES = 10
-"""So long a rest that fills no frame waits for more of the same speech."""
+"""How long a rest that fills no frame waits for more of the same speech."""
 
 
 class SpeechTrack(MediaStreamTrack):
@@ -68,7 +68,7 @@ class SpeechTrack(MediaStreamTrack):
         return frame
 
     def stop(self) -> None:
-        """Implements ``MediaStreamTrack.stop``. Who waits for room or the end goes on."""
+        """Implements ``MediaStreamTrack.stop``. Waits for room and for the end return."""
         super().stop()
         self._changed.set()
 

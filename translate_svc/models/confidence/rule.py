@@ -57,7 +57,7 @@ class Threshold:
     slope: float
 
     def at(self, tokens: int) -> float:
-        """For a text of so many tokens, at least one."""
+        """The threshold for a text of ``tokens`` tokens, at least one."""
         return _sigmoid(self.intercept + self.slope * math.log(tokens))
 
 

@@ -25,11 +25,11 @@ class CapacityOptions:
         activity_s: time over which it is averaged how much streams speak.
         least_activity: streams are expected to speak at least this share of the time. Streams that are silent
             now may all speak later.
-        rise_s: a higher estimate counts after it has lasted so long.
-        fall_s: a lower estimate counts after it has lasted so long.
+        rise_s: how long a higher estimate must last before it counts.
+        fall_s: how long a lower estimate must last before it counts.
         behind_s: with this lag the engine does not keep up.
         calm_lag_s: below this lag it keeps up again.
-        calm_s: after the lag was below ``calm_lag_s`` for so long.
+        calm_s: how long the lag must be below ``calm_lag_s`` for that.
         backoff: by this factor the estimate shrinks each time that the engine did not keep up.
         recovery_per_s: by this the factor grows again, each second.
     """
@@ -86,7 +86,7 @@ class CapacityEstimate:
     * A stream speaks some share of the time, its **activity**. Cost times activity is the load of a stream.
       The capacity is what fits under ``target_load`` and ``target_slots``.
     * The estimate rises only after it was clearly higher for ``rise_s``, and falls after it was lower for
-      ``fall_s``, so that noise does not make it go to and fro.
+      ``fall_s``, so that noise does not make it oscillate.
     * If streams **fall behind** all the same, because something else is too slow, nobody is admitted until
       they have caught up, and the estimate shrinks for a while.
     * **Before the cost is known** the operator's limit counts, or what was inside when streams fell behind.

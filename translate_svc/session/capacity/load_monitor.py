@@ -14,7 +14,7 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 _INTERVAL_S = 0.5
 _SETTLED_S = 8.0
-"""After so long the speech of a stream shows in what the engine has translated."""
+"""After this time the speech of a stream shows in what the engine has translated."""
 _FINISH_MARGIN = 2.0
 """The cost of speech is an average, and leaves out what a step costs whatever it holds."""
 _SLOWER_ONES = 0.75

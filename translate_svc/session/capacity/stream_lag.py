@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _RECENT_S = 10.0
-"""So long the lag of an utterance counts after its first text."""
+"""How long the lag of an utterance counts after its first text."""
 
 
 class StreamLag:

@@ -25,7 +25,7 @@ class ConfidenceMeter:
         self._log_probabilities[sequence].append(log_probability)
 
     def confidences(self, sequences: Collection[int]) -> tuple[TextConfidence, ...]:
-        """Of the texts of ``sequences`` that are not empty, in the order of the request."""
+        """The confidence in each text of ``sequences`` that is not empty, in the order of the request."""
         heard = [
             scores
             for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
@@ -43,7 +43,7 @@ class ConfidenceMeter:
         return tuple(found)
 
     def warnings(self, utterance_id: int, confidences: Sequence[TextConfidence]) -> list[StreamWarning]:
-        """One for each text with a confidence below the threshold."""
+        """A warning for each text with a confidence below the threshold."""
         tokens = {
             (plan.spec.language, _is_transcript(plan)): len(scores)
             for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
