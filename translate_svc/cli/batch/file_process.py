@@ -16,7 +16,6 @@ import signal
 import struct
 import sys
 import threading
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from translate_svc.cli.batch.arguments import BatchArguments
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.fronts.remote_service import remote_service
 from translate_svc.cli.logs import configure_logs
 from translate_svc.config import Settings
 from translate_svc.languages import LanguageTable
@@ -31,7 +31,6 @@ from translate_svc.types import ModelInfo
 
 if TYPE_CHECKING:
     from translate_svc.cli.batch.file_work import FileWork
-    from translate_svc.service import Service
 
 READY = -1
 """The number of the first frame that is sent: files can come."""
@@ -98,8 +97,16 @@ def main() -> None:
 
 
 async def _run(config: FileProcessConfig, results: BinaryIO) -> None:
-    async with AsyncExitStack() as stack:
-        work = await _opened(config, stack)
+    from translate_svc.cli.backends.local_backend import LocalTranslator
+    from translate_svc.cli.batch.file_work import FileWork
+    from translate_svc.cli.batch.journal import Journal
+    from translate_svc.observability.metrics import Metrics
+    from translate_svc.remote_engine.messages import Report
+
+    async with remote_service(config.path, config.settings, Metrics()) as (connection, service):
+        connection.report_with(lambda: Report(ready=True), lambda overview: None)
+        translator, journal = LocalTranslator(service), Journal(config.arguments.out)
+        work = FileWork(config.arguments, config.table, config.model, translator, journal, config.staging)
         loop = asyncio.get_running_loop()
         items: asyncio.Queue[tuple[int, BatchItem]] = asyncio.Queue()  # as many as the crew has files at once
         threading.Thread(target=_read_items, args=(loop, items), daemon=True).start()
@@ -108,35 +115,6 @@ async def _run(config: FileProcessConfig, results: BinaryIO) -> None:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 tasks.create_task(_translate(work, *(await items.get()), answers))
-
-
-async def _opened(config: FileProcessConfig, stack: AsyncExitStack) -> FileWork:
-    """Connects to the engine, and builds the service before it."""
-    from translate_svc.assembly import Assembly
-    from translate_svc.cli.backends.local_backend import LocalTranslator
-    from translate_svc.cli.batch.file_work import FileWork
-    from translate_svc.cli.batch.journal import Journal
-    from translate_svc.observability.metrics import Metrics
-    from translate_svc.remote_engine.engine_connection import EngineConnection
-    from translate_svc.remote_engine.messages import Report
-    from translate_svc.service import Service, resume_tokens
-    from translate_svc.vad.silero import SileroVad
-
-    services: list[Service] = []
-
-    def on_lost(error: BaseException) -> None:
-        for service in services:
-            service.lose_engine()
-
-    connection = await stack.enter_async_context(EngineConnection.open(config.path, on_lost=on_lost))
-    connection.report_with(lambda: Report(ready=True), lambda overview: None)
-    assembly = Assembly(connection.engine, SileroVad(), connection.welcome.facts)
-    opening = Service.on_engine(config.settings, assembly, resume_tokens(config.settings), Metrics())
-    services.append(await stack.enter_async_context(opening))
-    journal = Journal(config.arguments.out)
-    return FileWork(
-        config.arguments, config.table, config.model, LocalTranslator(services[0]), journal, config.staging
-    )
 
 
 def _read_items(loop: asyncio.AbstractEventLoop, items: asyncio.Queue[tuple[int, BatchItem]]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from translate_svc.cli.descriptors import allow_all_descriptors
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_config import FrontConfig
+from translate_svc.cli.fronts.remote_service import remote_service
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.transports import (
     drain_servers,
@@ -74,47 +75,43 @@ def _end_with_parent() -> None:
 
 async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> int:
     """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
-    from translate_svc.assembly import Assembly
-    from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
     from translate_svc.remote_engine.stream_claims import StreamClaims
-    from translate_svc.service import Service, resume_tokens
     from translate_svc.serving.live_calls import DRAINING
-    from translate_svc.vad.silero import SileroVad
 
     settings = config.settings
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
-    services: list[Service] = []
     lost = asyncio.Event()
 
     def on_lost(error: BaseException) -> None:
         _log.critical("%s", error)
-        for service in services:
-            service.lose_engine()
         lost.set()
 
     makers = transport_makers(settings, reuse_port=True)
+    metrics, fronts = ForwardedMetrics(), OtherFronts()
     async with (
-        EngineConnection.open(config.path, on_lost=on_lost) as connection,
         tracing_of_environment() as tracing,
+        remote_service(
+            config.path,
+            settings,
+            metrics,
+            tracing=tracing,
+            fronts=fronts,
+            make_vad=make_vad,
+            on_lost=on_lost,
+        ) as (connection, service),
     ):
-        metrics, fronts = ForwardedMetrics(), OtherFronts(on_full=connection.hurry)
-        fronts.started_s = connection.welcome.started_s
-        assembly = Assembly(connection.engine, (make_vad or SileroVad)(), connection.welcome.facts)
-        tokens = resume_tokens(settings)
-        async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:
-            services.append(service)
-            claims = StreamClaims(service.open_streams, connection.claim)
-            service.quotas.on_streams = connection.hurry
-            fronts.claim, connection.on_fence = claims.claim, claims.receive
-            servers = [make_server(service) for make_server in makers]
-            await start_servers(servers)
-            keep_all()
-            reporter = _Reporter(service, fronts, metrics, claims)
-            connection.report_with(reporter.report, reporter.take)
-            grace_s = await _told_to_leave(connection, lost)
-            service.drain(DRAINING)
-            await drain_servers(servers, grace_s, service.refusal or DRAINING, connection.drains)
+        claims = StreamClaims(service.open_streams, connection.claim)
+        service.quotas.on_streams = connection.hurry
+        fronts.claim, connection.on_fence = claims.claim, claims.receive
+        servers = [make_server(service) for make_server in makers]
+        await start_servers(servers)
+        keep_all()
+        reporter = _Reporter(service, fronts, metrics, claims)
+        connection.report_with(reporter.report, reporter.take)
+        grace_s = await _told_to_leave(connection, lost)
+        service.drain(DRAINING)
+        await drain_servers(servers, grace_s, service.refusal or DRAINING, connection.drains)
     return EXIT_LOST if lost.is_set() else 0
 
 

@@ -1,0 +1,68 @@
+"""The service of a process whose engine is in another one: of a front process, or of a process of a batch.
+
+Importing this file is cheap. The heavy libraries are imported when a service starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from translate_svc.config import Settings
+
+if TYPE_CHECKING:
+    from translate_svc.observability.metrics import Metrics
+    from translate_svc.observability.telemetry import Tracing
+    from translate_svc.remote_engine.engine_connection import EngineConnection
+    from translate_svc.service import Service
+    from translate_svc.session.shared_admission import OtherFronts
+    from translate_svc.vad.frame_vad import FrameVad
+
+
+@asynccontextmanager
+async def remote_service(
+    path: str,
+    settings: Settings,
+    metrics: Metrics,
+    *,
+    tracing: Tracing | None = None,
+    fronts: OtherFronts | None = None,
+    make_vad: Callable[[], FrameVad] | None = None,
+    on_lost: Callable[[BaseException], None] = lambda error: None,
+) -> AsyncIterator[tuple[EngineConnection, Service]]:
+    """Connects to the engine's process and builds a service on its engine.
+
+    Args:
+        path: the socket at which the engine's process waits.
+        settings: those of the engine's process.
+        metrics: where to count.
+        tracing: where to export spans.
+        fronts: the other front processes of a server. Gets the start of the server, and reports when this
+            process is full.
+        make_vad: creates another detector than the usual one.
+        on_lost: called when the engine is lost, after every live stream and call has failed.
+
+    Raises:
+        Unavailable: the engine's process does not answer, or runs other code.
+    """
+    from translate_svc.assembly import Assembly
+    from translate_svc.remote_engine.engine_connection import EngineConnection
+    from translate_svc.service import Service, resume_tokens
+    from translate_svc.vad.silero import SileroVad
+
+    services: list[Service] = []
+
+    def lose_engine(error: BaseException) -> None:
+        for service in services:
+            service.lose_engine()
+        on_lost(error)
+
+    async with EngineConnection.open(path, on_lost=lose_engine) as connection:
+        if fronts is not None:
+            fronts.on_full, fronts.started_s = connection.hurry, connection.welcome.started_s
+        assembly = Assembly(connection.engine, (make_vad or SileroVad)(), connection.welcome.facts)
+        tokens = resume_tokens(settings)
+        async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:
+            services.append(service)
+            yield connection, service
