@@ -50,6 +50,7 @@ class Convolution(nn.Conv1d):
         return self(states.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
 
     def forward(self, states: Tensor) -> Tensor:
+        """``[B, C, 1, T]`` -> ``[B, outputs, 1, T]`` if the padding keeps the length."""
         if self._left:
             states = F.pad(states, (self._left, 0))
         weight, padding, dilation = self.weight[:, :, None], (0, int(self.padding[0])), (1, self.dilation[0])
@@ -68,6 +69,7 @@ class Upsampling(nn.ConvTranspose1d):
         self.register_load_state_dict_post_hook(_channels_innermost)  # type: ignore[no-untyped-call]
 
     def forward(self, states: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """``[B, C, 1, T]`` -> ``[B, outputs, 1, T * rate]``."""
         return F.conv_transpose2d(
             states,
             self.weight[:, :, None],

@@ -143,6 +143,7 @@ class FeedForward(nn.Module):
         self.outer = PackedLinear(self.fc2)
 
     def forward(self, states: Tensor) -> Tensor:
+        """``[..., hidden]`` -> the same shape."""
         return self.outer(self.inner(states))
 
 
@@ -157,6 +158,7 @@ class TransformerEncoderLayer(nn.Module):
         self.ffn_layer_norm = nn.LayerNorm(hidden_size)
 
     def forward(self, states: Tensor, bias: Tensor | None) -> Tensor:
+        """``[B, T, hidden]`` -> the same shape. ``bias``: a ``key_bias``, or None if nothing is padded."""
         states = states + self.self_attn(self.self_attn_layer_norm(states), bias)
         return states + self.ffn(self.ffn_layer_norm(states))
 

@@ -52,6 +52,7 @@ class ConformerFeedForward(nn.Module):
         self.outer = PackedLinear(self.output_dense, scale=self.scale)
 
     def forward(self, states: Tensor) -> Tensor:
+        """``[B, T, hidden]`` -> the same shape."""
         return self.outer(self.inner(states))
 
 

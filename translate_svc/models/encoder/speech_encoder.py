@@ -110,6 +110,7 @@ class FeatureProjection(nn.Module):
         self.projection = nn.Linear(size, config.hidden_size)
 
     def forward(self, features: Tensor) -> Tensor:
+        """``[B, T, feature_projection_input_dim]`` -> ``[B, T, hidden]``."""
         return self.projection(self.layer_norm(features))
 
 

@@ -98,6 +98,7 @@ class DurationPredictor(nn.Module):
         self.proj = nn.Linear(hidden, 1)
 
     def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
+        """``[B, C, size]`` -> ``[B, C]``. ``padding``: ``[B, C, 1]``, True after a row's length; or None."""
         for conv, norm in ((self.conv1, self.ln1), (self.conv2, self.ln2)):
             states = norm(F.relu(conv.over_time(_silenced(states, padding))))
         return self.proj(states).squeeze(2)

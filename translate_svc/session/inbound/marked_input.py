@@ -15,10 +15,10 @@ _MAX_MARKERS = 1024
 
 
 class Boundary(enum.Enum):
-    """A marker that ends the running utterance at its exact sample."""
+    """A marker that ends the running utterance at its exact sample, named as the field of its message."""
 
-    FINALIZE = enum.auto()
-    END = enum.auto()
+    FINALIZE = "finalize"
+    END = "end"
 
 
 Marker = Boundary | Negotiated
@@ -55,17 +55,20 @@ class MarkedInput:
     def mark(self, marker: Marker) -> None:
         """Puts a marker after the last sample. A second ``FINALIZE`` at the same position is ignored.
 
-        Raises ``OutOfRange`` if too many markers wait, ``InvalidArgument`` after the end.
+        Raises:
+            OutOfRange: too many markers wait. Names the message.
+            InvalidArgument: after the end. Names the message.
         """
+        field = "update" if isinstance(marker, Negotiated) else marker.value
         if self._ended:
-            raise InvalidArgument("nothing may follow the end of the stream")
+            raise InvalidArgument("nothing may follow the end of the stream", field=field)
         entry = (self.buffer.end, marker)
         if marker is Boundary.FINALIZE and self._markers and self._markers[-1] == entry:
             return
         if marker is Boundary.END:
             self._ended = True
         elif len(self._markers) >= _MAX_MARKERS:
-            raise OutOfRange("too many control messages at once")
+            raise OutOfRange(f"is one of more than {_MAX_MARKERS} control messages at once", field=field)
         self._markers.append(entry)
 
     def next_marker(self) -> tuple[int, Marker] | None:
