@@ -59,7 +59,7 @@ class LabelledClip:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class DecodedText:
     """A text, and the natural log-probabilities of its tokens."""
 
     text: str
@@ -118,7 +118,7 @@ async def translate_labelled(
     return [text for found in await asyncio.gather(*(judged(*each) for each in usable)) for text in found]
 
 
-async def _translate(service: Service, clip: LabelledClip, written: set[str]) -> dict[str, Heard]:
+async def _translate(service: Service, clip: LabelledClip, written: set[str]) -> dict[str, DecodedText]:
     """The transcript and all translations, by language."""
     others = [code for code in clip.texts if code != clip.language and code in written]
     if not others:
@@ -141,10 +141,10 @@ async def _translate(service: Service, clip: LabelledClip, written: set[str]) ->
                 scores[event.language] += [token.log_probability for token in event.tokens]
     finally:
         await one_shot.cancel()
-    return {code: Heard(text, tuple(scores[code])) for code, text in texts.items()}
+    return {code: DecodedText(text, tuple(scores[code])) for code, text in texts.items()}
 
 
-def judge(number: int, clip: LabelledClip, texts: Mapping[str, Heard]) -> Iterator[LabelledText]:
+def judge(number: int, clip: LabelledClip, texts: Mapping[str, DecodedText]) -> Iterator[LabelledText]:
     """Which of the texts of clip ``number`` are right; those that nobody can judge are left out."""
     transcript = texts[clip.language]
     understood = _matching_share(clip.texts[clip.language], transcript.text) > _UNDERSTOOD

@@ -18,7 +18,7 @@ from translate_svc.cli import main
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.labelled_clips import (
     LABELS_FILE,
-    Heard,
+    DecodedText,
     LabelledClip,
     judge,
     read_labelled,
@@ -183,11 +183,13 @@ def test_case_and_punctuation_do_not_make_a_text_wrong() -> None:
     assert words("it's") != words("it is")
 
 
-def heard(text: str, *scores: float) -> Heard:
-    return Heard(text, scores)
+def heard(text: str, *scores: float) -> DecodedText:
+    return DecodedText(text, scores)
 
 
-def judged(clip: LabelledClip, **texts: Heard) -> dict[tuple[float, ...], tuple[bool, tuple[float, ...]]]:
+def judged(
+    clip: LabelledClip, **texts: DecodedText
+) -> dict[tuple[float, ...], tuple[bool, tuple[float, ...]]]:
     """By the scores of each text that can be judged: whether it is right, and the transcript beside it."""
     return {each.log_probabilities: (each.right, each.transcript) for each in judge(7, clip, texts)}
 

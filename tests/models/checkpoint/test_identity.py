@@ -8,8 +8,8 @@ import pytest
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.identity import (
+    CheckpointIdentity,
     HubOrigin,
-    Identity,
     find_checkpoint,
     license_of,
     read_identity,
@@ -34,12 +34,12 @@ def test_the_licence_is_the_front_matters(card: str, license: str) -> None:
 
 
 def test_a_pulled_directory_is_its_hub_id_at_a_commit(tmp_path: Path) -> None:
-    assert read_identity(tmp_path) == Identity(tmp_path.name, "", "")
+    assert read_identity(tmp_path) == CheckpointIdentity(tmp_path.name, "", "")
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
     (tmp_path / "MANIFEST.sha256").write_text("")
-    assert read_identity(tmp_path) == Identity(tmp_path.name, "e3b0c44298fc1c14", "mit")
+    assert read_identity(tmp_path) == CheckpointIdentity(tmp_path.name, "e3b0c44298fc1c14", "mit")
     HubOrigin(HUB_ID, "5f8cc790", "https://huggingface.co").write(tmp_path)
-    assert read_identity(tmp_path) == Identity(HUB_ID, "5f8cc790", "mit")
+    assert read_identity(tmp_path) == CheckpointIdentity(HUB_ID, "5f8cc790", "mit")
     (tmp_path / "hub.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"hub\.json: cannot be read"):
         read_identity(tmp_path)

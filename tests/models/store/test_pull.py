@@ -17,7 +17,7 @@ from tests.fake_hub import COMMIT, FakeHub
 from tests.published_layout import HUB_ID, NEEDLESS_FILES
 from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.checkpoint.identity import Identity, find_checkpoint, read_identity
+from translate_svc.models.checkpoint.identity import CheckpointIdentity, find_checkpoint, read_identity
 from translate_svc.models.store.hub import Hub
 from translate_svc.models.store.pull import pull, pulled
 
@@ -79,7 +79,7 @@ def test_a_pull_brings_what_is_needed_and_opens_without_a_network(
     found = find_checkpoint(HUB_ID, cache)
     checkpoint = Checkpoint.open(found)
     assert checkpoint.capabilities().speech_languages == ("eng", "spa")
-    assert read_identity(found) == Identity(HUB_ID, COMMIT, "cc-by-nc-4.0")
+    assert read_identity(found) == CheckpointIdentity(HUB_ID, COMMIT, "cc-by-nc-4.0")
 
 
 def test_the_manifest_is_what_sha256sum_writes(hub: FakeHub, cache: Path) -> None:
@@ -213,7 +213,7 @@ def test_another_commit_takes_the_place_of_the_first(hub: FakeHub, cache: Path) 
     newer = Hub(hub.endpoint).plan(HUB_ID)
     assert not pulled(newer, cache)
     pull_all(hub, cache)
-    assert read_identity(path) == Identity(HUB_ID, hub.commit, "mit")
+    assert read_identity(path) == CheckpointIdentity(HUB_ID, hub.commit, "mit")
     assert [each.name for each in cache.iterdir()] == [DIRECTORY]
 
 

@@ -13,7 +13,7 @@ from tests.fake_hub import COMMIT, FakeHub
 from tests.published_layout import HUB_ID
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.checkpoint.identity import Identity, find_checkpoint, read_identity
+from translate_svc.models.checkpoint.identity import CheckpointIdentity, find_checkpoint, read_identity
 from translate_svc.models.store.catalog import read_catalog
 from translate_svc.models.store.hub import Hub
 from translate_svc.models.store.pull import pull, pulled
@@ -49,7 +49,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 def test_a_model_is_found_there_by_its_hub_id(shared: Path, tmp_path: Path) -> None:
     found = find_checkpoint(HUB_ID, tmp_path / "cache")
     assert found == shared
-    assert read_identity(found) == Identity(HUB_ID, COMMIT, "cc-by-nc-4.0")
+    assert read_identity(found) == CheckpointIdentity(HUB_ID, COMMIT, "cc-by-nc-4.0")
     assert Checkpoint.open(found).feature_extractor().feature_size == 160
     assert [entry.name for entry in read_catalog(tmp_path / "cache")] == ["starter", HUB_ID]
 

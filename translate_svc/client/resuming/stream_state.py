@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from translate_svc.audio.codecs.table import codec_of
-from translate_svc.client.resuming.delivery import Delivery
+from translate_svc.client.resuming.deduplication import EventDeduplicator
 from translate_svc.client.resuming.replay_buffer import ReplayBuffer, SentMessage
 from translate_svc.errors import Unavailable
 from translate_svc.types import (
@@ -73,7 +73,7 @@ class StreamState:
             max_bytes=max_bytes,
         )
         self._config = config
-        self._delivery = Delivery()
+        self._deduplicator = EventDeduplicator()
         self._token = b""
         self._committed = 0
         self._applied_updates = 0
@@ -106,7 +106,7 @@ class StreamState:
             self._commit(event)
         elif isinstance(event, Cleared) and self._unanswered_clears:
             self._unanswered_clears.popleft()
-        return self._delivery.accept(event)
+        return self._deduplicator.accept(event)
 
     def lose(self) -> None:
         """The present call is over: the time without one begins."""
@@ -145,7 +145,7 @@ class StreamState:
             self._config,
             resume_token=self._token,
             resume_from_sample=first,
-            resume_utterance_id=self._delivery.next_id(position) if skips else None,
+            resume_utterance_id=self._deduplicator.next_id(position) if skips else None,
         )
         clears = tuple(self._unanswered_clears)
         return ResumePlan(config, position, skips, self._applied_updates, clears)
@@ -161,7 +161,7 @@ class StreamState:
         A ``clear`` would now drop them before they get their ids again. So the stream must be resumed after
         it instead.
         """
-        return self._delivery.is_replaying
+        return self._deduplicator.is_replaying
 
     def abandon_plan(self) -> None:
         """The plan could not be carried out."""
@@ -177,9 +177,9 @@ class StreamState:
         self._token = opened.resume_token
         self._committed = plan.position
         self.messages.rewind(plan.position, plan.applied_updates, run_up=not plan.skips)
-        events = [event for clear in plan.clears for event in self._delivery.give_up(clear)]
+        events = [event for clear in plan.clears for event in self._deduplicator.give_up(clear)]
         self._unanswered_clears.clear()
-        return [*self._delivery.rewind(plan.position, plan.applied_updates), *events]
+        return [*self._deduplicator.rewind(plan.position, plan.applied_updates), *events]
 
     def _commit(self, progress: Progress) -> None:
         if self._is_planning:
@@ -190,4 +190,4 @@ class StreamState:
         self._committed = progress.committed_samples
         self._applied_updates = progress.applied_updates
         self.messages.commit(progress.committed_samples, progress.applied_updates)
-        self._delivery.forget(progress.committed_samples)
+        self._deduplicator.forget(progress.committed_samples)

@@ -39,7 +39,7 @@ class HubOrigin:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CheckpointIdentity:
     """How to name the contents of a directory.
 
     Attributes:
@@ -95,12 +95,12 @@ def find_checkpoint(name: str, cache: Path) -> Path:
     return found.absolute() if hub_id_of(found) else found.resolve()
 
 
-def read_identity(folder: Path) -> Identity:
+def read_identity(folder: Path) -> CheckpointIdentity:
     """Name, revision and licence of a directory. Missing information is not an error."""
     origin = read_origin(folder)
     card = folder / CARD_FILE
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
-    return Identity(
+    return CheckpointIdentity(
         name=origin.hub_id if origin else folder.name,
         revision=origin.revision if origin else _manifest_digest(folder / MANIFEST_FILE),
         license=license_of(text),

@@ -140,7 +140,7 @@ class _Utterance:
     """Warnings and reports of drafts."""
 
 
-class Delivery:
+class EventDeduplicator:
     """Passes on each event of a stream once, also where it comes again after a resumption.
 
     Ids of utterances, and places in a text or a speech, are the same in every run. Memory is freed as

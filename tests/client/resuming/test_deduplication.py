@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from translate_svc.client.resuming.delivery import Delivery
+from translate_svc.client.resuming.deduplication import EventDeduplicator
 from translate_svc.types import (
     DraftReport,
     EndReason,
@@ -46,10 +46,10 @@ def opus(start: int, packets: Sequence[bytes], *, final: bool = False) -> Speech
 
 def broken(first: Sequence[SessionEvent], again: Sequence[SessionEvent]) -> list[SessionEvent]:
     """What the program gets of the first call, and then of the second one."""
-    delivery = Delivery()
-    got = [part for event in first for part in delivery.accept(event)]
-    got += delivery.rewind(0, 0)
-    return got + [part for event in again for part in delivery.accept(event)]
+    deduplicator = EventDeduplicator()
+    got = [part for event in first for part in deduplicator.accept(event)]
+    got += deduplicator.rewind(0, 0)
+    return got + [part for event in again for part in deduplicator.accept(event)]
 
 
 def said(events: Sequence[SessionEvent]) -> str:
@@ -65,8 +65,8 @@ def test_a_call_that_does_not_break_is_passed_on_as_it_is() -> None:
         pcm(3, 2, final=True),
         DONE,
     ]
-    delivery = Delivery()
-    got = [part for event in events for part in delivery.accept(event)]
+    deduplicator = EventDeduplicator()
+    got = [part for event in events for part in deduplicator.accept(event)]
     assert all(one is other for one, other in zip(got, events, strict=True))
 
 
@@ -180,12 +180,14 @@ def test_progress_never_goes_back_and_a_move_is_not_told() -> None:
 
 
 def test_what_is_committed_costs_no_memory() -> None:
-    delivery = Delivery()
+    deduplicator = EventDeduplicator()
     for number in range(100):
         place = 16_000 * number
-        delivery.accept(SpeechStarted(number, place))
-        delivery.accept(SpeechEnded(number, SampleRange(place, place + 8_000), EndReason.SILENCE))
-        delivery.accept(UtteranceDone(number, SampleRange(place, place + 8_000), UtteranceStatus.OK, Usage()))
-        delivery.forget(place + 8_000)
-    assert not delivery._utterances
-    assert delivery.next_id(0) == 100
+        deduplicator.accept(SpeechStarted(number, place))
+        deduplicator.accept(SpeechEnded(number, SampleRange(place, place + 8_000), EndReason.SILENCE))
+        deduplicator.accept(
+            UtteranceDone(number, SampleRange(place, place + 8_000), UtteranceStatus.OK, Usage())
+        )
+        deduplicator.forget(place + 8_000)
+    assert not deduplicator._utterances
+    assert deduplicator.next_id(0) == 100
