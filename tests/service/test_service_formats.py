@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.clips import sentences, texts
 from tests.session.harness import check_contract, collect, of
-from translate_svc.audio.codecs.table import chunk_encoder, codec_of
+from translate_svc.audio.codecs.table import CODECS, chunk_encoder, codec_of
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.audio.speech_decoder import SpeechDecoder
@@ -39,12 +39,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(model=str(ROOT / "model_cache" / "starter"), max_streams=8)
 
 F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
+RATES_HZ = {Encoding.PCM_S16LE: 44_100, Encoding.MULAW: 8_000, Encoding.ALAW: 8_000}
+"""Rates other than 16 kHz, for codecs that take any."""
 FORMATS = [
-    pytest.param(AudioFormat(Encoding.PCM_S16LE, 44_100), id="pcm_s16le"),
-    pytest.param(AudioFormat(Encoding.MULAW, 8_000), id="mulaw"),
-    pytest.param(AudioFormat(Encoding.ALAW, 8_000), id="alaw"),
-    pytest.param(AudioFormat(Encoding.OPUS, 48_000), id="opus"),
-    pytest.param(AudioFormat(Encoding.G722, 16_000), id="g722"),
+    pytest.param(
+        AudioFormat(encoding, codec.sample_rate_hz or RATES_HZ.get(encoding, 16_000)), id=encoding.value
+    )
+    for encoding, codec in CODECS.items()
+    if encoding is not F32.encoding  # which the tests themselves speak
 ]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

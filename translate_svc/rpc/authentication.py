@@ -19,8 +19,13 @@ from translate_svc.types import Caller, Scope
 _HEALTH_PREFIX = "/grpc.health.v1.Health/"
 _SCHEME = "bearer"
 _CERTIFICATE = "x509_pem_cert"
-_SCOPES = {"StreamingTranslate": Scope.STREAM, "Translate": Scope.TRANSLATE}
-"""What a caller needs for a method; for all others ``Scope.INFO``."""
+SCOPES = {
+    "StreamingTranslate": Scope.STREAM,
+    "Translate": Scope.TRANSLATE,
+    "ListLanguages": Scope.INFO,
+    "GetServerInfo": Scope.INFO,
+}
+"""What a caller needs for each method of the contract. Reflection and unknown methods need ``Scope.INFO``."""
 
 _identified: ContextVar[Identified] = ContextVar("identified", default=NOBODY_ASKED)
 
@@ -59,7 +64,7 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
         if method.startswith(_HEALTH_PREFIX):
             return handler
         # only the method itself is told of the client's certificate, so it is the method that asks
-        scope = _SCOPES.get(method.rpartition("/")[2], Scope.INFO)
+        scope = SCOPES.get(method.rpartition("/")[2], Scope.INFO)
         behaviour = _unknown if handler is None else handler.stream_stream
         return grpc.stream_stream_rpc_method_handler(
             functools.partial(self._authenticated, behaviour, scope),
