@@ -382,6 +382,7 @@ class Service:
             streams_capacity=self._load_monitor.capacity,
             queued_audio_s=self._backlog().queued_input_ms / 1000,
             load=self._reporter.load(self.live_streams),
+            front_processes=(),
         )
 
     @property

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 import pytest
@@ -16,7 +16,7 @@ from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.admin.server import AdminServer
 from translate_svc.errors import InvalidArgument
-from translate_svc.observability.metrics import Metrics, Snapshot
+from translate_svc.observability.metrics import NOT_READY, Metrics
 from translate_svc.types import ServerLoad
 
 
@@ -78,7 +78,7 @@ async def test_without_its_engine_the_process_is_to_be_restarted(
 async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metrics: Metrics) -> None:
     load = ServerLoad(text_tokens=7, source_ms=2_500)
     metrics.set_snapshot_function(
-        lambda: Snapshot(ready=True, streams_active=3, queued_audio_s=1.5, load=load)
+        lambda: replace(NOT_READY, ready=True, streams_active=3, queued_audio_s=1.5, load=load)
     )
     status, text = await _get(http, "/metrics")
     samples = {

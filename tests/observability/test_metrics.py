@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from translate_svc import errors
 from translate_svc.observability.metrics import (
     CLOSE_CAUSES,
     ERROR_CAUSES,
+    NOT_READY,
     PREFIX,
     UTTERANCE_STATUSES,
     WARNING_CODES,
     Metrics,
-    Snapshot,
     error_cause,
 )
 from translate_svc.types import ServerLoad, UtteranceStatus
@@ -135,7 +136,7 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
 
 def test_registries_do_not_meet() -> None:
     one, other = Metrics(), Metrics()
-    one.set_snapshot_function(lambda: Snapshot(load=ServerLoad(slots=4)))
+    one.set_snapshot_function(lambda: replace(NOT_READY, load=ServerLoad(slots=4)))
     one.record_rejected(errors.ResourceExhausted("full"))
     assert _value(one, "rejected_total", cause="resource_exhausted") == 1
     assert _value(other, "rejected_total", cause="resource_exhausted") == 0

@@ -9,7 +9,7 @@ It is longer than most files: it lists all metrics, and the manual and the dashb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -84,16 +84,27 @@ _CUT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The values that are read at every scrape."""
+    """The values that are read at every scrape. No field has a default: both kinds of servers fill in all."""
 
-    ready: bool = False
-    streams_active: int = 0
-    streams_capacity: int = 0
-    queued_audio_s: float = 0.0
-    load: ServerLoad = field(default_factory=ServerLoad)
-    front_processes: tuple[FrontProcess, ...] = ()
+    ready: bool
+    streams_active: int
+    streams_capacity: int
+    queued_audio_s: float
+    load: ServerLoad
+    front_processes: tuple[FrontProcess, ...]
+
+
+NOT_READY = Snapshot(
+    ready=False,
+    streams_active=0,
+    streams_capacity=0,
+    queued_audio_s=0.0,
+    load=ServerLoad(),
+    front_processes=(),
+)
+"""What is read before the model is loaded."""
 
 
 class Metrics:
@@ -271,7 +282,7 @@ class _Scrape(Collector):
     """Reads one ``Snapshot`` per scrape, so that all its values are of the same moment."""
 
     def __init__(self) -> None:
-        self.read: Callable[[], Snapshot] = Snapshot
+        self.read: Callable[[], Snapshot] = lambda: NOT_READY
 
     def collect(self) -> Iterator[Metric]:
         now = self.read()

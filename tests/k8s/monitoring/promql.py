@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from translate_svc.observability.metrics import PREFIX, Metrics, Snapshot
+from translate_svc.observability.metrics import NOT_READY, PREFIX, Metrics
 from translate_svc.types import FrontProcess
 
 _TOKEN = re.compile(
@@ -58,7 +58,7 @@ def served() -> dict[str, Series]:
     """Every series of the server by the name that a query uses."""
     found: dict[str, Series] = {}
     metrics, front = Metrics(), FrontProcess(0, ready=True, live_streams=0, restarts=0, cpu_ms=0)
-    metrics.set_snapshot_function(lambda: Snapshot(front_processes=(front,)))
+    metrics.set_snapshot_function(lambda: replace(NOT_READY, front_processes=(front,)))
     for family in metrics.registry.collect():
         for sample in family.samples:
             if not sample.name.endswith("_created"):
