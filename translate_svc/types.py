@@ -24,6 +24,9 @@ FRAME_SAMPLES = 512
 SAMPLES_PER_UNIT = 320
 """Samples of 16 kHz audio that the vocoder makes from one unit (20 ms)."""
 
+MAX_POSITION = 2**63 - 1
+"""Positions in a stream's input are 64-bit integers."""
+
 Samples = npt.NDArray[np.float32]
 """Mono audio, shape ``[n_samples]``, nominally within [-1, 1]."""
 

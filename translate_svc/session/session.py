@@ -33,6 +33,7 @@ from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.resume_point import ResumePoint, first_point
 from translate_svc.types import (
+    MAX_POSITION,
     AckInput,
     AudioInput,
     CallOutcome,
@@ -60,7 +61,6 @@ _FIELDS: dict[type[ClientMessage], str] = {
     AckInput: "ack",
     EndInput: "end",
 }
-_MAX_POSITION = 2**63 - 1
 
 
 class Session:
@@ -294,7 +294,7 @@ class Session:
         if samples < 1:
             raise InvalidArgument("must be at least 1", field="silence.samples")
         limit = self._rate_hz * self._options.max_silence_ms // 1000
-        if samples > min(limit, _MAX_POSITION - self._received_samples):
+        if samples > min(limit, MAX_POSITION - self._received_samples):
             raise OutOfRange(f"is more than {limit} samples", field="silence.samples")
         run_up = self._run_up_samples(samples)
         if run_up < samples:

@@ -8,9 +8,8 @@ from collections import deque
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.input_buffer import InputBuffer
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.types import Samples
+from translate_svc.types import MAX_POSITION, Samples
 
-_MAX_POSITION = 2**63 - 1
 _MAX_MARKERS = 1024
 
 
@@ -98,7 +97,7 @@ class MarkedInput:
     def _check(self, samples: int, *, stored: int, field: str) -> None:
         if self._ended:
             raise InvalidArgument("nothing may follow the end of the stream", field=field)
-        if self.buffer.end + samples > _MAX_POSITION:
+        if self.buffer.end + samples > MAX_POSITION:
             raise OutOfRange("the stream's position would pass 2^63 - 1 samples", field=field)
         if self.buffer.stored_samples + stored > self._max_stored_samples:
             raise OutOfRange("more input at once than the stream can hold", field=field)
