@@ -51,7 +51,7 @@ class EncodeItem:
 
 @dataclass(frozen=True, slots=True)
 class DecodeItem:
-    """Feed a run of known tokens to a slot, from ``position`` on; the answer is about the token behind it.
+    """Feed a run of known tokens to a slot, from ``position`` on; the answer is about the token after it.
 
     The slot must have been encoded for ``key``'s request, and positions 0..position-1 must have been fed. The
     first run of a sequence is its prompt (``</s>`` and the language) and the history of a draft. Later runs
@@ -61,7 +61,7 @@ class DecodeItem:
 
     ``guess_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives as well
     come back in ``DecodeResult.guessed``, as if they had been decoded one by one. With ``begins_word`` the
-    token behind the run must not lengthen the last word of the run.
+    token after the run must not lengthen the last word of the run.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -87,8 +87,8 @@ class TextToUnitItem:
 
     ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
-    get no units. ``duration_factor`` multiplies all durations, ``pause_factor`` besides those of spaces and
-    punctuation.
+    get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of spaces and
+    punctuation once more.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT

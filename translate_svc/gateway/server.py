@@ -57,7 +57,7 @@ class GatewayServer:
         callers: Callers | None = None,
         secrets: ClientSecrets | None = None,
     ) -> None:
-        """``callers`` finds out who makes each call; None: nobody asks. The page itself is for everybody.
+        """``callers`` finds out who makes each call; None: callers are not asked. Anybody may load the page.
 
         ``secrets`` makes client secrets; by default they are valid in this process alone.
         """

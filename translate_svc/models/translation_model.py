@@ -281,7 +281,7 @@ class TranslationModel:
                 with torch.inference_mode():
                     capture(capturer)
             except RuntimeError as error:
-                _log.warning("%s is slower, for it could not be captured: %s", stage.value, error)
+                _log.warning("%s is slower because it could not be captured: %s", stage.value, error)
 
     def _capture_steps(self, capturer: GraphCapturer) -> None:
         self._captured = DecodeGraphs(self._decoder, self._cache, capturer)

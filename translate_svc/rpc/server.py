@@ -78,7 +78,7 @@ class RpcServer:
         credentials: grpc.ServerCredentials | None = None,
         callers: Callers | None = None,
     ) -> None:
-        """``callers`` finds out who makes each call, except health checks; None: nobody asks."""
+        """``callers`` finds out who makes each call, except health checks; None: callers are not asked."""
         refuse_plaintext(options, credentials)
         self._options = options
         self._credentials = credentials

@@ -70,7 +70,7 @@ def calibrate(
     finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json.
     """
     settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
-    # here, for they load torch
+    # imported here because they load torch
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint

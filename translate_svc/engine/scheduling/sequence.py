@@ -58,7 +58,7 @@ class SequenceState:
     gets, prompt and history included; the last ``lookahead_tokens`` of them are not spoken.
 
     Only for drafts: ``attention_rows`` of each pass, ``log_probabilities`` of the new tokens, and how many of
-    them were committed (``committed_tokens``). ``guess_token_ids`` are what the draft before held behind the
+    them were committed (``committed_tokens``). ``guess_token_ids`` are what the draft before held after the
     tokens that are fed next. ``begins_word``: the history ends with a whole word. ``word_starts``: the units
     at which words begin, of those that were not voiced before.
     """

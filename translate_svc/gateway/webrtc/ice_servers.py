@@ -12,7 +12,7 @@ def parse_ice_server(text: str) -> RTCIceServer:
     """``stun:HOST[:PORT]`` or ``turn:USER:PASSWORD@HOST[:PORT][?transport=tcp]``; ``turns:`` for TLS.
 
     Raises:
-        InvalidArgument: it is neither. The message does not repeat it, for it may hold a password.
+        InvalidArgument: it is neither. The message does not repeat it, because it may hold a password.
     """
     scheme, _, rest = text.partition(":")
     login, at, place = rest.rpartition("@")

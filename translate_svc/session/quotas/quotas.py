@@ -148,7 +148,7 @@ class Quotas:
             account.unreported_audio_s += seconds
 
     def meter(self, caller: Caller, audio_format: AudioFormat) -> AudioMeter | None:
-        """Counts the audio of one stream; None: nobody asks for it."""
+        """Counts the audio of one stream; None: neither a limit nor a metric needs it."""
         if caller.limits.audio_s_per_minute is None and not caller.class_name:
             return None
         return AudioMeter(
