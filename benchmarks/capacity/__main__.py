@@ -35,7 +35,7 @@ _LEVELS = (0.8, 1.0, 2.0, 4.0)
 _MAX_RATIO = 1.25
 _MAX_STREAMS = 200
 _FINDERS = 24
-_FIND_S, _WARM_UP_S, _PAUSE_S = 45.0, 8.0, 3.0
+_FIND_S, _FOUND_S, _WARM_UP_S, _PAUSE_S = 90.0, 30.0, 8.0, 3.0
 _CONNECTIONS = 4
 
 
@@ -115,7 +115,7 @@ async def measure(targets: Sequence[str], seconds: float, rounds: int) -> Capaci
         bench = _Bench(server.address, targets)
         load_before = os.getloadavg()[0]
         found = await bench.run(_FINDERS, _FIND_S, Level())
-        capacity = round(median(each for each, _ in found[len(found) // 2 :]))
+        capacity = round(median(each for each, _ in found[-round(_FOUND_S) :]))
         print(f"{len(targets)} targets: the capacity is {capacity}", flush=True)
         levels = {load: Level() for load in _LEVELS}
         seen: dict[float, list[tuple[int, int]]] = {load: [] for load in _LEVELS}

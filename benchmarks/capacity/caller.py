@@ -25,6 +25,8 @@ _END_KNOWN_AFTER_S = 0.32
 """Silence that ends an utterance, 16 frames, less the 6 frames of it that still belong to the utterance."""
 _STREAM_S = 15.0
 _PAUSE_S = (0.6, 0.9)
+_SILENT_S = (0.0, 4.0)
+"""Before the first sentence: callers who are admitted together must not speak in step."""
 
 
 @dataclass
@@ -109,8 +111,8 @@ async def _read(call: Any, began_s: float, level: Level) -> None:
 
 
 def _speech(sentences: Sequence[Samples], chance: random.Random) -> Samples:
-    """Sentences with short pauses, for ``_STREAM_S``."""
-    pieces: list[Samples] = []
+    """Sentences with short pauses after some silence, for ``_STREAM_S``."""
+    pieces = [np.zeros(round(chance.uniform(*_SILENT_S) * RATE_HZ), np.float32)]
     while sum(map(len, pieces)) < _STREAM_S * RATE_HZ:
         pause = np.zeros(round(chance.uniform(*_PAUSE_S) * RATE_HZ), np.float32)
         pieces += [sentences[chance.randrange(len(sentences))], pause]

@@ -43,7 +43,7 @@ class Node:
     message_s: float = 0.02
     activity: float = 0.5
     targets: int = 1
-    engine_load: float = 0.4
+    engine_load: float = 0.3
     buffered_flop: float = 64e9
     gpu_flops: float = 990e12
     gpu_use: float = 0.3

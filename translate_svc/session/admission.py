@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from translate_svc.errors import ResourceExhausted
 
@@ -17,12 +19,17 @@ class AdmissionOptions:
         max_waiting_requests: requests that wait for the engine.
         max_queued_input_ms: audio of all streams that waits to be processed.
         retry_after_s: the delay after which a refused caller is told to try again.
+        retries_per_s: many refused callers are told different times, so that no more than these come each
+            second: each of them costs the server a millisecond or two.
+        max_retry_after_s: no caller is told a longer delay.
     """
 
     max_streams: int = 32
     max_waiting_requests: int = 64
     max_queued_input_ms: int = 120_000
     retry_after_s: float = 2.0
+    retries_per_s: float = 10.0
+    max_retry_after_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,22 @@ class AdmissionSlot:
                 call()
 
 
+class RetrySchedule:
+    """Tells refused callers when to try again: one after another."""
+
+    def __init__(self, options: AdmissionOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        self._options = options
+        self._clock = clock
+        self._next_s = 0.0
+
+    def delay_s(self) -> float:
+        """The delay for one more caller."""
+        options, now_s = self._options, self._clock()
+        at_s = max(now_s + options.retry_after_s, self._next_s)
+        self._next_s = min(at_s + 1 / options.retries_per_s, now_s + options.max_retry_after_s)
+        return min(at_s - now_s, options.max_retry_after_s)
+
+
 class Admission:
     """Counts live streams. Nothing waits here: a stream is admitted at once or refused."""
 
@@ -74,6 +97,7 @@ class Admission:
         self._options = options
         self._backlog = backlog
         self._capacity = capacity
+        self._retries = RetrySchedule(options)
         self._live = 0
         self.admitted = 0
         """Streams and calls admitted so far."""
@@ -100,8 +124,11 @@ class Admission:
     def check(self, *, goes_on: bool = False) -> None:
         """Raises, and counts a refusal, as ``admit`` would."""
         if reason := self._refusal_reason(goes_on):
-            self.rejected += 1
-            raise ResourceExhausted(reason, retry_after_s=self._options.retry_after_s)
+            self._refuse(reason)
+
+    def _refuse(self, reason: str) -> NoReturn:
+        self.rejected += 1
+        raise ResourceExhausted(reason, retry_after_s=self._retries.delay_s())
 
     def _refusal_reason(self, goes_on: bool) -> str:
         limits = self._options

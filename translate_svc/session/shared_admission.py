@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from translate_svc.errors import ResourceExhausted
 from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot, Backlog
 from translate_svc.session.capacity.easing import Easing
 from translate_svc.session.resume_point import ResumePoint
@@ -66,7 +65,6 @@ class SharedAdmission(Admission):
     ) -> None:
         super().__init__(options, lambda: self._backlog_of_all(backlog()))
         self._fronts = fronts
-        self._retry_after_s = options.retry_after_s
 
     def admit(self, *, goes_on: bool = False) -> AdmissionSlot:
         """Takes a slot. With ``goes_on`` the place of a call that has just ended in this process.
@@ -82,10 +80,9 @@ class SharedAdmission(Admission):
     def check(self, *, goes_on: bool = False) -> None:
         """Raises, and counts a refusal, as ``admit`` would."""
         if self.live >= self._fronts.places and not goes_on:
-            self.rejected += 1
             self._fronts.missed_places += 1
             self._fronts.on_full()
-            raise ResourceExhausted("all streams are in use", retry_after_s=self._retry_after_s)
+            self._refuse("all streams are in use")
         super().check(goes_on=goes_on)
 
     def _backlog_of_all(self, own: Backlog) -> Backlog:

@@ -158,7 +158,9 @@ async def test_admission_is_the_services_own_and_says_when_to_come_back() -> Non
         admitted = [each for each in came if isinstance(each, AsyncStream)]
         refused = [each for each in came if isinstance(each, ResourceExhausted)]
         assert (len(admitted), len(refused)) == (3, 37)
-        assert {refusal.retry_after_s for refusal in refused} == {7.0}
+        delays_s = {refusal.retry_after_s for refusal in refused}
+        assert min(delays_s) == 7.0
+        assert len(delays_s) > 1, "they do not come again all at once"
         assert service.admission.rejected == 37
         for stream in admitted:
             await stream.end()

@@ -15,8 +15,9 @@ class CapacityOptions:
         max_streams: the operator's limit. It also counts until the engine was measured.
         measured: whether anything is measured at all.
         target_load: the share of its time that the engine may work. At load x everything takes about
-            1 / (1 - x) times as long as alone: 1.7 times at 0.4, ten times at 0.9. With a fifth less load it
-            takes (1 - x) / (1 - 0.8 x) times as long as at x: 0.88 times at 0.4, 0.77 times at 0.6.
+            1 / (1 - x) times as long as alone: 1.4 times at 0.3, ten times at 0.9. The slowest twentieth
+            feels it more, since utterances that end together share their steps; and the estimate itself
+            varies by a quarter. At 0.4 its first texts took up to 2.1 times as long as with a fifth less.
         target_slots: the share of the decoder's slots that may be in use.
         warm_up_audio_s: audio whose cost is ignored, since first steps are slow.
         least_audio_s: audio after which the cost is known.
@@ -36,7 +37,7 @@ class CapacityOptions:
 
     max_streams: int
     measured: bool = True
-    target_load: float = 0.4
+    target_load: float = 0.3
     target_slots: float = 0.7
     warm_up_audio_s: float = 5.0
     least_audio_s: float = 20.0
