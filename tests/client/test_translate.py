@@ -16,6 +16,7 @@ from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedCall, ScriptedService
 from translate_svc import errors
 from translate_svc.client import AsyncClient, Client, ClientOptions, Translation
+from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import (
     AudioClip,
@@ -192,6 +193,37 @@ async def test_a_refusal_comes_back_as_what_it_was(
             await attempt
         assert type(caught.value) is type(refusal)
         assert (caught.value.field, caught.value.description) == (refusal.field, refusal.description)
+
+
+async def test_another_server_answers_where_one_is_gone_or_full(server: RpcServer) -> None:
+    full = ScriptedService()
+    full.refusal = errors.ResourceExhausted("all taken", retry_after_s=2.5)
+    async with RpcServer(full, RpcOptions()) as busy:
+        servers = ["127.0.0.1:1", busy.target, server.target]
+        async with AsyncClient(servers) as client:
+            check_hello(await client.translate(**HELLO).result())
+
+        def translate(addresses: list[str]) -> Translation:
+            with Client(addresses) as client:
+                return client.translate(**HELLO).result()
+
+        check_hello(await asyncio.to_thread(translate, servers))
+        with pytest.raises(errors.ResourceExhausted, match="all taken"):
+            await asyncio.to_thread(translate, servers[:2])
+
+
+async def test_a_call_that_has_begun_is_asked_of_no_other_server(
+    server: RpcServer, service: ScriptedService
+) -> None:
+    service.on_call = _says(
+        TextDelta(0, NOWHERE, "spa", "uno", False, transcript=False), errors.Unavailable("draining")
+    )
+    async with AsyncClient([server.target, server.target]) as client:
+        events = aiter(client.translate(**HELLO))
+        assert isinstance(await anext(events), TextDelta)
+        with pytest.raises(errors.Unavailable, match="draining"):
+            await anext(events)
+    assert len(service.calls) == 1
 
 
 def _says(*events: ResultEvent | Exception) -> Callable[[ScriptedCall], None]:

@@ -90,7 +90,7 @@ class AsyncClient:
 
         ``translate`` builds the request from keywords.
         """
-        return AsyncTranslateCall(self._stubs()[0], request, self._options)
+        return AsyncTranslateCall(self._stubs(), request, self._options)
 
     def stream(
         self,

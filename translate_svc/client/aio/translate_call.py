@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,7 +14,7 @@ from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.sequence_check import call_sequence
 from translate_svc.client.translation import Translation, TranslationBuilder
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import ResultEvent, TranslateRequest
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -22,13 +22,15 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 class AsyncTranslateCall:
     """Made by ``AsyncClient.translate``. Iterate over it for the events as they come, or ``await result()``.
 
-    Each iteration and each ``result()`` starts a call of its own. If you leave an iteration early or cancel
+    Each iteration and each ``result()`` starts a call of its own. A server that is not reachable or full is
+    left out if there is another one. If you leave an iteration early or cancel
     the task, the call is cancelled, and the server stops its work at once. Both raise the exceptions of this
     package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
-    def __init__(self, stub: Any, request: TranslateRequest, options: ClientOptions) -> None:
-        self._stub = stub
+    def __init__(self, stubs: Sequence[Any], request: TranslateRequest, options: ClientOptions) -> None:
+        """``stubs``: one for each server that may be asked."""
+        self._stubs = stubs
         self._request = request
         self._options = options
 
@@ -46,8 +48,22 @@ class AsyncTranslateCall:
 
     async def __aiter__(self) -> AsyncGenerator[ResultEvent, None]:
         message = wire.encode_translate_request(self._request)
+        for number, stub in enumerate(self._stubs, 1):
+            has_begun = False
+            try:
+                async with aclosing(self._events(stub, message)) as events:
+                    async for event in events:
+                        has_begun = True
+                        yield event
+                return
+            except (Unavailable, ResourceExhausted):
+                if has_begun or number == len(self._stubs):
+                    raise
+
+    async def _events(self, stub: Any, message: pb.TranslateRequest) -> AsyncGenerator[ResultEvent, None]:
+        """The events of a call at one server."""
         sequence = call_sequence()
-        call = self._stub.Translate(
+        call = stub.Translate(
             message, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
         )
         final_status = FinalStatus(call)

@@ -91,7 +91,7 @@ class Client:
 
         ``translate`` builds the request from keywords.
         """
-        return TranslateCall(self._stubs[0], request, self._options)
+        return TranslateCall(self._stubs, request, self._options)
 
     def stream(
         self,
