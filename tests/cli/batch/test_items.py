@@ -88,8 +88,10 @@ def test_json_lines_and_csv_say_the_same(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ('{"source": "eng"}', "line 2: has no path"),
-        ("not JSON", "a line is no JSON object"),
-        ('["a.wav"]', "a line is no JSON object"),
+        ("not JSON", r"line 2: is not JSON: Expecting value \(column 1\)"),
+        ('{"path": "a.wav",}', r"line 2: is not JSON: .* \(column 1[78]\)"),
+        ('["a.wav"]', "line 2: is not a JSON object"),
+        ('{"path": "fine.wav", "targets": "spa"}', "line 2: names .*fine.wav again, with other languages"),
         ('{"path": "a.wav", "targets": 3}', "line 2: targets must be languages"),
         ('{"path": "a.wav", "reference": 3}', "line 2: reference must be a text"),
     ],
@@ -99,6 +101,19 @@ def test_a_mistake_in_a_manifest_is_told_with_its_line(tmp_path: Path, line: str
     manifest.write_text('{"path": "fine.wav"}\n' + line + "\n", encoding="utf-8")
     with pytest.raises(UsageError, match=message):
         batch_items([str(manifest)], "out")
+
+
+def test_lines_of_a_csv_are_those_of_the_file(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_text('path,reference\na.wav,"two\nlines"\n\n,nothing\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="line 5: has no path"):
+        batch_items([str(manifest)], "out")
+
+
+def test_the_same_line_twice_is_one_file(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("path,targets\na.wav,spa\na.wav,spa\n", encoding="utf-8")
+    assert len(batch_items([str(manifest)], "out")) == 1
 
 
 def test_addresses_are_read_by_fsspec() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,7 @@ class BatchArguments:
     def in_shard(self, item: BatchItem) -> bool:
         """Whether the item is one of this run's. It depends on the name alone."""
         number, count = self.shard_numbers
-        return int.from_bytes(hashlib.sha256(item.name.encode()).digest()[:8]) % count == number
+        return int.from_bytes(hashlib.sha256(os.fsencode(item.name)).digest()[:8]) % count == number
 
     def for_file(self, item: BatchItem, path: Path, folder: Path) -> TranslateArguments:
         """How ``translate`` would translate the item.
@@ -104,7 +105,8 @@ class BatchArguments:
             settings = self.for_file(item, Path(item.source), Path(self.out)).settings(table)
             reference_languages(item, [target.language for target in settings.targets], table)
         except UsageError as error:
-            raise UsageError(f"{error.description} ({item.source})", field=error.field) from None
+            place = item.place or item.source
+            raise UsageError(f"{error.description} ({place})", field=error.field) from None
 
     def version(self, item: BatchItem, model: ModelInfo) -> str:
         """What a result depends on: the file's content, as far as its size and age tell it, and options.

@@ -27,6 +27,7 @@ class BatchItem:
         from_: language that is spoken, as the manifest names it; None: that of ``--from``.
         references: right translations, by language as the manifest names it. The key ``""`` stands for the
             only target.
+        place: where a manifest names it, for messages; empty without one.
     """
 
     source: str
@@ -34,6 +35,12 @@ class BatchItem:
     to: tuple[str, ...] = ()
     from_: str | None = None
     references: Mapping[str, str] = field(default_factory=dict)
+    place: str = field(default="", compare=False)
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What a manifest says of the file beside its path."""
+        return self.to, self.from_, dict(self.references)
 
     @property
     def suffix(self) -> str:
@@ -64,7 +71,10 @@ def batch_items(arguments: Sequence[str], out: str) -> tuple[BatchItem, ...]:
             items = _local(argument, Path(out).resolve())
         count = 0
         for count, item in enumerate(items, 1):  # noqa: B007 - the count is read below
-            found.setdefault(item.source, item)
+            before = found.setdefault(item.source, item)
+            if item.place and item.asked != before.asked:
+                message = f"names {item.source} again, with other languages or another reference"
+                raise UsageError(message, field=item.place)
         if not count:
             raise InvalidArgument("names no audio or video file", field=argument)
     return _apart(list(found.values()))
@@ -94,6 +104,7 @@ def _in_folder(folder: Path, out: Path) -> Iterator[BatchItem]:
         each
         for each in folder.rglob("*")
         if each.suffix.lower() in MEDIA_SUFFIXES
+        and not each.is_dir()
         and not any(part.startswith(".") for part in each.relative_to(folder).parts)
         and not _is_below(each, out)
     )

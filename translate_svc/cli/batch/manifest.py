@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TextIO
 
 from translate_svc.cli.batch.items import BatchItem, item_of
 from translate_svc.cli.batch.remote_files import is_address
@@ -31,22 +31,37 @@ def read_manifest(path: Path) -> Iterator[BatchItem]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file) if path.suffix.lower() == ".csv" else map(_object, file)
-            for number, row in enumerate(rows, 2 if isinstance(rows, csv.DictReader) else 1):
-                if row:
-                    yield _item(row, path.parent, f"{path}, line {number}")
+            rows = _csv_rows(file) if path.suffix.lower() == ".csv" else _json_rows(file, path)
+            for number, row in rows:
+                yield _item(row, path.parent, _place(path, number))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"cannot be read: {reason}", field=str(path)) from None
-    except json.JSONDecodeError as error:
-        raise UsageError(f"a line is no JSON object: {error}", field=str(path)) from None
 
 
-def _object(line: str) -> dict[str, Any]:
-    row = json.loads(line) if line.strip() else {}
-    if not isinstance(row, dict):
-        raise json.JSONDecodeError("not an object", line, 0)
-    return row
+def _place(path: Path, number: int) -> str:
+    return f"{path}, line {number}"
+
+
+def _csv_rows(file: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Each row with the number of its last line: one with quotes may have several."""
+    reader = csv.DictReader(file)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _json_rows(file: TextIO, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            message = f"is not JSON: {error.msg} (column {error.colno})"
+            raise UsageError(message, field=_place(path, number)) from None
+        if not isinstance(row, dict):
+            raise UsageError("is not a JSON object", field=_place(path, number))
+        yield number, row
 
 
 def _item(row: Mapping[str, Any], folder: Path, where: str) -> BatchItem:
@@ -59,11 +74,11 @@ def _item(row: Mapping[str, Any], folder: Path, where: str) -> BatchItem:
     to = _targets(row.get("targets"), where)
     references = _references(row, where)
     if is_address(source):
-        return BatchItem(source, PurePosixPath(source).stem, to, spoken, references)
+        return BatchItem(source, PurePosixPath(source).stem, to, spoken, references, where)
     item = item_of(folder / source, folder)
     if ".." in PurePosixPath(item.name).parts:
         item = item_of(folder / source, (folder / source).parent)
-    return BatchItem(item.source, item.name, to, spoken, references)
+    return BatchItem(item.source, item.name, to, spoken, references, where)
 
 
 def _targets(given: object, where: str) -> tuple[str, ...]:
