@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import socket
 from types import TracebackType
 from typing import Self
 
@@ -58,7 +60,7 @@ class AdminServer:
         """Binds the address and serves.
 
         Raises:
-            InvalidArgument: the address cannot be bound. Says why.
+            InvalidArgument: the address cannot be bound. Says why, and names the setting.
         """
         await self._runner.setup()
         assert self._runner.server is not None
@@ -67,7 +69,7 @@ class AdminServer:
             self._listener = await listen(limit, self._options.host, self._options.port)
         except OSError as error:
             await self._runner.cleanup()
-            raise InvalidArgument(_bind_problem(self._options, error), field="admin_port") from None
+            raise _bind_problem(self._options, error) from None
         host, port = bound_address(self._listener)
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return self
@@ -94,8 +96,12 @@ def _probe_response(problem: str) -> web.Response:
     return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
 
 
-def _bind_problem(options: AdminOptions, error: OSError) -> str:
+def _bind_problem(options: AdminOptions, error: OSError) -> InvalidArgument:
     address = f"{options.host}:{options.port}"
     if error.errno == errno.EADDRINUSE:
-        return f"{address} is in use: choose another (0 takes a free one), or none with --no-admin"
-    return f"{address} cannot be bound"
+        message = f"{address} is in use: choose another (0 takes a free one), or none with --no-admin"
+        return InvalidArgument(message, field="admin_port")
+    # asyncio gives no number where it has tried several addresses
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, None):
+        return InvalidArgument("is not an address of this machine", field="admin_host")
+    return InvalidArgument(f"{address} cannot be bound: {os.strerror(error.errno)}", field="admin_port")

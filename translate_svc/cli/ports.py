@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.unix_socket import check_unix_address
 
 _Place = tuple[int, int, int, str, tuple[str | int, ...] | tuple[int, bytes]]
 """One of the answers of ``socket.getaddrinfo``."""
@@ -45,12 +46,27 @@ def refuse_taken_ports(addresses: Iterable[ListenAddress]) -> None:
     """Checks that all of ``addresses`` can be listened on at the same time.
 
     Raises:
-        InvalidArgument: a port is in use, or this machine does not have the address. Names the setting.
+        InvalidArgument: a port or a Unix socket is in use, this machine does not have the address, or nothing
+            can be written to the folder of the socket. Names the setting.
     """
     with ExitStack() as held:
         for address in addresses:
-            if not address.host.startswith("unix:"):
+            if address.host.startswith("unix:"):
+                _check_socket(address)
+            else:
                 _listen(address, held)
+
+
+def _check_socket(address: ListenAddress) -> None:
+    try:
+        check_unix_address(address.host)
+    except InvalidArgument as error:
+        raise InvalidArgument(error.description, field=address.host_field) from None
+    folder = os.path.dirname(os.path.abspath(address.host.removeprefix("unix:")))
+    if not os.path.isdir(folder):
+        raise InvalidArgument(f"{folder} is not a folder", field=address.host_field)
+    if not os.access(folder, os.W_OK):
+        raise InvalidArgument(f"{folder} is not writable", field=address.host_field)
 
 
 def _listen(address: ListenAddress, held: ExitStack) -> None:

@@ -138,6 +138,25 @@ def _gateway_maker(
     return lambda service: GatewayServer(service, options, tls, callers, secrets)
 
 
+def refuse_unknown_language(settings: Settings) -> None:
+    """Checks ``http_source_language`` against the languages of the model, whose weights are not read.
+
+    Raises:
+        InvalidArgument: the model does not have the language.
+        CheckpointError: there is no such model, or its directory is incomplete.
+    """
+    from translate_svc.models.checkpoint.description import CheckpointDescription
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.server_info import language_table
+
+    if settings.http_source_language:
+        folder = find_checkpoint(settings.model, Path(settings.model_cache))
+        table = language_table(CheckpointDescription.read(folder).capabilities())
+        if table.find(settings.http_source_language) is None:
+            message = "is not a language of the model (translate-svc languages lists them)"
+            raise InvalidArgument(message, field="http_source_language")
+
+
 def _named(text: str) -> tuple[str, ...]:
     """What a setting lists with commas; nothing if it is empty."""
     return tuple(filter(None, comma_parts((text,))))

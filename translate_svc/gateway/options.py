@@ -60,7 +60,7 @@ class GatewayOptions(CallOptions):
     def __post_init__(self) -> None:
         CallOptions.__post_init__(self)
         host, _, port = self.address.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not port.isdecimal() or int(port) > 65_535:
             raise InvalidArgument("must be HOST:PORT", field="http")
 
     @property

@@ -94,6 +94,19 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
             "--host: 192.0.2.1:50051: Cannot assign requested address",
         ),
         (("--host", "no-such-host.invalid", "--insecure"), {}, "--host: is not an address of this machine"),
+        (("--host", "unix:/no/such/x.sock"), {}, "--host: /no/such is not a folder"),
+        ((), {"TRANSLATE_SVC_HOST": f"unix:/{'x' * 110}"}, "TRANSLATE_SVC_HOST: has a path of more than 107"),
+        (
+            ("--http", "127.0.0.1:0", "--http-source-language", "tlh", "--port", "0", "--model", STARTER),
+            {},
+            "--http-source-language: is not a language of the model",
+        ),
+        (("--http", "127.0.0.1:70000"), {}, "--http: must be HOST:PORT"),
+        (
+            ("--admin", "--admin-host", "192.0.2.1", "--port", "0"),
+            {},
+            "--admin-host: is not an address of this machine",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line_and_an_exit_code(
@@ -158,6 +171,16 @@ def test_a_taken_port_is_named_before_the_model_is_loaded(command: Command) -> N
         variables = {"TRANSLATE_SVC_PORT": port}
         expected = f"translate-svc: TRANSLATE_SVC_PORT: {said}"
         assert command(*flags, variables=variables) == (1, "", expected)
+
+
+def test_the_admin_port_cannot_be_the_server_s(command: Command) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    flags = ("serve", "--model", "no-such-model", "--port", port, "--admin-port", port)
+    code, _, error = command(*flags, variables={"TRANSLATE_SVC_ADMIN": "true"})
+    said = f"translate-svc: --port: 127.0.0.1:{port} is in use: choose another (0 takes a free one)"
+    assert (code, error.splitlines()[-1]) == (1, said)
 
 
 def test_one_address_of_a_name_is_enough(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

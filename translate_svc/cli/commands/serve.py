@@ -21,6 +21,7 @@ from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch
 from translate_svc.cli.ports import ListenAddress, refuse_taken_ports
 from translate_svc.cli.transports import (
     drain_servers,
+    refuse_unknown_language,
     start_servers,
     tracing_of_environment,
     transport_makers,
@@ -75,10 +76,6 @@ async def _run(settings: Settings) -> int:
     from translate_svc.observability.metrics import Metrics
 
     makers = transport_makers(settings)
-    addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
-    if settings.http:
-        addresses.append(ListenAddress.parse(settings.http, "http"))
-    refuse_taken_ports(addresses)
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
     leaving = _Leaving()
     started, metrics, probes = time.monotonic(), Metrics(), Probes()
@@ -159,6 +156,12 @@ async def _served(
     metrics: Metrics,
 ) -> AsyncIterator[tuple[Service | FrontedServer, list[TransportServer]]]:
     """The service and its servers, which listen: in this process, or in front processes."""
+    # now, because the admin port is in use already
+    addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
+    if settings.http:
+        addresses.append(ListenAddress.parse(settings.http, "http"))
+    refuse_taken_ports(addresses)
+    refuse_unknown_language(settings)
     if settings.front_processes > 1:
         from translate_svc.cli.fronts.fronted_server import FrontedServer
 
