@@ -148,6 +148,15 @@ def test_top_shows_one_reading_for_people_and_for_programs(command: Command, ser
     assert (code, error) == (1, "translate-svc: 127.0.0.1:1: not reachable\n")
 
 
+def test_top_takes_the_server_of_the_environment(command: Command, server: str) -> None:
+    arguments = ("top", "--once", "--interval", "0.2", "--json")
+    code, output, _ = command(*arguments, variables={"TRANSLATE_SVC_SERVER": server})
+    assert (code, json.loads(output)["server"]) == (0, server)
+    assert command(*arguments) == (2, "", "translate-svc: --server: is needed\n")
+    code, _, error = command(*arguments, "--server", f"{server},{server}")
+    assert (code, error) == (2, "translate-svc: --server: must be one server: its load is shown\n")
+
+
 async def test_ctrl_c_is_how_top_ends(server: str) -> None:
     process = await start("top", "--server", server, "--interval", "0.1")
     assert process.stdout is not None

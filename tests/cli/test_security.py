@@ -35,6 +35,7 @@ def test_a_key_is_made_and_its_line_admits_it(command: Command, tmp_path: Path) 
 def test_a_resume_key_is_made_and_servers_take_it(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "resume-keys"
     assert command("keys", "resume", "--file", str(file)) == (0, "", "")
+    assert file.stat().st_mode & 0o077 == 0, "it is a secret"
     binding, old = TokenBinding("alice", "pcm"), ResumeTokens(file, 60)
     token = old.seal({"position": 7}, binding)
     code, output, _ = command("keys", "resume")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -82,6 +83,7 @@ def _run() -> int:
     try:
         # the return value of the command, or the code of its typer.Exit
         code = app(prog_name=_NAME, standalone_mode=False)
+        print(end="", flush=True)
         return _print_error("interrupted", code) if code == EXIT_INTERRUPTED else code or 0
     except typer.TyperException as error:
         context: typer.Context | None = getattr(error, "ctx", None)
@@ -93,12 +95,20 @@ def _run() -> int:
     except TranslateSvcError as error:
         return _print_error(in_words_of_flags(error), EXIT_ERROR)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            return _leave_reader()
         return _print_error(
             ": ".join(str(part) for part in (error.filename, error.strerror) if part), EXIT_ERROR
         )
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "", "server")
         return _print_error(f"{error.name} is missing: pip install '{_NAME}[{extra}]'", EXIT_ERROR)
+
+
+def _leave_reader() -> int:
+    """Whoever read standard output has left, as ``head`` does: that is no error to tell of."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is written at the exit
+    return EXIT_ERROR
 
 
 def _print_error(message: str, code: int) -> int:

@@ -15,6 +15,7 @@ import pytest
 from tests.cli.process import ROOT, environment
 from tests.fake_hub import COMMIT, FakeHub
 from tests.published_layout import HUB_ID, build_published_layout
+from translate_svc.cli.commands.pull import PullLines
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,14 @@ def test_a_model_is_pulled_listed_and_verified(hub: FakeHub, cache: Path) -> Non
     assert damaged.stderr.startswith(f"translate-svc: {weights.name}: differs from its sha256")
     table = run(hub, "models", "--model-cache", str(cache)).stdout
     assert "differs from its sha256" in " ".join(table.split())
+
+
+def test_a_log_is_told_every_half_minute_how_far_a_pull_is(capsys: pytest.CaptureFixture[str]) -> None:
+    times_s = iter((0.0, 10.0, 29.0, 31.0, 31.0, 40.0, 62.0, 62.0))
+    lines = PullLines(9_000_000_000, lambda: next(times_s))
+    for _ in range(5):
+        lines.add(500_000_000)
+    assert capsys.readouterr().out == "1.50 of 9.00 GB\n2.50 of 9.00 GB\n"
 
 
 def test_a_model_that_was_not_pulled_is_told_with_the_command(hub: FakeHub, tmp_path: Path) -> None:

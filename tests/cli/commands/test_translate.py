@@ -274,6 +274,12 @@ def test_a_text_is_translated_and_spoken(command: Command, server: str, tmp_path
     assert (code, error) == (1, "translate-svc: --to: is the language of the text itself\n")
 
 
+def test_standard_input_that_is_no_text_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8"))
+    code, _, error = command("say", "-", "--from", "fr", "--to", "es")
+    assert (code, error) == (2, "translate-svc: TEXT: standard input is not a text in UTF-8\n")
+
+
 def test_voice_and_speed_are_heard(command: Command, server: str, tmp_path: Path) -> None:
     """Another voice is other speech; twice the speed takes about half the time (units are whole)."""
     spoken = {}
@@ -432,16 +438,26 @@ async def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["endless.wav"]
 
 
-async def test_a_reader_that_leaves_is_no_error() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "reader", "said"),
+    [
+        ("languages", "head -1", b"code  BCP-47"),
+        ("languages --json", "true", b""),
+        (f"translate {CLIP} --from en --to es --json - --server SERVER", "head -1", b'{"seq": "1", "opened"'),
+    ],
+)
+async def test_a_reader_that_leaves_is_no_error(
+    server: str, arguments: str, reader: str, said: bytes
+) -> None:
     process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", f"{COMMAND} languages | head -1"),
+        *("/bin/sh", "-c", f"{COMMAND} {arguments.replace('SERVER', server)} | {reader}"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )
     output, error = await process.communicate()
-    assert output.startswith(b"code  BCP-47")
-    assert error == b""
+    assert output.startswith(said)
+    assert error.decode().replace(NOTICE, "") == ""
 
 
 def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +28,11 @@ def new(
 
     key = new_key()
     line = key_line(name, key)
+    if file is not None:
+        _append(line, file, mode=0o666)  # hashes: the server's user may be another
     print(key)
     if file is None:
         print(line)
-    else:
-        _append(line, file)
 
 
 @app.command()
@@ -52,11 +53,12 @@ def resume(
     if file is None:
         print(key)
     else:
-        _append(key, file)
+        _append(key, file, mode=0o600)
 
 
-def _append(line: str, file: Path) -> None:
-    with file.open("a+", encoding="utf-8") as lines:
+def _append(line: str, file: Path, *, mode: int) -> None:
+    """``mode``: of a new file, before the umask."""
+    with open(file, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, mode)) as lines:
         lines.seek(0)
         if not (lines.read() or "\n").endswith("\n"):
             print(file=lines)

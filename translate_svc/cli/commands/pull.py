@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +25,9 @@ from translate_svc.config import Settings
 
 if TYPE_CHECKING:
     from translate_svc.models.store.hub import PullPlan
+
+
+_LINE_EVERY_S = 30.0
 
 
 def pull(
@@ -55,9 +61,8 @@ def pull(
     if pulled(plan, cache):
         console.print(f"Already in {cache}, verified.")
     else:
-        with _progress(console) as progress:
-            task = progress.add_task("downloading", total=plan.size)
-            path = download(hub, plan, cache, lambda count: progress.advance(task, count))
+        with _progress(console, plan.size) as advance:
+            path = download(hub, plan, cache, advance)
         console.print(f"Verified, in {path}.", soft_wrap=True)
     console.print(f"Serve it: translate-svc serve --model {hub_id}", soft_wrap=True)
 
@@ -86,6 +91,31 @@ def _accepted() -> bool:
         return False
 
 
-def _progress(console: Console) -> Progress:
+@contextmanager
+def _progress(console: Console, total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Yields what is told of new bytes: a bar on a terminal, else a line every 30 s."""
+    if not console.is_terminal:
+        yield PullLines(total_bytes, time.monotonic).add
+        return
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    return Progress(TextColumn("{task.description}"), *columns, console=console)
+    with Progress(TextColumn("{task.description}"), *columns, console=console) as progress:
+        task = progress.add_task("downloading", total=total_bytes)
+        yield lambda count: progress.advance(task, count)
+
+
+class PullLines:
+    """How far a download is, for a log: a Job of many minutes must not look as if it hung."""
+
+    def __init__(self, total_bytes: int, clock: Callable[[], float]) -> None:
+        """``clock``: seconds that only go forward."""
+        self._total_bytes = total_bytes
+        self._done_bytes = 0
+        self._clock = clock
+        self._line_s = clock()
+
+    def add(self, count: int) -> None:
+        """Counts new bytes, and prints a line if it is time for one."""
+        self._done_bytes += count
+        if self._clock() - self._line_s >= _LINE_EVERY_S:
+            self._line_s = self._clock()
+            print(f"{self._done_bytes / 1e9:.2f} of {self._total_bytes / 1e9:.2f} GB", flush=True)

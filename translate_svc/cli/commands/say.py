@@ -62,7 +62,7 @@ def say(
     check_output(output)
     style = SpeechStyle(tuple(voice or ()), speed)
     style.check_spoken(output is not None, "--output")
-    text = sys.stdin.read() if text == "-" else text
+    text = _standard_input() if text == "-" else text
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
@@ -71,6 +71,13 @@ def say(
     )
     guards = GuardSettings(low_confidence=flag_unsure)
     interrupts.run(_say(text.strip(), from_ or "", to or (), output, style, guards, backend))
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"standard input is not a text in {error.encoding.upper()}", field="TEXT") from None
 
 
 async def _say(

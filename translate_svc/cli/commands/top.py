@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as json_format
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,9 +18,11 @@ from rich.table import Table
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.backends.backend import check_address
 from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import AsyncClient, ClientOptions
 from translate_svc.errors import TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.types import ServerInfo, ServerLoad
+from translate_svc.variables import SERVER_VARIABLE
 
 _MIN_INTERVAL_S = 0.1
 _CALL_TIMEOUT_S = 3.0
@@ -128,7 +131,10 @@ class Reading:
 
 
 def top(
-    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Address of the server.")],
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help=f"Address of the server. Default: {SERVER_VARIABLE}."),
+    ] = None,
     tls_ca: options.TlsCa = None,
     tls_certificate: options.TlsCertificate = None,
     tls_key: options.TlsKey = None,
@@ -146,6 +152,11 @@ def top(
     connection = client_options(
         tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
     )
+    server = server or os.environ.get(SERVER_VARIABLE)
+    if not server:
+        raise UsageError("is needed", field="--server")
+    if "," in server:
+        raise UsageError("must be one server: its load is shown", field="--server")
     shown = readings(check_address(server), interval, connection)
     if once:
         interrupts.run(_show_once(shown, server, json=json))
