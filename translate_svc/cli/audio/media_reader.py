@@ -36,7 +36,9 @@ class MediaReader:
         """``source``: the file; ``-`` is standard input. ``choice``: its track and channel."""
         self._source = source
         self._choice = choice
-        self.name = "standard input" if source == STDIN else source.name
+        # a name may hold bytes that are not UTF-8, which cannot be printed
+        printable = source.name.encode(errors="backslashreplace").decode()
+        self.name = "standard input" if source == STDIN else printable
         self._items = asyncio.Queue[_Item]()
         self._room = threading.Semaphore(_MAX_WAITING_BLOCKS)
         self._stopped = threading.Event()

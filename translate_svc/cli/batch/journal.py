@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +28,8 @@ RESULTS_FILE = "results.jsonl"
 _FOLDER = ".journal"
 _RECORDS = f"{_FOLDER}/files"
 _SUFFIX = ".json"
+_MAX_NAME_BYTES = 244
+"""Of the 255 that a name of a file may have; ``destination`` adds the others."""
 
 
 class FileStatus(Enum):
@@ -66,8 +70,10 @@ class FileResult:
     references: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """One line without its end."""
-        return json.dumps(asdict(self) | {"status": self.status.value}, ensure_ascii=False)
+        """One line without its end, in UTF-8 whatever bytes a file's name has."""
+        line = json.dumps(asdict(self) | {"status": self.status.value}, ensure_ascii=False)
+        # what stands for such bytes becomes an escape of JSON
+        return line.encode(errors="backslashreplace").decode()
 
     @classmethod
     def from_json(cls, line: str) -> FileResult:
@@ -172,7 +178,10 @@ class Journal:
 
 
 def _record(name: str) -> str:
-    return f"{_RECORDS}/{name}{_SUFFIX}"
+    folder, separator, last = name.rpartition("/")
+    if len(os.fsencode(last)) > _MAX_NAME_BYTES:
+        last = hashlib.sha256(os.fsencode(last)).hexdigest()
+    return f"{_RECORDS}/{folder}{separator}{last}{_SUFFIX}"
 
 
 def _parsed(text: str | None) -> FileResult | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from translate_svc.cli.output.output_file import naming
 from translate_svc.cli.output.sides import Side, speaker_name
 from translate_svc.cli.output.sinks import SpeechStarts, UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
@@ -87,7 +88,8 @@ class CueSink:
         for stream, files in self._outputs.items():
             cues = self.cues(stream)
             for form, path in files:
-                path.write_text(TEXT_FORMATS[form](cues, stream.language), encoding="utf-8")
+                with naming(path):
+                    path.write_text(TEXT_FORMATS[form](cues, stream.language), encoding="utf-8")
 
     def _ms(self, position: int) -> int:
         return position * 1000 // self._input_rate_hz

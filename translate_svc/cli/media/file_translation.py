@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator, show_notice
@@ -213,7 +214,7 @@ class FileTranslation:
         codes = [target.language for target in settings.targets]
         with ExitStack() as screen:
             if heading:
-                out.print(f"[bold]{reader.name}[/bold]")
+                out.print(Text(reader.name, "bold"), soft_wrap=True)
             if progress.bar.console.is_terminal and (out.quiet or not out.is_terminal):
                 screen.enter_context(progress.bar)
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,7 @@ FILM_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska",
 """FFmpeg's formats by the suffix of the film."""
 
 _SUBTITLE_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "ass"}
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DUB_BIT_RATE = 128_000
 _AHEAD_S = 1.0
 _ASS_HEADER = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n[Events]\n"
@@ -63,12 +65,15 @@ def write_film(
     Raises:
         InvalidArgument: a track of the film cannot be stored in this format, or the film cannot be copied.
             Names the source.
+        OSError: the disk is full. Names the target.
     """
     import av
 
     try:
         _write_film(source, target, form, dubs, kept)
     except av.FFmpegError as error:
+        if error.errno in _DISK_ERRORS:
+            raise OSError(error.errno, error.strerror, str(target)) from None
         raise InvalidArgument(f"cannot be copied to {form}: {error.strerror}", field=str(source)) from None
 
 

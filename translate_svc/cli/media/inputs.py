@@ -47,7 +47,8 @@ def media_in(folder: Path) -> list[Path]:
     Raises:
         InvalidArgument: there are none.
     """
-    inside = without_dubs(each for each in folder.iterdir() if each.suffix.lower() in MEDIA_SUFFIXES)
+    named = (each for each in folder.iterdir() if each.suffix.lower() in MEDIA_SUFFIXES)
+    inside = without_dubs(each for each in named if not each.is_dir())
     if not inside:
         raise InvalidArgument("holds no audio or video file", field=str(folder))
     return inside

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from translate_svc.errors import InvalidArgument
+
+_MAX_NAME_BYTES = 200
+"""Of the 255 that a name of a file may have."""
 
 
 class OutputFiles(ExitStack):
@@ -47,6 +51,7 @@ def output_file(path: Path) -> Iterator[Path]:
 
     Raises:
         InvalidArgument: ``path`` is a directory, or its folder is missing or not writable. Names the path.
+        OSError: the block could not write. If it named the hidden file (``naming``), this names ``path``.
     """
     target = path.resolve()
     if _is_special(target):
@@ -56,7 +61,7 @@ def output_file(path: Path) -> Iterator[Path]:
         raise InvalidArgument("is a directory", field=str(path))
     if not target.parent.is_dir():
         raise InvalidArgument("its folder does not exist", field=str(path))
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f".{_short(target.name)}.{os.getpid()}.part")
     try:
         part.touch(exist_ok=False)
     except OSError as error:
@@ -64,13 +69,34 @@ def output_file(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(target)
+    except OSError as error:
+        if error.errno is not None and error.filename == str(part):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """In the block, an OSError of writing, such as that of a full disk, names the file ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def path_for(path: Path, code: str, *, several: bool) -> Path:
     """``out.wav``, or ``out.spa.wav`` if there are ``several`` languages."""
     return path.with_name(f"{path.stem}.{code}{path.suffix}") if several else path
+
+
+def _short(name: str) -> str:
+    """``name``, or a hash of it if nothing may be added to so long a name."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= _MAX_NAME_BYTES else hashlib.sha256(encoded).hexdigest()
 
 
 def _is_special(target: Path) -> bool:

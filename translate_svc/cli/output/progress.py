@@ -58,7 +58,7 @@ class SourceProgress(SampleCounter):
         self._began_s: float | None = None
         self._open: dict[tuple[Side, int], int] = {}
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[position]}"),
             TimeRemainingColumn(compact=True),

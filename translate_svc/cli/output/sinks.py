@@ -7,11 +7,12 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from translate_svc import wire
-from translate_svc.cli.output.output_file import OutputFiles, path_for
+from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
 from translate_svc.cli.output.sides import ONE_STREAM, Side, speaker_name
 from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
 from translate_svc.cli.output.text_view import TextView
@@ -153,8 +154,11 @@ class JsonSink:
         self._audio = audio
         self._counts = Counter[Side]()
         self._file: TextIO = sys.stdout
+        self._path = path
         if path != STDOUT:
-            self._file = files.enter_context(files.add(path).open("w", encoding="utf-8"))
+            self._path = files.add(path)
+            self._file = self._path.open("w", encoding="utf-8")
+            files.callback(self._close)
 
     def write(self, event: SessionEvent, side: Side = None) -> None:
         """Writes one line."""
@@ -162,10 +166,15 @@ class JsonSink:
         row = wire.event_json(self._counts[side], event, audio=self._audio)
         if side is not None:
             row = {"channel": side.value, **row}
-        print(json.dumps(row, ensure_ascii=False), file=self._file, flush=True)
+        with naming(self._path) if self._path != STDOUT else nullcontext():
+            print(json.dumps(row, ensure_ascii=False), file=self._file, flush=True)
 
     def finish(self, source_samples: int) -> None:
         """Does nothing: every line has been written already."""
+
+    def _close(self) -> None:
+        with naming(self._path):  # writes what could not be written before, once more
+            self._file.close()
 
 
 class TextSink:

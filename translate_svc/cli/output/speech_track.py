@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import wave
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from translate_svc.cli.output.output_file import naming
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.types import SpeechChunk
 
@@ -26,9 +29,7 @@ class SpeechTrack:
         self.path = path
         self._input_rate_hz = input_rate_hz
         self._output_rate_hz = SPEECH_FORMAT.sample_rate_hz
-        self._file = soundfile.SoundFile(
-            path, "w", samplerate=self._output_rate_hz, channels=1, subtype="PCM_16", format="WAV"
-        )
+        self._file = _new_wav(path, channels=1)
         self._written_samples = 0
 
     def add(self, chunk: SpeechChunk, start: int) -> None:
@@ -42,11 +43,13 @@ class SpeechTrack:
     def finish(self, source_samples: int) -> None:
         """Pads the file with silence to the length of the source, and closes it."""
         self._silence_until(source_samples)
-        self._file.close()
+        with naming(self.path):
+            self._file.close()
 
     def close(self) -> None:
         """Closes the file as it is, after a failed stream. Idempotent."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # of a disk that is full; why the stream failed is known
+            self._file.close()
 
     def _silence_until(self, source_sample: int) -> None:
         end_samples = source_sample * self._output_rate_hz // self._input_rate_hz
@@ -54,7 +57,8 @@ class SpeechTrack:
             self._write(np.zeros(min(missing, self._output_rate_hz), np.int16))
 
     def _write(self, samples: npt.NDArray[np.int16]) -> None:
-        self._file.write(samples)
+        with naming(self.path):
+            self._file.writeframesraw(samples.tobytes())
         self._written_samples += len(samples)
 
 
@@ -64,9 +68,8 @@ def write_stereo(path: Path, sides: Sequence[Path]) -> None:
     with (
         soundfile.SoundFile(sides[0]) as left,
         soundfile.SoundFile(sides[1]) as right,
-        soundfile.SoundFile(
-            path, "w", samplerate=rate_hz, channels=2, subtype="PCM_16", format="WAV"
-        ) as file,
+        naming(path),
+        _new_wav(path, channels=2) as file,
     ):
         pairs = zip_longest(*(side.blocks(rate_hz, dtype="int16") for side in (left, right)))
         for pair in pairs:
@@ -75,4 +78,13 @@ def write_stereo(path: Path, sides: Sequence[Path]) -> None:
             for channel, block in enumerate(pair):
                 if block is not None:
                     stereo[: len(block), channel] = block
-            file.write(stereo)
+            file.writeframesraw(stereo.tobytes())
+
+
+def _new_wav(path: Path, *, channels: int) -> wave.Wave_write:
+    # not by libsndfile, which does not say why it cannot write
+    file = wave.open(str(path), "wb")  # noqa: SIM115 - the caller closes it
+    file.setnchannels(channels)
+    file.setsampwidth(2)
+    file.setframerate(SPEECH_FORMAT.sample_rate_hz)
+    return file

@@ -1,0 +1,75 @@
+"""Names that are no UTF-8, that look like markup or that are as long as a name may be, and full disks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.clips import DATA, texts
+
+CLIP = DATA / "eng_1.flac"
+LATIN_1 = os.fsdecode(b"caf\xe9.flac")
+LONGEST = "é" * 124 + "a.flac"  # with the suffix 254 bytes, of 255
+BRACKETS = "talk [live].flac"
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    folder = tmp_path / "my talks"
+    folder.mkdir()
+    for name in (LATIN_1, LONGEST, BRACKETS):
+        shutil.copy(CLIP, folder / name)
+    (folder / "notes.wav").mkdir()
+    return folder
+
+
+def test_a_batch_translates_files_whatever_they_are_called(
+    command: Command, server: str, talks: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("batch", str(talks), "--to", "es", "--out", str(out), "--server", server)
+    code, output, error = command(*arguments)
+    assert (code, error) == (0, "")
+    assert output.startswith("3 files: 3 translated; ")
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    stems = sorted(name.removesuffix(".flac") for name in (LATIN_1, LONGEST, BRACKETS))
+    assert sorted(row["name"] for row in rows) == stems
+    assert {row["texts"]["spa"] for row in rows} == {texts("eng_1")["spa"]}
+    assert command(*arguments)[1].startswith("3 files: 0 translated, 3 done before; ")
+
+
+def test_a_name_that_leaves_no_room_for_a_suffix_fails_alone(
+    command: Command, server: str, talks: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    code, output, error = command(
+        *("batch", str(talks), "--to", "es", "--out", str(out), "--server", server, "--format", "srt")
+    )
+    assert (code, output.startswith("3 files: 2 translated, 1 failed; ")) == (1, True)
+    assert ".flac: failed: file name too long\n" in error
+    assert (out / "talk [live].spa.srt").is_file()
+    assert (out / LATIN_1.replace(".flac", ".spa.srt")).is_file()
+
+
+def test_texts_of_several_files_stand_below_their_names(command: Command, server: str, talks: Path) -> None:
+    code, output, error = command("translate", str(talks), "--to", "es", "--server", server)
+    assert (code, error) == (0, "")
+    headings = [line for line in output.splitlines() if not line.startswith("00:")]
+    assert sorted(headings) == sorted([r"caf\udce9.flac", LONGEST, BRACKETS])
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("-o", "dub.wav"), ("--subtitles", "cues.srt"), ("--json", "events.jsonl")]
+)
+def test_a_full_disk_is_told_in_one_line(
+    command: Command, server: str, tmp_path: Path, option: str, name: str
+) -> None:
+    full = tmp_path / name
+    full.symlink_to("/dev/full")
+    code, _, error = command("translate", str(CLIP), "--to", "es", option, str(full), "--server", server)
+    assert (code, error) == (1, "translate-svc: /dev/full: No space left on device\n")
