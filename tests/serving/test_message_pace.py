@@ -39,6 +39,20 @@ def test_a_flood_of_control_messages_is_held(flood: ClientMessage) -> None:
     play(scenario)
 
 
+def test_a_long_silence_saves_no_more_than_300() -> None:
+    """700 at once after it: 300 go through, the others wait for 4 s."""
+
+    async def scenario() -> None:
+        pace = MessagePace()
+        await asyncio.sleep(3_600)
+        began_s = now_s()
+        for _ in range(700):
+            await pace.keep(ClearInput())
+        assert now_s() - began_s == pytest.approx(4, abs=0.1)
+
+    play(scenario)
+
+
 def test_audio_of_a_file_goes_through_at_forty_times_the_pace_of_speech() -> None:
     async def scenario() -> None:
         pace, began_s = MessagePace(), now_s()

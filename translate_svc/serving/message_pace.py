@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from translate_svc.session.quotas.token_bucket import TokenBucket
 from translate_svc.types import AckInput, AudioInput, ClientMessage
 
 _WEIGHTS: dict[type[ClientMessage], float] = {AudioInput: 0.05, AckInput: 0.1}
@@ -19,16 +20,11 @@ class MessagePace:
 
     def __init__(self) -> None:
         self._clock = asyncio.get_running_loop().time
-        self._saved = _MAX_SAVED
-        self._counted_s = self._clock()
+        self._bucket = TokenBucket(_WEIGHT_PER_S, _MAX_SAVED, self._clock())
 
     async def keep(self, message: ClientMessage) -> None:
         """Waits until ``message`` may be handled."""
-        self._saved -= _WEIGHTS.get(type(message), 1.0)
-        if self._saved >= 0:
-            return
         now_s = self._clock()
-        self._saved = min(_MAX_SAVED, self._saved + _WEIGHT_PER_S * (now_s - self._counted_s))
-        self._counted_s = now_s
-        if self._saved < 0:
-            await asyncio.sleep(-self._saved / _WEIGHT_PER_S)
+        self._bucket.take(_WEIGHTS.get(type(message), 1.0), now_s)
+        if wait_s := self._bucket.wait_s(0.0, now_s):
+            await asyncio.sleep(wait_s)

@@ -11,16 +11,16 @@ from translate_svc.session.quotas.token_bucket import TokenBucket
 
 def test_it_begins_full_and_fills_no_further() -> None:
     bucket = TokenBucket(0.5, 60, now_s=100)
-    assert bucket.level_s(100) == 60
+    assert bucket.level(100) == 60
     assert bucket.is_full(500)
-    assert bucket.level_s(500) == 60
+    assert bucket.level(500) == 60
 
 
 def test_what_is_taken_comes_back_at_its_rate() -> None:
     bucket = TokenBucket(0.5, 60, now_s=0)
     bucket.take(60, 0)
-    assert bucket.level_s(0) == 0
-    assert bucket.level_s(30) == 15
+    assert bucket.level(0) == 0
+    assert bucket.level(30) == 15
     assert bucket.wait_s(15, 0) == 30
     assert bucket.wait_s(15, 40) == 0
     assert bucket.wait_s(1_000, 0) == 120, "it holds no more"
@@ -29,8 +29,8 @@ def test_what_is_taken_comes_back_at_its_rate() -> None:
 def test_a_debt_is_filled_up_first() -> None:
     bucket = TokenBucket(2, 60, now_s=0)
     bucket.take(160, 0)
-    assert bucket.level_s(49) < 0
-    assert bucket.level_s(51) == 2
+    assert bucket.level(49) < 0
+    assert bucket.level(51) == 2
     assert bucket.wait_s(15, 0) == (100 + 15) / 2
 
 
@@ -38,28 +38,28 @@ def test_another_shape_forgives_nothing() -> None:
     bucket = TokenBucket(1, 60, now_s=0)
     bucket.take(50, 0)
     bucket.reshape(2, 100, 0)
-    assert bucket.level_s(0) == 50
-    assert bucket.level_s(10) == 70
+    assert bucket.level(0) == 50
+    assert bucket.level(10) == 70
     bucket.reshape(2, 40, 10)
-    assert bucket.level_s(10) == 10
+    assert bucket.level(10) == 10
 
 
 @given(
     rate=st.floats(0.01, 100),
-    capacity_s=st.floats(1, 1_000),
+    capacity=st.floats(1, 1_000),
     takes=st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50)), max_size=50),
 )
 def test_whoever_stops_when_it_is_empty_takes_no_more_than_rate_and_capacity(
-    rate: float, capacity_s: float, takes: list[tuple[float, float]]
+    rate: float, capacity: float, takes: list[tuple[float, float]]
 ) -> None:
-    bucket, now_s, taken_s, last_s = TokenBucket(rate, capacity_s, 0), 0.0, 0.0, 0.0
-    for pause_s, wanted_s in takes:
+    bucket, now_s, taken, last = TokenBucket(rate, capacity, 0), 0.0, 0.0, 0.0
+    for pause_s, wanted in takes:
         now_s += pause_s
-        if bucket.level_s(now_s) > 0:
-            bucket.take(wanted_s, now_s)
-            taken_s, last_s = taken_s + wanted_s, wanted_s
-        assert taken_s - last_s <= (capacity_s + rate * now_s) * (1 + 1e-9) + 1e-6
-        assert bucket.level_s(now_s) <= capacity_s
+        if bucket.level(now_s) > 0:
+            bucket.take(wanted, now_s)
+            taken, last = taken + wanted, wanted
+        assert taken - last <= (capacity + rate * now_s) * (1 + 1e-9) + 1e-6
+        assert bucket.level(now_s) <= capacity
 
 
 @pytest.mark.parametrize("pause_s", [0.0, 1.0, 60.0])
@@ -67,4 +67,4 @@ def test_waiting_as_long_as_it_says_is_enough(pause_s: float) -> None:
     bucket = TokenBucket(1.5, 90, now_s=0)
     bucket.take(200, pause_s)
     wait_s = bucket.wait_s(22.5, pause_s)
-    assert bucket.level_s(pause_s + wait_s) == pytest.approx(22.5)
+    assert bucket.level(pause_s + wait_s) == pytest.approx(22.5)

@@ -114,7 +114,7 @@ class Quotas:
         once.
         """
         account, now_s = self._account(caller), self._clock()
-        if account.bucket is not None and account.bucket.level_s(now_s) <= 0:
+        if account.bucket is not None and account.bucket.level(now_s) <= 0:
             account.exhausted = True
             self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK_S, now_s))
 

@@ -1,4 +1,4 @@
-"""A token bucket whose tokens are seconds of audio."""
+"""A token bucket. Its owner says what a token is: a second of audio, or the cost of a message."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ class TokenBucket:
     Pure: the caller says what time it is. Times are in seconds and never go back.
     """
 
-    def __init__(self, rate: float, capacity_s: float, now_s: float) -> None:
-        """A full bucket. ``rate``: seconds of audio that it gains in a second; more than 0."""
+    def __init__(self, rate: float, capacity: float, now_s: float) -> None:
+        """A full bucket. ``rate``: tokens that it gains in a second; more than 0. ``capacity``: in tokens."""
         self._rate = rate
-        self._capacity_s = capacity_s
-        self._level_s = capacity_s
+        self._capacity = capacity
+        self._level = capacity
         self._at_s = now_s
 
-    def reshape(self, rate: float, capacity_s: float, now_s: float) -> None:
+    def reshape(self, rate: float, capacity: float, now_s: float) -> None:
         """Another rate and capacity from now on. What was used before stays used."""
-        self._level_s = self.level_s(now_s) + capacity_s - self._capacity_s
-        self._rate, self._capacity_s, self._at_s = rate, capacity_s, now_s
+        self._level = self.level(now_s) + capacity - self._capacity
+        self._rate, self._capacity, self._at_s = rate, capacity, now_s
 
-    def level_s(self, now_s: float) -> float:
-        """Seconds of audio that may be used now; 0 or less: none."""
-        return min(self._capacity_s, self._level_s + (now_s - self._at_s) * self._rate)
+    def level(self, now_s: float) -> float:
+        """Tokens that may be used now; 0 or less: none."""
+        return min(self._capacity, self._level + (now_s - self._at_s) * self._rate)
 
     def is_full(self, now_s: float) -> bool:
         """Whether nothing of it is used."""
-        return self.level_s(now_s) >= self._capacity_s
+        return self.level(now_s) >= self._capacity
 
-    def take(self, seconds: float, now_s: float) -> None:
-        """Uses so much audio, whether or not it is there."""
-        self._level_s = self.level_s(now_s) - seconds
+    def take(self, tokens: float, now_s: float) -> None:
+        """Uses so many tokens, whether or not they are there."""
+        self._level = self.level(now_s) - tokens
         self._at_s = now_s
 
-    def wait_s(self, seconds: float, now_s: float) -> float:
-        """How long until so much audio is there, or the bucket is full; 0: it is so now."""
-        return max(0.0, (min(seconds, self._capacity_s) - self.level_s(now_s)) / self._rate)
+    def wait_s(self, tokens: float, now_s: float) -> float:
+        """How long until so many tokens are there, or the bucket is full; 0: it is so now."""
+        return max(0.0, (min(tokens, self._capacity) - self.level(now_s)) / self._rate)
