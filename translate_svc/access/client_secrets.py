@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from translate_svc.access.steady_date import SteadyDate
 from translate_svc.errors import OutOfRange, Unauthenticated
 from translate_svc.types import Caller, Scope
 
@@ -52,18 +52,15 @@ class ClientSecrets:
         self,
         keys: Callable[[], MultiFernet] | None = None,
         *,
-        clock: Callable[[], float] = time.time,
-        steady_clock: Callable[[], float] = time.monotonic,
+        date: SteadyDate | None = None,
     ) -> None:
         """``keys`` returns the current keys: the first one seals, all of them open. Without it the keys are
         this process's own, and only this process reads its secrets. A clock that is set back makes no secret
-        live longer: the time since the start (``steady_clock``) counts as well.
+        live longer: of the two dates of ``date`` the later one counts.
         """
         own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys = keys or (lambda: own)
-        self._clock = clock
-        self._steady_clock = steady_clock
-        self._steady_offset_s = clock() - steady_clock()
+        self._date = date or SteadyDate()
 
     def seal(self, caller: Caller, session: dict[str, Any], lifetime_s: int) -> tuple[str, int]:
         """A new secret and when it expires, in seconds since the epoch.
@@ -71,7 +68,7 @@ class ClientSecrets:
         Raises:
             OutOfRange: the settings are too long.
         """
-        expires_at = int(self._clock()) + lifetime_s
+        expires_at = int(self._date.now_s) + lifetime_s
         scopes = [scope.value for scope in caller.scopes]
         who = {"caller": caller.name, "class": caller.class_name, "scopes": scopes}
         content = {"for": _PURPOSE, **who, "session": session, "expires_at": expires_at}
@@ -89,7 +86,7 @@ class ClientSecrets:
             Unauthenticated: it was not made with one of the keys, was altered, or has expired.
         """
         content = self._content(secret)
-        if content["expires_at"] <= max(self._clock(), self._steady_clock() + self._steady_offset_s):
+        if content["expires_at"] <= max(self._date.now_s, self._date.steady_s):
             raise Unauthenticated("the client secret has expired")
         scopes = frozenset(Scope(name) for name in content.get("scopes", _ALL_SCOPES))
         caller = Caller(content["caller"], content.get("class", ""), scopes=scopes)

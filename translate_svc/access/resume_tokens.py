@@ -10,7 +10,6 @@ import base64
 import binascii
 import contextlib
 import json
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from translate_svc.access.steady_date import SteadyDate
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument
 
@@ -46,27 +46,18 @@ class ResumeTokens:
     last token has expired.
     """
 
-    def __init__(
-        self,
-        path: Path | None,
-        lifetime_s: float,
-        *,
-        clock: Callable[[], float] = time.time,
-        steady_clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, path: Path | None, lifetime_s: float, *, date: SteadyDate | None = None) -> None:
         """Reads the keys; without a file it makes one of its own, which no other process knows.
 
-        Tokens are dated by ``clock``, since servers share no other one. It may be set while streams are open;
-        a token whose age is right by the time since the start (``steady_clock``) is valid, too.
+        Tokens are dated by the wall clock, since servers share no other one. It may be set while streams are
+        open, so a token whose age is right by either date of ``date`` is valid.
 
         Raises:
             InvalidArgument: the file cannot be read, holds no key, or a line is not a key. The message has
                 the number of the line but none of its text.
         """
         self._lifetime_s = lifetime_s
-        self._clock = clock
-        self._steady_clock = steady_clock
-        self._steady_offset_s = clock() - steady_clock()
+        self._date = date or SteadyDate()
         own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys: Callable[[], MultiFernet] = (lambda: own) if path is None else shared_keys(path)
 
@@ -74,7 +65,7 @@ class ResumeTokens:
         """The token of ``state``, which JSON can express."""
         envelope = {"caller": binding.caller, "configuration": binding.configuration, "state": state}
         plain = zlib.compress(json.dumps(envelope, separators=(",", ":")).encode())
-        sealed = self._keys().encrypt_at_time(plain, int(self._clock()))
+        sealed = self._keys().encrypt_at_time(plain, int(self._date.now_s))
         return base64.urlsafe_b64decode(sealed)
 
     def open(self, token: bytes, binding: TokenBinding) -> dict[str, Any]:
@@ -95,8 +86,7 @@ class ResumeTokens:
         return state
 
     def _check_age(self, issued_s: int) -> None:
-        age_s = self._clock() - issued_s
-        steady_age_s = self._steady_clock() + self._steady_offset_s - issued_s
+        age_s, steady_age_s = self._date.now_s - issued_s, self._date.steady_s - issued_s
         if any(-_MAX_CLOCK_DIFFERENCE_S <= each <= self._lifetime_s for each in (age_s, steady_age_s)):
             return
         if age_s > self._lifetime_s:

@@ -18,6 +18,7 @@ from tests.gateway.page.browser import TIMEOUT_MS, needs_chromium, visit
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
+from translate_svc.access.steady_date import SteadyDate
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.types import Caller, Samples
@@ -70,7 +71,8 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
 async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeService, tmp_path: Path) -> None:
     key, passed_s = new_key(), [0.0]
     (tmp_path / "keys").write_text(key_line("alice", key))
-    keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets(clock=lambda: time.time() + passed_s[0])
+    date = SteadyDate(lambda: time.time() + passed_s[0])
+    keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets(date=date)
     async with (
         GatewayServer(service, GatewayOptions(), callers=Callers(keys), secrets=secrets) as server,
         visit(server.target) as page,
