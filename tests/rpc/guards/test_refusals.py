@@ -26,15 +26,18 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 @pytest.fixture
 def options() -> RpcOptions:
-    """A busy machine pauses for longer than the default takes for the client's pause."""
-    return RpcOptions(discard_idle_s=0.1, discard_timeout_s=5)
+    """No pause of the client ends the discarding, so how fast the machine is makes no difference."""
+    return RpcOptions(discard_idle_s=60, discard_timeout_s=60)
 
 
 async def write_on(call: Any, messages: int) -> grpc.StatusCode:
-    """How a call ends whose client sends ``messages`` chunks of 20 ms behind what it has sent, then reads."""
+    """How a call ends whose client sends ``messages`` chunks of 20 ms behind what it has sent, and then no
+    more, and reads.
+    """
     try:
         for _ in range(messages):
             await call.write(audio())
+        await call.done_writing()
         await call.read()
     except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
         pass
@@ -46,14 +49,14 @@ async def write_on(call: Any, messages: int) -> grpc.StatusCode:
 async def test_a_client_that_writes_behind_its_config_sees_why_it_is_refused(
     stub: Any, service: ScriptedService, messages: int
 ) -> None:
-    """A plain ``grpc.aio`` client. Without the discarding of its input it gets INTERNAL, 30 times of 30."""
+    """A plain ``grpc.aio`` client. Without the discarding of its input it gets INTERNAL."""
     service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
     codes: Counter[grpc.StatusCode] = Counter()
     for _ in range(CALLS):
         call = stub.StreamingTranslate()
         await call.write(request(config=CONFIG))
         codes[await write_on(call, messages)] += 1
-    assert codes[INVALID] >= CALLS / 6, codes  # a busy machine lets many through
+    assert codes == {INVALID: CALLS}
 
 
 async def test_so_does_one_whose_stream_fails_later(stub: Any, service: ScriptedService) -> None:
@@ -62,7 +65,7 @@ async def test_so_does_one_whose_stream_fails_later(stub: Any, service: Scripted
         call, session = await open_stream(stub, service)
         session.say(InvalidArgument("is wrong", field="silence.samples"))
         codes[await write_on(call, 50)] += 1
-    assert codes[INVALID] >= CALLS / 6, codes  # a busy machine lets many through
+    assert codes == {INVALID: CALLS}
 
 
 @pytest.fixture
@@ -96,10 +99,15 @@ async def endless() -> AsyncIterator[Any]:
         await asyncio.sleep(0)
 
 
-async def test_a_client_that_waits_is_refused_at_once(stub: Any, service: ScriptedService) -> None:
-    service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
-    call = stub.StreamingTranslate()
-    began_s = time.monotonic()
-    await call.write(request(config=CONFIG))
-    assert await write_on(call, 0) is INVALID
-    assert time.monotonic() - began_s < 1
+class TestAClientThatWaits:
+    @pytest.fixture
+    def options(self) -> RpcOptions:
+        return RpcOptions(discard_timeout_s=60)
+
+    async def test_is_refused_without_a_half_close(self, stub: Any, service: ScriptedService) -> None:
+        """Its pause ends the discarding."""
+        service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
+        call = stub.StreamingTranslate()
+        await call.write(request(config=CONFIG))
+        async with asyncio.timeout(30):
+            assert await call.code() is INVALID

@@ -10,7 +10,9 @@ from typing import Any
 
 import grpc
 import pytest
+from hyperframe.frame import DataFrame
 
+from benchmarks.attacks.http2 import connect, message
 from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.errors import ResourceExhausted
@@ -141,6 +143,23 @@ class TestStreamsOfAConnection:
         assert len(service.calls) == 4
         for call in calls:
             call.cancel()
+
+    async def test_a_client_that_does_not_wait_has_them_reset(self, server: RpcServer) -> None:
+        """The connection and the calls within the bound live on."""
+        question = DataFrame(0, message(b""), flags=["END_STREAM"])
+        async with connect(server.target) as connection:
+            watches = []
+            for _ in range(6):
+                watch, headers = connection.start_call("/grpc.health.v1.Health/Watch")
+                question.stream_id = watch.stream_id
+                await connection.write(headers + question.serialize())
+                watches.append(watch)
+            async with asyncio.timeout(30):
+                for watch in watches[4:]:
+                    await watch.ended.wait()
+            assert [watch.outcome.split()[0] for watch in watches[4:]] == ["reset", "reset"]
+            assert not any(watch.outcome for watch in watches[:4])
+            assert not connection.is_cut.is_set()
 
 
 async def test_large_messages_are_parsed_one_at_a_time(
