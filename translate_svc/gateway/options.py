@@ -19,6 +19,8 @@ class GatewayOptions(CallOptions):
         address: ``host:port``; port 0 takes a free port.
         insecure: allow plaintext on an address that is not loopback.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
+        max_connections: at a time. Further ones are closed at once.
+        request_timeout_s: how long a connection may take to send a request: its first one, and the next.
         config_timeout_s: how long a session may stay without its target language. Longer than for gRPC:
             clients of this protocol connect first and ask their user afterwards.
         origins: web origins (``https://example.org``) whose pages may connect, beside the server's own; ``*``
@@ -42,6 +44,8 @@ class GatewayOptions(CallOptions):
     address: str = "127.0.0.1:0"
     insecure: bool = False
     reuse_port: bool = False
+    max_connections: int = 8_192
+    request_timeout_s: float = 30.0
     config_timeout_s: float = 300.0
     origins: tuple[str, ...] = ()
     source_language: str = ""

@@ -14,6 +14,7 @@ from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
+from translate_svc.gateway.connection_bound import ConnectionBound
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.files.endpoint import FilesEndpoint
 from translate_svc.gateway.middleware import middleware
@@ -32,7 +33,6 @@ from translate_svc.serving.protocols import Service
 
 _MAX_HEADER_BYTES = 16 * 1024
 _MAX_JSON_BYTES = 64 * 1024
-_REQUEST_TIMEOUT_S = 30.0
 
 
 def refuse_plaintext(options: GatewayOptions, tls: ssl.SSLContext | None) -> None:
@@ -73,7 +73,7 @@ class GatewayServer:
             self._application(Origins(options.origins, keys_required=lambda: authenticator.keys_required)),
             access_log=None,
             handler_cancellation=True,
-            keepalive_timeout=_REQUEST_TIMEOUT_S,
+            keepalive_timeout=options.request_timeout_s,
             max_line_size=_MAX_HEADER_BYTES,
             max_field_size=_MAX_HEADER_BYTES,
             shutdown_timeout=options.abort_timeout_s,
@@ -122,7 +122,7 @@ class GatewayServer:
         assert self._runner.server is not None, "set up above"
         try:
             self._listening = await listen(
-                self._runner.server,
+                ConnectionBound(self._runner.server, self._options.max_connections),
                 self._options.host,
                 self._options.port,
                 tls=self._tls,

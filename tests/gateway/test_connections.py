@@ -1,0 +1,84 @@
+"""What a connection of the HTTP port may cost before anybody has said anything on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from tests.fakes.model_free_service import ModelFreeService
+from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.server import GatewayServer
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@asynccontextmanager
+async def connection(server: GatewayServer) -> AsyncIterator[Connection]:
+    host, _, port = server.target.rpartition("/")[2].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
+    """Waits until the server has closed the connection; what it says before does not count."""
+    try:
+        async with asyncio.timeout(30):
+            while await reader.read(1_024):
+                pass
+    except ConnectionResetError:
+        return True
+    return True
+
+
+async def answers(server: GatewayServer) -> bool:
+    try:
+        async with aiohttp.ClientSession(server.target) as http, http.get("/v1/models") as response:
+            return response.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
+
+
+class TestTooMany:
+    @pytest.fixture
+    def options(self) -> GatewayOptions:
+        return GatewayOptions(max_connections=2)
+
+    async def test_a_connection_too_many_is_closed_and_the_others_stay(self, server: GatewayServer) -> None:
+        async with connection(server) as first, connection(server) as second:
+            for _, writer in (first, second):
+                writer.write(b"GET /v1/models HTTP/1.1\r\n")
+            async with connection(server) as (third, _):
+                assert await is_closed(third)
+            assert not await answers(server)
+            for reader, writer in (first, second):
+                writer.write(b"Host: here\r\n\r\n")
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(30):
+            while not await answers(server):  # noqa: ASYNC110 - a connection that ends has no event here
+                await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v1/models HTTP/1.1\r\nX-Slow: a"], ids=["nothing", "a part"])
+async def test_a_request_that_never_comes_whole_is_given_up(service: ModelFreeService, sent: bytes) -> None:
+    """However many bytes of it still come."""
+    async with (
+        GatewayServer(service, GatewayOptions(request_timeout_s=0.3)) as server,
+        connection(server) as (reader, writer),
+    ):
+        writer.write(sent)
+
+        async def drip() -> None:
+            while sent:
+                await asyncio.sleep(0.02)
+                writer.write(b"a")
+
+        dripping = asyncio.create_task(drip())
+        assert await is_closed(reader)
+        dripping.cancel()
