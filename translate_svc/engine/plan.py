@@ -128,7 +128,8 @@ class StepPlan:
     ``job_id``. An item that it leaves out is dropped. A plan starts no other encoding beside such items. So
     the slots of a dropped item go to another request only after the remaining items are done.
 
-    ``encode_steps``: how long encoding may delay the texts of this step, in decode steps.
+    ``encode_steps``: how long encoding may delay the texts of this step, in decode steps; longer where they
+    wait for the speech of others anyway.
     """
 
     encode: tuple[EncodeItem, ...] = ()

@@ -283,3 +283,17 @@ def test_the_last_decode_step_is_the_measure(harness: RunnerHarness, monkeypatch
     monkeypatch.setattr(CLOCK, "decode_s", 7.0)
     harness.run(decode=harness.decode_items(FED))
     assert encode_s(step(harness, (item_of(harness),), FED, encode_steps=1)) == 7.0
+
+
+def test_or_as_long_as_speech_takes(harness: RunnerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    vocode, pieces = TranslationModel.vocode, tuple(harness.vocode_items())
+
+    def slow_vocode(*args: Any) -> Any:
+        CLOCK.now_s += 9
+        return vocode(*args)
+
+    monkeypatch.setattr(TranslationModel, "vocode", slow_vocode)
+    harness.run(vocode=pieces)
+    decode = tuple(harness.decode_items(FED)[:3])
+    plan = StepPlan(encode=(item_of(harness),), decode=decode, vocode=pieces, encode_steps=1)
+    assert encode_s(harness.runner.execute(plan)) == 9

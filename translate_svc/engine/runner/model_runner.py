@@ -28,6 +28,7 @@ from translate_svc.engine.plan import (
     VocodeResult,
 )
 from translate_svc.engine.runner.encode_batch import EncodeBatch
+from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.errors import EngineError
@@ -59,9 +60,8 @@ class _Report:
 class ModelRunner:
     """Executes one ``StepPlan`` at a time, all items of a stage in one batch. Not thread-safe.
 
-    An encoding delays the texts of its step about as long as the plan allows, and continues in the next step.
-    The estimate is that a decode step takes as long as the last one. A step without decode items finishes its
-    encodings at once.
+    An encoding delays the texts of its step about as long as ``EncodeTime`` allows, and continues in the next
+    step. A step without decode items finishes its encodings at once.
 
     A result does not depend on the other items of its batch. An item gets its own ``ItemFailure`` when it
     raises, when its result is not finite, or when another sequence holds its slot.
@@ -112,7 +112,7 @@ class ModelRunner:
         self._clock = clock
         self._encode_batch: EncodeBatch | None = None
         self._encode_until_s = math.inf
-        self._decode_s = 0.0  # duration of the last decode step
+        self._encode_time = EncodeTime()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -127,8 +127,7 @@ class ModelRunner:
         """
         report = _Report()
         results: list[StageResult] = []
-        encode_s = plan.encode_steps * self._decode_s if plan.decode else math.inf
-        self._encode_until_s = self._clock() + encode_s
+        self._encode_until_s = self._clock() + self._encode_time.seconds(plan)
         with torch.inference_mode():
             for stage in Stage:
                 results += self._stage(stage, plan, report)
@@ -158,8 +157,7 @@ class ModelRunner:
         outcomes = run_isolated(items, batch, self._model.free_memory)
         duration_ms = (self._clock() - started_s) * 1000
         report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
-        if stage is Stage.DECODE:
-            self._decode_s = duration_ms / 1000
+        self._encode_time.observe(stage, items, duration_ms / 1000)
         results: list[_Result] = []
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, EngineError):
