@@ -156,6 +156,10 @@ attacks: $(READY) ## one attack after another beside callers who do nothing wron
 capacity: $(READY) ## more and more streams that all speak: how many the server takes, and how late those inside get their texts (12 minutes)
 	$(BIN)/python -m benchmarks.capacity
 
+.PHONY: fairness
+fairness: $(READY) ## a caller with a hundred times the load of another: what it costs those who speak beside it (four minutes)
+	$(BIN)/python -m benchmarks.fairness
+
 .PHONY: resume
 resume: $(READY) ## kill and replace servers under live calls: what is lost, and for how long (eight minutes)
 	$(BIN)/python -m benchmarks.resume
