@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from benchmarks.attacks import table as attacks_table
+from translate_svc.admin.options import AdminOptions
 from translate_svc.config import Settings
 from translate_svc.engine.options import EngineLimits
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.rpc.options import MIB, RpcOptions
+from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES
+from translate_svc.wire.entry_count import MAX_ENTRIES
 
 TESTS = Path(__file__).parents[1]
 MANUAL = (TESTS.parent / "docs" / "reliability.md").read_text()
@@ -68,7 +73,28 @@ def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
         f"{RpcOptions().discard_timeout_s * 1000:g} ms and "
         f"{RpcOptions().discard_limit_bytes // MIB} MiB at most",
         f"still there {RpcOptions().drain_finish_s:g} s before the deadline",
+        f"the engine work {CapacityOptions(1).target_load * 100:g} % of the time",
+        f"{CapacityOptions(1).target_slots * 100:g} % of the slots",
+        f"(`RpcOptions.max_read_places`) | {RpcOptions().max_read_places} of `Translate`",
+        f"and {RpcOptions().max_read_places_per_peer} of each from one caller",
+        f"(`RpcOptions.message_timeout_s`) | {RpcOptions().message_timeout_s:g} s",
+        f"the `config` of a stream {RpcOptions().config_timeout_s:g} s",
+        f"| {MAX_ENTRIES:,}, counted before it is parsed",
+        f"(`RpcOptions.max_streams_per_connection`) | {RpcOptions().max_streams_per_connection:,} ",
+        f"{RpcOptions().max_calls:,}, and {RpcOptions().max_calls_per_peer:,} of one caller",
+        f"(`RpcOptions.max_connections`) | {RpcOptions().max_connections:,} |",
+        f"(`GatewayOptions.max_connections`) | {GatewayOptions().max_connections:,} |",
+        f"(`GatewayOptions.request_timeout_s`) | {GatewayOptions().request_timeout_s:g} s |",
+        f"(`AdminOptions.request_timeout_s`) | {AdminOptions().request_timeout_s:g} s |",
+        f"(`AdminOptions.max_connections`) | {AdminOptions().max_connections:,} |",
     ],
 )
 def test_numbers_are_those_of_the_code(said: str) -> None:
     assert said in MANUAL
+
+
+def test_measured_numbers_are_those_of_the_results() -> None:
+    attacks = json.loads(attacks_table.RESULTS.read_text())
+    rows = [row for side in attacks_table.SIDES for row in attacks_table.rows(attacks[side])]
+    assert len(rows) > 20
+    assert [row for row in rows if row not in MANUAL] == []
