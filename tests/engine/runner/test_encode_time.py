@@ -16,7 +16,7 @@ DECODE = DecodeItem(KEY, 0, 5, (7,))
 
 
 def text(tokens: int) -> TextToUnitItem:
-    return TextToUnitItem(KEY, 0, (7,) * tokens, "spa")
+    return TextToUnitItem(KEY, 0, (7,) * tokens, "spa", 1.0)
 
 
 def piece(units: int) -> VocodeItem:

@@ -57,7 +57,7 @@ class _Stream:
 class SimulatedServer:
     """Callers who speak in real time and come again when refused."""
 
-    def __init__(self, options: CapacityOptions, targets: int = 1) -> None:
+    def __init__(self, options: CapacityOptions, targets: int = 1, seed: int = 1) -> None:
         limits = EngineLimits(min_source_samples=1)
         self.estimate = CapacityEstimate(options)
         self.first_text_ms: list[float] = []
@@ -67,7 +67,7 @@ class SimulatedServer:
         self._scheduler = Scheduler(limits, FakeTokenizer())
         self._runner = _TimedRunner()
         self._admission = Admission(AdmissionOptions(options.max_streams), capacity=self._capacity)
-        self._chance = random.Random(1)
+        self._chance = random.Random(seed)
         self._now_s = 0.0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
