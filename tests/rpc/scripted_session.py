@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from translate_svc.audio.codecs.table import chunk_decoder
@@ -188,13 +189,13 @@ class ScriptedService:
 
     def open_session(self, config: StreamConfig, caller: Caller) -> ScriptedSession:
         if self.refusal is not None:
-            raise self.refusal
+            raise copy.copy(self.refusal)  # as the service does: calls share no exception
         self.sessions.append(ScriptedSession(config))
         return self.sessions[-1]
 
     def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
         if self.refusal is not None:
-            raise self.refusal
+            raise copy.copy(self.refusal)  # as the service does: calls share no exception
         call = ScriptedCall(request)
         self.on_call(call)
         self.calls.append(call)

@@ -17,6 +17,8 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.request_reader import RequestReader, parse
 from translate_svc.rpc.status import abort
 
+_AGAIN_S = 0.002
+
 Behaviour: TypeAlias = "Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]"
 
 
@@ -116,10 +118,21 @@ async def _discard_input(context: grpc.aio.ServicerContext[Any, Any], options: R
         async with asyncio.timeout(options.discard_timeout_s):
             while left_bytes > 0:
                 async with asyncio.timeout(options.discard_idle_s):
-                    request = await context.read()
-                if request is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
-                    return
+                    request = await _read_on(context)
                 left_bytes -= request.ByteSize() if isinstance(request, Message) else 0
+
+
+async def _read_on(context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+    """The next message; waits for ever after the last one.
+
+    The stream has cancelled its own read. gRPC goes on with that one until a message comes, and meanwhile
+    tells every other that the input has ended.
+    """
+    while True:
+        request = await context.read()
+        if request is not grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+            return request
+        await asyncio.sleep(_AGAIN_S)
 
 
 def _deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -7,13 +7,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import AsyncMock
 
 import grpc
 import pytest
 
 from tests.rpc.conftest import CONFIG, audio, open_stream, request
-from tests.rpc.scripted_session import ScriptedService
+from tests.rpc.scripted_session import ScriptedService, ScriptedSession
 from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.interceptors import _discard_input
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
@@ -26,18 +28,15 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 @pytest.fixture
 def options() -> RpcOptions:
-    """No pause of the client ends the discarding, so how fast the machine is makes no difference."""
-    return RpcOptions(discard_idle_s=60, discard_timeout_s=60)
+    """No client here pauses for so long, also on a busy machine."""
+    return RpcOptions(discard_idle_s=1, discard_timeout_s=60)
 
 
 async def write_on(call: Any, messages: int) -> grpc.StatusCode:
-    """How a call ends whose client sends ``messages`` chunks of 20 ms behind what it has sent, and then no
-    more, and reads.
-    """
+    """How a call ends whose client sends ``messages`` chunks of 20 ms behind what it has sent, then reads."""
     try:
         for _ in range(messages):
             await call.write(audio())
-        await call.done_writing()
         await call.read()
     except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
         pass
@@ -51,21 +50,33 @@ async def test_a_client_that_writes_behind_its_config_sees_why_it_is_refused(
 ) -> None:
     """A plain ``grpc.aio`` client. Without the discarding of its input it gets INTERNAL."""
     service.refusal = InvalidArgument("must name a language", field="config.settings.targets")
-    codes: Counter[grpc.StatusCode] = Counter()
-    for _ in range(CALLS):
+
+    async def write_all() -> grpc.StatusCode:
         call = stub.StreamingTranslate()
         await call.write(request(config=CONFIG))
-        codes[await write_on(call, messages)] += 1
-    assert codes == {INVALID: CALLS}
+        return await write_on(call, messages)
+
+    assert Counter(await asyncio.gather(*(write_all() for _ in range(CALLS)))) == {INVALID: CALLS}
 
 
 async def test_so_does_one_whose_stream_fails_later(stub: Any, service: ScriptedService) -> None:
-    codes: Counter[grpc.StatusCode] = Counter()
-    for _ in range(CALLS):
-        call, session = await open_stream(stub, service)
+    """Also where the stream was reading when it failed: gRPC then says that the input has ended."""
+    opened = [await open_stream(stub, service) for _ in range(CALLS)]
+
+    async def fail(call: Any, session: ScriptedSession) -> grpc.StatusCode:
         session.say(InvalidArgument("is wrong", field="silence.samples"))
-        codes[await write_on(call, 50)] += 1
-    assert codes == {INVALID: CALLS}
+        return await write_on(call, 50)
+
+    assert Counter(await asyncio.gather(*(fail(*each) for each in opened))) == {INVALID: CALLS}
+
+
+async def test_an_end_that_is_none_does_not_end_the_discarding() -> None:
+    """So gRPC answers while a read that was cancelled has not got its message yet."""
+    end = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+    context: Any = AsyncMock()
+    context.read.side_effect = [end, end, audio(), end, audio(), TimeoutError]
+    await _discard_input(context, RpcOptions(discard_idle_s=60, discard_timeout_s=60))
+    assert context.read.await_count == 6
 
 
 @pytest.fixture

@@ -146,12 +146,11 @@ class TestStreamsOfAConnection:
 
     async def test_a_client_that_does_not_wait_has_them_reset(self, server: RpcServer) -> None:
         """The connection and the calls within the bound live on."""
-        question = DataFrame(0, message(b""), flags=["END_STREAM"])
         async with connect(server.target) as connection:
             watches = []
             for _ in range(6):
                 watch, headers = connection.start_call("/grpc.health.v1.Health/Watch")
-                question.stream_id = watch.stream_id
+                question = DataFrame(watch.stream_id, message(b""), flags=["END_STREAM"])
                 await connection.write(headers + question.serialize())
                 watches.append(watch)
             async with asyncio.timeout(30):
