@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI, OpenAI
 
+from tests.cli.output.subtitle_files import read_srt
+from tests.clips import sentences
 from tests.gateway.clients import ROOT
 from tests.media import write_media
 from translate_svc.audio.files import read_audio
@@ -57,6 +59,9 @@ async def test_every_format_says_the_same(client: AsyncOpenAI) -> None:
     assert len(verbose.segments) == 2, "two utterances"
     assert 3 < verbose.duration < 20
     assert verbose.segments[0].end <= verbose.segments[1].start <= verbose.segments[1].end <= verbose.duration
+    for segment, sentence, cue in zip(verbose.segments, sentences("demo_spa"), read_srt(srt), strict=True):
+        assert segment.start == pytest.approx(sentence["start_ms"] / 1000, abs=0.1), "where speech starts"
+        assert cue.start_ms == pytest.approx(segment.start * 1000, abs=1)
     assert all(segment.avg_logprob < 0 and segment.tokens for segment in verbose.segments)
 
 

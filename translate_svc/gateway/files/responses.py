@@ -86,7 +86,7 @@ def words_of(segment: Segment) -> list[dict[str, Any]]:
     time_ms = segment.start_ms
     for token in segment.tokens:
         if token.source_ms is not None:
-            time_ms = max(time_ms, segment.start_ms + token.source_ms)
+            time_ms = max(time_ms, segment.audio_ms + token.source_ms)
         if words and spaced and not token.text.startswith(" "):
             words[-1] = (words[-1][0] + token.text, words[-1][1])
         elif token.text.strip():
@@ -106,7 +106,7 @@ def _cues(segments: Iterable[Segment]) -> list[Cue]:
             segment.text,
             start_ms=segment.start_ms,
             end_ms=segment.end_ms,
-            audio_ms=segment.start_ms,
+            audio_ms=segment.audio_ms,
             tokens=segment.tokens,
         ).cues()
     )

@@ -8,17 +8,27 @@ from dataclasses import dataclass, field
 from translate_svc.errors import TranslationFailed
 from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.text_track import TextTrack
-from translate_svc.types import SessionEvent, TextDelta, TokenInfo, UtteranceDone, UtteranceStatus
+from translate_svc.types import (
+    SessionEvent,
+    SpeechStarted,
+    TextDelta,
+    TokenInfo,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 OnDelta = Callable[[str, tuple[TokenInfo, ...]], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Segment:
-    """The text of one utterance. ``tokens`` have times from ``start_ms``."""
+    """The text of one utterance, whose speech was first heard at ``start_ms``. ``tokens`` have times from
+    ``audio_ms``, the start of its audio with its padding.
+    """
 
     start_ms: int
     end_ms: int
+    audio_ms: int
     text: str = ""
     tokens: list[TokenInfo] = field(default_factory=list)
 
@@ -34,6 +44,7 @@ class Transcript:
         self._track = TextTrack(scripts)
         self._on_delta = on_delta
         self._segments: dict[int, Segment] = {}
+        self._speech_starts: dict[int, int] = {}
         self.text = ""
         """The whole text so far."""
 
@@ -54,12 +65,11 @@ class Transcript:
             TranslationFailed: an utterance could not be translated. A text with a hole is no answer.
         """
         match event:
+            case SpeechStarted():
+                self._speech_starts[event.utterance_id] = event.speech_position
             case TextDelta():
-                start_ms, end_ms = (
-                    position * 1000 // self._rate_hz for position in (event.source.start, event.source.end)
-                )
-                segment = self._segments.setdefault(event.utterance_id, Segment(start_ms, end_ms))
-                segment.end_ms = end_ms
+                segment = self._segments.get(event.utterance_id) or self._new_segment(event)
+                segment.end_ms = self._ms(event.source.end)
                 segment.text += event.delta
                 segment.tokens += event.tokens
                 delta = self._track.append(event.utterance_id, event.delta)
@@ -68,6 +78,16 @@ class Transcript:
                     await self._on_delta(delta, event.tokens)
             case UtteranceDone(status=UtteranceStatus.FAILED):
                 raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
+
+    def _new_segment(self, event: TextDelta) -> Segment:
+        audio_start = event.source.start
+        speech_start = max(audio_start, self._speech_starts.pop(event.utterance_id, 0))
+        segment = Segment(self._ms(speech_start), self._ms(event.source.end), self._ms(audio_start))
+        self._segments[event.utterance_id] = segment
+        return segment
+
+    def _ms(self, position: int) -> int:
+        return position * 1000 // self._rate_hz
 
     def status_of(self, error: BaseException | None) -> str:
         """The HTTP status that the client gets."""
