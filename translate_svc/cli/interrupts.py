@@ -21,6 +21,7 @@ from translate_svc.cli.exit_codes import EXIT_INTERRUPTED
 INTERRUPTED = "translate-svc: interrupted"
 
 _CLEAN_UP_S = 2.0
+_TERMINATIONS = (signal.SIGTERM, signal.SIGHUP)
 
 T = TypeVar("T")
 
@@ -31,11 +32,12 @@ def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
+def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
     """``asyncio.run`` whose Ctrl-C does not wait for threads.
 
     Ctrl-C cancels ``main``, which then has two seconds to clean up. A model that a thread is loading is not
-    waited for: the process leaves without it.
+    waited for: the process leaves without it. ``terminable``: SIGTERM, and SIGHUP of a terminal that is
+    closed, do the same; by themselves they would leave half-written files and child processes.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C, when everything has ended in time.
@@ -43,11 +45,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     timer = threading.Timer(_CLEAN_UP_S, leave)
     timer.daemon = True
     before = signal.getsignal(signal.SIGINT)
+    # not where they are ignored, as under nohup
+    as_ctrl_c = [each for each in _TERMINATIONS if terminable and signal.getsignal(each) is signal.SIG_DFL]
+    for each in as_ctrl_c:
+        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return asyncio.run(_hurried(main, timer))
     finally:
         timer.cancel()
         signal.signal(signal.SIGINT, before)
+        for each in as_ctrl_c:
+            signal.signal(each, signal.SIG_DFL)
 
 
 async def _hurried(main: Coroutine[Any, Any, T], timer: threading.Timer) -> T:

@@ -416,13 +416,16 @@ async def test_standard_input_is_read_to_its_end(server: str) -> None:
     assert output.decode() == TEXTS
 
 
-async def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_ctrl_c_or_the_like_ends_at_once_and_leaves_no_file(
+    server: str, tmp_path: Path, number: signal.Signals
+) -> None:
     # an endless source: only the signal can end this
     fifo = tmp_path / "endless.wav"
     os.mkfifo(fifo)
     process = await start(
         *("translate", str(fifo), "--to", "es", "-o", str(tmp_path / "o.wav")),
-        *("--subtitles", str(tmp_path / "o.srt")),
+        *("--subtitles", str(tmp_path / "o.srt"), "--server", server),
     )
     write_wav(tmp_path / "start.wav", *read_audio(CLIP))
     writing = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)
@@ -430,7 +433,7 @@ async def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "start.wav").unlink()
     assert process.stdout is not None
     assert FIRST.encode() in await process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, error = await process.communicate()
     os.close(writing)
     assert process.returncode == 130

@@ -148,7 +148,8 @@ def demo(
     language = match_language(from_, languages.packaged(), "--from").code
     clip = _Clip.read(clips or demo_clips(), f"demo_{language}.flac")
     flags = {"model": model, "model_cache": model_cache}
-    if not interrupts.run(_run(console, Settings.load(flags), clip, output, simultaneous=simultaneous)):
+    running = _run(console, Settings.load(flags), clip, output, simultaneous=simultaneous)
+    if not interrupts.run(running, terminable=True):
         sys.exit(_EXIT_UNEXPECTED)
 
 

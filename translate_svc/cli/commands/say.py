@@ -70,7 +70,8 @@ def say(
         server, {"model": model, "model_cache": model_cache, "device": device}, connection
     )
     guards = GuardSettings(low_confidence=flag_unsure)
-    interrupts.run(_say(text.strip(), from_ or "", to or (), output, style, guards, backend))
+    saying = _say(text.strip(), from_ or "", to or (), output, style, guards, backend)
+    interrupts.run(saying, terminable=True)
 
 
 def _standard_input() -> str:

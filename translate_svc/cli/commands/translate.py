@@ -160,4 +160,4 @@ def translate(
         # the engine in this process is made for the longest utterance
         flags["max_utterance_ms"] = max_utterance_ms
     backend = choose_backend(server, flags, connection)
-    interrupts.run(FileTranslation(arguments, backend).run())
+    interrupts.run(FileTranslation(arguments, backend).run(), terminable=True)
