@@ -175,6 +175,8 @@ def test_what_holds_no_audio_is_refused_by_name(tmp_path: Path) -> None:
         container.mux(video.encode(None))
     foreign = tmp_path / "foreign.json"
     foreign.write_text('{"a": 1}')
+    empty = tmp_path / "empty.wav"
+    empty.touch()
     # a playlist may not reach out of this machine
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
@@ -182,6 +184,7 @@ def test_what_holds_no_audio_is_refused_by_name(tmp_path: Path) -> None:
         (silent_film, "has no audio stream"),
         (foreign, "is not an audio or video file that FFmpeg can read"),
         (playlist, "is not an audio or video file that FFmpeg can read"),
+        (empty, "is empty"),
         (tmp_path, "is a directory"),
         (tmp_path / "absent.wav", "no such file"),
     ):

@@ -60,6 +60,8 @@ def open_media(
     name = name or str(source)
     if isinstance(source, Path) and (source.is_dir() or not source.exists()):
         raise InvalidArgument("is a directory" if source.is_dir() else "no such file", field=name)
+    if isinstance(source, Path) and source.is_file() and not source.stat().st_size:
+        raise InvalidArgument("is empty", field=name)
     # without the prefix, FFmpeg takes a name before a colon for a protocol
     target = f"file:{source}" if isinstance(source, Path) else readable_pipe(source, name)
     formats = ",".join(sorted(av.formats_available - _OTHER_FILES))

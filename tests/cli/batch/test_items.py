@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import fsspec
@@ -30,6 +31,13 @@ def test_a_directory_stands_for_all_media_below_it_but_not_for_results(tmp_path:
     assert _names(str(tmp_path), out=tmp_path / "out") == ["b", "monday/a"]
     item = batch_items([str(tmp_path)], str(tmp_path / "out"))[1]
     assert item == BatchItem(str(tmp_path / "monday" / "a.wav"), "monday/a")
+
+
+def test_a_folder_s_folders_and_pipes_are_no_files_but_a_link_to_nothing_is_told(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.wav", "folder.wav/b.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to("nothing.wav")
+    assert _names(str(tmp_path)) == ["a", "folder.wav/b", "link"]
 
 
 def test_a_pattern_keeps_the_folders_behind_its_fixed_part(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from translate_svc.cli.batch.remote_files import is_address, matching
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.media.inputs import MEDIA_SUFFIXES, without_dubs
+from translate_svc.cli.media.inputs import MEDIA_SUFFIXES, may_be_file, without_dubs
 from translate_svc.errors import InvalidArgument
 
 MANIFEST_SUFFIXES = frozenset({".jsonl", ".ndjson", ".csv"})
@@ -104,7 +104,7 @@ def _in_folder(folder: Path, out: Path) -> Iterator[BatchItem]:
         each
         for each in folder.rglob("*")
         if each.suffix.lower() in MEDIA_SUFFIXES
-        and not each.is_dir()
+        and may_be_file(each)
         and not any(part.startswith(".") for part in each.relative_to(folder).parts)
         and not _is_below(each, out)
     )

@@ -48,10 +48,17 @@ def media_in(folder: Path) -> list[Path]:
         InvalidArgument: there are none.
     """
     named = (each for each in folder.iterdir() if each.suffix.lower() in MEDIA_SUFFIXES)
-    inside = without_dubs(each for each in named if not each.is_dir())
+    inside = without_dubs(each for each in named if may_be_file(each))
     if not inside:
         raise InvalidArgument("holds no audio or video file", field=str(folder))
     return inside
+
+
+def may_be_file(path: Path) -> bool:
+    """Whether a path in a folder is a file, or a link to none, which is told when its turn comes. A pipe in a
+    folder would be waited for without an end.
+    """
+    return path.is_file() or not path.exists()
 
 
 def without_dubs(media: Iterable[Path]) -> list[Path]:
