@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.transforms import Bbox
 
 from benchmarks.simultaneous.figures import OFFLINE, Figures, TextFigures
 from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE
@@ -21,33 +23,86 @@ _STYLE: dict[Any, Any] = {
     "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK,
     "axes.spines.top": False, "axes.spines.right": False,
 }  # fmt: skip
+_LABEL_PLACES = [
+    (x_points * far, y_points * far)
+    for far in (1, 2, 3, 4)
+    for x_points, y_points in ((8, 0), (8, -8), (8, 8), (-8, 0), (-8, 8), (-8, -8))
+]
+"""Where a label may lie, from its point, in points; the best place first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A mode: means over directions. ``kind``: what stands before the comma of ``mode``."""
+
+    mode: str
+    lag_s: float
+    bleu: float
+
+    @property
+    def kind(self) -> str:
+        return self.mode.partition(",")[0]
+
+    @property
+    def label(self) -> str:
+        return self.mode.partition(", ")[2] or "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """``labelled``: the kinds of modes whose points have labels."""
+
+    title: str
+    points: Sequence[Point]
+    labelled: frozenset[str]
 
 
 def draw(figures: Figures, path: Path) -> None:
-    """Writes a PNG with one panel a variant: means over the directions that all modes of a panel have.
+    """Writes a PNG with one panel a variant, and one that shows what is near the bars from close up.
 
     Nothing where no texts were measured.
     """
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    panels = [(each.name, common_rows(figures, each.name)) for each in VARIANTS]
-    panels = [(name, rows) for name, rows in panels if rows]
+    panels = panels_of(figures)
     if not panels:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
     with mpl.rc_context(_STYLE):
-        figure, axes = pyplot.subplots(
-            1, len(panels), figsize=(5.2 * len(panels), 4.6), squeeze=False, sharey=True
-        )
+        figure, axes = pyplot.subplots(rows, columns, figsize=(6.2 * columns, 4.1 * rows), squeeze=False)
         figure.set_layout_engine("constrained")
-        for panel, (name, rows) in zip(axes[0], panels, strict=True):
-            _draw_panel(panel, name, rows)
-        axes[0][0].set(ylabel="BLEU", ylim=(None, 100))
+        for panel, place in zip(panels, axes.flat, strict=False):
+            draw_panel(place, panel)
+        for unused in axes.flat[len(panels) :]:
+            unused.set_visible(False)
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=len(labels))
+        figure.draw_without_rendering()  # from here on everything has its place
+        figure.set_layout_engine("none")
+        for panel, place in zip(panels, axes.flat, strict=False):
+            label_panel(place, panel)
         figure.savefig(path, dpi=110, facecolor="white", metadata={"Software": None})
         pyplot.close(figure)
+
+
+def panels_of(figures: Figures) -> list[Panel]:
+    """One for each variant that was measured. Where several settings of simultaneous translation were, their
+    points lie close together, and a panel of their own names them.
+    """
+    panels = []
+    for variant in VARIANTS:
+        points = _points(common_rows(figures, variant.name))
+        kinds = frozenset(point.kind for point in points) - {OFFLINE}
+        close = [point for point in points if point.kind in (SIMULTANEOUS.name, OFFLINE)]
+        if sum(point.kind == SIMULTANEOUS.name for point in points) < 2:
+            panels += [Panel(variant.name, points, kinds)] if points else []
+            continue
+        panels.append(Panel(variant.name, points, kinds - {SIMULTANEOUS.name}))
+        panels.append(Panel(f"{variant.name}, from close up", close, frozenset({SIMULTANEOUS.name})))
+    return panels
 
 
 def common_rows(figures: Figures, variant: str) -> list[TextFigures]:
@@ -60,25 +115,51 @@ def common_rows(figures: Figures, variant: str) -> list[TextFigures]:
     return [row for row in rows if by_direction[row.direction] == modes]
 
 
-def _draw_panel(axes: Any, title: str, rows: Sequence[TextFigures]) -> None:
-    points: dict[str, list[tuple[float, float, str]]] = {}
+def _points(rows: Sequence[TextFigures]) -> list[Point]:
+    points = []
     for mode in dict.fromkeys(row.mode for row in rows):
         own = [row for row in rows if row.mode == mode]
-        lag_s, bleu = mean(row.yaal_ms for row in own) / 1000, mean(row.bleu for row in own)
-        points.setdefault(mode.split(",")[0], []).append((lag_s, bleu, mode))
-    if OFFLINE in points:
-        aim = points[OFFLINE][0][1] * _MIN_SHARE
-        axes.axhline(aim, color=_FAINT, linestyle=":", linewidth=1)
+        points.append(Point(mode, mean(row.yaal_ms for row in own) / 1000, mean(row.bleu for row in own)))
+    return sorted(points, key=lambda point: point.lag_s)
+
+
+def draw_panel(axes: Any, panel: Panel) -> None:
+    """Points, lines and bars."""
+    points = panel.points
+    axes.set_title(panel.title, loc="left", fontweight="bold", fontsize=10.5)
+    axes.set(xlabel="LongYAAL, computation-unaware, s", ylabel="BLEU")
+    for kind in dict.fromkeys(point.kind for point in points):
+        own = [point for point in points if point.kind == kind]
+        lags_s, bleus = [point.lag_s for point in own], [point.bleu for point in own]
+        axes.plot(lags_s, bleus, "o-", color=_COLORS.get(kind, _INK), label=kind, markersize=5, linewidth=1.2)
+    axes.margins(0.16, 0.16)
+    offline = [point for point in points if point.kind == OFFLINE]
+    if offline:
+        axes.axhline(offline[0].bleu * _MIN_SHARE, color=_FAINT, linestyle=":", linewidth=1)
         axes.axvline(_MAX_LAG_S, color=_FAINT, linestyle=":", linewidth=1)
-    for kind, group in points.items():
-        group.sort()
-        lags_s, bleus = [each[0] for each in group], [each[1] for each in group]
-        axes.plot(lags_s, bleus, "o-", color=_COLORS.get(kind, _INK), label=kind, markersize=5)
-        for lag_s, bleu, mode in group:
-            label = mode.partition(", ")[2] or "default"
-            if kind != OFFLINE:
-                axes.annotate(
-                    label, (lag_s, bleu), (4, -11), textcoords="offset points", fontsize=7.5, color=_FAINT
-                )
-    axes.set(xlabel="LongYAAL, computation-unaware, s", xlim=(0, None))
-    axes.set_title(title, loc="left", fontweight="bold", fontsize=10.5)
+
+
+def label_panel(axes: Any, panel: Panel) -> None:
+    """Names points, each label in the first place where it covers neither a point nor another label.
+
+    The panel must have its final size.
+    """
+    taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in _pixels(axes, panel.points)]
+    for point in panel.points:
+        if point.kind not in panel.labelled:
+            continue
+        for x_points, y_points in _LABEL_PLACES:
+            label = axes.annotate(
+                point.label, (point.lag_s, point.bleu), (x_points, y_points), textcoords="offset points",
+                ha="left" if x_points > 0 else "right", va="center", fontsize=8,
+                color=_COLORS.get(point.kind, _INK),
+            )  # fmt: skip
+            box = label.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+            label.remove()
+        taken.append(box)
+
+
+def _pixels(axes: Any, points: Sequence[Point]) -> list[tuple[float, float]]:
+    return [tuple(axes.transData.transform((point.lag_s, point.bleu))) for point in points]
