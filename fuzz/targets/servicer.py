@@ -19,10 +19,10 @@ from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.virtual_time import VirtualTimeLoop
 from translate_svc.audio.codecs.table import chunk_encoder
 from translate_svc.engine.request import Request
-from translate_svc.rpc.call_places import CallPlaces
+from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.session.options import SessionOptions
@@ -123,14 +123,12 @@ class _House:
             self._stack.enter_async_context(model_free_service(_engine_script, options=_OPTIONS))
         )
         options = RpcOptions()
-        places = ReadPlaces(
-            options.max_read_places, options.max_read_places_per_peer, options.config_timeout_s
-        )
-        reader = RequestReader(options, places, lambda: self._service.check_admission(ANONYMOUS))
-        calls = CallPlaces(options.max_calls, options.max_calls_per_peer)
+        reads = ReadLimiter(options.max_reads, options.max_reads_per_caller, options.config_timeout_s)
+        reader = RequestReader(options, reads, lambda: self._service.check_admission(ANONYMOUS))
+        calls = CallLimiter(options.max_calls, options.max_calls_per_caller)
         self._interceptor = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
         methods = _Methods()
-        servicer = SpeechTranslationServicer(self._service, options, places)
+        servicer = SpeechTranslationServicer(self._service, options, reads)
         add: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
         add(servicer, methods)
         self._handlers = methods.handlers

@@ -18,10 +18,10 @@ from grpc_status import rpc_status
 from tests.rpc.conftest import CONFIG, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc import errors
-from translate_svc.rpc.call_places import CallPlaces
+from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.server import RpcServer
 from translate_svc.rpc.status import abort, code_of, status_of
@@ -139,8 +139,8 @@ async def test_a_refused_stream_says_why(
 async def test_a_cancellation_is_raised_again() -> None:
     # swallowing it leaks the call's memory
     options = RpcOptions()
-    reader = RequestReader(options, ReadPlaces(1, 1, 1.0), lambda: None)
-    interceptor = ErrorInterceptor("service", options, reader, CallPlaces(1, 1))
+    reader = RequestReader(options, ReadLimiter(1, 1, 1.0), lambda: None)
+    interceptor = ErrorInterceptor("service", options, reader, CallLimiter(1, 1))
 
     async def cancelled(request: Any, context: Any) -> None:
         raise asyncio.CancelledError

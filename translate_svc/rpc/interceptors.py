@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.rpc.call_places import CallPlaces
+from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.request_reader import RequestReader, parse
 from translate_svc.rpc.status import abort
@@ -32,7 +32,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     """
 
     def __init__(
-        self, service_name: str, options: RpcOptions, reader: RequestReader, calls: CallPlaces
+        self, service_name: str, options: RpcOptions, reader: RequestReader, calls: CallLimiter
     ) -> None:
         self._prefix = f"/{service_name}/"
         self._options = options
@@ -93,7 +93,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     def _guarded(self, behaviour: Behaviour, *, discards_input: bool = False) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
-                with self._calls.place(context.peer()):
+                with self._calls.hold(context.peer()):
                     return await behaviour(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 # a swallowed cancellation leaks the call's memory (grpc#43360)

@@ -30,12 +30,12 @@ class RpcOptions(CallOptions):
         discard_timeout_s: the longest time of that reading. Then the status is sent in any case.
         discard_limit_bytes: the most bytes of that reading, plus at most one message.
         message_timeout_s: how long the message of a call with a single request may take to arrive.
-        max_read_places: calls of Translate at a time whose message is being received, and as many streams.
+        max_reads: calls of Translate at a time whose message is being received, and as many streams.
             Their number times ``max_message_bytes`` bounds the memory of what was not admitted yet. Others
             wait.
-        max_read_places_per_peer: the same for one caller: a name, or an IP address where callers have none.
+        max_reads_per_caller: the same for one caller: a name, or an IP address where callers have none.
         max_calls: that are open at a time, of any kind, admitted or not.
-        max_calls_per_peer: the same for one caller.
+        max_calls_per_caller: the same for one caller.
         max_streams_per_connection: calls at a time of one connection. The client keeps further ones back.
         max_connections: at a time. Further ones are closed at once.
         max_connection_age_s: after this time, give or take a tenth, the client opens another connection for
@@ -58,10 +58,10 @@ class RpcOptions(CallOptions):
     discard_timeout_s: float = 0.25
     discard_limit_bytes: int = MIB
     message_timeout_s: float = 30.0
-    max_read_places: int = 64
-    max_read_places_per_peer: int = 24
+    max_reads: int = 64
+    max_reads_per_caller: int = 24
     max_calls: int = 8_192
-    max_calls_per_peer: int = 4_096
+    max_calls_per_caller: int = 4_096
     max_streams_per_connection: int = 1_024
     max_connections: int = 8_192
     max_connection_age_s: float = 1_800.0

@@ -13,14 +13,14 @@ from google.protobuf.message import DecodeError
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.stream_driver import idle_timeout
 from translate_svc.wire.entry_count import check_entries
 
 Deserialize = Callable[[bytes], Any]
 
 _HEALTH_PREFIX = "/grpc.health.v1.Health/"
-_HEALTH_PLACES, _HEALTH_PLACES_PER_PEER = 16, 4
+_HEALTH_READS, _HEALTH_READS_PER_CALLER = 16, 4
 _SMALL_BYTES = 256 * 1024
 """Parsed at once: it takes less than a millisecond, whatever it holds, or is refused in two."""
 _PAUSE_RATIO = 3
@@ -29,13 +29,13 @@ _PAUSE_RATIO = 3
 class RequestReader:
     """Reads and parses messages of calls with a single request. ``grpc.aio`` itself would do so at once."""
 
-    def __init__(self, options: RpcOptions, places: ReadPlaces, check_admission: Callable[[], None]) -> None:
+    def __init__(self, options: RpcOptions, reads: ReadLimiter, check_admission: Callable[[], None]) -> None:
         """``check_admission`` raises if ``Translate`` would be refused whatever the message holds."""
         self._options = options
-        self._places = places
+        self._reads = reads
         # health checks come without a key, and must not wait for anything else
-        self._health_places = ReadPlaces(
-            _HEALTH_PLACES, _HEALTH_PLACES_PER_PEER, patience_s=options.config_timeout_s
+        self._health_reads = ReadLimiter(
+            _HEALTH_READS, _HEALTH_READS_PER_CALLER, wait_timeout_s=options.config_timeout_s
         )
         self._check_admission = check_admission
         self._turn = asyncio.Lock()
@@ -53,9 +53,9 @@ class RequestReader:
         """
         if method.endswith("/Translate"):
             self._check_admission()
-        places = self._health_places if method.startswith(_HEALTH_PREFIX) else self._places
+        reads = self._health_reads if method.startswith(_HEALTH_PREFIX) else self._reads
         timeout_s = self._options.message_timeout_s
-        async with places.place(context.peer()):
+        async with reads.hold(context.peer()):
             try:
                 async with asyncio.timeout(timeout_s):
                     data = await context.read()

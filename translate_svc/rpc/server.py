@@ -14,10 +14,10 @@ from translate_svc.access.callers import Callers
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.authentication import AuthenticationInterceptor, caller
-from translate_svc.rpc.call_places import CallPlaces
+from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
@@ -84,13 +84,13 @@ class RpcServer:
         self._credentials = credentials
         # clips that come slowly must not keep streams from being opened
         clips, configs = (
-            ReadPlaces(options.max_read_places, options.max_read_places_per_peer, options.config_timeout_s)
+            ReadLimiter(options.max_reads, options.max_reads_per_caller, options.config_timeout_s)
             for _ in range(2)
         )
         self._servicer = SpeechTranslationServicer(service, options, configs)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
         reader = RequestReader(options, clips, lambda: service.check_admission(caller()))
-        calls = CallPlaces(options.max_calls, options.max_calls_per_peer)
+        calls = CallLimiter(options.max_calls, options.max_calls_per_caller)
         errors = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
         interceptors: list[Any] = [TraceContextInterceptor(), errors]
         self._asks_callers = callers is not None and callers.required

@@ -12,7 +12,7 @@ from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context, EventWriter
 from translate_svc.rpc.message_reader import MessageReader, read_request
 from translate_svc.rpc.options import RpcOptions
-from translate_svc.rpc.read_places import ReadPlaces
+from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import Service
@@ -26,8 +26,8 @@ SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
 class SpeechTranslationServicer:
     """All methods are coroutines that write with their context. ``ErrorInterceptor`` handles their errors."""
 
-    def __init__(self, service: Service, options: RpcOptions, places: ReadPlaces) -> None:
-        self._places = places
+    def __init__(self, service: Service, options: RpcOptions, reads: ReadLimiter) -> None:
+        self._reads = reads
         self._service = service
         self._options = options
         self.calls = LiveCalls(service, options)
@@ -71,7 +71,7 @@ class SpeechTranslationServicer:
 
     async def _read_config(self, context: Context) -> StreamConfig:
         with self.calls.opening(caller()):
-            async with self._places.place(context.peer()):
+            async with self._reads.hold(context.peer()):
                 request = await read_request(context, self._options.config_timeout_s)
         if request is None:
             raise InvalidArgument("the stream ended before it came", field="config")

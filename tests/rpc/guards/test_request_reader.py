@@ -90,7 +90,7 @@ def _messages() -> int:
 class TestArrival:
     @pytest.fixture
     def options(self) -> RpcOptions:
-        return RpcOptions(message_timeout_s=0.3, config_timeout_s=1, max_read_places_per_peer=2)
+        return RpcOptions(message_timeout_s=0.3, config_timeout_s=1, max_reads_per_caller=2)
 
     async def test_a_message_that_does_not_come_is_not_awaited_forever(
         self, channel: grpc.aio.Channel, server: RpcServer

@@ -277,11 +277,11 @@ class ResumingConnection:
         if call is self._call and self._search is None and not self.done:
             self._run_search(self._replace(call, limit_s))
 
-    async def _replace(self, call: StreamCall, patience_s: float) -> None:
-        """Finds another server while ``call`` goes on; without ``call``, when the patience has ended."""
+    async def _replace(self, call: StreamCall, wait_s: float) -> None:
+        """Finds another server while ``call`` goes on; without ``call``, when that time has passed."""
         reason = Unavailable("the server is draining")
         try:
-            refusal = await self._ask_servers(call, reason, patience_s)
+            refusal = await self._ask_servers(call, reason, wait_s)
         except TranslateSvcError as final:
             self._fail(final)
             return

@@ -12,32 +12,32 @@ from tests.rpc.scripted_session import ScriptedService
 from translate_svc.access.callers import Identified
 from translate_svc.errors import ResourceExhausted
 from translate_svc.rpc.authentication import _identified
-from translate_svc.rpc.call_places import CallPlaces
+from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import Caller
 
 
-def test_one_peer_leaves_places_to_others() -> None:
-    places = CallPlaces(4, 2)
+def test_one_peer_leaves_room_to_others() -> None:
+    limiter = CallLimiter(4, 2)
     with ExitStack() as calls:
         for port in (1, 2):
-            calls.enter_context(places.place(f"ipv4:1.1.1.1:{port}"))
+            calls.enter_context(limiter.hold(f"ipv4:1.1.1.1:{port}"))
         with pytest.raises(ResourceExhausted, match="too many calls are open"):
-            calls.enter_context(places.place("ipv4:1.1.1.1:3"))
+            calls.enter_context(limiter.hold("ipv4:1.1.1.1:3"))
         for port in (1, 2):
-            calls.enter_context(places.place(f"ipv4:2.2.2.2:{port}"))
+            calls.enter_context(limiter.hold(f"ipv4:2.2.2.2:{port}"))
         with pytest.raises(ResourceExhausted):
-            calls.enter_context(places.place("ipv4:3.3.3.3:1"))
-    assert not places._taken, "nothing is kept of peers who have left"
-    assert places._taken_in_all == 0
+            calls.enter_context(limiter.hold("ipv4:3.3.3.3:1"))
+    assert not limiter._open, "nothing is kept of peers who have left"
+    assert limiter._open_in_all == 0
 
 
 @pytest.mark.realtime
 async def test_calls_that_never_end_are_bounded(service: ScriptedService) -> None:
     """``Watch`` needs no key and ends when its caller wants; so does a stream of reflection."""
     async with (
-        RpcServer(service, RpcOptions(max_calls_per_peer=4)) as server,
+        RpcServer(service, RpcOptions(max_calls_per_caller=4)) as server,
         grpc.aio.insecure_channel(server.target) as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)
@@ -58,14 +58,14 @@ async def test_calls_that_never_end_are_bounded(service: ScriptedService) -> Non
         assert "grpc.health.v1.Health" in names
 
 
-def test_behind_a_gateway_each_caller_has_its_own_places() -> None:
+def test_behind_a_gateway_each_caller_has_its_own_limit() -> None:
     """All come from one address there."""
-    places, gateway = CallPlaces(4, 1), "ipv4:1.1.1.1:1"
+    limiter, gateway = CallLimiter(4, 1), "ipv4:1.1.1.1:1"
 
     def hold(name: str, calls: ExitStack) -> None:
         as_caller = copy_context()
         as_caller.run(_identified.set, Identified(Caller(name), lambda: True))
-        as_caller.run(calls.enter_context, places.place(gateway))
+        as_caller.run(calls.enter_context, limiter.hold(gateway))
 
     with ExitStack() as calls:
         hold("alice", calls)

@@ -1,0 +1,53 @@
+"""Bounds the calls that are open at a time, whatever they ask for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from translate_svc.errors import ResourceExhausted
+from translate_svc.rpc.authentication import caller
+from translate_svc.types import ANONYMOUS
+
+
+class CallLimiter:
+    """Counts every call, also one that waits to be admitted, or that never ends (``Health.Watch``).
+
+    An open call costs 22 KB. HTTP/2 bounds the calls of one connection; this bounds those of all of them.
+    """
+
+    def __init__(self, max_calls: int, max_calls_per_caller: int) -> None:
+        self._max_calls = max_calls
+        self._max_calls_per_caller = max_calls_per_caller
+        self._open: Counter[str] = Counter()  # by caller
+        self._open_in_all = 0
+
+    @contextmanager
+    def hold(self, peer: str) -> Iterator[None]:
+        """Counts a call as open; ``peer`` is that of gRPC's context.
+
+        Raises:
+            ResourceExhausted: as many calls are open as may be, in all or of this caller.
+        """
+        who = caller_or_host(peer)
+        if self._open_in_all >= self._max_calls or self._open[who] >= self._max_calls_per_caller:
+            raise ResourceExhausted("too many calls are open")
+        self._open[who] += 1
+        self._open_in_all += 1
+        try:
+            yield
+        finally:
+            self._open_in_all -= 1
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+
+def caller_or_host(peer: str) -> str:
+    """Who makes a call: its caller by name, or the host of ``peer`` (``ipv4:1.2.3.4``) if it has none.
+
+    Behind a gateway all callers have one host. Those of a Unix socket have one, too.
+    """
+    name = caller().name
+    return peer.rpartition(":")[0] if name == ANONYMOUS.name else f"caller {name}"
