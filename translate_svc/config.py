@@ -68,8 +68,8 @@ class Settings:
             computes in float32.
         graphs: capture decoding, text-to-unit and vocoder as CUDA graphs at the start. No effect on a CPU.
         max_streams: live streams at once. Further streams are refused with RESOURCE_EXHAUSTED.
-        measure_capacity: within ``max_streams``, admit as many streams as the engine keeps up with, and ease
-            them when it falls behind.
+        measure_capacity: within ``max_streams``, admit as many streams as the engine keeps up with, and
+            degrade them when it falls behind.
         max_slots: sequences (utterances times targets) that decode at once.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.

@@ -72,7 +72,7 @@ from translate_svc.remote_engine.messages import (
 )
 from translate_svc.remote_engine.remote_engine import RemoteEngine
 from translate_svc.remote_engine.request_relay import RequestRelay
-from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.types import FrontProcess, ModelInfo, StageTiming
 
 DRAFT = Draft((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
@@ -203,7 +203,19 @@ def test_other_messages_arrive_as_they_were() -> None:
     for message in (Hello("x", 1), Commands((), (Grant(1, 2, 3),)), Claim("stream", 2, "session"), report):
         assert plain(sent(message, ToEngine)) == plain(message)
     overview = Overview(
-        STATUS, 1, 2, 3, 4, 5, 6, 7, False, 0.5, 1.5, Easing.RARE_DRAFTS, (FrontProcess(0, True, 1, 2, 3),)
+        STATUS,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        False,
+        0.5,
+        1.5,
+        Degradation.RARE_DRAFTS,
+        (FrontProcess(0, True, 1, 2, 3),),
     )
     for told in (Welcome(facts, STATUS, 64, 12.5), Fence("stream", "session", "other"), overview):
         assert plain(sent(told, ToFront)) == plain(told)

@@ -16,7 +16,7 @@ from translate_svc.remote_engine.messages import Claim, Fence, Overview, Report,
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.remote_engine.places import PlaceLedger
 from translate_svc.remote_engine.stream_fence import StreamFence
-from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.types import FrontProcess
@@ -26,12 +26,12 @@ _NO_REPORT = Report(ready=False)
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """A stream of a front process, for the ``LoadMonitor``. Front processes ease their streams themselves."""
+    """A stream of a front process, for the ``LoadMonitor``. That process degrades its streams itself."""
 
     age_s: float
     lag_s: float | None
 
-    def ease(self, easing: Easing) -> None:
+    def degrade(self, degradation: Degradation) -> None:
         """Does nothing."""
 
 
@@ -195,7 +195,7 @@ class FrontGroup:
                 keeps_up=self.load_monitor.keeps_up,
                 lag_s=round(self.load_monitor.lag_s, 1),
                 finish_s=round(self.load_monitor.finish_s, 1),
-                easing=self.load_monitor.easing,
+                degradation=self.load_monitor.degradation,
                 processes=self.processes,
                 usage=self._callers.elsewhere(index),
             )

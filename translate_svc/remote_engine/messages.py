@@ -23,7 +23,7 @@ from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.draft import SequenceDraft
-from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import FrontProcess, Samples
 
@@ -171,7 +171,7 @@ class Overview(Message, frozen=True):
     ``places``: streams and calls that this process may serve; ``places_serial`` grows with each change of it
     (``PlaceLedger``). ``queued_input_ms``, ``live_streams``,
     ``admitted`` and ``rejected`` are those of all other front processes together; ``capacity``, ``keeps_up``,
-    ``lag_s``, ``finish_s`` and ``easing`` those of the whole (``LoadMonitor``). ``processes``: what each
+    ``lag_s``, ``finish_s`` and ``degradation`` those of the whole (``LoadMonitor``). ``processes``: what each
     does. ``usage``: what callers use at all other front processes (``CallerLedger``).
     """
 
@@ -186,7 +186,7 @@ class Overview(Message, frozen=True):
     keeps_up: bool
     lag_s: float
     finish_s: float
-    easing: Easing
+    degradation: Degradation
     processes: tuple[FrontProcess, ...]
     usage: tuple[CallerUsage, ...] = ()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Superseded, Unavailable
-from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump
@@ -224,9 +224,9 @@ class Session:
             queue_due_s = self._lag.due_s(self._input_pump.received_position, oldest_s)
         return self._lag.seconds(self._clock(), queue_due_s)
 
-    def ease(self, easing: Easing) -> None:
-        """Leaves out what ``easing`` says from now on, and warns the client if its own results come late."""
-        self._dispatcher.easing = easing
+    def degrade(self, degradation: Degradation) -> None:
+        """Leaves out what ``degradation`` says from now on. Warns the client if its own results come late."""
+        self._dispatcher.degradation = degradation
         if warning := self._lag_advice.update(self._clock(), self.lag_s or 0.0):
             self._outbox.put(warning)
 

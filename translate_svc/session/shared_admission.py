@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot, Backlog
-from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.resume_point import ResumePoint
 from translate_svc.types import FrontProcess
 
@@ -32,7 +32,7 @@ class OtherFronts:
         keeps_up: whether the streams of all processes get their results in time.
         lag_s: how far the slower ones of them are behind.
         finish_s: how long the engine needs for what they have begun.
-        easing: what streams leave out now.
+        degradation: what streams leave out now.
         processes: all front processes of the server, this one included.
         started_s: when the server started (``time.monotonic``); None: now.
         on_full: called when this process uses its last place, or lacks one.
@@ -50,7 +50,7 @@ class OtherFronts:
     keeps_up: bool = True
     lag_s: float = 0.0
     finish_s: float = 0.0
-    easing: Easing = Easing.NONE
+    degradation: Degradation = Degradation.NONE
     processes: tuple[FrontProcess, ...] = ()
     started_s: float | None = None
     on_full: Callable[[], None] = _nothing

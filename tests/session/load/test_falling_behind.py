@@ -1,4 +1,4 @@
-"""Streams on an engine that is too slow for them: they are told, eased, and nobody else is let in."""
+"""Streams on an engine that is too slow for them: they are told, degraded, and nobody else is let in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.session.capacity.easing import Easing
+from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.capacity.load_monitor import LoadMonitor, common_lag_s
 from translate_svc.session.session import Session
@@ -143,22 +143,22 @@ def test_one_stream_whose_reader_sleeps_is_not_the_engines_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("easing", "fewest", "most"),
+    ("degradation", "fewest", "most"),
     [
-        (Easing.NONE, 18, 22),
-        (Easing.RARE_DRAFTS, 9, 11),
-        (Easing.RARER_DRAFTS, 4, 6),
-        (Easing.FEWEST_DRAFTS, 1, 3),
-        (Easing.NO_LATE_SPEECH, 1, 3),
+        (Degradation.NONE, 18, 22),
+        (Degradation.RARE_DRAFTS, 9, 11),
+        (Degradation.RARER_DRAFTS, 4, 6),
+        (Degradation.FEWEST_DRAFTS, 1, 3),
+        (Degradation.NO_LATE_SPEECH, 1, 3),
     ],
 )
-def test_drafts_get_rarer(easing: Easing, fewest: int, most: int) -> None:
+def test_drafts_get_rarer(degradation: Degradation, fewest: int, most: int) -> None:
     """Of ten seconds of speech with a draft each half a second."""
 
     async def scenario() -> int:
         async with house() as made:
             session = made.open(SIMULTANEOUS)
-            session.ease(easing)
+            session.degrade(degradation)
             reader = asyncio.create_task(collect(session))
             samples = utterances(1, speech_s=10)
             await speak(session, samples)

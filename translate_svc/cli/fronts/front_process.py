@@ -169,7 +169,7 @@ class _Reporter:
         fronts.keeps_up = overview.keeps_up
         fronts.lag_s = overview.lag_s
         fronts.finish_s = overview.finish_s
-        fronts.easing = overview.easing
+        fronts.degradation = overview.degradation
         fronts.processes = overview.processes
         self._service.quotas.take_in(overview.usage)
         if is_new:

@@ -1,4 +1,4 @@
-"""Watches the load of one process: measures its capacity and eases the streams inside."""
+"""Watches the load of one process: measures its capacity and degrades the open streams."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from translate_svc.engine.handle import EngineHandle
-from translate_svc.session.capacity.easing import Easing, EasingPolicy
+from translate_svc.session.capacity.degradation import Degradation, DegradationPolicy
 from translate_svc.session.capacity.estimate import CapacityEstimate, CapacityOptions, LoadSample
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
@@ -32,12 +32,12 @@ class WatchedStream(Protocol):
     def lag_s(self) -> float | None:
         """How far its results are behind its audio; None if no result was due for a while."""
 
-    def ease(self, easing: Easing) -> None:
-        """Leaves out what ``easing`` says from now on."""
+    def degrade(self, degradation: Degradation) -> None:
+        """Leaves out what ``degradation`` says from now on."""
 
 
 class LoadMonitor:
-    """Feeds ``CapacityEstimate`` and ``EasingPolicy`` while ``run`` runs, twice a second."""
+    """Feeds ``CapacityEstimate`` and ``DegradationPolicy`` while ``run`` runs, twice a second."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class LoadMonitor:
         self._streams = streams
         self._live = live
         self._estimate = CapacityEstimate(options)
-        self._easing = EasingPolicy()
+        self._degradation = DegradationPolicy()
         self.lag_s = 0.0
         """How far the slower ones of the streams inside are behind."""
 
@@ -82,9 +82,9 @@ class LoadMonitor:
         return _FINISH_MARGIN * work_s + self.lag_s if work_s else 0.0
 
     @property
-    def easing(self) -> Easing:
+    def degradation(self) -> Degradation:
         """What the streams inside leave out now."""
-        return self._easing.level
+        return self._degradation.level
 
     async def run(self) -> None:
         """Watches until it is cancelled; returns at once if nothing is to be measured."""
@@ -94,7 +94,7 @@ class LoadMonitor:
             await asyncio.sleep(_INTERVAL_S)
 
     def observe(self, now_s: float) -> None:
-        """Takes one sample, and eases the streams."""
+        """Takes one sample, and degrades the streams as it asks."""
         streams = list(self._streams())
         self.lag_s = common_lag_s([stream.lag_s for stream in streams])
         status = self._engine.status
@@ -110,9 +110,9 @@ class LoadMonitor:
                 lag_s=self.lag_s,
             )
         )
-        easing = self._easing.observe(now_s, self.lag_s)
+        degradation = self._degradation.observe(now_s, self.lag_s)
         for stream in streams:
-            stream.ease(easing)
+            stream.degrade(degradation)
 
 
 def common_lag_s(lags_s: Iterable[float | None]) -> float:

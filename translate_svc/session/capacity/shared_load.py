@@ -40,8 +40,8 @@ class SharedLoad:
         return self._fronts.finish_s
 
     async def run(self) -> None:
-        """Eases the streams until it is cancelled."""
+        """Degrades the streams as the engine's process says, until it is cancelled."""
         while True:
             for stream in self._streams():
-                stream.ease(self._fronts.easing)
+                stream.degrade(self._fronts.degradation)
             await asyncio.sleep(_INTERVAL_S)

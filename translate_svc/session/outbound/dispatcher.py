@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
-from translate_svc.session.capacity.easing import LATE_SPEECH_S, Easing
+from translate_svc.session.capacity.degradation import LATE_SPEECH_S, Degradation
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew
 from translate_svc.session.negotiation import Negotiated
@@ -49,7 +49,7 @@ class Dispatcher:
     ) -> None:
         """``start``: the commit point from which the stream begins. ``lag`` is told what is awaited."""
         self._lag = lag
-        self.easing = Easing.NONE
+        self.degradation = Degradation.NONE
         """What to leave out while the server is behind."""
         self._session_id = session_id
         self._output = output
@@ -116,7 +116,7 @@ class Dispatcher:
         if grown.heard_position <= self._heard_position:
             return None
         now_s = self._clock()
-        self._pacer.least_stride = _least_stride(self.easing, options)
+        self._pacer.least_stride = _least_stride(self.degradation, options)
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
             self._skip_draft(utterance)
             return None
@@ -196,7 +196,11 @@ class Dispatcher:
 
     def _skip_late_speech(self, utterance: LiveUtterance, due_s: float, now_s: float) -> None:
         """Leaves out the speech of an utterance that is very late, if the whole server is behind."""
-        if self.easing < Easing.NO_LATE_SPEECH or now_s - due_s < LATE_SPEECH_S or utterance.has_drafts:
+        if (
+            self.degradation < Degradation.NO_LATE_SPEECH
+            or now_s - due_s < LATE_SPEECH_S
+            or utterance.has_drafts
+        ):
             return
         if any(each.spec.speech for each in utterance.plans):
             utterance.speech_skipped = True
@@ -263,13 +267,13 @@ class Dispatcher:
             return
 
 
-def _least_stride(easing: Easing, options: SimultaneousOptions) -> int:
+def _least_stride(degradation: Degradation, options: SimultaneousOptions) -> int:
     """Every how many steps there may be a draft. The last level leaves as many as it takes to lose no audio:
     a draft hears ``max_buffer_frames``, and what no draft has heard must fit in it.
     """
-    if easing >= Easing.FEWEST_DRAFTS:
+    if degradation >= Degradation.FEWEST_DRAFTS:
         return max(4, options.max_buffer_frames // 2 // options.step_frames)
-    return {Easing.NONE: 1, Easing.RARE_DRAFTS: 2, Easing.RARER_DRAFTS: 4}[easing]
+    return {Degradation.NONE: 1, Degradation.RARE_DRAFTS: 2, Degradation.RARER_DRAFTS: 4}[degradation]
 
 
 def _is_voiced(voiced_frames: int | None) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 
 
-class Easing(enum.IntEnum):
-    """What is left out, in this order. Each level includes those before it."""
+class Degradation(enum.IntEnum):
+    """What a stream does without, in this order. Each level includes those before it."""
 
     NONE = 0
     RARE_DRAFTS = 1
@@ -22,42 +22,42 @@ class Easing(enum.IntEnum):
 LATE_SPEECH_S = 8.0
 
 _FROM_LAG_S = {
-    Easing.RARE_DRAFTS: 1.0,
-    Easing.RARER_DRAFTS: 2.0,
-    Easing.FEWEST_DRAFTS: 4.0,
-    Easing.NO_LATE_SPEECH: LATE_SPEECH_S,
+    Degradation.RARE_DRAFTS: 1.0,
+    Degradation.RARER_DRAFTS: 2.0,
+    Degradation.FEWEST_DRAFTS: 4.0,
+    Degradation.NO_LATE_SPEECH: LATE_SPEECH_S,
 }
 _UP_S, _DOWN_S = 1.0, 5.0
 
 
-class EasingPolicy:
+class DegradationPolicy:
     """Follows the lag of the streams inside: one level up at most each second, one down each five seconds.
 
     A level begins with the lag that stands beside it, and ends below half of that lag.
     """
 
     def __init__(self) -> None:
-        self._level = Easing.NONE
+        self._level = Degradation.NONE
         self._changed_s = float("-inf")
         self._calm_since_s: float | None = None
 
     @property
-    def level(self) -> Easing:
+    def level(self) -> Degradation:
         """What is left out now."""
         return self._level
 
-    def observe(self, now_s: float, lag_s: float) -> Easing:
+    def observe(self, now_s: float, lag_s: float) -> Degradation:
         """Takes the lag of the slower ones of the streams inside; returns the level from now on."""
-        higher = Easing(min(self._level + 1, Easing.NO_LATE_SPEECH))
+        higher = Degradation(min(self._level + 1, Degradation.NO_LATE_SPEECH))
         if higher is not self._level and lag_s >= _FROM_LAG_S[higher]:
             self._calm_since_s = None
             if now_s - self._changed_s >= _UP_S:
                 self._level, self._changed_s = higher, now_s
-        elif self._level is not Easing.NONE and lag_s < _FROM_LAG_S[self._level] / 2:
+        elif self._level is not Degradation.NONE and lag_s < _FROM_LAG_S[self._level] / 2:
             if self._calm_since_s is None:
                 self._calm_since_s = now_s
             if now_s - self._calm_since_s >= _DOWN_S:
-                self._level, self._changed_s = Easing(self._level - 1), now_s
+                self._level, self._changed_s = Degradation(self._level - 1), now_s
                 self._calm_since_s = now_s
         else:
             self._calm_since_s = None
