@@ -16,7 +16,8 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.status import abort
 from translate_svc.types import Caller, Scope
 
-_HEALTH_PREFIX = "/grpc.health.v1.Health/"
+HEALTH_PREFIX = "/grpc.health.v1.Health/"
+"""Start of the names of the methods that need no key and wait for nothing else."""
 _SCHEME = "bearer"
 _CERTIFICATE = "x509_pem_cert"
 SCOPES = {
@@ -61,7 +62,7 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
     ) -> Any:
         method = handler_call_details.method
         handler = await continuation(handler_call_details)
-        if method.startswith(_HEALTH_PREFIX):
+        if method.startswith(HEALTH_PREFIX):
             return handler
         # only the method itself is told of the client's certificate, so it is the method that asks
         scope = SCOPES.get(method.rpartition("/")[2], Scope.INFO)

@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.rpc.authentication import HEALTH_PREFIX
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
@@ -19,7 +20,6 @@ from translate_svc.wire.entry_count import check_entries
 
 Deserialize = Callable[[bytes], Any]
 
-_HEALTH_PREFIX = "/grpc.health.v1.Health/"
 _HEALTH_READS, _HEALTH_READS_PER_CALLER = 16, 4
 _SMALL_BYTES = 256 * 1024
 """Parsed at once: it takes less than a millisecond, whatever it holds, or is refused in two."""
@@ -53,7 +53,7 @@ class RequestReader:
         """
         if method.endswith("/Translate"):
             self._check_admission()
-        reads = self._health_reads if method.startswith(_HEALTH_PREFIX) else self._reads
+        reads = self._health_reads if method.startswith(HEALTH_PREFIX) else self._reads
         timeout_s = self._options.message_timeout_s
         async with reads.hold(context.peer()):
             try:
