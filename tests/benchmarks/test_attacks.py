@@ -84,7 +84,7 @@ async def test_an_attack_reaches_the_server_and_a_newcomer_is_served(
 
     attack = asyncio.create_task(ATTACKS[name](aim))
     await asyncio.wait({attack}, timeout=0.4)
-    async with asyncio.timeout(20):  # on a busy machine the first message alone may take longer
+    async with asyncio.timeout(60):  # on a busy machine the first message alone may take seconds
         while not did_something() and not attack.done():  # noqa: ASYNC110 - the counts have no event
             await asyncio.sleep(0.02)
     attack.cancel()
@@ -92,8 +92,7 @@ async def test_an_attack_reaches_the_server_and_a_newcomer_is_served(
         await attack
     assert did_something(), aim.done
     assert not [did for did in aim.done if did.endswith("Error") and did != "ConnectionResetError"], aim.done
-    async with asyncio.timeout(15):
-        assert await open_stream(server.target, key="") == "opened"
+    assert await open_stream(server.target, key="") == "opened"
 
 
 @_in_the_servers_loop

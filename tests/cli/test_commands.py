@@ -123,7 +123,7 @@ async def test_top_outlives_its_server() -> None:
         async with aclosing(states):
             assert (await anext(states)).info is not None
             await first.stop(0)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (await anext(states)).info is not None:
                     pass
                 async with RpcServer(ScriptedService(), RpcOptions(address=address)):

@@ -34,7 +34,7 @@ async def test_both_transports_are_served_at_one_port_each_until_sigterm() -> No
         async with aiohttp.ClientSession() as session, session.get(f"{http}/v1/models") as response:
             assert response.status == 200
         process.send_signal(signal.SIGTERM)
-        _, error = await asyncio.wait_for(process.communicate(), 30)
+        _, error = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0
     log = [json.loads(line) for line in error.decode().splitlines() if line.startswith("{")]
     assert log[-1]["message"] == "stopped"

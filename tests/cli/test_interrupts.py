@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +25,8 @@ class PressCtrlC(MetaPathFinder):
 
 sys.meta_path.insert(0, PressCtrlC())
 """
+_LONG_S = 300
+"""Whoever waits for a pause of this length runs into the time limit of the test."""
 SAY = ("say", "Good morning.", "--from", "en", "--to", "es", "--model", STARTER)
 
 
@@ -46,21 +47,19 @@ async def test_ctrl_c_while_modules_are_imported(
 
 
 async def test_a_thread_that_loads_a_model_is_not_waited_for(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(_PRESS.format(module="torch", pause_s=60))
-    began_s = time.monotonic()
+    (tmp_path / "sitecustomize.py").write_text(_PRESS.format(module="torch", pause_s=_LONG_S))
     code, output, error = await run(*SAY, variables={"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"})
-    assert time.monotonic() - began_s < 40
     assert (code, output, error) == (130, "", f"{NOTICE}translate-svc: interrupted\n")
 
 
 async def test_sigterm_ends_a_server_that_still_loads(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        _PRESS.format(module="torch", pause_s=60).replace("SIGINT", "SIGTERM")
+        _PRESS.format(module="torch", pause_s=_LONG_S).replace("SIGINT", "SIGTERM")
     )
     process = await start(
         "serve", "--model", STARTER, "--port", "0", variables={"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
     )
-    await asyncio.wait_for(process.communicate(), 40)
+    await process.communicate()
     assert process.returncode == -signal.SIGTERM
 
 

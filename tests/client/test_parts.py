@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import grpc
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.virtual_time import virtual_time
 from translate_svc import errors, wire
 from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.client.blocking.request_queue import RequestQueue
@@ -22,7 +22,7 @@ from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.client.pacing import pace
 from translate_svc.client.sequence_check import stream_sequence
-from translate_svc.types import AudioFormat, Encoding, GoAway, Opened, StreamConfig, StreamSettings
+from translate_svc.types import AudioFormat, Encoding, GoAway, Opened, Samples, StreamConfig, StreamSettings
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 S16 = AudioFormat(Encoding.PCM_S16LE, 16_000)
@@ -201,26 +201,32 @@ class TestOutbound:
 
 
 class TestPace:
-    async def test_chunks_come_when_they_would_have_been_spoken(self) -> None:
+    def test_chunks_come_when_they_would_have_been_spoken(self) -> None:
         samples = np.arange(1000, dtype=np.float32)
-        began_s = time.monotonic()
-        arrivals_s, chunks = [], []
-        async for chunk in pace(samples, 8000, 25):  # 200 samples each
-            arrivals_s.append(time.monotonic() - began_s)
-            chunks.append(chunk)
+        arrivals_s, chunks = list[float](), list[Samples]()
+
+        async def hear() -> None:
+            async for chunk in pace(samples, 8000, 25):  # 200 samples each
+                arrivals_s.append(asyncio.get_running_loop().time())
+                chunks.append(chunk)
+
+        with virtual_time() as runner:
+            runner.run(hear())
         np.testing.assert_array_equal(np.concatenate(chunks), samples)
         assert [len(chunk) for chunk in chunks] == [200] * 5
-        for number, arrival_s in enumerate(arrivals_s, 1):
-            assert number * 0.025 - 0.002 <= arrival_s < number * 0.025 + 0.25
+        assert arrivals_s == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.125])
 
-    async def test_a_consumer_that_was_held_up_catches_up(self) -> None:
-        began_s = time.monotonic()
-        held_up = False
-        async for _ in pace(np.zeros(6400, dtype=np.float32), 16_000, 10):
-            if not held_up:
-                await asyncio.sleep(0.35)
-                held_up = True
-        assert time.monotonic() - began_s < 0.4 + 0.2  # chunk by chunk it would be 0.75
+    def test_a_consumer_that_was_held_up_catches_up(self) -> None:
+        async def hear() -> float:
+            held_up = False
+            async for _ in pace(np.zeros(6400, dtype=np.float32), 16_000, 10):
+                if not held_up:
+                    await asyncio.sleep(0.35)
+                    held_up = True
+            return asyncio.get_running_loop().time()
+
+        with virtual_time() as runner:
+            assert runner.run(hear()) == pytest.approx(0.4)
 
     async def test_the_last_chunk_may_be_short(self) -> None:
         sizes = [len(chunk) async for chunk in pace(np.zeros(250, dtype=np.float32), 16_000, 10)]

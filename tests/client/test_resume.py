@@ -143,7 +143,7 @@ async def _undisturbed(two: Pair) -> Received:
 
 
 async def _heard(got: Received, texts: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(got.texts) < texts:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.005)
 
@@ -156,7 +156,7 @@ async def test_a_lost_server_costs_nothing(pair: MakePair, call: Call) -> None:
     await _heard(got, 1)
     await two.servers[0].stop(0)
     (gap_s,) = await running
-    assert 0 < gap_s < 2
+    assert 0 < gap_s < ClientOptions().resume_timeout_s
     assert not got.faults
     assert got.content == wanted.content
 
@@ -205,8 +205,8 @@ async def test_a_server_that_drains_is_left_before_it_stops_hearing(pair: MakePa
     running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
     await _heard(got, 1)
     began_s = time.monotonic()
-    await two.servers[0].stop(10)
-    assert time.monotonic() - began_s < 4.5, "within 0.4 of the grace, or at the next commit point"
+    await two.servers[0].stop(60)
+    assert time.monotonic() - began_s < 0.4 * 60, "the client moved, at the latest within 0.4 of the grace"
     assert await running == (0.0,), "the old server served until the new one did"
     assert not got.faults
     assert got.content == wanted.content
@@ -224,7 +224,7 @@ async def test_a_server_that_stopped_hearing_cuts_no_sentence_in_two(
     wanted, got = Received(), Received()
     await _async_call(two.addresses[1:], long, wanted, ClientOptions())
     running = asyncio.ensure_future(call(two.addresses, long, got, ClientOptions()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not got.counts["SpeechStarted", 1]:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.005)
     await asyncio.sleep(1.0)  # all that came before is committed: nothing moves the stream but time
@@ -286,7 +286,7 @@ async def test_where_nobody_answers_the_stream_ends_after_its_time(pair: MakePai
     await two.servers[0].stop(0)
     with pytest.raises(Unavailable):
         await running
-    assert time.monotonic() - began_s < 4
+    assert time.monotonic() - began_s < ClientOptions().resume_timeout_s / 2
 
 
 @both
@@ -295,7 +295,7 @@ async def test_what_does_not_fit_into_the_buffer_cannot_be_sent_again(pair: Make
     got = Received()
     options = ClientOptions(max_replay_bytes=8_000)
     running = asyncio.ensure_future(call(two.addresses, spoken(), got, options))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any(name == "SpeechStarted" for name, _ in got.counts):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     await asyncio.sleep(0.1)

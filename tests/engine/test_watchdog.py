@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -12,10 +11,10 @@ from tests.engine.async_fixtures import Gate, Inbox, build, refusal_of, request
 from tests.virtual_time import virtual_time
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.request import FinishStatus, RequestFinished
-from translate_svc.engine.watchdog import FIRST_STEP_FACTOR, SLOW_TIMEOUTS, Watchdog
+from translate_svc.engine.watchdog import SLOW_TIMEOUTS, Watchdog
 from translate_svc.errors import EngineLost
 
-LIMIT_S = 0.2
+LIMIT_S = 0.5
 
 
 @asynccontextmanager
@@ -47,11 +46,10 @@ async def test_a_step_that_hangs_costs_the_engine_and_ends_every_request() -> No
         gate.shut()
         engine.submit(request("a"), inbox)
         await gate.wait_for_blocked_step()
-        began_s = time.monotonic()
         await asyncio.wait_for(watching, 60)
-        assert time.monotonic() - began_s < LIMIT_S * FIRST_STEP_FACTOR, "it was not the first step"
         assert (engine.status.lost, engine.status.healthy) == (True, False)
         assert [type(error) for error in fatal] == [EngineLost]
+        assert f"longer than {LIMIT_S} s" in str(fatal[0]), "it was not the first step"
         assert inbox.last.status is FinishStatus.FAILED
         assert isinstance(await refusal_of(engine, request("b")), EngineLost)
 

@@ -89,7 +89,7 @@ class Socket:
         self.events.append(event)
         return event
 
-    async def until(self, kind: str, timeout_s: float = 20.0) -> dict[str, Any]:
+    async def until(self, kind: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """The next event of a type."""
         async with asyncio.timeout(timeout_s):
             while (event := await self.receive()) is not None:
@@ -97,7 +97,7 @@ class Socket:
                     return event
         raise AssertionError(f"closed with {self.raw.close_code} before {kind}: {self.kinds()}")
 
-    async def to_the_end(self, timeout_s: float = 30.0) -> int:
+    async def to_the_end(self, timeout_s: float = 60.0) -> int:
         """Reads until the connection is closed; returns the close code."""
         async with asyncio.timeout(timeout_s):
             while await self.receive() is not None:

@@ -17,6 +17,6 @@ async def server() -> AsyncIterator[RpcServer]:
     async with Service.start(Settings(max_streams=4)) as service, RpcServer(service) as running:
         yield running
         # whatever the client did, the server holds no streams
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while running.live_streams or service.live_sessions:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.01)

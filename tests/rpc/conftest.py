@@ -30,7 +30,7 @@ def audio(samples: int = 320) -> pb.StreamingTranslateRequest:
     return request(audio=pb.AudioInput(data=bytes(2 * samples)))
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 3.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Waits for what another task is about to do."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - the condition has no event

@@ -22,7 +22,7 @@ from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 
 async def _end(session: ScriptedSession) -> CallOutcome:
-    await asyncio.wait_for(session.cancelled.wait(), 5)
+    await asyncio.wait_for(session.cancelled.wait(), 60)
     assert session.end is not None
     return session.end
 

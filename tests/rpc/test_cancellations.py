@@ -35,7 +35,7 @@ async def cancel_streams(service: ModelFreeService, channel: grpc.aio.Channel, c
 
     for _ in range(count // 50):
         await asyncio.gather(*(leave() for _ in range(50)))
-    await until(lambda: not any(service.held.values()), timeout_s=10)
+    await until(lambda: not any(service.held.values()))
 
 
 def alive(*kinds: type) -> int:
@@ -54,8 +54,8 @@ async def test_no_object_of_a_cancelled_stream_is_left() -> None:
         before, contexts_before = alive(Session, CallDriver), contexts()
         await cancel_streams(service, channel, 200)
         await until(lambda: server.live_streams == 0)
-        await until(lambda: alive(Session, CallDriver) <= before, timeout_s=20)
-        await until(lambda: contexts() <= contexts_before, timeout_s=20)
+        await until(lambda: alive(Session, CallDriver) <= before)
+        await until(lambda: contexts() <= contexts_before)
 
 
 def contexts() -> int:

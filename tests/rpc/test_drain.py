@@ -80,20 +80,20 @@ async def heard(service: ModelFreeService, events: list[SessionEvent]) -> None:
 
 async def test_who_talks_on_is_heard_out_to_where_it_was_and_told_to_go() -> None:
     """The utterance that runs when the input ends comes back whole; then UNAVAILABLE, within the grace."""
-    async with serving(RpcOptions(drain_finish_s=1.5)) as (service, server, client):
+    async with serving(RpcOptions(drain_finish_s=4.0)) as (service, server, client):
         events: list[SessionEvent] = []
         async with stream(client) as talk:
             talk.feed(pace(speech(30), RATE_HZ))
             reading = asyncio.create_task(collect(talk, events))
             await heard(service, events)
             began_s = time.monotonic()
-            stopping = asyncio.create_task(server.stop(2.0))
+            stopping = asyncio.create_task(server.stop(6.0))
             with pytest.raises(Unavailable, match="draining"):
                 await reading
-            assert 0.5 < time.monotonic() - began_s < 2.0
-        await asyncio.wait_for(stopping, 1)
+            assert 2.5 < time.monotonic() - began_s < 6.0
+        await asyncio.wait_for(stopping, 60)
     (go_away,) = (event for event in events if isinstance(event, GoAway))
-    assert go_away.deadline_ms == 2_000
+    assert go_away.deadline_ms == 6_000
     (ended,) = (event for event in events if isinstance(event, SpeechEnded))
     assert ended.reason is EndReason.END_OF_STREAM
     text = "".join(event.delta for event in events if isinstance(event, TextDelta))
@@ -114,8 +114,8 @@ async def test_who_ends_in_time_is_closed_like_any_stream() -> None:
             stopping = asyncio.create_task(server.stop(30))
             await until(lambda: any(isinstance(event, GoAway) for event in events))
             await talk.end()
-            await asyncio.wait_for(reading, 3)
-        await asyncio.wait_for(stopping, 1)
+            await asyncio.wait_for(reading, 60)
+        await asyncio.wait_for(stopping, 60)
     assert isinstance(events[-1], Closed)
     assert events[-1].complete
     assert events[-1].usage.utterances == 1
@@ -131,7 +131,7 @@ async def test_a_shorter_grace_hastens_a_longer_one() -> None:
         await server.stop(0)
         with pytest.raises(Unavailable):
             await reading
-        await asyncio.wait_for(patient, 2)
+        await asyncio.wait_for(patient, 60)
         assert time.monotonic() - began_s < 2
 
 
@@ -144,7 +144,7 @@ async def test_a_call_of_translate_is_answered_whole_and_no_other_is_taken() -> 
         with pytest.raises(Unavailable):  # the client has heard it from the health service, or hears it now
             await client.translate(text="Four.", source="eng", targets=["spa"]).result()
         assert (await answering).text["spa"] == "uno dos tres"
-        await asyncio.wait_for(stopping, 1)
+        await asyncio.wait_for(stopping, 60)
 
 
 async def test_a_call_that_is_aborted_meanwhile_costs_no_other_anything() -> None:
@@ -162,7 +162,7 @@ async def test_a_call_that_is_aborted_meanwhile_costs_no_other_anything() -> Non
                 await broken.read()
             assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
             await talk.end()
-            await asyncio.wait_for(reading, 3)
-        await asyncio.wait_for(stopping, 1)
+            await asyncio.wait_for(reading, 60)
+        await asyncio.wait_for(stopping, 60)
     assert isinstance(events[-1], Closed)
     assert "".join(event.delta for event in events if isinstance(event, TextDelta)) == "uno dos tres"

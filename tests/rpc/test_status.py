@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -153,12 +152,10 @@ async def test_a_cancellation_is_raised_again() -> None:
 async def test_a_status_that_cannot_leave_is_given_up() -> None:
     class Stuck:
         async def abort_with_status(self, status: grpc.Status) -> None:
-            await asyncio.sleep(60)
+            await asyncio.sleep(3_600)
 
-    began_s = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await abort(Stuck(), errors.Unavailable("no"), timeout_s=0.05)  # type: ignore[arg-type]
-    assert time.monotonic() - began_s < 1
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ async def test_a_client_that_reads_nothing_is_not_waited_for_without_end(
 ) -> None:
     monkeypatch.setattr(metered_session, "_FINISH_TIMEOUT_S", 0.2)
     stream = service.open_session(CONFIG, caller("heidi", audio_s_per_minute=6.0, audio_burst_s=2.0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await _sent(stream, 5) in (2, 3)
     await stream.cancel()
 

@@ -284,7 +284,7 @@ async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share
         vad = Clocked()
         async with VadLoop(vad) as loop:
             speaker, *_ = [loop.open_stream() for _ in range(streams)]
-            for _ in range(10):
+            for _ in range(60):
                 await speaker.probability(frame(0.5))
         apart_s[streams] = np.diff(vad.called_s).tolist()
     assert min(apart_s[GATHER_FROM_STREAMS - 1]) < batch_interval_s(GATHER_FROM_STREAMS) / 2

@@ -79,15 +79,15 @@ def _slow(request: Request) -> ScriptedRequest:
 async def test_the_engine_is_told_when_the_process_dies_and_so_is_who_waits(tmp_path: Path) -> None:
     async with processes(tmp_path, _slow) as (opened, journal, engine):
         waiting = asyncio.create_task(opened.translate(item("eng_1")))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not engine.live_request_ids:  # noqa: ASYNC110 - it comes from another process
                 await asyncio.sleep(0.01)
         os.kill(opened._processes[0].process.pid, signal.SIGKILL)
         with pytest.raises(Unavailable, match="has ended"):
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, 60)
         with pytest.raises(Unavailable, match="has ended"):
             await opened.translate(item("eng_2"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while engine.live_request_ids:  # noqa: ASYNC110 - the connection's end comes by itself
                 await asyncio.sleep(0.01)
         assert journal.read(item("eng_1")) is None
@@ -96,12 +96,12 @@ async def test_the_engine_is_told_when_the_process_dies_and_so_is_who_waits(tmp_
 async def test_a_lost_engine_ends_the_batch(tmp_path: Path) -> None:
     async with processes(tmp_path, _slow) as (opened, _, engine):
         waiting = asyncio.create_task(opened.translate(item("eng_1")))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not engine.live_request_ids:  # noqa: ASYNC110 - it comes from another process
                 await asyncio.sleep(0.01)
         engine.lose_device()
         with pytest.raises(EngineLost):
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, 60)
 
 
 async def test_frames_arrive_whole_or_not_at_all() -> None:

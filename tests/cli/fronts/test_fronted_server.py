@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)
 RATE_HZ = 16_000
 MAX_STREAMS = 12
 SETTINGS = Settings(max_streams=MAX_STREAMS, front_processes=2)
-QUICK = ConnectionOptions(report_interval_s=0.1, silence_timeout_s=1.5, overview_interval_s=0.02)
+QUICK = ConnectionOptions(report_interval_s=0.1, silence_timeout_s=4.0, overview_interval_s=0.02)
 
 
 def speech(seconds: float) -> np.ndarray:
@@ -134,7 +134,7 @@ async def test_streams_at_all_of_them_are_translated_and_counted_together(fronte
         assert texts[0].startswith("spa ")
         client = await stack.enter_async_context(AsyncClient(fronted.address))
         await until(lambda: fronted.server.info().load.admitted == before.admitted + len(streams))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             # it is told the others' counts, and there is no event for it
             while (info := await client.info()).load.admitted != before.admitted + len(streams):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -234,7 +234,7 @@ async def refusal(stack: AsyncExitStack, address: str, token: bytes) -> Translat
         stream, _ = await resumed(stack, address, token)
     except TranslateSvcError as error:
         return error
-    return await asyncio.wait_for(drain_events(stream, []), 5)
+    return await asyncio.wait_for(drain_events(stream, []), 60)
 
 
 async def test_a_stream_that_is_resumed_at_another_one_ends_at_the_first(fronted: Fronted) -> None:
@@ -246,7 +246,7 @@ async def test_a_stream_that_is_resumed_at_another_one_ends_at_the_first(fronted
         tokens = [token]
         for _ in range(20):  # until the kernel has sent a connection to the other front process
             newer, token = await resumed(stack, fronted.address, tokens[-1])
-            error = await asyncio.wait_for(drain_events(older, []), 5)
+            error = await asyncio.wait_for(drain_events(older, []), 60)
             assert isinstance(error, TranslateSvcError)
             assert "another call has resumed" in error.description
             older = newer
@@ -273,7 +273,7 @@ async def test_all_drain_together_and_live_streams_may_finish() -> None:
             asyncio.create_task(drain_events(stream, into))
             for stream, into in zip(streams, events, strict=True)
         ]
-        stopping = asyncio.create_task(own.server.stop(10.0))
+        stopping = asyncio.create_task(own.server.stop(60.0))
         await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
         with pytest.raises(Unavailable):
             await open_stream(stack, own.address)
@@ -282,7 +282,7 @@ async def test_all_drain_together_and_live_streams_may_finish() -> None:
             await stream.end()
         assert [await task for task in reading] == [None] * len(streams)
         assert all(isinstance(each[-1], Closed) for each in events)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             await stopping
         assert own.server.pids == {}
 
@@ -293,7 +293,7 @@ async def test_a_lost_engine_ends_all_with_the_true_reason() -> None:
         reading = [asyncio.create_task(drain_events(stream, [])) for stream in streams]
         own.engine.lose_device()
         for task in reading:
-            error = await asyncio.wait_for(task, 10)
+            error = await asyncio.wait_for(task, 60)
             assert isinstance(error, Unavailable)
             assert error.description == "the engine was lost"
         assert own.server.not_ready_reason == "the engine was lost"
@@ -329,8 +329,8 @@ async def test_a_killed_engine_ends_its_front_processes_and_callers_are_told() -
     async with AsyncExitStack() as stack:
         stream = await open_stream(stack, address)
         process.kill()
-        error = await asyncio.wait_for(drain_events(stream, []), 10)
+        error = await asyncio.wait_for(drain_events(stream, []), 60)
         assert isinstance(error, Unavailable)
         assert error.description == "the engine was lost"
     await process.wait()
-    await until(lambda: not any(_runs(int(pid)) for pid in pids), 8)
+    await until(lambda: not any(_runs(int(pid)) for pid in pids))

@@ -178,7 +178,7 @@ async def test_a_timeout_while_reading_costs_no_event(client: AsyncClient, servi
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(anext(stream), 0.02)
         service.sessions[0].say(types.GoAway(5))
-        assert await asyncio.wait_for(anext(stream), 1) == types.GoAway(5)
+        assert await asyncio.wait_for(anext(stream), 60) == types.GoAway(5)
 
 
 async def test_a_timeout_while_sending_costs_no_audio(client: AsyncClient, service: ScriptedService) -> None:
@@ -219,7 +219,7 @@ async def test_leaving_early_cancels_the_call(
     async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
         await stream.send(QUIET)
         before = {task for task in asyncio.all_tasks() if "AsyncStream" in str(task.get_coro())}
-    await asyncio.wait_for(service.sessions[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.sessions[0].cancelled.wait(), 60)
     await until(lambda: server.live_streams == 0)
     gc.collect()
     assert all(task.done() for task in before)
@@ -253,7 +253,7 @@ async def test_a_cancelled_task_leaves_no_stream(
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listening
-    await asyncio.wait_for(service.sessions[0].cancelled.wait(), 2)
+    await asyncio.wait_for(service.sessions[0].cancelled.wait(), 60)
     await until(lambda: server.live_streams == 0)
 
 
@@ -290,7 +290,7 @@ class TestFeed:
             stream.feed(source())
             with pytest.raises(OSError, match="unplugged"):
                 _ = [event async for event in stream]
-        await asyncio.wait_for(service.sessions[0].cancelled.wait(), 2)
+        await asyncio.wait_for(service.sessions[0].cancelled.wait(), 60)
 
     async def test_an_error_of_the_server_is_the_readers_whatever_is_being_written(
         self, client: AsyncClient, service: ScriptedService
@@ -339,7 +339,7 @@ async def test_a_server_that_does_not_answer_is_unavailable(service: ScriptedSer
         with pytest.raises(errors.Unavailable, match=r"0\.3 s"):
             async with client.stream(targets=["spa"], sample_rate_hz=16_000):
                 pytest.fail("opened")
-        assert time.monotonic() - began_s < 2
+        assert time.monotonic() - began_s < ClientOptions().open_timeout_s
     mute.close()
     for writer in accepted:
         writer.close()
@@ -382,6 +382,6 @@ class TestSlowServer:
                 session.say(
                     SpeechChunk(0, types.SampleRange(0, 1), "spa", number * 8000, bytes(16_000), final=False)
                 )
-            await asyncio.wait_for(session.cancelled.wait(), 2)
+            await asyncio.wait_for(session.cancelled.wait(), 60)
             with pytest.raises(errors.TranslateSvcError):
                 _ = [event async for event in stream]

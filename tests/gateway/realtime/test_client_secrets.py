@@ -63,11 +63,12 @@ async def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 async def test_one_secret_opens_several_sessions_of_its_caller(setup: Setup) -> None:
+    began_s = time.time()
     status, made = await setup.mint(
-        {"session": SPANISH, "expires_after": {"anchor": "created_at", "seconds": 30}}
+        {"session": SPANISH, "expires_after": {"anchor": "created_at", "seconds": 3_600}}
     )
     assert status == 200
-    assert abs(made["expires_at"] - time.time() - 30) < 3
+    assert int(began_s) + 3_600 <= made["expires_at"] <= time.time() + 3_600
     assert made["session"]["audio"]["output"]["language"] == "es"
     assert made["session"]["id"].startswith("sess_")
     for _ in range(2):
@@ -90,7 +91,7 @@ async def test_a_secret_without_a_language_waits_for_it(setup: Setup) -> None:
 
 async def test_an_expired_secret_opens_nothing(setup: Setup) -> None:
     _, made = await setup.mint({"session": SPANISH})
-    setup.ahead_s = 599
+    setup.ahead_s = 500
     header = {"Authorization": f"Bearer {made['value']}"}
     async with connect(setup.server.target, headers=header) as session:
         assert (await session.until("session.created"))["type"]
@@ -174,7 +175,7 @@ async def test_a_revoked_key_ends_what_it_and_its_secrets_have_open(tmp_path: Pa
                 await asyncio.sleep(0.01)
             file.write_text(key_line("bob", bob))
             for session in (by_key, by_secret):
-                assert await asyncio.wait_for(session.to_the_end(), 5) == CLOSE_POLICY
+                assert await session.to_the_end() == CLOSE_POLICY
                 assert "revoked" in session.events[-1]["error"]["message"]
             await asyncio.sleep(0.3)
             await other.send("session.close")

@@ -23,7 +23,7 @@ NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
 ES = {"audio": {"output": {"language": "es"}}}
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
@@ -83,13 +83,13 @@ class TestLeaving:
 
 
 class TestPings:
-    OPTIONS = GatewayOptions(ping_interval_s=0.2, ping_timeout_s=0.3)
+    OPTIONS = GatewayOptions(ping_interval_s=0.2, ping_timeout_s=1.0)
 
     async def test_a_client_that_answers_stays(self, service: ModelFreeService) -> None:
         async with GatewayServer(service, self.OPTIONS) as server, connect(server.target) as session:
             await session.open("es")
             reading = asyncio.create_task(session.receive())  # aiohttp answers pings while it reads
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.5)
             await session.append(SPOKEN)
             await reading
             await session.send("session.close")
@@ -103,7 +103,7 @@ class TestPings:
             opcode, _ = await session.receive()
             assert opcode == PING
             await until(lambda: service.held == NOTHING)
-            assert time.monotonic() - before_s < 2
+            assert time.monotonic() - before_s < GatewayOptions().ping_timeout_s
 
     async def test_the_servers_end_answers_pings(self, server: GatewayServer) -> None:
         async with raw_connect(server.target) as session:
@@ -146,11 +146,11 @@ class TestReaders:
                         session.frame(b'{"type":"%b","audio":"%b"}' % (APPEND.encode(), part.encode()))
                     )
                 await until(lambda: service.held["requests"] > 0)
-                await until(lambda: service.held["admitted"] == 1, timeout_s=20)
+                await until(lambda: service.held["admitted"] == 1)
                 assert service.held["requests"] == 0
                 connections = server._runner.server
                 assert connections is not None
-                await until(lambda: len(connections.connections) == 1, timeout_s=5)
+                await until(lambda: len(connections.connections) == 1)
             await neighbour.append(SPOKEN)
             await neighbour.until("session.output_audio.delta")
 
@@ -187,14 +187,14 @@ class TestDrain:
                 await session.open("es", include=["warnings"])
                 await idle.until("session.created")
                 await session.append(pcm16(tone(0.6)))
-                draining = asyncio.create_task(server.stop(2.0, self.REASON))
+                draining = asyncio.create_task(server.stop(8.0, self.REASON))
                 assert await idle.to_the_end() == 1012, "a session without a language has nothing to finish"
                 async with connect(server.target) as late:
                     await late.update(**ES)
                     assert await late.to_the_end() == 1012
                 assert await session.to_the_end() == 1012
                 await draining
-            assert session.of("session.going_away")[0]["deadline_ms"] == 2_000
+            assert session.of("session.going_away")[0]["deadline_ms"] == 8_000
             assert session.text().startswith("spa ")
             error = session.of("error")[-1]["error"]
             assert (error["type"], error["code"]) == ("server_error", "unavailable")
@@ -208,7 +208,7 @@ class TestDrain:
                 draining = asyncio.create_task(server.stop(20.0, self.REASON))
                 await session.send("session.close")
                 assert await session.to_the_end() == 1000
-            await asyncio.wait_for(draining, 3)
+            await asyncio.wait_for(draining, 60)
 
     async def test_without_grace_it_ends_at_once(self) -> None:
         async with model_free_service(slow_script) as service, GatewayServer(service) as server:
@@ -218,18 +218,18 @@ class TestDrain:
                 draining = asyncio.create_task(server.stop(0, EngineLost("the engine was lost")))
                 assert await session.to_the_end() == 1012
                 assert session.of("error")[-1]["error"]["code"] == "engine_lost"
-            await asyncio.wait_for(draining, 5)
+            await asyncio.wait_for(draining, 60)
             assert service.held == NOTHING
 
     async def test_a_session_that_grew_too_old_ends(self) -> None:
-        options = GatewayOptions(session_lifetime_s=0.3, drain_finish_s=0.2)
+        options, began_s = GatewayOptions(session_lifetime_s=1.0, drain_finish_s=0.2), time.time()
         async with (
             model_free_service() as service,
             GatewayServer(service, options) as server,
             connect(server.target) as session,
         ):
             described = await session.open("es")
-            assert abs(described["expires_at"] - time.time()) < 2
+            assert int(began_s + 1.0) <= described["expires_at"] <= time.time() + 1.0
             assert await session.to_the_end() == 1001
             assert session.of("error")[-1]["error"]["code"] == "session_expired"
 
@@ -250,7 +250,7 @@ async def test_what_is_no_http_is_refused(server: GatewayServer, wrong: bytes) -
     host, port = server.target.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(wrong)
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 60)
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
     writer.close()
     async with connect(server.target) as session:

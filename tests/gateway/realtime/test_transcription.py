@@ -216,7 +216,7 @@ async def test_through_the_sdk(starter: GatewayServer) -> None:
         )
         for part in base64_parts(audio):
             await connection.input_audio_buffer.append(audio=part)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async for event in connection:
                 assert event.type != "error", event
                 if event.type == "conversation.item.input_audio_transcription.completed":

@@ -89,14 +89,14 @@ class Caller:
 
     async def accept(self, answer: str) -> None:
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.channel.readyState != "open":  # noqa: ASYNC110 - some versions open it at once
                 await asyncio.sleep(0.02)
 
     def send(self, kind: str, **fields: Any) -> None:
         self.channel.send(json.dumps({"type": kind, **fields}))
 
-    async def until(self, kind: str, timeout_s: float = 30.0) -> dict[str, Any]:
+    async def until(self, kind: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """The first event of a type."""
         async with asyncio.timeout(timeout_s):
             while not (found := self.of(kind)):

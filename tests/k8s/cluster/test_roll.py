@@ -12,7 +12,7 @@ from tests.k8s.kubelet import Deployment, Node
 from tests.k8s.manifest_builder import IMAGES, PORT, deployment, server
 from tests.k8s.manifests import Object
 
-_READY_S = 20.0
+_READY_S = 60.0
 
 
 @pytest.fixture
