@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from translate_svc.garbage_collection import collection_paused, keep_all
 
 # The examples of `make test` are the same each time: a change fails for what it changes, on a machine however
 # busy. `make soak` looks for new ones.
@@ -17,6 +19,15 @@ settings.register_profile(
     "explore", max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("check")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests stay to the end, so the garbage collector need not look at them again and again."""
+    with collection_paused():
+        collected = yield
+    keep_all()
+    return collected
 
 
 @pytest.fixture(autouse=True, scope="session")
