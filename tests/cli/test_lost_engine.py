@@ -108,14 +108,24 @@ async def counts(http: aiohttp.ClientSession, counter: str) -> dict[str, float]:
         pytest.param(_LOSE, "the engine failed: DeviceLost", id="loses-its-device"),
     ],
 )
-async def test_it_tells_its_clients_and_exits_with_3(execute: str, said: str) -> None:
+async def test_it_tells_its_clients_the_true_reason_and_exits_with_3(execute: str, said: str) -> None:
+    """Both the one whose request was lost and the one who had asked for nothing yet."""
     async with losing(execute) as (process, address, _):
-        with pytest.raises(Unavailable):
-            await speak(address)
-        log = await messages(process)
+        async with AsyncClient(address) as client, client.stream(**SPANISH) as idle:
+            reading = asyncio.create_task(read(idle))
+            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+                await client.translate(text="Hello.", source="en", targets=["es"]).result()
+            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
+                await reading
+        log = await log_entries(process)
         assert process.returncode == 3
-    assert any(message.startswith(said) for message in log)
-    assert log[-1] == "stopped", "it went the orderly way"
+    assert any(entry["message"].startswith(said) for entry in log)
+    assert log[-1]["message"] == "stopped", "it went the orderly way"
+    ended = [entry for entry in log if entry["message"] == "stream ended"]
+    assert {(each["kind"], each["status"], each["cause"]) for each in ended} == {
+        ("call", "UNAVAILABLE", "engine_lost"),
+        ("stream", "UNAVAILABLE", "engine_lost"),
+    }
 
 
 async def test_an_engine_whose_every_step_is_slow_is_lost_too() -> None:
@@ -125,24 +135,6 @@ async def test_an_engine_whose_every_step_is_slow_is_lost_too() -> None:
         log = await messages(process)
         assert process.returncode == 3
     assert any(re.match(r"the engine is given up: \d+ steps took", message) for message in log)
-
-
-@pytest.mark.parametrize("execute", [_HANG, _LOSE], ids=["hangs", "loses-its-device"])
-async def test_live_callers_are_told_the_true_reason(execute: str) -> None:
-    """Both the one whose request was lost and the one who had asked for nothing yet."""
-    async with losing(execute) as (process, address, _):
-        async with AsyncClient(address) as client, client.stream(**SPANISH) as idle:
-            reading = asyncio.create_task(read(idle))
-            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
-                await client.translate(text="Hello.", source="en", targets=["es"]).result()
-            with pytest.raises(Unavailable, match=r"^the engine was lost$"):
-                await reading
-        ended = [entry for entry in await log_entries(process) if entry["message"] == "stream ended"]
-        assert process.returncode == 3
-    assert {(each["kind"], each["status"], each["cause"]) for each in ended} == {
-        ("call", "UNAVAILABLE", "engine_lost"),
-        ("stream", "UNAVAILABLE", "engine_lost"),
-    }
 
 
 async def test_the_loss_is_counted_and_new_callers_are_told_too() -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from benchmarks.quality.clip import Clip, by_language, load_clips
 from benchmarks.quality.figures import Figures, TranslationFigures
@@ -24,7 +25,7 @@ from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.service import Service
 
-pytestmark = [pytest.mark.quality, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.quality, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 DATA = Path(__file__).parents[1] / "data" / "quality"
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
@@ -32,7 +33,7 @@ LANGUAGES = ("eng", "spa", "fra", "deu")
 MAX_SLOTS = 32
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def service() -> AsyncIterator[Service]:
     async with Service.start(Settings(model=str(STARTER), max_slots=MAX_SLOTS)) as service:
         yield service

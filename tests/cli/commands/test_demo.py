@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.process import STARTER, run
+from tests.cli.conftest import Command
+from tests.cli.process import STARTER
 from tests.clips import DATA, entries, texts
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.commands.demo import EventLog
@@ -18,10 +19,10 @@ SOURCE = SampleRange(0, 1)
 
 
 @pytest.mark.realtime
-async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_right_words(
-    tmp_path: Path,
+def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_right_words(
+    command: Command, tmp_path: Path
 ) -> None:
-    code, output, error = await run("demo", "--model", STARTER, "--output", str(tmp_path))
+    code, output, error = command("demo", "--model", STARTER, "--output", str(tmp_path))
     assert "Traceback" not in error
     wanted = texts("demo_eng")
     events = json.loads((tmp_path / "demo_out.json").read_text(encoding="utf-8"))
@@ -43,15 +44,15 @@ async def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_ri
         assert expected in output
 
 
-async def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_with_other_words(
-    tmp_path: Path,
+def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_with_other_words(
+    command: Command, tmp_path: Path
 ) -> None:
     """Its French reference is another sentence, which utterance mode would report as a failure."""
     entry = entries()["demo_eng"] | {"texts": texts("demo_eng") | {"fra": "Rien de tel."}}
     (tmp_path / "clips.json").write_text(json.dumps({"clips": [entry]}), encoding="utf-8")
     (tmp_path / "demo_eng.flac").write_bytes((DATA / "demo_eng.flac").read_bytes())
     arguments = ("--simultaneous", "--clips", str(tmp_path), "--output", str(tmp_path))
-    code, output, error = await run("demo", "--model", STARTER, *arguments)
+    code, output, error = command("demo", "--model", STARTER, *arguments)
     assert (code, "Traceback" in error) == (0, False)
     assert "fra is not the expected text: Rien de tel." in output
     rows = json.loads((tmp_path / "demo_out.json").read_text(encoding="utf-8"))
@@ -60,13 +61,13 @@ async def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_wi
     assert any(row["draft"]["held"] for row in rows[:end] if "draft" in row)
 
 
-async def test_the_demo_says_what_it_did_not_expect(tmp_path: Path) -> None:
+def test_the_demo_says_what_it_did_not_expect(command: Command, tmp_path: Path) -> None:
     """With a listing whose French reference is another sentence, and spoken in another language."""
     entry = entries()["demo_deu"] | {"texts": texts("demo_deu") | {"fra": "Rien de tel."}}
     (tmp_path / "clips.json").write_text(json.dumps({"clips": [entry]}), encoding="utf-8")
     (tmp_path / "demo_deu.flac").write_bytes((DATA / "demo_deu.flac").read_bytes())
     arguments = ("--from", "German", "--clips", str(tmp_path), "--output", str(tmp_path))
-    code, output, error = await run("demo", "--model", STARTER, *arguments)
+    code, output, error = command("demo", "--model", STARTER, *arguments)
     assert (code, "Traceback" in error) == (1, False)
     assert "fra is not the expected text: Rien de tel." in output
     assert "spa is not" not in output

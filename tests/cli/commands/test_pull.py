@@ -7,11 +7,13 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
+from tests.cli.conftest import Command
 from tests.cli.process import ROOT, environment
 from tests.fake_hub import COMMIT, FakeHub
 from tests.published_layout import HUB_ID, build_published_layout
@@ -31,20 +33,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache") / "models"
 
 
-def run(hub: FakeHub, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-    """``typed`` is what a person types at a terminal; None: there is none."""
-    command = [sys.executable, "-m", "translate_svc", *arguments]
-    variables = environment({"HF_ENDPOINT": hub.endpoint})
+Told = Callable[..., tuple[int, str, str]]
+"""Runs the command: exit code, standard output, standard error."""
+
+
+def pull_at_a_terminal(hub: FakeHub, cache: Path, typed: str) -> subprocess.CompletedProcess[str]:
+    """``typed`` is what a person types."""
     terminal, standard_input = pty.openpty()
     try:
-        os.write(terminal, (typed or "").encode())
+        os.write(terminal, typed.encode())
         return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL if typed is None else standard_input,
+            [sys.executable, "-m", "translate_svc", "pull", HUB_ID, "--model-cache", str(cache)],
+            stdin=standard_input,
             capture_output=True,
             text=True,
             cwd=ROOT,
-            env=variables,
+            env=environment({"HF_ENDPOINT": hub.endpoint}),
             check=False,
         )
     finally:
@@ -52,11 +56,18 @@ def run(hub: FakeHub, *arguments: str, typed: str | None = None) -> subprocess.C
         os.close(terminal)
 
 
-def test_without_a_terminal_and_without_the_flag_nothing_is_downloaded(hub: FakeHub, cache: Path) -> None:
-    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache))
-    assert done.returncode == 1
-    assert "cc-by-nc-4.0; not for commercial use" in done.stdout
-    assert done.stderr == "translate-svc: to accept the licence without a terminal: --accept-license\n"
+@pytest.fixture
+def told(hub: FakeHub, command: Command, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """The command in this process, without a terminal."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
+    return lambda *arguments: command(*arguments, variables={"HF_ENDPOINT": hub.endpoint})
+
+
+def test_without_a_terminal_and_without_the_flag_nothing_is_downloaded(told: Told, cache: Path) -> None:
+    code, output, error = told("pull", HUB_ID, "--model-cache", str(cache))
+    assert code == 1
+    assert "cc-by-nc-4.0; not for commercial use" in output
+    assert error == "translate-svc: to accept the licence without a terminal: --accept-license\n"
     assert not cache.exists()
 
 
@@ -64,42 +75,42 @@ def test_without_a_terminal_and_without_the_flag_nothing_is_downloaded(hub: Fake
 def test_at_a_terminal_no_is_the_answer_that_is_taken_for_granted(
     hub: FakeHub, cache: Path, typed: str
 ) -> None:
-    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache), typed=typed)
+    done = pull_at_a_terminal(hub, cache, typed)
     assert (done.returncode, done.stderr) == (1, "")
     assert "Do you accept it? [y/N]" in done.stdout
     assert "Nothing was downloaded." in done.stdout
     assert not cache.exists()
 
 
-def test_what_the_hub_refuses_is_one_line(hub: FakeHub, cache: Path) -> None:
-    done = run(hub, "pull", "facebook/absent", "--model-cache", str(cache), "--accept-license")
-    assert done.returncode == 1
-    assert done.stderr.startswith("translate-svc: facebook/absent: is not on http://127.0.0.1")
-    assert done.stderr.count("\n") == 1
+def test_what_the_hub_refuses_is_one_line(told: Told, cache: Path) -> None:
+    code, _, error = told("pull", "facebook/absent", "--model-cache", str(cache), "--accept-license")
+    assert code == 1
+    assert error.startswith("translate-svc: facebook/absent: is not on http://127.0.0.1")
+    assert error.count("\n") == 1
 
 
-def test_a_model_is_pulled_listed_and_verified(hub: FakeHub, cache: Path) -> None:
-    done = run(hub, "pull", HUB_ID, "--model-cache", str(cache), typed="y\n")
+def test_a_model_is_pulled_listed_and_verified(hub: FakeHub, told: Told, cache: Path) -> None:
+    done = pull_at_a_terminal(hub, cache, "y\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"translate-svc serve --model {HUB_ID}" in done.stdout
-    again = run(hub, "pull", HUB_ID, "--model-cache", str(cache), "--accept-license")
-    assert again.returncode == 0
-    assert "Already in" in again.stdout
+    code, output, _ = told("pull", HUB_ID, "--model-cache", str(cache), "--accept-license")
+    assert code == 0
+    assert "Already in" in output
 
-    listed, starter = json.loads(run(hub, "models", "--model-cache", str(cache), "--json").stdout)
+    listed, starter = json.loads(told("models", "--model-cache", str(cache), "--json")[1])
     assert starter["name"] == "starter", "it comes with the package"
     assert (listed["name"], listed["revision"], listed["license"]) == (HUB_ID, COMMIT, "cc-by-nc-4.0")
     assert (listed["speech_languages"], listed["verified"]) == (["eng", "spa"], "verified")
 
     folder = cache / "facebook--seamless-m4t-v2-large"
-    verified = run(hub, "models", "verify", HUB_ID, "--model-cache", str(cache))
-    assert (verified.returncode, verified.stderr) == (0, "")
+    code, _, error = told("models", "verify", HUB_ID, "--model-cache", str(cache))
+    assert (code, error) == (0, "")
     weights = folder / "model-00002-of-00002.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
-    damaged = run(hub, "models", "verify", HUB_ID, "--model-cache", str(cache))
-    assert damaged.returncode == 1
-    assert damaged.stderr.startswith(f"translate-svc: {weights.name}: differs from its sha256")
-    table = run(hub, "models", "--model-cache", str(cache)).stdout
+    code, _, error = told("models", "verify", HUB_ID, "--model-cache", str(cache))
+    assert code == 1
+    assert error.startswith(f"translate-svc: {weights.name}: differs from its sha256")
+    table = told("models", "--model-cache", str(cache))[1]
     assert "differs from its sha256" in " ".join(table.split())
 
 
@@ -111,11 +122,9 @@ def test_a_log_is_told_every_half_minute_how_far_a_pull_is(capsys: pytest.Captur
     assert capsys.readouterr().out == "1.50 of 9.00 GB\n2.50 of 9.00 GB\n"
 
 
-def test_a_model_that_was_not_pulled_is_told_with_the_command(hub: FakeHub, tmp_path: Path) -> None:
-    done = run(hub, "serve", "--model", HUB_ID, "--model-cache", str(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr.endswith(f"to download it: translate-svc pull {HUB_ID}\n")
-    nothing = run(hub, "models", "--model-cache", str(tmp_path))
-    assert (nothing.returncode, "translate-svc pull" in nothing.stdout) == (0, True), (
-        "by the starter's notice"
-    )
+def test_a_model_that_was_not_pulled_is_told_with_the_command(told: Told, tmp_path: Path) -> None:
+    code, _, error = told("serve", "--model", HUB_ID, "--model-cache", str(tmp_path))
+    assert code == 1
+    assert error.endswith(f"to download it: translate-svc pull {HUB_ID}\n")
+    code, output, _ = told("models", "--model-cache", str(tmp_path))
+    assert (code, "translate-svc pull" in output) == (0, True), "by the starter's notice"

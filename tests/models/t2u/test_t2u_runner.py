@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import pytest
@@ -32,7 +33,7 @@ def _inference() -> object:
 
 @pytest.fixture(params=[False, True], ids=["plain", "captured"])
 def speaker(request: pytest.FixtureRequest) -> T2uRunner:
-    return new_speaker(captured=request.param)
+    return shared_speaker(captured=request.param)
 
 
 def states() -> Tensor:
@@ -45,6 +46,12 @@ def new_speaker(*, captured: bool, held: Tensor | None = None) -> T2uRunner:
     if captured:
         made.capture(FakeGraphCapturer())
     return made
+
+
+@functools.cache
+def shared_speaker(*, captured: bool) -> T2uRunner:
+    """One for all tests: it forgets earlier texts, and a capture takes half a second."""
+    return new_speaker(captured=captured)
 
 
 def text(slot: int, *, factor: float = 1.0, length: int | None = None) -> T2uInput:
@@ -65,9 +72,15 @@ def told(speeches: Sequence[SpeechUnits | EngineError]) -> list[object]:
     ]
 
 
+@functools.cache
+def alone_in_its_runner(each: T2uInput) -> object:
+    """What a text becomes in a runner that speaks nothing else. It is the same each time."""
+    (made,) = told(new_speaker(captured=False).speeches([each]))
+    return made
+
+
 def alone(texts: Sequence[T2uInput]) -> list[object]:
-    speaker = new_speaker(captured=False)
-    return [told(speaker.speeches([each]))[0] for each in texts]
+    return [alone_in_its_runner(each) for each in texts]
 
 
 @pytest.mark.parametrize(
