@@ -8,7 +8,7 @@ an accelerator (whole batches, copies to the device and back) without one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -85,6 +85,8 @@ class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if not _concerns_device(args) and not _concerns_device(kwargs.values()):
+            return function(*args, **kwargs)
         name = function.overloadpacket.__name__
         tensors = list(_tensors((*args, *kwargs.values())))
         there = _result_is_there(name, tensors, args, kwargs)
@@ -107,6 +109,15 @@ class _MadeOnHost(TorchFunctionMode):
             device = kwargs.pop("device")
             return function(*args, **kwargs).to(device)
         return function(*args, **kwargs)
+
+
+def _concerns_device(nested: Iterable[Any]) -> bool:
+    """Whether a tensor of the device, or the name of any device, is in it."""
+    return any(
+        isinstance(each, (_OnDevice, torch.device))
+        or (isinstance(each, (list, tuple)) and _concerns_device(each))
+        for each in nested
+    )
 
 
 def _each(function: Callable[[Any], Any], nested: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.interop.npm import install
 
@@ -86,19 +86,34 @@ class Visit:
 
 
 @asynccontextmanager
-async def visit(
-    url: str, *, microphone: Path | None = None, axe: bool = False, **options: Any
-) -> AsyncIterator[Visit]:
-    """The page at ``url`` in a browser of its own. ``microphone``: a WAV file that it hears, once.
-
-    ``options`` are those of Playwright's ``new_context``.
-    """
+async def started(microphone: Path | None = None) -> AsyncIterator[Browser]:
+    """A browser. ``microphone``: a WAV file that it hears, once."""
     flags = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     if microphone is not None:
         flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=TIMEOUT_MS)
-        context = await browser.new_context(locale="en", **options)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def visit(
+    url: str,
+    *,
+    browser: Browser | None = None,
+    microphone: Path | None = None,
+    axe: bool = False,
+    **options: Any,
+) -> AsyncIterator[Visit]:
+    """The page at ``url``, as a person sees it who was never there.
+
+    ``browser`` is shared with other visits; None: it is this visit's own, with ``microphone``. ``options``
+    are those of Playwright's ``new_context``.
+    """
+    async with AsyncExitStack() as stack:
+        used: Browser = await stack.enter_async_context(started(microphone)) if browser is None else browser
+        context = await used.new_context(locale="en", **options)
         await context.add_init_script(_LISTEN)
         if axe:
             install(AXE)
@@ -108,4 +123,4 @@ async def visit(
         seen = Visit(page)
         await page.goto(url)
         yield seen
-        await browser.close()
+        await context.close()

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import soundfile
-from playwright.async_api import Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.gateway.clients import ROOT
-from tests.gateway.page.browser import TIMEOUT_MS, Visit, needs_chromium, visit
+from tests.gateway.page.browser import TIMEOUT_MS, Visit, needs_chromium, started, visit
 from translate_svc.gateway.server import GatewayServer
 
 # the timeout counts the loading of the model, npm and the start of a browser
@@ -28,9 +28,15 @@ SENTENCES = 2
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def played(starter: GatewayServer) -> AsyncIterator[Visit]:
+async def browser() -> AsyncIterator[Browser]:
+    async with started() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def played(starter: GatewayServer, browser: Browser) -> AsyncIterator[Visit]:
     """A page on which the English recording was played to its end, sentence by sentence."""
-    async with visit(starter.target, axe=True) as page:
+    async with visit(starter.target, browser=browser, axe=True) as page:
         await page.at("#mode").select_option("sentence")
         await page.page.get_by_role("button", name="My wife will call").click()
         await page.finished()
@@ -116,10 +122,12 @@ async def test_the_exports_hold_the_conversation(played: Visit) -> None:
     assert all("delta" not in event for event in events if event["type"] == "session.output_audio.delta")
 
 
-async def test_a_text_that_is_probably_wrong_says_so_in_words(starter: GatewayServer, tmp_path: Path) -> None:
+async def test_a_text_that_is_probably_wrong_says_so_in_words(
+    starter: GatewayServer, browser: Browser, tmp_path: Path
+) -> None:
     samples, rate_hz = soundfile.read(ROOT / "tests" / "data" / "spa_1.flac", dtype="float32")
     soundfile.write(tmp_path / "backwards.wav", samples[::-1], rate_hz)
-    async with visit(starter.target, axe=True) as page:
+    async with visit(starter.target, browser=browser, axe=True) as page:
         await page.at("#source").select_option("es")
         await page.at("#mode").select_option("sentence")
         await page.at("#file").set_input_files(tmp_path / "backwards.wav")
@@ -168,8 +176,10 @@ async def test_who_speaks_into_the_microphone_reads_and_hears_it(
         assert not page.problems
 
 
-async def test_a_dropped_file_is_translated_while_it_is_spoken(starter: GatewayServer) -> None:
-    async with visit(starter.target, viewport={"width": 390, "height": 800}) as page:
+async def test_a_dropped_file_is_translated_while_it_is_spoken(
+    starter: GatewayServer, browser: Browser
+) -> None:
+    async with visit(starter.target, browser=browser, viewport={"width": 390, "height": 800}) as page:
         assert await page.at("#mode").input_value() == "live", "the starter is calibrated"
         await page.at("#show-drafts").check()
         await page.page.evaluate(
@@ -195,14 +205,14 @@ async def test_a_dropped_file_is_translated_while_it_is_spoken(starter: GatewayS
         assert not page.problems
 
 
-async def test_what_the_page_must_say_it_says(starter: GatewayServer) -> None:
+async def test_what_the_page_must_say_it_says(starter: GatewayServer, browser: Browser) -> None:
     async def with_notice(route: Route) -> None:
         response = await route.fetch()
         body = await response.json()
         body["model"]["notice"] = "A phrasebook, not a translator."
         await route.fulfill(response=response, json=body)
 
-    async with visit(starter.target) as page:
+    async with visit(starter.target, browser=browser) as page:
         await page.page.route("**/status.json", with_notice)
         await page.page.reload()
         await expect(page.at("#notice")).to_have_text("starter: A phrasebook, not a translator.")
@@ -213,8 +223,10 @@ async def test_what_the_page_must_say_it_says(starter: GatewayServer) -> None:
         await expect(page.at("#speak")).to_be_visible()
 
 
-async def test_languages_are_chosen_with_the_keyboard_and_kept(starter: GatewayServer) -> None:
-    async with visit(starter.target) as page:
+async def test_languages_are_chosen_with_the_keyboard_and_kept(
+    starter: GatewayServer, browser: Browser
+) -> None:
+    async with visit(starter.target, browser=browser) as page:
         await expect(page.at("#speak")).to_be_enabled()
         add = page.page.get_by_role("combobox", name="Add a language")
         await add.select_option("de")
