@@ -87,8 +87,8 @@ class TextToUnitItem:
 
     ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
-    get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of spaces and
-    punctuation once more.
+    get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of pauses at
+    punctuation once more. The first ``unheard_tokens`` behind the prompt are left out; they are context.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -101,6 +101,12 @@ class TextToUnitItem:
     context_tokens: int = 0
     lookahead_tokens: int = 0
     pause_factor: float = 1.0
+    unheard_tokens: int = 0
+
+    @property
+    def heard_tokens(self) -> int:
+        """How many tokens are computed."""
+        return len(self.token_ids) - self.unheard_tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)

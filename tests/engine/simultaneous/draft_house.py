@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -141,24 +142,25 @@ class DraftHouse:
         *,
         name: str = "u",
         beside: Callable[[int], Sequence[Request]] = lambda _: (),
-        plays_on: bool = False,
+        plays_on: Sequence[bool] = (False,),
     ) -> list[list[EngineEvent]]:
         """Drafts over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
 
         The buffer keeps its start, so every history is of audio that it has. ``beside``: what runs beside the
-        draft of a number. ``plays_on``: as that of ``SequenceDraft``.
+        draft of a number. ``plays_on``: as that of ``SequenceDraft``, of one draft after the other, over and
+        over.
         """
         ends = list(ends)
         states = [SequenceDraft() for _ in specs]
         made: list[list[EngineEvent]] = []
         heard = 0
-        for number, end in enumerate(ends):
+        for number, (end, plays) in enumerate(zip(ends, itertools.cycle(plays_on), strict=False)):
             final = number == len(ends) - 1
             request = draft_request(
                 f"{name}/{number}",
                 samples[:end],
                 specs,
-                tuple(dataclasses.replace(state, plays_on=plays_on) for state in states),
+                tuple(dataclasses.replace(state, plays_on=plays and not final) for state in states),
                 is_final=final,
                 new_samples=end - heard,
             )

@@ -19,6 +19,7 @@ from tests.engine.simultaneous.draft_house import (
     joined,
     of,
 )
+from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import (
     EngineEvent,
@@ -34,6 +35,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechKept
+from translate_svc.engine.simultaneous.draft_output import LOOKAHEAD_WORDS
 from translate_svc.types import Samples, Stage
 
 SPANISH, FRENCH = SequenceSpec("spa", speech=True), SequenceSpec("fra", speech=True)
@@ -116,11 +118,11 @@ def runs(made: list[list[EngineEvent]]) -> list[npt.NDArray[np.int64]]:
 
 @pytest.mark.parametrize(
     ("number", "plays_on", "parts", "pauses"),
-    [(0, True, 1, 1), (2, True, 3, 1), (2, False, 3, 2)],
+    [(0, (True,), 1, 1), (2, (True, False), 3, 1), (2, (False,), 3, 2)],
     ids=["one sentence", "two sentences", "two sentences with pauses"],
 )
 def test_the_speech_of_all_drafts_is_that_of_all_units_at_once(
-    number: int, plays_on: bool, parts: int, pauses: int
+    number: int, plays_on: tuple[bool, ...], parts: int, pauses: int
 ) -> None:
     house, samples = DraftHouse(), clip(number)
     made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=plays_on)
@@ -134,21 +136,68 @@ def test_the_speech_of_all_drafts_is_that_of_all_units_at_once(
     assert_alike(waveform, np.concatenate(at_once))
 
 
+def committed_text(events: list[EngineEvent]) -> str:
+    """What a draft has committed, with SentencePiece's marks."""
+    (decided,) = of(events, DraftDecided)
+    history = decided.draft.history_tokens
+    return "".join(decided.draft.pieces[history : history + decided.decision.committed])
+
+
+def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() -> None:
+    """They are spoken together, each once. Text-to-unit has fewer drafts to work for, and sooner or later the
+    history would lose them: then they are spoken at once.
+    """
+    samples = clip(2)
+    at_once, together = (
+        DraftHouse().drafts(samples, growing(samples), (SPANISH,), plays_on=(plays_on,))
+        for plays_on in (False, True)
+    )
+    assert list(map(text, at_once)) == list(map(text, together)), "texts do not wait"
+    unspoken, waited = "", 0
+    for events in together:
+        unspoken += committed_text(events)
+        for predicted in of(events, UnitsPredicted):
+            assert len(predicted.character_durations) == len(unspoken)
+            unspoken = ""
+        for kept in of(events, SpeechKept):
+            assert bool(kept.speech.unspoken_tokens) == bool(unspoken)
+            assert kept.speech.waits or not unspoken
+        waited += bool(unspoken)
+    assert not unspoken, "the end speaks everything"
+    assert waited > 1
+    spoken = [sum(bool(of(events, UnitsPredicted)) for events in made) for made in (at_once, together)]
+    assert spoken[1] < spoken[0]
+
+
+def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:
+    house, samples = DraftHouse(), clip(2)
+    house.drafts(samples, growing(samples), (SPANISH,))
+    items = [item for plan in house.runner.plans for item in plan.text_to_unit]
+    pieces = [[house.tokenizer.id_to_piece(each) for each in item.token_ids] for item in items]
+    left_out = [
+        "".join(text[PROMPT_TOKENS : PROMPT_TOKENS + item.unheard_tokens])
+        for text, item in zip(pieces, items, strict=True)
+    ]
+    assert any(left_out), "there is a second sentence"
+    assert all(each[-1] in ".?!" for each in left_out if each)
+    ahead = [text[len(text) - item.lookahead_tokens :] for text, item in zip(pieces, items, strict=True)]
+    words = [sum(piece.startswith("\u2581") for piece in each) for each in ahead]
+    assert max(words) == LOOKAHEAD_WORDS
+
+
 def test_speech_never_stops_within_a_word() -> None:
     house, samples = DraftHouse(), clip(2)
-    made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=True)
+    made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=(True, False))
     places, total, stops = set(), 0, set()
+    unspoken = ""
     for events in made:
-        (decided,) = of(events, DraftDecided)
-        history = decided.draft.history_tokens
-        spoken = "".join(decided.draft.pieces[history : history + decided.decision.committed])
-        durations = [
-            each for made_units in of(events, UnitsPredicted) for each in made_units.character_durations
-        ]
-        for character, duration in zip(spoken, durations, strict=True):
-            if character == "\u2581":
-                places.add(total)
-            total += duration
+        unspoken += committed_text(events)
+        for predicted in of(events, UnitsPredicted):
+            for character, duration in zip(unspoken, predicted.character_durations, strict=True):
+                if character == "\u2581":
+                    places.add(total)
+                total += duration
+            unspoken = ""
         stops |= {
             (piece.start_samples + len(piece.samples)) // 320 for piece in of(events, WaveformPiece)[-1:]
         }

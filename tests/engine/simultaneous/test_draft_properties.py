@@ -119,12 +119,17 @@ class SpeakersMachine(RuleBasedStateMachine):
         options = SimultaneousOptions(512, 6_144, policy, FRAME_SAMPLES, 1_600)
         self.speakers[name] = Speaker(tuple(map(tuple, stopped)), Interpreter(name, options, len(SPECS)))
 
-    @rule(data=st.data(), is_final=st.sampled_from((False, False, False, True)), fails=failures)
-    def draft(self, data: st.DataObject, is_final: bool, fails: list[Stage | None]) -> None:
+    @rule(
+        data=st.data(),
+        is_final=st.sampled_from((False, False, False, True)),
+        fails=failures,
+        plays_on=st.booleans(),
+    )
+    def draft(self, data: st.DataObject, is_final: bool, fails: list[Stage | None], plays_on: bool) -> None:
         idle = [each for each in self.speakers.values() if each.running is None]
         if idle:
             speaker = data.draw(st.sampled_from(idle))
-            speaker.running = self._request(speaker, is_final, fails)
+            speaker.running = self._request(speaker, is_final, fails, plays_on and not is_final)
             speaker.failed = set()
             self.scheduler.add(speaker.running)
 
@@ -135,13 +140,17 @@ class SpeakersMachine(RuleBasedStateMachine):
         if idle:
             self._request(data.draw(st.sampled_from(idle)), False, [None, None])
 
-    def _request(self, speaker: Speaker, is_final: bool, fails: list[Stage | None]) -> Request:
+    def _request(
+        self, speaker: Speaker, is_final: bool, fails: list[Stage | None], plays_on: bool = False
+    ) -> Request:
         speaker.steps += 1
         number = len(self.translations)
         end = speaker.steps * STEP_SAMPLES
         first = max(0, end - 6_144 * 16)
         samples = np.full(end - first, number, np.float32)
-        request = speaker.interpreter.draft(samples, first, SPECS, is_final=is_final, source_times=False)
+        request = speaker.interpreter.draft(
+            samples, first, SPECS, is_final=is_final, source_times=False, plays_on=(plays_on, False)
+        )
         assert request.draft is not None
         heard = None if is_final else speaker.steps * TOKENS_A_STEP
         made = []

@@ -114,6 +114,26 @@ def test_shorter_pauses_leave_words_as_they_were(speaker: T2uRunner) -> None:
     assert all(after == min(before, max(MIN_PAUSE_UNITS, round(before / 2))) for before, after in pauses)
 
 
+@pytest.mark.parametrize("unheard", [1, 5])
+def test_tokens_that_are_left_out_change_nothing(unheard: int, speaker: T2uRunner) -> None:
+    """As if they had never been there: the same as a text without them in another slot."""
+    whole = dataclasses.replace(text(3), context_tokens=9, lookahead_tokens=2, unheard_tokens=unheard)
+    held = states()
+    held[0, 1 : PLACES - unheard] = held[whole.slot, 1 + unheard :]
+    held[0, 0] = held[whole.slot, 0]
+    shorter = dataclasses.replace(
+        whole,
+        slot=0,
+        token_ids=(*whole.token_ids[:2], *whole.token_ids[2 + unheard :]),
+        context_tokens=9 - unheard,
+        unheard_tokens=0,
+    )
+    (expected,) = new_speaker(captured=False, held=held).speeches([shorter])
+    made = speaker.speeches([text(6), whole, text(2)])
+    assert told(made[1:2]) == told([expected])
+    assert told(made[::2]) == alone([text(6), text(2)])
+
+
 def test_a_small_batch_after_a_large_one(speaker: T2uRunner) -> None:
     speaker.speeches([text(slot) for slot in (7, 11, 3, 9, 5)])
     for slot in (2, 0, 8):

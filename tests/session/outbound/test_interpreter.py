@@ -179,13 +179,32 @@ def test_units_that_were_voiced_before_a_failure_are_not_voiced_again() -> None:
     assert second.speech is waiting
 
 
-def test_an_utterance_is_not_cut_while_units_wait() -> None:
+def test_words_that_were_to_be_spoken_by_a_draft_that_failed_are_not_spoken_later() -> None:
+    """The first target fails behind its text, the second before that: its words still wait."""
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    waiting = SpeechContext(np.arange(0), 3, 0, unspoken_tokens=1)
+    for sequence in range(2):
+        interpreter.record(decide(request, sequence, "_a@5", kept=1, start_frames=4, committed=1))
+        interpreter.record(SpeechKept(request.request_id, sequence, waiting))
+    interpreter.finish_draft()
+    request, _ = ask(interpreter, 6 * STEP)
+    interpreter.record(decide(request, 0, "_a@5 _b@7", kept=2, start_frames=4, committed=1))
+    interpreter.finish_draft()
+    _, draft = ask(interpreter, 7 * STEP)
+    assert [each.speech.unspoken_tokens for each in draft.sequences] == [0, 1]
+    assert [each.spoken_history_tokens for each in draft.sequences] == [2, 0]
+    assert interpreter.speech(1) is waiting
+
+
+def test_an_utterance_is_not_cut_while_words_or_units_wait() -> None:
     """No utterance may follow that would voice them."""
     interpreter = Interpreter("s/0", OPTIONS, 2)
     length = OPTIONS.cut_from_samples
     start_frames = OPTIONS.min_cut_samples // FRAME + 1
     for speech, is_cut in (
         (SpeechContext(np.arange(9), 0, 2), False),
+        (SpeechContext(np.arange(0), 9, 0, unspoken_tokens=1), False),
         (SpeechContext(np.arange(0), 9, 0), True),
     ):
         request, draft = ask(interpreter, length)

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from translate_svc.engine.request import SequenceSpec, UnitsPredicted, WaveformPiece
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft
+from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechContext
+from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.session.negotiation import LaneKey, LaneKind, PlannedSequence
 from translate_svc.session.outbound.live_sequence import Heard, LiveSequence
-from translate_svc.session.outbound.speech_writer import Playout
+from translate_svc.session.outbound.speech_writer import Playout, draft_pace
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
 
 OUTPUT = AudioFormat(Encoding.PCM_F32LE, 16_000)
@@ -55,3 +58,22 @@ def test_speech_that_catches_up_gives_up_pauses_too(now_s: float, factors: tuple
     asked = sequence.paced_spec(playout, now_s, source_s=2.0)
     assert (asked.duration_factor, asked.pause_factor) == factors
     assert LiveSequence(0, PlannedSequence(spec, None, lane), OUTPUT).paced_spec(playout, now_s, 2.0) == spec
+
+
+def test_a_draft_is_paced_by_all_that_was_not_heard() -> None:
+    """Sound that plays, units that wait, and words that wait: they last as long as those before them."""
+    spec, lane = SequenceSpec("spa", speech=True), LaneKey(LaneKind.AUDIO, "spa")
+    sequence = LiveSequence(0, PlannedSequence(spec, None, lane, 0.8), OUTPUT)
+    empty = Draft((), (), 0, 0, (), 0, ended=True)
+    sequence.record_draft(DraftDecided("u/1", 0, empty, CommitDecision(14, 0, None), (), KeptHistory((), 0)))
+    sequence.record_units(UnitsPredicted("u/1", 0, (0,) * 100, ()), is_shown=False)
+    playout = Playout()
+    playout.push(now_s=1.0, duration_s=0.75)
+    waiting = SpeechContext(np.zeros(32, np.int64), 0, 7, unspoken_tokens=4)
+    expected = draft_pace(0.75 + 25 * 0.02 + 4 * 10 * 0.02, duration_factor=1.0, catch_up_duration_factor=0.8)
+    asked = sequence.paced_draft_spec(playout, 1.0, waiting)
+    assert (asked.duration_factor, asked.pause_factor) == pytest.approx(expected)
+    assert expected[0] < 1.0
+    patient = LiveSequence(0, PlannedSequence(spec, None, lane), OUTPUT)
+    assert patient.paced_draft_spec(playout, 1.0, waiting) == spec
+    assert sequence.paced_draft_spec(None, 1.0, waiting) == spec

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -73,6 +74,8 @@ class ItemChecks:
         context = item.context_tokens, item.lookahead_tokens
         if min(context) < 0 or sum(context) > len(item.token_ids):
             return f"{context[0]} + {context[1]} tokens of {len(item.token_ids)} are context"
+        if not 0 <= item.unheard_tokens <= max(0, context[0] - PROMPT_TOKENS):
+            return f"{item.unheard_tokens} tokens are left out of {context[0]} that are context"
         if item.language not in self._speech_languages:
             return f"language {item.language!r} has no speech"
         if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):

@@ -241,6 +241,7 @@ class ModelRunner:
                     each.context_tokens,
                     each.lookahead_tokens,
                     each.pause_factor,
+                    each.unheard_tokens,
                 )
                 for each in valid
             ]

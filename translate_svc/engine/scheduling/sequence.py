@@ -55,12 +55,13 @@ class SequenceState:
     allows, in tokens. ``piece_start_unit``: the first unit of the next waveform piece; ``piece_end_unit``:
     the end of the last one. ``phase``: the stage that works for the sequence, or a ``Phase`` while none does.
     ENCODE, DECODE and TEXT_TO_UNIT hold a slot; VOCODE does not. ``speech_token_ids``: the tokens that T2U
-    gets, prompt and history included; the last ``lookahead_tokens`` of them are not spoken.
+    gets, prompt and history included, without ``unheard_tokens`` behind the prompt; the last
+    ``lookahead_tokens`` of them are not spoken.
 
     Only for drafts: ``attention_rows`` of each pass, ``log_probabilities`` of the new tokens, and how many of
     them were committed (``committed_tokens``). ``guess_token_ids`` are what the draft before held after the
     tokens that are fed next. ``begins_word``: the history ends with a whole word. ``word_starts``: the units
-    at which words begin, of those that were not voiced before.
+    at which words begin, of those that were not voiced before. ``unspoken_tokens``: of the committed ones.
     """
 
     key: SequenceKey
@@ -83,6 +84,8 @@ class SequenceState:
     log_probabilities: list[float] = field(default_factory=list)
     speech_token_ids: tuple[int, ...] = ()
     lookahead_tokens: int = 0
+    unheard_tokens: int = 0
+    unspoken_tokens: int = 0
     word_starts: tuple[int, ...] = ()
     committed_tokens: int = 0
     guess_token_ids: tuple[int, ...] = ()
@@ -154,9 +157,9 @@ class SequenceState:
         )
 
     def text_to_unit_item(self) -> TextToUnitItem:
-        """The item that predicts the units of ``speech_token_ids``, but not of a draft's history."""
+        """The item that predicts the units of ``speech_token_ids``, but not of a draft's spoken history."""
         spec = self.spec
-        context = 0 if self.draft is None else PROMPT_TOKENS + len(self.draft.history_token_ids)
+        context = 0 if self.draft is None else PROMPT_TOKENS + self.draft.spoken_history_tokens
         return TextToUnitItem(
             self.key,
             self.held_slot,
@@ -166,6 +169,7 @@ class SequenceState:
             context,
             self.lookahead_tokens,
             spec.pause_factor,
+            self.unheard_tokens,
         )
 
     def vocode_item(self, limits: EngineLimits) -> VocodeItem:
@@ -181,10 +185,12 @@ class SequenceState:
     def next_piece_units(self, limits: EngineLimits) -> int:
         """Length of the next piece in units.
 
-        Lengths double up to the limit. A remainder that is too short for a piece joins the last one.
+        Lengths double up to the limit; drafts, which have little to voice, begin there. A remainder that is
+        too short for a piece joins the last one.
         """
         remaining = self.piece_end_unit - self.piece_start_unit
-        piece = min(limits.max_piece_units, limits.first_piece_units << min(self.pieces_made, 32))
+        made = self.pieces_made if self.draft is None else 32
+        piece = min(limits.max_piece_units, limits.first_piece_units << min(made, 32))
         return remaining if remaining - piece < limits.first_piece_units else piece
 
 

@@ -26,12 +26,20 @@ class SpeechContext:
             vocoder hears a few units ahead. Where all were voiced there are none: what follows sounds like a
             beginning.
         word_starts: places in ``units`` at which the words that wait begin, but for the first of them.
+        unspoken_tokens: so many tokens at the end of the history have no units yet, because the listener
+            still has enough to hear.
     """
 
     units: npt.NDArray[np.int64]
     first_unit: int
     voiced_units: int
     word_starts: tuple[int, ...] = ()
+    unspoken_tokens: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was committed that was not voiced."""
+        return self.unspoken_tokens > 0 or len(self.units) > self.voiced_units
 
 
 MAX_GUESS_TOKENS = 16
@@ -49,7 +57,7 @@ class SequenceDraft:
         committed_tokens: of the whole utterance, history included.
         previous: the draft before this one, for policies that compare.
         speech: what the speech so far leaves to this one.
-        plays_on: whether earlier speech lasts until the next draft, so that units may go on waiting.
+        plays_on: whether earlier speech lasts until the next draft, so that words and units may wait for it.
     """
 
     history_token_ids: tuple[int, ...] = ()
@@ -62,6 +70,11 @@ class SequenceDraft:
     def ends_in_word(self) -> bool:
         """Whether there is a history; it is made of whole words."""
         return bool(self.history_token_ids)
+
+    @property
+    def spoken_history_tokens(self) -> int:
+        """How many tokens of the history have units."""
+        return len(self.history_token_ids) - self.speech.unspoken_tokens
 
     def guess(self, most_tokens: int) -> tuple[int, ...]:
         """What the draft before held. With the history it has ``most_tokens`` at most."""

@@ -15,11 +15,14 @@ from translate_svc.engine.scheduling.sequence_output import NO_UNITS
 from translate_svc.engine.simultaneous.commit_policy import Draft
 from translate_svc.engine.simultaneous.draft import DraftDecided, DraftTraits, SpeechContext, SpeechKept
 from translate_svc.engine.simultaneous.kept_history import keep_history
-from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, starts_word
+from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, starts_sentence, starts_word
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
+
+LOOKAHEAD_WORDS = 2
+"""So many words behind the last committed one are heard with it, of those that are held."""
 
 
 class DraftOutput:
@@ -36,15 +39,11 @@ class DraftOutput:
         sequence.log_probabilities.append(decoded.log_probability)
 
     def finish_text(self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]) -> bool:
-        """Asks the commit policy and delivers what it commits."""
+        """Asks the commit policy and delivers what it commits. Its speech may wait for a later draft."""
         decided = decide(sequence, state, self._tokenizer, self._traits)
         events.append(decided)
         draft, committed = decided.draft, decided.decision.committed
         sequence.committed_tokens = committed
-        end = PROMPT_TOKENS + draft.history_tokens + committed
-        # what is held is heard as what follows, so that the last committed word does not sound like an end
-        sequence.speech_token_ids = tuple(sequence.token_ids)
-        sequence.lookahead_tokens = len(sequence.token_ids) - end
         for token_id in draft.token_ids[: draft.history_tokens]:
             sequence.detokenizer.push(token_id)
         before = sequence.detokenizer.text
@@ -68,7 +67,41 @@ class DraftOutput:
         if draft.is_final:
             new = text[len(before) :]
             events.append(TextFinished(*sequence.key, new, tail, committed, sequence.stop_reason, foreign))
-        return bool(spec.speech and not foreign and committed)
+        return bool(spec.speech and not foreign and self._is_spoken_now(sequence, state, decided))
+
+    def _is_spoken_now(self, sequence: SequenceState, state: RequestState, decided: DraftDecided) -> bool:
+        """Whether there are words to speak. They wait while the listener has enough to hear until the next
+        draft, if that one has them in its history: spoken together they sound better, and cost less.
+        """
+        asked, options = sequence.draft, state.request.draft
+        assert asked is not None, "only drafts go on with a speech"
+        assert options is not None, "only drafts go on with a speech"
+        draft, committed = decided.draft, decided.decision.committed
+        end = draft.history_tokens + committed
+        unspoken = asked.speech.unspoken_tokens + committed
+        if not unspoken:
+            return False
+        is_kept = decided.kept.token_ids[-unspoken:] == draft.token_ids[end - unspoken : end]
+        if asked.plays_on and is_kept and not (options.is_final or options.voices_all):
+            sequence.unspoken_tokens = unspoken
+            return False
+        self._choose_heard(sequence, draft, end - unspoken, end)
+        return True
+
+    def _choose_heard(self, sequence: SequenceState, draft: Draft, first: int, end: int) -> None:
+        """Sets what text-to-unit hears to speak the tokens from ``first`` to ``end``: the sentence in which
+        they begin, and words behind them that are held, so that the last one does not sound like an end.
+        """
+        pieces, spaced = draft.pieces, draft.spaced
+        before = range(first, 0, -1)
+        sequence.unheard_tokens = next(
+            (each for each in before if starts_sentence(pieces, each, spaced=spaced)), 0
+        )
+        held = range(end, len(pieces))
+        words = [each for each in held if starts_word(pieces, each, spaced=spaced)]
+        lookahead_end = words[LOOKAHEAD_WORDS] if len(words) > LOOKAHEAD_WORDS else len(pieces)
+        sequence.lookahead_tokens = lookahead_end - end
+        sequence.speech_token_ids = tuple(sequence.token_ids[: PROMPT_TOKENS + lookahead_end])
 
     def add_units(
         self,
@@ -89,14 +122,14 @@ class DraftOutput:
         before = draft.speech
         sequence.units = np.concatenate((before.units, units))
         sequence.piece_start_unit = before.voiced_units
-        history = PROMPT_TOKENS + len(draft.history_token_ids)
-        ids = sequence.token_ids[PROMPT_TOKENS : history + len(token_durations)]
+        first = draft.spoken_history_tokens
+        ids = sequence.token_ids[PROMPT_TOKENS : PROMPT_TOKENS + first + len(token_durations)]
         pieces = [self._tokenizer.id_to_piece(token_id) for token_id in ids]
         spaced = is_spaced(sequence.spec.language)
         places = accumulate(token_durations, initial=len(before.units))
         starts = (
             place
-            for place, token in zip(places, range(history - PROMPT_TOKENS, len(pieces)), strict=False)
+            for place, token in zip(places, range(first, len(pieces)), strict=False)
             if starts_word(pieces, token, spaced=spaced)
         )
         sequence.word_starts = (*before.word_starts, *starts)
@@ -119,15 +152,16 @@ class DraftOutput:
         return sequence.finish_status if committed else FinishStatus.EMPTY
 
     def _kept_speech(self, sequence: SequenceState) -> SpeechContext:
-        voiced = sequence.piece_start_unit
+        voiced, unspoken = sequence.piece_start_unit, sequence.unspoken_tokens
         if voiced == len(sequence.units):
-            return SpeechContext(NO_UNITS, sequence.first_unit + voiced, 0)
+            return SpeechContext(NO_UNITS, sequence.first_unit + voiced, 0, unspoken_tokens=unspoken)
         start = max(0, voiced - self._traits.context_units)
         return SpeechContext(
             sequence.units[start:].copy(),
             sequence.first_unit + start,
             voiced - start,
             tuple(each - start for each in sequence.word_starts if each > voiced),
+            unspoken,
         )
 
 

@@ -20,6 +20,7 @@ from translate_svc.models.t2u.t2u_backend import EagerT2u, T2uBackend, silent
 from translate_svc.models.t2u.t2u_graphs import T2uGraphs
 from translate_svc.models.t2u.t2u_shape import T2uShape
 
+_PROMPT_TOKENS = 2
 MIN_PAUSE_UNITS = 2
 """A shortened pause keeps 40 ms, or its length if it was shorter: words do not run into each other."""
 
@@ -30,7 +31,8 @@ class T2uInput:
 
     The first ``context_tokens`` and the last ``lookahead_tokens`` of them are only context. The result has
     the units of the other tokens alone. ``pause_factor`` shortens spaces and punctuation once more, but to no
-    less than ``MIN_PAUSE_UNITS``.
+    less than ``MIN_PAUSE_UNITS``. The text is spoken as if the first ``unheard_tokens`` behind the language,
+    which are context, were not there.
     """
 
     slot: int
@@ -39,6 +41,12 @@ class T2uInput:
     context_tokens: int = 0
     lookahead_tokens: int = 0
     pause_factor: float = 1.0
+    unheard_tokens: int = 0
+
+    @property
+    def heard_token_ids(self) -> Sequence[int]:
+        """``</s>``, language, and the tokens that are heard."""
+        return [*self.token_ids[:_PROMPT_TOKENS], *self.token_ids[_PROMPT_TOKENS + self.unheard_tokens :]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +83,7 @@ class T2uRunner:
 
     def speeches(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """One result for each text. A text without characters has no units."""
-        characters = [self._characters.characters(text.token_ids) for text in texts]
+        characters = [self._characters.characters(text.heard_token_ids) for text in texts]
         outcomes: dict[int, SpeechUnits | EngineError] = {}
         for index, sequence in enumerate(characters):
             if not sequence.character_ids:
@@ -92,10 +100,10 @@ class T2uRunner:
         self, texts: Sequence[T2uInput], characters: Sequence[CharacterSequence]
     ) -> list[SpeechUnits | EngineError]:
         lengths = [len(sequence.character_ids) for sequence in characters]
-        shape = T2uShape(max(len(text.token_ids) for text in texts), max(lengths))
+        shape = T2uShape(max(len(each.counts_per_token) for each in characters), max(lengths))
         shape = self._halves.room(len(texts), shape)
         rows = [
-            shape.row(text.slot, sequence, text.duration_factor)
+            shape.row(text.slot, sequence, text.duration_factor, text.unheard_tokens)
             for text, sequence in zip(texts, characters, strict=True)
         ]
         packed, states = self._halves.characters(torch.from_numpy(np.stack(rows)), shape)
@@ -134,7 +142,7 @@ def _spoken(
 ) -> SpeechUnits:
     """What is not context. ``durations`` of all characters; ``units`` from the first one on."""
     starts = [0, *accumulate(characters.lengths)]
-    first, end = text.context_tokens, len(text.token_ids) - text.lookahead_tokens
+    first, end = text.context_tokens - text.unheard_tokens, len(starts) - 1 - text.lookahead_tokens
     places = [sum(durations[:start]) for start in starts[first : end + 1]]
     return SpeechUnits(
         units[places[0] : places[-1]].copy(),

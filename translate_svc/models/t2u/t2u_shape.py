@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from translate_svc.models.t2u.characters import CharacterSequence
 from translate_svc.models.t2u.t2u import TextBatch
 
-_HEAD = 3  # slot, tokens, duration factor
+_HEAD = 4  # slot, tokens, duration factor, tokens that are left out
 
 
 class T2uShape(NamedTuple):
@@ -26,15 +27,17 @@ class T2uShape(NamedTuple):
         return _HEAD + self.tokens + self.characters
 
     def row(
-        self, slot: int, characters: CharacterSequence, duration_factor: float
+        self, slot: int, characters: CharacterSequence, duration_factor: float, unheard_tokens: int = 0
     ) -> npt.NDArray[np.float64]:
-        """A text whose states are in ``slot``: slot, tokens, factor, characters per token, character ids.
+        """A text whose states are in ``slot``: slot, tokens, factor, tokens left out, characters per token,
+        character ids.
 
-        All are float64, which holds each of them exactly.
+        ``unheard_tokens`` states behind the first one are left out: the state before the first token that is
+        heard takes the place of the language's. All are float64, which holds each of them exactly.
         """
         counts, ids = characters.counts_per_token, characters.character_ids
         made = np.zeros(self.row_size)
-        made[:_HEAD] = slot, len(counts), duration_factor
+        made[:_HEAD] = slot, len(counts), duration_factor, unheard_tokens
         made[_HEAD : _HEAD + len(counts)] = counts
         made[_HEAD + self.tokens :][: len(ids)] = ids
         return made
@@ -46,8 +49,10 @@ class T2uShape(NamedTuple):
         """
         whole = rows.long()
         ids = _HEAD + self.tokens
+        places = torch.arange(self.tokens, device=rows.device)
+        columns = (places + whole[:, 3:4] * (places > 0)).clamp_(max=states.shape[1] - 1)
         return TextBatch(
-            states=states[whole[:, 0], : self.tokens],
+            states=states[whole[:, :1], columns],
             lengths=whole[:, 1],
             character_ids=whole[:, ids:],
             counts=whole[:, _HEAD:ids],

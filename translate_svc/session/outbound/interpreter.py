@@ -35,18 +35,22 @@ class _Target:
 
     @property
     def waits(self) -> bool:
-        """Whether there are units that were not voiced."""
-        return len(self.draft.speech.units) > self.draft.speech.voiced_units
+        """Whether there are words that have no units, or units that were not voiced."""
+        return self.draft.speech.waits
 
     @property
     def speech(self) -> SpeechContext:
-        """What the current draft leaves. One that failed while it was voiced has lost what it had left."""
+        """What the current draft leaves. One that failed behind its text has lost the words that it was to
+        speak, and one that failed while it was voiced also the units that had waited.
+        """
         if self.kept is not None:
             return self.kept.speech
         before = self.draft.speech
-        if not self.has_voiced:
+        if self.has_voiced:
+            return SpeechContext(NO_SPEECH.units, before.first_unit + len(before.units), 0)
+        if self.decided is None or not before.unspoken_tokens:
             return before
-        return SpeechContext(NO_SPEECH.units, before.first_unit + len(before.units), 0)
+        return dataclasses.replace(before, unspoken_tokens=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,18 @@ class Interpreter:
         """Where an utterance that has come to ``end_sample`` is to be cut, if it has grown long.
 
         That is where the buffer begins: all text whose audio lies before was committed. Both in samples at 16
-        kHz from the start of the utterance. None while units wait: perhaps no utterance follows that would
-        voice them.
+        kHz from the start of the utterance. None while words or units wait: perhaps no utterance follows that
+        would voice them.
         """
         if any(target.waits for target in self._targets):
             return None
         if end_sample < self._options.cut_from_samples or self._start_sample < self._options.min_cut_samples:
             return None
         return self._start_sample
+
+    def speech(self, sequence: int) -> SpeechContext:
+        """What the speech of a target leaves to the next draft."""
+        return self._targets[sequence].draft.speech
 
     def moved_tokens(self, sequence: int, *, is_continued: bool) -> int:
         """How many tokens of this utterance's audio were delivered with the one before, less how many of the
@@ -214,12 +222,13 @@ class Interpreter:
     def _continued(self, target: _Target, decided: DraftDecided, start: int) -> SequenceDraft:
         history = decided.kept.token_ids
         if decided.kept.start_samples - start >= self._options.frame_samples:
-            history = history_from(
+            longer = history_from(
                 decided.draft,
                 decided.decision,
                 start_samples=start,
                 frame_samples=self._options.frame_samples,
             )
+            history = max(history, longer, key=len)  # words that are not spoken yet stay
         return dataclasses.replace(
             target.draft,
             history_token_ids=history,

@@ -19,11 +19,19 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.simultaneous.draft import DraftDecided
+from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechContext
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
 from translate_svc.session.outbound.advice import is_short
-from translate_svc.session.outbound.speech_writer import Playout, SpeechWriter, catch_up_factor
+from translate_svc.session.outbound.speech_writer import (
+    SHORTEST_PAUSES,
+    Playout,
+    SpeechWriter,
+    catch_up_factor,
+    draft_pace,
+)
 from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    SAMPLES_PER_UNIT,
     AudioFormat,
     DraftReport,
     SampleRange,
@@ -35,8 +43,7 @@ from translate_svc.types import (
 
 SHORT_TEXT = "short_text"
 
-CATCH_UP_PAUSE_FACTOR = 0.3
-"""Pauses are shortened so far while speech catches up. They tell a listener less than words do."""
+_UNIT_S = SAMPLES_PER_UNIT / INTERNAL_SAMPLE_RATE_HZ
 
 _STOPS = {
     StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
@@ -73,6 +80,7 @@ class LiveSequence:
         self._utterance_id = utterance_id
         self._writer = SpeechWriter(output) if plan.audio is not None else None
         self._drafted_tokens = 0
+        self._predicted_units = 0
 
     @property
     def tokens(self) -> int:
@@ -103,7 +111,27 @@ class LiveSequence:
             duration_factor=plan.spec.duration_factor,
             catch_up_duration_factor=plan.catch_up_duration_factor,
         )
-        pauses = CATCH_UP_PAUSE_FACTOR if playout.backlog_s(now_s) > 0 else 1.0
+        pauses = SHORTEST_PAUSES if playout.backlog_s(now_s) > 0 else 1.0
+        return replace(plan.spec, duration_factor=factor, pause_factor=pauses)
+
+    def paced_draft_spec(self, playout: Playout | None, now_s: float, speech: SpeechContext) -> SequenceSpec:
+        """The sequence that a draft requests: paced by all that the listener has not heard yet.
+
+        ``speech``: what the speech so far leaves. Words in it that have no units yet are taken to be as long
+        as those before them.
+        """
+        plan = self.plan
+        if plan.catch_up_duration_factor is None or playout is None:
+            return plan.spec
+        spoken_tokens = self._drafted_tokens - speech.unspoken_tokens
+        units = len(speech.units) - speech.voiced_units
+        if spoken_tokens > 0:
+            units += speech.unspoken_tokens * self._predicted_units // spoken_tokens
+        factor, pauses = draft_pace(
+            playout.backlog_s(now_s) + units * _UNIT_S,
+            duration_factor=plan.spec.duration_factor,
+            catch_up_duration_factor=plan.catch_up_duration_factor,
+        )
         return replace(plan.spec, duration_factor=factor, pause_factor=pauses)
 
     def plays_on(self, playout: Playout | None, until_s: float) -> bool:
@@ -158,8 +186,11 @@ class LiveSequence:
             heard_through_sample=heard.position,
         )
 
-    def record_units(self, event: UnitsPredicted) -> None:
-        """Shows these units on the next chunk. A draft may have units and no chunk."""
+    def record_units(self, event: UnitsPredicted, *, is_shown: bool = True) -> None:
+        """Counts these units, and shows them on the next chunk. A draft may have units and no chunk."""
+        self._predicted_units += len(event.units)
+        if not is_shown:
+            return
         self._units += event.units
         self._character_durations += event.character_durations
 

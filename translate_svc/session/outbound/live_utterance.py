@@ -47,11 +47,6 @@ from translate_svc.types import (
     UtteranceStatus,
 )
 
-_CAUGHT_UP_S = 8.0
-"""Simultaneous translation catches up within so much source. Each draft speaks for a little of it, so half a
-second that waits is usual. Catching up within 2 s hurried nearly every word as far as it may be.
-"""
-
 _DRAFT_STEPS = 1.5
 """From one draft to the decision of the next one."""
 
@@ -265,8 +260,8 @@ class LiveUtterance:
             case TextFinished():
                 self._sequences[event.sequence].text = event
             case UnitsPredicted():
-                if Inspect.UNITS in self._include:
-                    self._sequences[event.sequence].record_units(event)
+                is_shown = Inspect.UNITS in self._include
+                self._sequences[event.sequence].record_units(event, is_shown=is_shown)
             case SequenceFinished():
                 self._sequences[event.sequence].status = event.status
             case RequestFinished():
@@ -321,12 +316,14 @@ class LiveUtterance:
     def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
         """The sequences to request; ``playouts`` of earlier speech, by language."""
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
-        if self.interpreter is not None:
-            source_s = min(source_s, _CAUGHT_UP_S)
-        specs = tuple(
-            each.paced_spec(playouts.get(each.plan.spec.language), now_s, source_s)
-            for each in self._sequences
-        )
+        heard = [(each, playouts.get(each.plan.spec.language)) for each in self._sequences]
+        if self.interpreter is None:
+            specs = tuple(each.paced_spec(playout, now_s, source_s) for each, playout in heard)
+        else:
+            specs = tuple(
+                each.paced_draft_spec(playout, now_s, self.interpreter.speech(index))
+                for index, (each, playout) in enumerate(heard)
+            )
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
 
     def _plays_on(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[bool, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.resampler import Resampler
@@ -13,6 +15,16 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, AudioFormat, Samples, S
 MAX_SPEECH_BYTES = 32 * 1024
 """One second at 16 kHz. The transport closes a call on which no message goes out for too long. With this
 size, a reader that takes 3.3 KB a second is slow, but not taken for dead.
+"""
+
+
+SHORTEST_PAUSES = 0.3
+"""Pauses are shortened so far while speech catches up. They tell a listener less than words do."""
+
+_PAUSES_FROM_S, _PAUSES_TO_S = 0.25, 0.75
+_WORDS_FROM_S, _WORDS_HALF_S, _WORDS_TO_S = 1.0, 2.0, 3.0
+"""Of simultaneous speech that waits: from where on pauses, then words are shortened, and where they are as
+short as they may be.
 """
 
 
@@ -101,3 +113,18 @@ def catch_up_factor(
         return duration_factor
     needed = 1.0 - backlog_s / source_s if source_s > 0 else 0.0
     return min(duration_factor, max(catch_up_duration_factor, needed))
+
+
+def draft_pace(
+    waiting_s: float, *, duration_factor: float, catch_up_duration_factor: float
+) -> tuple[float, float]:
+    """The duration factor and the pause factor of a draft's speech, while the listener has ``waiting_s`` of
+    earlier speech still to hear.
+
+    Each draft speaks for half a second of source or so, and its words come in bursts. So a second that waits
+    is usual, and pauses make up for it. Words are hurried beyond that: by half of what is allowed up to
+    ``_WORDS_HALF_S``, and as far as is allowed from ``_WORDS_TO_S`` on.
+    """
+    hurry = float(np.interp(waiting_s, (_WORDS_FROM_S, _WORDS_HALF_S, _WORDS_TO_S), (0.0, 0.5, 1.0)))
+    pauses = float(np.interp(waiting_s, (_PAUSES_FROM_S, _PAUSES_TO_S), (1.0, SHORTEST_PAUSES)))
+    return duration_factor - hurry * (duration_factor - catch_up_duration_factor), pauses
