@@ -58,9 +58,14 @@ def test_the_space_behind_punctuation_belongs_to_it() -> None:
     assert table.characters((*PROMPT, 1, 13)).character_ids == (1, 8)
 
 
-def test_spaces_and_punctuation_are_pauses() -> None:
-    table = CharacterTable({10: ",", 11: "▁so", 12: "▁", 13: "¿a"}, {"a": 4}, silent_ids=())
-    assert table.characters((*PROMPT, 11, 10, 12, 1, 13)).pauses == (0, 3, 4, 6)
+def test_punctuation_and_the_space_behind_it_are_pauses() -> None:
+    """Other spaces hold the ends of words: where they were shortened, words were misheard."""
+    pieces = {10: ",", 11: "▁so", 12: "▁", 13: "¿a", 14: "l'", 15: "-"}
+    table = CharacterTable(pieces, {"a": 4}, silent_ids=())
+    assert table.characters((*PROMPT, 11, 10, 12, 1, 13)).pauses == (3, 4, 6)
+    assert table.characters((*PROMPT, 11, 12, 11)).pauses == ()
+    assert table.characters((*PROMPT, 14, 12, 15, 11)).pauses == ()
+    assert table.characters((*PROMPT, 10, 1, 12)).pauses == (0,)
 
 
 def test_a_character_that_is_not_mapped_is_unknown() -> None:

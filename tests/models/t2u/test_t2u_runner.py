@@ -100,7 +100,7 @@ def test_each_text_has_its_own_tempo(factor: float, speaker: T2uRunner) -> None:
 
 
 def test_shorter_pauses_leave_words_as_they_were(speaker: T2uRunner) -> None:
-    plain = text(11, factor=2.0)
+    plain = text(5, factor=4.0)
     table = checkpoint("tiny").character_table()
     places = set(table.characters(plain.token_ids).pauses)
     brief = dataclasses.replace(plain, pause_factor=0.5)

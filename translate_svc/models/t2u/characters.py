@@ -9,6 +9,9 @@ from dataclasses import dataclass
 SPACE = "\u2581"
 """SentencePiece's symbol for a space."""
 
+_WITHIN_WORDS = "'\u2019-\u2010"
+"""Apostrophes and hyphens."""
+
 UNKNOWN_TOKEN_ID = 1
 UNKNOWN_CHARACTER_ID = 1
 
@@ -18,7 +21,7 @@ class CharacterSequence:
     """Character ids of a text, and for every token fed the number of characters of its hidden state.
 
     ``lengths``: for every token fed the number of characters of its own text. ``pauses``: places in
-    ``character_ids`` of spaces and punctuation, which are silent as a rule.
+    ``character_ids`` of punctuation and of the spaces behind it; other spaces hold the ends of words.
     ``sum(counts_per_token) == sum(lengths) == len(character_ids)``.
     """
 
@@ -54,11 +57,17 @@ class CharacterTable:
         pieces = [self._id_to_text.get(token_id, "") for token_id in spoken]
         ids: list[int] = []
         pauses: list[int] = []
+        after_phrase = False
         for token_id, piece in zip(spoken, pieces, strict=True):
             if token_id == UNKNOWN_TOKEN_ID:
                 ids.append(UNKNOWN_CHARACTER_ID)
+                after_phrase = False
             else:
-                pauses += [len(ids) + place for place, character in enumerate(piece) if _is_pause(character)]
+                for place, character in enumerate(piece):
+                    ends = _ends_phrase(character)
+                    if ends or (character == SPACE and after_phrase):
+                        pauses.append(len(ids) + place)
+                    after_phrase = ends
                 ids.extend(self._char_to_id.get(character, UNKNOWN_CHARACTER_ID) for character in piece)
         # the state of </s> predicted the language, the last token's state the end: neither has characters
         lengths = _lengths(spoken, pieces)
@@ -87,8 +96,8 @@ def _counts(lengths: Sequence[int], pieces: Sequence[str]) -> list[int]:
     return counts
 
 
-def _is_pause(character: str) -> bool:
-    return character == SPACE or unicodedata.category(character)[0] == "P"
+def _ends_phrase(character: str) -> bool:
+    return unicodedata.category(character)[0] == "P" and character not in _WITHIN_WORDS
 
 
 def _is_punctuation(piece: str) -> bool:

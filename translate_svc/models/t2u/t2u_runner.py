@@ -21,8 +21,8 @@ from translate_svc.models.t2u.t2u_graphs import T2uGraphs
 from translate_svc.models.t2u.t2u_shape import T2uShape
 
 _PROMPT_TOKENS = 2
-MIN_PAUSE_UNITS = 2
-"""A shortened pause keeps 40 ms, or its length if it was shorter: words do not run into each other."""
+MIN_PAUSE_UNITS = 3
+"""A shortened pause keeps 60 ms, or its length if it was shorter: words do not run into each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class T2uInput:
     """A text: ``</s>``, language, tokens, all fed to ``slot``.
 
     The first ``context_tokens`` and the last ``lookahead_tokens`` of them are only context. The result has
-    the units of the other tokens alone. ``pause_factor`` shortens spaces and punctuation once more, but to no
+    the units of the other tokens alone. ``pause_factor`` shortens pauses at punctuation once more, but to no
     less than ``MIN_PAUSE_UNITS``. The text is spoken as if the first ``unheard_tokens`` behind the language,
     which are context, were not there.
     """

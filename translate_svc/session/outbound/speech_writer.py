@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.resampler import Resampler
@@ -19,13 +17,10 @@ size, a reader that takes 3.3 KB a second is slow, but not taken for dead.
 
 
 SHORTEST_PAUSES = 0.3
-"""Pauses are shortened so far while speech catches up. They tell a listener less than words do."""
+"""Pauses at punctuation are shortened so far while speech catches up. They tell less than words do."""
 
-_PAUSES_FROM_S, _PAUSES_TO_S = 0.25, 0.75
-_WORDS_FROM_S, _WORDS_HALF_S, _WORDS_TO_S = 1.0, 2.0, 3.0
-"""Of simultaneous speech that waits: from where on pauses, then words are shortened, and where they are as
-short as they may be.
-"""
+_SHORTEST_PAUSES_FROM_S, _SHORTEST_WORDS_FROM_S = 0.5, 2.0
+"""Simultaneous speech is hurried in proportion to what waits, up to here."""
 
 
 class SpeechWriter:
@@ -121,10 +116,9 @@ def draft_pace(
     """The duration factor and the pause factor of a draft's speech, while the listener has ``waiting_s`` of
     earlier speech still to hear.
 
-    Each draft speaks for half a second of source or so, and its words come in bursts. So a second that waits
-    is usual, and pauses make up for it. Words are hurried beyond that: by half of what is allowed up to
-    ``_WORDS_HALF_S``, and as far as is allowed from ``_WORDS_TO_S`` on.
+    Each draft speaks for half a second of source or so, and its words come in bursts: half a second that
+    waits is usual. From there on pauses at punctuation are as short as they may be; words are hardly shorter.
     """
-    hurry = float(np.interp(waiting_s, (_WORDS_FROM_S, _WORDS_HALF_S, _WORDS_TO_S), (0.0, 0.5, 1.0)))
-    pauses = float(np.interp(waiting_s, (_PAUSES_FROM_S, _PAUSES_TO_S), (1.0, SHORTEST_PAUSES)))
+    hurry = min(1.0, waiting_s / _SHORTEST_WORDS_FROM_S)
+    pauses = 1.0 - (1.0 - SHORTEST_PAUSES) * min(1.0, waiting_s / _SHORTEST_PAUSES_FROM_S)
     return duration_factor - hurry * (duration_factor - catch_up_duration_factor), pauses
