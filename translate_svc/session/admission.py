@@ -68,7 +68,7 @@ class AdmissionSlot:
 class RetrySchedule:
     """Tells refused callers when to try again: one after another."""
 
-    def __init__(self, options: AdmissionOptions, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, options: AdmissionOptions, clock: Callable[[], float]) -> None:
         self._options = options
         self._clock = clock
         self._next_s = 0.0
@@ -89,15 +89,17 @@ class Admission:
         options: AdmissionOptions,
         backlog: Callable[[], Backlog] = Backlog,
         capacity: Callable[[], int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``backlog`` is called at each admission, unless ``max_streams`` is reached already.
 
-        ``capacity``: streams and calls that the engine keeps up with; None: this is not measured.
+        ``capacity``: streams and calls that the engine keeps up with; None: this is not measured. ``clock``:
+        in seconds.
         """
         self._options = options
         self._backlog = backlog
         self._capacity = capacity
-        self._retries = RetrySchedule(options)
+        self._retries = RetrySchedule(options, clock)
         self._live = 0
         self.admitted = 0
         """Streams and calls admitted so far."""

@@ -66,7 +66,9 @@ class SimulatedServer:
         self._targets = targets
         self._scheduler = Scheduler(limits, FakeTokenizer())
         self._runner = _TimedRunner()
-        self._admission = Admission(AdmissionOptions(options.max_streams), capacity=self._capacity)
+        self._admission = Admission(
+            AdmissionOptions(options.max_streams), capacity=self._capacity, clock=lambda: self._now_s
+        )
         self._chance = random.Random(seed)
         self._now_s = 0.0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
