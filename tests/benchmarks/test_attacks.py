@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from hyperframe.frame import RstStreamFrame
 
 from benchmarks.attacks.__main__ import broken
 from benchmarks.attacks.aim import Aim
@@ -149,6 +150,7 @@ def test_envoy_gets_what_the_gateway_says() -> None:
     assert http["stream_idle_timeout"] == "360s"
     (layer,) = configuration("127.0.0.1:50051", 443)["layered_runtime"]["layers"]
     assert layer["static_layer"]["http.max_requests_per_io_cycle"] == 1
+    assert layer["static_layer"]["overload.premature_reset_total_stream_count"] == 100
 
 
 @pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")
@@ -164,3 +166,18 @@ async def test_envoy_ends_a_connection_that_floods(server: ServerProcess, tmp_pa
                 await ATTACKS[name](aim)
         assert aim.done["connections"] > 1, "it had to come again"
         assert await open_stream(target, key="") == "opened"
+
+
+@pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")
+@_in_the_servers_loop
+async def test_fewer_resets_are_enough_than_envoy_asks_for(server: ServerProcess, tmp_path: Path) -> None:
+    """It judges after half of the streams that it counts: 100 here, 500 by itself."""
+    binary = envoy_binary()
+    assert binary is not None
+    async with envoy(binary, tmp_path, server.target) as (target, _), connect(target) as connection:
+        with contextlib.suppress(ConnectionError):
+            for _ in range(150):
+                call, headers = connection.start_call(f"/{SERVICE_NAME}/StreamingTranslate")
+                await connection.write(headers + RstStreamFrame(call.stream_id, 8).serialize())
+        async with asyncio.timeout(30):
+            await connection.is_cut.wait()
