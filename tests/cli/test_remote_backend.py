@@ -79,11 +79,18 @@ class TestRemoteBackend:
         with pytest.raises(Unavailable) as caught:
             await RemoteBackend("127.0.0.1:1").languages()
         assert caught.value.description == "127.0.0.1:1: not reachable"
+        with pytest.raises(Unavailable) as caught:
+            await RemoteBackend("unix:/no such/x.sock").languages()
+        assert caught.value.description == "unix:/no such/x.sock: not reachable"
+        with pytest.raises(Unavailable) as caught:
+            await RemoteBackend("no-such-host.invalid:1").languages()
+        said = "no-such-host.invalid:1: is not the name of a machine that can be found"
+        assert caught.value.description == said
 
 
 async def test_of_several_servers_any_one_tells_model_and_languages(service: ScriptedService) -> None:
     async with RpcServer(service, RpcOptions()) as server:
-        backend = RemoteBackend(f"127.0.0.1:1,{server.target}")
+        backend = choose_backend(f"127.0.0.1:1, {server.target}", {}, ClientOptions())
         assert (await backend.model()) == service.info().model
         assert len(await backend.languages()) == len(list(service.languages()))
 
@@ -96,7 +103,7 @@ async def test_of_several_servers_the_first_that_takes_a_stream_has_it(service: 
         assert [language.code for language in await backend.languages()] == ["eng", "spa"]
 
 
-@pytest.mark.parametrize("server", ["a:1,", "a:1,b", ",", "a:1,b:2:"])
+@pytest.mark.parametrize("server", ["a:1,", "a:1,b", ",", "a:1,b:2:", "http://a:1"])
 def test_each_address_of_several_is_checked(server: str) -> None:
     with pytest.raises(UsageError):
         choose_backend(server, {}, ClientOptions())

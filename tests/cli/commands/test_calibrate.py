@@ -15,6 +15,7 @@ import translate_svc
 from tests.checkpoints import checkpoint_folder
 from tests.clips import DATA
 from translate_svc.cli import main
+from translate_svc.cli.commands import calibrate
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.labelled_clips import (
     LABELS_FILE,
@@ -156,6 +157,29 @@ def test_labelled_clips_that_cannot_be_read_are_wrong_usage(
         (tmp_path / LABELS_FILE).write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=message):
         read_labelled(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (("--model", "no-such-model"), 1, "--model: no model directory at"),
+        (
+            ("--model", str(checkpoint_folder("starter")), "--labelled", "absent"),
+            2,
+            "--labelled: is not a directory",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_before_hours_of_work(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr(calibrate, "calibrate_checkpoint", lambda *_, **__: pytest.fail("it has begun"))
+    assert run(monkeypatch, *flags) == code
+    assert capsys.readouterr().err.startswith(f"translate-svc: {said}")
 
 
 def test_a_clip_is_a_file_or_a_part_of_it(tmp_path: Path) -> None:

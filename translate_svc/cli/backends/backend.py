@@ -101,7 +101,7 @@ def choose_backend(
     from translate_svc.cli.backends.remote_backend import RemoteBackend
 
     for address in server.split(","):
-        check_address(address)
+        check_address(address.strip())
     return RemoteBackend(server, connection)
 
 
@@ -120,6 +120,6 @@ def check_address(server: str) -> str:
     Raises:
         UsageError: it is neither HOST:PORT nor unix:PATH.
     """
-    if not _ADDRESS.fullmatch(server):
+    if not _ADDRESS.fullmatch(server) or "://" in server.replace("dns://", ""):
         raise UsageError("must be HOST:PORT or unix:PATH", field="--server")
     return server

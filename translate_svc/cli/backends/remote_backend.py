@@ -21,7 +21,7 @@ class RemoteBackend:
 
     def __init__(self, address: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen
         self._address = address
-        self._servers = address.split(",")
+        self._servers = [each.strip() for each in address.split(",")]
         self._options = options
 
     async def languages(self) -> LanguageTable:
@@ -74,4 +74,8 @@ class RemoteTranslator:
 
 def _cause(error: Unavailable) -> str:
     """The cause in one short line. gRPC's own message lists every address that it tried."""
-    return "not reachable" if "failed to connect" in error.description.lower() else error.description
+    said = error.description.lower()
+    if "errors resolving" in said:
+        return "is not the name of a machine that can be found"
+    is_away = "failed to connect" in said or "connect failed" in said
+    return "not reachable" if is_away else error.description

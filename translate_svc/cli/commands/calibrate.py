@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from translate_svc.audio.files import read_audio
+from translate_svc.cli import options
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.config import Settings
@@ -69,7 +70,8 @@ def calibrate(
     alignment.json into the model's directory. Then translates clips of which the right texts are known and
     finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json.
     """
-    settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
+    flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
+    settings = Settings.load(flags)
     # imported here because they load torch
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -81,7 +83,14 @@ def calibrate(
         placement = resolve_placement(settings.device, settings.dtype)
     except InvalidArgument as error:
         raise UsageError(error.description, field=f"--{error.field}") from error
-    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    with options.named_as_given(flags):
+        folder = find_checkpoint(settings.model, Path(settings.model_cache))
+    # now, and not after hours of work
+    if labelled is not None and not labelled.is_dir():
+        raise UsageError("is not a directory", field="--labelled")
+    if not os.access(folder, os.W_OK):
+        raise InvalidArgument("is not writable, and the calibration is kept there", field=str(folder))
+    checkpoint = Checkpoint.open(folder)
     console = Console(highlight=False)
     alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
     write_alignment(checkpoint.path, alignment)

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from translate_svc.audio.files import read_audio
+from translate_svc.cli import options
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.cli.exit_codes import EXIT_ERROR, UsageError
 from translate_svc.config import Settings
@@ -52,7 +53,8 @@ def selftest(
 
     Exits with 0 if all stages are equal within the tolerance shown, with 1 if a stage differs.
     """
-    settings = Settings.load({"model": model, "model_cache": model_cache, "device": device, "dtype": dtype})
+    flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
+    settings = Settings.load(flags)
     # imported here because they load torch and transformers
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
@@ -63,7 +65,9 @@ def selftest(
     placement = _placement(settings)
     quiet()
     console = Console(highlight=False)
-    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
+    with options.named_as_given(flags):
+        folder = find_checkpoint(settings.model, Path(settings.model_cache))
+    checkpoint = Checkpoint.open(folder)
     tokenizer = Tokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )

@@ -158,6 +158,9 @@ class Hub:
         except HfHubHTTPError as error:
             message = f"{self.endpoint} answered {error.response.status_code}; try again later"
             raise DownloadError(message, field=hub_id) from error
+        except (httpx2.ConnectError, httpx2.TimeoutException) as error:
+            message = f"{self.endpoint} cannot be reached; HTTPS_PROXY names a proxy, HF_ENDPOINT another hub"
+            raise DownloadError(message, field=hub_id) from error
         except (httpx2.HTTPError, ValueError) as error:
             raise DownloadError(f"no answer from {self.endpoint} that makes sense", field=hub_id) from error
 
