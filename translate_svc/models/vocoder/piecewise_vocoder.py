@@ -15,7 +15,7 @@ from torch import Tensor
 from translate_svc.errors import EngineError
 from translate_svc.models.encoder.source_encoder import NOT_FINITE
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.vocoder.receptive_field import receptive_field
+from translate_svc.models.vocoder.receptive_field import ReceptiveField, receptive_field
 from translate_svc.models.vocoder.vocoder import Vocoder, Voice
 from translate_svc.models.vocoder.vocoder_graphs import VocoderGraphs
 from translate_svc.models.vocoder.window import Window
@@ -24,6 +24,12 @@ from translate_svc.types import SAMPLES_PER_UNIT, Samples
 _NARROWEST_UNITS = 32
 _MAX_ROWS = 8
 """Rows of a batch: the first pieces of this many texts fill a step's budget."""
+_EXACT_UNITS = (25, 50, 100)
+"""Lengths of pieces that a CPU computes without any window: most pieces of utterances have them."""
+_CPU_WINDOW_UNITS = 8
+"""On a CPU windows are multiples of this long, so that there are few shapes. A convolution of a new shape is
+prepared first, which doubled the cost of drafts: their pieces have all lengths.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +45,9 @@ class VocoderInput:
 class PiecewiseVocoder:
     """Runs batches of pieces through a vocoder.
 
-    A CPU computes each piece alone, with no more context than its text has: a batch gains nothing there and
-    does not fit into the CPU's caches. On other devices, pieces of any length and position share batches,
-    each in a window of 32, 64, 128, ... units.
+    A CPU computes each piece alone: a batch gains nothing there and does not fit into the CPU's caches. A
+    piece of an unusual length gets a window that is a little longer, so that there are few shapes. On other
+    devices, pieces of any length and position share batches, each in a window of 32, 64, 128, ... units.
 
     Args:
         vocoder: the loaded model.
@@ -80,9 +86,22 @@ class PiecewiseVocoder:
         return [outcomes[index] for index in range(len(pieces))]
 
     def _alone(self, piece: VocoderInput) -> npt.NDArray[np.float32]:
-        part = receptive_field(piece.start, piece.end, len(piece.units), self._vocoder.config)
-        units = torch.from_numpy(piece.units[None, slice(*part.units)])
-        waveform: npt.NDArray[np.float32] = self._vocoder(units, [piece.voice], part)[0].numpy()
+        length = piece.end - piece.start
+        if length in _EXACT_UNITS:
+            part = receptive_field(piece.start, piece.end, len(piece.units), self._vocoder.config)
+            return self._excerpt(piece.units[slice(*part.units)], piece.voice, part)
+        window = self._window(-(-length // _CPU_WINDOW_UNITS) * _CPU_WINDOW_UNITS)
+        if not window.hears_only_text(piece.start, piece.end, len(piece.units)):
+            return self._windowed(window, [piece])[0]
+        units = window.excerpt(piece.units, piece.start)
+        return self._excerpt(units, piece.voice, window.part)[: length * SAMPLES_PER_UNIT]
+
+    def _excerpt(
+        self, units: npt.NDArray[np.int64], voice: Voice, part: ReceptiveField
+    ) -> npt.NDArray[np.float32]:
+        waveform: npt.NDArray[np.float32] = self._vocoder(torch.from_numpy(units[None]), [voice], part)[
+            0
+        ].numpy()
         return waveform
 
     def _windowed(self, window: Window, pieces: Sequence[VocoderInput]) -> list[npt.NDArray[np.float32]]:

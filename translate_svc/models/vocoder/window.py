@@ -70,10 +70,24 @@ class Window:
         first = start - self.before
         made = np.zeros(self.row_size, np.int64)
         made[:4] = first, len(units), language_id, speaker_id
-        inside = units[max(first, 0) : first + self.part.units.end]
-        skipped = 4 + max(-first, 0)
-        made[skipped : skipped + len(inside)] = inside
+        made[4:] = self.excerpt(units, start)
         return made
+
+    def excerpt(self, units: npt.NDArray[np.int64], start: int) -> npt.NDArray[np.int64]:
+        """What the window shows of ``units`` if its piece begins with unit ``start``; 0 outside the text."""
+        first, size = start - self.before, self.part.units.end
+        shown = np.zeros(size, np.int64)
+        inside = units[max(first, 0) : first + size]
+        skipped = max(-first, 0)
+        shown[skipped : skipped + len(inside)] = inside
+        return shown
+
+    def hears_only_text(self, start: int, end: int, total: int) -> bool:
+        """Whether a piece of units ``[start, end)`` depends on no place outside its text of ``total`` units.
+        What the window shows behind all that the piece depends on may be anything then.
+        """
+        after = self.part.units.end - self.before - self.piece_units
+        return start >= self.before and end + after <= total
 
     def outside(self, first: Tensor, total: Tensor) -> Sequence[Tensor]:
         """A mask for each level, ``[B, 1, 1, positions]``, True where rows have no text.
