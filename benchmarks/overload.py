@@ -43,7 +43,10 @@ _FINALIZE = pb.StreamingTranslateRequest(finalize=pb.FinalizeInput()).SerializeT
 
 @dataclass(frozen=True, slots=True)
 class OverloadResult:
-    """Latency: from the client's ``finalize`` until it has the first text. Rejects: from call to status."""
+    """Latency: from the client's ``finalize`` until it has the first text. Rejects: from call to status.
+
+    ``retry_after_s``: the shortest delay that refused clients were told.
+    """
 
     admitted: int
     offered: int
@@ -72,7 +75,7 @@ class _Run:
     over: bool = False
     latency_ms: dict[bool, list[float]] = field(default_factory=lambda: {False: [], True: []})
     reject_ms: list[float] = field(default_factory=list)
-    retry_after_s: set[float] = field(default_factory=set)
+    retry_after_s: list[float] = field(default_factory=list)
 
 
 async def run_overload(admitted: int, phase_s: float, phases: int) -> OverloadResult:
@@ -149,7 +152,7 @@ async def _refused(channel: grpc.aio.Channel, run: _Run) -> None:
         run.reject_ms.append(1000 * (time.monotonic() - began_s))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED, code
         retry_s = await retry_delay_s(call)
-        run.retry_after_s.add(retry_s)
+        run.retry_after_s.append(retry_s)
         await asyncio.sleep(retry_s * np.random.default_rng().uniform(0.5, 1.0))
 
 
@@ -163,7 +166,6 @@ async def _read_to(call: Any, kind: str) -> Any:
 
 def _result(admitted: int, run: _Run, took_s: float) -> OverloadResult:
     alone, crowded = run.latency_ms[False], run.latency_ms[True]
-    (retry_after_s,) = run.retry_after_s
     return OverloadResult(
         admitted=admitted,
         offered=4 * admitted,
@@ -180,7 +182,7 @@ def _result(admitted: int, run: _Run, took_s: float) -> OverloadResult:
         reject_p50_ms=_percentile(run.reject_ms, 50),
         reject_p99_ms=_percentile(run.reject_ms, 99),
         reject_max_ms=round(max(run.reject_ms), 2),
-        retry_after_s=retry_after_s,
+        retry_after_s=min(run.retry_after_s),
         load_average=round(os.getloadavg()[0], 1),
     )
 
