@@ -25,7 +25,8 @@ from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.service import Service
 
-pytestmark = [pytest.mark.quality, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.quality, pytest.mark.timeout(300)]
+of_the_service = pytest.mark.asyncio(loop_scope="module")
 
 DATA = Path(__file__).parents[1] / "data" / "quality"
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
@@ -53,12 +54,14 @@ def assert_heard(figures: Figures, *, wer: float) -> None:
     assert max(row.wer for row in figures.transcripts) <= wer, figures.transcripts
 
 
+@of_the_service
 async def test_single_sentences(service: Service) -> None:
     figures = await measure_speech(service, "one", load_clips(DATA, "one"))
     assert_good(figures.speech, each=78.0, mean=89.0)
     assert_heard(figures, wer=6.0)
 
 
+@of_the_service
 async def test_several_sentences_with_pauses(service: Service) -> None:
     several = load_clips(DATA, "several")
     whole = await measure_speech(service, "several", several)
@@ -68,6 +71,7 @@ async def test_several_sentences_with_pauses(service: Service) -> None:
     assert_good(cut.speech, each=68.0, mean=86.0)
 
 
+@of_the_service
 @pytest.mark.parametrize(("stem", "each", "mean"), [("one", 86.0, 95.0), ("several", 86.0, 93.0)])
 async def test_written_sentences(service: Service, stem: str, each: float, mean: float) -> None:
     figures = Figures()
@@ -76,6 +80,7 @@ async def test_written_sentences(service: Service, stem: str, each: float, mean:
     assert_good(figures.text, each=each, mean=mean)
 
 
+@of_the_service
 @pytest.mark.parametrize("speaker_id", [0, 1])
 async def test_its_own_speech_is_understood(service: Service, speaker_id: int) -> None:
     texts = [clip.texts for clip in load_clips(DATA, "one")]
@@ -87,6 +92,7 @@ async def test_its_own_speech_is_understood(service: Service, speaker_id: int) -
         assert row.wer <= 11.0, row
 
 
+@of_the_service
 async def test_nothing_is_said_about_nothing(service: Service) -> None:
     kinds = {"silence": 99.0, "noise": 90.0, "music": 60.0, "foreign": 68.0}
     speechless = load_clips(DATA, "speechless")
@@ -100,6 +106,7 @@ async def test_nothing_is_said_about_nothing(service: Service) -> None:
             assert cut.empty >= 97.0, cut
 
 
+@of_the_service
 async def test_the_shipped_clips_are_heard_to_the_letter(service: Service) -> None:
     """Other tests rely on it: those compare texts to see that nothing is lost on the way."""
     entries = {name: entry for name, entry in clips.entries().items() if "noise" not in name}
@@ -129,6 +136,7 @@ def test_the_measure_refutes_shuffled_references() -> None:
             assert text_scores(references, references[1:] + references[:1]).bleu < 30.0
 
 
+@of_the_service
 async def test_the_service_does_not_pass_against_shuffled_references(service: Service) -> None:
     shuffled: list[Clip] = []
     for group in by_language(load_clips(DATA, "one")).values():
@@ -141,6 +149,7 @@ async def test_the_service_does_not_pass_against_shuffled_references(service: Se
         assert_heard(figures, wer=6.0)
 
 
+@of_the_service
 async def test_the_confidence_tells_right_from_wrong(service: Service) -> None:
     clips = {"one": load_clips(DATA, "one"), "speechless": load_clips(DATA, "speechless")}
     figures = await measure_confidence(service, clips, "one", {"known": ("one",)})
