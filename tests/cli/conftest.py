@@ -21,12 +21,21 @@ class Command(Protocol):
     def __call__(self, *arguments: str, variables: Mapping[str, str] = ...) -> tuple[int, str, str]: ...
 
 
+def _not_of_an_earlier_loop(record: logging.LogRecord) -> bool:
+    """False for what asyncio logs when gRPC's poller, one for the process, wakes the closed loop of an
+    earlier test. A command has one loop in its process.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed")
+
+
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """``main`` itself, in the root of the checkout. The starter's notice is left out of standard error."""
     loggers = [logging.getLogger(), logging.getLogger("translate_svc")]
     before = [(each, each.handlers[:], each.level) for each in loggers]
     monkeypatch.chdir(ROOT)
+    logging.getLogger("asyncio").addFilter(_not_of_an_earlier_loop)
 
     def run(*arguments: str, variables: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str, str]:
         for name in os.environ:
@@ -42,6 +51,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return ended.value.code, output, error.replace(NOTICE, "")
 
     yield run
+    logging.getLogger("asyncio").removeFilter(_not_of_an_earlier_loop)
     for logger, handlers, level in before:
         logger.handlers[:] = handlers
         logger.setLevel(level)
