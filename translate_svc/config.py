@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
 
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.locations import model_cache
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.options import SessionOptions

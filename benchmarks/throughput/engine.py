@@ -12,7 +12,7 @@ from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.random_checkpoint import NumberTokenizer
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import DecodeResult, StepPlan, StepReport, StepResult
 from translate_svc.engine.request import (
     FinishStatus,
@@ -27,6 +27,7 @@ from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.models.tokenizer import Tokenizer as CheckpointTokenizer
 
 _CREDIT_PIECES = 10_000

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.fakes.fake_runner import FakeTranslation, units_of, waveform_of
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
@@ -21,6 +21,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.text.detokenize import Detokenizer
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Stage
 
 LANGUAGES = ("eng", "spa", "fra")

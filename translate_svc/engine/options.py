@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.limits import ModelLimits
+from translate_svc.models.limits import PROMPT_TOKENS, ModelLimits
 from translate_svc.types import (
     FRAME_SAMPLES,
     INTERNAL_SAMPLE_RATE_HZ,
@@ -16,11 +16,6 @@ from translate_svc.types import (
     MIN_DURATION_FACTOR,
     Samples,
 )
-
-PROMPT_TOKENS = 2
-"""Every sequence starts with ``</s>`` and its language token. A source text also has two such tokens: its
-language before it and ``</s>`` after it.
-"""
 
 _CHARACTERS_PER_TOKEN = 16
 """The longest piece of a SentencePiece vocabulary, by the default of its trainer."""

@@ -8,10 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec, SourceText
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Samples
 
 

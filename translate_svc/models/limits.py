@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.config import ModelConfig
 
+PROMPT_TOKENS = 2
+"""Every sequence starts with ``</s>`` and its language token. A source text also has two such tokens: its
+language before it and ``</s>`` after it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:

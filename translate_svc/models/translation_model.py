@@ -244,10 +244,9 @@ class TranslationModel:
         ):
             placed = return_source_ms[row] and frame is not None and frame != NO_FRAME
             source_ms = frame_centre_ms(frame, self.config) if placed else None
-            prediction = TokenPrediction(token_id, log_probability, source_ms)
-            if return_attention[row]:
-                attention = self._attention(step, row, slots[row], lengths[row])
-                prediction = replace(prediction, attention=attention)
+            attends = return_attention[row]
+            attention = self._attention(step, row, slots[row], lengths[row]) if attends else None
+            prediction = TokenPrediction(token_id, log_probability, source_ms, attention)
             outcomes.append(prediction if finite else EngineError(NOT_FINITE))
         return outcomes
 

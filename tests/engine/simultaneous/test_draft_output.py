@@ -19,7 +19,6 @@ from tests.engine.simultaneous.draft_house import (
     joined,
     of,
 )
-from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import (
     EngineEvent,
@@ -36,6 +35,7 @@ from translate_svc.engine.request import (
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechKept
 from translate_svc.engine.simultaneous.draft_output import LOOKAHEAD_WORDS
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Samples, Stage
 
 SPANISH, FRENCH = SequenceSpec("spa", speech=True), SequenceSpec("fra", speech=True)

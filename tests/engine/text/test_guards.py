@@ -24,7 +24,7 @@ from tests.fakes.fake_tokenizer import FakeTokenizer
 from training.starter.grammar import LANGUAGES, Grammar
 from training.starter.tokenizer import StarterTokenizer
 from translate_svc.engine.core import EngineCore, Runner
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
@@ -41,6 +41,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.text.guards import MAX_REPETITIONS, is_loop, max_text_tokens
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Samples
 
 ROOT = Path(__file__).resolve().parents[3]

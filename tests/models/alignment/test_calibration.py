@@ -8,7 +8,6 @@ import pytest
 from tests.checkpoints import checkpoint_folder, oracle, utterances
 from translate_svc.models.alignment.alignment_file import AttentionRow, PolicyName
 from translate_svc.models.alignment.beginnings import (
-    PROMPT_TOKENS,
     STEP_SAMPLES,
     Beginning,
     Observer,
@@ -16,6 +15,7 @@ from translate_svc.models.alignment.beginnings import (
 )
 from translate_svc.models.alignment.calibration import SURVIVAL, area_under_curve, calibrate
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.models.placement import resolve_placement
 
 TOKENS, FRAMES = 12, 24

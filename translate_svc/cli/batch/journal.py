@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +20,7 @@ from translate_svc.cli.batch.destination import Destination, open_destination
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.remote_files import is_address
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.output.output_file import short_name
 from translate_svc.errors import Unavailable
 
 RESULTS_FILE = "results.jsonl"
@@ -179,9 +178,7 @@ class Journal:
 
 def _record(name: str) -> str:
     folder, separator, last = name.rpartition("/")
-    if len(os.fsencode(last)) > _MAX_NAME_BYTES:
-        last = hashlib.sha256(os.fsencode(last)).hexdigest()
-    return f"{_RECORDS}/{folder}{separator}{last}{_SUFFIX}"
+    return f"{_RECORDS}/{folder}{separator}{short_name(last, _MAX_NAME_BYTES)}{_SUFFIX}"
 
 
 def _parsed(text: str | None) -> FileResult | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from translate_svc.cli.output.output_file import naming
 from translate_svc.cli.output.sides import Side, speaker_name
-from translate_svc.cli.output.sinks import SpeechStarts, UnsureTexts
+from translate_svc.cli.output.sinks import UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
+from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
     SessionEvent,

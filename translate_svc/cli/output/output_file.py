@@ -61,7 +61,7 @@ def output_file(path: Path) -> Iterator[Path]:
         raise InvalidArgument("is a directory", field=str(path))
     if not target.parent.is_dir():
         raise InvalidArgument("its folder does not exist", field=str(path))
-    part = target.with_name(f".{_short(target.name)}.{os.getpid()}.part")
+    part = target.with_name(f".{short_name(target.name, _MAX_NAME_BYTES)}.{os.getpid()}.part")
     try:
         part.touch(exist_ok=False)
     except OSError as error:
@@ -93,10 +93,10 @@ def path_for(path: Path, code: str, *, several: bool) -> Path:
     return path.with_name(f"{path.stem}.{code}{path.suffix}") if several else path
 
 
-def _short(name: str) -> str:
-    """``name``, or a hash of it if nothing may be added to so long a name."""
+def short_name(name: str, max_bytes: int) -> str:
+    """``name`` of a file, or a hash of it if it has more bytes: something is to be added to it."""
     encoded = os.fsencode(name)
-    return name if len(encoded) <= _MAX_NAME_BYTES else hashlib.sha256(encoded).hexdigest()
+    return name if len(encoded) <= max_bytes else hashlib.sha256(encoded).hexdigest()
 
 
 def _is_special(target: Path) -> bool:

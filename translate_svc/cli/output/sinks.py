@@ -17,6 +17,7 @@ from translate_svc.cli.output.sides import ONE_STREAM, Side, speaker_name
 from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.output.turn_order import TurnOrder
+from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import (
     LOW_CONFIDENCE,
     Closed,
@@ -67,25 +68,6 @@ class Sink(Protocol):
 
     def finish(self, source_samples: int) -> None:
         """Completes the output. ``source_samples``: length of the source at its own rate."""
-
-
-class SpeechStarts:
-    """Where the speech of each utterance starts in the source: behind the padding of its audio."""
-
-    def __init__(self) -> None:
-        self._positions: dict[int, int] = {}
-
-    def add(self, event: SpeechStarted) -> None:
-        """Keeps the start of one utterance."""
-        self._positions[event.utterance_id] = event.speech_position
-
-    def of(self, utterance_id: int, audio_start: int) -> int:
-        """The start of its speech, or ``audio_start`` if the server did not tell it."""
-        return max(audio_start, self._positions.get(utterance_id, 0))
-
-    def drop(self, utterance_id: int) -> None:
-        """Forgets an utterance that is done."""
-        self._positions.pop(utterance_id, None)
 
 
 class SpeechSink:

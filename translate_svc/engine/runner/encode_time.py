@@ -47,7 +47,7 @@ def _parts(items: Sequence[PlanItem]) -> int:
     for item in items:
         match item:
             case TextToUnitItem():
-                parts += len(item.token_ids)
+                parts += item.heard_tokens
             case VocodeItem():
                 parts += item.end_unit - item.start_unit
     return parts

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.limits import ModelLimits
+from translate_svc.models.limits import PROMPT_TOKENS, ModelLimits
 
 
 class ItemChecks:

@@ -1,4 +1,7 @@
-"""The state of a request and its sequences. Mutable, and owned by the scheduler alone."""
+"""The state of a request and its sequences. Mutable, and owned by the scheduler alone.
+
+It is longer than most files: a sequence has the state of every stage, and makes the items of each.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.options import PROMPT_TOKENS, EngineLimits
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -31,6 +34,7 @@ from translate_svc.engine.simultaneous.draft import SequenceDraft
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import EncoderSource, Stage, StageTiming
 
 

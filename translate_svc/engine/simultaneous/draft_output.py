@@ -7,7 +7,6 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.options import PROMPT_TOKENS
 from translate_svc.engine.plan import DecodeResult
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
@@ -19,6 +18,7 @@ from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, 
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 LOOKAHEAD_WORDS = 2

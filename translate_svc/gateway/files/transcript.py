@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from translate_svc.errors import TranslationFailed
 from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.text_track import TextTrack
+from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import (
     SessionEvent,
     SpeechStarted,
@@ -44,7 +45,7 @@ class Transcript:
         self._track = TextTrack(scripts)
         self._on_delta = on_delta
         self._segments: dict[int, Segment] = {}
-        self._speech_starts: dict[int, int] = {}
+        self._speech_starts = SpeechStarts()
         self.text = ""
         """The whole text so far."""
 
@@ -66,7 +67,7 @@ class Transcript:
         """
         match event:
             case SpeechStarted():
-                self._speech_starts[event.utterance_id] = event.speech_position
+                self._speech_starts.add(event)
             case TextDelta():
                 segment = self._segments.get(event.utterance_id) or self._new_segment(event)
                 segment.end_ms = self._ms(event.source.end)
@@ -81,7 +82,8 @@ class Transcript:
 
     def _new_segment(self, event: TextDelta) -> Segment:
         audio_start = event.source.start
-        speech_start = max(audio_start, self._speech_starts.pop(event.utterance_id, 0))
+        speech_start = self._speech_starts.of(event.utterance_id, audio_start)
+        self._speech_starts.drop(event.utterance_id)
         segment = Segment(self._ms(speech_start), self._ms(event.source.end), self._ms(audio_start))
         self._segments[event.utterance_id] = segment
         return segment

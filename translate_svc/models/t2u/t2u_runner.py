@@ -14,13 +14,13 @@ from torch import Tensor
 from translate_svc.errors import EngineError
 from translate_svc.models.encoder.source_encoder import NOT_FINITE
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.models.t2u.characters import CharacterSequence, CharacterTable
 from translate_svc.models.t2u.t2u import TextToUnit
 from translate_svc.models.t2u.t2u_backend import EagerT2u, T2uBackend, silent
 from translate_svc.models.t2u.t2u_graphs import T2uGraphs
 from translate_svc.models.t2u.t2u_shape import T2uShape
 
-_PROMPT_TOKENS = 2
 MIN_PAUSE_UNITS = 3
 """A shortened pause keeps 60 ms, or its length if it was shorter: words do not run into each other."""
 
@@ -46,7 +46,7 @@ class T2uInput:
     @property
     def heard_token_ids(self) -> Sequence[int]:
         """``</s>``, language, and the tokens that are heard."""
-        return [*self.token_ids[:_PROMPT_TOKENS], *self.token_ids[_PROMPT_TOKENS + self.unheard_tokens :]]
+        return [*self.token_ids[:PROMPT_TOKENS], *self.token_ids[PROMPT_TOKENS + self.unheard_tokens :]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,10 +99,9 @@ class PiecewiseVocoder:
     def _excerpt(
         self, units: npt.NDArray[np.int64], voice: Voice, part: ReceptiveField
     ) -> npt.NDArray[np.float32]:
-        waveform: npt.NDArray[np.float32] = self._vocoder(torch.from_numpy(units[None]), [voice], part)[
-            0
-        ].numpy()
-        return waveform
+        (waveform,) = self._vocoder(torch.from_numpy(units[None]), [voice], part)
+        samples: npt.NDArray[np.float32] = waveform.numpy()
+        return samples
 
     def _windowed(self, window: Window, pieces: Sequence[VocoderInput]) -> list[npt.NDArray[np.float32]]:
         rows = [
