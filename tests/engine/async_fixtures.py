@@ -46,15 +46,22 @@ def model(source: EncoderSource, sequence: int) -> FakeTranslation:
 
 
 class Gate:
-    """Blocks steps while it is shut. ``steps`` counts all steps."""
+    """Blocks steps while it is shut. ``steps`` counts all steps.
 
-    def __init__(self) -> None:
+    With ``shuts_after`` it shuts by itself after so many steps. A test that waits for an event and shuts it
+    then races the engine, which may have finished the request.
+    """
+
+    def __init__(self, shuts_after: int | None = None) -> None:
+        self._shuts_after = shuts_after
         self._open = threading.Event()
         self._open.set()
         self._blocked = threading.Semaphore(0)
         self.steps = 0
 
     def __call__(self, plan: StepPlan) -> None:
+        if self.steps == self._shuts_after:
+            self.shut()
         self.steps += 1
         if not self._open.is_set():
             self._blocked.release()

@@ -43,7 +43,7 @@ async def test_nothing_arrives_after_abort(kind: type[EngineEvent] | None) -> No
 
 async def test_an_abort_is_applied_before_the_next_step() -> None:
     """The running step finishes. The next one has no item of the request, and its slots serve another."""
-    gate = Gate()
+    gate = Gate(shuts_after=10)
     plans: list[StepPlan] = []
 
     def watch(plan: StepPlan) -> None:
@@ -53,9 +53,8 @@ async def test_an_abort_is_applied_before_the_next_step() -> None:
     inbox, successor = Inbox(), Inbox()
     async with running(build(before_execute=watch)) as engine:
         engine.submit(request("a", tokens=100, sequences=4), inbox)
-        await inbox.until(TokenDecoded)
-        gate.shut()
         await gate.wait_for_blocked_step()
+        await inbox.until(TokenDecoded)
         engine.abort("a")
         engine.submit(request("successor", sequences=4), successor)
         running_plans = len(plans)

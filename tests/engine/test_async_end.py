@@ -50,7 +50,7 @@ def _bug(plan: StepPlan) -> None:
 @pytest.mark.parametrize("break_", [_lose_device, _bug])
 async def test_a_fatal_error_ends_every_request_and_says_so(break_: Callable[[StepPlan], None]) -> None:
     fatal: list[BaseException] = []
-    gate = Gate()
+    gate = Gate(shuts_after=10)
     broken = threading.Event()
 
     def before_execute(plan: StepPlan) -> None:
@@ -62,10 +62,12 @@ async def test_a_fatal_error_ends_every_request_and_says_so(break_: Callable[[St
     async with running(engine):
         inboxes = [Inbox() for _ in range(3)]
         engine.submit(request("0", tokens=200, sequences=3), inboxes[0])
+        await gate.wait_for_blocked_step()
         await inboxes[0].until(TokenDecoded)
         engine.submit(request("1", sequences=4), inboxes[1])
-        broken.set()
         engine.submit(request("2"), inboxes[2])
+        broken.set()
+        gate.open()
         for inbox in inboxes:
             await inbox.until(RequestFinished)
             assert inbox.last.status is FinishStatus.FAILED
@@ -145,12 +147,17 @@ async def test_a_drain_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_dropping_ends_all_at_once() -> None:
     inboxes = [Inbox() for _ in range(6)]
-    engine = build()
+    gate = Gate(shuts_after=10)
+    engine = build(before_execute=gate)
     engine.start()
     for index, inbox in enumerate(inboxes):
         engine.submit(request(str(index), tokens=250, sequences=4), inbox)
+    await gate.wait_for_blocked_step()
     await inboxes[0].until(TokenDecoded)
-    assert await engine.stop(drain=False, deadline_s=60)
+    stopping = asyncio.create_task(engine.stop(drain=False, deadline_s=60))
+    await asyncio.sleep(0)
+    gate.open()
+    assert await stopping
     assert {inbox.last.status for inbox in inboxes} == {FinishStatus.FAILED}
 
 

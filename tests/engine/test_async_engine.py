@@ -193,14 +193,12 @@ async def test_a_refused_request_counts_nowhere_and_its_refusal_can_be_aborted()
 
 
 async def test_the_status_is_pushed_with_the_events_of_its_step() -> None:
-    gate, inbox = Gate(), Inbox()
+    gate, inbox = Gate(shuts_after=10), Inbox()
     async with running(build(before_execute=gate)) as engine:
         assert (engine.status.slots, engine.status.max_live_requests) == (4, LIMITS.max_live_requests)
         engine.submit(request("a", tokens=50, sequences=2), inbox)
-        await inbox.until(TokenDecoded)
-        gate.shut()
         await gate.wait_for_blocked_step()
-        await asyncio.sleep(0.01)
+        await inbox.until(TokenDecoded)
         held = engine.status
         assert (held.busy_slots, held.live_requests, held.totals.finished_requests) == (2, 1, 0)
         assert held.totals.steps > 0
@@ -212,12 +210,11 @@ async def test_the_status_is_pushed_with_the_events_of_its_step() -> None:
 
 
 async def test_an_abort_that_frees_slots_updates_the_status_without_another_step() -> None:
-    gate, inbox = Gate(), Inbox()
+    gate, inbox = Gate(shuts_after=10), Inbox()
     async with running(build(before_execute=gate)) as engine:
         engine.submit(request("a", tokens=200), inbox)
-        await inbox.until(TokenDecoded)
-        gate.shut()
         await gate.wait_for_blocked_step()
+        await inbox.until(TokenDecoded)
         engine.abort("a")
         gate.open()
         async with asyncio.timeout(60):
