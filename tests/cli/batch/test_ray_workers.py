@@ -74,6 +74,34 @@ def _check(results: list[FileResult], out: Path) -> None:
             assert result.texts == {"spa": texts(result.name[2:])["spa"]}
 
 
+async def _process_id(handle: Any) -> int:
+    """Waits for an actor that is being restarted."""
+    from ray.exceptions import ActorUnavailableError
+
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                pid: int = await handle.process_id.remote()
+            except ActorUnavailableError:
+                await asyncio.sleep(0.5)
+            else:
+                return pid
+
+
+def _raylet(node: Any) -> int:
+    pid: int = node.all_processes["raylet"][0].process.pid
+    return pid
+
+
+def _parent(pid: int) -> int:
+    (line,) = (
+        line
+        for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+        if line.startswith("PPid:")
+    )
+    return int(line.split()[1])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_the_death_of_a_worker_and_of_a_node_loses_nothing(
@@ -86,16 +114,18 @@ async def test_the_death_of_a_worker_and_of_a_node_loses_nothing(
     with journal.staging() as staging, ray_cluster(cluster.address):
         workers = RayWorkers(arguments, FLAGS, journal, staging, 0)
         assert workers.actors == 2, "one for each node"
-        pids = [await handle.process_id.remote() for handle in workers.handles]
+        pids = [await _process_id(handle) for handle in workers.handles]
+        lost_node = cluster.list_all_nodes()[-1]
+        (victim,) = (pid for pid in pids if _parent(pid) != _raylet(lost_node))
         crew = Crew(workers, arguments.files_at_once * workers.actors)
         async for result in crew.results(batch_items(arguments.inputs, str(out))):
             results.append(result)
             if len(results) == 3:
-                os.kill(pids[0], signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
             if len(results) == 8:
-                cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+                cluster.remove_node(lost_node, allow_graceful=False)
                 cluster.add_node(num_cpus=1)
-        again = {await asyncio.wait_for(handle.process_id.remote(), 60) for handle in workers.handles}
+        again = {await _process_id(handle) for handle in workers.handles}
     assert not again & set(pids), "both were restarted"
     _check(results, out)
 
