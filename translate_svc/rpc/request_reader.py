@@ -55,7 +55,7 @@ class RequestReader:
             self._check_admission()
         reads = self._health_reads if method.startswith(HEALTH_PREFIX) else self._reads
         timeout_s = self._options.message_timeout_s
-        async with reads.hold(context.peer()):
+        async with reads.hold(context.peer()) as read:
             try:
                 async with asyncio.timeout(timeout_s):
                     data = await context.read()
@@ -63,6 +63,7 @@ class RequestReader:
                 raise idle_timeout(timeout_s) from None
             if data is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
                 raise InvalidArgument("the call holds no message")
+            read.size_bytes = len(data)
             if len(data) <= _SMALL_BYTES:
                 return parse(data, deserialize)
             # large ones together take a quarter of the event loop's time at most

@@ -63,3 +63,28 @@ def test_a_call_that_is_cancelled_while_it_waits_leaves_its_room() -> None:
 
     with virtual_time() as runner:
         runner.run(scenario())
+
+
+def test_what_one_caller_sends_keeps_its_places_and_no_others_until_it_is_within_the_pace() -> None:
+    size_bytes = 4 * 1024 * 1024
+
+    async def scenario() -> None:
+        limiter, clock = ReadLimiter(4, 2, wait_timeout_s=60), asyncio.get_running_loop().time
+
+        async def read(peer: str, size_bytes: int) -> float:
+            async with limiter.hold(peer) as read:
+                read.size_bytes = size_bytes
+                return clock()
+
+        began_s = clock()
+        times_s = await asyncio.gather(*(read(f"ipv4:1.1.1.1:{port}", size_bytes) for port in range(34)))
+        assert await read("ipv4:2.2.2.2:1", size_bytes) == times_s[-1], "another one waits for nothing"
+        # two at once, then one each sixteenth of a second: 64 MiB in the second
+        assert times_s[-1] - began_s == pytest.approx(2.0)
+        assert times_s[17] - began_s == pytest.approx(1.0)
+        await asyncio.sleep(1)
+        assert not limiter._callers, "nothing is kept of peers who have left"
+        assert limiter._free._value == 4
+
+    with virtual_time() as runner:
+        runner.run(scenario())
