@@ -67,7 +67,7 @@ class FairQueue:
         return state.is_final, state.request.caller, state.job_id // self._window
 
     def add(self, state: RequestState) -> None:
-        """Appends a request to those of its caller."""
+        """Adds a request behind the other requests of its caller."""
         caller, request_id = state.request.caller, state.request.request_id
         start = max(self._now, self._ends.get(caller, 0.0))
         self._waiting[request_id], self._starts[request_id] = state, start
@@ -78,12 +78,12 @@ class FairQueue:
         self._recent_counts[caller] += 1
 
     def remove(self, request_id: str) -> None:
-        """Drops a request, if it waits."""
+        """Drops a waiting request. Unknown requests are ignored."""
         self._waiting.pop(request_id, None)
         self._starts.pop(request_id, None)
 
     def admit(self, state: RequestState) -> None:
-        """Takes a request out, and lets virtual time go on."""
+        """Takes a request out and advances virtual time."""
         if self._window > 1:
             self._take_first_turn(state)
         callers = len({each.request.caller for each in self._waiting.values()})
@@ -100,7 +100,7 @@ class FairQueue:
         return not state.is_final, self._starts[state.request.request_id]
 
     def _forget(self, caller: str) -> None:
-        """One request of ``caller`` is too long ago to be remembered."""
+        """Forgets the oldest remembered request of ``caller``."""
         self._recent_counts[caller] -= 1
         if not self._recent_counts[caller]:
             del self._recent_counts[caller]

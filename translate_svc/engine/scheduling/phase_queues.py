@@ -49,9 +49,9 @@ class PhaseQueues:
         }
 
     def __bool__(self) -> bool:
-        """There is work for the next step.
+        """Whether there is work for the next step.
 
-        Waiting requests count: the slots that they wait for are held by sequences in DECODE or TEXT_TO_UNIT.
+        Waiting requests count: sequences in DECODE or TEXT_TO_UNIT hold the slots that they wait for.
         """
         return any((self._waiting, self._encoding, *self._stage_queues.values()))
 
@@ -155,7 +155,10 @@ class PhaseQueues:
         return admitted
 
     def _has_its_share(self, state: RequestState, taken_frames: int) -> bool:
-        """Whether its caller would have more than a share with ``state``: of slots, or of this encoding."""
+        """Whether ``state`` would give its caller more than its share of the slots or of this encoding.
+
+        ``taken_frames``: source frames of this encoding that the caller has already.
+        """
         limits, held = self._limits, self._held_slots[state.request.caller]
         slots_left = limits.max_slots // 2 - held
         frames_left = limits.encode_budget_frames // 4 - taken_frames
@@ -164,7 +167,7 @@ class PhaseQueues:
         return bool(too_many or too_long) and self._waiting.has_others(state.request.caller)
 
     def backlog(self) -> int:
-        """How many requests wait although slots are free: at most the number of free slots."""
+        """Number of requests that wait although slots are free. At most the number of free slots."""
         return min(len(self._waiting), self.slots.free)
 
     def decoding(self) -> list[SequenceState]:

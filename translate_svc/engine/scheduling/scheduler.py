@@ -1,6 +1,6 @@
 """Decides what each step computes and turns results into events. No tensors, no clock, no threads.
 
-It is longer than most files: one method for each stage that plans work, and one that takes its result.
+This file is longer than most: for each stage one method plans the work and another one takes the result.
 """
 
 from __future__ import annotations
@@ -51,14 +51,15 @@ from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 
 class Scheduler:
-    """Alternate strictly: ``schedule``, then ``update`` with the result of that plan unless it was empty.
+    """Plans the steps of the engine.
 
-    Between the two only ``add``, ``abort`` and ``grant`` are allowed. Use one thread at a time. The module
-    ``phase_queues`` states the scheduling rules.
+    Call ``schedule``, then ``update`` with the result of that plan. After an empty plan call ``schedule``
+    again. Between ``schedule`` and ``update`` only ``add``, ``abort`` and ``grant`` are allowed. Use one
+    thread at a time. The module ``phase_queues`` states the scheduling rules.
     """
 
     def __init__(self, limits: EngineLimits, tokenizer: Tokenizer, traits: DraftTraits = NO_DRAFTS) -> None:
-        """``traits``: of the model; drafts need them."""
+        """``traits``: properties of the model that drafts depend on."""
         self.limits = limits
         self.tokenizer = tokenizer
         self.traits = traits
@@ -169,7 +170,7 @@ class Scheduler:
                 return [(sequence.vocode_item(self.limits), sequence) for sequence in queues.take_vocode()]
 
     def _take_encode(self) -> list[RequestState]:
-        """The requests whose encoding continues; without any, newly admitted requests."""
+        """The requests whose encoding continues. If there are none, newly admitted requests."""
         unfinished = self._queues.take_encoding()
         if unfinished:
             return unfinished

@@ -1,6 +1,6 @@
 """The state of a request and its sequences. Mutable, and owned by the scheduler alone.
 
-It is longer than most files: a sequence has the state of every stage, and makes the items of each.
+This file is longer than most: a sequence has the state of every stage, and makes the items of each stage.
 """
 
 from __future__ import annotations
@@ -52,20 +52,25 @@ TERMINAL_PHASES = frozenset({Phase.FINISHED, Phase.FAILED, Phase.ABORTED})
 
 @dataclass(slots=True, eq=False)
 class SequenceState:
-    """One target language of a request.
+    """One target language of a request. Only drafts use the attributes from ``attention_rows`` on.
 
-    ``token_ids``: all tokens to feed, in order: ``</s>``, language, then every decoded token.
-    ``fed_tokens``: how many of them were fed. ``length_stop_tokens``: the longest text that the length guard
-    allows, in tokens. ``piece_start_unit``: the first unit of the next waveform piece; ``piece_end_unit``:
-    the end of the last one. ``phase``: the stage that works for the sequence, or a ``Phase`` while none does.
-    ENCODE, DECODE and TEXT_TO_UNIT hold a slot; VOCODE does not. ``speech_token_ids``: the tokens that T2U
-    gets, prompt and history included, without ``unheard_tokens`` behind the prompt; the last
-    ``lookahead_tokens`` of them are not spoken.
-
-    Only for drafts: ``attention_rows`` of each pass, ``log_probabilities`` of the new tokens, and how many of
-    them were committed (``committed_tokens``). ``guess_token_ids`` are what the draft before held after the
-    tokens that are fed next. ``begins_word``: the history ends with a whole word. ``word_starts``: the units
-    at which words begin, of those that were not voiced before. ``unspoken_tokens``: of the committed ones.
+    Attributes:
+        token_ids: all tokens to feed, in order: ``</s>``, language, then every decoded token.
+        fed_tokens: how many of ``token_ids`` were fed.
+        length_stop_tokens: the longest text that the length guard allows, in tokens.
+        piece_start_unit: the first unit of the next waveform piece.
+        piece_end_unit: the end of the last waveform piece, in units.
+        phase: the stage that works for the sequence, or a ``Phase`` while no stage does. ENCODE, DECODE and
+            TEXT_TO_UNIT hold a slot; VOCODE does not.
+        speech_token_ids: the input of T2U: prompt, history and text. T2U leaves out ``unheard_tokens`` behind
+            the prompt. The last ``lookahead_tokens`` are context only and are not spoken.
+        attention_rows: ``[run, frames]`` of each pass.
+        log_probabilities: natural, of the new tokens.
+        committed_tokens: how many of the new tokens were committed.
+        guess_token_ids: the tokens that the draft before held; they may follow the tokens that are fed next.
+        begins_word: the history ends with a whole word.
+        word_starts: indices in ``units`` at which words begin, of units that were not voiced before.
+        unspoken_tokens: how many committed tokens have no units yet.
     """
 
     key: SequenceKey
@@ -108,7 +113,7 @@ class SequenceState:
 
     @property
     def delivered_tokens(self) -> int:
-        """Tokens of the text that were delivered; of a draft those that it committed."""
+        """Number of tokens that were delivered. A draft delivers only the committed ones."""
         return self.text_tokens if self.draft is None else self.committed_tokens
 
     @property
@@ -141,7 +146,7 @@ class SequenceState:
 
     @property
     def held_slot(self) -> int:
-        """The slot. Only for the phases that hold one."""
+        """The slot. Only ENCODE, DECODE and TEXT_TO_UNIT have one."""
         assert self.slot is not None, "ENCODE, DECODE and TEXT_TO_UNIT hold a slot"
         return self.slot
 
@@ -161,7 +166,7 @@ class SequenceState:
         )
 
     def text_to_unit_item(self) -> TextToUnitItem:
-        """The item that predicts the units of ``speech_token_ids``, but not of a draft's spoken history."""
+        """The item that predicts the units of ``speech_token_ids``, except for a draft's spoken history."""
         spec = self.spec
         context = 0 if self.draft is None else PROMPT_TOKENS + self.draft.spoken_history_tokens
         return TextToUnitItem(
@@ -189,8 +194,8 @@ class SequenceState:
     def next_piece_units(self, limits: EngineLimits) -> int:
         """Length of the next piece in units.
 
-        Lengths double up to the limit; drafts, which have little to voice, begin there. A remainder that is
-        too short for a piece joins the last one.
+        Lengths double up to the limit. Drafts have little to voice, so they begin with the longest length. A
+        remainder that is too short for a piece joins the last piece.
         """
         remaining = self.piece_end_unit - self.piece_start_unit
         made = self.pieces_made if self.draft is None else 32
@@ -262,7 +267,7 @@ class RequestState:
 
     @property
     def is_final(self) -> bool:
-        """Whether no later draft continues it; so of every request that is no draft."""
+        """Whether no later draft follows. True for a request that is not a draft."""
         return self.request.draft is None or self.request.draft.is_final
 
     def encode_item(self) -> EncodeItem:

@@ -1,4 +1,4 @@
-"""How a sequence hands out its text and its speech. Pure; no queues."""
+"""Delivers the text of a sequence and chooses the units to voice. Pure; no queues."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ NO_UNITS: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
 
 class SequenceOutput(Protocol):
-    """What becomes of decoded tokens and predicted units. ``events`` are appended to, in order."""
+    """Handles the decoded tokens and predicted units of a sequence.
+
+    Methods append to ``events`` in the order of delivery.
+    """
 
     def push_token(self, sequence: SequenceState, decoded: DecodeResult, events: list[EngineEvent]) -> None:
-        """The text goes on with a token.
+        """Adds the next token of the text.
 
         Raises:
             EngineError: the tokenizer failed on it.
         """
 
     def finish_text(self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]) -> bool:
-        """The text has ended. Returns whether ``speech_token_ids`` were set and get units.
+        """Ends the text. Returns whether T2U makes units of ``speech_token_ids``, which are then set.
 
         Raises:
             EngineError: the tokenizer failed on a token.
@@ -39,16 +42,16 @@ class SequenceOutput(Protocol):
         units: npt.NDArray[np.int64],
         token_durations: tuple[int, ...],
     ) -> None:
-        """Sets the units that the vocoder hears, and which of them are voiced.
+        """Sets the units that the vocoder gets, and chooses which of them are voiced.
 
-        ``units``: those of the text; ``NO_UNITS`` for a text that is not spoken. ``token_durations``: how
-        many of them each token has.
+        ``units``: ``[n]``, those of the text; ``NO_UNITS`` for a text that is not spoken.
+        ``token_durations``: number of units of each token.
         """
 
     def finish_speech(
         self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
     ) -> FinishStatus:
-        """All that can be voiced was delivered. Returns how the sequence ends."""
+        """Ends the speech, after all units to voice were delivered. Returns how the sequence ends."""
 
 
 class WholeOutput:
@@ -82,13 +85,13 @@ class WholeOutput:
         units: npt.NDArray[np.int64],
         token_durations: tuple[int, ...],
     ) -> None:
-        """All units are voiced."""
+        """Chooses all units."""
         del state, token_durations
         sequence.units, sequence.piece_end_unit = units, len(units)
 
     def finish_speech(
         self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
     ) -> FinishStatus:
-        """A text of white space alone is EMPTY."""
+        """Returns EMPTY for a text of white space alone."""
         del state, events
         return sequence.finish_status if sequence.detokenizer.text.strip() else FinishStatus.EMPTY

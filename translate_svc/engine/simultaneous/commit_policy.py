@@ -1,8 +1,9 @@
-"""What of a draft is safe to say: the commit policies of simultaneous translation. Pure; no tensors.
+"""The commit policies of simultaneous translation: which words of a draft are sent. Pure; no tensors.
 
-A draft is the whole translation of a buffer of audio that is still growing. Its text begins with a history
-of words that were committed before and are fed to the decoder as they are; what follows is new. A policy says
-how many of the new tokens are committed, which is for good, and why the others are held.
+A draft is the whole translation of a buffer of audio that is still growing. Its text begins with a history:
+words that were committed before. The decoder is given the history and continues it with new tokens. A policy
+says how many of the new tokens are committed, and why the others are held. Committed tokens are sent and
+never taken back.
 
 AlignAtt: Papi et al. 2023, "AlignAtt: Using Attention-based Audio-Translation Alignments as a Guide for
 Simultaneous Speech Translation". Agreement of two drafts: Liu et al. 2020, "Low-Latency Sequence-to-Sequence
@@ -22,23 +23,26 @@ AGREEMENT = "agreement"
 """The name of the policy that needs no attention."""
 
 _MIN_COPIES = {1: 6, 2: 4, 3: 4} | dict.fromkeys(range(4, 13), 3)
-"""So many copies of so many tokens in a row at the end of a text are a loop. Fewer than in a whole utterance
-(see the guards): a draft adds a second of speech or two."""
+"""From the length of a phrase in tokens to the number of its copies, in a row at the end of a text, that make
+a loop. A whole utterance may have more copies (``engine.text.guards.MAX_REPETITIONS``). A draft adds only one
+or two seconds of speech, so its loops are shorter."""
 
 
 class HoldReason(enum.Enum):
     """Why the first token that is held was not committed."""
 
     NEAR_END = "near_end"
-    """It comes from the last frames of the buffer, whose sound may go on."""
+    """The token comes from the last frames of the buffer. Later audio may change it."""
     DISAGREES = "disagrees"
-    """The draft before did not have it, or there was none."""
+    """The draft before has another token there, or there is no draft before."""
     INCOMPLETE_WORD = "incomplete_word"
-    """More of its word may follow."""
+    """The next draft may lengthen the word of the token."""
     LOOP = "loop"
-    """It repeats what was just said."""
+    """The token repeats the words before it."""
     END_OF_TEXT = "end_of_text"
-    """It closes a sentence of which more may be heard: the draft before did not close it there."""
+    """The token is the punctuation that closes a sentence. The draft before did not close the sentence there,
+    so the sentence may go on.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,17 @@ class Draft:
     """The translation of one buffer.
 
     Attributes:
-        token_ids: history and new text, without the prompt and ``</s>``.
-        pieces: their SentencePiece pieces; byte pieces are ``<0xE2>``.
-        history_tokens: how many of them are history.
-        committed_tokens: how many tokens of the whole text were committed when this draft was made. The new
-            text follows these.
-        attended_frames: of each token, the frame of the buffer that it comes from: see ``attended_frames``.
-        frames: of the buffer.
-        ended: whether the decoder ended the text itself, by ``</s>``.
-        is_final: whether speech has ended: nothing follows this buffer.
-        spaced: whether words of its language have spaces between them.
+        token_ids: the history, then the new tokens; without the prompt and ``</s>``.
+        pieces: the SentencePiece piece of each token. A piece of one byte is written ``<0xE2>``.
+        history_tokens: number of tokens in the history.
+        committed_tokens: number of tokens of the utterance that were committed before this draft. The new
+            tokens follow them.
+        attended_frames: for each token, the encoder frame of the buffer that the token comes from
+            (``models.alignment.attended_frames``).
+        frames: number of encoder frames in the buffer.
+        ended: whether the decoder predicted ``</s>``.
+        is_final: whether the speech has ended, so that no draft follows.
+        spaced: whether the target language writes spaces between words.
     """
 
     token_ids: tuple[int, ...]
@@ -70,18 +75,21 @@ class Draft:
 
     @property
     def new_tokens(self) -> int:
-        """How many are not history."""
+        """Number of tokens behind the history."""
         return len(self.token_ids) - self.history_tokens
 
     @property
     def new_pieces(self) -> tuple[str, ...]:
-        """Those that are not history."""
+        """The pieces behind the history."""
         return self.pieces[self.history_tokens :]
 
 
 @dataclass(frozen=True, slots=True)
 class CommitDecision:
-    """How many of the new tokens are committed, how many held, and why. ``reason``: None if none is held."""
+    """How many of a draft's new tokens are committed and how many are held.
+
+    ``reason``: why the first held token is held; None if no token is held.
+    """
 
     committed: int
     held: int
@@ -89,19 +97,21 @@ class CommitDecision:
 
 
 class CommitPolicy(Protocol):
-    """Decides about one draft at a time; keeps no state."""
+    """Decides about one draft at a time. Keeps no state."""
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
-        """What is committed of ``draft``. ``previous`` is the draft before it of the same speech, or None.
+        """Decides how many new tokens of ``draft`` are committed.
 
-        A final draft is committed whole, but for a loop. So if nothing was heard since the last draft, that
-        one, marked as final, releases what was held without computing anything.
+        ``previous``: the draft before it, of the same utterance and target; None for the first draft.
+
+        A final draft is committed whole, except for a loop. So where no audio came after the last draft, the
+        same draft marked as final commits the held tokens. Nothing is computed again.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class AlignAtt:
-    """Commits what comes from audio that lies at least ``patience_frames`` before the end of the buffer."""
+    """Commits the tokens before the first one that comes from the last ``patience_frames`` of the buffer."""
 
     patience_frames: int
 
@@ -112,7 +122,7 @@ class AlignAtt:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Commits the words that two drafts in a row begin with. Needs no attention."""
+    """Commits the first new words that this draft and the draft before have in common. Needs no attention."""
 
     def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
         """Implements ``CommitPolicy``."""
@@ -121,7 +131,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class AlignAttAgreement:
-    """Commits what both ``AlignAtt`` and ``Agreement`` do."""
+    """Commits only the tokens that ``AlignAtt`` and ``Agreement`` would both commit."""
 
     patience_frames: int
 
@@ -132,11 +142,17 @@ class AlignAttAgreement:
 
 
 AnyCommitPolicy = AlignAtt | Agreement | AlignAttAgreement
-"""All of them. A draft for an engine in another process has one of these."""
+"""All policies. A request to an engine in another process carries one of them."""
 
 
 def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
-    """The policy that a calibration names: ``align_att``, ``agreement`` or ``align_att_agreement``."""
+    """Makes the policy called ``name``: ``align_att``, ``agreement`` or ``align_att_agreement``.
+
+    ``patience_frames``: encoder frames at the end of a buffer that are not trusted; ``agreement`` ignores it.
+
+    Raises:
+        KeyError: no policy has this name.
+    """
     policies: dict[str, CommitPolicy] = {
         "align_att": AlignAtt(patience_frames),
         AGREEMENT: Agreement(),
@@ -146,7 +162,7 @@ def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
 
 
 def loop_start(token_ids: Sequence[int]) -> int | None:
-    """Where the second copy of a loop at the end of a text begins; None where it does not end in a loop."""
+    """The index at which the second copy of a loop begins. None if the text does not end in a loop."""
     for period, copies in _MIN_COPIES.items():
         start = len(token_ids)
         while start > period and token_ids[start - 1] == token_ids[start - 1 - period]:
@@ -157,7 +173,10 @@ def loop_start(token_ids: Sequence[int]) -> int | None:
 
 
 def _near_end(draft: Draft, patience_frames: int) -> int:
-    """New tokens before the first one that comes from the last frames. Punctuation has no sound."""
+    """Number of new tokens before the first one that comes from the last ``patience_frames``.
+
+    Punctuation has no sound, so its frame is ignored.
+    """
     new = draft.attended_frames[draft.history_tokens :]
     unsafe = draft.frames - patience_frames
     near = (index for index, frame in enumerate(new) if frame >= unsafe)
@@ -165,7 +184,7 @@ def _near_end(draft: Draft, patience_frames: int) -> int:
 
 
 def _agreed(draft: Draft, previous: Draft | None) -> int:
-    """New tokens that make up the same words as the draft before had there."""
+    """Number of new tokens in the first words that are equal to those of the draft before."""
     if previous is None:
         return 0
     held = previous.new_pieces[draft.committed_tokens - previous.committed_tokens :]
@@ -180,13 +199,17 @@ def _agreed(draft: Draft, previous: Draft | None) -> int:
 
 
 def _words(pieces: Sequence[str], spaced: bool) -> list[tuple[int, int]]:
-    """First token and end of each word."""
+    """The first token of each word, and the end of the word."""
     starts = [index for index in range(len(pieces)) if starts_word(pieces, index, spaced=spaced)]
     return list(zip(starts, [*starts, len(pieces)][1:], strict=True))
 
 
 def _decide(draft: Draft, previous: Draft | None, limits: list[tuple[int, HoldReason]]) -> CommitDecision:
-    """Whole words before the first of ``limits``, each so many new tokens, or before a loop."""
+    """Commits the whole words before the smallest limit.
+
+    ``limits``: numbers of new tokens, each with the reason to hold the tokens behind it. A final draft
+    ignores them. A loop is a limit of every draft.
+    """
     new = draft.new_tokens
     close = _before_the_close(draft, previous), HoldReason.END_OF_TEXT
     limits = [] if draft.is_final else [*limits, close]
@@ -201,8 +224,9 @@ def _decide(draft: Draft, previous: Draft | None, limits: list[tuple[int, HoldRe
 
 
 def _before_the_close(draft: Draft, previous: Draft | None) -> int:
-    """New tokens without the punctuation that ends them, where the decoder ended the text and the draft
-    before did not end it there.
+    """Number of new tokens before the closing punctuation.
+
+    All new tokens count if the decoder did not end the text, or if the draft before has the same new words.
     """
     pieces, count = draft.new_pieces, draft.new_tokens
     if _agreed(draft, previous) == count:
@@ -213,10 +237,10 @@ def _before_the_close(draft: Draft, previous: Draft | None) -> int:
 
 
 def _whole_words(draft: Draft, limit: int) -> int:
-    """The most new tokens, at most ``limit``, that end with a word."""
+    """Number of new tokens in the whole words among the first ``limit`` ones."""
     pieces = draft.new_pieces
     if limit == len(pieces) and (draft.ended or not draft.spaced) and ends_in_whole_character(pieces):
         return limit
-    # what ends with the draft may go on; what ends before a token does not if a word begins with that token
+    # the last word of the draft may go on; a word before it is whole if a token behind it begins another word
     ends = (end for end in range(min(limit, len(pieces) - 1), 0, -1))
     return next((end for end in ends if starts_word(pieces, end, spaced=draft.spaced)), 0)

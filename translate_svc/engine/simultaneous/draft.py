@@ -1,7 +1,8 @@
-"""What a draft is asked with and what it leaves for the next one. Plain data.
+"""The input of a draft, and the state that it leaves for the next draft. Plain data.
 
-A draft translates the audio of an utterance that is still being spoken. It is an ordinary request: nothing of
-the caches outlives it. What the next draft needs travels in these values, from its events to its request.
+A draft translates the audio of an utterance that is still being spoken. It is an ordinary request, so its
+caches end with it. The events of a draft carry the state that the next draft needs, and the request of the
+next draft carries it back.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from translate_svc.engine.simultaneous.kept_history import KeptHistory
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechContext:
-    """Units of one target's speech so far, as far as the next ones need them.
+    """The last units of one target's speech. The units of the next draft follow them.
 
     Attributes:
-        units: ``[n]``; those that the vocoder still hears on the left, then those that were not voiced yet.
-        first_unit: place of ``units[0]`` in the speech of the utterance.
-        voiced_units: how many of ``units`` were voiced. The others wait for what follows them, because the
-            vocoder hears a few units ahead. Where all were voiced there are none: what follows sounds like a
-            beginning.
-        word_starts: places in ``units`` at which the words that wait begin, but for the first of them.
-        unspoken_tokens: so many tokens at the end of the history have no units yet, because the listener
-            still has enough to hear.
+        units: ``[n]``: first voiced units, which are the vocoder's left context, then units that wait. Empty
+            if all units were voiced: the next speech is then vocoded without a left context.
+        first_unit: index of ``units[0]`` in the speech of the utterance. Negative where the utterance goes on
+            with the speech of the one before.
+        voiced_units: how many of ``units`` were voiced. The others wait for the units behind them, because
+            the vocoder also needs a right context.
+        word_starts: indices in ``units`` at which waiting words begin, without the first waiting word.
+        unspoken_tokens: number of tokens at the end of the history that have no units yet. They wait because
+            earlier speech still plays.
     """
 
     units: npt.NDArray[np.int64]
@@ -38,26 +40,27 @@ class SpeechContext:
 
     @property
     def waits(self) -> bool:
-        """Whether something was committed that was not voiced."""
+        """Whether committed words were not voiced yet."""
         return self.unspoken_tokens > 0 or len(self.units) > self.voiced_units
 
 
 MAX_GUESS_TOKENS = 16
-"""Each guessed token costs a row of logits, also where the guess is wrong."""
+"""Most tokens in a guess. Each of them costs a row of logits, even if the guess is wrong."""
 
 NO_SPEECH = SpeechContext(np.empty(0, np.int64), 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceDraft:
-    """One target of a draft: what was committed before.
+    """One target of a draft: the state that earlier drafts left.
 
     Attributes:
-        history_token_ids: fed behind the prompt; their audio lies within the buffer.
-        committed_tokens: of the whole utterance, history included.
-        previous: the draft before this one, for policies that compare.
-        speech: what the speech so far leaves to this one.
-        plays_on: whether earlier speech lasts until the next draft, so that words and units may wait for it.
+        history_token_ids: committed tokens whose audio is in the buffer. They are fed behind the prompt.
+        committed_tokens: number of tokens committed in the whole utterance, history included.
+        previous: the draft before this one, for policies that compare two drafts.
+        speech: the last units of the speech so far.
+        plays_on: whether earlier speech still plays when the next draft is decided. New words and units may
+            then wait for the next draft.
     """
 
     history_token_ids: tuple[int, ...] = ()
@@ -73,11 +76,14 @@ class SequenceDraft:
 
     @property
     def spoken_history_tokens(self) -> int:
-        """How many tokens of the history have units."""
+        """Number of tokens of the history that have units."""
         return len(self.history_token_ids) - self.speech.unspoken_tokens
 
     def guess(self, most_tokens: int) -> tuple[int, ...]:
-        """What the draft before held. With the history it has ``most_tokens`` at most."""
+        """The tokens that the draft before held.
+
+        There are at most ``MAX_GUESS_TOKENS``. History and guess together have at most ``most_tokens``.
+        """
         if self.previous is None:
             return ()
         committed = self.committed_tokens - self.previous.committed_tokens
@@ -86,20 +92,20 @@ class SequenceDraft:
 
 
 FIRST_DRAFT = SequenceDraft()
-"""Of an utterance in which nothing was committed yet."""
+"""The state before the first draft of an utterance."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftOptions:
-    """Makes a request a draft.
+    """The options that make a request a draft. Samples are at 16 kHz.
 
     Attributes:
-        sequences: one for each sequence of the request.
-        policy: decides what is committed.
-        is_final: speech has ended: all is committed, and the speech is voiced to its end.
-        step_samples: how much longer the next draft's buffer will be.
-        new_samples: at the end of the buffer, which no draft before had.
-        max_buffer_samples: bound of a buffer.
+        sequences: one for each sequence of the request, in the same order.
+        policy: decides which tokens are committed.
+        is_final: the utterance has ended. All tokens are committed, and all units are voiced.
+        step_samples: how many samples the next draft adds to the buffer.
+        new_samples: number of samples at the end of the buffer that no earlier draft had.
+        max_buffer_samples: most samples in a buffer.
         voices_all: the utterance may be cut behind this draft: no unit is left to wait.
     """
 
@@ -114,13 +120,13 @@ class DraftOptions:
 
 @dataclass(frozen=True, slots=True)
 class DraftTraits:
-    """What drafts depend on in the loaded model.
+    """Properties of the loaded model that drafts depend on.
 
     Attributes:
-        frame_samples: samples of one encoder frame.
-        predicting_row: whether a token's attention is that of the step which predicts it; else that of the
-            step which it is fed to.
-        context_units: how far the vocoder hears, in units, on either side.
+        frame_samples: number of 16 kHz samples in one encoder frame.
+        predicting_row: which row of cross-attention belongs to a token. True: that of the step which predicts
+            the token. False: that of the step which the token is fed to.
+        context_units: the vocoder's receptive field on either side of a unit, in units.
     """
 
     frame_samples: int
@@ -133,8 +139,8 @@ class DraftDefaults:
     """How drafts of the loaded model are committed unless a stream says otherwise.
 
     Attributes:
-        policy: name of the commit policy; see ``commit_policy``.
-        patience_frames: frames at the end of a buffer that are not trusted.
+        policy: a name that ``commit_policy`` knows.
+        patience_frames: encoder frames at the end of a buffer that are not trusted.
         calibrated: whether the checkpoint was calibrated for drafts.
     """
 
@@ -144,7 +150,7 @@ class DraftDefaults:
 
     @property
     def uses_attention(self) -> bool:
-        """Whether the policy looks at what the decoder attends to, and so has a patience."""
+        """Whether the policy reads the decoder's cross-attention. Only such a policy uses a patience."""
         return self.policy != AGREEMENT
 
 
@@ -152,18 +158,18 @@ SAFE_DRAFTS = DraftDefaults()
 """For a checkpoint that was not calibrated."""
 
 NO_DRAFTS = DraftTraits(frame_samples=2_560, predicting_row=True, context_units=0)
-"""Of an engine that is given no drafts."""
+"""The traits for an engine that gets no drafts."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftDecided:
-    """Event: one target of a draft is decoded and decided.
+    """Event: one target of a draft is decoded, and the policy has decided.
 
     Attributes:
-        draft: all that was decoded.
-        decision: what of it was committed, and why the rest is held.
-        log_probabilities: natural, of each new token of the draft.
-        kept: history and audio for the next draft.
+        draft: the decoded text.
+        decision: how many new tokens are committed, and why the others are held.
+        log_probabilities: natural log-probability of each new token of the draft.
+        kept: the history of the next draft, and where its buffer begins.
     """
 
     request_id: str
@@ -176,7 +182,10 @@ class DraftDecided:
 
 @dataclass(frozen=True, slots=True)
 class SpeechKept:
-    """Event: the speech of one target of a draft has come as far as it can."""
+    """Event: all units of one target that can be voiced now were delivered.
+
+    ``speech``: the units that the next draft needs.
+    """
 
     request_id: str
     sequence: int

@@ -1,4 +1,4 @@
-"""From the tokens of a decoded draft to what is committed, and from its units to what may be voiced. Pure."""
+"""Decides which tokens of a draft are committed, and which of its units may be voiced. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 LOOKAHEAD_WORDS = 2
-"""So many words behind the last committed one are heard with it, of those that are held."""
+"""Number of held words behind the last committed one that text-to-unit gets as context."""
 
 
 class DraftOutput:
@@ -33,13 +33,13 @@ class DraftOutput:
         self._traits = traits
 
     def push_token(self, sequence: SequenceState, decoded: DecodeResult, events: list[EngineEvent]) -> None:
-        """Keeps the token: nothing is delivered before the whole text is decided."""
+        """Keeps the token. Nothing is delivered before the policy has decided about the whole text."""
         del events
         sequence.token_ids.append(decoded.token_id)
         sequence.log_probabilities.append(decoded.log_probability)
 
     def finish_text(self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]) -> bool:
-        """Asks the commit policy and delivers what it commits. Its speech may wait for a later draft."""
+        """Asks the commit policy and delivers the committed tokens. Their speech may wait."""
         decided = decide(sequence, state, self._tokenizer, self._traits)
         events.append(decided)
         draft, committed = decided.draft, decided.decision.committed
@@ -70,8 +70,10 @@ class DraftOutput:
         return bool(spec.speech and not foreign and self._is_spoken_now(sequence, state, decided))
 
     def _is_spoken_now(self, sequence: SequenceState, state: RequestState, decided: DraftDecided) -> bool:
-        """Whether there are words to speak. They wait while the listener has enough to hear until the next
-        draft, if that one has them in its history: spoken together they sound better, and cost less.
+        """Whether words are spoken in this draft.
+
+        They wait for the next draft while earlier speech plays on, if the next draft has them in its history.
+        Words that are spoken together sound better and cost less.
         """
         asked, options = sequence.draft, state.request.draft
         assert asked is not None, "only drafts go on with a speech"
@@ -89,8 +91,10 @@ class DraftOutput:
         return True
 
     def _choose_heard(self, sequence: SequenceState, draft: Draft, first: int, end: int) -> None:
-        """Sets what text-to-unit hears to speak the tokens from ``first`` to ``end``: the sentence in which
-        they begin, and words behind them that are held, so that the last one does not sound like an end.
+        """Sets the input of text-to-unit for the tokens from ``first`` to ``end``.
+
+        It begins with the sentence of token ``first``. Held words follow as context, so that the last spoken
+        word does not sound like the end of a sentence.
         """
         pieces, spaced = draft.pieces, draft.spaced
         before = range(first, 0, -1)
@@ -110,11 +114,11 @@ class DraftOutput:
         units: npt.NDArray[np.int64],
         token_durations: tuple[int, ...],
     ) -> None:
-        """``units`` come behind those of the speech so far.
+        """Appends ``units`` to those of the speech so far, and chooses which are voiced now.
 
-        Whole words are voiced that have what the vocoder hears behind them, so that speech never stops within
-        a word. All is voiced at the end of a sentence and of the utterance, before a cut, and when nothing
-        new comes before the listener has heard what was voiced.
+        Speech must not stop within a word. So a word is voiced when the units of its right context in the
+        vocoder are known. All units are voiced at the end of a sentence or of the utterance, before a cut,
+        and when there are no new units and the earlier speech ends before the next draft.
         """
         draft, options = sequence.draft, state.request.draft
         assert draft is not None, "only drafts go on with a speech"
@@ -144,7 +148,7 @@ class DraftOutput:
     def finish_speech(
         self, sequence: SequenceState, state: RequestState, events: list[EngineEvent]
     ) -> FinishStatus:
-        """Delivers what the next draft needs of the speech. EMPTY if nothing was ever committed."""
+        """Delivers the units that the next draft needs. EMPTY if the utterance has no committed token."""
         if not state.is_final:
             events.append(SpeechKept(*sequence.key, self._kept_speech(sequence)))
         assert sequence.draft is not None, "only drafts have committed tokens"
@@ -199,6 +203,9 @@ def decide(
 
 
 def _frames(rows: npt.NDArray[np.float32], tokens: int) -> tuple[int, ...]:
-    """The frame of each token; the last token was not fed where its slot is full, and gets the one before."""
+    """The encoder frame of each token.
+
+    In a full slot the last token is not fed. It gets the frame of the token before.
+    """
     frames = attended_frames(rows) if len(rows) else ()
     return frames + (frames[-1:] or (0,)) * (tokens - len(frames))

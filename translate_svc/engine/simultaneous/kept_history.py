@@ -1,4 +1,4 @@
-"""What the next draft is told of the text so far, and where its audio begins. Pure."""
+"""Chooses the history of the next draft, and where its buffer begins. Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from translate_svc.engine.simultaneous.words import (
 from translate_svc.types import Samples
 
 HISTORY_WORDS = 10
+"""Most words in a history, in a language with spaces."""
+
 HISTORY_CHARACTERS = 20
-"""Of a language without spaces."""
+"""Most characters in a history, in a language without spaces."""
 
 MAX_BUFFER_SAMPLES = 12 * 16_000
 
 _SETTLED_SAMPLES = 8 * 1_600
-"""0.8 s: a word that comes from earlier audio than this before the end of the buffer was really said. With
-0.5 s, closed sentences were dropped behind words that the decoder had made up (82 in place of 89 BLEU).
+"""0.8 s. A held word that comes from earlier audio, counted from the end of the buffer, was really said. With
+0.5 s, closed sentences were dropped because of words that the decoder had made up: 82 instead of 89 BLEU.
 """
 
 
@@ -33,8 +35,8 @@ class KeptHistory:
     """Text and audio that are kept for the next draft.
 
     Attributes:
-        token_ids: the last words that were committed; empty where nothing was, and behind a closed sentence.
-        start_samples: so many samples at the start of the buffer are no longer needed.
+        token_ids: the last committed words. Empty if nothing was committed, or after a closed sentence.
+        start_samples: number of samples at the start of the buffer that the next draft does not need.
     """
 
     token_ids: tuple[int, ...]
@@ -51,29 +53,32 @@ def keep_history(
     margin_frames: int = 1,
     max_buffer_samples: int = MAX_BUFFER_SAMPLES,
 ) -> KeptHistory:
-    """What remains after ``decision`` about ``draft``: the last words, of the last sentence alone.
+    """Chooses what remains after ``decision`` about ``draft``: the last words of the last sentence.
 
-    Models are trained on whole sentences. Where audio and text began within one, after ten words wherever
-    they lay, the starter had 62 BLEU in place of 90. So where sentences are dropped, the buffer is cut in the
-    pause before the first one that is kept: a sentence that lacks a tenth of a second is misunderstood.
-    A sentence that was closed is dropped when a word of the next one was committed or was surely said, though
-    it is held; or when a whole draft brought nothing new behind it: many models hear two sentences worse than
-    one.
+    Models are trained on whole sentences. When text and audio began after ten words, in the middle of a
+    sentence, the starter had 62 BLEU instead of 90. So sentences are dropped whole, and the buffer is cut in
+    the pause before the first sentence that is kept. A sentence that lacks its first tenth of a second is
+    misunderstood.
 
-    Where nothing is dropped, the buffer stays as it is: later drafts may align the history with later audio,
-    which is not translated yet. Where only some words of a sentence are dropped, it begins at the earliest
-    frame that a kept one comes from. It begins later where it would exceed its bound with the next step;
-    words whose audio is gone then leave the history, too. A loop at the end is kept once, or the next draft
-    would go on with it.
+    Many models translate two sentences worse than one. So a closed sentence is dropped when a word of the
+    next sentence was committed, or was held but surely said. It is also dropped when a whole draft added no
+    word behind it.
+
+    Where nothing is dropped, the buffer keeps its start: later drafts may align the history with later audio,
+    which is not translated yet. Where only some words of a sentence are dropped, the buffer begins at the
+    earliest frame that a kept word comes from. It begins later if it would exceed its bound with the next
+    step. Words whose audio is gone then leave the history, too. A loop at the end is kept once, because the
+    next draft would continue it.
 
     Args:
-        draft: what was decoded.
-        decision: what was committed of it.
-        samples: the draft's buffer.
-        step_samples: what the next draft will have in addition.
-        frame_samples: samples of a frame of ``draft.attended_frames``.
-        margin_frames: kept before the earliest frame, for a word is spoken around the frame that is attended.
-        max_buffer_samples: bound of a buffer.
+        draft: the decoded text.
+        decision: how many of its new tokens were committed.
+        samples: ``[n]``, the draft's buffer at 16 kHz.
+        step_samples: number of samples that the next draft adds.
+        frame_samples: samples in one frame of ``draft.attended_frames``.
+        margin_frames: frames that are kept before the earliest one, because a word also sounds before the
+            frame that its token attends to.
+        max_buffer_samples: most samples in a buffer.
     """
     end = draft.history_tokens + decision.committed
     loop = loop_start(draft.token_ids[:end])
@@ -94,9 +99,10 @@ def keep_history(
 def _cut_in_a_pause(
     draft: Draft, kept: _Kept, start: int, samples: Samples, frame_samples: int
 ) -> tuple[int, int | None]:
-    """Where the history and the buffer begin if sentences are dropped: the token, and the sample in a pause.
+    """Where history and buffer begin if sentences are dropped: a token, and a sample in a pause.
 
-    ``start``: where the history may begin by its length. Without a pause no sentence is dropped.
+    The sample is None if the buffer is not cut in a pause; then no sentence is dropped. ``start``: the token
+    at which the history may begin because of its length.
     """
 
     def pause_between(first_frame: int, end_frame: int) -> int | None:
@@ -121,10 +127,16 @@ def _cut_in_a_pause(
 def history_from(
     draft: Draft, decision: CommitDecision, *, start_samples: int, frame_samples: int
 ) -> tuple[int, ...]:
-    """The history for a buffer that begins earlier than ``keep_history`` said, as another target needs it.
+    """The tokens of the history for a buffer that begins earlier than ``keep_history`` said.
 
-    It begins with the first sentence whose audio lies behind ``start_samples``, so that text and audio begin
-    together.
+    All targets share one buffer, and another target may need earlier audio. The history begins with the first
+    sentence whose audio lies behind ``start_samples``, so that text and audio begin together.
+
+    Args:
+        draft: the decoded text.
+        decision: how many of its new tokens were committed.
+        start_samples: number of samples that are dropped at the start of the draft's buffer.
+        frame_samples: samples in one frame of ``draft.attended_frames``.
     """
     end = draft.history_tokens + decision.committed
     kept = _Kept(draft, end)
@@ -136,7 +148,10 @@ def history_from(
 
 
 class _Kept:
-    """Words of a draft up to token ``end``. "Words" that are punctuation alone count for nothing here."""
+    """The words of a draft before token ``end``. Punctuation that stands alone is not a word here.
+
+    Methods take and return indices of tokens, or encoder frames of the buffer where their names say so.
+    """
 
     def __init__(self, draft: Draft, end: int, *, is_loop: bool = False) -> None:
         self._draft, self.end, self._is_loop = draft, end, is_loop
@@ -149,7 +164,7 @@ class _Kept:
         ]
 
     def last_words(self) -> int:
-        """Where the history may begin by its length."""
+        """The token at which the longest allowed history begins."""
         if self._spaced:
             return self._words[-HISTORY_WORDS:][0][0] if self._words else 0
         for start, _ in self._words[:-1]:
@@ -158,12 +173,12 @@ class _Kept:
         return self._last_word()
 
     def last_sentence(self) -> int:
-        """Where the last sentence begins that has a word."""
+        """The token at which the last sentence begins that has a word."""
         starts = (index for index in range(self._last_word(), 0, -1))
         return next((each for each in starts if starts_sentence(self._pieces, each, spaced=self._spaced)), 0)
 
     def sentence_starts(self) -> list[int]:
-        """Where sentences begin that have a word, in their order."""
+        """The tokens at which sentences begin that have a word, in order."""
         last = self._last_word()
         return [
             each
@@ -181,9 +196,7 @@ class _Kept:
         return 0 < start < self.end and starts_sentence(self._pieces, start, spaced=self._spaced)
 
     def following_frame(self) -> int | None:
-        """That the first word behind the kept text comes from, which is held; None if there is none, or if
-        the text ends in a loop.
-        """
+        """The frame that the first held word comes from. None without a held word, or if the text loops."""
         pieces = self._draft.pieces
         held = (index for index in range(self.end, len(pieces)) if has_letters(pieces[index]))
         word = next(held, None)
@@ -192,29 +205,33 @@ class _Kept:
         return self._draft.attended_frames[word]
 
     def sentence_before(self, start: int) -> int:
-        """Where the sentence begins that ends before token ``start``."""
+        """The token at which the sentence before token ``start`` begins."""
         return max((each for each in self.sentence_starts() if each < start), default=0)
 
     def last_frame(self, end: int) -> int:
-        """That the last two words before token ``end`` come from, by their first tokens: what follows in a
-        word follows from the text.
+        """The latest frame that one of the last two words before token ``end`` comes from.
+
+        Only the first token of a word counts: the others follow from the text, not from the audio.
         """
         starts = [word for word, _ in self._words if word < end]
         return max((self._draft.attended_frames[word] for word in starts[-2:]), default=0)
 
     def first_frame(self, start: int) -> int:
-        """That the word at token ``start`` comes from, by its first token."""
+        """The frame that the word at token ``start`` comes from, by its first token."""
         return self._draft.attended_frames[next(word for word, stop in self._words if stop > start)]
 
     def heard_from(self, start: int, least_frame: int) -> int:
-        """Where the words begin, from ``start`` on, that come from no earlier frame; the last one at most."""
+        """The first token, from ``start`` on, behind all words that come from before ``least_frame``.
+
+        The last word always stays.
+        """
         for word, stop in self._words[:-1]:
             if word >= start and min(self._frames(word, stop)) < least_frame:
                 start = stop
         return start if start == self.end else min(start, self._last_word())
 
     def earliest_frame(self, start: int) -> int:
-        """That a word from ``start`` on comes from; 0 if there is none."""
+        """The earliest frame that a word from token ``start`` on comes from; 0 without such a word."""
         return min((min(self._frames(*word)) for word in self._words if word[0] >= start), default=0)
 
     def _frames(self, word: int, stop: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Where a speaker pauses: the place at which a buffer may be cut between two sentences. Pure."""
+"""Finds pauses in speech, where a buffer may be cut between two sentences. Pure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ _SILENCE = 1e-10
 
 
 def last_pause(samples: Samples, first_sample: int, end_sample: int) -> int | None:
-    """The middle of the last window of 100 ms within ``[first_sample, end_sample)`` that is about as quiet as
-    the quietest one; None if the range is shorter than that.
+    """The sample in the middle of the last quiet window of 100 ms in ``[first_sample, end_sample)``.
+
+    Quiet: at most 3 dB above the quietest window of the range. None if the range is shorter than 100 ms.
+    ``samples``: ``[n]`` at 16 kHz; the returned index counts from their start.
     """
     levels_db = _levels_db(samples[first_sample:end_sample])
     return _middle(first_sample, _quiet(levels_db)[-1]) if len(levels_db) else None
 
 
 def first_pause(samples: Samples, first_sample: int) -> int | None:
-    """The middle of the first window of 100 ms from ``first_sample`` on that is about as quiet as the
-    quietest one; None if none is much quieter than the speech in ``samples``.
+    """The sample in the middle of the first quiet window of 100 ms from ``first_sample`` on.
+
+    Quiet: at most 3 dB above the quietest window from there on. None if that one is less than 12 dB below the
+    speech in ``samples``, or if there is none. ``samples``: ``[n]`` at 16 kHz.
     """
     levels_db = _levels_db(samples[first_sample:])
     if not len(levels_db):
@@ -45,7 +49,7 @@ def _middle(first_sample: int, window: np.intp) -> int:
 
 
 def _levels_db(samples: Samples) -> npt.NDArray[np.float64]:
-    """The level of each window of 100 ms, one every 10 ms."""
+    """The level in dB of each window of 100 ms. A window begins every 10 ms."""
     hops = len(samples) // _HOP_SAMPLES
     if hops < _WINDOW_HOPS:
         return np.empty(0)

@@ -1,4 +1,4 @@
-"""Where the words of a text begin, told from its SentencePiece pieces alone."""
+"""Finds where words and sentences of a text begin, from its SentencePiece pieces alone."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _SPACE = "\u2581"  # SentencePiece's mark of a space
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
 _WITHIN_WORDS = "'\u2019-\u2010"
-"""Apostrophes and hyphens: what follows belongs to the same word as a rule."""
+"""Apostrophes and hyphens. The letters behind them usually belong to the same word."""
 
 _SENTENCE_ENDS = ".?!\u2026\u3002\uff1f\uff01\u0964\u06d4\u061f\u1362\u17d4\u104b"
 
 
 def is_spaced(language: str) -> bool:
-    """Whether a language (a Seamless code) writes spaces between words; an unknown one is taken to.
+    """Whether a language (a Seamless code) writes spaces between words. True for an unknown language.
 
-    Korean, which has Chinese characters beside its own script, does.
+    Korean is one of them, although it has Chinese characters beside its own script.
     """
     known = languages.packaged().find(language)
     return known is None or not known.scripts or not _UNSPACED_SCRIPTS.issuperset(known.scripts)
 
 
 def is_punctuation(piece: str) -> bool:
-    """Whether a piece has a character, and neither letter nor digit nor symbol."""
+    """Whether a piece has characters, and all of them are punctuation."""
     text = piece.replace(_SPACE, "")
     return bool(text) and all(unicodedata.category(character)[0] == "P" for character in text)
 
@@ -38,10 +38,10 @@ def has_letters(piece: str) -> bool:
 
 
 def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
-    """Whether a word begins with piece ``index``, so that the text before it is made of whole words.
+    """Whether a word begins with piece ``index``. The text before it then ends with a whole word.
 
-    Closing punctuation belongs to the word before it. Without spaces every piece is a word, but for the
-    further bytes of a character and for marks on the letter before.
+    Closing punctuation belongs to the word before it. In a language without spaces (``spaced`` is False)
+    every piece is a word, except for the later bytes of a character and for marks on the letter before.
     """
     piece, byte = pieces[index], _byte(pieces[index])
     if index == 0 or piece.startswith(_SPACE):
@@ -52,8 +52,9 @@ def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
 
 
 def continues_word(piece: str) -> bool:
-    """Whether a piece lengthens the word before it, in a language with spaces. Closing punctuation does not;
-    apostrophes and hyphens do. Special tokens, which have no text, do not.
+    """Whether a piece lengthens the word before it, in a language with spaces.
+
+    Apostrophes and hyphens lengthen it. Closing punctuation and special tokens, which have no text, do not.
     """
     if not piece or piece.startswith(_SPACE):
         return False
@@ -61,7 +62,7 @@ def continues_word(piece: str) -> bool:
 
 
 def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
-    """Whether a sentence begins with piece ``index``: a word behind a full stop or its like."""
+    """Whether piece ``index`` begins a word behind punctuation that ends a sentence, or begins the text."""
     if index == 0:
         return True
     closing = is_punctuation(pieces[index]) and not pieces[index].startswith(_SPACE)
@@ -75,7 +76,7 @@ def closes_sentence(pieces: Sequence[str]) -> bool:
 
 
 def ends_in_whole_character(pieces: Sequence[str]) -> bool:
-    """Whether no byte is missing of the last character."""
+    """Whether the last character has all its bytes."""
     last: list[int] = []
     for piece in reversed(pieces):
         byte = _byte(piece)
@@ -90,7 +91,7 @@ def ends_in_whole_character(pieces: Sequence[str]) -> bool:
 
 
 def character_count(pieces: Sequence[str]) -> int:
-    """Characters of a text; each byte piece that begins one counts."""
+    """Number of characters in a text, without spaces. Of a character in byte pieces only the first counts."""
     bytes_of = [_byte(piece) for piece in pieces]
     return sum(
         len(piece.replace(_SPACE, "")) if byte is None else int(not 0x80 <= byte < 0xC0)

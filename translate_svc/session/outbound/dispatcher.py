@@ -47,10 +47,10 @@ class Dispatcher:
         start: CommitPoint,
         lag: StreamLag,
     ) -> None:
-        """``start``: the commit point from which the stream begins. ``lag`` is told what is awaited."""
+        """``start``: the commit point from which the stream begins. ``lag``: is told when texts are due."""
         self._lag = lag
         self.degradation = Degradation.NONE
-        """What to leave out while the server is behind."""
+        """The results to leave out while the server is behind."""
         self._session_id = session_id
         self._output = output
         self._settings = settings
@@ -73,7 +73,7 @@ class Dispatcher:
         self._pending_commit: CommitPoint | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
-        """``settings`` apply from the next utterance on; the client gets ``Updated``."""
+        """Replaces the settings from the next utterance on. The client gets ``Updated``."""
         if self._continued is not None:
             position, continued = self._continued
             sequences = self._settings.sequences, settings.sequences
@@ -84,13 +84,16 @@ class Dispatcher:
         self._outbox.put(Updated(self._router.next_utterance_id))
 
     def begin(self, position: int, speech_position: int) -> None:
-        """An utterance has started; its audio starts at ``position``, its speech at ``speech_position``."""
+        """Begins an utterance. Its audio starts at ``position`` and its speech at ``speech_position``.
+
+        Both are input samples from the start of the stream.
+        """
         number = self._router.next_utterance_id
         request_id = f"{self._session_id}/{number}"
         cut_position, continued = self._continued or (position, None)
         self._continued = None
         if position - cut_position > self._max_gap_samples:
-            continued = None  # the audio of the text that it carries was not heard as speech
+            continued = None  # the detector found no speech in the audio of the text that it carries
         self._running = LiveUtterance(number, position, self._settings, self._output, request_id, continued)
         self._router.begin(self._running)
         self._outbox.put(SpeechStarted(number, position, speech_position))
@@ -135,9 +138,10 @@ class Dispatcher:
             self._outbox.put(StreamWarning("drafts_skipped", message, utterance.utterance_id))
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
-        """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
+        """Ends the running utterance. Its audio was complete at ``last_sample_s`` (loop time).
 
-        Waits while too many utterances are in flight or the engine's queue is full, then submits it.
+        Submits the utterance. Before that it waits while too many utterances are in flight or the engine's
+        queue is full.
 
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
@@ -188,14 +192,14 @@ class Dispatcher:
             self._router.commit(point)
 
     def _expect_text(self, utterance: LiveUtterance, cut: Utterance, last_sample_s: float) -> float:
-        """Notes that a text is awaited, and returns since when."""
+        """Tells ``lag`` when the text of an utterance is due, and returns that loop time in seconds."""
         silence_ms = utterance.settings.vad.min_silence_ms if cut.reason is EndReason.SILENCE else 0
         due_s = self._lag.due_s(cut.source.end, last_sample_s) + silence_ms / 1000
         self._lag.expect(utterance.utterance_id, due_s)
         return due_s
 
     def _skip_late_speech(self, utterance: LiveUtterance, due_s: float, now_s: float) -> None:
-        """Leaves out the speech of an utterance that is very late, if the whole server is behind."""
+        """Leaves out the speech of a very late utterance while the whole server is behind."""
         if (
             self.degradation < Degradation.NO_LATE_SPEECH
             or now_s - due_s < LATE_SPEECH_S
@@ -208,7 +212,7 @@ class Dispatcher:
             self._outbox.put(StreamWarning("speech_skipped", message, utterance.utterance_id))
 
     def commit(self, committed: Committed) -> None:
-        """A commit point without an utterance."""
+        """Passes on a commit point at which no utterance ends."""
         self._router.commit(self._commit_point(committed.position, committed.updates))
 
     def _commit_point(self, position: int, updates: Sequence[Negotiated]) -> CommitPoint:
@@ -237,7 +241,7 @@ class Dispatcher:
         pending, self._pending_commit = self._pending_commit, None
         self._lag.forget()
         self._router.clear(through_sample)
-        # where the input restarts where it had committed, it reports no new point
+        # the input does not report a commit point again if it restarts at that point
         if pending is not None and pending.position == through_sample:
             self._router.commit(pending)
 
@@ -268,8 +272,10 @@ class Dispatcher:
 
 
 def _least_stride(degradation: Degradation, options: SimultaneousOptions) -> int:
-    """Every how many steps there may be a draft. The last level leaves as many as it takes to lose no audio:
-    a draft hears ``max_buffer_frames``, and what no draft has heard must fit in it.
+    """The least number of steps from one draft to the next.
+
+    The last level leaves only as many drafts as are needed to lose no audio. A draft hears at most
+    ``max_buffer_frames``, and all audio since the draft before must fit into them.
     """
     if degradation >= Degradation.FEWEST_DRAFTS:
         return max(4, options.max_buffer_frames // 2 // options.step_frames)

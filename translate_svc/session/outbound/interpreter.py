@@ -1,4 +1,4 @@
-"""Simultaneous translation of one utterance: its drafts, one after the other."""
+"""Simultaneous translation of one utterance: makes its drafts, one after the other."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 @dataclass(slots=True)
 class _Target:
-    """One sequence: what the next draft starts from, and what the current one has decided."""
+    """One target: the state that the next draft starts from, and the events of the current draft."""
 
     draft: SequenceDraft
     decided: DraftDecided | None = None
     kept: SpeechKept | None = None
     has_voiced: bool = False
     received_tokens: int = 0
-    """Of the history that the utterance before left: delivered there, but heard again here."""
+    """Tokens of the history that the utterance before left. It delivered them; their audio is heard here."""
 
     @property
     def waits(self) -> bool:
-        """Whether there are words that have no units, or units that were not voiced."""
+        """Whether committed words have no units yet, or units were not voiced yet."""
         return self.draft.speech.waits
 
     @property
     def speech(self) -> SpeechContext:
-        """What the current draft leaves. One that failed behind its text has lost the words that it was to
-        speak, and one that failed while it was voiced also the units that had waited.
+        """The units that the current draft leaves to the next one.
+
+        A draft that failed after its text has lost the words that it should have spoken. A draft that failed
+        while it was voiced has also lost the units that waited.
         """
         if self.kept is not None:
             return self.kept.speech
@@ -55,14 +57,20 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """What an utterance that was cut while somebody spoke leaves for the next one, by sequence."""
+    """The state of a long utterance that was cut within the speech. The next utterance starts from it.
+
+    ``drafts``: one for each sequence, in the order of the request.
+    """
 
     drafts: tuple[SequenceDraft, ...]
 
     def for_sequences(
         self, before: tuple[PlannedSequence, ...], after: tuple[PlannedSequence, ...]
     ) -> Continuation:
-        """The same for other settings: what stays a target goes on, and what is new begins."""
+        """The same state for changed settings. Targets that stay continue, and new targets start anew.
+
+        ``before`` and ``after``: the sequences of the old and of the new settings.
+        """
         drafts = {each.name: draft for each, draft in zip(before, self.drafts, strict=True)}
         return Continuation(
             tuple(
@@ -87,7 +95,10 @@ class Interpreter:
         sequences: int,
         continued: Continuation | None = None,
     ) -> None:
-        """``continued``: what the utterance before leaves, if this one goes on where that was cut."""
+        """``sequences``: number of targets.
+
+        ``continued``: the state of the utterance before, if that one was cut and this one continues it.
+        """
         self._request_id = request_id
         self._options = options
         drafts = continued.drafts if continued else (FIRST_DRAFT,) * sequences
@@ -99,20 +110,20 @@ class Interpreter:
 
     @property
     def has_decided(self) -> bool:
-        """Whether a draft was decided. One that failed or was refused was not."""
+        """Whether the policy has decided about a draft. It decides about no failed or refused draft."""
         return self._has_decided
 
     @property
     def buffer_start_ms(self) -> int:
-        """Where the buffer of the current draft begins in the utterance."""
+        """Where the buffer of the current draft begins, in milliseconds from the start of the utterance."""
         return self._start_sample * 1000 // INTERNAL_SAMPLE_RATE_HZ
 
     def cut_sample(self, end_sample: int) -> int | None:
-        """Where an utterance that has come to ``end_sample`` is to be cut, if it has grown long.
+        """Where an utterance that is ``end_sample`` samples long is cut; None if it is not cut now.
 
-        That is where the buffer begins: all text whose audio lies before was committed. Both in samples at 16
-        kHz from the start of the utterance. None while words or units wait: perhaps no utterance follows that
-        would voice them.
+        It is cut where its buffer begins, because all text of earlier audio was committed. Both values are
+        16 kHz samples from the start of the utterance. An utterance is not cut while it is short, or while
+        words or units wait: perhaps no utterance follows that would voice them.
         """
         if any(target.waits for target in self._targets):
             return None
@@ -121,18 +132,21 @@ class Interpreter:
         return self._start_sample
 
     def speech(self, sequence: int) -> SpeechContext:
-        """What the speech of a target leaves to the next draft."""
+        """The last units of a target's speech, as the next draft gets them. ``sequence``: its index."""
         return self._targets[sequence].draft.speech
 
     def moved_tokens(self, sequence: int, *, is_continued: bool) -> int:
-        """How many tokens of this utterance's audio were delivered with the one before, less how many of the
-        next one's were delivered here. ``is_continued``: the next one goes on with the history of this one.
+        """How many more tokens belong to this utterance's audio than this utterance delivered.
+
+        The utterance before may have delivered tokens of this utterance's audio. They count. This utterance
+        may have delivered tokens of the next one's audio. They are subtracted, so the result may be negative.
+        ``is_continued``: the next utterance continues with the history of this one.
         """
         target = self._targets[sequence]
         return target.received_tokens - (len(target.draft.history_token_ids) if is_continued else 0)
 
     def continuation(self) -> Continuation:
-        """What the next utterance starts from, if this one was cut at ``cut_sample``."""
+        """The state that the next utterance starts from, after this one was cut at ``cut_sample``."""
         return Continuation(
             tuple(
                 dataclasses.replace(
@@ -158,12 +172,13 @@ class Interpreter:
         """The request of the next draft.
 
         Args:
-            samples: the utterance's audio from ``first_sample`` on, 16 kHz.
-            first_sample: place of ``samples[0]`` in the utterance.
+            samples: ``[n]``, the utterance's audio from ``first_sample`` on, at 16 kHz.
+            first_sample: index of ``samples[0]`` in the utterance.
             sequences: the targets.
             is_final: whether the utterance has ended.
             source_times: whether tokens get their time in the source.
-            plays_on: of each target, whether earlier speech lasts until the next draft; by default none does.
+            plays_on: for each target, whether earlier speech still plays when the next draft is decided. By
+                default it plays for no target.
         """
         options = self._options
         end = first_sample + len(samples)
@@ -195,7 +210,7 @@ class Interpreter:
         return request
 
     def record(self, event: DraftDecided | SpeechKept) -> None:
-        """Stores what one target of the current draft has come to."""
+        """Stores an event of one target of the current draft."""
         target = self._targets[event.sequence]
         if isinstance(event, DraftDecided):
             target.decided = event
@@ -203,7 +218,7 @@ class Interpreter:
             target.kept = event
 
     def record_piece(self, sequence: int) -> None:
-        """Notes that one target of the current draft was voiced in part."""
+        """Notes that a waveform piece of one target of the current draft was delivered."""
         self._targets[sequence].has_voiced = True
 
     def finish_draft(self) -> None:

@@ -1,6 +1,6 @@
 """One utterance in flight: turns the engine's events into a stream's events.
 
-It is longer than most files: the two ways of an utterance, whole and by drafts, share its state.
+This file is longer than most, because whole utterances and utterances by drafts share their state.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from translate_svc.types import (
 )
 
 _DRAFT_STEPS = 1.5
-"""From one draft to the decision of the next one."""
+"""Time from one draft to the decision about the next one, in steps of audio."""
 
 
 class LiveUtterance:
@@ -93,7 +93,7 @@ class LiveUtterance:
 
     @property
     def has_drafts(self) -> bool:
-        """Whether a draft was decided: its last request goes on from there."""
+        """Whether the policy has decided about a draft. The last request then continues from there."""
         return self.interpreter is not None and self.interpreter.has_decided
 
     @property
@@ -118,10 +118,14 @@ class LiveUtterance:
     ) -> Request:
         """Ends the utterance and returns its request.
 
-        ``source`` is its range in input samples, empty for a text. ``content`` is at 16 kHz.
-        ``endpointing_ms`` is None without one. ``playouts``: by language, earlier speech to catch up with.
-        ``voiced_s``: duration of its voiced frames; None if they were not counted. ``heard_position``: the
-        input sample through which the input was heard; by default the end of ``source``.
+        Args:
+            source: its range in input samples, empty for a text.
+            content: ``[n]`` samples at 16 kHz, or a text.
+            now_s: loop time in seconds.
+            endpointing_ms: time from the last speech to the cut; None for a text.
+            playouts: by language, the playback of earlier speech. This speech may have to catch up with it.
+            voiced_s: duration of its voiced frames; None if they were not counted.
+            heard_position: the input sample up to which the input was heard. Default: the end of ``source``.
         """
         self.source = source
         self._times.cut(now_s, endpointing_ms)
@@ -145,7 +149,15 @@ class LiveUtterance:
         now_s: float,
         playouts: Mapping[str, Playout],
     ) -> Request:
-        """The request of a draft over the audio so far; see ``Interpreter.draft``."""
+        """The request of a draft over the audio so far.
+
+        Args:
+            samples: ``[n]``, the utterance's audio from ``first_sample`` on, at 16 kHz.
+            first_sample: index of ``samples[0]`` in the utterance.
+            heard_position: the input sample up to which the input was heard.
+            now_s: loop time in seconds.
+            playouts: as for ``cut``.
+        """
         assert self.interpreter is not None, "drafts belong to simultaneous translation"
         self.source = SampleRange(self.source.start, heard_position)
         self._source_samples = first_sample + len(samples)
@@ -169,10 +181,10 @@ class LiveUtterance:
         endpointing_ms: float,
         voiced_s: float | None,
     ) -> list[EngineEvent]:
-        """Ends an utterance that the next one continues; returns what the engine would say at its end.
+        """Ends an utterance that the next one continues. Returns the events of its end.
 
-        ``source``: its range in input samples; ``source_samples``: its length at 16 kHz. ``voiced_s``: as
-        for ``cut``.
+        ``source``: its range in input samples. ``source_samples``: its length in 16 kHz samples. The others
+        are as for ``cut``.
         """
         self._is_continued, self._voiced_s = True, voiced_s
         self.source = source
@@ -181,7 +193,7 @@ class LiveUtterance:
         return self.closing_events()
 
     def closing_events(self) -> list[EngineEvent]:
-        """What the engine would say at its end, if it says no more than its drafts said."""
+        """The events that the engine would send at its end if no text followed that of its drafts."""
         events: list[EngineEvent] = []
         for index, sequence in enumerate(self._sequences):
             events += sequence.closing_events(self.request_id, index)
@@ -197,7 +209,7 @@ class LiveUtterance:
         self._heard[request_id] = Heard(heard_position, offset_ms)
 
     def record_draft(self, event: DraftDecided | SpeechKept) -> DraftReport | None:
-        """Stores what one target of a draft has come to; the report of it where inspection asked for it."""
+        """Stores an event of one target of a draft. Returns its report if the client asked for drafts."""
         assert self.interpreter is not None, "only drafts are decided"
         self.interpreter.record(event)
         if isinstance(event, SpeechKept):
@@ -209,7 +221,7 @@ class LiveUtterance:
         return sequence.draft_report(event, self._heard[event.request_id])
 
     def record_piece(self, event: WaveformPiece) -> None:
-        """Notes that a sequence was voiced in part."""
+        """Notes that a waveform piece of a sequence was delivered."""
         if self.interpreter is not None:
             self.interpreter.record_piece(event.sequence)
 
@@ -220,7 +232,7 @@ class LiveUtterance:
         self._times.record_draft(event.timings)
 
     def drop(self, position: int) -> SpeechEnded | None:
-        """Drops the utterance. If it was not cut yet, returns its ``SpeechEnded`` at ``position``."""
+        """Drops the utterance. Returns its ``SpeechEnded`` at ``position``, or None if it was cut before."""
         if self._times.is_cut:
             return None
         self.source = SampleRange(self.source.start, position)
@@ -253,7 +265,7 @@ class LiveUtterance:
     def record(
         self, event: TokenDecoded | TextFinished | UnitsPredicted | SequenceFinished | RequestFinished
     ) -> None:
-        """Stores what later events or ``UtteranceDone`` need."""
+        """Stores the parts of an event that later events or ``UtteranceDone`` need."""
         match event:
             case TokenDecoded():
                 self._confidence.add(event.sequence, event.log_probability)
@@ -284,7 +296,7 @@ class LiveUtterance:
         return self._confidence.warnings(self.utterance_id, done.confidences)
 
     def done_event(self, status: UtteranceStatus | None = None) -> UtteranceDone:
-        """``UtteranceDone``, with ``status`` or else the one that follows from the sequences."""
+        """The event ``UtteranceDone``. ``status``: by default it follows from the sequences."""
         texts = {
             index
             for index, sequence in enumerate(self._sequences)
@@ -314,7 +326,7 @@ class LiveUtterance:
         )
 
     def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
-        """The sequences to request; ``playouts`` of earlier speech, by language."""
+        """The sequences to request, with their pace. ``playouts``: of earlier speech, by language."""
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
         heard = [(each, playouts.get(each.plan.spec.language)) for each in self._sequences]
         if self.interpreter is None:
@@ -327,7 +339,7 @@ class LiveUtterance:
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
 
     def _plays_on(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[bool, ...]:
-        """Of each sequence, whether its earlier speech still plays when the next draft is decided."""
+        """For each sequence, whether its earlier speech still plays when the next draft is decided."""
         options = self.settings.simultaneous
         assert options is not None, "drafts belong to simultaneous translation"
         until_s = now_s + _DRAFT_STEPS * options.step_s
