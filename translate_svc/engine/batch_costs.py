@@ -1,4 +1,4 @@
-"""What one more item costs in a step, measured. Pure."""
+"""Measures what one more item costs in a step. Pure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class BatchCosts:
         self._sums = {stage: _Sums() for stage in Stage}
 
     def work_ms(self, stage: Stage, items: int, duration_ms: float) -> float:
-        """Observes a stage of a step, ``duration_ms`` for ``items``; returns how much of that is work."""
+        """Records that a stage took ``duration_ms`` for ``items`` items. Returns the milliseconds of work."""
         sums = self._sums[stage]
         sums.add(items, duration_ms)
         return duration_ms * sums.work_share

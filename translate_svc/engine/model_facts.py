@@ -1,4 +1,4 @@
-"""What the rest of a service must know of a loaded model. Plain data, no torch."""
+"""The facts about a loaded model that the rest of a service needs. Plain data, no torch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from translate_svc.types import ModelInfo
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Facts of the model that an engine has loaded. A process without the model gets them from the engine's.
+    """Facts about the model that an engine has loaded.
+
+    A process without the model gets them from the engine's process.
 
     Attributes:
         capabilities: languages, voices and limits.
         model: name, revision, license, device and dtype.
         drafts: how drafts are committed unless a stream says otherwise.
-        traits: what drafts depend on.
-        confidence: from log-probabilities to the confidence in a text.
+        traits: properties of the model that drafts depend on.
+        confidence: the rule that makes the confidence in a text of its log-probabilities.
     """
 
     capabilities: Capabilities

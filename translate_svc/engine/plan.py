@@ -134,8 +134,8 @@ class StepPlan:
     ``job_id``. An item that it leaves out is dropped. A plan starts no other encoding beside such items. So
     the slots of a dropped item go to another request only after the remaining items are done.
 
-    ``encode_steps``: how long encoding may delay the texts of this step, in decode steps; longer where they
-    wait for the speech of others anyway.
+    ``encode_steps``: how long encoding may delay the texts of this step, in decode steps. A step that also
+    makes speech delays them anyway, so encoding may take longer there.
     """
 
     encode: tuple[EncodeItem, ...] = ()
@@ -202,8 +202,9 @@ class DecodeResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextToUnitResult:
-    """Vocoder units (one per 20 ms, offset already removed), and how many each character and each token has;
-    of the item's tokens that are not context.
+    """The vocoder units of the item's tokens that are not context: ``[n]``, one per 20 ms, offset removed.
+
+    ``character_durations`` and ``token_durations``: number of units of each character and of each token.
     """
 
     key: SequenceKey
@@ -241,7 +242,7 @@ class ItemFailure:
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Wall time and number of items of one stage in this step. ``started_s``: ``time.monotonic``."""
+    """Wall time and number of items of one stage in this step. ``started_s``: on the runner's clock."""
 
     stage: Stage
     duration_ms: float

@@ -66,7 +66,7 @@ class Request:
     committed token, ``TextFinished`` where the draft is final, the speech of the committed tokens,
     ``SpeechKept`` where the draft is not final, and ``SequenceFinished``.
 
-    ``caller`` names who shares the engine with others, for ``FairQueue``; any text.
+    ``caller``: any name of the caller. ``FairQueue`` shares the engine fairly between callers.
     """
 
     request_id: str
@@ -96,9 +96,9 @@ class StopReason(enum.Enum):
     TOKEN_LIMIT = "token_limit"
     """The slot is full."""
     REPETITION = "repetition"
-    """``TextGuards.repetition_stop``."""
+    """The guard ``TextGuards.repetition_stop`` found a loop."""
     LENGTH = "length"
-    """``TextGuards.length_stop``."""
+    """The guard ``TextGuards.length_stop`` found the text too long for its source."""
 
 
 @dataclass(frozen=True, slots=True)

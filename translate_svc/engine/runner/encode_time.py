@@ -1,4 +1,4 @@
-"""How long a step may encode. Pure."""
+"""Limits the time that a step may encode. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _SPEECH = (Stage.TEXT_TO_UNIT, Stage.VOCODE)
 
 
 class EncodeTime:
-    """An encoding delays the texts of its step, so it gets little time in each step and goes on in the next.
+    """Limits the time of encodings. An encoding that is not done continues in the next step.
+
+    An encoding delays the texts of its step, so it gets little time in each step:
 
     * In a step that decodes it gets as many decode steps as the plan says. The estimate is that a decode step
       takes as long as the last one.
@@ -27,14 +29,14 @@ class EncodeTime:
         self._part_s = dict.fromkeys(_SPEECH, 0.0)  # of a token or a unit
 
     def observe(self, stage: Stage, items: Sequence[PlanItem], duration_s: float) -> None:
-        """A stage of a step has taken so long for its items."""
+        """Records that ``stage`` took ``duration_s`` seconds for ``items`` in one step."""
         if stage is Stage.DECODE:
             self._decode_s = duration_s
         elif stage in _SPEECH:
             self._part_s[stage] = duration_s / max(1, _parts(items))
 
     def seconds(self, plan: StepPlan) -> float:
-        """How long the encodings of ``plan`` may take in its step."""
+        """The seconds that the encodings of ``plan`` may take in its step. Infinite without decode items."""
         if not plan.decode:
             return math.inf
         speech_s = sum(self._part_s[stage] * _parts(plan.items(stage)) for stage in _SPEECH)
@@ -42,7 +44,7 @@ class EncodeTime:
 
 
 def _parts(items: Sequence[PlanItem]) -> int:
-    """Tokens to be spoken, or units to be vocoded."""
+    """Number of tokens in TEXT_TO_UNIT items and of units in VOCODE items."""
     parts = 0
     for item in items:
         match item:

@@ -24,7 +24,7 @@ class ItemChecks:
         self._ledger = ledger
 
     def encode(self, item: EncodeItem) -> str | None:
-        """Also releases the item's slots from their former owners, even if the item is not valid."""
+        """Checks an item, and releases its slots from their former owners even if the item is not valid."""
         if not item.slots or not all(self._ledger.exists(slot) for slot in item.slots):
             return f"slots {item.slots} do not all exist"
         for slot in item.slots:
@@ -45,7 +45,10 @@ class ItemChecks:
         return None
 
     def decode(self, item: DecodeItem, shared_slots: Collection[int]) -> str | None:
-        """``shared_slots``: slots that more than one item of this step uses."""
+        """The slot must hold the sequence, and the item's tokens must come next and fit.
+
+        ``shared_slots``: slots that more than one item of this step uses.
+        """
         entry = self._ledger.find(item.key, item.slot)
         if entry is None:
             return f"slot {item.slot} does not hold this sequence"

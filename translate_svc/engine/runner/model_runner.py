@@ -1,4 +1,4 @@
-"""Executes plans. Owns the model, its caches and every tensor. Knows nothing of phases, credit or order."""
+"""Executes plans. Owns the model, its caches and every tensor. Knows no phases, no credit and no order."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class ModelRunner:
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
     def _predict(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
-        """Runs of one token share a decode step, which may be a captured graph; longer ones a prefill."""
+        """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill."""
         steps = [index for index, item in enumerate(items) if item.is_step]
         runs = [index for index, item in enumerate(items) if not item.is_step]
         outcomes: dict[int, TokenPrediction | EngineError] = {}
