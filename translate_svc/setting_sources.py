@@ -11,7 +11,7 @@ from typing import Any
 
 from translate_svc.config_file import read_config_file, typed
 from translate_svc.errors import InvalidArgument, TranslateSvcError
-from translate_svc.variables import API_KEY_VARIABLE, ENVIRONMENT_PREFIX, SERVER_VARIABLE
+from translate_svc.variables import API_KEY_VARIABLE, ENVIRONMENT_PREFIX, SERVER_VARIABLE, service_links
 
 FILE_SETTING = "config"
 """The setting that names the file. The file itself cannot hold it."""
@@ -28,14 +28,18 @@ class _Source(Enum):
 
 
 class SettingSources:
-    """Flags that are not None count most, then the environment, then the file."""
+    """Flags that are not None count most, then the environment, then the file.
+
+    Variables that Kubernetes adds for Services (``variables.service_links``) are ignored.
+    """
 
     def __init__(
         self, flags: Mapping[str, Any], environment: Mapping[str, str], kinds: Mapping[str, type]
     ) -> None:
         """``kinds``: the type of every setting by its name. ``flags`` may hold other names."""
+        links = service_links(environment)
         self._flags = flags
-        self._environment = environment
+        self._environment = {name: value for name, value in environment.items() if name not in links}
         self._kinds = kinds
 
     def values(self) -> dict[str, Any]:

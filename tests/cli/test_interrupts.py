@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import NOTICE, STARTER, run, start
+from tests.cli.process import NOTICE, ROOT, STARTER, run, start
 from translate_svc.cli import interrupts
 
 _PRESS = """
@@ -87,3 +89,73 @@ def test_what_ends_in_time_is_cleaned_up() -> None:
     assert cleaned
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert interrupts.run(asyncio.sleep(0, "result")) == "result"
+
+
+@pytest.mark.usefixtures("heard_interrupts")
+def test_two_signals_of_one_press_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``timeout`` of coreutils sends a signal to the command, and to its process group."""
+    monkeypatch.setattr(interrupts, "_SAME_PRESS_S", _LONG_S)
+    monkeypatch.setattr(interrupts, "leave", lambda: pytest.fail("the clean-up was cut short"))
+    cleaned = []
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.run(work())
+    assert cleaned
+
+
+_HANGS = """
+import asyncio, signal, sys, time
+from pathlib import Path
+from translate_svc.cli import interrupts
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+interrupts._CLEAN_UP_S = {long_s}
+
+async def work():
+    with (
+        interrupts.at_leave(lambda: print("left", flush=True)),
+        interrupts.at_leave(lambda: 1 / 0),
+        interrupts.temporary_folder("parts-", Path(sys.argv[1])),
+    ):
+        print("begun", flush=True)
+        try:
+            await asyncio.sleep({long_s})
+        finally:
+            print("cleaning", flush=True)
+            {hangs}({long_s})
+
+interrupts.run(work())
+"""
+
+
+@pytest.mark.parametrize("hangs", ["await asyncio.sleep", "time.sleep"])
+async def test_the_second_ctrl_c_ends_a_command_whose_clean_up_hangs(tmp_path: Path, hangs: str) -> None:
+    script = _HANGS.format(hangs=hangs, long_s=_LONG_S)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    try:
+        for line in (b"begun\n", b"cleaning\n"):
+            assert await process.stdout.readline() == line
+            await asyncio.sleep(0.1)  # later than the second signal of one press
+            process.send_signal(signal.SIGINT)
+        output, error = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert (process.returncode, output, error) == (130, b"left\n", b"translate-svc: interrupted\n")
+    assert not os.listdir(tmp_path)

@@ -115,3 +115,48 @@ def test_an_error_that_comes_later_names_the_file_too(tmp_path: Path) -> None:
         given = as_given(OutOfRange("is in use; see max_slots and tls_key", field=field), flags, {})
         other = "max_slots" if field == "port" else "--max-slots"
         assert str(given) == f"{said}: is in use; see {other} and tls_key"
+
+
+def links(service: str, host: str = "10.96.0.7", port: int = 50051) -> dict[str, str]:
+    """The variables of a Service with one named port, as the kubelet writes them."""
+    shown = f"[{host}]" if ":" in host else host
+    prefix = f"{service}_PORT_{port}_TCP"
+    return {
+        f"{service}_SERVICE_HOST": host,
+        f"{service}_SERVICE_PORT": str(port),
+        f"{service}_SERVICE_PORT_GRPC": str(port),
+        f"{service}_PORT": f"tcp://{shown}:{port}",
+        prefix: f"tcp://{shown}:{port}",
+        f"{prefix}_PROTO": "tcp",
+        f"{prefix}_PORT": str(port),
+        f"{prefix}_ADDR": host,
+    }
+
+
+def test_the_variables_of_kubernetes_services_are_no_settings() -> None:
+    environment = links("TRANSLATE_SVC") | links("TRANSLATE_SVC_ADMIN", "fd00::7", 9090)
+    own = {"TRANSLATE_SVC_MAX_STREAMS": "7"}
+    assert Settings.load({}, environment | own) == Settings.load({}, own)
+    # a value of the pod's own stays: Kubernetes does not replace it
+    port = {"TRANSLATE_SVC_PORT": "6000"}
+    assert Settings.load({}, environment | port).port == 6000
+    assert as_given(OutOfRange("is taken", field="port"), {}, environment).field == "--port"
+
+
+@pytest.mark.parametrize(
+    ("environment", "field"),
+    [
+        ({"TRANSLATE_SVC_SERVICE_HOST": "10.96.0.7"}, "TRANSLATE_SVC_SERVICE_HOST"),
+        (links("TRANSLATE_SVC", "example.org"), "TRANSLATE_SVC_SERVICE_HOST"),
+        ({"TRANSLATE_SVC_PORT": "tcp://10.96.0.7:50051"}, "TRANSLATE_SVC_PORT"),
+        (links("TRANSLATE_SVC") | {"TRANSLATE_SVC_PORT": "grpc"}, "TRANSLATE_SVC_PORT"),
+        (links("TRANSLATE_SVC") | {"TRANSLATE_SVC_PORTS": "1"}, "TRANSLATE_SVC_PORTS"),
+        (links("TRANSLATE_SVC") | {"TRANSLATE_SVC_ADMIN_PORT": "tcp"}, "TRANSLATE_SVC_ADMIN_PORT"),
+        (links("TRANSLATE_SVC") | {"TRANSLATE_SVC_MAX_STREMS": "1"}, "TRANSLATE_SVC_MAX_STREMS"),
+        (links("MY_TRANSLATE_SVC") | {"TRANSLATE_SVC_PORTS": "1"}, "TRANSLATE_SVC_PORTS"),
+    ],
+)
+def test_what_only_looks_like_a_service_is_refused(environment: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        Settings.load({}, environment)
+    assert caught.value.field == field

@@ -98,3 +98,11 @@ def test_measured_numbers_are_those_of_the_results() -> None:
     rows = [row for side in attacks_table.SIDES for row in attacks_table.rows(attacks[side])]
     assert len(rows) > 20
     assert [row for row in rows if row not in MANUAL] == []
+
+
+def test_the_frames_and_events_of_the_soak_are_those_that_were_counted() -> None:
+    counted = json.loads((TESTS.parent / "benchmarks" / "results" / "soak.json").read_text())["paced"]
+    assert (
+        f"samples and events lost | 0 of {counted['frames']:,} frames, {counted['events']:,} events | 0 |"
+        in MANUAL
+    )

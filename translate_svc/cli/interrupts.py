@@ -1,8 +1,8 @@
 """Ctrl-C at any moment ends a command quickly and without a traceback. Importing this costs nothing.
 
 While a command is imported, ``leave`` handles the signal: nothing has been begun. Afterwards Python's own
-handler raises KeyboardInterrupt, which ``main`` reports. ``run`` does the same for coroutines, which asyncio
-cancels.
+handler raises KeyboardInterrupt, which ``main`` reports. While ``run`` runs a coroutine, the first Ctrl-C
+cancels it, and the second one leaves at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -21,13 +24,51 @@ from translate_svc.cli.exit_codes import EXIT_INTERRUPTED
 INTERRUPTED = "translate-svc: interrupted"
 
 _CLEAN_UP_S = 2.0
+_SAME_PRESS_S = 0.05
+"""Two signals within this time are one press: ``timeout`` of coreutils sends two."""
+
 _TERMINATIONS = (signal.SIGTERM, signal.SIGHUP)
+_last_acts: dict[object, Callable[[], None]] = {}
 
 T = TypeVar("T")
 
 
+@contextmanager
+def at_leave(act: Callable[[], None]) -> Iterator[None]:
+    """In the block, ``leave`` calls ``act`` before it ends the process, because the block's own clean-up then
+    does not run. For child processes and half-written files. ``act`` must be quick, and may run in any thread
+    and at any moment of the block.
+    """
+    key = object()
+    _last_acts[key] = act
+    try:
+        yield
+    finally:
+        del _last_acts[key]
+
+
+@contextmanager
+def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A new folder that is removed at the end of the block, and by ``leave``.
+
+    ``parent``: the folder to make it in; None: the system's folder for temporary files.
+    """
+    # imported here, because this module is imported before Ctrl-C is quiet
+    import shutil
+    import tempfile
+
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as folder,
+        at_leave(lambda: shutil.rmtree(folder, ignore_errors=True)),
+    ):
+        yield Path(folder)
+
+
 def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:
-    """Ends the process at once, without clean-up. A handler of SIGINT."""
+    """Ends the process at once. Of all clean-up only that of ``at_leave`` runs. A handler of SIGINT."""
+    for act in reversed(list(_last_acts.values())):
+        with suppress(Exception):
+            act()
     os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{INTERRUPTED}\n".encode())
     os._exit(EXIT_INTERRUPTED)
 
@@ -35,33 +76,63 @@ def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:
 def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
     """``asyncio.run`` whose Ctrl-C does not wait for threads.
 
-    Ctrl-C cancels ``main``, which then has two seconds to clean up. A model that a thread is loading is not
-    waited for: the process leaves without it. ``terminable``: SIGTERM, and SIGHUP of a terminal that is
-    closed, do the same; by themselves they would leave half-written files and child processes.
+    The first Ctrl-C cancels ``main``, which then has two seconds to clean up. A model that a thread is
+    loading is not waited for: the process leaves without it. The second Ctrl-C leaves at once.
+    ``terminable``: SIGTERM, and SIGHUP of a terminal that is closed, do the same; by themselves they would
+    leave half-written files and child processes.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C, when everything has ended in time.
     """
-    timer = threading.Timer(_CLEAN_UP_S, leave)
-    timer.daemon = True
+    interruption = _Interruption()
     before = signal.getsignal(signal.SIGINT)
     # not where they are ignored, as under nohup
     as_ctrl_c = [each for each in _TERMINATIONS if terminable and signal.getsignal(each) is signal.SIG_DFL]
     for each in as_ctrl_c:
         signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        return asyncio.run(_hurried(main, timer))
+        return asyncio.run(interruption.heeded_by(main))
+    except asyncio.CancelledError:
+        if interruption.pressed_s is None:
+            raise
+        raise KeyboardInterrupt from None
     finally:
-        timer.cancel()
+        interruption.timer.cancel()
         signal.signal(signal.SIGINT, before)
         for each in as_ctrl_c:
             signal.signal(each, signal.SIG_DFL)
 
 
-async def _hurried(main: Coroutine[Any, Any, T], timer: threading.Timer) -> T:
-    try:
-        return await main
-    except asyncio.CancelledError:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        timer.start()
-        raise
+class _Interruption:
+    """Ctrl-C while a coroutine runs.
+
+    Attributes:
+        pressed_s: time of the first Ctrl-C on the monotonic clock; None before it.
+        timer: leaves when the clean-up takes too long.
+    """
+
+    def __init__(self) -> None:
+        self.pressed_s: float | None = None
+        self.timer = threading.Timer(_CLEAN_UP_S, leave)
+        self.timer.daemon = True
+
+    async def heeded_by(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs ``main``, and cancels it at the first Ctrl-C."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
+
+        def press(signum: int, frame: FrameType | None) -> None:
+            if self.pressed_s is None:
+                self.pressed_s = time.monotonic()
+                loop.call_soon_threadsafe(task.cancel)
+            elif time.monotonic() - self.pressed_s > _SAME_PRESS_S:
+                leave()
+
+        # not where it is ignored, as in the background of a shell
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, press)
+        try:
+            return await main
+        except asyncio.CancelledError:
+            self.timer.start()
+            raise

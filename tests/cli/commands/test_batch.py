@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import soundfile
 
 from tests.cli.conftest import Command
 from tests.cli.output.subtitle_files import read_srt
-from tests.cli.process import ROOT, STARTER, start
+from tests.cli.process import NOTICE, ROOT, STARTER, environment, start
 from tests.clips import sentences, texts
 from translate_svc.cli.commands.batch import engine_room
 from translate_svc.config import Settings
@@ -188,6 +189,58 @@ async def test_ctrl_c_is_quiet_and_the_same_command_goes_on(server: str, tmp_pat
     assert interrupted == "translate-svc: interrupted"
     assert "Traceback" not in error
     await _check_kills(arguments, out, (), signal.SIGINT, CLIPS[:5])
+
+
+_STUCK = """
+import signal, time
+from translate_svc.cli import interrupts
+from translate_svc.cli.batch import file_processes
+
+interrupts._CLEAN_UP_S = 300
+watch, kill, presses = file_processes._watch, file_processes._kill, []
+
+async def pressed(each, serving):
+    signal.raise_signal(signal.SIGINT)
+    await watch(each, serving)
+
+def stuck(process):
+    if not presses:
+        presses.append(process)
+        print("cleaning", flush=True)
+        time.sleep(300)
+    kill(process)
+
+file_processes._watch, file_processes._kill = pressed, stuck
+
+from translate_svc.__main__ import main
+main()
+"""
+
+
+async def test_a_second_ctrl_c_leaves_no_process_and_no_part_of_a_file(tmp_path: Path) -> None:
+    """The first one comes while a process that reads files is starting, and ending that process hangs."""
+    folder, out, temporary = _folder(tmp_path / "talks", "eng_1"), tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _STUCK, "batch", str(folder), "--to", "spa", "--out", str(out)),
+        *("--model", STARTER, "--file-processes", "1"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env=environment({"TMPDIR": str(temporary)}),
+    )
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"cleaning\n"
+        await asyncio.sleep(0.1)  # later than the second signal of one press
+        process.send_signal(signal.SIGINT)
+        _, error = await process.communicate()  # until the other process has ended, too: it has the same pipe
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert (process.returncode, error.decode()) == (130, f"{NOTICE}translate-svc: interrupted\n")
+    assert not list(temporary.iterdir())
+    assert [path.name for path in out.rglob("*")] == [".journal", "lock"]
 
 
 @pytest.mark.slow

@@ -74,6 +74,13 @@ def test_the_demo_says_what_it_did_not_expect(command: Command, tmp_path: Path) 
     assert (tmp_path / "demo_out.eng.wav").stat().st_size > 10_000
 
 
+def test_a_folder_that_is_absent_is_told_before_a_server_starts(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "absent"
+    code, output, error = command("demo", "--model", STARTER, "--output", str(folder))
+    assert (code, output) == (1, ""), "nothing was started"
+    assert error == f"translate-svc: {folder}/demo_out.spa.wav: its folder does not exist\n"
+
+
 def test_a_recording_keeps_texts_apart_by_utterance_and_events_with_their_times(tmp_path: Path) -> None:
     recording = EventLog()
     for number, delta, transcript in ((1, "b", False), (0, "a", False), (0, " c", False), (0, "x", True)):

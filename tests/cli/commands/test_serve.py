@@ -119,6 +119,22 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(
     assert complaints[0].startswith(f"translate-svc: {said}")
 
 
+def test_variables_of_a_kubernetes_service_are_ignored_with_one_line(command: Command) -> None:
+    links = {
+        "TRANSLATE_SVC_SERVICE_HOST": "10.96.0.7",
+        "TRANSLATE_SVC_SERVICE_PORT": "50051",
+        "TRANSLATE_SVC_PORT": "tcp://10.96.0.7:50051",
+    }
+    code, _, error = command("serve", "--model", "no-such-model", variables=links)
+    *log, complaint = error.splitlines()
+    assert (code, complaint[:44]) == (1, "translate-svc: --model: no model directory at")
+    (said,) = [json.loads(line)["message"] for line in log]
+    assert said.startswith(
+        "3 variables of Kubernetes Services are not settings and are ignored, such as TRANSLATE_"
+    )
+    assert said.endswith("enableServiceLinks: false")
+
+
 _WITHOUT_THE_EXTRA = """
 import sys
 class Missing:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from translate_svc.cli.commands.serve import READY_PREFIX
+from translate_svc.cli.interrupts import at_leave
 from translate_svc.errors import Unavailable
 
 _START_TIMEOUT_S = 120.0
@@ -34,19 +35,20 @@ async def server_process(flags: Sequence[str]) -> AsyncIterator[str]:
             # one thread is best if the client uses the same few cores
             env=os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
         )
-        try:
-            assert process.stdout is not None
-            line = b""
-            with contextlib.suppress(TimeoutError):
-                line = await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_S)
-            text = line.decode().strip()
-            if not text.startswith(READY_PREFIX):
-                log.seek(0)
-                tail = log.read().decode(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
-                raise Unavailable(f"the server did not start\n{tail}")
-            yield text.removeprefix(READY_PREFIX)
-        finally:
-            await _stop(process)
+        with at_leave(process.kill):
+            try:
+                assert process.stdout is not None
+                line = b""
+                with contextlib.suppress(TimeoutError):
+                    line = await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_S)
+                text = line.decode().strip()
+                if not text.startswith(READY_PREFIX):
+                    log.seek(0)
+                    tail = log.read().decode(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
+                    raise Unavailable(f"the server did not start\n{tail}")
+                yield text.removeprefix(READY_PREFIX)
+            finally:
+                await _stop(process)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

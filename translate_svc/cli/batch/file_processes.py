@@ -11,16 +11,15 @@ import contextlib
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from translate_svc.cli.batch.file_process import READY, FileProcessConfig, frame, receive_frame
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult
+from translate_svc.cli.interrupts import at_leave, temporary_folder
 from translate_svc.errors import Unavailable
 from translate_svc.remote_engine.front_group import FrontGroup
 
@@ -65,10 +64,13 @@ class FileProcesses:
         """
         opened = cls()
         tasks: list[asyncio.Task[None]] = []
-        with tempfile.TemporaryDirectory(prefix="translate-svc-") as folder:
+        with (
+            temporary_folder("translate-svc-") as folder,
+            at_leave(opened._kill),
+        ):
             try:
                 for index in range(count):
-                    path = str(Path(folder) / f"{index}.sock")
+                    path = str(folder / f"{index}.sock")
                     serving = asyncio.create_task(group.serve(index, path))
                     await asyncio.sleep(0)  # it is bound before anybody connects
                     each = await _started(replace(config, path=path))
@@ -77,9 +79,12 @@ class FileProcesses:
                 await asyncio.gather(*(each.ready for each in opened._processes))
                 yield opened
             finally:
-                for each in opened._processes:
-                    _kill(each.process)  # what is done is in the journal
+                opened._kill()  # what is done is in the journal
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _kill(self) -> None:
+        for each in self._processes:
+            _kill(each.process)
 
     async def translate(self, item: BatchItem) -> FileResult:
         """Implements ``crew.Worker.translate``.

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -20,6 +19,7 @@ from translate_svc.cli.batch.destination import Destination, open_destination
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.remote_files import is_address
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.interrupts import at_leave, temporary_folder
 from translate_svc.cli.output.output_file import short_name
 from translate_svc.errors import Unavailable
 
@@ -109,8 +109,8 @@ class Journal:
             Unavailable: another run writes to the same folder.
         """
         if is_address(self.out):
-            with tempfile.TemporaryDirectory(prefix="translate-svc-batch-") as folder:
-                yield Path(folder)
+            with temporary_folder("translate-svc-batch-") as folder:
+                yield folder
             return
         journal = Path(self.out) / _FOLDER
         journal.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,8 @@ class Journal:
             shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
             staging.mkdir()
             try:
-                yield staging
+                with at_leave(lambda: shutil.rmtree(staging, ignore_errors=True)):
+                    yield staging
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 

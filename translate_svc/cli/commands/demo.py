@@ -156,18 +156,20 @@ def demo(
 async def _run(
     console: Console, settings: Settings, clip: _Clip, output: Path, *, simultaneous: bool
 ) -> bool:
-    console.print(f"Starting a server with {settings.model} ...")
     flags = ["--model", settings.model, "--model-cache", settings.model_cache]
     wav, events = output / f"{_OUTPUT}.wav", output / f"{_OUTPUT}.json"
-    async with server_process(flags) as address, RemoteBackend(address).open() as translator:
-        await show_notice(RemoteBackend(address))
-        console.print(f"Listening on {address}.\n")
-        console.print(f"[bold]{clip.name}: {clip.source} -> {', '.join(clip.targets)}[/bold], in real time")
-        with OutputFiles([clip.path]) as files:
-            speech, log_file = SpeechSink(files, wav, clip.targets, clip.rate_hz), files.add(events)
+    with OutputFiles([clip.path]) as files:  # before the server: a folder that is absent is told at once
+        speech, log_file = SpeechSink(files, wav, clip.targets, clip.rate_hz), files.add(events)
+        console.print(f"Starting a server with {settings.model} ...")
+        async with server_process(flags) as address, RemoteBackend(address).open() as translator:
+            await show_notice(RemoteBackend(address))
+            console.print(f"Listening on {address}.\n")
+            console.print(
+                f"[bold]{clip.name}: {clip.source} -> {', '.join(clip.targets)}[/bold], in real time"
+            )
             with TextView(console, show_growth=False) as view:
                 log = await _play(translator, clip, view, speech, simultaneous=simultaneous)
-            log.save(log_file)
+        log.save(log_file)
     _show_texts(console, clip, log, wav)
     console.print(f"\nEvery event is in {events}, the speech beside it.")
     return _check_texts(console, clip, log) or simultaneous

@@ -29,6 +29,7 @@ from translate_svc.cli.transports import (
 from translate_svc.config import Settings
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.garbage_collection import collection_paused, keep_all
+from translate_svc.variables import service_links
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
@@ -61,6 +62,13 @@ def serve(**flags: Any) -> None:
     """
     settings = Settings.load(flags)
     configure_logs(settings.log_level, settings.log_format, waits=False)
+    if links := service_links(os.environ):
+        _log.info(
+            "%d variables of Kubernetes Services are not settings and are ignored, such as %s; "
+            "the pod needs none of them: enableServiceLinks: false",
+            len(links),
+            min(links, key=len),
+        )
     allow_all_descriptors()
     with options.named_as_given(flags), collection_paused():  # until ``keep_all``
         code = interrupts.run(_run(settings))

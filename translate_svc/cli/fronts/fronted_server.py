@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
-import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from translate_svc.access.resume_tokens import new_resume_key
 from translate_svc.assembly import load_engine, running
 from translate_svc.cli.fronts.shared_port import shared_port
 from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
+from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.ports import ListenAddress
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
@@ -98,8 +98,7 @@ class FrontedServer:
 
         ``shared``: the addresses to listen on, gRPC's first. ``command`` starts a front process.
         """
-        with tempfile.TemporaryDirectory(prefix="translate-svc-") as name:
-            folder = Path(name)
+        with temporary_folder("translate-svc-") as folder:
             told = _front_settings(settings, shared, folder)
             group = FrontGroup(
                 engine,

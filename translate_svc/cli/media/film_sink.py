@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, Dub, KeptOriginal, write_film
 from translate_svc.cli.output.output_file import OutputFiles
@@ -34,8 +34,7 @@ class FilmSink:
         self._kept = kept
         self._form = FILM_FORMATS[output.suffix.lower()]
         self._part = files.add(output)
-        folder = files.enter_context(tempfile.TemporaryDirectory(prefix=".dub-", dir=self._part.parent))
-        self._wav = Path(folder) / "dub.wav"
+        self._wav = files.enter_context(temporary_folder(".dub-", self._part.parent)) / "dub.wav"
         self._speech = SpeechSink(files, self._wav, codes, input_rate_hz, always_named=True)
         self._cues = CueSink({}, input_rate_hz)
 

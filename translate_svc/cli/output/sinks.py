@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from translate_svc import wire
+from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
 from translate_svc.cli.output.sides import ONE_STREAM, Side, speaker_name
 from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
@@ -122,8 +122,7 @@ class SpeechSink:
 
 def _hidden_file(files: OutputFiles, part: Path) -> Path:
     """A file in a folder beside ``part`` that is removed at the end."""
-    folder = files.enter_context(tempfile.TemporaryDirectory(prefix=".dub-", dir=part.parent))
-    return Path(folder) / "side.wav"
+    return files.enter_context(temporary_folder(".dub-", part.parent)) / "side.wav"
 
 
 class JsonSink:
