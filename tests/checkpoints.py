@@ -21,6 +21,7 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from tests.published_layout import build_published_layout
+from tests.step_results import decode_results, unit_results, vocode_results
 from tests.tiny_checkpoint import build_tiny_checkpoint, build_unspaced_checkpoint
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -226,7 +227,7 @@ class Driver:
             DecodeItem(key, job.slot, job.fed, (job.token_ids[job.fed],), return_source_ms=True)
             for key, job in running.items()
         ]
-        for decoded in self.execute(decode=items).decoded:
+        for decoded in decode_results(self.execute(decode=items)):
             job = running[decoded.key]
             job.fed += 1
             if job.fed < 2 or job.fed == MAX_NEW_TOKENS + 2:
@@ -240,7 +241,7 @@ class Driver:
             TextToUnitItem(key, job.slot, tuple(job.token_ids), job.language, 1.0)
             for key, job in keys.items()
         ]
-        return {made.key: made.units for made in self.execute(text_to_unit=items).units}
+        return {made.key: made.units for made in unit_results(self.execute(text_to_unit=items))}
 
     def _waveforms(
         self, keys: dict[SequenceKey, Job], units: dict[SequenceKey, npt.NDArray[np.int64]]
@@ -252,5 +253,5 @@ class Driver:
             if len(units[key])
         ]
         if items:
-            waveforms |= {made.key: made.samples for made in self.execute(vocode=items).vocoded}
+            waveforms |= {made.key: made.samples for made in vocode_results(self.execute(vocode=items))}
         return waveforms

@@ -14,6 +14,7 @@ from tests.checkpoints import (
     new_runner,
     utterances,
 )
+from tests.step_results import decode_results, encode_results, unit_results, vocode_results
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -52,7 +53,7 @@ class RunnerHarness:
         self.tokens: list[list[int]] = [[EOS, text_languages()["eng"]] for _ in range(4)]
         self.run(encode=self.encode_items())
         for position in range(fed):
-            decoded = self.run(decode=self.decode_items(position)).decoded
+            decoded = decode_results(self.run(decode=self.decode_items(position)))
             for row, each in zip(self.tokens, decoded, strict=True):
                 if position >= 1:
                     row.append(each.token_id)
@@ -91,17 +92,17 @@ class RunnerHarness:
 
 def encoded(result: StepResult) -> list[EncodeResult]:
     """The encode results, all of them finished."""
-    finished = [each for each in result.encoded if isinstance(each, EncodeResult)]
-    assert len(finished) == len(result.encoded)
+    finished = [each for each in encode_results(result) if isinstance(each, EncodeResult)]
+    assert len(finished) == len(encode_results(result))
     return finished
 
 
 def answers(result: StepResult) -> dict[str, Any]:
     """Every answer by request id, in a comparable form."""
     found: dict[str, Any] = {each.request_id: each.encoder_frames for each in encoded(result)}
-    found |= {each.key.request_id: (each.token_id, each.log_probability) for each in result.decoded}
-    found |= {each.key.request_id: each.units for each in result.units}
-    found |= {each.key.request_id: each.samples for each in result.vocoded}
+    found |= {each.key.request_id: (each.token_id, each.log_probability) for each in decode_results(result)}
+    found |= {each.key.request_id: each.units for each in unit_results(result)}
+    found |= {each.key.request_id: each.samples for each in vocode_results(result)}
     return found
 
 

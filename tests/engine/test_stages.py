@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from tests.engine.runner_harness import STAGES, RunnerHarness
+from tests.step_results import decode_results, encode_results, unit_results, vocode_results
 from translate_svc.engine.plan import PlanItem, StepPlan, StepResult
 from translate_svc.types import Stage
 
@@ -44,5 +45,10 @@ def test_results_are_told_apart_by_their_kind() -> None:
     harness = RunnerHarness()
     plans = [StepPlan.of(STAGES[stage](harness)) for stage in Stage]
     results = StepResult(tuple(each for plan in plans for each in harness.runner.execute(plan).results))
-    found = (*results.encoded, *results.decoded, *results.units, *results.vocoded)
+    found = (
+        *encode_results(results),
+        *decode_results(results),
+        *unit_results(results),
+        *vocode_results(results),
+    )
     assert list(map(id, found)) == list(map(id, results.results))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -222,7 +222,6 @@ class VocodeResult:
 
 
 StageResult = EncodeResult | EncodeUnfinished | DecodeResult | TextToUnitResult | VocodeResult
-_Result = TypeVar("_Result", bound=StageResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,26 +267,3 @@ class StepResult:
     results: tuple[StageResult, ...] = ()
     failures: tuple[ItemFailure, ...] = ()
     stages: tuple[StageReport, ...] = ()
-
-    @property
-    def encoded(self) -> tuple[EncodeResult | EncodeUnfinished, ...]:
-        """The results of ENCODE."""
-        return self._of((EncodeResult, EncodeUnfinished))
-
-    @property
-    def decoded(self) -> tuple[DecodeResult, ...]:
-        """The results of DECODE."""
-        return self._of((DecodeResult,))
-
-    @property
-    def units(self) -> tuple[TextToUnitResult, ...]:
-        """The results of TEXT_TO_UNIT."""
-        return self._of((TextToUnitResult,))
-
-    @property
-    def vocoded(self) -> tuple[VocodeResult, ...]:
-        """The results of VOCODE."""
-        return self._of((VocodeResult,))
-
-    def _of(self, kinds: tuple[type[_Result], ...]) -> tuple[_Result, ...]:
-        return tuple(each for each in self.results if isinstance(each, kinds))

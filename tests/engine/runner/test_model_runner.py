@@ -32,6 +32,7 @@ from tests.engine.runner_harness import (
     shared_runner,
     text_languages,
 )
+from tests.step_results import decode_results, encode_results, unit_results, vocode_results
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -139,7 +140,7 @@ def test_one_encoding_serves_several_targets(
         predicted = []
         for position, token_id in enumerate(fed):
             item = DecodeItem(SequenceKey("r", sequence), slot, position, (token_id,))
-            predicted.append(runner.execute(StepPlan(decode=(item,))).decoded[0].token_id)
+            predicted.append(decode_results(runner.execute(StepPlan(decode=(item,))))[0].token_id)
         assert tuple(predicted[1:-1]) == theirs
 
 
@@ -152,10 +153,10 @@ def test_every_item_is_answered_once_and_every_stage_reported() -> None:
         vocode=tuple(harness.vocode_items()),
     )
     result = harness.runner.execute(plan)
-    assert [each.request_id for each in result.encoded] == ["new"]
-    assert [each.key.request_id for each in result.decoded] == ["r0", "r1"]
-    assert [each.key.request_id for each in result.units] == ["r3"]
-    assert [each.key.request_id for each in result.vocoded] == ["r0", "r1", "r2", "r3"]
+    assert [each.request_id for each in encode_results(result)] == ["new"]
+    assert [each.key.request_id for each in decode_results(result)] == ["r0", "r1"]
+    assert [each.key.request_id for each in unit_results(result)] == ["r3"]
+    assert [each.key.request_id for each in vocode_results(result)] == ["r0", "r1", "r2", "r3"]
     assert [each.request_id for each in result.failures] == ["r2"]
     assert [(each.stage, each.batch_size) for each in result.stages] == [
         (Stage.ENCODE, 1),
@@ -169,7 +170,7 @@ def test_every_item_is_answered_once_and_every_stage_reported() -> None:
 def test_an_empty_translation_gives_no_units() -> None:
     """transformers crashes here: a convolution larger than its input."""
     harness = RunnerHarness(fed=2)
-    made = harness.run(text_to_unit=harness.text_to_unit_items(2)).units
+    made = unit_results(harness.run(text_to_unit=harness.text_to_unit_items(2)))
     assert [len(each.units) for each in made] == [0, 0, 0, 0]
     assert all(each.character_durations == () for each in made)
 
@@ -180,7 +181,7 @@ def test_source_time_only_where_asked_and_within_the_source() -> None:
         dataclasses.replace(item, return_source_ms=slot % 2 == 0)
         for slot, item in enumerate(harness.decode_items(6))
     ]
-    decoded = harness.run(decode=items).decoded
+    decoded = decode_results(harness.run(decode=items))
     assert [each.source_ms is None for each in decoded] == [False, True, False, True]
     for each, samples in zip(decoded, harness.samples, strict=True):
         assert each.source_ms is None or 0 <= each.source_ms <= len(samples) / 16
@@ -192,7 +193,7 @@ def test_a_text_has_no_source_times() -> None:
     harness.run(decode=[DecodeItem(harness.keys[1], 1, 0, (EOS,))])
     text = DecodeItem(harness.keys[1], 1, 1, (harness.tokens[1][1],), return_source_ms=True)
     speech = dataclasses.replace(harness.decode_items(6)[0], return_source_ms=True)
-    decoded = harness.run(decode=[text, speech]).decoded
+    decoded = decode_results(harness.run(decode=[text, speech]))
     assert [each.source_ms is None for each in decoded] == [True, False]
 
 
@@ -221,7 +222,7 @@ def test_log_probability_is_that_of_the_softmax() -> None:
     harness = RunnerHarness(fed=2)
     model = oracle("tiny").model
     samples = harness.samples[0]
-    decoded = harness.run(decode=harness.decode_items(2)).decoded[0]
+    decoded = decode_results(harness.run(decode=harness.decode_items(2)))[0]
     inputs = oracle("tiny").inputs(samples)
     with torch.no_grad():
         logits = model(**inputs, decoder_input_ids=torch.tensor([harness.tokens[0][:3]])).logits[0, -1]

@@ -12,6 +12,7 @@ import torch
 
 from tests.checkpoints import EOS
 from tests.engine.runner_harness import STAGES, RunnerHarness, answers, healthy_answers
+from tests.step_results import decode_results, encode_results, unit_results
 from tests.tiny_checkpoint import PIECE_COUNT
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -89,7 +90,7 @@ def test_nan_fails_its_item_alone(
     if stage is Stage.ENCODE:  # the encoder states of the others are correct as well
         for position in (0, 1):
             others = [item for item in damaged.decode_items(position) if item.slot != victim]
-            decoded = damaged.run(decode=others).decoded
+            decoded = decode_results(damaged.run(decode=others))
         assert {each.key.request_id: each.token_id for each in decoded}.items() <= first_tokens.items()
 
 
@@ -108,7 +109,7 @@ class Texts:
     def first_token(self, request_id: str, slot: int) -> int:
         for position, token_id in enumerate((EOS, 98)):
             item = DecodeItem(SequenceKey(request_id, 0), slot, position, (token_id,))
-            (decoded,) = self.harness.run(decode=[item]).decoded
+            (decoded,) = decode_results(self.harness.run(decode=[item]))
         return decoded.token_id
 
 
@@ -127,7 +128,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(encoder, "_embed", poisoned)
         result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
     assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, "the result is not finite"),)
-    assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
+    assert {each.request_id for each in encode_results(result)} == {"speech", "healthy"}
     assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
 
 
@@ -145,7 +146,7 @@ def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(encoder, "_embed", raising)
     result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
     assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, "RuntimeError"),)
-    assert {each.request_id for each in result.encoded} == {"speech", "healthy"}
+    assert {each.request_id for each in encode_results(result)} == {"speech", "healthy"}
 
 
 @pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])
@@ -163,11 +164,11 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[RunnerHa
     )
     fed = tuple(damaged.tokens[0][:6])
     for position, token_id in enumerate(fed):
-        new = damaged.run(decode=[DecodeItem(newcomer, 2, position, (token_id,))]).decoded[0]
-        other = damaged.run(decode=[DecodeItem(twin, 6, position, (token_id,))]).decoded[0]
+        new = decode_results(damaged.run(decode=[DecodeItem(newcomer, 2, position, (token_id,))]))[0]
+        other = decode_results(damaged.run(decode=[DecodeItem(twin, 6, position, (token_id,))]))[0]
         assert (new.token_id, new.log_probability) == (other.token_id, other.log_probability)
-    new_units = damaged.run(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]).units[0]
-    other_units = damaged.run(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]).units[0]
+    (new_units,) = unit_results(damaged.run(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]))
+    (other_units,) = unit_results(damaged.run(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]))
     np.testing.assert_array_equal(new_units.units, other_units.units)
 
 
@@ -235,7 +236,7 @@ def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> Non
         return compute(waveforms, slots)
 
     monkeypatch.setattr(harness.model, "encode", small)
-    assert len(harness.run(encode=harness.encode_items()).encoded) == 4
+    assert len(encode_results(harness.run(encode=harness.encode_items()))) == 4
 
 
 @pytest.mark.parametrize(

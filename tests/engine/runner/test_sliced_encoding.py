@@ -17,6 +17,7 @@ import pytest
 
 from tests.checkpoints import EOS, new_runner
 from tests.engine.runner_harness import RunnerHarness, answers, text_languages
+from tests.step_results import decode_results, encode_results
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -121,11 +122,11 @@ def encode_beside_texts(harness: RunnerHarness, *items: EncodeItem) -> tuple[lis
     unfinished: list[StepResult] = []
     for position in range(FED, LAST + 1):
         result = step(harness, items, position, 1_000 if position == LAST else ONE_SLICE)
-        for row, each in zip(harness.tokens[:3], result.decoded, strict=True):
+        for row, each in zip(harness.tokens[:3], decode_results(result), strict=True):
             row.append(each.token_id)
-        if not any(isinstance(each, EncodeUnfinished) for each in result.encoded):
+        if not any(isinstance(each, EncodeUnfinished) for each in encode_results(result)):
             return unfinished, result
-        assert [each.request_id for each in result.encoded] == [item.request_id for item in items]
+        assert [each.request_id for each in encode_results(result)] == [item.request_id for item in items]
         unfinished.append(result)
     raise AssertionError("it is left unfinished although there is time")
 
@@ -134,7 +135,7 @@ def first_tokens(harness: RunnerHarness, key: SequenceKey, slot: int) -> list[tu
     """The predictions for the two tokens of the prompt, which show the sequence's encoder states."""
     predicted = []
     for position, token_id in enumerate((EOS, text_languages()["eng"])):
-        (decoded,) = harness.run(decode=[DecodeItem(key, slot, position, (token_id,))]).decoded
+        (decoded,) = decode_results(harness.run(decode=[DecodeItem(key, slot, position, (token_id,))]))
         predicted.append((decoded.token_id, decoded.log_probability))
     return predicted
 
@@ -144,7 +145,7 @@ def test_slices_give_what_one_go_gives(harness: RunnerHarness) -> None:
     expected = first_tokens(harness, NEW, 3)
     unfinished, last = encode_beside_texts(harness, item_of(harness))
     assert len(unfinished) >= 5, "it was not sliced"
-    assert [type(each) for each in last.encoded] == [EncodeResult]
+    assert [type(each) for each in encode_results(last)] == [EncodeResult]
     assert first_tokens(harness, NEW, 3) == expected
 
 
@@ -154,7 +155,7 @@ def test_texts_are_the_same_beside_it_and_alone(harness: RunnerHarness) -> None:
     alone = new_harness()
     for position in range(FED, FED + len(unfinished) + 1):
         for row, each in zip(
-            alone.tokens, alone.run(decode=alone.decode_items(position)).decoded, strict=True
+            alone.tokens, decode_results(alone.run(decode=alone.decode_items(position))), strict=True
         ):
             row.append(each.token_id)
     assert beside == alone.tokens[:3]
@@ -163,7 +164,7 @@ def test_texts_are_the_same_beside_it_and_alone(harness: RunnerHarness) -> None:
 
 def test_where_nothing_is_decoded_it_is_finished_at_once(harness: RunnerHarness) -> None:
     result = harness.run(encode=[item_of(harness)])
-    assert [type(each) for each in result.encoded] == [EncodeResult]
+    assert [type(each) for each in encode_results(result)] == [EncodeResult]
 
 
 def test_one_that_the_plan_leaves_out_is_dropped_and_its_slot_can_be_used_again(
@@ -173,7 +174,7 @@ def test_one_that_the_plan_leaves_out_is_dropped_and_its_slot_can_be_used_again(
     expected = first_tokens(harness, NEW, 3)
     dropped = item_of(harness, SequenceKey("dropped", 0))
     for position in range(FED, FED + 3):
-        (answer,) = step(harness, (dropped,), position).encoded
+        (answer,) = encode_results(step(harness, (dropped,), position))
         assert isinstance(answer, EncodeUnfinished)
         for row, each in zip(harness.tokens[:3], (0, 0, 0), strict=True):
             row.append(each)
@@ -236,7 +237,7 @@ def test_an_item_with_a_problem_is_answered_with_the_rest_of_its_batch(harness: 
     wrong = EncodeItem("wrong", np.zeros(1, np.float32), (4,), next(JOB_IDS))
     _, last = encode_beside_texts(harness, wrong, item_of(harness))
     assert [each.request_id for each in last.failures] == ["wrong"]
-    assert [each.request_id for each in last.encoded] == ["new"]
+    assert [each.request_id for each in encode_results(last)] == ["new"]
 
 
 def slices_of(count: int, clock: VirtualClock) -> Any:
@@ -275,7 +276,7 @@ def test_a_slice_that_would_end_too_late_does_not_start(within_s: float, expecte
 def test_it_takes_as_many_decode_steps_as_the_plan_says(harness: RunnerHarness, encode_steps: int) -> None:
     """The last decode step took four seconds, so these are four or twelve slices."""
     result = step(harness, (item_of(harness),), FED, encode_steps)
-    assert [type(each) for each in result.encoded] == [EncodeUnfinished]
+    assert [type(each) for each in encode_results(result)] == [EncodeUnfinished]
     assert encode_s(result) == encode_steps * DECODE_S
 
 

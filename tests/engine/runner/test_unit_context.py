@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.engine.runner_harness import RunnerHarness
+from tests.step_results import unit_results
 from translate_svc.engine.plan import StepPlan, TextToUnitItem
 
 FED = 6
@@ -18,7 +19,7 @@ def test_exactly_the_units_of_the_context_are_left_out(context_tokens: int) -> N
     harness = RunnerHarness(FED)
     whole = harness.text_to_unit_items(FED)
     cut = [dataclasses.replace(item, context_tokens=context_tokens) for item in whole]
-    full, rest = harness.run(text_to_unit=whole).units, harness.run(text_to_unit=cut).units
+    full, rest = (unit_results(harness.run(text_to_unit=items)) for items in (whole, cut))
     characters = harness.model._texts._characters
     for item, all_of_it, part in zip(whole, full, rest, strict=True):
         first = len(characters.characters(item.token_ids[:context_tokens]).character_ids)
@@ -40,7 +41,7 @@ def test_what_follows_is_heard_and_gets_no_units(context_tokens: int, lookahead_
         dataclasses.replace(item, context_tokens=context_tokens, lookahead_tokens=lookahead_tokens)
         for item in whole
     ]
-    full, part = harness.run(text_to_unit=whole).units, harness.run(text_to_unit=cut).units
+    full, part = (unit_results(harness.run(text_to_unit=items)) for items in (whole, cut))
     for all_of_it, each in zip(full, part, strict=True):
         assert sum(all_of_it.token_durations) == len(all_of_it.units)
         end = FED - lookahead_tokens

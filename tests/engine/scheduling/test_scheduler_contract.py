@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.scheduling.scheduler_fixtures import ONE, ROOMY, TWO, finish, run_to, says, together
 from tests.engine.scheduling.scheduler_harness import SchedulerHarness
+from tests.step_results import decode_results, vocode_results
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepReport, StepResult
 from translate_svc.engine.request import (
@@ -44,12 +45,12 @@ def _twice(result: StepResult) -> StepResult:
 
 
 def _both(result: StepResult) -> StepResult:
-    key = result.decoded[0].key
+    key = decode_results(result)[0].key
     return dataclasses.replace(result, failures=(ItemFailure(*key, Stage.DECODE, "poisoned"),))
 
 
 def _foreign(result: StepResult) -> StepResult:
-    unknown = dataclasses.replace(result.decoded[0], key=SequenceKey("unknown", 0))
+    unknown = dataclasses.replace(decode_results(result)[0], key=SequenceKey("unknown", 0))
     return dataclasses.replace(result, results=(*result.results, unknown))
 
 
@@ -74,7 +75,7 @@ def test_a_piece_of_the_wrong_length_is_detected() -> None:
     run_to(harness, harness.submit(says(ONE, units=9, speech=True)), Stage.VOCODE)
     plan = harness.scheduler.schedule()
     result = harness.runner.execute(plan)
-    short = dataclasses.replace(result.vocoded[0], samples=result.vocoded[0].samples[:-1])
+    short = dataclasses.replace(vocode_results(result)[0], samples=vocode_results(result)[0].samples[:-1])
     with pytest.raises(InvariantViolation, match="wrong length"):
         harness.scheduler.update(plan, dataclasses.replace(result, results=(short,)))
 

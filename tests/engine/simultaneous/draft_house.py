@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.checkpoints import checkpoint_folder, new_runner
+from tests.step_results import vocode_results
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
@@ -132,7 +133,7 @@ class DraftHouse:
         item = VocodeItem(SequenceKey("whole", 0), units, 0, len(units), spec.language, spec.speaker_id)
         result = self.runner.runner.execute(StepPlan(vocode=(item,)))
         assert not result.failures
-        return result.vocoded[0].samples
+        return vocode_results(result)[0].samples
 
     def drafts(
         self,
