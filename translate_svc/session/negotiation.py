@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -130,14 +131,7 @@ class Negotiator:
             OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
                 outside 0.5 to the duration factor; a VAD setting outside its limits. Names the field.
         """
-        if len(settings.targets) > self.max_targets:
-            raise OutOfRange(f"has more than {self.max_targets} entries", field=_under(path, "targets"))
-        targets: list[TargetSettings] = []
-        for index, wanted in enumerate(settings.targets):
-            target = self._target(wanted, _under(path, f"targets[{index}]"))
-            if any(target.language == other.language for other in targets):
-                raise InvalidArgument("is a target already", field=_under(path, f"targets[{index}].language"))
-            targets.append(target)
+        targets = self._targets(settings.targets, _under(path, "targets"))
         transcript = Inspect.TRANSCRIPT in settings.include
         if not targets and not transcript:
             raise InvalidArgument(
@@ -152,7 +146,7 @@ class Negotiator:
             vad_settings = replace(vad_settings, **dict.fromkeys(_VAD_ONLY_FIELDS))
         settled = replace(
             settings,
-            targets=tuple(targets),
+            targets=targets,
             source_language=self._source(
                 settings.source_language, transcript, _under(path, "source_language")
             ),
@@ -171,6 +165,17 @@ class Negotiator:
         return Negotiated(
             replace(settled, simultaneous=effective), vad, _sequences(settled), options, self.confidence
         )
+
+    def _targets(self, wanted: Sequence[TargetSettings], path: str) -> tuple[TargetSettings, ...]:
+        if len(wanted) > self.max_targets:
+            raise OutOfRange(f"has more than {self.max_targets} entries", field=path)
+        targets: list[TargetSettings] = []
+        for index, each in enumerate(wanted):
+            target = self._target(each, f"{path}[{index}]")
+            if any(target.language == other.language for other in targets):
+                raise InvalidArgument("is a target already", field=f"{path}[{index}].language")
+            targets.append(target)
+        return tuple(targets)
 
     def _guards(self, settings: GuardSettings) -> GuardSettings:
         if self.warn_low_confidence:

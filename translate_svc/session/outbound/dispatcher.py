@@ -152,12 +152,7 @@ class Dispatcher:
         endpointing_ms = (now_s - last_sample_s) * 1000
         voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         if cut.reason is EndReason.CONTINUED:
-            assert utterance.interpreter is not None, "only simultaneous translation continues utterances"
-            self._continued = cut.commit_position, utterance.interpreter.continuation()
-            self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-            events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
-            self._router.finish_with(utterance, events)
-            self._router.commit(self._commit_point(cut.commit_position, cut.updates))
+            self._continue(utterance, cut, now_s, endpointing_ms, voiced_s)
             return
         self._heard_position = max(self._heard_position, cut.heard_position)
         self._skip_late_speech(utterance, self._expect_text(utterance, cut, last_sample_s), now_s)
@@ -190,6 +185,22 @@ class Dispatcher:
         if clears == self._clears:
             self._pending_commit = None
             self._router.commit(point)
+
+    def _continue(
+        self,
+        utterance: LiveUtterance,
+        cut: Utterance,
+        now_s: float,
+        endpointing_ms: float,
+        voiced_s: float | None,
+    ) -> None:
+        """Ends an utterance that was cut within the speech. The next utterance starts from its state."""
+        assert utterance.interpreter is not None, "only simultaneous translation continues utterances"
+        self._continued = cut.commit_position, utterance.interpreter.continuation()
+        self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
+        events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
+        self._router.finish_with(utterance, events)
+        self._router.commit(self._commit_point(cut.commit_position, cut.updates))
 
     def _expect_text(self, utterance: LiveUtterance, cut: Utterance, last_sample_s: float) -> float:
         """Tells ``lag`` when the text of an utterance is due, and returns that loop time in seconds."""
