@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -156,6 +158,22 @@ async def test_a_front_process_that_says_nothing_hangs(tmp_path: Path) -> None:
             connection.engine.submit(request(), lambda event: None)
             assert await server.ends[0] == "it has said nothing for 1.5 s"
         assert server.engine.aborted == ["r"]
+
+
+async def test_a_pause_of_the_engines_own_process_is_not_a_silence(tmp_path: Path) -> None:
+    """A machine that was suspended wakes up: nothing of what was said meanwhile is read yet."""
+    options = dataclasses.replace(QUICK, silence_timeout_s=0.4)
+    events: list[EngineEvent] = []
+    async with serving(tmp_path, options) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, QUICK) as connection:
+            for _ in range(3):
+                time.sleep(0.5)  # noqa: ASYNC251 - stops both ends
+                await asyncio.sleep(0.1)
+            connection.engine.submit(request(), events.append)
+            await until(lambda: bool(events))
+        assert await server.ends[0] == "it has ended"
 
 
 async def test_a_front_process_that_reads_nothing_hangs(tmp_path: Path) -> None:

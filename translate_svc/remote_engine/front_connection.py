@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -60,7 +59,7 @@ class FrontConnection:
         self._sent_overview: Overview | None = None
         self._link: Link[ToEngine] = Link(ToEngine, self._take, self._handle)
         self._relay = RequestRelay(engine, self._link.wake)
-        self._heard_s = time.monotonic()
+        self._heard_messages = 0
         self.is_welcome = False
         """Whether it runs the same code and has been told of the engine."""
 
@@ -110,18 +109,26 @@ class FrontConnection:
             self._link.close()
 
     async def _watch(self) -> str:
-        """Returns why the front process counts as hung, once it does."""
+        """Returns why the front process counts as hung, once it does.
+
+        Counts checks, not time: after this process itself stood still (a suspended machine, a paused
+        container), what the front process said meanwhile is not read yet.
+        """
+        options = self._options
+        silent_checks = heard_messages = 0
         while True:
-            options = self._options
             limit_s = options.silence_timeout_s if self.is_welcome else options.start_timeout_s
-            await asyncio.sleep(min(limit_s, options.silence_timeout_s) / _CHECKS_A_TIMEOUT)
+            check_s = min(limit_s, options.silence_timeout_s) / _CHECKS_A_TIMEOUT
+            await asyncio.sleep(check_s)
             if self._relay.unsent_bytes > options.max_unsent_bytes:
                 return f"it leaves more than {options.max_unsent_bytes} bytes unread"
-            if time.monotonic() - self._heard_s > limit_s:
+            silent_checks = silent_checks + 1 if heard_messages == self._heard_messages else 0
+            heard_messages = self._heard_messages
+            if silent_checks * check_s > limit_s:
                 return f"it has said nothing for {limit_s:g} s"
 
     def _handle(self, message: ToEngine) -> None:
-        self._heard_s = time.monotonic()
+        self._heard_messages += 1
         match message:
             case Commands():
                 self._relay.receive(message)
