@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -70,6 +71,10 @@ class Gate:
     async def wait_for_blocked_step(self) -> None:
         assert await asyncio.to_thread(self._blocked.acquire, timeout=60)
 
+    def hold_loop_until_blocked_step(self) -> None:
+        """The event loop delivers nothing of what the engine posts meanwhile."""
+        assert self._blocked.acquire(timeout=60)
+
     def shut(self) -> None:
         self._open.clear()
 
@@ -116,11 +121,11 @@ def build(
     limits: EngineLimits = LIMITS,
     before_execute: Callable[[StepPlan], None] | None = None,
     on_fatal: Callable[[BaseException], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncEngine:
     runner = FakeRunner(model, before_execute=before_execute)
-    return AsyncEngine(
-        EngineCore(Scheduler(limits, TOKENIZER), runner), FakeCapabilities(), on_fatal=on_fatal
-    )
+    core = EngineCore(Scheduler(limits, TOKENIZER), runner, clock=clock)
+    return AsyncEngine(core, FakeCapabilities(), on_fatal=on_fatal)
 
 
 async def refusal_of(engine: AsyncEngine, asked: Request) -> TranslateSvcError:

@@ -66,20 +66,21 @@ async def test_an_abort_is_applied_before_the_next_step() -> None:
 
 async def test_an_id_may_be_used_again_at_once() -> None:
     """Undelivered events of the first request are not delivered to the second one of the same id."""
-    gate = Gate()
+    gate = Gate(shuts_after=10)
     async with running(build(before_execute=gate)) as engine:
         first, second = Inbox(), Inbox()
         engine.submit(request("a", tokens=100), first)
-        await first.until(TokenDecoded)
-        time.sleep(0.05)  # noqa: ASYNC251 - blocks this loop while the thread posts events
+        gate.hold_loop_until_blocked_step()
         engine.abort("a")
         engine.submit(request("a", tokens=4), second)
+        gate.open()
         await second.until(RequestFinished)
+    assert first.events == []
     assert second.text == "one two one two"
 
 
 async def test_abort_from_within_a_receiver() -> None:
-    inbox = Inbox()
+    inbox, other = Inbox(), Inbox()
     async with running(build()) as engine:
 
         def receive(event: EngineEvent) -> None:
@@ -89,7 +90,8 @@ async def test_abort_from_within_a_receiver() -> None:
 
         engine.submit(request("a", tokens=9), receive)
         await inbox.until(TokenDecoded)
-        await asyncio.sleep(0.05)
+        engine.submit(request("b", tokens=20), other)
+        await other.until(RequestFinished)
         assert [type(event) for event in inbox.events] == [RequestQueued, TokenDecoded]
 
 

@@ -85,14 +85,16 @@ async def test_the_events_of_a_step_come_in_one_call(monkeypatch: pytest.MonkeyP
 
 
 async def test_credit_withheld_stalls_one_speech_and_no_other() -> None:
-    stalled, other = Inbox(), Inbox()
+    stalled, other, later = Inbox(), Inbox(), Inbox()
     async with running(build()) as engine:
         engine.submit(request("stalled", speech=True), stalled)
         engine.submit(request("other", speech=True), other)
         engine.grant("other", 0, 9)
         await other.until(RequestFinished)
         await stalled.until(WaveformPiece, count=2)
-        await asyncio.sleep(0.05)
+        engine.submit(request("later", speech=True), later)
+        engine.grant("later", 0, 9)
+        await later.until(RequestFinished)
         assert sum(isinstance(event, WaveformPiece) for event in stalled.events) == 2
         engine.grant("stalled", 0, 9)
         await stalled.until(RequestFinished)

@@ -14,16 +14,35 @@ from translate_svc.engine.request import FinishStatus, RequestFinished
 from translate_svc.engine.watchdog import SLOW_TIMEOUTS, Watchdog
 from translate_svc.errors import EngineLost
 
-LIMIT_S = 0.5
+LIMIT_S = 0.2
+
+
+class Clock:
+    """Stands still until a test moves it, so a step takes no time on however busy a machine."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self._reads = 0
+
+    def __call__(self) -> float:
+        self._reads += 1
+        return self.now_s
+
+    async def watchdog_looks(self) -> None:
+        """Waits until the watchdog has compared the time several times. Meanwhile a step must run."""
+        enough = self._reads + 3
+        async with asyncio.timeout(60):
+            while self._reads < enough:  # noqa: ASYNC110 - a look has no event
+                await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
 async def watched(
-    gate: Gate, fatal: list[BaseException]
+    gate: Gate, fatal: list[BaseException], clock: Clock
 ) -> AsyncIterator[tuple[AsyncEngine, asyncio.Task[None]]]:
-    engine = build(before_execute=gate, on_fatal=fatal.append)
+    engine = build(before_execute=gate, on_fatal=fatal.append, clock=clock)
     engine.start()
-    watching = asyncio.create_task(Watchdog(engine, LIMIT_S).run())
+    watching = asyncio.create_task(Watchdog(engine, LIMIT_S, clock=clock).run())
     try:
         yield engine, watching
     finally:
@@ -40,12 +59,16 @@ async def one_more(engine: AsyncEngine, request_id: str) -> None:
 
 
 async def test_a_step_that_hangs_costs_the_engine_and_ends_every_request() -> None:
-    gate, fatal, inbox = Gate(), list[BaseException](), Inbox()
-    async with watched(gate, fatal) as (engine, watching):
+    gate, fatal, inbox, clock = Gate(), list[BaseException](), Inbox(), Clock()
+    async with watched(gate, fatal, clock) as (engine, watching):
         await one_more(engine, "before")
         gate.shut()
         engine.submit(request("a"), inbox)
         await gate.wait_for_blocked_step()
+        clock.now_s += 0.9 * LIMIT_S
+        await clock.watchdog_looks()
+        assert not watching.done()
+        clock.now_s += 0.2 * LIMIT_S
         await asyncio.wait_for(watching, 60)
         assert (engine.status.lost, engine.status.healthy) == (True, False)
         assert [type(error) for error in fatal] == [EngineLost]
@@ -68,13 +91,13 @@ def _join_engine() -> None:
 
 
 async def test_the_first_step_may_take_longer() -> None:
-    gate, fatal = Gate(), list[BaseException]()
-    async with watched(gate, fatal) as (engine, watching):
+    gate, fatal, inbox, clock = Gate(), list[BaseException](), Inbox(), Clock()
+    async with watched(gate, fatal, clock) as (engine, watching):
         gate.shut()
-        inbox = Inbox()
         engine.submit(request("a"), inbox)
         await gate.wait_for_blocked_step()
-        await asyncio.sleep(LIMIT_S * 2)
+        clock.now_s += 2 * LIMIT_S
+        await clock.watchdog_looks()
         assert not watching.done()
         gate.open()
         await inbox.until(RequestFinished)
@@ -82,10 +105,11 @@ async def test_the_first_step_may_take_longer() -> None:
 
 
 async def test_an_engine_without_work_does_not_hang() -> None:
-    gate, fatal = Gate(), list[BaseException]()
-    async with watched(gate, fatal) as (engine, watching):
+    gate, fatal, clock = Gate(), list[BaseException](), Clock()
+    async with watched(gate, fatal, clock) as (engine, watching):
         await one_more(engine, "a")
-        await asyncio.sleep(LIMIT_S * 2)
+        clock.now_s += 10 * LIMIT_S
+        await asyncio.sleep(LIMIT_S)  # the watchdog's timers are earlier than this one
         assert not watching.done()
         await one_more(engine, "b")
         assert not fatal

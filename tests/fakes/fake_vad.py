@@ -64,7 +64,7 @@ class GatedVad(AmplitudeVad):
 
     def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
         self.entered.set()
-        if not self.gate.wait(timeout=10):
+        if not self.gate.wait(timeout=60):
             raise TimeoutError("the test never opened the gate")
         return super().step(frames, states)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmplitudeVad
+from tests.virtual_time import virtual_time
 from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
 from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, VadLoop, VadStream, batch_interval_s
 from translate_svc.vad.frame_vad import Float32Array, VadFrame
@@ -24,7 +24,7 @@ async def in_flight(loop: VadLoop, vad: GatedVad) -> tuple[VadStream, asyncio.Ta
     """A stream whose frame is being scored now; the gate holds the worker."""
     stream = loop.open_stream()
     task = asyncio.create_task(stream.probability(frame(0.1)))
-    await asyncio.wait_for(asyncio.to_thread(vad.entered.wait, 5), 10)
+    assert await asyncio.to_thread(vad.entered.wait, 60)
     return stream, task
 
 
@@ -267,29 +267,26 @@ async def test_closing_a_stream_releases_its_waiting_frame(gated: tuple[VadLoop,
     assert vad.batch_sizes == [1, 1], "its frame was not scored"
 
 
-async def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share_them() -> None:
+@pytest.mark.parametrize("streams", [GATHER_FROM_STREAMS - 1, GATHER_FROM_STREAMS])
+def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share_them(streams: int) -> None:
     """And where few are, nobody waits for company."""
+    called_s: list[float] = []
 
     class Clocked(AmplitudeVad):
-        def __init__(self) -> None:
-            super().__init__()
-            self.called_s: list[float] = []
-
         def step(self, frames, states):  # type: ignore[no-untyped-def]
-            self.called_s.append(time.monotonic())
+            called_s.append(asyncio.get_running_loop().time())
             return super().step(frames, states)
 
-    apart_s: dict[int, list[float]] = {}
-    for streams in (GATHER_FROM_STREAMS - 1, GATHER_FROM_STREAMS):
-        vad = Clocked()
-        async with VadLoop(vad) as loop:
+    async def scenario() -> None:
+        async with VadLoop(Clocked()) as loop:
             speaker, *_ = [loop.open_stream() for _ in range(streams)]
             for _ in range(60):
                 await speaker.probability(frame(0.5))
-        apart_s[streams] = np.diff(vad.called_s).tolist()
-    assert min(apart_s[GATHER_FROM_STREAMS - 1]) < batch_interval_s(GATHER_FROM_STREAMS) / 2
-    # one that was late may stand near the next
-    assert statistics.median(apart_s[GATHER_FROM_STREAMS]) > batch_interval_s(GATHER_FROM_STREAMS) / 2
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+    assert np.diff(called_s) == pytest.approx([batch_interval_s(streams)] * 59)
+    assert (batch_interval_s(streams) > 0) == (streams == GATHER_FROM_STREAMS)
 
 
 def test_the_more_streams_the_further_apart_and_never_a_frame() -> None:
