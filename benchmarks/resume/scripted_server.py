@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
+import os
 import signal
 from pathlib import Path
 
 import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
+from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, samples_of
 from tests.fakes.model_free_service import model_free_service
 from translate_svc.access.resume_tokens import ResumeTokens
 from translate_svc.cli.commands.serve import READY_PREFIX
@@ -38,12 +40,24 @@ def _script(request: Request) -> ScriptedRequest:
     return ScriptedRequest(sequences, encode_s=0.15)
 
 
-async def _serve(port: int, keys: Path, max_streams: int, drain_grace_s: float) -> None:
+def _dying_script(requests: int) -> Script:
+    """The script of a server that kills itself when it gets one request too many."""
+    taken = itertools.count(1)
+
+    def script(request: Request) -> ScriptedRequest:
+        if next(taken) > requests:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return _script(request)
+
+    return script
+
+
+async def _serve(port: int, keys: Path, max_streams: int, drain_grace_s: float, script: Script) -> None:
     resumption = Resumption(ResumeTokens(keys, 3_600), _MODEL)
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     admission = AdmissionOptions(max_streams=max_streams)
-    async with model_free_service(_script, admission=admission, resumption=resumption) as service:
+    async with model_free_service(script, admission=admission, resumption=resumption) as service:
         server = RpcServer(service, RpcOptions(address=f"127.0.0.1:{port}"))
         await server.start()
         print(f"{READY_PREFIX}{server.target}", flush=True)
@@ -57,5 +71,7 @@ if __name__ == "__main__":
     parser.add_argument("--resume-keys", type=Path, required=True)
     parser.add_argument("--max-streams", type=int, default=1_000)
     parser.add_argument("--drain-grace-s", type=float, default=20.0)
+    parser.add_argument("--dies-after", type=int, help="utterances")
     given = parser.parse_args()
-    asyncio.run(_serve(given.port, given.resume_keys, given.max_streams, given.drain_grace_s))
+    script = _script if given.dies_after is None else _dying_script(given.dies_after)
+    asyncio.run(_serve(given.port, given.resume_keys, given.max_streams, given.drain_grace_s, script))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -80,8 +81,11 @@ def starter_command(keys: Path, *flags: str) -> tuple[str, ...]:
 
 
 def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as sockets:
-        taken = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in taken:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in taken]
+    """None that the kernel gives away by itself: a server that was killed needs its own again."""
+    free: list[int] = []
+    while len(free) < count:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            free.append(port)
+    return free

@@ -179,7 +179,7 @@ class TestOutbound:
         threading.Thread(target=send, daemon=True).start()
         assert not sent.wait(0.05)
         next(line)
-        assert sent.wait(1)
+        assert sent.wait(60)
 
     def test_close_releases_both_ends(self) -> None:
         line = RequestQueue(max_messages=1)
@@ -188,7 +188,7 @@ class TestOutbound:
         sender = threading.Thread(target=lambda: results.append(line.put(pb.StreamingTranslateRequest())))
         sender.start()
         line.close()
-        sender.join(1)
+        sender.join(60)
         assert results == [False]
         assert list(line) == []
 

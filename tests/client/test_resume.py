@@ -16,7 +16,7 @@ import pytest
 from benchmarks.resume.live_call import Received
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from translate_svc.access.resume_tokens import ResumeTokens, new_resume_key
-from translate_svc.client import AsyncClient, Client, ClientOptions, pace
+from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.client.aio import resuming_connection as aio
 from translate_svc.client.blocking import resuming_connection as blocking
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
@@ -43,8 +43,8 @@ from translate_svc.types import (
 RATE_HZ = 16_000
 PCM = AudioFormat(Encoding.PCM_S16LE, RATE_HZ)
 CONFIG = StreamConfig(PCM, PCM, StreamSettings((TargetSettings("spa"),)))
-CHUNK_S = 0.04
-SPEED = 4.0
+CHUNK_S = 0.08
+SPEED = 16.0
 
 
 @dataclass
@@ -90,22 +90,46 @@ def spoken(utterances: int = 3) -> Samples:
     return np.tile(part, utterances)
 
 
-def _chunks(samples: Samples) -> Iterator[Samples]:
-    size = round(CHUNK_S * RATE_HZ)
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size]
+class Talk:
+    """What a program says. At ``hold_s`` it falls silent until it is released.
+
+    A test that waits for an event and then stops a server races the call, which may have ended meanwhile; a
+    call that is held has not.
+    """
+
+    def __init__(self, samples: Samples, hold_s: float | None = None, rate_hz: int = RATE_HZ) -> None:
+        self._samples, self._rate_hz = samples, rate_hz
+        self._held, self._released = threading.Event(), threading.Event()
+        self._hold_samples = len(samples) if hold_s is None else round(hold_s * rate_hz)
+        if hold_s is None:
+            self._released.set()
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def until_held(self) -> None:
+        assert await asyncio.to_thread(self._held.wait, 60)
+
+    def chunks(self) -> Iterator[Samples]:
+        size = round(CHUNK_S * self._rate_hz)
+        for start in range(0, len(self._samples), size):
+            if start >= self._hold_samples:
+                self._held.set()
+                assert self._released.wait(60)
+            time.sleep(CHUNK_S / SPEED)
+            yield self._samples[start : start + size]
+
+    async def chunks_async(self) -> AsyncIterator[Samples]:
+        chunks = self.chunks()
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            yield chunk
 
 
 async def _async_call(
-    addresses: list[str], samples: Samples, got: Received, options: ClientOptions
+    addresses: list[str], talk: Talk, got: Received, options: ClientOptions
 ) -> tuple[float, ...]:
-    async def paced() -> AsyncIterator[Samples]:
-        for chunk in _chunks(samples):
-            await asyncio.sleep(CHUNK_S / SPEED)
-            yield chunk
-
     async with AsyncClient(addresses, options) as client, client.open(CONFIG, resume=True) as stream:
-        stream.feed(paced())
+        stream.feed(talk.chunks_async())
         async for event in stream:
             got.take(event)
         got.check()
@@ -113,16 +137,11 @@ async def _async_call(
 
 
 async def _blocking_call(
-    addresses: list[str], samples: Samples, got: Received, options: ClientOptions
+    addresses: list[str], talk: Talk, got: Received, options: ClientOptions
 ) -> tuple[float, ...]:
-    def paced() -> Iterator[Samples]:
-        for chunk in _chunks(samples):
-            time.sleep(CHUNK_S / SPEED)
-            yield chunk
-
     def run() -> tuple[float, ...]:
         with Client(addresses, options) as client, client.open(CONFIG, resume=True) as stream:
-            stream.feed(paced())
+            stream.feed(talk.chunks())
             for event in stream:
                 got.take(event)
             got.check()
@@ -131,30 +150,42 @@ async def _blocking_call(
     return await asyncio.to_thread(run)
 
 
-Call = Callable[[list[str], Samples, Received, ClientOptions], Awaitable[tuple[float, ...]]]
+Call = Callable[[list[str], Talk, Received, ClientOptions], Awaitable[tuple[float, ...]]]
 both = pytest.mark.parametrize("call", [_async_call, _blocking_call])
 
 
+_UNDISTURBED: list[Received] = []
+
+
 async def _undisturbed(two: Pair) -> Received:
-    wanted = Received()
-    await _async_call(two.addresses[1:], spoken(), wanted, ClientOptions())
-    assert len(wanted.texts) == 3
-    return wanted
+    """What comes of ``spoken()`` if nothing happens; the same in every test."""
+    if not _UNDISTURBED:
+        wanted = Received()
+        await _async_call(two.addresses[1:], Talk(spoken()), wanted, ClientOptions())
+        assert len(wanted.texts) == 3
+        _UNDISTURBED.append(wanted)
+    return _UNDISTURBED[0]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.005)
 
 
 async def _heard(got: Received, texts: int) -> None:
-    async with asyncio.timeout(60):
-        while len(got.texts) < texts:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.005)
+    await _until(lambda: len(got.texts) >= texts)
 
 
 @both
 async def test_a_lost_server_costs_nothing(pair: MakePair, call: Call) -> None:
     two = await pair()
-    wanted, got = await _undisturbed(two), Received()
-    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    wanted, got, talk = await _undisturbed(two), Received(), Talk(spoken(), hold_s=2.5)
+    running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
     await _heard(got, 1)
+    await talk.until_held()
     await two.servers[0].stop(0)
+    talk.release()
     (gap_s,) = await running
     assert 0 < gap_s < ClientOptions().resume_timeout_s
     assert not got.faults
@@ -174,11 +205,11 @@ async def test_decoders_that_remember_get_a_run_up(pair: MakePair, spoken_as: Au
     stream = StreamConfig(spoken_as, spoken_as, CONFIG.settings)
     results = []
     for loses in (False, True):
-        got = Received()
+        got, talk = Received(), Talk(samples, 2.5 if loses else None, rate_hz)
 
-        async def speak(got: Received = got) -> tuple[float, ...]:
+        async def speak(got: Received = got, talk: Talk = talk) -> tuple[float, ...]:
             async with AsyncClient(two.addresses) as client, client.open(stream, resume=True) as opened:
-                opened.feed(pace(samples, round(SPEED * rate_hz)))
+                opened.feed(talk.chunks_async())
                 async for event in opened:
                     got.take(event)
                 got.check()
@@ -187,8 +218,9 @@ async def test_decoders_that_remember_get_a_run_up(pair: MakePair, spoken_as: Au
         running = asyncio.ensure_future(speak())
         if loses:
             await _heard(got, 1)
-            await asyncio.sleep(0.2)
+            await talk.until_held()
             await two.servers[0].stop(0)
+            talk.release()
         assert len(await running) == loses
         assert not got.faults
         results.append(got)
@@ -201,12 +233,16 @@ async def test_decoders_that_remember_get_a_run_up(pair: MakePair, spoken_as: Au
 @both
 async def test_a_server_that_drains_is_left_before_it_stops_hearing(pair: MakePair, call: Call) -> None:
     two = await pair()
-    wanted, got = await _undisturbed(two), Received()
-    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    wanted, got, talk = await _undisturbed(two), Received(), Talk(spoken(), hold_s=2.5)
+    running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
     await _heard(got, 1)
+    await talk.until_held()
     began_s = time.monotonic()
-    await two.servers[0].stop(60)
-    assert time.monotonic() - began_s < 0.4 * 60, "the client moved, at the latest within 0.4 of the grace"
+    stopping = asyncio.create_task(two.servers[0].stop(150))
+    await asyncio.sleep(0)
+    talk.release()
+    await stopping
+    assert time.monotonic() - began_s < 0.4 * 150, "the client moved, at the latest within 0.4 of the grace"
     assert await running == (0.0,), "the old server served until the new one did"
     assert not got.faults
     assert got.content == wanted.content
@@ -221,14 +257,14 @@ async def test_a_server_that_stopped_hearing_cuts_no_sentence_in_two(
         monkeypatch.setattr(module, "MOVE_WITHIN", 2.0)
     two = await pair()
     long = np.concatenate([spoken(1), np.full(10 * RATE_HZ, 0.5, np.float32), spoken(1)])
-    wanted, got = Received(), Received()
-    await _async_call(two.addresses[1:], long, wanted, ClientOptions())
-    running = asyncio.ensure_future(call(two.addresses, long, got, ClientOptions()))
-    async with asyncio.timeout(60):
-        while not got.counts["SpeechStarted", 1]:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.005)
-    await asyncio.sleep(1.0)  # all that came before is committed: nothing moves the stream but time
+    wanted, got, talk = Received(), Received(), Talk(long, hold_s=6.0)
+    await _async_call(two.addresses[1:], Talk(long), wanted, ClientOptions())
+    running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
+    await _until(lambda: bool(got.counts["SpeechStarted", 1] and got.counts["UtteranceDone", 0]))
+    await talk.until_held()
+    await asyncio.sleep(0.2)  # all that came before is committed: nothing moves the stream but time
     await two.servers[0].stop(1.0)
+    talk.release()
     assert len(await running) == 1
     assert not got.faults
     assert "resumed_text_differs" not in got.warnings
@@ -240,10 +276,10 @@ async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Cal
     two = await pair(max_streams=1)
     other = two.services[0].open_session(CONFIG, Caller("other"))
     got = Received()
-    assert await call(two.addresses, spoken(1), got, ClientOptions()) == ()
+    assert await call(two.addresses, Talk(spoken(1)), got, ClientOptions()) == ()
     assert not got.faults
     with pytest.raises(ResourceExhausted):
-        await call(two.addresses[:1], spoken(1), Received(), ClientOptions())
+        await call(two.addresses[:1], Talk(spoken(1)), Received(), ClientOptions())
     await other.cancel()
 
 
@@ -251,10 +287,12 @@ async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Cal
 async def test_a_full_server_is_asked_again_until_it_has_room(pair: MakePair, call: Call) -> None:
     two = await pair(max_streams=1)
     other = two.services[1].open_session(CONFIG, Caller("other"))
-    got = Received()
-    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    got, talk = Received(), Talk(spoken(), hold_s=2.5)
+    running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
     await _heard(got, 1)
+    await talk.until_held()
     await two.servers[0].stop(0)
+    talk.release()
     await asyncio.sleep(0.7)
     assert not running.done()
     await other.cancel()
@@ -266,10 +304,12 @@ async def test_a_full_server_is_asked_again_until_it_has_room(pair: MakePair, ca
 @both
 async def test_a_refused_token_ends_the_stream_and_names_its_field(pair: MakePair, call: Call) -> None:
     two = await pair(shared=False)
-    got = Received()
-    running = asyncio.ensure_future(call(two.addresses, spoken(), got, ClientOptions()))
+    got, talk = Received(), Talk(spoken(), hold_s=2.5)
+    running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
     await _heard(got, 1)
+    await talk.until_held()
     await two.servers[0].stop(0)
+    talk.release()
     with pytest.raises(InvalidArgument) as refused:
         await running
     assert refused.value.field == "config.resume_token"
@@ -278,12 +318,14 @@ async def test_a_refused_token_ends_the_stream_and_names_its_field(pair: MakePai
 @both
 async def test_where_nobody_answers_the_stream_ends_after_its_time(pair: MakePair, call: Call) -> None:
     two = await pair()
-    got = Received()
+    got, talk = Received(), Talk(spoken(), hold_s=2.5)
     options = ClientOptions(resume_timeout_s=0.8)
-    running = asyncio.ensure_future(call(two.addresses[:1], spoken(), got, options))
+    running = asyncio.ensure_future(call(two.addresses[:1], talk, got, options))
     await _heard(got, 1)
+    await talk.until_held()
     began_s = time.monotonic()
     await two.servers[0].stop(0)
+    talk.release()
     with pytest.raises(Unavailable):
         await running
     assert time.monotonic() - began_s < ClientOptions().resume_timeout_s / 2
@@ -292,14 +334,13 @@ async def test_where_nobody_answers_the_stream_ends_after_its_time(pair: MakePai
 @both
 async def test_what_does_not_fit_into_the_buffer_cannot_be_sent_again(pair: MakePair, call: Call) -> None:
     two = await pair()
-    got = Received()
+    got, talk = Received(), Talk(spoken(), hold_s=0.8)
     options = ClientOptions(max_replay_bytes=8_000)
-    running = asyncio.ensure_future(call(two.addresses, spoken(), got, options))
-    async with asyncio.timeout(60):
-        while not any(name == "SpeechStarted" for name, _ in got.counts):  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-    await asyncio.sleep(0.1)
+    running = asyncio.ensure_future(call(two.addresses, talk, got, options))
+    await _until(lambda: any(name == "SpeechStarted" for name, _ in got.counts))
+    await talk.until_held()
     await two.servers[0].stop(0)
+    talk.release()
     with pytest.raises(Unavailable, match="max_replay_bytes"):
         await running
 
@@ -326,7 +367,7 @@ async def test_a_stream_that_ends_its_servers_is_given_up(
     for service in two.services:
         open_and_fail(service)
     with pytest.raises(TranslateSvcError, match="too often"):
-        await call(two.addresses, spoken(), Received(), ClientOptions())
+        await call(two.addresses, Talk(spoken()), Received(), ClientOptions())
     assert len(opened) == 9, "its first call, and eight more"
 
 
@@ -364,7 +405,7 @@ async def test_a_clear_while_the_stream_is_resumed_clears_what_the_program_has_s
 async def test_without_a_loss_nothing_is_sent_twice(pair: MakePair, call: Call) -> None:
     two = await pair()
     wanted, got = await _undisturbed(two), Received()
-    assert await call(two.addresses, spoken(), got, ClientOptions()) == ()
+    assert await call(two.addresses, Talk(spoken()), got, ClientOptions()) == ()
     assert got.content == wanted.content
     assert two.services[0].held == {"admitted": 0, "requests": 0, "vad_places": 0}
     assert not [thread for thread in threading.enumerate() if "_find_server" in thread.name]
