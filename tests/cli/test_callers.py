@@ -217,20 +217,30 @@ async def test_streams_of_all_front_processes_count_together(tmp_path: Path) -> 
         AsyncExitStack() as stack,
     ):
 
+        async def connected(key: str) -> AsyncClient:
+            """A connection of its own: the kernel picks the process."""
+            return await stack.enter_async_context(AsyncClient(address, ClientOptions(api_key=key)))
+
         async def opened(key: str) -> AsyncStream:
-            """A stream on a connection of its own: the kernel picks the process."""
-            client = await stack.enter_async_context(AsyncClient(address, ClientOptions(api_key=key)))
-            stream = client.stream(targets=["spa"], sample_rate_hz=RATE_HZ)
-            await stack.enter_async_context(stream)
-            await asyncio.sleep(0.3)  # both processes have heard of it
-            return stream
+            stream = (await connected(key)).stream(targets=["spa"], sample_rate_hz=RATE_HZ)
+            return await stack.enter_async_context(stream)
+
+        everywhere = [await connected(bob) for _ in range(12)]
+
+        async def all_know_of(streams: int) -> None:
+            """What callers use at the other process arrives together with this count."""
+            async with asyncio.timeout(60):
+                for client in everywhere:
+                    while (await client.info()).load.live_streams != streams:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
 
         streams = [await opened(alice) for _ in range(3)]
+        await all_know_of(3)
         for _ in range(8):
             with pytest.raises(ResourceExhausted, match="3 streams of this caller are open"):
                 await opened(alice)
         await opened(bob)
         await streams[0].end()
         assert [event async for event in streams[0]]
-        await asyncio.sleep(0.3)
+        await all_know_of(3)
         await opened(alice)

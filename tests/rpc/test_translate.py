@@ -202,7 +202,7 @@ class TestDrain:
         service.on_call = lambda call: setattr(call, "stop_before", 1)
         call = stub.Translate(CALL)
         await call.read()
-        stopping = asyncio.create_task(server.stop(5))
+        stopping = asyncio.create_task(server.stop(60))
         await asyncio.sleep(0.05)
         assert await outcome(stub.Translate(CALL)) == (grpc.StatusCode.UNAVAILABLE, "")
         assert len(service.calls) == 1

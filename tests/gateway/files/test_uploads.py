@@ -32,7 +32,7 @@ def form(content: bytes = CLIP) -> aiohttp.FormData:
 
 
 def slow_script(request: Request) -> ScriptedRequest:
-    return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=5.0)
+    return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=3_600.0)
 
 
 def failing_script(request: Request) -> ScriptedRequest:

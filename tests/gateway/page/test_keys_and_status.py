@@ -69,9 +69,9 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
 
 
 async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeService, tmp_path: Path) -> None:
-    key, passed_s = new_key(), [0.0]
+    key, began_s, passed_s = new_key(), time.time(), [0.0]
     (tmp_path / "keys").write_text(key_line("alice", key))
-    date = SteadyDate(lambda: time.time() + passed_s[0])
+    date = SteadyDate(lambda: began_s + passed_s[0], lambda: passed_s[0])
     keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets(date=date)
     async with (
         GatewayServer(service, GatewayOptions(), callers=Callers(keys), secrets=secrets) as server,

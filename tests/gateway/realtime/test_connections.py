@@ -30,8 +30,8 @@ async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
 
 
 def slow_script(request: Request) -> ScriptedRequest:
-    """Five seconds of work for each utterance."""
-    one = ScriptedSequence(deltas=("a",) * 50, token_interval_s=0.1)
+    """An hour of work for each utterance."""
+    one = ScriptedSequence(deltas=("a",) * 60, token_interval_s=60.0)
     return ScriptedRequest((one,) * len(request.sequences))
 
 
@@ -83,20 +83,21 @@ class TestLeaving:
 
 
 class TestPings:
-    OPTIONS = GatewayOptions(ping_interval_s=0.2, ping_timeout_s=1.0)
-
-    async def test_a_client_that_answers_stays(self, service: ModelFreeService) -> None:
-        async with GatewayServer(service, self.OPTIONS) as server, connect(server.target) as session:
-            await session.open("es")
-            reading = asyncio.create_task(session.receive())  # aiohttp answers pings while it reads
-            await asyncio.sleep(2.5)
-            await session.append(SPOKEN)
-            await reading
+    async def test_a_client_that_answers_is_asked_again_and_stays(self, service: ModelFreeService) -> None:
+        options = GatewayOptions(ping_interval_s=0.1, ping_timeout_s=60.0)
+        async with GatewayServer(service, options) as server, raw_connect(server.target) as session:
+            await session.send("session.update", session=ES)
+            await session.until("session.updated")
+            for _ in range(5):
+                opcode, payload = await session.receive()
+                assert opcode == PING
+                session.writer.write(session.frame(payload, PONG))
             await session.send("session.close")
             assert await session.to_the_end() == 1000
 
     async def test_a_frozen_client_is_noticed(self, service: ModelFreeService) -> None:
-        async with GatewayServer(service, self.OPTIONS) as server, raw_connect(server.target) as session:
+        options = GatewayOptions(ping_interval_s=0.2, ping_timeout_s=2.0)
+        async with GatewayServer(service, options) as server, raw_connect(server.target) as session:
             await session.send("session.update", session=ES)
             await session.until("session.updated")
             before_s = time.monotonic()
@@ -115,7 +116,7 @@ class TestPings:
         """A file that comes faster than it is translated: nothing is read for longer than a ping may take."""
         async with (
             model_free_service(slow_script, max_running_requests=1) as service,
-            GatewayServer(service, GatewayOptions(ping_interval_s=0.1, ping_timeout_s=0.2)) as server,
+            GatewayServer(service, GatewayOptions(ping_interval_s=0.1, ping_timeout_s=0.5)) as server,
             connect(server.target) as session,
         ):
             await session.open("es")
@@ -181,20 +182,23 @@ class TestReaders:
 class TestDrain:
     REASON = Unavailable("the server is draining")
 
-    async def test_what_was_said_is_finished_and_the_client_may_come_again(self) -> None:
+    async def test_what_was_said_is_finished_and_the_client_may_come_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ModelFreeService, "finish_s", 59.0)  # of a minute, so it hears for a second
         async with model_free_service() as service, GatewayServer(service) as server:
             async with connect(server.target) as session, connect(server.target) as idle:
                 await session.open("es", include=["warnings"])
                 await idle.until("session.created")
                 await session.append(pcm16(tone(0.6)))
-                draining = asyncio.create_task(server.stop(8.0, self.REASON))
+                draining = asyncio.create_task(server.stop(60.0, self.REASON))
                 assert await idle.to_the_end() == 1012, "a session without a language has nothing to finish"
                 async with connect(server.target) as late:
                     await late.update(**ES)
                     assert await late.to_the_end() == 1012
                 assert await session.to_the_end() == 1012
                 await draining
-            assert session.of("session.going_away")[0]["deadline_ms"] == 8_000
+            assert session.of("session.going_away")[0]["deadline_ms"] == 60_000
             assert session.text().startswith("spa ")
             error = session.of("error")[-1]["error"]
             assert (error["type"], error["code"]) == ("server_error", "unavailable")
@@ -205,7 +209,7 @@ class TestDrain:
             async with connect(server.target) as session:
                 await session.open("es")
                 await session.append(SPOKEN)
-                draining = asyncio.create_task(server.stop(20.0, self.REASON))
+                draining = asyncio.create_task(server.stop(60.0, self.REASON))
                 await session.send("session.close")
                 assert await session.to_the_end() == 1000
             await asyncio.wait_for(draining, 60)
@@ -222,20 +226,24 @@ class TestDrain:
             assert service.held == NOTHING
 
     async def test_a_session_that_grew_too_old_ends(self) -> None:
-        options, began_s = GatewayOptions(session_lifetime_s=1.0, drain_finish_s=0.2), time.time()
+        options, began_s = GatewayOptions(session_lifetime_s=2.0, drain_finish_s=0.2), time.time()
         async with (
             model_free_service() as service,
             GatewayServer(service, options) as server,
             connect(server.target) as session,
         ):
             described = await session.open("es")
-            assert int(began_s + 1.0) <= described["expires_at"] <= time.time() + 1.0
+            assert int(began_s + 2.0) <= described["expires_at"] <= time.time() + 2.0
             assert await session.to_the_end() == 1001
             assert session.of("error")[-1]["error"]["code"] == "session_expired"
 
 
-async def test_an_engine_that_is_lost_ends_every_session(service: ModelFreeService) -> None:
-    async with GatewayServer(service) as server, connect(server.target) as session:
+async def test_an_engine_that_is_lost_ends_every_session() -> None:
+    async with (
+        model_free_service(slow_script) as service,
+        GatewayServer(service) as server,
+        connect(server.target) as session,
+    ):
         await session.open("es")
         await session.append(SPOKEN)
         await until(lambda: service.held["requests"] == 1)

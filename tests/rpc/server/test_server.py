@@ -61,8 +61,8 @@ class TestDrain:
         self, server: RpcServer, stub: Any, service: ScriptedService, channel: grpc.aio.Channel
     ) -> None:
         call, _ = await open_stream(stub, service)
-        stopping = asyncio.create_task(server.stop(5))
-        assert (await call.read()).go_away.deadline_ms == 5000
+        stopping = asyncio.create_task(server.stop(60))
+        assert (await call.read()).go_away.deadline_ms == 60_000
         assert await health(channel, SERVICE_NAME) == NOT_SERVING
         late = stub.StreamingTranslate()
         await late.write(request(config=CONFIG))
