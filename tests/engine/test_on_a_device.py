@@ -92,11 +92,11 @@ def test_memory_that_runs_out_is_freed_and_less_is_tried(
     model: Any = runner._model
     compute, sizes = model.encode, list[int]()
 
-    def short_of_memory(sources: Any, slots: Any) -> Any:
+    def short_of_memory(sources: Any, *args: Any) -> Any:
         sizes.append(len(sources))
         if len(sources) > 1 or not device.freed:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB")
-        return compute(sources, slots)
+        return compute(sources, *args)
 
     monkeypatch.setattr(model, "encode", short_of_memory)
     assert encode_results(runner.execute(StepPlan(encode=items))) == encode_results(on_host)

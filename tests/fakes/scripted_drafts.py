@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tests.fakes.engine_script import samples_of
 from translate_svc.engine.request import Request, SourceText
@@ -10,9 +11,11 @@ from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draf
 from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechContext, SpeechKept
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
 from translate_svc.engine.simultaneous.words import is_spaced
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.types import SAMPLES_PER_UNIT
 
 FRAME_SAMPLES = 2_560
+_WINDOW_SAMPLES, _HOP_SAMPLES = 400, 160
 _FIRST_ID = 100
 
 
@@ -78,6 +81,29 @@ def decided(
             max_buffer_samples=request.draft.max_buffer_samples,
         )
     return DraftDecided(request.request_id, sequence, draft, decision, (-0.1,) * len(said), kept)
+
+
+def log_mel_of(request: Request) -> LogMelFrames | None:
+    """The frames that a draft leaves to the next one. Each has one value, its first sample, so that
+    ``check_log_mel`` sees where it comes from.
+    """
+    if request.draft is None or request.draft.is_final:
+        return None
+    return LogMelFrames(_frame_starts(request), mel_bins=1, hop_samples=_HOP_SAMPLES)
+
+
+def check_log_mel(request: Request) -> None:
+    """Checks that the frames that a draft is told are those of its own buffer."""
+    known = None if request.draft is None else request.draft.log_mel
+    if known is None:
+        return
+    own = _frame_starts(request)[: len(known)]
+    if not np.array_equal(own, known.values[: len(own)]):
+        raise AssertionError("a draft is told frames of other audio")
+
+
+def _frame_starts(request: Request) -> npt.NDArray[np.float64]:
+    return samples_of(request)[: 1 - _WINDOW_SAMPLES : _HOP_SAMPLES].astype(np.float64)
 
 
 def speech_start_samples(request: Request, sequence: int) -> int:

@@ -23,7 +23,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script, waveform
-from tests.fakes.scripted_drafts import decided, speech_kept, speech_start_samples, state_of
+from tests.fakes.scripted_drafts import (
+    check_log_mel,
+    decided,
+    log_mel_of,
+    speech_kept,
+    speech_start_samples,
+    state_of,
+)
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import (
     EngineEvent,
@@ -81,6 +88,8 @@ class ScriptedEngine:
     another process. It must be shorter than the encoding.
     ``max_running_requests``: further requests wait, first come first served.
     ``max_waiting_requests``: with so many waiting, a request is refused with ``ResourceExhausted``.
+
+    A draft that is told log-mel frames of other audio than its own fails the test.
     """
 
     def __init__(
@@ -145,6 +154,7 @@ class ScriptedEngine:
             refusal = EngineLost(ENGINE_LOST)
         elif self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
             refusal = refusal or ResourceExhausted("the waiting queue is full", retry_after_s=1.0)
+        check_log_mel(request)
         script = self._script(request)
         if len(script.sequences) != len(request.sequences):
             raise AssertionError("the script must give one ScriptedSequence per sequence of the request")
@@ -226,7 +236,8 @@ class ScriptedEngine:
         else:
             timings = (StageTiming("encode", live.script.encode_s * 1000, 1),)
             status = combined_status(live.statuses.values())
-            live.emit(RequestFinished(live.request.request_id, status, timings))
+            log_mel = log_mel_of(live.request)
+            live.emit(RequestFinished(live.request.request_id, status, timings, log_mel=log_mel))
         live.open = False
         self._release()
 

@@ -52,6 +52,7 @@ from translate_svc.engine.stats import Totals
 from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.remote_engine import messages
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (
@@ -77,6 +78,7 @@ from translate_svc.types import FrontProcess, ModelInfo, StageTiming
 
 DRAFT = Draft((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
 SPEECH = SpeechContext(np.arange(4), 7, 2)
+LOG_MEL = LogMelFrames(np.linspace(-16, 20, 240), 80, 160)
 STATUS = EngineStatus(True, False, 3, 100, 2, 1, 16, Totals(1, 2, 3, 4, 5, 6))
 EVENTS: list[EngineEvent] = [
     RequestQueued("a/0"),
@@ -95,7 +97,12 @@ EVENTS: list[EngineEvent] = [
     SpeechKept("a/0", 0, NO_SPEECH),
     SequenceFinished("a/0", 0, FinishStatus.FAILED, "no"),
     RequestFinished(
-        "a/0", FinishStatus.OK, (StageTiming("encode", 1.5, 2),), "", (StageSpan("encode", 1.0, 2.0),)
+        "a/0",
+        FinishStatus.OK,
+        (StageTiming("encode", 1.5, 2),),
+        "",
+        (StageSpan("encode", 1.0, 2.0),),
+        LOG_MEL,
     ),
 ]
 
@@ -160,7 +167,7 @@ class _Engine:
 
 
 DRAFTS = SequenceDraft((1, 2), 5, DRAFT, SPEECH), SequenceDraft()
-OPTIONS = DraftOptions(DRAFTS, Agreement(), True, 16_000, 8_000, 192_000, voices_all=True)
+OPTIONS = DraftOptions(DRAFTS, Agreement(), True, 16_000, 8_000, 192_000, voices_all=True, log_mel=LOG_MEL)
 
 
 def test_the_sample_of_a_draft_differs_from_every_default() -> None:

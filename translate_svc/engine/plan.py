@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.types import EncoderSource, Samples, Stage
 
 
@@ -33,7 +34,8 @@ class EncodeItem:
 
     From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
     identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
-    same ``job_id`` ask for the same encoding.
+    same ``job_id`` ask for the same encoding. ``log_mel``: frames of the source that are known.
+    ``keeps_log_mel``: whether they are used, and all frames wanted in the result.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -42,6 +44,8 @@ class EncodeItem:
     source: EncoderSource
     slots: tuple[int, ...]
     job_id: int
+    log_mel: LogMelFrames | None = None
+    keeps_log_mel: bool = False
 
     @property
     def key(self) -> ItemKey:
@@ -167,10 +171,12 @@ class EncodeResult:
     """The request's slots now hold ``encoder_frames`` encoder states.
 
     One state stands for 160 ms of speech (the stride of the published model) or for one token of a text.
+    ``log_mel``: all frames of the source, if the item keeps them and the device lets it.
     """
 
     request_id: str
     encoder_frames: int
+    log_mel: LogMelFrames | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

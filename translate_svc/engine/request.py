@@ -11,10 +11,11 @@ event.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from translate_svc.engine.simultaneous.draft import DraftDecided, DraftOptions, SpeechKept
 from translate_svc.errors import TranslateSvcError
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.types import Samples, StageTiming
 
 
@@ -175,13 +176,17 @@ class StageSpan:
 
 @dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start."""
+    """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start.
+
+    ``log_mel``: of a draft that is not the last one, the frames of its buffer; None where they are not kept.
+    """
 
     request_id: str
     status: FinishStatus
     timings: tuple[StageTiming, ...] = ()
     error: str = ""
     spans: tuple[StageSpan, ...] = ()
+    log_mel: LogMelFrames | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from translate_svc.models.decoder.decoded_step import DecodedStep, StepFields
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
 from translate_svc.models.decoder.guesses import checked_runs
 from translate_svc.models.decoder.text_decoder import NO_FRAME, TextDecoder
+from translate_svc.models.encoder.log_mel import LogMelMemory
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
 from translate_svc.models.encoder.speech_encoder import frame_centre_ms
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
@@ -152,15 +153,20 @@ class TranslationModel:
             torch.accelerator.empty_cache()
 
     def encode(
-        self, sources: Sequence[EncoderSource], slots: Sequence[Sequence[int]]
+        self,
+        sources: Sequence[EncoderSource],
+        slots: Sequence[Sequence[int]],
+        memories: Sequence[LogMelMemory | None] = (),
     ) -> Slices[list[int | EngineError]]:
         """Encodes sources, so that ``slots[i]`` attend to source ``i``. Outcome: number of encoder states.
+
+        ``memories``: see ``SourceEncoder.encode``.
 
         Writes the slots after the last slice, and clears their tokens. If the caller abandons the slices, the
         slots stay unchanged.
         """
         outcomes: list[int | EngineError] = []
-        encoded = yield from self._encoder.encode(sources)
+        encoded = yield from self._encoder.encode(sources, memories)
         for states, owned in zip(encoded, slots, strict=True):
             if isinstance(states, EngineError):
                 outcomes.append(states)

@@ -23,6 +23,7 @@ from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.draft import SequenceDraft
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import FrontProcess, Samples
@@ -68,6 +69,7 @@ class DraftFields(msgspec.Struct, frozen=True):
     new_samples: int
     max_buffer_samples: int
     voices_all: bool
+    log_mel: LogMelFrames | None
 
 
 class Submit(msgspec.Struct, tag=True, frozen=True):

@@ -71,6 +71,8 @@ class RequestRelay:
         self.unsent_bytes += _EVENT_BYTES
         if isinstance(event, WaveformPiece):
             self.unsent_bytes += event.samples.nbytes
+        elif isinstance(event, RequestFinished) and event.log_mel is not None:
+            self.unsent_bytes += event.log_mel.values.nbytes
         self._wake()
 
     def take(self) -> Step | None:

@@ -230,10 +230,10 @@ def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> Non
     harness = RunnerHarness()
     compute = harness.model.encode
 
-    def small(waveforms: Any, slots: Any) -> Any:
+    def small(waveforms: Any, *args: Any) -> Any:
         if len(waveforms) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return compute(waveforms, slots)
+        return compute(waveforms, *args)
 
     monkeypatch.setattr(harness.model, "encode", small)
     assert len(encode_results(harness.run(encode=harness.encode_items()))) == 4
@@ -255,11 +255,11 @@ def test_an_item_for_which_the_memory_never_suffices_fails_alone(
     expected = healthy_answers(Stage.ENCODE)
     compute, calls, freed = harness.model.encode, list[int](), list[int]()
 
-    def short(waveforms: Any, slots: Any) -> Any:
+    def short(waveforms: Any, *args: Any) -> Any:
         calls.append(len(waveforms))
         if any(each is harness.samples[1] for each in waveforms):
             raise error
-        return compute(waveforms, slots)
+        return compute(waveforms, *args)
 
     monkeypatch.setattr(harness.model, "encode", short)
     monkeypatch.setattr(harness.model, "free_memory", lambda: freed.append(len(calls)))

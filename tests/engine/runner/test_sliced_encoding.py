@@ -212,9 +212,9 @@ def test_one_that_fails_in_a_late_slice_fails_alone(
     expected = first_tokens(harness, NEW, 4)
     compute, calls = harness.model.encode, []
 
-    def raising(sources: Any, slots: Any) -> Any:
+    def raising(sources: Any, *args: Any) -> Any:
         calls.append(len(sources))
-        slices = compute(sources, slots)
+        slices = compute(sources, *args)
         for number in itertools.count():
             try:
                 next(slices)

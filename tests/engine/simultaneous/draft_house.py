@@ -18,7 +18,14 @@ from tests.step_results import vocode_results
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
-from translate_svc.engine.request import EngineEvent, Request, SequenceSpec, UnitsPredicted, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    UnitsPredicted,
+    WaveformPiece,
+)
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt, CommitPolicy
@@ -33,6 +40,7 @@ from translate_svc.engine.simultaneous.words import continues_word
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.models.vocoder.receptive_field import context_units
 from translate_svc.types import Samples, Stage
@@ -154,7 +162,7 @@ class DraftHouse:
         ends = list(ends)
         states = [SequenceDraft() for _ in specs]
         made: list[list[EngineEvent]] = []
-        heard = 0
+        heard, log_mel = 0, None
         for number, (end, plays) in enumerate(zip(ends, itertools.cycle(plays_on), strict=False)):
             final = number == len(ends) - 1
             request = draft_request(
@@ -164,9 +172,11 @@ class DraftHouse:
                 tuple(dataclasses.replace(state, plays_on=plays and not final) for state in states),
                 is_final=final,
                 new_samples=end - heard,
+                log_mel=log_mel,
             )
             heard = end
             made.append(self.run(request, *beside(number))[0])
+            log_mel = of(made[-1], RequestFinished)[0].log_mel
             states = [continued(state, made[-1], index) for index, state in enumerate(states)]
         return made
 
@@ -180,9 +190,12 @@ def draft_request(
     policy: CommitPolicy = PATIENT,
     is_final: bool = False,
     new_samples: int = STEP_SAMPLES,
+    log_mel: LogMelFrames | None = None,
 ) -> Request:
     states = states or tuple(SequenceDraft() for _ in specs)
-    options = DraftOptions(states, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES)
+    options = DraftOptions(
+        states, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES, log_mel=log_mel
+    )
     return Request(request_id, samples, specs, draft=options)
 
 

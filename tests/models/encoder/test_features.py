@@ -14,6 +14,8 @@ from transformers import SeamlessM4TFeatureExtractor, SeamlessM4TProcessor, Seam
 from tests.checkpoints import checkpoint_folder
 from translate_svc.errors import CheckpointError
 from translate_svc.models.encoder.features import FeatureExtractor
+from translate_svc.models.encoder.log_mel import LogMelFrames, LogMelMemory
+from translate_svc.models.slices import finish
 
 TOLERANCE = 1e-3  # absolute, on features of variance 1; what float32 sums in another order can differ by
 
@@ -69,6 +71,67 @@ def test_a_row_does_not_depend_on_its_batch_mates(extractor: FeatureExtractor) -
         assert torch.allclose(features[index, :length], alone[0], rtol=0, atol=1e-5)
         assert torch.allclose(features[index, :length], expected[index, :length], rtol=0, atol=TOLERANCE)
         assert torch.count_nonzero(features[index, length:]) == 0
+
+
+def remembering(
+    extractor: FeatureExtractor, waveform: Waveform, known: LogMelFrames | None
+) -> tuple[torch.Tensor, LogMelFrames]:
+    memory = LogMelMemory(known)
+    features, _ = finish(extractor.slices([waveform], memory))
+    assert memory.frames is not None
+    return features, memory.frames
+
+
+@pytest.mark.parametrize("cut_samples", [0, 160, 2_560, 7_840])
+def test_features_of_known_frames_are_those_computed_anew(
+    extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch, cut_samples: int
+) -> None:
+    """The buffer of a stream grows by a step, and may lose some of its beginning."""
+    speech = np.concatenate([speech_like(20_000, seed=2), np.zeros(3_000, np.float32), speech_like(9_000, 5)])
+    buffers = [speech[:12_345], speech[cut_samples:24_700], speech[cut_samples:]]
+    known: LogMelFrames | None = None
+    counts: list[int] = []
+    compute = extractor._log_mel_of
+    for buffer in buffers:
+        expected, _ = extractor([buffer])
+
+        def counting(frames: torch.Tensor) -> torch.Tensor:
+            counts[-1] += frames.shape[1]
+            return compute(frames)
+
+        counts.append(0)
+        with monkeypatch.context() as patched:
+            patched.setattr(extractor, "_log_mel_of", counting)
+            features, frames = remembering(extractor, buffer, known)
+        assert features.shape == expected.shape
+        assert torch.allclose(features, expected, rtol=0, atol=1e-6)
+        assert len(frames) == 1 + (len(buffer) - 400) // 160
+        known = frames.behind(cut_samples if len(counts) == 1 else 0)
+    assert counts == [75, 77, 46], "each frame of the stream once"
+
+
+def test_frames_that_are_off_by_one_would_be_seen(extractor: FeatureExtractor) -> None:
+    """So the test above can fail: neighbouring frames differ by far more than its tolerance."""
+    waveform = speech_like(16_000, seed=4)
+    expected, frames = remembering(extractor, waveform, None)
+    features, _ = remembering(extractor, waveform, frames.behind(160))
+    assert (features - expected).abs().max() > 0.1
+
+
+def test_known_frames_behind_the_end_are_not_used(extractor: FeatureExtractor) -> None:
+    """The last draft of an utterance may hear less than the one before: silence at its end is left out."""
+    waveform = speech_like(16_000, seed=6)
+    _, frames = remembering(extractor, waveform, None)
+    features, kept = remembering(extractor, waveform[:9_000], frames)
+    assert torch.allclose(features, extractor([waveform[:9_000]])[0], rtol=0, atol=1e-6)
+    assert len(kept) == 54
+
+
+@pytest.mark.parametrize("samples", [-160, 100, 161, 98 * 160])
+def test_frames_of_another_grid_are_not_known(extractor: FeatureExtractor, samples: int) -> None:
+    _, frames = remembering(extractor, speech_like(16_000, seed=7), None)
+    assert len(frames) == 98
+    assert frames.behind(samples) is None
 
 
 def test_digital_silence_is_finite(extractor: FeatureExtractor) -> None:

@@ -14,6 +14,7 @@ from translate_svc.engine.simultaneous.draft import (
     SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.session.outbound.interpreter import Interpreter
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import Samples
@@ -240,3 +241,49 @@ def test_what_another_utterance_told_of_this_ones_speech_is_counted() -> None:
     assert first.moved_tokens(0, is_continued=False) == 0
     second = Interpreter("s/1", OPTIONS, 2, first.continuation())
     assert [second.moved_tokens(each, is_continued=False) for each in range(2)] == [3, 2]
+
+
+def log_mel(request: Request) -> LogMelFrames:
+    """Frames of one value: the first sample of each in the utterance."""
+    starts = np.asarray(request.source)[: 1 - 400 : 160].astype(np.float64)
+    return LogMelFrames(starts, mel_bins=1, hop_samples=160)
+
+
+def known_frames(draft: DraftOptions) -> list[float] | None:
+    return None if draft.log_mel is None else draft.log_mel.values.tolist()
+
+
+def test_a_draft_knows_the_frames_that_the_one_before_computed() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    first, draft = ask(interpreter, 5 * STEP)
+    assert known_frames(draft) is None
+    for sequence in range(2):
+        interpreter.record(decide(first, sequence, "_a@5 _b@6", kept=2, start_frames=4, committed=2))
+    interpreter.finish_draft(log_mel(first))
+    second, draft = ask(interpreter, 6 * STEP)
+    assert begins(second) == 4 * FRAME
+    assert known_frames(draft) == list(range(4 * FRAME, 5 * STEP - 400 + 1, 160))
+    third, draft = ask(interpreter, 7 * STEP)
+    assert begins(third) == 4 * FRAME
+    assert known_frames(draft) == list(range(4 * FRAME, 5 * STEP - 400 + 1, 160)), "the engine was full"
+    interpreter.finish_draft(None)
+    assert ask(interpreter, 8 * STEP)[1].log_mel is None, "they were not kept"
+
+
+def test_a_buffer_that_begins_off_the_grid_of_frames_is_computed_anew() -> None:
+    """It has reached its greatest length, in steps of the detector's frames."""
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, MOST)
+    interpreter.finish_draft(log_mel(request))
+    following, draft = ask(interpreter, MOST + 512)
+    assert begins(following) == 512
+    assert draft.log_mel is None
+
+
+def test_the_last_draft_is_told_the_frames_and_leaves_none() -> None:
+    interpreter = Interpreter("s/0", OPTIONS, 2)
+    request, _ = ask(interpreter, 5 * STEP)
+    interpreter.finish_draft(log_mel(request))
+    _, draft = ask(interpreter, 5 * STEP + 512, is_final=True)
+    assert known_frames(draft) == list(range(0, 5 * STEP - 400 + 1, 160))
+    assert ask(interpreter, 6 * STEP)[1].log_mel is None

@@ -31,6 +31,8 @@ from tests.virtual_time import virtual_time
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.session.outbound import live_utterance
+from translate_svc.session.outbound.interpreter import Interpreter
 from translate_svc.types import (
     Cleared,
     ClearInput,
@@ -222,6 +224,34 @@ def test_clear_ends_the_utterance_at_once(encode_s: float) -> None:
             cleared = next(at for at, event in enumerate(events) if isinstance(event, Cleared))
             assert not [e for e in events[cleared:] if getattr(e, "utterance_id", 1) == 0]
             assert texts(events)[1, "spa"].startswith(words(3))
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("ends", [ClearInput(), FinalizeInput()], ids=["cleared", "finalized"])
+@pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between drafts", "during a draft"])
+def test_an_utterance_that_has_ended_keeps_no_frames_of_its_audio(
+    ends: ClearInput | FinalizeInput, encode_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Interpreter] = []
+
+    class Recorded(Interpreter):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(live_utterance, "Interpreter", Recorded)
+
+    async def scenario() -> None:
+        async with house(lambda request: a_word(request, encode_s=encode_s)) as rooms:
+            session = rooms.open(simultaneous())
+            await speak(session, speech(3.0))  # nobody reads: the utterance stays in flight
+            assert [each._log_mel is None for each in made] == [False]
+            await session.receive(ends)
+            await asyncio.sleep(5.0)
+            assert [each._log_mel is None for each in made] == [True]
+            await session.receive(EndInput(48_000))
+            check_contract(await collect(session))
 
     play(scenario())
 

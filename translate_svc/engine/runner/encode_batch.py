@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from translate_svc.engine.plan import EncodeItem
 from translate_svc.errors import EngineError
+from translate_svc.models.encoder.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.slices import Slices
 
 
@@ -19,6 +21,7 @@ class EncodeBatch:
         slices: encodes the items without an error; its result holds an outcome for each of them, in order.
         synchronize: waits until the device has finished the last slice.
         clock: the clock of ``until_s``, in seconds.
+        memories: by job, what the encoding writes its log-mel frames to.
     """
 
     def __init__(
@@ -28,12 +31,14 @@ class EncodeBatch:
         slices: Slices[list[int | EngineError]],
         synchronize: Callable[[], None],
         clock: Callable[[], float],
+        memories: Mapping[int, LogMelMemory] = MappingProxyType({}),
     ) -> None:
         self._items = tuple(items)
         self._problems = tuple(problems)
         self._slices = slices
         self._synchronize = synchronize
         self._clock = clock
+        self._memories = memories
         self._outcomes: dict[int, int | EngineError] = {}
 
     def covers(self, items: Sequence[EncodeItem]) -> bool:
@@ -65,6 +70,11 @@ class EncodeBatch:
     def outcome(self, item: EncodeItem) -> int | EngineError:
         """The number of encoder states of an item, or its error. Only after ``advance`` returned True."""
         return self._outcomes[item.job_id]
+
+    def log_mel(self, item: EncodeItem) -> LogMelFrames | None:
+        """The log-mel frames of an item that keeps them. Only after ``advance`` returned True."""
+        memory = self._memories.get(item.job_id)
+        return None if memory is None else memory.frames
 
     def _settle(self, outcomes: Sequence[int | EngineError]) -> None:
         left = iter(outcomes)

@@ -35,6 +35,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.encoder.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
@@ -181,14 +182,20 @@ class ModelRunner:
             return [EncodeUnfinished(item.request_id) for item in items]
         outcomes = zip(items, map(batch.outcome, items), strict=True)
         return [
-            each if isinstance(each, EngineError) else self._assigned(item, each) for item, each in outcomes
+            each if isinstance(each, EngineError) else self._assigned(item, each, batch.log_mel(item))
+            for item, each in outcomes
         ]
 
     def _begin_batch(self, items: Sequence[EncodeItem]) -> EncodeBatch:
         problems = [self._checks.encode(item) for item in items]
         valid = [item for item, problem in zip(items, problems, strict=True) if problem is None]
-        slices = self._model.encode([item.source for item in valid], [item.slots for item in valid])
-        return EncodeBatch(items, problems, slices, self._model.synchronize, self._clock)
+        memories = {item.job_id: LogMelMemory(item.log_mel) for item in valid if item.keeps_log_mel}
+        slices = self._model.encode(
+            [item.source for item in valid],
+            [item.slots for item in valid],
+            [memories.get(item.job_id) for item in valid],
+        )
+        return EncodeBatch(items, problems, slices, self._model.synchronize, self._clock, memories)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
@@ -270,9 +277,9 @@ class ModelRunner:
 
         return _run_valid(items, self._checks.vocode, run)
 
-    def _assigned(self, item: EncodeItem, states: int) -> EncodeResult:
+    def _assigned(self, item: EncodeItem, states: int, log_mel: LogMelFrames | None) -> EncodeResult:
         self._ledger.assign(item)
-        return EncodeResult(item.request_id, states)
+        return EncodeResult(item.request_id, states, log_mel)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
         source_ms = self._ledger.record_tokens(item, len(prediction.guessed), prediction.source_ms)

@@ -232,6 +232,7 @@ class Scheduler:
     def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
         if isinstance(encoded, EncodeResult):
+            state.log_mel = encoded.log_mel
             for sequence in live:
                 self._queues.start_decoding(sequence)
         elif live:

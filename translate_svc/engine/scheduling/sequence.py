@@ -34,6 +34,7 @@ from translate_svc.engine.simultaneous.draft import SequenceDraft
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import EncoderSource, Stage, StageTiming
 
@@ -209,7 +210,8 @@ class RequestState:
 
     ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
     has. ``timings``: for each stage the milliseconds of its steps and the largest batch. ``spans``: for each
-    stage the first start and the last end, in seconds.
+    stage the first start and the last end, in seconds. ``log_mel``: what the next draft is told of this one's
+    encoding.
     """
 
     request: Request
@@ -220,6 +222,7 @@ class RequestState:
     statuses: list[FinishStatus] = field(default_factory=list)
     timings: dict[Stage, tuple[float, int]] = field(default_factory=dict)
     spans: dict[Stage, tuple[float, float]] = field(default_factory=dict)
+    log_mel: LogMelFrames | None = None
 
     @classmethod
     def create(
@@ -273,7 +276,15 @@ class RequestState:
     def encode_item(self) -> EncodeItem:
         """The item that encodes the source for all sequences; the same job in every step until its end."""
         slots = tuple(sequence.held_slot for sequence in self.sequences)
-        return EncodeItem(self.request.request_id, self.source, slots, self.job_id)
+        draft = self.request.draft
+        return EncodeItem(
+            self.request.request_id,
+            self.source,
+            slots,
+            self.job_id,
+            None if draft is None else draft.log_mel,
+            keeps_log_mel=draft is not None,
+        )
 
     def add_timing(self, report: StageReport) -> None:
         """Adds the time that a stage took in one step."""
@@ -290,6 +301,7 @@ class RequestState:
             tuple(StageTiming(stage.value, *total) for stage, total in self.timings.items()),
             self.error,
             tuple(StageSpan(stage.value, *span) for stage, span in self.spans.items()),
+            None if self.is_final else self.log_mel,
         )
 
 

@@ -7,13 +7,14 @@ next draft carries it back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from translate_svc.engine.simultaneous.commit_policy import AGREEMENT, CommitDecision, CommitPolicy, Draft
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
+from translate_svc.models.encoder.log_mel import LogMelFrames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +108,7 @@ class DraftOptions:
         new_samples: number of samples at the end of the buffer that no earlier draft had.
         max_buffer_samples: most samples in a buffer.
         voices_all: the utterance may be cut behind this draft: no unit is left to wait.
+        log_mel: the frames at the beginning of the buffer that an earlier draft computed.
     """
 
     sequences: tuple[SequenceDraft, ...]
@@ -116,6 +118,7 @@ class DraftOptions:
     new_samples: int
     max_buffer_samples: int
     voices_all: bool = False
+    log_mel: LogMelFrames | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import FEATURES_FILE, read_feature_config
+from translate_svc.models.encoder.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.layers import to_device
 from translate_svc.models.slices import Slices, finish
 
@@ -106,8 +107,12 @@ class FeatureExtractor(nn.Module):
         with torch.no_grad():
             return finish(self.slices(waveforms))
 
-    def slices(self, waveforms: Sequence[NDArray[np.float32] | Tensor]) -> Slices[tuple[Tensor, list[int]]]:
+    def slices(
+        self, waveforms: Sequence[NDArray[np.float32] | Tensor], memory: LogMelMemory | None = None
+    ) -> Slices[tuple[Tensor, list[int]]]:
         """Features of 1-D float32 waveforms in [-1, 1] at `sample_rate_hz`.
+
+        `memory`, on a CPU and for one waveform alone: log-mel frames that are known are not computed again.
 
         Returns `(features, lengths)`: float32 (utterances, frames, feature_size) on this module's device,
         zero at each row's padding, and how many stacked frames each utterance has.
@@ -125,14 +130,14 @@ class FeatureExtractor(nn.Module):
         batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device, non_blocking=True)
         frame_counts = [1 + (len(row) - self.frame_samples) // self.hop_samples for row in rows]
         frames = to_device(frame_counts, device)
-        log_mel = yield from self._log_mel(batch)
+        log_mel = yield from self._log_mel(batch, memory)
         normalised = self._normalise(log_mel, frames)
         longest = max(frame_counts) // self.stride
         stacked = normalised[:, : longest * self.stride].reshape(len(rows), longest, self.feature_size)
         in_row = torch.arange(longest, device=device) < (frames // self.stride)[:, None]
         return (stacked * in_row[:, :, None]).float(), [count // self.stride for count in frame_counts]
 
-    def _log_mel(self, batch: Tensor) -> Slices[Tensor]:
+    def _log_mel(self, batch: Tensor, memory: LogMelMemory | None) -> Slices[Tensor]:
         """(utterances, samples) -> (utterances, frames, mel_bins) float64
 
         On a CPU it computes one block of frames at a time, so that the block stays in its caches.
@@ -140,10 +145,18 @@ class FeatureExtractor(nn.Module):
         frames = batch.unfold(1, self.frame_samples, self.hop_samples)
         block = _FRAME_BLOCK if batch.device.type == "cpu" else frames.shape[1]
         blocks: list[Tensor] = []
-        for start in range(0, frames.shape[1], block):
+        first = 0
+        if memory is not None and memory.frames is not None:
+            first = min(len(memory.frames), frames.shape[1])
+            known = torch.from_numpy(memory.frames.values[: first * self.mel_bins])
+            blocks.append(known.view(1, first, self.mel_bins))
+        for start in range(first, frames.shape[1], block):
             blocks.append(self._log_mel_of(frames[:, start : start + block]))
             yield
-        return torch.cat(blocks, dim=1)
+        log_mel = torch.cat(blocks, dim=1)
+        if memory is not None:
+            memory.frames = LogMelFrames(log_mel.numpy().reshape(-1), self.mel_bins, self.hop_samples)
+        return log_mel
 
     def _log_mel_of(self, frames: Tensor) -> Tensor:
         frames = frames.double() * _SAMPLE_SCALE

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.encoder.log_mel import LogMelMemory
 from translate_svc.models.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.encoder.text_encoder import TextEncoder
 from translate_svc.models.layers import EncodedSource, length_mask, to_device
@@ -70,10 +71,14 @@ class SourceEncoder:
         speech = encoder_frames(self._features.stacked_frames(max_source_samples), self._config)
         return max(speech, self._max_source_tokens)
 
-    def encode(self, sources: Sequence[EncoderSource]) -> Slices[list[Tensor | EngineError]]:
+    def encode(
+        self, sources: Sequence[EncoderSource], memories: Sequence[LogMelMemory | None] = ()
+    ) -> Slices[list[Tensor | EngineError]]:
         """States of each source, ``[length, hidden]``: one per 160 ms of speech, one per token of text.
 
-        A slice is a part of a layer, a part of the features of a batch, or all texts.
+        A slice is a part of a layer, a part of the features of a batch, or all texts. ``memories``: of each
+        source, its log-mel frames; by default none is known and none is kept. Used on a CPU alone: an
+        accelerator would have to bring the frames to the host and back.
         """
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
@@ -82,17 +87,20 @@ class SourceEncoder:
         size = 1 if self._device.type == "cpu" else len(speech)
         for start in range(0, len(speech), max(size, 1)):
             indices = list(speech)[start : start + size]
-            states = yield from self._encode_speech([speech[index] for index in indices])
+            memory = memories[indices[0]] if memories and self._device.type == "cpu" else None
+            states = yield from self._encode_speech([speech[index] for index in indices], memory)
             outcomes.update(zip(indices, _rows(states), strict=True))
         if text:
             yield
             outcomes.update(zip(text, _rows(self._encode_text(list(text.values()))), strict=True))
         return [outcomes[index] for index in range(len(sources))]
 
-    def _encode_speech(self, waveforms: Sequence[Samples]) -> Slices[EncodedSource]:
+    def _encode_speech(
+        self, waveforms: Sequence[Samples], memory: LogMelMemory | None
+    ) -> Slices[EncodedSource]:
         # torch only accepts writable arrays; audio from the network is read-only
         features, lengths = yield from self._features.slices(
-            [np.require(wave, np.float32, ["C", "W"]) for wave in waveforms]
+            [np.require(wave, np.float32, ["C", "W"]) for wave in waveforms], memory
         )
         stride, hop = self._features.stride, self._features.hop_samples
         # an incomplete stack of mel frames at the end is masked, but the adapter still counts its place

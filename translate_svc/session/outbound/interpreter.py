@@ -17,6 +17,7 @@ from translate_svc.engine.simultaneous.draft import (
     SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
+from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.session.negotiation import PlannedSequence
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
@@ -105,6 +106,8 @@ class Interpreter:
         self._targets = [_Target(draft, received_tokens=len(draft.history_token_ids)) for draft in drafts]
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
         self._drafted_samples = 0
+        self._log_mel: LogMelFrames | None = None  # of the buffer of the draft before, from its start on
+        self._log_mel_sample = 0
         self._drafts = 0
         self._has_decided = False
 
@@ -204,10 +207,23 @@ class Interpreter:
                 max(0, end - self._drafted_samples),
                 options.max_buffer_samples,
                 voices_all=end >= options.cut_from_samples,
+                log_mel=self._known_log_mel(),
             ),
         )
         self._drafted_samples = max(self._drafted_samples, end)
+        if is_final:
+            self.forget_log_mel()
         return request
+
+    def forget_log_mel(self) -> None:
+        """No draft follows: what it would have been told of the buffer is not kept any longer."""
+        self._log_mel = None
+
+    def _known_log_mel(self) -> LogMelFrames | None:
+        """The frames of the buffer that the draft before has computed."""
+        if self._log_mel is None:
+            return None
+        return self._log_mel.behind(self._start_sample - self._log_mel_sample)
 
     def record(self, event: DraftDecided | SpeechKept) -> None:
         """Stores an event of one target of the current draft."""
@@ -221,8 +237,12 @@ class Interpreter:
         """Notes that a waveform piece of one target of the current draft was delivered."""
         self._targets[sequence].has_voiced = True
 
-    def finish_draft(self) -> None:
-        """The current draft has ended: the next one starts from what it decided."""
+    def finish_draft(self, log_mel: LogMelFrames | None = None) -> None:
+        """The current draft has ended: the next one starts from what it decided.
+
+        ``log_mel``: the frames of its buffer, which the next one need not compute again.
+        """
+        self._log_mel, self._log_mel_sample = log_mel, self._start_sample
         starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
         self._has_decided = self._has_decided or bool(starts)
         # a target that failed still needs the whole buffer

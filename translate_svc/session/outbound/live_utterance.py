@@ -186,6 +186,8 @@ class LiveUtterance:
         ``source``: its range in input samples. ``source_samples``: its length in 16 kHz samples. The others
         are as for ``cut``.
         """
+        assert self.interpreter is not None, "only simultaneous translation continues utterances"
+        self.interpreter.forget_log_mel()
         self._is_continued, self._voiced_s = True, voiced_s
         self.source = source
         self._source_samples = source_samples
@@ -228,11 +230,13 @@ class LiveUtterance:
     def finish_draft(self, event: RequestFinished) -> None:
         """A draft that is not the last one has ended."""
         assert self.interpreter is not None, "only drafts are decided"
-        self.interpreter.finish_draft()
+        self.interpreter.finish_draft(event.log_mel)
         self._times.record_draft(event.timings)
 
     def drop(self, position: int) -> SpeechEnded | None:
         """Drops the utterance. Returns its ``SpeechEnded`` at ``position``, or None if it was cut before."""
+        if self.interpreter is not None:
+            self.interpreter.forget_log_mel()
         if self._times.is_cut:
             return None
         self.source = SampleRange(self.source.start, position)
