@@ -49,6 +49,12 @@ class Server:
         """As a rolling update does it: SIGTERM, and its end."""
         await self._end(signal.SIGTERM)
 
+    async def ended(self) -> int:
+        """Waits until the server has ended by itself; its exit code."""
+        if self._process is None:
+            raise RuntimeError("it was never started")
+        return await self._process.wait()
+
     async def _end(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
