@@ -1,5 +1,5 @@
 // A translate-svc client for Node.js: the stubs are made of the proto file when the program starts.
-// To take it elsewhere, copy this file, rpc_status.proto and speech_translation.proto.
+// To take it elsewhere, copy this file, rpc_status.proto and speech_translation.proto, and change CONTRACT.
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';

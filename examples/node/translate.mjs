@@ -1,5 +1,6 @@
 // Translates a recording, live: node translate.mjs localhost:50051 talk.wav --from eng --to spa --out talk.spa.wav
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { explain } from './client.mjs';
 import { stream } from './resuming.mjs';
@@ -42,6 +43,9 @@ async function main() {
   });
   const [address, path] = positionals;
   if (!path || !values.to) throw new Error(USAGE);
+  for (const output of [values.out, values.json]) {
+    if (output) await access(dirname(resolve(output)), constants.W_OK); // before a minute of work, not after it
+  }
   const clip = readWav(await readFile(path));
   const settings = { targets: [{ language: values.to }] };
   if (values.from) Object.assign(settings, { source_language: values.from, include: ['INSPECT_TRANSCRIPT'] });

@@ -1,16 +1,18 @@
 // 16-bit mono WAV files.
 
+const HINT = 'ffmpeg -i IN -ac 1 -c:a pcm_s16le OUT.wav makes one';
+
 /** `{sampleRateHz, data}` of the bytes of a WAV file; `data` is little-endian PCM. */
 export function readWav(bytes) {
   const tag = (at) => bytes.toString('latin1', at, at + 4);
-  if (tag(0) !== 'RIFF' || tag(8) !== 'WAVE') throw new Error('not a WAV file');
+  if (tag(0) !== 'RIFF' || tag(8) !== 'WAVE') throw new Error(`not a WAV file; ${HINT}`);
   let sampleRateHz = 0;
   for (let at = 12; at + 8 <= bytes.length; ) {
     const size = bytes.readUInt32LE(at + 4);
     const body = at + 8;
     if (tag(at) === 'fmt ') {
       const [encoding, channels, bits] = [0, 2, 14].map((offset) => bytes.readUInt16LE(body + offset));
-      if (encoding !== 1 || channels !== 1 || bits !== 16) throw new Error('must be 16-bit mono PCM');
+      if (encoding !== 1 || channels !== 1 || bits !== 16) throw new Error(`must be 16-bit mono PCM; ${HINT}`);
       sampleRateHz = bytes.readUInt32LE(body + 4);
     } else if (tag(at) === 'data') {
       return { sampleRateHz, data: bytes.subarray(body, body + size) };

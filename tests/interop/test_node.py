@@ -89,6 +89,19 @@ async def test_the_example_says_why_it_failed(server: RpcServer, clip: Path) -> 
     assert errors.startswith("INVALID_ARGUMENT: config.settings.targets[0].language")
 
 
+async def test_the_example_tells_what_is_wrong_with_its_files_before_it_calls_a_server(
+    clip: Path, tmp_path: Path
+) -> None:
+    nobody, absent = "127.0.0.1:1", tmp_path / "absent"
+    flags = ("--to", "es", "--out", str(absent / "speech.wav"))
+    code, _, errors = await node(EXAMPLE / "translate.mjs", nobody, str(clip), *flags)
+    assert (code, "ENOENT" in errors, str(absent) in errors) == (1, True, True)
+    stereo = tmp_path / "stereo.wav"
+    soundfile.write(stereo, np.zeros((160, 2), np.int16), 16_000, subtype="PCM_16")
+    code, _, errors = await node(EXAMPLE / "translate.mjs", nobody, str(stereo), "--to", "es")
+    assert (code, errors.startswith("error: must be 16-bit mono PCM; ffmpeg -i ")) == (1, True)
+
+
 REFUSED = {
     "unknown_language": ("INVALID_ARGUMENT", "config.settings.targets[0].language"),
     "audio_before_config": ("INVALID_ARGUMENT", "config"),
