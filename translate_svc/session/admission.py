@@ -112,8 +112,10 @@ class Admission:
         return self._live
 
     def admit(self, *, goes_on: bool = False) -> AdmissionSlot:
-        """Takes a slot. With ``goes_on`` the place of a call that has just ended here: whatever the engine
-        keeps up with, its load does not grow.
+        """Takes a slot.
+
+        ``goes_on``: the stream continues one that has just ended here. The engine's load does not grow, so
+        its measured capacity does not count.
 
         Raises:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
@@ -124,7 +126,7 @@ class Admission:
         return AdmissionSlot(self)
 
     def check(self, *, goes_on: bool = False) -> None:
-        """Raises, and counts a refusal, as ``admit`` would."""
+        """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""
         if reason := self._refusal_reason(goes_on):
             self._refuse(reason)
 

@@ -36,7 +36,7 @@ class ResumePoint:
     first_sample: int = 0
 
     def state(self) -> dict[str, Any]:
-        """The point as JSON can express it."""
+        """The point as values that JSON has."""
         plain: dict[str, Any] = to_plain(self)
         return {**plain, "version": _VERSION}
 
@@ -67,7 +67,7 @@ class ResumePoint:
 
 
 def first_point(stream_id: str, settings: StreamSettings) -> ResumePoint:
-    """Where a new stream begins."""
+    """The resume point at which a new stream begins."""
     return ResumePoint(stream_id, 0, CommitPoint(0, 0, settings))
 
 

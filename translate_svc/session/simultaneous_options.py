@@ -53,7 +53,7 @@ class SimultaneousOptions:
 
     @property
     def step_samples(self) -> int:
-        """The same in samples at 16 kHz."""
+        """Audio between two drafts, in samples at 16 kHz."""
         return self.step_frames * FRAME_SAMPLES
 
     @property
@@ -73,7 +73,7 @@ class SimultaneousOptions:
 
     @property
     def max_buffer_samples(self) -> int:
-        """The same in samples at 16 kHz."""
+        """Most samples at 16 kHz that a draft hears."""
         return self.max_buffer_frames * FRAME_SAMPLES
 
 

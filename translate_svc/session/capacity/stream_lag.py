@@ -1,4 +1,4 @@
-"""How far the results of one stream are behind its audio. Pure."""
+"""Measures how far the results of one stream are behind its audio. Pure."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ class StreamLag:
         self._answered: tuple[float, float] | None = None
 
     def begin(self, position: int, now_s: float) -> None:
-        """Audio up to ``position`` has arrived; only the first call counts."""
+        """Notes that the audio up to ``position`` has arrived. Only the first call counts."""
         if self._origin_s is None:
             self._origin_s = now_s - position / self._rate_hz
 
     def due_s(self, position: int, arrived_s: float) -> float:
-        """When the audio up to ``position``, which came at ``arrived_s``, is due."""
+        """The time at which the audio up to ``position`` is due. ``arrived_s``: when it arrived."""
         return (
             arrived_s if self._origin_s is None else max(arrived_s, self._origin_s + position / self._rate_hz)
         )
 
     def expect(self, utterance_id: int, due_s: float) -> None:
-        """An utterance has ended, which could have been known at ``due_s``. Its text is awaited."""
+        """Notes that an utterance has ended, and that its text is due at ``due_s``."""
         self._due_s[utterance_id] = due_s
 
     def answer(self, utterance_id: int, now_s: float) -> None:
-        """The first text of an utterance, or its end without one. Further calls change nothing."""
+        """Notes the first text of an utterance, or its end without a text. Further calls change nothing."""
         due_s = self._due_s.pop(utterance_id, None)
         if due_s is not None:
             self._answered = now_s, now_s - due_s
 
     def forget(self) -> None:
-        """Awaits nothing any more."""
+        """Forgets all texts that are due."""
         self._due_s.clear()
 
     def seconds(self, now_s: float, queue_due_s: float | None = None) -> float | None:
-        """The lag now; None if no result was due for a while.
+        """The lag now, in seconds; None if no result was due for ten seconds.
 
-        ``queue_due_s``: when the oldest audio that waits to be heard was due.
+        ``queue_due_s``: when the oldest audio in the input queue was due.
         """
         lags_s = [now_s - due_s for due_s in self._due_s.values()]
         if queue_due_s is not None:

@@ -30,10 +30,10 @@ class UtteranceSink(Protocol):
     """Receives what the segmenter finds, in the order of the stream."""
 
     def apply_settings(self, settings: Negotiated) -> None:
-        """``settings`` apply from the next utterance on."""
+        """Replaces the settings from the next utterance on."""
 
     def begin(self, position: int, speech_position: int) -> None:
-        """An utterance has started; its audio starts at ``position``, its speech at ``speech_position``."""
+        """Begins an utterance. Its audio starts at ``position`` and its speech at ``speech_position``."""
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
         """The running utterance has ended. Its audio was complete at ``last_sample_s`` (loop time).
@@ -49,7 +49,7 @@ class UtteranceSink(Protocol):
         """
 
     def commit(self, committed: Committed) -> None:
-        """A commit point without an utterance."""
+        """Takes a commit point at which no utterance ends."""
 
 
 class InputPump:

@@ -148,7 +148,7 @@ class LiveSequence:
         self._drafted_tokens += event.decision.committed
 
     def draft_report(self, event: DraftDecided, heard: Heard) -> DraftReport:
-        """What inspection shows of a draft."""
+        """The report of a draft, for inspection."""
         draft, committed = event.draft, event.draft.history_tokens + event.decision.committed
         reason = event.decision.reason
         return DraftReport(
@@ -221,7 +221,7 @@ class LiveSequence:
         )
 
     def closing_events(self, request_id: str, index: int) -> Iterator[EngineEvent]:
-        """What the engine would say at its end, if it says no more than its drafts said."""
+        """The events that the engine would send at its end if no text followed that of its drafts."""
         yield TextFinished(request_id, index, text="", tail="", tokens=0)
         if self._writer is not None and self._writer.written_samples:
             yield WaveformPiece(request_id, index, 0, np.empty(0, np.float32), final=True)
@@ -231,8 +231,11 @@ class LiveSequence:
     def warnings(
         self, event: SequenceFinished, voiced_s: float | None, moved_tokens: int
     ) -> list[StreamWarning]:
-        """Warnings about how it ended. ``voiced_s``: of the speech that its text is compared with, if any.
-        ``moved_tokens``: of that speech's text, told by other utterances; less what this one told of theirs.
+        """Warnings about how it ended.
+
+        ``voiced_s``: duration of the speech that the length of its text is compared with; None: it is not
+        compared. ``moved_tokens``: tokens of that speech that other utterances delivered, less those that
+        this one delivered of their speech.
         """
         warnings: list[tuple[str, str]] = []
         if self.text is not None and self.text.stop in _STOPS:

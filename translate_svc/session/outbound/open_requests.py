@@ -70,17 +70,17 @@ class OpenRequests:
         return True
 
     def accept(self, request_id: str) -> None:
-        """The engine has taken the request."""
+        """Notes that the engine has queued the request."""
         self._answer(request_id, None)
 
     def refuse(self, request_id: str, refusal: TranslateSvcError) -> None:
-        """The engine has refused the request."""
+        """Notes that the engine has refused the request."""
         self._utterances.pop(request_id, None)
         self._answer(request_id, refusal)
         self._end_draft(request_id)
 
     def finish(self, request_id: str) -> None:
-        """The engine has finished the request."""
+        """Notes that the engine has finished the request."""
         self._utterances.pop(request_id, None)
         self._end_draft(request_id)
 

@@ -29,7 +29,7 @@ class UtteranceTimes:
         return self._cut_s is not None
 
     def cut(self, now_s: float, endpointing_ms: float | None) -> None:
-        """The utterance is cut. ``endpointing_ms``: None where nobody had to find its end."""
+        """Notes the cut. ``endpointing_ms``: time from the last speech to the cut; None for a text."""
         self._cut_s = now_s
         self._endpointing_ms = endpointing_ms
 
@@ -43,17 +43,17 @@ class UtteranceTimes:
         return max(0, round(self._since_cut_ms(played_s) - offset_ms))
 
     def record_text(self, now_s: float) -> None:
-        """Text is sent."""
+        """Notes that text is sent. The first call counts."""
         if self.first_text_ms is None:
             self.first_text_ms = self._since_cut_ms(now_s)
 
     def record_audio(self, now_s: float) -> None:
-        """Speech is sent."""
+        """Notes that speech is sent. The first call counts."""
         if self.first_audio_ms is None:
             self.first_audio_ms = self._since_cut_ms(now_s)
 
     def record_draft(self, timings: Iterable[StageTiming]) -> None:
-        """Adds what a draft took that was not the last request of the utterance."""
+        """Adds the timings of a draft that is not the last request of the utterance."""
         self._drafts = _sum(self._drafts, timings)
 
     def timings(self, result: RequestFinished | None) -> tuple[StageTiming, ...]:
@@ -67,7 +67,7 @@ class UtteranceTimes:
         return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
 
     def spans(self, result: RequestFinished | None, now_s: float) -> tuple[StageSpan, ...]:
-        """When its stages ran, endpointing first."""
+        """The times at which its stages ran, endpointing first."""
         spans = () if result is None else result.spans
         if self._endpointing_ms is None:
             return spans
@@ -75,7 +75,7 @@ class UtteranceTimes:
         return (StageSpan(ENDPOINTING, self.began_s(now_s), cut_s), *spans)
 
     def began_s(self, now_s: float) -> float:
-        """When its last sample had arrived; ``now_s`` if it was not cut."""
+        """The time at which its last sample had arrived; ``now_s`` if it was not cut."""
         cut_s = now_s if self._cut_s is None else self._cut_s
         return cut_s - (self._endpointing_ms or 0.0) / 1000
 

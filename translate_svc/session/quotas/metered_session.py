@@ -29,17 +29,17 @@ class MeteredSession(Session):
         start: ResumePoint | None,
         meter: AudioMeter | None,
     ) -> None:
-        """As ``Session``. ``meter`` None: nobody counts its audio."""
+        """Takes the arguments of ``Session``. ``meter``: counts the audio; None: the audio is not counted."""
         super().__init__(session_id, config, settings, dependencies, start)
         self._meter = meter
 
     async def receive(self, message: ClientMessage) -> None:
-        """As ``Session.receive``.
+        """Takes the client's next message, as ``Session.receive`` does.
 
         Raises:
-            ResourceExhausted: the caller has no audio left; the message has no effect. Says when to go on.
-                Before that it waits until what was heard is translated and taken, so that a resumed stream
-                goes on behind it.
+            ResourceExhausted: the caller has no audio left. The message has no effect, and the error says
+                when to continue. It is raised after the audio so far was translated and its results were
+                taken, so that a resumed stream continues behind that audio.
         """
         if self._meter is None:
             await super().receive(message)

@@ -126,7 +126,7 @@ class Quotas:
         )
 
     def hold(self, caller: Caller, slot: AdmissionSlot) -> None:
-        """``caller`` has a stream or call open until ``slot`` is released."""
+        """Counts a stream or call of ``caller`` until ``slot`` is released."""
         self._count("caller_admitted", caller)
         account = self._account(caller)
         is_limited = caller.limits.max_streams is not None
@@ -140,7 +140,7 @@ class Quotas:
         slot.on_release(lambda: change(-1))
 
     def charge(self, caller: Caller, seconds: float) -> None:
-        """``caller`` has sent so much audio."""
+        """Counts ``seconds`` of audio that ``caller`` has sent."""
         self._count("caller_audio_s", caller, seconds)
         account = self._account(caller)
         if account.bucket is not None:
@@ -148,7 +148,7 @@ class Quotas:
             account.unreported_audio_s += seconds
 
     def meter(self, caller: Caller, audio_format: AudioFormat) -> AudioMeter | None:
-        """Counts the audio of one stream; None: neither a limit nor a metric needs it."""
+        """A meter for the audio of one stream. None if neither a limit nor a metric needs it."""
         if caller.limits.audio_s_per_minute is None and not caller.class_name:
             return None
         return AudioMeter(
@@ -156,7 +156,7 @@ class Quotas:
         )
 
     def take_usage(self) -> tuple[CallerUsage, ...]:
-        """What callers use here: streams, and audio since the last call. For the other front processes."""
+        """The usage of callers here, for other front processes: streams, and audio since the last call."""
         usage = []
         for name, account in self._accounts.items():
             if account.streams or account.unreported_audio_s:
@@ -166,9 +166,9 @@ class Quotas:
         return tuple(usage)
 
     def take_in(self, elsewhere: Iterable[CallerUsage]) -> None:
-        """What callers use at the other front processes now: streams, and audio since the server started.
+        """Takes the usage of callers at other front processes: streams, and audio since the server started.
 
-        What they had used before this process started is not known here. It counts as used by nobody.
+        Audio from before this process started is not known here and does not count.
         """
         before, now = self._audio_elsewhere_s, {each.name: each for each in elsewhere}
         for name in (before or {}).keys() - now.keys():

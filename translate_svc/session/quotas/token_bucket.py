@@ -17,23 +17,23 @@ class TokenBucket:
         self._at_s = now_s
 
     def reshape(self, rate: float, capacity: float, now_s: float) -> None:
-        """Another rate and capacity from now on. What was used before stays used."""
+        """Changes the rate and the capacity. Tokens that were used before stay used."""
         self._level = self.level(now_s) + capacity - self._capacity
         self._rate, self._capacity, self._at_s = rate, capacity, now_s
 
     def level(self, now_s: float) -> float:
-        """Tokens that may be used now; 0 or less: none."""
+        """Number of tokens that may be used now. Not positive if there are none."""
         return min(self._capacity, self._level + (now_s - self._at_s) * self._rate)
 
     def is_full(self, now_s: float) -> bool:
-        """Whether nothing of it is used."""
+        """Whether no token is used."""
         return self.level(now_s) >= self._capacity
 
     def take(self, tokens: float, now_s: float) -> None:
-        """Uses so many tokens, whether or not they are there."""
+        """Uses ``tokens`` tokens, even if there are fewer."""
         self._level = self.level(now_s) - tokens
         self._at_s = now_s
 
     def wait_s(self, tokens: float, now_s: float) -> float:
-        """How long until so many tokens are there, or the bucket is full; 0: it is so now."""
+        """Seconds until there are ``tokens`` tokens, or until the bucket is full. 0 if that is so now."""
         return max(0.0, (min(tokens, self._capacity) - self.level(now_s)) / self._rate)
