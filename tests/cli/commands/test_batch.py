@@ -57,7 +57,7 @@ def test_a_bad_file_stops_no_other_and_is_tried_again(command: Command, tmp_path
     arguments = ("batch", str(folder), "--to", "spa,fra", "--out", str(out), "--model", STARTER)
     code, output, error = command(*arguments, "--format", "srt,wav", "--from", "en", "--transcript")
     assert code == 1
-    assert output.startswith("3 files: 2 translated, 1 failed; 0.00 h of audio in 0:00:")
+    assert output.startswith("3 files: 2 translated, 1 failed; 0:00:09 of audio in 0:0")
     assert error.splitlines() == [
         f"translate-svc: {folder}/sub/broken.wav: failed: {folder}/sub/broken.wav: is not an audio or video "
         "file that FFmpeg can read",
@@ -135,7 +135,7 @@ def test_shards_are_parts_of_the_whole(command: Command, server: str, tmp_path: 
     assert sum(counts) == 4
     assert min(counts) > 0
     assert len(_rows(out)) == 4
-    assert command(*arguments)[1].startswith("4 files: 0 translated, 4 done before; ")
+    assert command(*arguments)[1].startswith("4 files: 0 translated, 4 done before\n")
 
 
 def test_a_server_that_is_gone_has_an_exit_code_of_its_own(command: Command, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ async def _check_kills(
     now = _records(out)
     assert now | done == now
     assert output.decode().startswith(
-        f"{len(names)} files: {len(names) - len(done)} translated, {len(done)} done before; "
+        f"{len(names)} files: {len(names) - len(done)} translated, {len(done)} done before"
         if done
         else f"{len(names)} files: {len(names)} translated; "
     )

@@ -40,7 +40,7 @@ def test_a_batch_translates_files_whatever_they_are_called(
     stems = sorted(name.removesuffix(".flac") for name in (LATIN_1, LONGEST, BRACKETS))
     assert sorted(row["name"] for row in rows) == stems
     assert {row["texts"]["spa"] for row in rows} == {texts("eng_1")["spa"]}
-    assert command(*arguments)[1].startswith("3 files: 0 translated, 3 done before; ")
+    assert command(*arguments)[1].startswith("3 files: 0 translated, 3 done before\n")
 
 
 def test_a_name_that_leaves_no_room_for_a_suffix_fails_alone(

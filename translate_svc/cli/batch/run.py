@@ -165,8 +165,11 @@ class BatchRun:
             for status in (FileStatus.INCOMPLETE, FileStatus.FAILED)
             if counts[status]
         ]
-        hours = f"{progress.audio_s / 3600:.2f} h of audio in {clock_time(progress.elapsed_s)}"
-        print(f"{', '.join(parts)}; {hours}, {progress.pace:.1f}x")
+        line = ", ".join(parts)
+        if results:
+            audio, took = clock_time(progress.audio_s), clock_time(progress.elapsed_s)
+            line += f"; {audio} of audio in {took}, {progress.pace:.1f}x"
+        print(line)
         names = {item.name for item in items}
         self._report_scores([each for each in everything if each.name in names])
         bad = sorted((each for each in results if each.status is not FileStatus.DONE), key=lambda r: r.name)
