@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from translate_svc.cli import interrupts
+from translate_svc.cli.exit_codes import EXIT_INTERRUPTED
 from translate_svc.garbage_collection import collection_paused
 
 
@@ -19,6 +20,10 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         interrupts.leave()
+    except SystemExit as ended:
+        if ended.code == EXIT_INTERRUPTED:
+            interrupts.end()
+        raise
     finally:
         # the interpreter still waits for threads
         signal.signal(signal.SIGINT, interrupts.leave)

@@ -54,6 +54,21 @@ async def test_a_thread_that_loads_a_model_is_not_waited_for(tmp_path: Path) -> 
     assert (code, output, error) == (130, "", f"{NOTICE}translate-svc: interrupted\n")
 
 
+_HANG_AT_EXIT = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(libc.pause, None, None)
+"""
+
+
+async def test_an_interrupted_command_does_not_wait_for_the_exit_of_its_libraries(tmp_path: Path) -> None:
+    """Python has given the signal back to the system then: another Ctrl-C would end the process by it."""
+    press = _PRESS.format(module="translate_svc.assembly", pause_s=0)
+    (tmp_path / "sitecustomize.py").write_text(press + _HANG_AT_EXIT)
+    code, output, error = await run(*SAY, variables={"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"})
+    assert (code, output, error) == (130, "", "translate-svc: interrupted\n")
+
+
 async def test_sigterm_ends_a_server_that_still_loads(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         _PRESS.format(module="torch", pause_s=_LONG_S).replace("SIGINT", "SIGTERM")

@@ -1,4 +1,6 @@
-"""Ctrl-C at any moment ends a command quickly and without a traceback. Importing this costs nothing.
+"""Ctrl-C at any moment ends a command quickly and without a traceback.
+
+Importing this costs nothing, because Ctrl-C is not quiet before. So functions import what they need.
 
 While a command is imported, ``leave`` handles the signal: nothing has been begun. Afterwards Python's own
 handler raises KeyboardInterrupt, which ``main`` reports. While ``run`` runs a coroutine, the first Ctrl-C
@@ -7,7 +9,6 @@ cancels it, and the second one leaves at once.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -15,11 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from translate_svc.cli.exit_codes import EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
 
 INTERRUPTED = "translate-svc: interrupted"
 
@@ -53,9 +56,9 @@ def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
 
     ``parent``: the folder to make it in; None: the system's folder for temporary files.
     """
-    # imported here, because this module is imported before Ctrl-C is quiet
     import shutil
     import tempfile
+    from pathlib import Path
 
     with (
         tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as folder,
@@ -73,6 +76,17 @@ def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
+def end() -> None:
+    """Ends a command that was interrupted and has cleaned up.
+
+    Libraries take a while to end with the process. Python handles no signal then, so another Ctrl-C would end
+    the process by the signal.
+    """
+    with suppress(OSError, ValueError):  # nobody reads the output, or it is closed
+        sys.stdout.flush()
+    os._exit(EXIT_INTERRUPTED)
+
+
 def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
     """``asyncio.run`` whose Ctrl-C does not wait for threads.
 
@@ -84,6 +98,8 @@ def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
     Raises:
         KeyboardInterrupt: after Ctrl-C, when everything has ended in time.
     """
+    import asyncio
+
     interruption = _Interruption()
     before = signal.getsignal(signal.SIGINT)
     # not where they are ignored, as under nohup
@@ -118,6 +134,8 @@ class _Interruption:
 
     async def heeded_by(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs ``main``, and cancels it at the first Ctrl-C."""
+        import asyncio
+
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None, "a coroutine runs in a task"
 

@@ -43,7 +43,12 @@ class EngineCore:
         self._on_step = on_step
 
     def step(self) -> list[EngineEvent]:
-        """Runs one step and returns its events in order. Without work it does nothing and returns none."""
+        """Runs one step and returns its events in order. Without work it does nothing and returns none.
+
+        Raises:
+            DeviceLost: the runner cannot go on.
+            InvariantViolation: the runner's result does not fit the plan.
+        """
         started_s = self.clock()
         plan = self.scheduler.schedule()
         if not plan:

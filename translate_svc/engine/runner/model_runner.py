@@ -74,6 +74,7 @@ class ModelRunner:
         dtype: of the encoders, the decoder and T2U. The vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention gives ``source_ms``; by default the one at two
             thirds of the stack.
+        alignment_heads: the heads whose mean is ``DecodeResult.attention``; by default all of that layer.
         continuing_tokens: what ``DecodeItem.begins_word`` excludes: the tokens that lengthen a word.
         graphs: capture CUDA graphs of work with few shapes, if ``device`` supports them. This takes seconds.
         clock: returns seconds and never goes backwards; measures the stages.
