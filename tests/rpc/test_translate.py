@@ -122,7 +122,7 @@ async def test_bytes_that_are_no_message_are_the_clients_mistake(
         await send_garbage(channel, method)
     assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert (service.calls, service.sessions) == ([], [])
-    assert server.live_streams == 0
+    await until(lambda: server.live_streams == 0)
 
 
 async def test_garbage_in_the_middle_of_a_stream_ends_it_and_no_other(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
@@ -43,6 +43,13 @@ async def post(server: GatewayServer, data: object) -> tuple[int, str]:
     async with aiohttp.ClientSession(server.target) as http, http.post(PATH, data=data) as response:
         body = await response.json()
         return response.status, body["error"]["code"] if "error" in body else body["text"]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """An answer leaves before what it needed is given back."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -88,9 +95,7 @@ async def test_only_so_many_at_a_time() -> None:
         GatewayServer(service, GatewayOptions(max_uploads=1)) as server,
     ):
         first = asyncio.create_task(post(server, form()))
-        async with asyncio.timeout(60):
-            while not service.held["requests"]:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(service.held["requests"]))
         assert await post(server, form()) == (429, "overloaded")
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
@@ -110,20 +115,16 @@ async def test_admission_is_that_of_streams() -> None:
 async def test_a_client_that_leaves_is_forgotten() -> None:
     async with model_free_service(slow_script) as service, GatewayServer(service) as server:
         asking = asyncio.create_task(post(server, form()))
-        async with asyncio.timeout(60):
-            while not service.held["requests"]:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(service.held["requests"]))
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        async with asyncio.timeout(60):
-            while service.held != NOTHING:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.01)
+        await until(lambda: service.held == NOTHING)
 
 
 async def test_a_text_with_a_hole_is_no_answer() -> None:
     async with model_free_service(failing_script) as service, GatewayServer(service) as server:
         assert await post(server, form()) == (500, "translation_failed")
-        assert service.held == NOTHING
+        await until(lambda: service.held == NOTHING)
 
 
 async def test_a_client_that_stops_sending_is_given_up() -> None:
@@ -147,9 +148,7 @@ async def test_a_client_that_stops_sending_is_given_up() -> None:
 async def test_a_drain_finishes_a_file_or_says_so() -> None:
     async with model_free_service(slow_script) as service, GatewayServer(service) as server:
         asking = asyncio.create_task(post(server, form()))
-        async with asyncio.timeout(60):
-            while not service.held["requests"]:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(service.held["requests"]))
         await server.stop(0.2, Unavailable("the server is draining"))
         assert await asking == (503, "unavailable")
 
@@ -166,4 +165,4 @@ async def test_a_full_disk_fails_the_file_that_needs_it_and_no_other() -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert list(answers) == [expected, (429, "overloaded")]
-        assert service.held == NOTHING
+        await until(lambda: service.held == NOTHING)

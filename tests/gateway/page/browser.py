@@ -18,7 +18,8 @@ CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 TIMEOUT_MS = 90_000.0
-"""For everything that waits for the model: a busy machine takes its time."""
+"""For whatever is waited for: a busy machine takes its time."""
+expect.set_options(timeout=TIMEOUT_MS)
 
 AXE = Path(__file__).parent / "axe"
 
@@ -60,7 +61,7 @@ class Visit:
 
     async def finished(self) -> None:
         """Waits until a session has ended and everything of it is on the page."""
-        await expect(self.at("#speak")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(self.at("#speak")).to_be_visible()
 
     async def heard_peak(self) -> float:
         """The loudest sample of translated speech that was played."""

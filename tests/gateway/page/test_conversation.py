@@ -15,7 +15,7 @@ import soundfile
 from playwright.async_api import Browser, Route, expect
 
 from tests.gateway.clients import ROOT
-from tests.gateway.page.browser import TIMEOUT_MS, Visit, needs_chromium, started, visit
+from tests.gateway.page.browser import Visit, needs_chromium, started, visit
 from translate_svc.gateway.server import GatewayServer
 
 # the timeout counts the loading of the model, npm and the start of a browser
@@ -168,7 +168,7 @@ async def test_who_speaks_into_the_microphone_reads_and_hears_it(
         await page.at("#mode").select_option("sentence")
         await page.at("#speak").click()
         await expect(page.at("#stop")).to_be_visible()
-        await expect(page.at("#captions p[lang=es]").nth(1)).to_contain_text("veinte.", timeout=TIMEOUT_MS)
+        await expect(page.at("#captions p[lang=es]").nth(1)).to_contain_text("veinte.")
         await page.at("#stop").click()
         await page.finished()
         assert await whole(page, "es") == SPANISH

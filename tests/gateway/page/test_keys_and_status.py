@@ -14,7 +14,7 @@ from playwright.async_api import FilePayload, expect
 
 from tests.fakes.model_free_service import ModelFreeService
 from tests.gateway.clients import connect, tone
-from tests.gateway.page.browser import TIMEOUT_MS, needs_chromium, visit
+from tests.gateway.page.browser import needs_chromium, visit
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
@@ -83,7 +83,7 @@ async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeSer
         await expect(page.at("#speak")).to_be_enabled()
         passed_s[0] = 7_190
         await page.at("#file").set_input_files(SPOKEN)
-        await expect(page.at("#captions li")).to_have_count(1, timeout=TIMEOUT_MS)
+        await expect(page.at("#captions li")).to_have_count(1)
         await page.finished()
         passed_s[0] = 7_210
         await page.at("#file").set_input_files(SPOKEN)
@@ -92,7 +92,7 @@ async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeSer
         await field.press("Enter")
         await expect(page.at("#problem")).to_be_hidden()
         await page.at("#file").set_input_files(SPOKEN)
-        await expect(page.at("#captions .facts")).to_have_count(2, timeout=TIMEOUT_MS)
+        await expect(page.at("#captions .facts")).to_have_count(2)
 
 
 async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(
@@ -104,13 +104,13 @@ async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(
     async with visit(server.target, microphone=tmp_path / "spoken.wav", permissions=["microphone"]) as page:
         await expect(page.at("#speak")).to_be_enabled()
         await page.at("#speak").click()
-        await expect(page.at("#captions .word").first).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(page.at("#captions .word").first).to_be_visible()
         await server.stop(0)
-        await expect(page.at("#problem")).to_contain_text("draining", timeout=TIMEOUT_MS)
+        await expect(page.at("#problem")).to_contain_text("draining")
         await expect(page.at("#speak")).to_be_visible()
         await expect(page.at("#captions .word").first).to_be_visible()
         await page.at("#speak").click()
-        await expect(page.at("#problem")).to_contain_text("did not accept the connection", timeout=TIMEOUT_MS)
+        await expect(page.at("#problem")).to_contain_text("did not accept the connection")
         await expect(page.at("#speak")).to_be_visible()
 
 

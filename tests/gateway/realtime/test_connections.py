@@ -60,7 +60,7 @@ class TestLeaving:
                 await _speak(session)
                 await until(lambda: service.held["requests"] == 1)
             await until(lambda: service.held == {"admitted": 1, "requests": 0, "vad_places": 1})
-            assert server.live_streams == 1
+            await until(lambda: server.live_streams == 1)
 
     async def test_so_does_one_that_is_closed_in_the_middle(self) -> None:
         async with model_free_service(slow_script) as service, GatewayServer(service) as server:
@@ -202,7 +202,7 @@ class TestDrain:
             assert session.text().startswith("spa ")
             error = session.of("error")[-1]["error"]
             assert (error["type"], error["code"]) == ("server_error", "unavailable")
-            assert service.held == NOTHING
+            await until(lambda: service.held == NOTHING)
 
     async def test_a_session_that_ends_by_itself_ends_well(self) -> None:
         async with model_free_service() as service, GatewayServer(service) as server:
@@ -223,7 +223,7 @@ class TestDrain:
                 assert await session.to_the_end() == 1012
                 assert session.of("error")[-1]["error"]["code"] == "engine_lost"
             await asyncio.wait_for(draining, 60)
-            assert service.held == NOTHING
+            await until(lambda: service.held == NOTHING)
 
     async def test_a_session_that_grew_too_old_ends(self) -> None:
         options, began_s = GatewayOptions(session_lifetime_s=2.0, drain_finish_s=0.2), time.time()

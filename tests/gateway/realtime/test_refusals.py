@@ -190,7 +190,7 @@ async def test_a_message_that_is_too_large_ends_its_connection_alone() -> None:
         await neighbour.append(SPOKEN)
         await neighbour.send("session.close")
         assert await neighbour.to_the_end() == 1000
-        assert service.held == {"admitted": 0, "requests": 0, "vad_places": 0}
+    assert service.held == {"admitted": 0, "requests": 0, "vad_places": 0}
 
 
 async def test_overload_is_told_and_may_be_tried_again() -> None:

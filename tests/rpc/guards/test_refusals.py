@@ -28,7 +28,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 @pytest.fixture
 def options() -> RpcOptions:
     """No client here pauses for so long, also on a busy machine."""
-    return RpcOptions(discard_idle_s=1, discard_timeout_s=60)
+    return RpcOptions(discard_idle_s=3, discard_timeout_s=60)
 
 
 async def write_on(call: Any, messages: int) -> grpc.StatusCode:
