@@ -139,7 +139,8 @@ class StepPlan:
     the slots of a dropped item go to another request only after the remaining items are done.
 
     ``encode_steps``: how long encoding may delay the texts of this step, in decode steps. A step that also
-    makes speech delays them anyway, so encoding may take longer there.
+    makes speech delays them anyway, so encoding may take longer there. ``encode_ms``: if this is not 0,
+    encoding may take at least as long, and in a step without texts no longer.
     """
 
     encode: tuple[EncodeItem, ...] = ()
@@ -147,15 +148,16 @@ class StepPlan:
     text_to_unit: tuple[TextToUnitItem, ...] = ()
     vocode: tuple[VocodeItem, ...] = ()
     encode_steps: int = 1
+    encode_ms: float = 0.0
 
     @classmethod
-    def of(cls, items: Iterable[PlanItem], *, encode_steps: int = 1) -> StepPlan:
+    def of(cls, items: Iterable[PlanItem], *, encode_steps: int = 1, encode_ms: float = 0.0) -> StepPlan:
         """Builds the plan of ``items``; each stage keeps their order."""
         by_stage: dict[Stage, list[PlanItem]] = {stage: [] for stage in Stage}
         for item in items:
             by_stage[item.stage].append(item)
         fields: dict[str, Any] = {stage.value: tuple(work) for stage, work in by_stage.items()}
-        return cls(**fields, encode_steps=encode_steps)
+        return cls(**fields, encode_steps=encode_steps, encode_ms=encode_ms)
 
     def items(self, stage: Stage) -> tuple[PlanItem, ...]:
         """The items of one stage. The field of that stage has the exact type."""

@@ -52,6 +52,16 @@ def test_a_step_encodes_as_long_as_it_decodes_or_as_it_speaks(
     assert time.seconds(StepPlan.of([DECODE, *speech], encode_steps=steps)) == pytest.approx(ms / 1000)
 
 
+@pytest.mark.parametrize(
+    ("items", "encode_ms", "ms"), [([DECODE], 25.0, 25), ([DECODE, piece(200)], 25.0, 40), ([], 25.0, 25)]
+)
+def test_where_only_texts_of_a_burst_wait_the_plan_gives_the_time(
+    time: EncodeTime, items: list[PlanItem], encode_ms: float, ms: float
+) -> None:
+    plan = StepPlan.of(items, encode_steps=4, encode_ms=encode_ms)
+    assert time.seconds(plan) == pytest.approx(ms / 1000)
+
+
 def test_without_texts_nobody_waits(time: EncodeTime) -> None:
     assert time.seconds(StepPlan.of([piece(25)])) == math.inf
 

@@ -1,9 +1,7 @@
-"""Fair between callers: the order of those who wait, the slots that one may hold, and a burst of one."""
+"""Fair between callers: the order of those who wait, and the slots that one may hold."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -13,7 +11,7 @@ from tests.engine.scheduling.scheduler_fixtures import ONE, TWO, says
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, SequenceSpec, TokenDecoded
+from translate_svc.engine.request import Request, SequenceSpec
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.sequence import RequestState
 from translate_svc.types import FRAME_SAMPLES, Stage
@@ -139,45 +137,3 @@ def test_pieces_and_texts_to_speak_are_taken_in_turns() -> None:
         turns += [item.key.request_id for item in harness.runner.plans[-1].vocode]
     before = turns[: len(turns) - 1 - turns[::-1].index(light)]
     assert len(set(before) - {light}) <= 4
-
-
-@dataclass
-class _Load:
-    """Callers on one scheduler; a step takes a millisecond for each row, frame, text and piece in it."""
-
-    light: int
-    burst: int
-    waits_ms: list[float] = field(default_factory=list)
-
-    def run(self, steps: int) -> None:
-        limits = EngineLimits(max_slots=16, encode_budget_frames=40, min_source_samples=1)
-        harness, chance = SchedulerHarness(limits), random.Random(1)
-        harness.check = lambda: None  # type: ignore[method-assign]
-        began_ms: dict[str, float] = {}
-        now_ms, next_ms = 0.0, {f"light {number}": chance.uniform(0, 400) for number in range(self.light)}
-        text = says(*(ONE,) * 6, frames=10)
-        for _ in range(steps):
-            for caller, at_ms in next_ms.items():
-                if now_ms >= at_ms:
-                    began_ms[harness.submit(text, caller=caller)] = now_ms
-                    next_ms[caller] = now_ms + chance.uniform(300, 500)
-            waiting = harness.scheduler.waiting_by_caller()["burst"]
-            for _ in range(max(0, self.burst - waiting)):
-                harness.submit(text, caller="burst")
-            if not harness.step():
-                now_ms += 5
-                continue
-            plan = harness.runner.plans[-1]
-            now_ms += 1 + len(plan.decode) / 4 + sum(10 for _ in plan.encode) / 4
-            for request_id in list(began_ms):
-                if any(isinstance(event, TokenDecoded) for event in harness.events[request_id]):
-                    self.waits_ms.append(now_ms - began_ms.pop(request_id))
-
-
-def test_a_hundred_times_the_load_costs_the_others_no_more_than_a_busy_neighbour() -> None:
-    """Whether one caller always has a few requests in line or a hundred times as many makes no difference."""
-    few, many = _Load(light=4, burst=1), _Load(light=4, burst=100)
-    for load in (few, many):
-        load.run(400)
-    assert len(many.waits_ms) > 20
-    assert np.percentile(many.waits_ms, 95) <= 1.1 * np.percentile(few.waits_ms, 95)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -62,9 +64,14 @@ class SchedulerMachine(RuleBasedStateMachine):
     def start(self, limits: EngineLimits) -> None:
         self.harness = SchedulerHarness(limits)
 
+    @initialize(callers=st.sampled_from(("a", "a", "aaab", "aaaabc")))
+    def name(self, callers: str) -> None:
+        """``callers``: those of the requests, in turn. One may have many more requests than the others."""
+        self.callers = itertools.cycle(callers)
+
     @rule(target=requests, arrivals=st.lists(scripts, min_size=1, max_size=4))
     def submit(self, arrivals: list[RequestScript]) -> MultipleResults[str]:
-        return multiple(*(self.harness.submit(script) for script in arrivals))
+        return multiple(*(self.harness.submit(script, caller=next(self.callers)) for script in arrivals))
 
     @rule(steps=st.integers(1, 12))
     def steps(self, steps: int) -> None:

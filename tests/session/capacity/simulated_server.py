@@ -6,37 +6,25 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.fakes.fake_runner import FakeRunner, FakeTranslation
+from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
+from tests.fakes.timed_runner import STEP_MS, TimedRunner
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import (
-    EncodeItem,
-    EncodeResult,
-    EncodeUnfinished,
-    ItemFailure,
-    StageReport,
-    StepPlan,
-    StepResult,
-)
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import EngineEvent, Request, RequestFinished, SequenceSpec, TokenDecoded
-from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.errors import ResourceExhausted
 from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot
 from translate_svc.session.capacity.estimate import CapacityEstimate, CapacityOptions, LoadSample
 from translate_svc.session.capacity.load_monitor import common_lag_s
 from translate_svc.session.capacity.stream_lag import StreamLag
-from translate_svc.types import EncoderSource, Stage
+from translate_svc.types import EncoderSource
 
 RATE_HZ = 16_000
-_ENCODE_MS, _VOCODE_MS, _SPEAK_MS = 8.2, 11.2, 3.0
-"""For a second of sound, and text-to-unit for a second of speech (benchmarks/results/stages.json)."""
-_DECODE_MS, _ROW_MS, _STEP_MS = 1.5, 0.25, 0.3
-_ENCODE_SLICE_MS = 1.0
 _TOKENS = (FakeTokenizer().text_ids[0],) * 8
 _CHUNK_S, _END_KNOWN_AFTER_S = 0.1, 0.32
 _STREAM_S, _SETTLED_S, _OBSERVE_S = 15.0, 8.0, 0.5
@@ -65,7 +53,7 @@ class SimulatedServer:
         self.capacities: list[int] = []
         self._targets = targets
         self._scheduler = Scheduler(limits, FakeTokenizer())
-        self._runner = _TimedRunner()
+        self._runner = TimedRunner(_translation)
         self._admission = Admission(
             AdmissionOptions(options.max_streams), capacity=self._capacity, clock=lambda: self._now_s
         )
@@ -104,7 +92,7 @@ class SimulatedServer:
 
     def _step(self, plan: StepPlan) -> None:
         result = self._runner.execute(plan)
-        self._now_s += (_STEP_MS + sum(each.duration_ms for each in result.stages)) / 1000
+        self._now_s += (STEP_MS + sum(each.duration_ms for each in result.stages)) / 1000
         for event in self._scheduler.update(plan, result):
             self._take(event)
 
@@ -188,55 +176,3 @@ def _translation(source: EncoderSource, sequence: int) -> FakeTranslation:
     """Speech as long as the source."""
     del sequence
     return FakeTranslation(_TOKENS, round(len(source) / RATE_HZ * 50))
-
-
-class _TimedRunner(FakeRunner):
-    """Says how long each step takes, on one thread, and encodes as long as ``ModelRunner`` does."""
-
-    def __init__(self) -> None:
-        super().__init__(_translation)
-        self._encode_time = EncodeTime()
-        self._left_ms: dict[int, float] = {}  # of encodings, by job
-        self._encoded = True
-
-    def execute(self, plan: StepPlan) -> StepResult:
-        times_ms = {Stage.ENCODE: self._advance(plan)} | _times_ms(plan)
-        result = super().execute(plan)
-        self.plans.clear()
-        reports = []
-        for stage in Stage:
-            if items := plan.items(stage):
-                self._encode_time.observe(stage, items, times_ms[stage] / 1000)
-                reports.append(StageReport(stage, times_ms[stage], len(items), 0.0))
-        return replace(result, stages=tuple(reports))
-
-    def _advance(self, plan: StepPlan) -> float:
-        """The milliseconds that the encodings of ``plan`` get."""
-        total_ms = {item.job_id: _ENCODE_MS * len(item.source) / RATE_HZ for item in plan.encode}
-        self._left_ms = {job: self._left_ms.get(job, total_ms[job]) for job in total_ms}
-        left_ms = sum(self._left_ms.values())
-        allowed_ms = max(_ENCODE_SLICE_MS, 1000 * self._encode_time.seconds(plan))
-        self._encoded = left_ms <= allowed_ms
-        if self._encoded:
-            self._left_ms = {}
-            return left_ms
-        self._left_ms = {job: each * (1 - allowed_ms / left_ms) for job, each in self._left_ms.items()}
-        return allowed_ms
-
-    def _encode(
-        self, item: EncodeItem, failures: list[ItemFailure]
-    ) -> EncodeResult | EncodeUnfinished | None:
-        if self._encoded:
-            return super()._encode(item, failures)
-        self._encodings[item.job_id] = 0
-        return EncodeUnfinished(item.request_id)
-
-
-def _times_ms(plan: StepPlan) -> dict[Stage, float]:
-    """What the stages after encoding take."""
-    seconds = sum(item.end_unit - item.start_unit for item in plan.vocode) / 50
-    return {
-        Stage.DECODE: _DECODE_MS + _ROW_MS * len(plan.decode),
-        Stage.TEXT_TO_UNIT: 1 + 3.5 * _SPEAK_MS * len(plan.text_to_unit),
-        Stage.VOCODE: 1 + _VOCODE_MS * seconds,
-    }

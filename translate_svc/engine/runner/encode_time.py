@@ -22,6 +22,8 @@ class EncodeTime:
       speech takes, if that is more. Otherwise all speech that waits would be made before an encoding ends: a
       step with speech takes many times as long as a decode step.
     * In a step that does not decode it has no limit.
+    * Where only texts of a caller over its share would wait for it, it gets the milliseconds of the plan,
+      and no more without texts.
     """
 
     def __init__(self) -> None:
@@ -38,9 +40,9 @@ class EncodeTime:
     def seconds(self, plan: StepPlan) -> float:
         """The seconds that the encodings of ``plan`` may take in its step. Infinite without decode items."""
         if not plan.decode:
-            return math.inf
+            return plan.encode_ms / 1000 or math.inf
         speech_s = sum(self._part_s[stage] * _parts(plan.items(stage)) for stage in _SPEECH)
-        return max(plan.encode_steps * self._decode_s, speech_s)
+        return max(plan.encode_steps * self._decode_s, speech_s, plan.encode_ms / 1000)
 
 
 def _parts(items: Sequence[PlanItem]) -> int:

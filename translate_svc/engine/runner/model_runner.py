@@ -62,7 +62,7 @@ class ModelRunner:
     """Executes one ``StepPlan`` at a time, all items of a stage in one batch. Not thread-safe.
 
     An encoding delays the texts of its step about as long as ``EncodeTime`` allows, and continues in the next
-    step. A step without decode items finishes its encodings at once.
+    step. A step without decode items finishes its encodings at once, if the plan gives them no time.
 
     A result does not depend on the other items of its batch. An item gets its own ``ItemFailure`` when it
     raises, when its result is not finite, or when another sequence holds its slot.

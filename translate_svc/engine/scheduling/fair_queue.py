@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from translate_svc.engine.options import source_frames
 from translate_svc.engine.scheduling.sequence import RequestState
@@ -44,6 +44,10 @@ class FairQueue:
         # the sort is stable, and dictionaries keep the order of arrival
         turns = sorted(self._waiting.values(), key=self._rank)
         return iter(turns if self._window == 1 else self._longest_first(turns))
+
+    def unordered(self) -> Iterable[RequestState]:
+        """All requests, in any order, without the cost of sorting them."""
+        return self._waiting.values()
 
     def _longest_first(self, turns: list[RequestState]) -> Iterator[RequestState]:
         """Hands the turns of each caller and window to its requests again, the longest first."""

@@ -9,10 +9,13 @@ Scheduling rules:
 * While there are other callers, one caller holds at most half of the slots, and its requests take at most a
   quarter of an encode budget, in both cases at least one request. Only requests of other callers overtake one
   that waits for this.
-* Every sequence in DECODE advances by one token in every step, whatever else the step does.
+* Every sequence in DECODE advances by one token in every step, whatever else the step does, except where its
+  caller gives way.
 * TEXT_TO_UNIT and VOCODE take one item of each caller in turn. Among those of one caller, TEXT_TO_UNIT is in
   order and VOCODE is round-robin: one piece of a speech, then the speech goes to the back. Each stage takes
-  from the front what fits its budget, and always at least one item.
+  from the front what fits its budget, and at least one item.
+* Callers over their share give way: ``CallerShares`` says what they may have in a step. Requests and
+  speeches of other callers overtake theirs.
 * The requests in ENCODE are finished before others enter it.
 * A speech without credit is in no queue. A grant puts it at the back.
 """
@@ -22,16 +25,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.scheduling.caller_shares import CallerShares
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.sequence import Phase, RequestState, SequenceState
 from translate_svc.engine.scheduling.slots import SlotPool
 from translate_svc.types import Stage
-
-_T = TypeVar("_T")
 
 
 class PhaseQueues:
@@ -39,6 +40,7 @@ class PhaseQueues:
 
     def __init__(self, limits: EngineLimits) -> None:
         self._limits = limits
+        self.shares = CallerShares()
         self.slots = SlotPool(limits.max_slots)
         # Dictionaries keep insertion order, and an abort can remove an entry from the middle.
         self._waiting = FairQueue(limits.admission_window)
@@ -120,10 +122,39 @@ class PhaseQueues:
 
     # ---------------------------------------------------------------- out of a queue, for one step
 
+    def begin_step(self, *, conserve_work: bool = False) -> None:
+        """Finds who has to give way in this step.
+
+        Nobody has to where a request of somebody else waits for slots: those that hold them must go on. With
+        ``conserve_work`` the others count as idle: none of their work could be taken.
+        """
+        over = self._over_share()
+        encoding = {state.request.caller for state in self._encoding.values()}
+        yields = bool(over) and not conserve_work and self._has_work_of_others(over, encoding)
+        self.shares.begin_step(over, yields=yields, encodes=not over.isdisjoint(encoding))
+
+    def _over_share(self) -> frozenset[str]:
+        if self._limits.admission_window > 1:
+            return frozenset()  # files, for which nobody waits
+        over = self.shares.over_share(self._waiting.has_others)
+        waiting = (state for state in self._waiting.unordered() if state.request.caller not in over)
+        short = over and any(len(state.sequences) > self.slots.free for state in waiting)
+        return frozenset() if short else over
+
+    def _has_work_of_others(self, over: frozenset[str], encoding: set[str]) -> bool:
+        sequences = itertools.chain.from_iterable(queue.values() for queue in self._stage_queues.values())
+        return (
+            any(sequence.caller not in over for sequence in sequences)
+            or any(state.request.caller not in over for state in self._waiting.unordered())
+            or not encoding <= over
+        )
+
     def take_encoding(self) -> list[RequestState]:
         """The requests whose encoding continues."""
         taken = list(self._encoding.values())
         self._encoding.clear()
+        for state in taken:
+            self.shares.take(Stage.ENCODE, state.request.caller, source_frames(state.source))
         return taken
 
     def admit(self) -> list[RequestState]:
@@ -136,7 +167,11 @@ class PhaseQueues:
         capped: set[str] = set()
         for state in self._waiting:
             caller, frames = state.request.caller, source_frames(state.source)
-            if caller in capped or self._has_its_share(state, taken_frames[caller]):
+            if (
+                caller in capped
+                or self._has_its_share(state, taken_frames[caller])
+                or not self.shares.allows(Stage.ENCODE, caller, frames)
+            ):
                 capped.add(caller)
                 continue
             taken_frames[caller] += frames
@@ -149,6 +184,7 @@ class PhaseQueues:
             for sequence, slot in zip(state.sequences, slots, strict=True):
                 sequence.slot, sequence.phase = slot, Stage.ENCODE
             self._held_slots[caller] += len(slots)
+            self.shares.take(Stage.ENCODE, caller, frames)
             admitted.append(state)
         for state in admitted:
             self._waiting.admit(state)
@@ -171,8 +207,13 @@ class PhaseQueues:
         return min(len(self._waiting), self.slots.free)
 
     def decoding(self) -> list[SequenceState]:
-        """All sequences in DECODE. They stay in the queue."""
-        return list(self._stage_queues[Stage.DECODE].values())
+        """The sequences that advance in DECODE. They stay in the queue."""
+        sequences = list(self._stage_queues[Stage.DECODE].values())
+        texts = Counter(sequence.caller for sequence in sequences)
+        allowed = {caller for caller in texts if self.shares.allows(Stage.DECODE, caller, texts[caller])}
+        for caller in allowed:
+            self.shares.take(Stage.DECODE, caller, texts[caller])
+        return [sequence for sequence in sequences if sequence.caller in allowed]
 
     def take_text_to_unit(self) -> list[SequenceState]:
         """The next sequences for TEXT_TO_UNIT, within the budget."""
@@ -189,7 +230,17 @@ class PhaseQueues:
         return taken
 
     def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:
-        taken = _within(_in_turns(self._stage_queues[stage].values()), cost, budget)
+        """As many sequences as fit the budget, but at least one, of those that are allowed."""
+        taken: list[SequenceState] = []
+        for sequence in _in_turns(self._stage_queues[stage].values()):
+            parts = cost(sequence)
+            if not self.shares.allows(stage, sequence.caller, parts):
+                continue
+            budget -= parts
+            if taken and budget < 0:
+                break
+            self.shares.take(stage, sequence.caller, parts)
+            taken.append(sequence)
         for sequence in taken:
             del self._stage_queues[stage][sequence.key]
         return taken
@@ -202,14 +253,3 @@ def _in_turns(queue: Iterable[SequenceState]) -> Iterator[SequenceState]:
         callers.setdefault(sequence.caller, []).append(sequence)
     for turn in itertools.zip_longest(*callers.values()):
         yield from (sequence for sequence in turn if sequence is not None)
-
-
-def _within(candidates: Iterable[_T], cost: Callable[[_T], int], budget: int) -> list[_T]:
-    """The longest prefix of ``candidates`` that fits the budget; always at least the first one."""
-    taken: list[_T] = []
-    for candidate in candidates:
-        budget -= cost(candidate)
-        if taken and budget < 0:
-            break
-        taken.append(candidate)
-    return taken

@@ -119,11 +119,15 @@ class Scheduler:
         state = RequestState.create(request, self.tokenizer, self.limits, next(self._job_ids))
         self._requests[request.request_id] = state
         self._queues.add_waiting(state)
+        self._queues.shares.enter(request.caller)
 
     def abort(self, request_id: str) -> None:
         """Drops a request in any phase, and any result that still comes for it. Idempotent."""
         state = self._requests.pop(request_id, None)
-        for sequence in state.sequences if state else ():
+        if state is None:
+            return
+        self._queues.shares.leave(state.request.caller)
+        for sequence in state.sequences:
             if not sequence.terminal:
                 self._queues.retire(sequence, Phase.ABORTED)
 
@@ -150,12 +154,20 @@ class Scheduler:
         """
         if self._in_flight is not None:
             raise InvariantViolation("a plan is scheduled before the last plan has its result")
-        work = [each for stage in Stage for each in self._take_work(stage)]
+        self._queues.begin_step()
+        work = self._take_step()
+        if not work:
+            self._queues.begin_step(conserve_work=True)
+            work = self._take_step()
         encode_steps = min(1 + self._queues.backlog(), self.limits.max_encode_steps)
-        plan = StepPlan.of([item for item, _ in work], encode_steps=encode_steps)
+        encode_ms = self._queues.shares.encode_ms
+        plan = StepPlan.of([item for item, _ in work], encode_steps=encode_steps, encode_ms=encode_ms)
         if plan:
             self._in_flight = InFlight(plan, work)
         return plan
+
+    def _take_step(self) -> list[Work]:
+        return [each for stage in self._queues.shares.order for each in self._take_work(stage)]
 
     def _take_work(self, stage: Stage) -> list[Work]:
         queues = self._queues
@@ -189,6 +201,7 @@ class Scheduler:
         if in_flight is None or in_flight.plan is not plan:
             raise InvariantViolation("a result is given for a plan that is not the last one")
         self._add_timings(in_flight, result)
+        self._queues.shares.end_step(result)
         for each in result.results:
             self._apply_result(in_flight, each)
         for failure in result.failures:
@@ -322,6 +335,7 @@ class Scheduler:
         state.error = state.error or error
         if len(state.statuses) == len(state.sequences):
             del self._requests[state.request.request_id]
+            self._queues.shares.leave(state.request.caller)
             combined = combined_status(state.statuses)
             self.totals.count(state, combined)
             self._events.append(state.finished(combined))
