@@ -48,6 +48,24 @@ def test_help_breaks_its_lines_where_the_terminal_ends(command: Command, name: s
             assert len(f"{above} {below.split()[0]}") > 78, above
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("translate", "--server"),
+            "Option '--server' requires an argument. See translate-svc translate --help",
+        ),
+        (("say", "--tow"), "No such option: --tow (Possible options: --to). See translate-svc say --help"),
+        (("--verzion",), "No such option: --verzion (Possible options: --version). See translate-svc --help"),
+        (("trnslate",), "No such command 'trnslate'. Did you mean 'translate'? See translate-svc --help"),
+    ],
+)
+def test_wrong_usage_names_the_help_of_the_command(
+    command: Command, arguments: tuple[str, ...], said: str
+) -> None:
+    assert command(*arguments) == (2, "", f"translate-svc: {said}\n")
+
+
 def test_every_setting_has_its_flag() -> None:
     assert set(inspect.signature(serve).parameters) == {field.name for field in fields(Settings)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Annotated
 
@@ -87,9 +88,10 @@ def _run() -> int:
         return _print_error("interrupted", code) if code == EXIT_INTERRUPTED else code or 0
     except typer.TyperException as error:
         context: typer.Context | None = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else _NAME
+        command = context.command_path if context is not None else _called_command()
         message = error.format_message().rstrip(".")
-        return _print_error(f"{message}. See {command} --help", error.exit_code)
+        stop = "" if message.endswith("?") else "."
+        return _print_error(f"{message}{stop} See {command} --help", error.exit_code)
     except UsageError as error:
         return _print_error(str(error), EXIT_USAGE)
     except TranslateSvcError as error:
@@ -103,6 +105,12 @@ def _run() -> int:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "", "server")
         return _print_error(f"{error.name} is missing: pip install '{_NAME}[{extra}]'", EXIT_ERROR)
+
+
+def _called_command() -> str:
+    """The command that was called, for an error that does not know it, such as a flag without its value."""
+    commands: Mapping[str, object] = getattr(typer.main.get_command(app), "commands", {})
+    return " ".join([_NAME, *(name for name in sys.argv[1:2] if name in commands)])
 
 
 def _leave_reader() -> int:
