@@ -129,12 +129,23 @@ def test_two_signals_of_one_press_count_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 _HANGS = """
-import asyncio, signal, sys, time
+import asyncio, shutil, signal, sys, time
 from pathlib import Path
 from translate_svc.cli import interrupts
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 interrupts._CLEAN_UP_S = {long_s}
+remove, removals = shutil.rmtree, []
+
+def stuck(*arguments, **keywords):
+    if not removals:
+        removals.append(arguments)
+        print("removing", flush=True)
+        time.sleep({long_s})
+    remove(*arguments, **keywords)
+
+if {told!r} == "removing":
+    shutil.rmtree = stuck
 
 async def work():
     with (
@@ -146,16 +157,21 @@ async def work():
         try:
             await asyncio.sleep({long_s})
         finally:
-            print("cleaning", flush=True)
-            {hangs}({long_s})
+            if {told!r} == "cleaning":
+                print("cleaning", flush=True)
+                {hangs}({long_s})
 
 interrupts.run(work())
 """
 
 
-@pytest.mark.parametrize("hangs", ["await asyncio.sleep", "time.sleep"])
-async def test_the_second_ctrl_c_ends_a_command_whose_clean_up_hangs(tmp_path: Path, hangs: str) -> None:
-    script = _HANGS.format(hangs=hangs, long_s=_LONG_S)
+@pytest.mark.parametrize(
+    ("told", "hangs"), [("cleaning", "await asyncio.sleep"), ("cleaning", "time.sleep"), ("removing", "")]
+)
+async def test_the_second_ctrl_c_ends_a_command_whose_clean_up_hangs(
+    tmp_path: Path, told: str, hangs: str
+) -> None:
+    script = _HANGS.format(told=told, hangs=hangs, long_s=_LONG_S)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", script, str(tmp_path)),
         stdout=asyncio.subprocess.PIPE,
@@ -164,8 +180,8 @@ async def test_the_second_ctrl_c_ends_a_command_whose_clean_up_hangs(tmp_path: P
     )
     assert process.stdout is not None
     try:
-        for line in (b"begun\n", b"cleaning\n"):
-            assert await process.stdout.readline() == line
+        for line in ("begun", told):
+            assert (await process.stdout.readline()).decode() == f"{line}\n"
             await asyncio.sleep(0.1)  # later than the second signal of one press
             process.send_signal(signal.SIGINT)
         output, error = await process.communicate()

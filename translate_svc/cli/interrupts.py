@@ -51,20 +51,35 @@ def at_leave(act: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
+def removed_at_end(path: Path) -> Iterator[None]:
+    """Removes a file, or a folder with all it holds, at the end of the block or by ``leave``."""
+    import shutil
+
+    def remove() -> None:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+    with at_leave(remove):  # outside of the block's own clean-up, which may be interrupted
+        try:
+            yield
+        finally:
+            remove()
+
+
+@contextmanager
 def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """A new folder that is removed at the end of the block, and by ``leave``.
 
     ``parent``: the folder to make it in; None: the system's folder for temporary files.
     """
-    import shutil
     import tempfile
     from pathlib import Path
 
-    with (
-        tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as folder,
-        at_leave(lambda: shutil.rmtree(folder, ignore_errors=True)),
-    ):
-        yield Path(folder)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    with removed_at_end(folder):
+        yield folder
 
 
 def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:

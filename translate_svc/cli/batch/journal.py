@@ -19,7 +19,7 @@ from translate_svc.cli.batch.destination import Destination, open_destination
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.remote_files import is_address
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.interrupts import at_leave, temporary_folder
+from translate_svc.cli.interrupts import removed_at_end, temporary_folder
 from translate_svc.cli.output.output_file import short_name
 from translate_svc.errors import Unavailable
 
@@ -122,11 +122,8 @@ class Journal:
             staging = journal / f"parts{self._shard}"
             shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
             staging.mkdir()
-            try:
-                with at_leave(lambda: shutil.rmtree(staging, ignore_errors=True)):
-                    yield staging
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+            with removed_at_end(staging):
+                yield staging
 
     def read(self, item: BatchItem) -> FileResult | None:
         """The record under the item's name; None if there is none, or a torn one."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from translate_svc.cli.interrupts import at_leave
+from translate_svc.cli.interrupts import removed_at_end
 from translate_svc.errors import InvalidArgument
 
 _MAX_NAME_BYTES = 200
@@ -68,15 +68,13 @@ def output_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InvalidArgument(f"cannot be written: {error.strerror}", field=str(path)) from None
     try:
-        with at_leave(lambda: part.unlink(missing_ok=True)):
+        with removed_at_end(part):
             yield part
             part.replace(target)
     except OSError as error:
         if error.errno is not None and error.filename == str(part):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
