@@ -34,8 +34,9 @@ class EncodeItem:
 
     From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
     identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
-    same ``job_id`` ask for the same encoding. ``log_mel``: frames of the source that are known.
-    ``keeps_log_mel``: whether they are used, and all frames wanted in the result.
+    same ``job_id`` ask for the same encoding. ``log_mel``: the first log-mel frames
+    of the source, if an earlier draft has computed them. ``keeps_log_mel``: use them, and return all frames
+    in the result.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -173,7 +174,8 @@ class EncodeResult:
     """The request's slots now hold ``encoder_frames`` encoder states.
 
     One state stands for 160 ms of speech (the stride of the published model) or for one token of a text.
-    ``log_mel``: all frames of the source, if the item keeps them and the device lets it.
+    ``log_mel``: all log-mel frames of the source. None if the item does not keep them, or if the device
+    cannot.
     """
 
     request_id: str

@@ -178,7 +178,8 @@ class StageSpan:
 class RequestFinished:
     """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start.
 
-    ``log_mel``: of a draft that is not the last one, the frames of its buffer; None where they are not kept.
+    ``log_mel``: the log-mel frames of a draft's buffer, for the next draft. None after the last draft, for
+    other requests, and where frames are not kept.
     """
 
     request_id: str

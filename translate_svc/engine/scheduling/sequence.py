@@ -210,8 +210,8 @@ class RequestState:
 
     ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
     has. ``timings``: for each stage the milliseconds of its steps and the largest batch. ``spans``: for each
-    stage the first start and the last end, in seconds. ``log_mel``: what the next draft is told of this one's
-    encoding.
+    stage the first start and the last end, in seconds. ``log_mel``: the log-mel frames
+    of a draft's buffer, for the next draft.
     """
 
     request: Request
@@ -274,7 +274,7 @@ class RequestState:
         return self.request.draft is None or self.request.draft.is_final
 
     def encode_item(self) -> EncodeItem:
-        """The item that encodes the source for all sequences; the same job in every step until its end."""
+        """The item that encodes the source for all sequences. Its job id is the same in every step."""
         slots = tuple(sequence.held_slot for sequence in self.sequences)
         draft = self.request.draft
         return EncodeItem(

@@ -107,8 +107,8 @@ class DraftOptions:
         step_samples: how many samples the next draft adds to the buffer.
         new_samples: number of samples at the end of the buffer that no earlier draft had.
         max_buffer_samples: most samples in a buffer.
-        voices_all: the utterance may be cut behind this draft: no unit is left to wait.
-        log_mel: the frames at the beginning of the buffer that an earlier draft computed.
+        voices_all: the utterance may be cut after this draft, so all units are voiced.
+        log_mel: the first log-mel frames of the buffer, if an earlier draft has computed them.
     """
 
     sequences: tuple[SequenceDraft, ...]

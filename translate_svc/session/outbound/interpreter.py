@@ -238,9 +238,9 @@ class Interpreter:
         self._targets[sequence].has_voiced = True
 
     def finish_draft(self, log_mel: LogMelFrames | None = None) -> None:
-        """The current draft has ended: the next one starts from what it decided.
+        """Ends the current draft. The next one starts from the state that it left.
 
-        ``log_mel``: the frames of its buffer, which the next one need not compute again.
+        ``log_mel``: the log-mel frames of its buffer, so that the next draft does not compute them again.
         """
         self._log_mel, self._log_mel_sample = log_mel, self._start_sample
         starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]

@@ -228,7 +228,7 @@ class LiveUtterance:
             self.interpreter.record_piece(event.sequence)
 
     def finish_draft(self, event: RequestFinished) -> None:
-        """A draft that is not the last one has ended."""
+        """Ends a draft that is not the last one."""
         assert self.interpreter is not None, "only drafts are decided"
         self.interpreter.finish_draft(event.log_mel)
         self._times.record_draft(event.timings)
