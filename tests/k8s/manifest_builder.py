@@ -18,7 +18,7 @@ PORT = 18_080
 
 
 def server(name: str = "server", **variables: str) -> Object:
-    """A container that runs programs/server.py with probes of one second."""
+    """A container that runs programs/server.py and is asked every second."""
     return {
         "name": name,
         "image": "server:1",
@@ -34,7 +34,8 @@ def server(name: str = "server", **variables: str) -> Object:
 
 
 def probe(path: str, **values: int) -> Object:
-    return {"httpGet": {"path": path, "port": "admin"}, "periodSeconds": 1, **values}
+    """It waits long for an answer: a busy machine must not miss one."""
+    return {"httpGet": {"path": path, "port": "admin"}, "periodSeconds": 1, "timeoutSeconds": 60, **values}
 
 
 def script(name: str, code: str, **values: Any) -> Object:

@@ -17,7 +17,7 @@ _READY_S = 60.0
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    async with Node(IMAGES, second_s=0.3) as running:  # a busy machine must not miss a probe
+    async with Node(IMAGES, second_s=0.3) as running:
         yield running
 
 
