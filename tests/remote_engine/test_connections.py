@@ -238,17 +238,23 @@ async def test_places_load_and_metrics_are_those_of_the_whole(tmp_path: Path) ->
             EngineConnection.open(paths[0], QUICK) as one,
             EngineConnection.open(paths[1], QUICK) as other,
         ):
+            confirms = asyncio.Event()
 
             def report(index: int) -> Report:
-                serial = overviews[index].places_serial if index in overviews else 0
+                heard = index in overviews and (index == 1 or confirms.is_set())
+                serial = overviews[index].places_serial if heard else 0
                 records = metrics.take() if index == 0 else ()
                 return Report(True, serial, 1, 1, 10 + index, 2, 0, 500, records=records)
 
-            for index, connection in enumerate((one, other)):
+            for index, (connection, admitted) in enumerate(((one, 10), (other, 21))):
                 connection.report_with(
                     lambda index=index: report(index),  # type: ignore[misc]
                     lambda overview, index=index: overviews.__setitem__(index, overview),  # type: ignore[misc]
                 )
+                await until(lambda admitted=admitted: server.group.admitted == admitted)  # type: ignore[misc]
+            await until(lambda: 1 in overviews)
+            assert 1 not in server.group.ready, "the other one has all places, and has not given any back"
+            confirms.set()
             metrics.record_closed("complete")
             metrics.record_first_text(0.25)
             await until(lambda: [each.places for each in overviews.values()] == [2, 2])
@@ -258,7 +264,7 @@ async def test_places_load_and_metrics_are_those_of_the_whole(tmp_path: Path) ->
                 2,
                 500,
             )
-            assert server.group.ready == {0, 1}
+            await until(lambda: server.group.ready == {0, 1})
             assert (server.group.admitted, server.group.rejected, server.group.held_places) == (21, 4, 2)
             vanish(one)
             await until(lambda: overviews[1].places == 4)

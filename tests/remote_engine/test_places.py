@@ -164,3 +164,25 @@ def test_where_there_are_fewer_places_streams_stay_and_nobody_comes_in() -> None
         front.live = 0
     server.settle()
     assert [front.places for front in server.fronts.values()] == [1, 1]
+
+
+def test_a_process_is_settled_when_it_knows_of_its_places_or_there_are_none_for_it() -> None:
+    """Or else a server with fewer places than front processes would never be ready."""
+    ledger = PlaceLedger(3)
+    ledger.join(0)
+    assert not ledger.is_settled(0), "it was not told yet"
+    ledger.report(0, serial=1, live=0, missed=0)
+    assert ledger.is_settled(0)
+    ledger.join(1)
+    ledger.report(1, serial=0, live=0, missed=0)
+    assert not ledger.is_settled(1), "the other one has all places, and has not given any back"
+    ledger.report(0, serial=ledger.target(0)[1], live=0, missed=0)
+    ledger.report(1, serial=ledger.target(1)[1], live=0, missed=0)
+    assert ledger.is_settled(1)
+    assert sum(ledger.target(index)[0] for index in (0, 1)) == 3
+    ledger = PlaceLedger(1)
+    for index in (0, 1):
+        ledger.join(index)
+        ledger.report(index, serial=ledger.target(index)[1], live=0, missed=0)
+    assert [ledger.target(index)[0] for index in (0, 1)] == [1, 0]
+    assert ledger.is_settled(1)

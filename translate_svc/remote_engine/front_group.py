@@ -39,11 +39,13 @@ class _Stream:
 class _Member:
     """The front process of one index: the one that runs now, and what those before it have left.
 
-    ``starts``: how many there were. ``admitted``, ``rejected``: of those before it.
+    ``ready``: its servers listen, and it was told its places. ``starts``: how many there were. ``admitted``,
+    ``rejected``: of those before it.
     """
 
     connection: FrontConnection | None = None
     report: Report = _NO_REPORT
+    ready: bool = False
     starts: int = 0
     admitted: int = 0
     rejected: int = 0
@@ -101,7 +103,7 @@ class FrontGroup:
         finally:
             member.admitted += member.report.admitted
             member.rejected += member.report.rejected
-            member.connection, member.report = None, _NO_REPORT
+            member.connection, member.report, member.ready = None, _NO_REPORT, False
             self._places.leave(index)
             self._fence.leave(index)
             self._callers.leave(index)
@@ -133,8 +135,8 @@ class FrontGroup:
 
     @property
     def ready(self) -> frozenset[int]:
-        """The front processes whose servers listen."""
-        return frozenset(index for index, member in self._members.items() if member.report.ready)
+        """The front processes that serve: before it knows its places one refuses whoever comes."""
+        return frozenset(index for index, member in self._members.items() if member.ready)
 
     @property
     def processes(self) -> tuple[FrontProcess, ...]:
@@ -142,7 +144,7 @@ class FrontGroup:
         return tuple(
             FrontProcess(
                 index,
-                member.report.ready,
+                member.ready,
                 member.report.held_places,
                 member.starts - 1,
                 round(member.report.cpu_s * 1000),
@@ -216,10 +218,12 @@ class FrontGroup:
             self._metrics.add(record.metric, record.label, record.value)
         if report.ready and not was_ready:
             self._places.join(index)
-            self.on_change()
         self._places.report(
             index, serial=report.places_serial, live=report.held_places, missed=report.missed_places
         )
+        if not member.ready and self._places.is_settled(index):
+            member.ready = True
+            self.on_change()
         self.tell()
 
     def _take_claim(self, index: int, claim: Claim) -> None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class _Holder:
     """What one front process may hold.
 
-    ``target``: what it was told last, ``serial``: how often it was told. ``bound``: what it may hold at most,
-    whatever has reached it yet. ``lowered``: a lower target is on its way.
+    ``target``: what it was told last, ``serial``: how often it was told, ``confirmed``: the serial that it
+    reported last. ``bound``: what it may hold at most, whatever has reached it yet. ``lowered``: a lower
+    target is on its way.
     """
 
     target: int = 0
     serial: int = 0
+    confirmed: int = 0
     lowered: bool = False
     bound: int = 0
     live: int = 0
@@ -59,6 +61,13 @@ class PlaceLedger:
         holder = self._holders.get(index, _Holder())
         return holder.target, holder.serial
 
+    def is_settled(self, index: int) -> bool:
+        """Whether a front process has all the places that it should have now, and knows it."""
+        holder = self._holders.get(index)
+        if holder is None:
+            return False
+        return holder.confirmed == holder.serial and holder.target >= self._wanted()[index]
+
     def report(self, index: int, *, serial: int, live: int, missed: int) -> None:
         """A front process reports.
 
@@ -71,7 +80,7 @@ class PlaceLedger:
         holder = self._holders.get(index)
         if holder is None:
             return
-        holder.live = live
+        holder.live, holder.confirmed = live, serial
         holder.starved = missed > holder.missed
         holder.missed = missed
         if serial == holder.serial:
