@@ -63,9 +63,9 @@ def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_with_oth
 
 def test_the_demo_says_what_it_did_not_expect(command: Command, tmp_path: Path) -> None:
     """With a listing whose French reference is another sentence, and spoken in another language."""
-    entry = entries()["demo_deu"] | {"texts": texts("demo_deu") | {"fra": "Rien de tel."}}
+    entry = entries()["deu_1"] | {"file": "demo_deu.flac", "texts": texts("deu_1") | {"fra": "Rien de tel."}}
     (tmp_path / "clips.json").write_text(json.dumps({"clips": [entry]}), encoding="utf-8")
-    (tmp_path / "demo_deu.flac").write_bytes((DATA / "demo_deu.flac").read_bytes())
+    (tmp_path / "demo_deu.flac").write_bytes((DATA / "deu_1.flac").read_bytes())
     arguments = ("--from", "German", "--clips", str(tmp_path), "--output", str(tmp_path))
     code, output, error = command("demo", "--model", STARTER, *arguments)
     assert (code, "Traceback" in error) == (1, False)
