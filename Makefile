@@ -34,9 +34,17 @@ HOST_ALONE := --ignore=tests/engine/scheduling --ignore=tests/engine/text --igno
 	--ignore=tests/engine/simultaneous/test_drafts_on_a_device.py --ignore=tests/engine/simultaneous/test_unspaced_language.py
 
 .PHONY: test
-test: lint ## everything that guards a change: lint, all tests that are not marked slow, the engine's again on a stand-in for a GPU
+test: $(READY) ## everything that guards a change: lint, all tests that are not marked slow, the engine's again on a stand-in for a GPU
+	@$(MAKE) --no-print-directory --jobs=2 suite beside
+
+# Both at once: most tests wait more than they compute.
+.PHONY: suite
+suite: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not slow and not gpu"
-	TEST_DEVICE=standin $(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not gpu and not hypothesis" tests/engine $(HOST_ALONE)
+
+.PHONY: beside
+beside: lint
+	TEST_DEVICE=standin $(BIN)/python -m pytest -q -n 1 -m "not soak and not gpu and not hypothesis" tests/engine $(HOST_ALONE)
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts, and buf on the contract if npm can be reached
