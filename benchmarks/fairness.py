@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.request import urlopen
 
 import grpc
 import numpy as np
@@ -56,7 +58,9 @@ class Turns:
     """All turns with ``at_once`` recordings. Times from the moment at which the end of an utterance could be
     known to its first text, in ms; the 95th percentile of each turn, and their median.
 
-    ``finished`` and ``refused``: the neighbour's calls.
+    ``finished`` and ``refused``: the neighbour's calls. ``step_ms``: the mean step of the engine, which nothing
+    interrupts. ``engine_share``: of the time, that the engine worked. ``server_cores`` and ``client_cores``:
+    processor seconds a second, of the server and of this program.
     """
 
     at_once: int
@@ -66,6 +70,10 @@ class Turns:
     p95_of_turns_ms: list[float]
     finished: int
     refused: int
+    step_ms: float
+    engine_share: float
+    server_cores: float
+    client_cores: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +89,13 @@ class FairnessResult:
 
 @dataclass
 class _Seen:
-    """The windows of time of one kind, and what the neighbour did in them."""
+    """The windows of time of one kind, what the neighbour did in them, and what was used: ``steps``, the
+    seconds that they took (``step_s``), processor seconds of ``server`` and ``client``.
+    """
 
     windows: list[tuple[float, float]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
+    used: Counter[str] = field(default_factory=Counter)
 
 
 async def measure(seconds: float, rounds: int) -> FairnessResult:
@@ -118,10 +129,21 @@ def _turned(kinds: Sequence[int], number: int) -> Sequence[int]:
 async def _turn(server: AttackedServer, kind: int, seconds: float, seen: _Seen) -> None:
     async with _neighbour(server, kind) as calls:
         await asyncio.sleep(_SETTLE_S)
-        start_s, before = time.monotonic(), calls.copy()
+        start_s, before, used = time.monotonic(), calls.copy(), await _used(server)
         await asyncio.sleep(seconds)
         seen.windows.append((start_s, time.monotonic()))
         seen.calls += calls - before
+        seen.used += await _used(server) - used
+
+
+async def _used(server: AttackedServer) -> Counter[str]:
+    """What was used since the server began."""
+    url = f"http://{server.admin}/metrics"
+    text = (await asyncio.to_thread(lambda: urlopen(url).read())).decode()
+    found = dict(re.findall(r"^translate_svc_step_seconds_(count|sum) (\S+)$", text, re.MULTILINE))
+    steps, step_s = float(found["count"]), float(found["sum"])
+    used = {"steps": steps, "step_s": step_s, "server": server.cpu_s(), "client": time.process_time()}
+    return Counter(used)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -174,6 +196,7 @@ def _request(data: bytes) -> bytes:
 def _turns(at_once: int, samples: Sequence[Sample], seen: _Seen) -> Turns:
     times_ms = [[each.ms for each in within(samples, [window])] for window in seen.windows]
     p95_ms = [round(float(np.percentile(each, 95)), 1) for each in times_ms]
+    measured_s = sum(stop_s - start_s for start_s, stop_s in seen.windows)
     return Turns(
         at_once=at_once,
         texts=sum(map(len, times_ms)),
@@ -182,6 +205,10 @@ def _turns(at_once: int, samples: Sequence[Sample], seen: _Seen) -> Turns:
         p95_of_turns_ms=p95_ms,
         finished=seen.calls["OK"],
         refused=seen.calls["RESOURCE_EXHAUSTED"],
+        step_ms=round(1000 * seen.used["step_s"] / max(1, seen.used["steps"]), 1),
+        engine_share=round(seen.used["step_s"] / measured_s, 2),
+        server_cores=round(seen.used["server"] / measured_s, 2),
+        client_cores=round(seen.used["client"] / measured_s, 2),
     )
 
 

@@ -27,13 +27,13 @@ def test_a_hundred_recordings_cost_live_callers_no_more_than_one() -> None:
 
 
 def test_what_live_callers_leave_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The neighbour gets three quarters of what it gets if nobody gives way."""
+    """The neighbour gets nearly as much as if nobody gave way."""
     polite = LiveLoad(neighbour=100)
     polite.run(30)
     monkeypatch.setattr(CallerShares, "over_share", lambda *_: frozenset())
     rude = LiveLoad(neighbour=100)
     rude.run(30)
-    assert polite.finished["neighbour"] >= 0.75 * rude.finished["neighbour"]
+    assert polite.finished["neighbour"] >= 0.85 * rude.finished["neighbour"]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,10 @@ class CallerShares:
         self._left_ms = self._earned_ms if yields else 0.0 if encodes else _STEP_MS
         self._takes_first = not yields and not encodes
 
+    def is_over(self, caller: str) -> bool:
+        """Whether ``caller`` has to give way in this step."""
+        return caller in self._over
+
     @property
     def order(self) -> Sequence[Stage]:
         """The order in which the stages of this step get their items."""

@@ -170,6 +170,7 @@ class PhaseQueues:
             if (
                 caller in capped
                 or self._has_its_share(state, taken_frames[caller])
+                or self._speaks_too_much(caller)
                 or not self.shares.allows(Stage.ENCODE, caller, frames)
             ):
                 capped.add(caller)
@@ -201,6 +202,16 @@ class PhaseQueues:
         too_many = held and len(state.sequences) > slots_left
         too_long = taken_frames and source_frames(state.source) > frames_left
         return bool(too_many or too_long) and self._waiting.has_others(state.request.caller)
+
+    def _speaks_too_much(self, caller: str) -> bool:
+        """Whether a caller that gives way has as many speeches to vocode as it may hold slots.
+
+        Its stages take turns, and a speech has several pieces. Without this most requests would be there.
+        """
+        if not self.shares.is_over(caller):
+            return False
+        speeches = sum(each.caller == caller for each in self._stage_queues[Stage.VOCODE].values())
+        return speeches >= max(1, self._limits.max_slots // 2)
 
     def backlog(self) -> int:
         """Number of requests that wait although slots are free. At most the number of free slots."""
