@@ -58,9 +58,9 @@ class Turns:
     """All turns with ``at_once`` recordings. Times from the moment at which the end of an utterance could be
     known to its first text, in ms; the 95th percentile of each turn, and their median.
 
-    ``finished`` and ``refused``: the neighbour's calls. ``step_ms``: the mean step of the engine, which nothing
-    interrupts. ``engine_share``: of the time, that the engine worked. ``server_cores`` and ``client_cores``:
-    processor seconds a second, of the server and of this program.
+    ``finished`` and ``refused``: the neighbour's calls. ``step_ms``: the mean step of the engine. Nothing
+    interrupts a step. ``engine_share``: the share of the time in which the engine worked. ``server_cores``
+    and ``client_cores``: processor seconds a second, of the server and of this program.
     """
 
     at_once: int
@@ -143,7 +143,7 @@ async def _used(server: AttackedServer) -> Counter[str]:
     found = dict(re.findall(r"^translate_svc_step_seconds_(count|sum) (\S+)$", text, re.MULTILINE))
     steps, step_s = float(found["count"]), float(found["sum"])
     used = {"steps": steps, "step_s": step_s, "server": server.cpu_s(), "client": time.process_time()}
-    return Counter(used)  # type: ignore[arg-type]
+    return Counter(used)
 
 
 @asynccontextmanager
