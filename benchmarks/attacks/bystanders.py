@@ -131,11 +131,11 @@ async def newcomers(target: str, key: str, every_s: float, seen: list[Sample]) -
         await asyncio.sleep(at_s + every_s - time.monotonic())
 
 
-async def open_stream(target: str, key: str) -> str:
+async def open_stream(target: str, key: str, give_up_s: float = _GIVE_UP_S) -> str:
     """Opens a stream over a new connection and leaves it: ``opened``, a status, or ``no answer``."""
     channel = open_channel(target)
     try:
-        async with asyncio.timeout(_GIVE_UP_S):
+        async with asyncio.timeout(give_up_s):
             call = _stream(channel, key)
             with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await call.write(_config())

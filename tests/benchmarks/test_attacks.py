@@ -93,7 +93,7 @@ async def test_an_attack_reaches_the_server_and_a_newcomer_is_served(
         await attack
     assert did_something(), aim.done
     assert not [did for did in aim.done if did.endswith("Error") and did != "ConnectionResetError"], aim.done
-    assert await open_stream(server.target, key="") == "opened"
+    assert await open_stream(server.target, key="", give_up_s=60) == "opened"
 
 
 @_in_the_servers_loop
@@ -165,7 +165,7 @@ async def test_envoy_ends_a_connection_that_floods(server: ServerProcess, tmp_pa
             async with asyncio.timeout(2.5):  # a second of it is Envoy's delay before it closes
                 await ATTACKS[name](aim)
         assert aim.done["connections"] > 1, "it had to come again"
-        assert await open_stream(target, key="") == "opened"
+        assert await open_stream(target, key="", give_up_s=60) == "opened"
 
 
 @pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")

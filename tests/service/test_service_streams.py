@@ -99,8 +99,8 @@ async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch
         abort = engine.abort
 
         def counted_abort(request_id: str) -> None:
-            steps_at_abort.append(engine.steps)
             abort(request_id)
+            steps_at_abort.append(engine.steps)  # before it, the engine may go on while this thread waits
 
         monkeypatch.setattr(engine, "abort", counted_abort)
         await session.receive(ClearInput())
