@@ -12,7 +12,7 @@ import asyncio
 import copy
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,17 @@ from typing import TYPE_CHECKING
 from translate_svc.assembly import Assembly, assemble, running
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
-from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    RequestRefused,
+    SequenceSpec,
+    SourceText,
+    TextScored,
+)
+from translate_svc.errors import EngineError, EngineLost, TranslateSvcError, Unavailable
 from translate_svc.languages import Language
 from translate_svc.server_info import ServerInfoReporter, language_table
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
@@ -317,6 +327,32 @@ class Service:
             one_shot = OneShot(call_id, request, negotiated, dependencies)
         self._sessions.add(one_shot)
         return one_shot
+
+    async def score(self, source: SourceText, language: str, token_ids: Sequence[int]) -> tuple[float, ...]:
+        """How probable the model finds a given translation of a text, for calibration: natural
+        log-probabilities of its tokens and of its end. Not admitted, and nobody's usage.
+
+        ``token_ids``: of the translation, without prompt and end.
+
+        Raises:
+            InvalidArgument: the engine does not take such a text.
+            EngineError: it could not be computed.
+            ResourceExhausted, Unavailable, EngineLost: the engine has refused it.
+        """
+        answer: asyncio.Future[tuple[float, ...]] = asyncio.get_running_loop().create_future()
+
+        def deliver(event: EngineEvent) -> None:
+            match event:
+                case TextScored():
+                    answer.set_result(event.log_probabilities)
+                case RequestRefused():
+                    answer.set_exception(event.error)
+                case RequestFinished(status=FinishStatus.FAILED):
+                    answer.set_exception(EngineError(event.error))
+
+        spec = SequenceSpec(language, given_token_ids=tuple(token_ids))
+        self._engine.submit(Request(uuid.uuid4().hex, source, (spec,)), deliver)
+        return await answer
 
     def check_admission(self, caller: Caller) -> None:
         """Raises if every call of ``caller`` would be refused now, so that its message need not be read.

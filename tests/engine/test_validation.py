@@ -56,6 +56,8 @@ def test_a_good_request_passes() -> None:
     check(replace_samples(np.zeros(480_000, np.float32)))
     check(replace_text("one two two"))
     check(replace_text("one" + " " * 77))
+    longest = LIMITS.max_slot_tokens - 3  # prompt and end
+    check(replace_second(speech=False, given_token_ids=(5,) * longest))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,12 @@ def test_a_good_request_passes() -> None:
         (replace_second(speaker_id=4), "sequences[1].speaker_id", OutOfRange),
         (replace_second(speaker_id=-1), "sequences[1].speaker_id", OutOfRange),
         (replace_second(duration_factor=0.4), "sequences[1].duration_factor", OutOfRange),
+        (replace_second(given_token_ids=(5,)), "sequences[1].given_token_ids", InvalidArgument),
+        (
+            replace_second(speech=False, given_token_ids=(5,) * (LIMITS.max_slot_tokens - 2)),
+            "sequences[1].given_token_ids",
+            OutOfRange,
+        ),
         (replace_second(duration_factor=float("nan")), "sequences[1].duration_factor", OutOfRange),
     ],
 )

@@ -42,6 +42,7 @@ from translate_svc.engine.request import (
     SequenceFinished,
     StopReason,
     TextFinished,
+    TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
@@ -249,6 +250,12 @@ class ScriptedEngine:
 
     async def _run_sequence(self, live: _Live, sequence: int) -> None:
         script = live.script.sequences[sequence]
+        if given := live.request.sequences[sequence].given_token_ids:
+            await asyncio.sleep(script.token_interval_s)
+            scores = (script.log_probability,) * (len(given) + 1)
+            live.emit(TextScored(live.request.request_id, sequence, scores))
+            live.finish_sequence(sequence, FinishStatus.OK)
+            return
         try:
             await self._emit_text(live, sequence, script)
             speech = live.request.sequences[sequence].speech and not script.unexpected_script

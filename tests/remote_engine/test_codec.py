@@ -27,6 +27,7 @@ from translate_svc.engine.request import (
     StopReason,
     TextFinished,
     TextGuards,
+    TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
@@ -88,6 +89,7 @@ EVENTS: list[EngineEvent] = [
     TokenDecoded("a/0", 1, 17, "¡hola", -0.25, None),
     TokenDecoded("a/0", 1, 17, "", np.float64(-0.25), 320),
     TextFinished("a/0", 0, "hola", "a", 4, StopReason.LENGTH, unexpected_script=True),
+    TextScored("a/0", 1, (-0.25, np.float64(-1.5))),
     UnitsPredicted("a/0", 0, (1, 2, 3), (4, 5)),
     WaveformPiece("a/0", 0, 320, np.linspace(-1, 1, 640, dtype=np.float32), final=True),
     DraftDecided(
@@ -199,7 +201,11 @@ def test_other_messages_arrive_as_they_were() -> None:
         Capabilities("m", ("eng",), ("eng",), {"eng": (1, 2)}, 3, 160, 256, 900),
         ModelInfo("m", "r", "l", "cpu", "float32", "notice"),
         confidence=ConfidenceRule(
-            Logistic(0.5, (1.0, 2.0, 3.0)), Logistic(0.5, (1.0,) * 6), Threshold(1.0, 2.0), {"auc": 0.9}
+            Logistic(0.5, (1.0, 2.0, 3.0)),
+            Logistic(0.5, (1.0,) * 6),
+            Threshold(1.0, 2.0),
+            {"auc": 0.9},
+            Logistic(0.25, (2.0,) * 10),
         ),
     )
     report = Report(

@@ -15,9 +15,10 @@ import pytest_asyncio
 from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
+from translate_svc.engine.request import SourceText
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.confidence.rule import Threshold
+from translate_svc.models.confidence.rule import Logistic, Threshold
 from translate_svc.server_info import language_table
 from translate_svc.service import Service
 from translate_svc.session.session import Session
@@ -25,6 +26,7 @@ from translate_svc.types import (
     ANONYMOUS,
     AudioFormat,
     AudioInput,
+    Caller,
     Closed,
     Encoding,
     EndInput,
@@ -39,6 +41,7 @@ from translate_svc.types import (
     StreamWarning,
     TargetSettings,
     TextDelta,
+    TranslateRequest,
     UtteranceDone,
 )
 
@@ -306,6 +309,36 @@ async def test_the_checkpoints_confidence_reaches_the_stream(
     assert all(0.5 < each.confidence < 1 for each in done.confidences)
     codes = [(each.code, each.language) for each in of(events, StreamWarning)]
     assert codes == ([("low_confidence", "spa"), ("low_confidence", "eng")] if warns else [])
+
+
+async def test_the_agreement_of_transcript_and_translation_reaches_the_stream(
+    monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    never = replace(service._negotiator.confidence, with_agreement=Logistic(-40.0, (0.0,) * 10))
+    monkeypatch.setattr(service, "_negotiator", replace(service._negotiator, confidence=never))
+    events = await _hear(service, "eng_1.flac", _config("spa", "deu"))
+    (done,) = of(events, UtteranceDone)
+    said = {each.language: each.confidence for each in done.confidences}
+    assert said["spa"] == said["deu"] == pytest.approx(0, abs=1e-9)
+    assert said["eng"] > 0.5
+    assert service._engine.status.live_requests == 0
+
+
+async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less(service: Service) -> None:
+    source = SourceText("Where is the station?", "eng")
+    call = TranslateRequest(
+        source.text, (TargetSettings("spa", speech=False),), F32, "eng", frozenset({Inspect.TOKENS})
+    )
+    events = await collect(service.translate(call, Caller("test")))
+    tokens = [token for event in of(events, TextDelta) for token in event.tokens]
+    scores = await service.score(source, "spa", [token.token_id for token in tokens])
+    assert len(scores) == len(tokens) + 1, "its end"
+    assert scores[:-1] == pytest.approx([token.log_probability for token in tokens], abs=1e-4)
+    assert scores[-1] > -0.5
+    for wrong in ([tokens[0].token_id], [token.token_id for token in tokens[::-1]]):
+        assert min(await service.score(source, "spa", wrong)) < -2
+    with pytest.raises(InvalidArgument):
+        await service.score(SourceText("", "eng"), "spa", [5])
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:

@@ -24,7 +24,9 @@ import numpy as np
 import soundfile
 
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.engine.request import SourceText
 from translate_svc.models.confidence.fit import LabelledText
+from translate_svc.models.confidence.rule import UNKNOWN_AGREEMENT, Agreement
 from translate_svc.service import Service
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -37,6 +39,7 @@ from translate_svc.types import (
     Samples,
     TargetSettings,
     TextDelta,
+    TokenInfo,
     TranslateRequest,
 )
 
@@ -60,10 +63,11 @@ class LabelledClip:
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """A text, and the natural log-probabilities of its tokens."""
+    """A text, the natural log-probabilities of its tokens, and its agreement with the transcript."""
 
     text: str
     log_probabilities: tuple[float, ...]
+    agreement: Agreement = UNKNOWN_AGREEMENT
 
 
 def read_labelled(folder: Path) -> list[LabelledClip]:
@@ -132,16 +136,28 @@ async def _translate(service: Service, clip: LabelledClip, written: set[str]) ->
         _NO_GUARDS,
     )
     texts: defaultdict[str, str] = defaultdict(str)
-    scores: defaultdict[str, list[float]] = defaultdict(list)
+    tokens: defaultdict[str, list[TokenInfo]] = defaultdict(list)
     one_shot = service.translate(call, Caller("calibration"))
     try:
         async for event in one_shot.events():
             if isinstance(event, TextDelta):
                 texts[event.language] += event.delta
-                scores[event.language] += [token.log_probability for token in event.tokens]
+                tokens[event.language] += event.tokens
     finally:
         await one_shot.cancel()
-    return {code: DecodedText(text, tuple(scores[code])) for code, text in texts.items()}
+    transcript, heard = texts[clip.language], [token.token_id for token in tokens[clip.language]]
+    found = {}
+    for code, text in texts.items():
+        scores = tuple(token.log_probability for token in tokens[code])
+        agreement = UNKNOWN_AGREEMENT
+        if code != clip.language and text.strip() and transcript.strip():
+            given = [token.token_id for token in tokens[code]]
+            agreement = Agreement(
+                await service.score(SourceText(transcript, clip.language), code, given),
+                await service.score(SourceText(text, code), clip.language, heard),
+            )
+        found[code] = DecodedText(text, scores, agreement)
+    return found
 
 
 def judge(number: int, clip: LabelledClip, texts: Mapping[str, DecodedText]) -> Iterator[LabelledText]:
@@ -158,7 +174,7 @@ def judge(number: int, clip: LabelledClip, texts: Mapping[str, DecodedText]) -> 
         else:
             continue  # a translation that nobody can judge
         beside = () if code == clip.language else transcript.log_probabilities
-        yield LabelledText(number, heard.log_probabilities, beside, right, clip.in_domain)
+        yield LabelledText(number, heard.log_probabilities, beside, right, clip.in_domain, heard.agreement)
 
 
 def words(text: str) -> list[str]:

@@ -66,7 +66,8 @@ class DecodeItem:
 
     ``guess_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives as well
     come back in ``DecodeResult.guessed``, as if they had been decoded one by one. With ``begins_word`` the
-    token after the run must not lengthen the last word of the run.
+    token after the run must not lengthen the last word of the run. With ``scores_guess`` the guess is a given
+    text: ``DecodeResult.guessed`` has the log-probability of each of its tokens, whatever is most probable.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -79,6 +80,7 @@ class DecodeItem:
     return_attention: bool = False
     guess_token_ids: tuple[int, ...] = ()
     begins_word: bool = False
+    scores_guess: bool = False
 
     @property
     def is_step(self) -> bool:

@@ -5,7 +5,7 @@ position in ``Request.sequences``. The first event of a request is ``RequestQueu
 ``RequestRefused`` instead and no other event. The order per sequence is ``TokenDecoded``*, ``TextFinished``,
 ``UnitsPredicted`` (if there is speech), ``WaveformPiece``*, ``SequenceFinished``. When all sequences have
 finished, ``RequestFinished`` follows as the last event of the request. An aborted request gets no further
-event.
+event. A sequence with a given text has ``TextScored`` and ``SequenceFinished`` alone.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class SequenceSpec:
 
     ``duration_factor`` multiplies the predicted durations of its speech. ``pause_factor`` (at most 1)
     multiplies those of the pauses once more: speech that catches up gives up silence before it hurries words.
+
+    ``given_token_ids``: the tokens of a text, without prompt and end. If there are any, nothing is decoded:
+    the model says in one pass how probable this text is as a translation (``TextScored``).
     """
 
     language: str
@@ -45,6 +48,7 @@ class SequenceSpec:
     duration_factor: float = 1.0
     guards: TextGuards = TextGuards()
     pause_factor: float = 1.0
+    given_token_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,15 @@ class TextFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TextScored:
+    """How probable a given text is: natural log-probabilities of its tokens and, last, of its end."""
+
+    request_id: str
+    sequence: int
+    log_probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnitsPredicted:
     """The output of T2U: one unit per 20 ms, and the frames predicted for each character."""
 
@@ -213,6 +226,7 @@ class RequestRefused:
 SequenceEvent = (
     TokenDecoded
     | TextFinished
+    | TextScored
     | UnitsPredicted
     | WaveformPiece
     | DraftDecided

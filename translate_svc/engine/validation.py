@@ -56,6 +56,7 @@ def validate(
         raise OutOfRange(f"must be at most {limits.max_slots}", field="sequences")
     for index, spec in enumerate(request.sequences):
         _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
+        _validate_given(spec, f"sequences[{index}]", limits, is_draft=request.draft is not None)
 
 
 def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
@@ -86,6 +87,15 @@ def _validate_text(
         raise InvalidArgument("holds no text", field="source")
     if tokens > limits.max_source_tokens:
         raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
+
+
+def _validate_given(spec: SequenceSpec, path: str, limits: EngineLimits, *, is_draft: bool) -> None:
+    path = f"{path}.given_token_ids"
+    if spec.given_token_ids and (spec.speech or is_draft):
+        raise InvalidArgument("is for texts that are neither spoken nor drafts", field=path)
+    longest = limits.max_slot_tokens - PROMPT_TOKENS - 1  # the end takes one
+    if len(spec.given_token_ids) > longest:
+        raise OutOfRange(f"must be at most {longest} tokens", field=path)
 
 
 def _validate_sequence(

@@ -205,6 +205,7 @@ class TranslationModel:
         return_attention: Sequence[bool],
         guesses: Sequence[Sequence[int]] | None = None,
         begins_word: Sequence[bool] = (),
+        scored: Sequence[bool] = (),
     ) -> list[TokenPrediction | EngineError]:
         """Feeds a run of known tokens to each of several distinct slots, from position ``starts[i]`` on, in
         one pass. The result is the same as with ``decode`` token by token. ``return_source_ms`` and
@@ -213,12 +214,15 @@ class TranslationModel:
         ``guesses[i]`` is fed after the run. The prediction is that after the run and those first tokens of
         the guess that ``decode`` would have predicted as well. The others are as if they had not been fed.
         Where ``begins_word[i]``, the token after the run itself is none of ``continuing_tokens``.
+        Where ``scored[i]``, ``guessed`` has the log-probabilities of all tokens of the guess, and the
+        prediction is that after them.
         """
         guesses = [()] * len(slots) if guesses is None else guesses
         fed = [(*run, *guess) for run, guess in zip(token_ids, guesses, strict=True)]
         runs = Runs(slots, starts, fed, [len(guess) for guess in guesses])
         optional = StepFields(any(return_source_ms), any(return_attention))
-        step = self._decoder.prefill(self._cache, runs, optional, begins_word=begins_word).on_host()
+        made = self._decoder.prefill(self._cache, runs, optional, begins_word=begins_word, scored=scored)
+        step = made.on_host()
         outcomes: list[TokenPrediction | EngineError] = []
         for row, checked in enumerate(checked_runs(step, token_ids, guesses)):
             (outcome,) = self._predictions(

@@ -88,7 +88,7 @@ def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     assert rule is not None
     assert 200 < rule.figures["texts"] < 300, "of these clips"
     assert f"{rule.figures['texts']:.0f} texts, {rule.figures['right']:.0f} right" in said
-    assert f"area under the curve of {rule.figures['area_with_transcript']:.1%}" in said
+    assert f"area under the curve of {rule.figures['area_with_agreement']:.1%}" in said
     assert str(model / CONFIDENCE_FILE) in said
     verify(model)
 

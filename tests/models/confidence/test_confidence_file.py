@@ -25,6 +25,7 @@ RULE = ConfidenceRule(
     Logistic(-2.0, (-1.0, -2.0, 0.0, 0.5, -1.5, 0.0)),
     Threshold(1.5, -0.75),
     {"texts": 568},
+    Logistic(-1.5, (-1.0, -2.0, 0.0, 0.5, -1.5, 0.0, 0.25, -0.5, 0.0, -0.75)),
 )
 
 
@@ -84,6 +85,8 @@ def test_one_of_other_weights_is_ignored_with_a_warning(
         {"alone": None},
         {"with_transcript": {"intercept": 0.0, "weights": [1.0, 2.0, 3.0]}},
         {"with_transcript": []},
+        {"with_agreement": {"intercept": 0.0, "weights": [1.0] * 6}},
+        {"with_agreement": None},
         {"figures": 3},
         {"version": 2},
     ],

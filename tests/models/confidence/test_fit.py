@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from translate_svc.models.confidence.fit import FALSE_ALARMS, LEAST_OF_EACH, LabelledText, fit_rule
-from translate_svc.models.confidence.rule import Logistic, text_features
+from translate_svc.models.confidence.rule import Agreement, Logistic, text_features
 
 TRUE = Logistic(-2.5, (-1.0, -2.0, 0.3))
 
@@ -89,6 +89,29 @@ def test_figures_are_held_out_and_said() -> None:
         assert 0.8 < rule.figures[f"area_{kind}"] < 1
         assert 0 < rule.figures[f"brier_{kind}"] < 0.25
         assert rule.figures[f"wrong_flagged_{kind}"] > rule.figures[f"right_flagged_{kind}"]
+
+
+def test_an_agreement_that_tells_right_from_wrong_is_used() -> None:
+    """The tokens say nothing here; what the model reads says it nearly always."""
+    rng = np.random.default_rng(8)
+
+    def surprise(mean: float) -> tuple[float, ...]:
+        return tuple((-rng.exponential(mean, 9)).tolist())
+
+    texts = []
+    for clip in range(400):
+        right = bool(rng.random() < 0.6)
+        read = Agreement(surprise(0.1 if right else 1.0), surprise(0.2))
+        texts.append(LabelledText(clip, surprise(0.2), surprise(0.2), right, agreement=read))
+    rule = fit_rule(texts)
+    assert rule.figures["area_with_agreement"] > 0.95
+    assert rule.figures["area_with_transcript"] < 0.6
+    agreed = [rule.confidence(each.log_probabilities, each.transcript, each.agreement) for each in texts]
+    right = np.array([each.right for each in texts])
+    assert np.mean(agreed) == pytest.approx(right.mean(), abs=0.02)
+    assert np.mean((np.array(agreed) > 0.5) == right) > 0.9
+    few = [dataclasses.replace(each, agreement=Agreement()) for each in texts[10:]] + texts[:10]
+    assert fit_rule(few).with_agreement is None
 
 
 def test_a_clip_is_judged_without_itself() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from translate_svc.models.confidence.rule import (
     UNCALIBRATED,
+    Agreement,
     ConfidenceRule,
     Logistic,
     Threshold,
@@ -18,7 +19,8 @@ from translate_svc.models.confidence.rule import (
 
 ALONE = Logistic(-2.7, (-0.7, -3.2, -0.2))
 BOTH = Logistic(-2.9, (-1.3, -2.3, -0.2, -0.5, -1.0, 0.1))
-RULE = ConfidenceRule(ALONE, BOTH, Threshold(0.0, 0.0))
+COMPARED = Logistic(-2.9, (-1.0, -2.0, -0.2, -0.5, -1.0, 0.1, 0.0, -0.5, 0.0, -0.7))
+RULE = ConfidenceRule(ALONE, BOTH, Threshold(0.0, 0.0), {}, COMPARED)
 scores = st.lists(st.floats(-50, 0), min_size=1, max_size=40)
 
 
@@ -76,6 +78,22 @@ def test_the_transcript_counts_where_there_is_one_and_a_rule_for_it() -> None:
     assert RULE.confidence(text, ()) == ALONE.probability(text_features(text))
     without = ConfidenceRule(ALONE, None, RULE.threshold)
     assert without.confidence(text, unsure) == without.confidence(text)
+
+
+def test_an_agreement_counts_where_both_sides_of_it_and_a_rule_are_known() -> None:
+    text, heard, good, bad = [-0.3] * 6, [-0.2] * 5, (-0.1,) * 7, (-2.0,) * 7
+    alike, unlike = Agreement(good, good), Agreement(bad, bad)
+    features = (*text_features(text), *text_features(heard), *text_features(good)[:2] * 2)
+    assert RULE.confidence(text, heard, alike) == pytest.approx(COMPARED.probability(features))
+    assert RULE.confidence(text, heard, alike) > RULE.confidence(text, heard, unlike)
+    assert RULE.confidence(text, heard, Agreement(good, bad)) != RULE.confidence(
+        text, heard, Agreement(bad, good)
+    )
+    for half in (Agreement(), Agreement(translation=bad), Agreement(transcript=bad)):
+        assert RULE.confidence(text, heard, half) == RULE.confidence(text, heard)
+    assert RULE.confidence(text, (), unlike) == RULE.confidence(text)
+    without = ConfidenceRule(ALONE, BOTH, RULE.threshold)
+    assert without.confidence(text, heard, unlike) == without.confidence(text, heard)
 
 
 def test_without_a_calibration_it_is_the_geometric_mean_and_flags_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -9,13 +10,28 @@ from collections.abc import Sequence
 import pytest
 
 from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence
-from tests.session.harness import check_contract, chunks, config, converse, house, of, texts, utterances
+from tests.session.harness import (
+    RATE_HZ,
+    check_contract,
+    chunks,
+    collect,
+    config,
+    converse,
+    house,
+    of,
+    speak,
+    texts,
+    utterances,
+)
 from tests.session.simultaneous.test_continued_utterances import LONG
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic, Threshold
+from translate_svc.engine.request import Request, SourceText
+from translate_svc.errors import OutOfRange, ResourceExhausted, TranslateSvcError
+from translate_svc.models.confidence.rule import UNCALIBRATED, Agreement, ConfidenceRule, Logistic, Threshold
 from translate_svc.types import (
+    ClearInput,
     ClientMessage,
+    EndInput,
     GuardSettings,
     Inspect,
     Opened,
@@ -36,7 +52,11 @@ RULE = ConfidenceRule(
     Logistic(-3.0, (-1.0, -1.0, 0.0, -1.0, -1.0, 0.0)),
     threshold=Threshold(0.0, 0.0),
 )
+COMPARING = dataclasses.replace(
+    RULE, with_agreement=Logistic(-3.0, (-1.0, -1.0, 0.0, -1.0, -1.0, 0.0, -0.5, -1.0, -0.25, -0.75))
+)
 SURE, UNSURE = -0.1, -1.5
+HEARD = {"source_language": "en", "include": frozenset({Inspect.TRANSCRIPT})}
 TWO = (TargetSettings("es"), TargetSettings("fr", speech=False))
 
 
@@ -182,3 +202,150 @@ def test_each_of_two_utterances_that_continue_each_other_has_its_own() -> None:
     done = of(stream(answer(SURE), asked, chunks(LONG, 3_200)), UtteranceDone)
     assert len(done) > 1
     assert all(len(each.confidences) == 1 for each in done)
+
+
+def compared(text: float, heard: float, read: float, *, wait_s: float = 0.01) -> Script:
+    """Translations of ``text``, a transcript of ``heard``; the comparisons say ``read`` after ``wait_s``."""
+
+    def script(request: Request) -> ScriptedRequest:
+        if not isinstance(request.source, SourceText):
+            scores = [text] * (len(request.sequences) - 1) + [heard]
+            return ScriptedRequest(tuple(ScriptedSequence(log_probability=each) for each in scores))
+        slow = ScriptedSequence(log_probability=read, token_interval_s=wait_s)
+        return ScriptedRequest((slow,) * len(request.sequences))
+
+    return script
+
+
+def comparisons(requests: Sequence[Request]) -> list[Request]:
+    return [each for each in requests if isinstance(each.source, SourceText)]
+
+
+def test_transcript_and_translations_are_compared_both_ways() -> None:
+    async def scenario() -> tuple[list[Request], list[SessionEvent]]:
+        async with house(compared(-0.4, SURE, UNSURE)) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=COMPARING)
+            events = await converse(home.open(config(*TWO, **HEARD)), chunks(utterances(1)))
+            return home.engine.submitted, events
+
+    with virtual_time() as runner:
+        requests, events = runner.run(scenario())
+    check_contract(events)
+    spoken, *read = requests
+    said = texts(events)
+    heard = texts(events, transcript=True)[0, "eng"]
+    assert comparisons(read) == read
+    assert [each.source for each in read] == [
+        SourceText(heard, "eng"),
+        SourceText(said[0, "spa"], "spa"),
+        SourceText(said[0, "fra"], "fra"),
+    ]
+    given = [[(spec.language, len(spec.given_token_ids)) for spec in each.sequences] for each in read]
+    tokens = len(ScriptedSequence().deltas)
+    assert given == [[("spa", tokens), ("fra", tokens)], [("eng", tokens)], [("eng", tokens)]]
+    assert len({spoken.request_id, *(each.request_id for each in read)}) == 4
+    agreement = Agreement((UNSURE,) * (tokens + 1), (UNSURE,) * (tokens + 1))
+    expected = COMPARING.confidence([-0.4] * tokens, [SURE] * tokens, agreement)
+    (done,) = of(events, UtteranceDone)
+    assert [each.confidence for each in done.confidences] == [
+        expected,
+        expected,
+        RULE.confidence([SURE] * tokens),
+    ]
+    assert expected < RULE.confidence([-0.4] * tokens, [SURE] * tokens)
+
+
+def test_a_translation_that_disagrees_with_the_transcript_is_flagged() -> None:
+    for read, flagged in ((SURE, []), (-9.0, [(0, "spa")])):
+        events = stream(compared(-0.4, SURE, read), config(TargetSettings("es"), **HEARD), rule=COMPARING)
+        assert warned(events) == flagged
+
+
+@pytest.mark.parametrize("rule", [RULE, UNCALIBRATED])
+def test_without_a_rule_for_it_nothing_is_compared(rule: ConfidenceRule) -> None:
+    assert _submitted(config(TargetSettings("es"), **HEARD), rule) == 1
+
+
+def test_without_a_transcript_or_in_simultaneous_translation_nothing_is_compared() -> None:
+    assert _submitted(config(TargetSettings("es")), COMPARING) == 1
+    asked = config(
+        TargetSettings("es", speech=False), simultaneous=SimultaneousSettings(step_ms=640), **HEARD
+    )
+    assert _submitted(asked, COMPARING, comparing=True) == 0
+
+
+def _submitted(asked: StreamConfig, rule: ConfidenceRule, *, comparing: bool = False) -> int:
+    """Requests of one utterance, or the comparisons among them."""
+
+    async def scenario() -> list[Request]:
+        async with house(compared(-0.4, SURE, SURE)) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=rule)
+            check_contract(await converse(home.open(asked), chunks(utterances(1))))
+            return home.engine.submitted
+
+    with virtual_time() as runner:
+        requests = runner.run(scenario())
+    return len(comparisons(requests)) if comparing else len(requests)
+
+
+@pytest.mark.parametrize("error", [ResourceExhausted("full", retry_after_s=1.0), OutOfRange("is too long")])
+def test_a_comparison_that_the_engine_refuses_is_left_out(error: TranslateSvcError) -> None:
+    async def scenario() -> list[SessionEvent]:
+        def script(request: Request) -> ScriptedRequest:
+            if not isinstance(request.source, SourceText):
+                home.engine.refuse_next(error)
+            return compared(-0.4, SURE, -9.0)(request)
+
+        async with house(script) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=COMPARING)
+            return await converse(home.open(config(TargetSettings("es"), **HEARD)), chunks(utterances(1)))
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    check_contract(events)
+    (done,) = of(events, UtteranceDone)
+    tokens = len(ScriptedSequence().deltas)
+    assert done.confidences[0].confidence == RULE.confidence([-0.4] * tokens, [SURE] * tokens)
+
+
+def test_what_is_cleared_is_no_longer_compared() -> None:
+    async def scenario() -> None:
+        async with house(compared(-0.4, SURE, SURE, wait_s=1_000.0)) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=COMPARING)
+            session = home.open(config(TargetSettings("es", speech=False), **HEARD))
+            reader = asyncio.create_task(collect(session))
+            await speak(session, utterances(1))
+            await asyncio.sleep(100)
+            assert len(comparisons(home.engine.submitted)) == 1, "one after another"
+            assert len(home.engine.live_request_ids) == 1
+            await session.receive(ClearInput())
+            assert home.engine.live_request_ids == frozenset()
+            await session.receive(EndInput(2 * RATE_HZ))
+            events = await reader
+        check_contract(events)
+        (done,) = of(events, UtteranceDone)
+        assert done.status is UtteranceStatus.CLEARED
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_a_lost_engine_ends_the_comparisons() -> None:
+    async def scenario() -> None:
+        async with house(compared(-0.4, SURE, SURE, wait_s=1_000.0)) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=COMPARING)
+            session = home.open(config(TargetSettings("es", speech=False), **HEARD))
+            reader = asyncio.create_task(collect(session))
+            await speak(session, utterances(1))
+            await asyncio.sleep(100)
+            home.engine.lose_device()
+            await session.receive(EndInput(2 * RATE_HZ))
+            events = await reader
+        check_contract(events)
+        (done,) = of(events, UtteranceDone)
+        assert done.status is UtteranceStatus.OK
+        tokens = len(ScriptedSequence().deltas)
+        assert done.confidences[0].confidence == RULE.confidence([-0.4] * tokens, [SURE] * tokens)
+
+    with virtual_time() as runner:
+        runner.run(scenario())

@@ -220,6 +220,8 @@ def _said_of_confidence(rule: ConfidenceRule) -> str:
     figures, threshold = rule.figures, rule.threshold
     assert threshold is not None, "a calibrated rule has one"
     kind = "with_transcript" if rule.with_transcript is not None else "alone"
+    if rule.with_agreement is not None:
+        kind = "with_agreement"
     wrong, right = (figures[f"{each}_flagged_{kind}"] for each in ("wrong", "right"))
     return (
         f"{figures['texts']:.0f} texts, {figures['right']:.0f} right: the confidence tells right from wrong "

@@ -235,6 +235,7 @@ class ModelRunner:
                 return_attention=[item.return_attention for item in chosen],
                 guesses=[item.guess_token_ids for item in chosen],
                 begins_word=[item.begins_word for item in chosen],
+                scored=[item.scores_guess for item in chosen],
             )
             outcomes |= zip(runs, made, strict=True)
         return [outcomes[index] for index in range(len(items))]

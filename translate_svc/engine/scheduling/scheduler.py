@@ -35,6 +35,7 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     SequenceFinished,
+    TextScored,
     UnitsPredicted,
     WaveformPiece,
 )
@@ -252,6 +253,10 @@ class Scheduler:
             self._queues.resume_encoding(state)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
+        if item.scores_guess:
+            self._events.append(TextScored(*sequence.key, decoded.guessed))
+            self._finish(sequence, FinishStatus.OK)
+            return
         if decoded.attention is not None:
             sequence.attention_rows.append(decoded.attention)
         sequence.guess_token_ids = ()

@@ -164,6 +164,7 @@ class SequenceState:
             return_attention=self.draft is not None,
             guess_token_ids=self.guess_token_ids,
             begins_word=position == 0 and self.begins_word,
+            scores_guess=bool(self.spec.given_token_ids),
         )
 
     def text_to_unit_item(self) -> TextToUnitItem:
@@ -254,7 +255,9 @@ class RequestState:
                     request.source_times and not is_text and draft is None,  # a draft reads its attention
                     max_text_tokens(source),
                     draft=draft,
-                    guess_token_ids=() if draft is None else draft.guess(most_tokens),
+                    guess_token_ids=given_text(spec, tokenizer)
+                    if draft is None
+                    else draft.guess(most_tokens),
                     caller=request.caller,
                     begins_word=draft is not None and draft.ends_in_word and is_spaced(spec.language),
                 )
@@ -303,6 +306,11 @@ class RequestState:
             tuple(StageSpan(stage.value, *span) for stage, span in self.spans.items()),
             None if self.is_final else self.log_mel,
         )
+
+
+def given_text(spec: SequenceSpec, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The tokens of a text that is given, its end included; empty without one."""
+    return (*spec.given_token_ids, tokenizer.eos_token_id) if spec.given_token_ids else ()
 
 
 def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:

@@ -16,6 +16,7 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
 from translate_svc.models.confidence.rule import (
     FEATURES_OF_A_TEXT,
+    FEATURES_OF_AN_AGREEMENT,
     UNCALIBRATED,
     ConfidenceRule,
     Logistic,
@@ -24,7 +25,7 @@ from translate_svc.models.confidence.rule import (
 
 CONFIDENCE_FILE = "confidence.json"
 _VERSION = 1
-_ALONE, _WITH_TRANSCRIPT = "alone", "with_transcript"
+_ALONE, _WITH_TRANSCRIPT, _WITH_AGREEMENT = "alone", "with_transcript", "with_agreement"
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ def write_confidence(folder: Path, rule: ConfidenceRule) -> None:
     values: dict[str, Any] = {_ALONE: _plain(rule.alone), "threshold": threshold}
     if rule.with_transcript is not None:
         values[_WITH_TRANSCRIPT] = _plain(rule.with_transcript)
+    if rule.with_agreement is not None:
+        values[_WITH_AGREEMENT] = _plain(rule.with_agreement)
     write_keyed(folder, CONFIDENCE_FILE, _VERSION, values | {"figures": dict(rule.figures)})
 
 
@@ -83,13 +86,17 @@ def _plain(logistic: Logistic) -> dict[str, Any]:
 
 def _parsed(values: dict[str, Any]) -> ConfidenceRule:
     """Raises ValueError, KeyError, TypeError or AttributeError if the values are not valid."""
-    with_transcript = None
+    with_transcript = with_agreement = None
     if _WITH_TRANSCRIPT in values:
         with_transcript = _logistic(values[_WITH_TRANSCRIPT], 2 * FEATURES_OF_A_TEXT)
+    if _WITH_AGREEMENT in values:
+        features = 2 * FEATURES_OF_A_TEXT + FEATURES_OF_AN_AGREEMENT
+        with_agreement = _logistic(values[_WITH_AGREEMENT], features)
     limit = values["threshold"]
     threshold = Threshold(_number(limit["intercept"]), _number(limit["slope"]))
     figures = {str(name): float(value) for name, value in values["figures"].items()}
-    return ConfidenceRule(_logistic(values[_ALONE], FEATURES_OF_A_TEXT), with_transcript, threshold, figures)
+    alone = _logistic(values[_ALONE], FEATURES_OF_A_TEXT)
+    return ConfidenceRule(alone, with_transcript, threshold, figures, with_agreement)
 
 
 def _logistic(values: dict[str, Any], features: int) -> Logistic:

@@ -1,8 +1,9 @@
 """Fits a ``ConfidenceRule`` to texts of which it is known whether they are right. Free of torch.
 
-Two logistic regressions with a small penalty (ridge): one for every text by its own tokens, one for those
-translations that have a transcript beside them. The figures and the threshold come from cross-validation over
-clips: each clip is judged by regressions that were fitted without it.
+Logistic regressions with a small penalty (ridge): one for every text by its own tokens, one for those
+translations that have a transcript beside them, and one for those that were compared with it. The figures and
+the threshold come from cross-validation over clips: each clip is judged by regressions that were fitted
+without it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from translate_svc.models.alignment.calibration import area_under_curve
-from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold, text_features
+from translate_svc.models.confidence.rule import (
+    UNKNOWN_AGREEMENT,
+    Agreement,
+    ConfidenceRule,
+    Logistic,
+    Threshold,
+    text_features,
+)
 
 FALSE_ALARMS = 0.05
 """Share of right texts below the threshold, among those that the model is made for, at any length."""
@@ -45,6 +53,7 @@ class LabelledText:
         transcript: those of the clip's transcript. Empty where the text is the transcript itself.
         right: whether the text is right.
         in_domain: whether the clip is what the model is made for. The threshold is set by such clips alone.
+        agreement: of a translation with the transcript.
     """
 
     clip: int
@@ -52,6 +61,7 @@ class LabelledText:
     transcript: tuple[float, ...]
     right: bool
     in_domain: bool = True
+    agreement: Agreement = UNKNOWN_AGREEMENT
 
 
 def fit_rule(texts: Sequence[LabelledText]) -> ConfidenceRule:
@@ -65,30 +75,40 @@ def fit_rule(texts: Sequence[LabelledText]) -> ConfidenceRule:
         raise ValueError(
             f"{right} of {len(texts)} texts are right: {LEAST_OF_EACH} right and wrong ones are needed"
         )
-    alone = _features(texts, with_transcript=False)
-    beside = [text for text in texts if text.transcript]
-    both = _features(beside, with_transcript=True)
-    held_out = [_held_out(alone, texts)]
-    judged = [texts]
-    with_transcript = None
-    if _has_both(beside):
-        with_transcript = _fit(both, _right(beside))
-        held_out.append(_held_out(both, beside))
-        judged.append(beside)
+    fitted, held_out, judged = {}, [], []
+    for name, features_of in _KINDS.items():
+        known = [(text, features_of(text)) for text in texts]
+        group = [text for text, row in known if row]
+        if _has_both(group):
+            features = np.array([row for _, row in known if row], np.float64)
+            fitted[name] = _fit(features, _right(group))
+            held_out.append(_held_out(features, group))
+            judged.append(group)
     threshold = _threshold(held_out, judged)
     figures = {"texts": float(len(texts)), "right": float(right)}
-    for name, values, group in zip(("alone", "with_transcript"), held_out, judged, strict=False):
+    for name, values, group in zip(fitted, held_out, judged, strict=True):
         figures |= {f"{key}_{name}": value for key, value in _figures(values, group, threshold).items()}
-    return ConfidenceRule(_fit(alone, _right(texts)), with_transcript, threshold, figures)
+    return ConfidenceRule(
+        fitted["alone"], fitted.get("with_transcript"), threshold, figures, fitted.get("with_agreement")
+    )
 
 
-def _features(texts: Sequence[LabelledText], *, with_transcript: bool) -> _Numbers:
-    """``[texts, features]``."""
-    rows = [
-        (*text_features(text.log_probabilities), *(text_features(text.transcript) if with_transcript else ()))
-        for text in texts
-    ]
-    return np.array(rows, np.float64)
+def _alone(text: LabelledText) -> tuple[float, ...]:
+    return text_features(text.log_probabilities)
+
+
+def _with_transcript(text: LabelledText) -> tuple[float, ...]:
+    """Empty without a transcript."""
+    return (*_alone(text), *text_features(text.transcript)) if text.transcript else ()
+
+
+def _with_agreement(text: LabelledText) -> tuple[float, ...]:
+    """Empty where it is not known."""
+    beside = _with_transcript(text)
+    return (*beside, *text.agreement.features()) if beside and text.agreement.is_known else ()
+
+
+_KINDS = {"alone": _alone, "with_transcript": _with_transcript, "with_agreement": _with_agreement}
 
 
 def _right(texts: Sequence[LabelledText]) -> _Flags:

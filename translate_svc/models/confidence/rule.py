@@ -11,6 +11,7 @@ LEAST_TOKENS = 3
 """How many of the least probable tokens count beside the mean. One misheard word is one to three tokens."""
 
 FEATURES_OF_A_TEXT = 3
+FEATURES_OF_AN_AGREEMENT = 4
 _MIN_SURPRISE = 1e-3
 """A lower surprise counts as this one: its logarithm would say more than float32 does."""
 
@@ -30,6 +31,34 @@ def text_features(log_probabilities: Sequence[float]) -> tuple[float, float, flo
         raise ValueError("an empty text has no confidence")
     least = sorted(log_probabilities)[:LEAST_TOKENS]
     return _log_surprise(log_probabilities), _log_surprise(least), math.log(len(log_probabilities))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well a translation and the transcript of the same speech agree, by the model as it reads.
+
+    ``translation``: natural log-probabilities of the translation's tokens and of its end, given the
+    transcript. ``transcript``: those of the transcript, given the translation. Empty: not known.
+    """
+
+    translation: tuple[float, ...] = ()
+    transcript: tuple[float, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether both are known."""
+        return bool(self.translation and self.transcript)
+
+    def features(self) -> tuple[float, ...]:
+        """What a rule knows of it: of each the first two of ``text_features``.
+
+        Raises:
+            ValueError: it is not known.
+        """
+        return (*text_features(self.translation)[:2], *text_features(self.transcript)[:2])
+
+
+UNKNOWN_AGREEMENT = Agreement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +100,40 @@ class ConfidenceRule:
         with_transcript: for a translation by its tokens and those of the transcript of the same speech.
         threshold: a text with a lower confidence is flagged. None: no text is.
         figures: the measured figures, for people to read.
+        with_agreement: as ``with_transcript``, and by their ``Agreement``.
     """
 
     alone: Logistic | None = None
     with_transcript: Logistic | None = None
     threshold: Threshold | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
+    with_agreement: Logistic | None = None
 
     @property
     def calibrated(self) -> bool:
         """Whether the confidence is a probability."""
         return self.alone is not None
 
-    def confidence(self, text: Sequence[float], transcript: Sequence[float] = ()) -> float:
+    def confidence(
+        self,
+        text: Sequence[float],
+        transcript: Sequence[float] = (),
+        agreement: Agreement = UNKNOWN_AGREEMENT,
+    ) -> float:
         """The confidence in a text, 0 to 1.
 
         Args:
             text: natural log-probabilities of its tokens.
             transcript: those of the transcript, for a translation of the same speech. Empty: there is none.
+            agreement: of the two.
 
         Raises:
             ValueError: ``text`` is empty.
         """
         own = text_features(text)
+        if self.with_agreement is not None and transcript and agreement.is_known:
+            features = (*own, *text_features(transcript), *agreement.features())
+            return self.with_agreement.probability(features)
         if self.with_transcript is not None and transcript:
             return self.with_transcript.probability(tuple(chain(own, text_features(transcript))))
         if self.alone is not None:

@@ -77,6 +77,15 @@ class Runs:
         places = [(row, -1 - back) for row, count in enumerate(counts) for back in range(count, -1, -1)]
         return [row for row, _ in places], [column for _, column in places]
 
+    def given(self, scored: Sequence[bool]) -> dict[int, int]:
+        """The guessed tokens of the rows that are ``scored``, by their place in ``judged``."""
+        rows, columns = self.judged()
+        return {
+            place: self.token_ids[row][column + 1]
+            for place, (row, column) in enumerate(zip(rows, columns, strict=True))
+            if column < -1 and row < len(scored) and scored[row]
+        }
+
     def ends(self) -> list[int]:
         """The position after each run."""
         return [start + len(run) for start, run in zip(self.starts, self.token_ids, strict=True)]

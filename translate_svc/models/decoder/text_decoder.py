@@ -185,6 +185,7 @@ class TextDecoder(nn.Module):
         optional: StepFields = NO_OPTIONAL_FIELDS,
         *,
         begins_word: Sequence[bool] = (),
+        scored: Sequence[bool] = (),
     ) -> DecodedStep:
         """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
 
@@ -195,6 +196,8 @@ class TextDecoder(nn.Module):
             runs: the tokens.
             optional: which optional fields the result has.
             begins_word: by row, whether no token that lengthens a word may follow the known ones.
+            scored: by row, whether its guess is a given text. Then the guessed tokens take the place of the
+                most probable ones, with their own log-probabilities.
         """
         metadata = AttentionMetadata.fitting(cache, runs)
         states, queries = self._through_layers(cache, metadata, self._watched(optional))
@@ -206,6 +209,9 @@ class TextDecoder(nn.Module):
         if known:
             logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
         token_ids = first_argmax(logits)
+        if given := runs.given(scored):
+            token_ids[cache.index(list(given))] = cache.index(list(given.values()))
+            probabilities = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny)  # NaN stays NaN
         best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
         return self._decoded(cache, metadata, queries, token_ids, best, states[judged], optional)
 

@@ -18,6 +18,7 @@ from translate_svc.engine.request import (
     SequenceSpec,
     SourceText,
     TextFinished,
+    TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
@@ -85,6 +86,9 @@ class LiveUtterance:
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
         self._is_continued = False
         self._result: RequestFinished | None = None
+        self._comparisons: list[Request] = []
+        self.comparison: str | None = None
+        """The open request that compares its texts; they follow one another, to burden nobody else."""
 
     @property
     def plans(self) -> tuple[PlannedSequence, ...]:
@@ -103,8 +107,8 @@ class LiveUtterance:
 
     @property
     def finished(self) -> bool:
-        """Whether the engine has finished the request."""
-        return self._result is not None
+        """Whether the engine has finished the request and the comparisons."""
+        return self._result is not None and self.comparison is None
 
     def cut(
         self,
@@ -267,14 +271,17 @@ class LiveUtterance:
         return self._heard.get(request_id, Heard(self.source.end, 0))
 
     def record(
-        self, event: TokenDecoded | TextFinished | UnitsPredicted | SequenceFinished | RequestFinished
+        self,
+        event: TokenDecoded | TextFinished | TextScored | UnitsPredicted | SequenceFinished | RequestFinished,
     ) -> None:
         """Stores the parts of an event that later events or ``UtteranceDone`` need."""
         match event:
             case TokenDecoded():
-                self._confidence.add(event.sequence, event.log_probability)
+                self._confidence.add(event.sequence, event.token_id, event.log_probability)
             case TextFinished():
                 self._sequences[event.sequence].text = event
+            case TextScored():
+                self._confidence.add_comparison(event)
             case UnitsPredicted():
                 is_shown = Inspect.UNITS in self._include
                 self._sequences[event.sequence].record_units(event, is_shown=is_shown)
@@ -292,6 +299,29 @@ class LiveUtterance:
         if any(each.code == SHORT_TEXT for each in warnings):
             self._voiced_s = None
         return warnings
+
+    def begin_comparisons(self) -> None:
+        """Plans the requests that compare the translations with the transcript, once its own has finished.
+
+        Texts of several drafts are not compared.
+        """
+        if self.interpreter is None:
+            texts = {
+                index: sequence.text.text
+                for index, sequence in enumerate(self._sequences)
+                if sequence.text is not None and sequence.status is FinishStatus.OK
+            }
+            self._comparisons = list(self._confidence.comparisons(self.request_id, texts))
+
+    def next_comparison(self) -> Request | None:
+        """The next of the planned requests; ``comparison`` is its id from now on. None after the last one."""
+        request = self._comparisons.pop(0) if self._comparisons else None
+        self.comparison = None if request is None else request.request_id
+        return request
+
+    def skip_comparisons(self) -> None:
+        """Drops the one that is open, and all that are planned."""
+        self._comparisons, self.comparison = [], None
 
     def confidence_warnings(self, done: UtteranceDone) -> list[StreamWarning]:
         """Warnings about texts that the model is unsure of."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from translate_svc.models.confidence.rule import ConfidenceRule
+from translate_svc.engine.request import Request, SequenceSpec, SourceText, TextScored
+from translate_svc.models.confidence.rule import UNKNOWN_AGREEMENT, ConfidenceRule
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence
+
+
+class _Comparison(NamedTuple):
+    """Which sequence's text the model reads, and those whose texts it is given as translations."""
+
+    read: int
+    given: tuple[int, ...]
 
 
 class ConfidenceMeter:
@@ -19,10 +29,52 @@ class ConfidenceMeter:
         self._rule = rule
         self._plans = plans
         self._log_probabilities: list[list[float]] = [[] for _ in plans]
+        self._token_ids: list[list[int]] = [[] for _ in plans]
+        self._agreements = [UNKNOWN_AGREEMENT for _ in plans]
+        self._compared: dict[str, _Comparison] = {}  # by request
 
-    def add(self, sequence: int, log_probability: float) -> None:
+    def add(self, sequence: int, token_id: int, log_probability: float) -> None:
         """Adds one token; ``log_probability`` is natural."""
+        self._token_ids[sequence].append(token_id)
         self._log_probabilities[sequence].append(log_probability)
+
+    def comparisons(self, request_id: str, texts: Mapping[int, str]) -> tuple[Request, ...]:
+        """The requests that compare the translations with the transcript: how probable the model finds each
+        one as a translation of the other. None where the rule makes no use of it, or where either is missing.
+
+        ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``.
+        """
+        kept = [index for index, text in texts.items() if text.strip() and self._token_ids[index]]
+        heard = [index for index in kept if _is_transcript(self._plans[index])]
+        written = [index for index in kept if index not in heard]
+        if self._rule.with_agreement is None or not (heard and written):
+            return ()
+        reading = [(heard[0], written), *((index, heard[:1]) for index in written)]
+        self._compared = {
+            f"{request_id}/comparison/{read}": _Comparison(read, tuple(given)) for read, given in reading
+        }
+        return tuple(
+            Request(
+                name,
+                SourceText(texts[each.read], self._plans[each.read].spec.language),
+                tuple(self._given(index) for index in each.given),
+            )
+            for name, each in self._compared.items()
+        )
+
+    def _given(self, index: int) -> SequenceSpec:
+        language = self._plans[index].spec.language
+        return SequenceSpec(language, given_token_ids=tuple(self._token_ids[index]))
+
+    def add_comparison(self, event: TextScored) -> None:
+        """Adds an answer to one of ``comparisons``."""
+        compared = self._compared[event.request_id]
+        given = compared.given[event.sequence]
+        if _is_transcript(self._plans[given]):
+            known = replace(self._agreements[compared.read], transcript=event.log_probabilities)
+            self._agreements[compared.read] = known
+        else:
+            self._agreements[given] = replace(self._agreements[given], translation=event.log_probabilities)
 
     def confidences(self, sequences: Collection[int]) -> tuple[TextConfidence, ...]:
         """The confidence in each text of ``sequences`` that is not empty, in the order of the request."""
@@ -38,7 +90,8 @@ class ConfidenceMeter:
             if not scores:
                 continue
             own = _is_transcript(plan)
-            confidence = self._rule.confidence(scores, () if own else transcript)
+            beside = () if own else transcript
+            confidence = self._rule.confidence(scores, beside, self._agreements[index])
             found.append(TextConfidence(plan.spec.language, own, confidence, self._rule.calibrated))
         return tuple(found)
 

@@ -21,12 +21,13 @@ from translate_svc.engine.request import (
     SequenceEvent,
     SequenceFinished,
     TextFinished,
+    TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.commit_points import CommitPoint, CommitPoints
@@ -190,6 +191,8 @@ class UtteranceRouter:
         # newest first, so that dropping one releases no items of another
         for utterance in reversed(dropped.values()):
             self._requests.abort(utterance.request_id)
+            if utterance.comparison is not None:
+                self._requests.abort(utterance.comparison)
             self._lanes.drop(utterance.utterance_id)
         unread_progress = self._outbox.drop_results(dropped) if dropped else []
         last_commit = self._commits.clear()
@@ -247,6 +250,9 @@ class UtteranceRouter:
         if isinstance(event, RequestRefused):
             # it stays in its lanes: earlier drafts may wait there, and it may come again
             self._requests.refuse(event.request_id, event.error)
+            if event.request_id == utterance.comparison:  # the engine is full: do without
+                utterance.skip_comparisons()
+                self._finish_completed()
             return
         self._requests.accept(event.request_id)
         if isinstance(event, RequestFinished):
@@ -259,9 +265,23 @@ class UtteranceRouter:
         self._requests.finish(event.request_id)
         if is_draft:
             utterance.finish_draft(event)
-        else:
+            return
+        if event.request_id != utterance.comparison:
             utterance.record(event)
-            self._finish_completed()
+            utterance.begin_comparisons()
+        self._compare_next(utterance)
+        self._finish_completed()
+
+    def _compare_next(self, utterance: LiveUtterance) -> None:
+        """Lets the engine do the next comparison of its texts, if there is one."""
+        while (request := utterance.next_comparison()) is not None:
+            self._requests.add(request.request_id, utterance)
+            try:
+                self._engine.submit(dataclasses.replace(request, caller=self._caller), self._on_engine_event)
+            except InvalidArgument:  # a text may be longer than a source may be
+                self._requests.finish(request.request_id)
+            else:
+                return
 
     def _handle_sequence_event(self, utterance: LiveUtterance, event: SequenceEvent) -> None:
         number = utterance.utterance_id
@@ -277,7 +297,7 @@ class UtteranceRouter:
                     self._lanes.put(number, plan.text, event)
                     self._lanes.finish(number, plan.text)
                     self._finish_completed()
-            case UnitsPredicted():
+            case TextScored() | UnitsPredicted():
                 utterance.record(event)
             case WaveformPiece():
                 utterance.record_piece(event)
@@ -287,7 +307,8 @@ class UtteranceRouter:
                 if report := utterance.record_draft(event):
                     self._outbox.put(report)
             case SequenceFinished():
-                if not self._requests.is_draft(event.request_id):  # otherwise the utterance goes on
+                compared = event.request_id == utterance.comparison
+                if not (compared or self._requests.is_draft(event.request_id)):  # else the utterance goes on
                     self._finish_sequence(utterance, event)
 
     def _finish_sequence(self, utterance: LiveUtterance, event: SequenceFinished) -> None:
