@@ -316,12 +316,14 @@ async def test_the_agreement_of_transcript_and_translation_reaches_the_stream(
 ) -> None:
     never = replace(service._negotiator.confidence, with_agreement=Logistic(-40.0, (0.0,) * 10))
     monkeypatch.setattr(service, "_negotiator", replace(service._negotiator, confidence=never))
+    before = service._engine.status.totals.finished_requests
     events = await _hear(service, "eng_1.flac", _config("spa", "deu"))
     (done,) = of(events, UtteranceDone)
     said = {each.language: each.confidence for each in done.confidences}
     assert said["spa"] == said["deu"] == pytest.approx(0, abs=1e-9)
     assert said["eng"] > 0.5
-    assert service._engine.status.live_requests == 0
+    status = service._engine.status
+    assert (status.live_requests, status.totals.finished_requests) == (0, before + 1), "an utterance is one"
 
 
 async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less(service: Service) -> None:

@@ -16,7 +16,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -63,11 +63,21 @@ class LabelledClip:
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """A text, the natural log-probabilities of its tokens, and its agreement with the transcript."""
+    """A text, its tokens, and its agreement with the transcript."""
 
     text: str
-    log_probabilities: tuple[float, ...]
+    tokens: tuple[TokenInfo, ...]
     agreement: Agreement = UNKNOWN_AGREEMENT
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The ids of its tokens."""
+        return tuple(token.token_id for token in self.tokens)
+
+    @property
+    def log_probabilities(self) -> tuple[float, ...]:
+        """The natural log-probabilities of its tokens."""
+        return tuple(token.log_probability for token in self.tokens)
 
 
 def read_labelled(folder: Path) -> list[LabelledClip]:
@@ -145,19 +155,30 @@ async def _translate(service: Service, clip: LabelledClip, written: set[str]) ->
                 tokens[event.language] += event.tokens
     finally:
         await one_shot.cancel()
-    transcript, heard = texts[clip.language], [token.token_id for token in tokens[clip.language]]
-    found = {}
-    for code, text in texts.items():
-        scores = tuple(token.log_probability for token in tokens[code])
-        agreement = UNKNOWN_AGREEMENT
-        if code != clip.language and text.strip() and transcript.strip():
-            given = [token.token_id for token in tokens[code]]
-            agreement = Agreement(
-                await service.score(SourceText(transcript, clip.language), code, given),
-                await service.score(SourceText(text, code), clip.language, heard),
-            )
-        found[code] = DecodedText(text, scores, agreement)
-    return found
+    decoded = {code: DecodedText(text, tuple(tokens[code])) for code, text in texts.items()}
+    heard = decoded[clip.language]
+    others = [code for code, each in decoded.items() if code != clip.language and each.text.strip()]
+    if heard.text.strip():
+        found = await asyncio.gather(
+            *(_agreement(service, heard, clip.language, decoded[code], code) for code in others)
+        )
+        decoded |= {
+            code: replace(decoded[code], agreement=agreement)
+            for code, agreement in zip(others, found, strict=True)
+        }
+    return decoded
+
+
+async def _agreement(
+    service: Service, transcript: DecodedText, source: str, translation: DecodedText, target: str
+) -> Agreement:
+    """Of a transcript in the language ``source`` and a translation in ``target``."""
+    return Agreement(
+        *await asyncio.gather(
+            service.score(SourceText(transcript.text, source), target, translation.token_ids),
+            service.score(SourceText(translation.text, target), source, transcript.token_ids),
+        )
+    )
 
 
 def judge(number: int, clip: LabelledClip, texts: Mapping[str, DecodedText]) -> Iterator[LabelledText]:

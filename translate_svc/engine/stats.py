@@ -38,7 +38,11 @@ class Totals:
     slot_s: float = 0.0
 
     def count(self, state: RequestState, status: FinishStatus) -> None:
-        """Adds a request whose sequences have all ended; ``status`` is that of the request."""
+        """Adds a request whose sequences have all ended; ``status`` is that of the request. One that only
+        scores given texts does not count: it belongs to another.
+        """
+        if all(spec.given_token_ids for spec in state.request.sequences):
+            return
         if status is FinishStatus.FAILED:
             self.failed_requests += 1
             return

@@ -29,6 +29,7 @@ from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_a
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import verify
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, read_confidence
+from translate_svc.types import TokenInfo
 
 PACKAGED = Path(translate_svc.__file__).parent / "data" / "calibration"
 
@@ -68,6 +69,7 @@ def labelled(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(600)  # half a minute of one core, of which a busy machine gives little
 def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -208,7 +210,7 @@ def test_case_and_punctuation_do_not_make_a_text_wrong() -> None:
 
 
 def heard(text: str, *scores: float) -> DecodedText:
-    return DecodedText(text, scores)
+    return DecodedText(text, tuple(TokenInfo("", 5, score) for score in scores))
 
 
 def judged(

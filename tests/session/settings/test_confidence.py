@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ COMPARING = dataclasses.replace(
     RULE, with_agreement=Logistic(-3.0, (-1.0, -1.0, 0.0, -1.0, -1.0, 0.0, -0.5, -1.0, -0.25, -0.75))
 )
 SURE, UNSURE = -0.1, -1.5
-HEARD = {"source_language": "en", "include": frozenset({Inspect.TRANSCRIPT})}
+HEARD: dict[str, Any] = {"source_language": "en", "include": frozenset({Inspect.TRANSCRIPT})}
 TWO = (TargetSettings("es"), TargetSettings("fr", speech=False))
 
 

@@ -46,7 +46,8 @@ class ConfidenceMeter:
         """
         kept = [index for index, text in texts.items() if text.strip() and self._token_ids[index]]
         heard = [index for index in kept if _is_transcript(self._plans[index])]
-        written = [index for index in kept if index not in heard]
+        languages = {self._plans[index].spec.language for index in heard}
+        written = [index for index in kept if self._plans[index].spec.language not in languages]
         if self._rule.with_agreement is None or not (heard and written):
             return ()
         reading = [(heard[0], written), *((index, heard[:1]) for index in written)]
