@@ -107,9 +107,9 @@ def test_an_agreement_that_tells_right_from_wrong_is_used() -> None:
     assert rule.figures["area_with_agreement"] > 0.95
     assert rule.figures["area_with_transcript"] < 0.6
     agreed = [rule.confidence(each.log_probabilities, each.transcript, each.agreement) for each in texts]
-    right = np.array([each.right for each in texts])
-    assert np.mean(agreed) == pytest.approx(right.mean(), abs=0.02)
-    assert np.mean((np.array(agreed) > 0.5) == right) > 0.9
+    came_true = np.array([each.right for each in texts])
+    assert np.mean(agreed) == pytest.approx(came_true.mean(), abs=0.02)
+    assert np.mean((np.array(agreed) > 0.5) == came_true) > 0.9
     few = [dataclasses.replace(each, agreement=Agreement()) for each in texts[10:]] + texts[:10]
     assert fit_rule(few).with_agreement is None
 
