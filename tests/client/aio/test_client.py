@@ -310,9 +310,9 @@ class TestDrain:
         self, client: AsyncClient, server: RpcServer
     ) -> None:
         async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
-            stopping = asyncio.create_task(server.stop(0.2))
+            stopping = asyncio.create_task(server.stop(1.0))
             assert isinstance(await anext(stream), Opened)
-            assert await anext(stream) == types.GoAway(200)
+            assert await anext(stream) == types.GoAway(1_000)
             with pytest.raises(errors.Unavailable):
                 await anext(stream)
         await stopping

@@ -131,7 +131,7 @@ async def test_a_reader_who_takes_nothing_is_let_go_and_leaves_nothing(tmp_path:
     ):
         stream.feed([np.full(RATE_HZ, 0.5, np.float32)])
         await until(lambda: server.live_streams == 1)
-        await until(lambda: server.live_streams == 0, timeout_s=5)
+        await until(lambda: server.live_streams == 0, timeout_s=RpcOptions().write_timeout_s)
         await until(lambda: not any(service.held.values()))
         stream.cancel()
         with pytest.raises(TranslateSvcError):
