@@ -82,12 +82,14 @@ class Supervisor:
     async def kill(self) -> None:
         """Ends all processes at once."""
         self._leaving.set()
-        for process in self._processes.values():
+        processes = list(self._processes.values())
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
+        await asyncio.gather(*(process.wait() for process in processes))
 
     async def _keep(self, index: int) -> None:
         pause_s = 0.0
@@ -125,10 +127,12 @@ class Supervisor:
             serving.cancel()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await exited
-            await asyncio.gather(serving, return_exceptions=True)
-            del self._processes[index]
-            path.unlink(missing_ok=True)
+            try:
+                await exited
+                await asyncio.gather(serving, return_exceptions=True)
+            finally:  # also if ``kill`` comes meanwhile
+                del self._processes[index]
+                path.unlink(missing_ok=True)
 
     async def _spawn(self, config: FrontConfig) -> asyncio.subprocess.Process:
         # a session of its own: Ctrl-C is for the engine's process, which then drains all

@@ -1,0 +1,54 @@
+"""The supervisor of front processes, with a group that serves nobody and processes that only sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from translate_svc.cli.fronts.supervisor import Supervisor
+from translate_svc.config import Settings
+from translate_svc.remote_engine.front_group import FrontGroup
+
+_SLEEPS = (sys.executable, "-c", "import time; time.sleep(300)")
+
+
+def _bind(path: str) -> None:
+    Path(path).touch()
+
+
+async def test_a_kill_while_a_process_is_being_ended_leaves_nothing_of_it(tmp_path: Path) -> None:
+    """The engine is lost: the connection of the process ends, and then the server is told to stop."""
+    serving, lost = asyncio.Event(), asyncio.Event()
+
+    async def serve(index: int, path: str) -> str:
+        _bind(path)
+        serving.set()
+        await lost.wait()
+        return "the engine was lost"
+
+    group = SimpleNamespace(serve=serve, engine_lost=True, ready=set(), on_change=None)
+    supervisor = Supervisor(cast(FrontGroup, group), Settings(), tmp_path, _SLEEPS)
+    starting = asyncio.create_task(supervisor.start(1))
+    await serving.wait()
+    while not supervisor.pids:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+    (process,) = supervisor._processes.values()
+    (keeping,) = supervisor._keeping
+    kill = process.kill
+
+    def kill_and_be_cancelled() -> None:
+        kill()
+        asyncio.get_running_loop().call_soon(keeping.cancel)  # before the end of the process is noticed
+
+    process.kill = kill_and_be_cancelled  # type: ignore[method-assign]
+    lost.set()
+    await asyncio.wait({keeping})
+    assert supervisor.pids == {}
+    assert os.listdir(tmp_path) == []
+    await supervisor.kill()
+    await process.wait()
+    starting.cancel()
