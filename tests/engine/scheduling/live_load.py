@@ -14,7 +14,14 @@ from tests.fakes.fake_tokenizer import FakeTokenizer
 from tests.fakes.timed_runner import STEP_MS, TimedRunner
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import EngineEvent, Request, RequestFinished, SequenceSpec, TokenDecoded
+from translate_svc.engine.request import (
+    EngineEvent,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    TokenDecoded,
+    WaveformPiece,
+)
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.types import EncoderSource
 
@@ -94,6 +101,8 @@ class LiveLoad:
         if isinstance(event, TokenDecoded) and event.request_id in self._untold:
             self._untold.remove(event.request_id)
             self.waits_ms.append(self.now_ms - self._live[event.request_id][1])
+        elif isinstance(event, WaveformPiece):
+            self.scheduler.grant(event.request_id, event.sequence)
         elif isinstance(event, RequestFinished):
             caller, _ = self._live.pop(event.request_id)
             self.finished[caller] += 1
