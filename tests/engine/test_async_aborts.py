@@ -88,7 +88,7 @@ async def test_abort_from_within_a_receiver() -> None:
             if isinstance(event, TokenDecoded):
                 engine.abort("a")
 
-        engine.submit(request("a", tokens=9), receive)
+        engine.submit(request("a", tokens=9, sequences=4), receive)
         await inbox.until(TokenDecoded)
         engine.submit(request("b", tokens=20), other)
         await other.until(RequestFinished)
