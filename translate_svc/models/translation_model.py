@@ -2,6 +2,8 @@
 
 Every method takes a batch and gives one outcome per item, in order: the result, or an ``EngineError`` for an
 item that is not finite or exceeds a limit. Items of one batch never change each other's results.
+
+It is longer than most files: the four stages share one checkpoint and its limits.
 """
 
 from __future__ import annotations

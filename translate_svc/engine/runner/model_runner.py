@@ -1,4 +1,7 @@
-"""Executes plans. Owns the model, its caches and every tensor. Knows no phases, no credit and no order."""
+"""Executes plans. Owns the model, its caches and every tensor. Knows no phases, no credit and no order.
+
+It is longer than most files: every stage of a step works on the same tensors.
+"""
 
 from __future__ import annotations
 
