@@ -41,22 +41,22 @@ def _translation_bars(figures: Figures) -> list[Bar]:
     exact = [row.scores.exact for row in figures.speech if row.set_name == "synthesizer"]
     beyond = [row.wer - row.synthesizer_wer for row in figures.recognizer if row.speaker_id == 0]
     return [
-        Bar("one sentence, BLEU, each direction", _least(one), 90.0),
-        Bar("one sentence, BLEU, mean of directions", _mean(one), 95.0),
-        Bar("two to four sentences, BLEU, each direction", _least(bleu(figures.speech, "several")), 88.0),
-        Bar("noise at 10 dB, BLEU, each direction", _least(bleu(figures.speech, "noise10")), 85.0),
-        Bar("telephone, BLEU, each direction", _least(bleu(figures.speech, "telephone")), 85.0),
-        Bar("unseen English synthesizers, exact", _mean(exact), 70.0, "%"),
-        Bar("transcripts, WER, each language", _most(_transcript_wer(figures)), 3.0, "%", True),
-        Bar("text to text, BLEU, each direction", _least(bleu(figures.text, "one")), 97.0),
+        Bar("one sentence, BLEU, each direction", least(one), 90.0),
+        Bar("one sentence, BLEU, mean of directions", mean(one), 95.0),
+        Bar("two to four sentences, BLEU, each direction", least(bleu(figures.speech, "several")), 88.0),
+        Bar("noise at 10 dB, BLEU, each direction", least(bleu(figures.speech, "noise10")), 85.0),
+        Bar("telephone, BLEU, each direction", least(bleu(figures.speech, "telephone")), 85.0),
+        Bar("unseen English synthesizers, exact", mean(exact), 70.0, "%"),
+        Bar("transcripts, WER, each language", most(_transcript_wer(figures)), 3.0, "%", True),
+        Bar("text to text, BLEU, each direction", least(bleu(figures.text, "one")), 97.0),
         Bar(
             "round trip of the speech, WER, each voice",
-            _most([row.wer for row in figures.round_trips]),
+            most([row.wer for row in figures.round_trips]),
             5.0,
             "%",
             True,
         ),
-        Bar("PocketSphinx, WER beyond the original's", _most(beyond), 2.0, "points", True),
+        Bar("PocketSphinx, WER beyond the original's", most(beyond), 2.0, "points", True),
     ]
 
 
@@ -71,18 +71,11 @@ def _invention_bars(figures: Figures) -> list[Bar]:
     return [
         Bar("empty on silence", empty.get("silence"), 99.0, "%"),
         Bar("empty on noise", empty.get("noise"), 95.0, "%"),
-        Bar("empty on other languages", empty.get("foreign"), 80.0, "%"),
+        Bar("empty on other languages", empty.get("foreign"), 90.0, "%"),
         Bar("empty or flagged, talk outside the phrasebook", told.get("free"), 90.0, "%"),
-        Bar(
-            "invented words, pieces of speech",
-            _most([row.invented for row in figures.pieces]),
-            2.0,
-            "%",
-            True,
-        ),
-        Bar("right from wrong, unseen voices, area under the curve", _least(unseen), 95.0, "%"),
+        Bar("right from wrong, unseen voices, area under the curve", least(unseen), 95.0, "%"),
         Bar("right from wrong, held-out templates, area under the curve", areas.get("template"), 95.0, "%"),
-        Bar("wrong texts flagged at 5 % false alarms", _least(flagged), 80.0, "%"),
+        Bar("wrong texts flagged at 5 % false alarms", least(flagged), 80.0, "%"),
     ]
 
 
@@ -90,13 +83,13 @@ def _engine_bars(figures: Figures) -> list[Bar]:
     return [
         Bar(
             "identical to transformers' generate",
-            _least([row.identical for row in figures.identity]),
+            least([row.identical for row in figures.identity]),
             100.0,
             "%",
         ),
         Bar(
             "vocoder on one core, times real time",
-            _least([row.times_real_time for row in figures.vocoder]),
+            least([row.times_real_time for row in figures.vocoder]),
             25.0,
         ),
     ]
@@ -111,13 +104,14 @@ def _transcript_wer(figures: Figures) -> list[float]:
     return [row.wer for row in figures.transcripts if row.set_name == "one"]
 
 
-def _least(values: Sequence[float]) -> float | None:
+def least(values: Sequence[float]) -> float | None:
+    """None, as that of ``most`` and ``mean``, where nothing was measured."""
     return min(values, default=None)
 
 
-def _most(values: Sequence[float]) -> float | None:
+def most(values: Sequence[float]) -> float | None:
     return max(values, default=None)
 
 
-def _mean(values: Sequence[float]) -> float | None:
+def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None

@@ -151,10 +151,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     console = Console(highlight=False)
-    figures = measure(list(jobs(arguments)), arguments.workers, console)
+    kept = load(RESULTS) if arguments.merge else Figures()  # before an hour of measuring
+    figures = merged(kept, measure(list(jobs(arguments)), arguments.workers, console))
     whole = (arguments.directions, arguments.parts) == (_DIRECTIONS, PARTS)
-    if arguments.merge:
-        figures = merged(load(RESULTS), figures)
     if arguments.output:
         save(figures, arguments.output)
         draw(figures, arguments.output.with_suffix(".png"))

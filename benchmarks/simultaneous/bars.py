@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.quality.bars import Bar
+from benchmarks.quality.bars import Bar, least, mean, most
 from benchmarks.simultaneous.figures import OFFLINE, Figures, TextFigures
 from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE
 
@@ -18,24 +18,25 @@ def bars(figures: Figures, mode: str = SIMULTANEOUS.name) -> list[Bar]:
     usual = [row for row in rows if row.variant == _SHORT_GAPS]
     speech = [row for row in figures.speech if row.mode == mode]
     return [
-        Bar("BLEU, share of offline, each direction", _least(shares(figures, usual)), 95.0, "%"),
-        Bar("LongYAAL, each direction", _most([row.yaal_ms for row in usual]), 1500.0, "ms", True),
+        Bar("BLEU, share of offline, each direction", least(shares(figures, usual)), 95.0, "%"),
+        Bar("LongYAAL, each direction", most([row.yaal_ms for row in usual]), 1500.0, "ms", True),
         Bar(
-            "lag of a word, p90, each direction", _most([row.p90_lag_ms for row in usual]), 2500.0, "ms", True
+            "lag of a word, p90, each direction", most([row.p90_lag_ms for row in usual]), 2500.0, "ms", True
         ),
-        Bar("flicker", _most([row.flicker for row in rows]), 0.0, "", True),
-        Bar("words lost or doubled at joins", _most([row.lost + row.doubled for row in rows]), 0.0, "", True),
-        Bar("lag of a word's sound, mean", _most([row.lag_ms for row in speech]), 2500.0, "ms", True),
+        Bar("invented words, mean of directions", mean([row.invented for row in usual]), 2.0, "%", True),
+        Bar("flicker", most([row.flicker for row in rows]), 0.0, "", True),
+        Bar("words lost or doubled at joins", most([row.lost + row.doubled for row in rows]), 0.0, "", True),
+        Bar("lag of a word's sound, mean", most([row.lag_ms for row in speech]), 2500.0, "ms", True),
         Bar(
             "growth of it over ten minutes",
-            _most([row.slope_ms_per_s for row in speech if row.minutes >= 10]),
+            most([row.slope_ms_per_s for row in speech if row.minutes >= 10]),
             1.0,
             "ms/s",
             True,
         ),
-        Bar("round trip WER beyond utterance mode", _most(_beyond(figures, mode)), 1.0, "points", True),
-        Bar("words with a silence in them", _most([row.torn_words for row in speech]), 0.0, "", True),
-        Bar("engine time, times utterance mode", _most(_cost_ratios(figures, mode)), 3.0, "", True),
+        Bar("round trip WER beyond utterance mode", most(_beyond(figures, mode)), 1.0, "points", True),
+        Bar("words with a silence in them", most([row.torn_words for row in speech]), 0.0, "", True),
+        Bar("engine time, times utterance mode", most(_cost_ratios(figures, mode)), 3.0, "", True),
         Bar("streams on one core", capacity(figures, mode), 8.0),
     ]
 
@@ -87,11 +88,3 @@ def _cost_ratios(figures: Figures, mode: str) -> list[float]:
         if own is not None and usual:
             ratios.append(own / usual)
     return ratios
-
-
-def _least(values: Sequence[float]) -> float | None:
-    return min(values, default=None)
-
-
-def _most(values: Sequence[float]) -> float | None:
-    return max(values, default=None)

@@ -16,8 +16,8 @@ class TextFigures:
     """Translations of one direction's monologues in one variant, by one mode.
 
     ``yaal_ms`` is LongYAAL, computation-unaware. ``lag_ms``, ``p90_lag_ms``: of found words, when they were
-    known less when their source had been said. ``found``: per cent of reference words. ``lost``, ``doubled``,
-    ``flicker``: counts; see ``joins`` and ``words``.
+    known less when their source had been said. ``found``: per cent of reference words. ``invented``: per cent
+    of told words. ``lost``, ``doubled``, ``flicker``: counts; see ``joins`` and ``words``.
     """
 
     mode: str
@@ -30,6 +30,7 @@ class TextFigures:
     p90_lag_ms: float
     found: float
     words: int
+    invented: float
     lost: int
     doubled: int
     flicker: int

@@ -39,14 +39,19 @@ def key(word: str) -> str:
     return "".join(letter for letter in word.casefold() if letter.isalnum())
 
 
+def keys(text: str) -> list[str]:
+    """Those of its words; punctuation has none."""
+    return [each for word in text.split() if (each := key(word))]
+
+
 def source_words(sentences: Sequence[Sentence], language: str) -> list[SourceWord]:
     """Those of all references."""
     found = []
     for number, sentence in enumerate(sentences):
-        keys = [each for word in sentence.texts[language].split() if (each := key(word))]
-        letters = sum(map(len, keys))
+        own = keys(sentence.texts[language])
+        letters = sum(map(len, own))
         done = 0
-        for each in keys:
+        for each in own:
             done += len(each)
             said_ms = sentence.start_ms + (sentence.end_ms - sentence.start_ms) * done / letters
             found.append(SourceWord(each, number, said_ms))
@@ -103,6 +108,21 @@ def join(reference: Sequence[SourceWord], words: Sequence[Word], known: Sequence
         elif edit.kind == "insert":
             doubled += _repeated([key(word.text) for word in words], edit.hypothesis)
     return Joined(tuple(pairs), tuple(lost), tuple(doubled))
+
+
+def invented(reference: Sequence[str], offline: Sequence[str], told: Sequence[str]) -> tuple[int, ...]:
+    """Places of told words that neither the reference has there nor ``offline``: what the model writes where
+    it hears each sentence alone. So they were told because the rest had not been heard, or because other
+    sentences had been. Keys.
+    """
+    right = {
+        place
+        for text in (reference, offline)
+        for edit in align(text, told)
+        if edit.kind == "equal"
+        for place in range(*edit.hypothesis)
+    }
+    return tuple(place for place in range(len(told)) if place not in right)
 
 
 def lags_ms(

@@ -25,7 +25,16 @@ from benchmarks.simultaneous.figures import (
     StageFigures,
     TextFigures,
 )
-from benchmarks.simultaneous.joins import align, join, key, lags_ms, slope_ms_per_s, source_words
+from benchmarks.simultaneous.joins import (
+    align,
+    invented,
+    join,
+    key,
+    keys,
+    lags_ms,
+    slope_ms_per_s,
+    source_words,
+)
 from benchmarks.simultaneous.listen import Heard, Mode, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import Monologue, Variant, monologues
@@ -105,13 +114,9 @@ async def measure_text(task: Task, loop: AudioClockLoop) -> Figures:
     figures = Figures()
     async with clocked_service(task.model) as (service, clock):
         alone = await _alone(service, made, task.targets)
-        known = {
-            target: [_known(each, target, alone[target][each.name]) for each in made]
-            for target in task.targets
-        }
         for target in task.targets if task.offline else ():
-            offline = [_offline_words(each, alone[target][each.name]) for each in made]
-            row = _text_row(OFFLINE, task.variant, target, made, offline, known[target])
+            offline = [_offline_words(*each) for each in zip(made, alone[target], strict=True)]
+            row = _text_row(OFFLINE, task.variant, target, made, offline, alone[target])
             figures += Figures(text=(row,))
         for mode in task.modes:
             jobs = [(each, TargetSettings(target, speech=False)) for target in task.targets for each in made]
@@ -120,7 +125,7 @@ async def measure_text(task: Task, loop: AudioClockLoop) -> Figures:
             for number, target in enumerate(task.targets):
                 own = heard[number * len(made) : (number + 1) * len(made)]
                 words = [words_of(each.deltas) for each in own]
-                row = _text_row(mode.name, task.variant, target, made, words, known[target], own)
+                row = _text_row(mode.name, task.variant, target, made, words, alone[target], own)
                 figures += Figures(text=(row,))
     return figures
 
@@ -179,15 +184,15 @@ def engine_cpu_s() -> float:
 
 async def _alone(
     service: Service, made: Sequence[Monologue], targets: Sequence[str]
-) -> dict[str, dict[str, list[str]]]:
-    """Translations of each sentence by itself, by target and monologue."""
+) -> dict[str, list[list[str]]]:
+    """Translations of each sentence by itself: by target, of each monologue."""
     settings = settings_for(made[0].language, targets)
-    texts: dict[str, dict[str, list[str]]] = {target: {} for target in targets}
+    texts: dict[str, list[list[str]]] = {target: [] for target in targets}
     for monologue in made:
         jobs = [(monologue.alone(sentence), settings) for sentence in monologue.sentences]
         heard = await translate_all(service, jobs)
         for target in targets:
-            texts[target][monologue.name] = [each.translations.get(target, "") for each in heard]
+            texts[target].append([each.translations.get(target, "") for each in heard])
     return texts
 
 
@@ -206,7 +211,7 @@ def _known(monologue: Monologue, target: str, texts: Sequence[str]) -> list[bool
     for sentence, text in zip(monologue.sentences, texts, strict=True):
         reference = [each.key for each in source_words([sentence], target)]
         found = [False] * len(reference)
-        for edit in align(reference, [each for word in text.split() if (each := key(word))]):
+        for edit in align(reference, keys(text)):
             if edit.kind == "equal":
                 found[slice(*edit.reference)] = [True] * (edit.reference[1] - edit.reference[0])
         known += found
@@ -219,24 +224,28 @@ def _text_row(
     target: str,
     made: Sequence[Monologue],
     words: Sequence[Sequence[Word]],
-    known: Sequence[Sequence[bool]],
+    alone: Sequence[Sequence[str]],
     heard: Sequence[Heard] = (),
 ) -> TextFigures:
+    """``words``: of each monologue. ``alone``: of each, what the model writes of every sentence by itself."""
     scores = longform_scores(list(zip(made, words, strict=True)), target)
-    lags, references, found, lost, doubled = [], 0, 0, 0, 0
-    for monologue, told, finds in zip(made, words, known, strict=True):
+    lags, references, told, found, lost, doubled, wrong = [], 0, 0, 0, 0, 0, 0
+    for monologue, own, texts in zip(made, words, alone, strict=True):
         reference = source_words(monologue.sentences, target)
-        spoken = [word for word in told if key(word.text)]
-        joined = join(reference, spoken, finds)
+        spoken = [word for word in own if key(word.text)]
+        joined = join(reference, spoken, _known(monologue, target, texts))
+        said = [key(word.text) for word in spoken]
+        wrong += len(invented([each.key for each in reference], keys(" ".join(texts)), said))
         lags.append(lags_ms(reference, [word.heard_ms for word in spoken], joined.pairs))
-        references += len(reference)
+        references, told = references + len(reference), told + len(spoken)
         found += len(joined.pairs)
         lost, doubled = lost + len(joined.lost), doubled + len(joined.doubled)
     every = np.concatenate(lags)
     return TextFigures(
         mode, variant.name, made[0].language, target, scores.bleu, scores.yaal_ms,
         lag_ms=float(every.mean()), p90_lag_ms=float(np.percentile(every, 90)),
-        found=100 * found / references, words=references, lost=lost, doubled=doubled,
+        found=100 * found / references, words=references, invented=100 * wrong / max(1, told),
+        lost=lost, doubled=doubled,
         flicker=sum(flicker(each.deltas) for each in heard),
         warnings=sum(len(each.warnings) for each in heard),
     )  # fmt: skip

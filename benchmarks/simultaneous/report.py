@@ -48,11 +48,15 @@ def _directions(figures: Figures) -> str:
     rows = [row for row in figures.text if row.variant == VARIANTS[0].name and row.mode in _COMPARED]
     rows.sort(key=lambda row: (row.direction, _COMPARED.index(row.mode)))
     return table(
-        ("direction", "mode", "BLEU", "of offline, %", *_LAGS, "found, %", "lost", "doubled", "flicker"),
+        (
+            "direction", "mode", "BLEU", "of offline, %", *_LAGS,
+            "found, %", "invented, %", "lost", "doubled", "flicker",
+        ),
         [
             (
                 row.direction, row.mode, f"{row.bleu:.1f}", _share(figures, [row]), *_lags([row]),
-                f"{row.found:.0f}", str(row.lost), str(row.doubled), str(row.flicker),
+                f"{row.found:.0f}", f"{row.invented:.1f}",
+                str(row.lost), str(row.doubled), str(row.flicker),
             )
             for row in rows
         ],

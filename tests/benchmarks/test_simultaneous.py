@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.simultaneous.joins import Joined, join, key, lags_ms, slope_ms_per_s, source_words
+from benchmarks.simultaneous.joins import Joined, invented, join, key, lags_ms, slope_ms_per_s, source_words
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import (
     SAMPLES_PER_MS,
@@ -135,6 +135,24 @@ def test_a_doubled_word_is_seen() -> None:
 
 def test_another_word_too_many_is_not_doubled() -> None:
     assert joined(deltas(*((f" {word}", 100.0) for word in [*GOOD[:4], "y", *GOOD[4:]]))).doubled == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "places"),
+    [
+        ("uno dos tres", ()),
+        ("uno dos tras", ()),
+        ("uno dos seis", (2,)),
+        ("uno dos tres cuatro", (3,)),
+        ("uno tres", ()),
+        ("tras dos", (0,)),
+    ],
+    ids=["right", "wrong, but so is the whole sentence", "another word", "too many", "left out", "elsewhere"],
+)
+def test_words_that_the_model_does_not_say_of_the_whole_sentence_are_invented(
+    told: str, places: tuple[int, ...]
+) -> None:
+    assert invented(["uno", "dos", "tres"], ["uno", "dos", "tras"], told.split()) == places
 
 
 def test_nothing_told_is_nothing_found() -> None:

@@ -41,7 +41,7 @@ from training.starter.grammar import LANGUAGES
 def text_row(mode: str, direction: tuple[str, str], **changes: float) -> TextFigures:
     row = TextFigures(
         mode, VARIANTS[0].name, *direction, bleu=96.0, yaal_ms=1400.0, lag_ms=1300.0, p90_lag_ms=2400.0,
-        found=95.0, words=200, lost=0, doubled=0, flicker=0, warnings=0,
+        found=95.0, words=200, invented=1.5, lost=0, doubled=0, flicker=0, warnings=0,
     )  # fmt: skip
     return replace(row, **changes)  # type: ignore[arg-type]
 
@@ -83,6 +83,7 @@ def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
         ({"bleu": 94.0}, "BLEU, share of offline, each direction"),
         ({"yaal_ms": 1501.0}, "LongYAAL, each direction"),
         ({"p90_lag_ms": 2501.0}, "lag of a word, p90, each direction"),
+        ({"invented": 7.6}, "invented words, mean of directions"),
         ({"flicker": 1}, "flicker"),
         ({"lost": 1}, "words lost or doubled at joins"),
         ({"doubled": 1}, "words lost or doubled at joins"),
