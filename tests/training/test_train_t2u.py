@@ -12,7 +12,7 @@ from transformers import SeamlessM4Tv2Model
 
 from training.starter import tokenizer
 from training.starter.corpus import TextSource
-from training.starter.examples.batching import TextPair
+from training.starter.examples.batching import Example, TextPair
 from training.starter.examples.spoken_text import SpokenText, SpokenTextSource
 from training.starter.grammar import LANGUAGES, Grammar
 from training.starter.model_config import UNIT_COUNT, starter_config
@@ -59,6 +59,18 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "units.npz"
     )
     return folder
+
+
+@pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
+def test_a_beginning_that_says_nothing_in_one_language_yet_is_not_spoken(work: Path) -> None:
+    spelling, rng = StarterTokenizer.load(work / "tokenizer"), np.random.default_rng(2)
+    whole = dict(TextSource(Grammar.load()).draw(rng, 1).texts())
+    features = np.zeros((8, 160), np.float16)
+    speech = [Example("eng", texts, features) for texts in (whole, whole | {"deu": ""})]
+    source = SpokenTextSource(work, spelling, "train", speech)
+    drawn = [source.draw(rng).source for _ in range(12)]
+    assert any(each is speech[0] for each in drawn)
+    assert not any(each is speech[1] for each in drawn)
 
 
 @pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")

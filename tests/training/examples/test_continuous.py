@@ -137,3 +137,15 @@ def test_a_history_is_as_a_rule_all_that_the_piece_holds() -> None:
                     count += 1
                     cut += not " ".join(words[first:]).startswith(window.texts.prefixes[target])
     assert 0 < cut < 0.15 * count
+
+
+def test_windows_begin_in_a_pause_as_a_rule() -> None:
+    rng = np.random.default_rng(4)
+    in_a_pause = count = 0
+    for recording in recordings():
+        for _ in range(15):
+            start = draw_window(recording, rng).start_sample
+            words = [(each.word_spans[0][0], each.word_spans[-1][1]) for each in recording.sentences]
+            count += start > 0
+            in_a_pause += start > 0 and not any(first < start < last for first, last in words)
+    assert 0.6 * count < in_a_pause < count

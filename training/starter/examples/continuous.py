@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ Samples = NDArray[np.float32]
 
 MAX_RECORDING_S, MAX_WINDOW_S = 22.0, 15.0
 _SENTENCE_COUNT_SHARES = {1: 0.2, 2: 0.3, 3: 0.25, 4: 0.15, 5: 0.1}
-_FREE_SHARE = 0.08
+_FREE_SHARE = 0.01
 _GAPS_S = ((0.04, 0.4), (0.15, 0.9))
 _LEAD_S, _TAIL_S = 0.4, 0.7
 _OVER_AFTER_S = 0.12
@@ -29,7 +30,7 @@ _HEARD_AFTER_S, _HEARD_AFTER_GUESSED_S = 0.08, 0.25
 
 _SHORTEST_S, _SHORTEST_CONTEXT_S, _LONGEST_CONTEXT_S = 0.4, 1.0, 7.0
 _LONGEST_STEP_S = 2.5
-_WHOLE_SHARE, _FROM_THE_START_SHARE = 0.15, 0.3
+_WHOLE_SHARE, _FROM_THE_START_SHARE, _FROM_A_PAUSE_SHARE = 0.15, 0.3, 0.85
 _HISTORY_WORDS, _CUT_HISTORY_SHARE, _CUT_HISTORY_WORDS = 40, 0.1, (3, 12)
 _TRIES = 12
 
@@ -130,17 +131,20 @@ def draw_half(recording: Recording, rng: np.random.Generator) -> Window:
 
 
 def draw_window(recording: Recording, rng: np.random.Generator) -> Window:
-    """A piece that begins and ends anywhere, with the last words that were said about it.
+    """A piece with the last words that were said about it. It ends anywhere, and begins in a pause as a rule,
+    where the service cuts its buffer, else anywhere.
 
     Where it begins in the middle of a sentence there is at least one such word in every language.
     """
     for _ in range(_TRIES):
         start, committed, end = _draw_times(len(recording.samples) / SAMPLE_RATE, rng)
+        if rng.random() < _FROM_A_PAUSE_SHARE:
+            start = _nearest_pause(recording, start, committed, end, rng)
         texts = window_texts(
             recording.sentences, recording.language, start, committed, end, _draw_history(rng)
         )
         begins_between = not any(
-            sentence.word_spans[0][0] < start < sentence.end_sample for sentence in recording.sentences
+            sentence.word_spans[0][0] < start < sentence.word_spans[-1][1] for sentence in recording.sentences
         )
         if begins_between or all(texts.prefixes[target] for target in LANGUAGES):
             return Window(start, end, texts)
@@ -158,6 +162,18 @@ def _draw_times(total_s: float, rng: np.random.Generator) -> tuple[int, int, int
         start_s = max(0.0, committed_s - context_s)
     start_s = max(start_s, end_s - MAX_WINDOW_S)
     return int(start_s * SAMPLE_RATE), int(committed_s * SAMPLE_RATE), int(end_s * SAMPLE_RATE)
+
+
+def _nearest_pause(
+    recording: Recording, start: int, committed: int, end: int, rng: np.random.Generator
+) -> int:
+    """A sample of the pause nearest to ``start``, not after ``committed``; ``start`` where there is none."""
+    pauses = [0]
+    for before, after in pairwise(recording.sentences):
+        last, first = before.word_spans[-1][1], after.word_spans[0][0]
+        pauses.append(int(rng.integers(last, max(first, last + 1))))
+    allowed = [pause for pause in pauses if end - MAX_WINDOW_S * SAMPLE_RATE <= pause <= committed]
+    return min(allowed, key=lambda pause: abs(pause - start), default=start)
 
 
 def _draw_history(rng: np.random.Generator) -> int:

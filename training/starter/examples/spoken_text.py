@@ -48,7 +48,9 @@ class SpokenTextSource:
         maps = generation_config(tokenizer)
         id_to_text = {int(token_id): piece for token_id, piece in maps["id_to_text"].items()}
         self._characters = CharacterTable(id_to_text, maps["char_to_id"], silent_ids=(0, EOS_ID))
-        self._speech = [example for example in speech if example.transcript and not example.has_prefix]
+        self._speech = [
+            example for example in speech if all(example.texts.values()) and not example.has_prefix
+        ]
 
     def draw(self, rng: np.random.Generator) -> SpokenText:
         while True:
