@@ -42,11 +42,11 @@ def _translation_bars(figures: Figures) -> list[Bar]:
     beyond = [row.wer - row.synthesizer_wer for row in figures.recognizer if row.speaker_id == 0]
     return [
         Bar("one sentence, BLEU, each direction", least(one), 90.0),
-        Bar("one sentence, BLEU, mean of directions", mean(one), 95.0),
+        Bar("one sentence, BLEU, mean of directions", _mean(one), 95.0),
         Bar("two to four sentences, BLEU, each direction", least(bleu(figures.speech, "several")), 88.0),
         Bar("noise at 10 dB, BLEU, each direction", least(bleu(figures.speech, "noise10")), 85.0),
         Bar("telephone, BLEU, each direction", least(bleu(figures.speech, "telephone")), 85.0),
-        Bar("unseen English synthesizers, exact", mean(exact), 70.0, "%"),
+        Bar("unseen English synthesizers, exact", _mean(exact), 70.0, "%"),
         Bar("transcripts, WER, each language", most(_transcript_wer(figures)), 3.0, "%", True),
         Bar("text to text, BLEU, each direction", least(bleu(figures.text, "one")), 97.0),
         Bar(
@@ -105,7 +105,7 @@ def _transcript_wer(figures: Figures) -> list[float]:
 
 
 def least(values: Sequence[float]) -> float | None:
-    """None, as that of ``most`` and ``mean``, where nothing was measured."""
+    """None, as that of ``most``, where nothing was measured."""
     return min(values, default=None)
 
 
@@ -113,5 +113,5 @@ def most(values: Sequence[float]) -> float | None:
     return max(values, default=None)
 
 
-def mean(values: Sequence[float]) -> float | None:
+def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None

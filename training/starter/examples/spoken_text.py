@@ -48,6 +48,7 @@ class SpokenTextSource:
         maps = generation_config(tokenizer)
         id_to_text = {int(token_id): piece for token_id, piece in maps["id_to_text"].items()}
         self._characters = CharacterTable(id_to_text, maps["char_to_id"], silent_ids=(0, EOS_ID))
+        # a piece of continuous speech may have a text in one language and none yet in another
         self._speech = [
             example for example in speech if all(example.texts.values()) and not example.has_prefix
         ]
