@@ -70,5 +70,6 @@ def test_evaluation_is_not_sent_through_the_codecs_of_training(monkeypatch: pyte
 def test_shares_are_whole_and_every_new_kind_is_held_out_too() -> None:
     assert sum(corpus._KIND_SHARES.values()) == pytest.approx(1.0)
     assert sum(corpus._SPEECHLESS_SHARES.values()) == pytest.approx(1.0)
+    assert sum(corpus._LANGUAGE_SHARES.values()) == pytest.approx(1.0)
     assert {"half", "window", "free"} <= corpus._KIND_SHARES.keys() & HELD_OUT_SETS.keys()
     assert all(held_out.part != "train" for held_out in HELD_OUT_SETS.values())

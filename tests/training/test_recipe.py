@@ -37,12 +37,12 @@ def test_from_a_finished_checkpoint_the_vocoder_and_the_tokenizer_stay(
         run(monkeypatch, "--work", str(tmp_path / "work"), "--from", str(STARTER))
         names = [name for name, *_ in started]
         assert names == [
-            "units", "corpus", "corpus", "train_text", "train_t2u", "train_text", "evaluate_text", "assemble",
+            "units", "corpus", "corpus", "train_text", "average", "train_t2u", "evaluate_text", "assemble",
         ]  # fmt: skip
         corpus = [options for name, *options in started if name == "corpus"]
         assert all(options[2:4] == ["--easy-shards", "0"] for options in corpus)
         assert [options[-1] for options in corpus] == ["0/2", "1/2"]
-        assert started[-1][-2:] == ("--from", str(STARTER)), "the weights become the average of both"
+        assert started[4][-2:] == ("--from", str(STARTER)), "the weights become the average of both"
     tokenizer = tmp_path / "work" / "tokenizer" / "sentencepiece.bpe.model"
     assert tokenizer.read_bytes() == (STARTER / "sentencepiece.bpe.model").read_bytes()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from training.starter import assemble
+from training.starter import assemble, average
 from training.starter.examples.spoken_text import SpokenTextSource
 from training.starter.learning.schedule import Schedule
 from training.starter.learning.workers import Worker
@@ -37,16 +38,22 @@ def test_assembled_again_it_is_what_it_was(work: Path) -> None:
     assert all(torch.equal(tensors[name], shipped[name]) for name in shipped)
 
 
-def test_after_more_training_it_is_half_of_what_it_was(work: Path) -> None:
-    shipped, _ = assemble.gather_weights(work)
-    trained = {name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in shipped.items()}
-    made = assemble.averaged(trained, STARTER, 0.25)
-    assert made.keys() == shipped.keys()
-    for name, tensor in shipped.items():
-        wanted = tensor.float() + 0.25 if tensor.is_floating_point() else tensor
-        torch.testing.assert_close(made[name].float(), wanted.float(), atol=1e-2, rtol=1e-3)
-    with pytest.raises(assemble.AssemblyError, match="no average"):
-        assemble.averaged({**trained, "another": torch.ones(1)}, STARTER, 0.25)
+def test_after_more_training_its_text_stage_is_a_part_of_what_it_was(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_file(work / "text.safetensors")
+    trained = {name: tensor + 1 for name, tensor in before.items()}
+    trained["lm_head.weight"] = trained["shared.weight"].clone()  # as training writes it, under all its names
+    save_file(trained, tmp_path / "text.safetensors")
+    options = ["--work", str(tmp_path), "--from", str(STARTER), "--share", "0.25"]
+    monkeypatch.setattr(sys, "argv", ["average", *options])
+    average.main()
+    made = load_file(tmp_path / "text.safetensors")
+    assert made.keys() == before.keys()
+    for name, tensor in before.items():
+        torch.testing.assert_close(made[name], tensor + 0.25)
+    with pytest.raises(ValueError, match="another: the weights before have none of this shape"):
+        average.averaged({"another": torch.ones(1)}, before, 0.25)
 
 
 def test_the_text_stage_begins_with_the_weights_behind_the_curriculum(work: Path) -> None:

@@ -1,7 +1,7 @@
 """All stages of the starter checkpoint: `python -m training.starter` (or `make starter`).
 
 It begins with nothing, or with a finished checkpoint (`--from model_cache/starter`), whose vocoder and units
-are kept. Then the weights become the average of that checkpoint's and the trained ones.
+are kept. Then the weights of the text stage become the average of that checkpoint's and the trained ones.
 
 Each stage keeps its result in build/starter/ and is skipped or resumed when run again, so the work may be
 spread over days. On two cores the whole takes about four hours, most of it in the text stage; on a GPU
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--text-minutes", type=float, default=160.0)
     parser.add_argument("--vocoder-minutes", type=float, default=60.0)
-    parser.add_argument("--t2u-minutes", type=float, default=20.0, help="and of refining the speech encoder")
+    parser.add_argument("--t2u-minutes", type=float, default=20.0, help="and of refining a new encoder")
     parser.add_argument("--tokenizer-only", action="store_true", help="stop when the tokenizer is there")
     arguments = parser.parse_args()
     if arguments.model is not None and not (arguments.work / train_text.WEIGHTS_FILE_NAME).exists():
@@ -74,13 +74,15 @@ def main() -> None:
     wait(*stages)
     parallel = ("--workers", str(arguments.workers if arguments.device == "cpu" else 1))
     wait(run_stage("train_text", *work, *parallel, "--minutes", str(arguments.text_minutes)))
-    wait(
-        run_stage("train_t2u", *work, "--minutes", str(arguments.t2u_minutes)),
-        run_stage("train_text", *work, "--refine", "--minutes", str(arguments.t2u_minutes)),
-    )
+    t2u = ("train_t2u", *work, "--minutes", str(arguments.t2u_minutes))
+    if arguments.model is None:
+        refining = ("train_text", *work, "--refine", "--minutes", str(arguments.t2u_minutes))
+        wait(run_stage(*t2u), run_stage(*refining))
+    else:
+        wait(run_stage("average", "--work", str(arguments.work), "--from", str(arguments.model)))
+        wait(run_stage(*t2u, *parallel))
     wait(run_stage("evaluate_text", "--work", str(arguments.work)))
-    before = () if arguments.model is None else ("--from", str(arguments.model))
-    wait(run_stage("assemble", "--work", str(arguments.work), *before))
+    wait(run_stage("assemble", "--work", str(arguments.work)))
     curves.plot(arguments.work, Path(__file__).parent / "curves")
 
 

@@ -29,6 +29,7 @@ from transformers import (
 )
 
 from training.starter.grammar import LANGUAGES, Language
+from training.starter.learning.text_stage import SHARED_NAMES
 from training.starter.model_config import generation_config, starter_config
 from training.starter.synthesis.synth import SAMPLE_RATE
 from training.starter.synthesis.target_speech import HOP_SAMPLES
@@ -44,7 +45,6 @@ from translate_svc.models.placement import resolve_placement
 STAGE_FILES = ("text.safetensors", "t2u.safetensors", "vocoder.safetensors")
 MODEL_CARD = Path(__file__).parent / "model_card.md"
 MAX_WEIGHT_BYTES = 32_000_000
-TRAINED_SHARE = 0.5
 _WEIGHTS, _MANIFEST = "model.safetensors", "MANIFEST.sha256"
 _NOT_IN_MANIFEST = {_MANIFEST, "README.md"}  # the card is prose; it may be amended without touching the model
 
@@ -60,28 +60,6 @@ _OF_THIS_MACHINE = {"is_local", "local_files_only"}  # transformers notes how th
 
 class AssemblyError(RuntimeError):
     """A stage's file does not fit the model, or the assembled directory does not work."""
-
-
-def averaged(trained: Mapping[str, Tensor], checkpoint: Path, share: float) -> dict[str, Tensor]:
-    """``share`` of the trained weights, the rest of the checkpoint that they were taken up from.
-
-    The average hears held-out speech better than either end (WiSE-FT, Wortsman et al., "Robust fine-tuning of
-    zero-shot models", 2022).
-
-    Raises:
-        AssemblyError: the checkpoint has other tensors.
-    """
-    before = load_file(checkpoint / _WEIGHTS)
-    if {name: tensor.shape for name, tensor in before.items()} != {
-        name: tensor.shape for name, tensor in trained.items()
-    }:
-        raise AssemblyError(f"{checkpoint}: not of the same shape, so there is no average")
-    return {
-        name: torch.lerp(before[name].float(), tensor.float(), share).to(tensor.dtype)
-        if tensor.is_floating_point()
-        else tensor
-        for name, tensor in trained.items()
-    }
 
 
 def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
@@ -101,7 +79,7 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
     for name, parameter in model.named_parameters():  # names each shared tensor once
         tensors[name] = parameter.detach().half().contiguous()
     for name, buffer in model.state_dict().items():
-        is_shared = any(name.endswith(end) for end in ("embed_tokens.weight", "lm_head.weight"))
+        is_shared = name.endswith(SHARED_NAMES)
         if name not in tensors and not is_shared:
             tensors[name] = (buffer.half() if buffer.is_floating_point() else buffer).contiguous()
     for name, tensor in tensors.items():
@@ -110,17 +88,12 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
     return tensors, absent
 
 
-def write_directory(work: Path, folder: Path, before: Path | None = None) -> list[str]:
-    """Writes every file; returns the stages that are still untrained.
-
-    ``before`` is the checkpoint that the training began with: the weights become the average of the two.
-    """
+def write_directory(work: Path, folder: Path) -> list[str]:
+    """Writes every file; returns the stages that are still untrained."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (ALIGNMENT_FILE, CONFIDENCE_FILE):
         (folder / name).unlink(missing_ok=True)  # of the weights before
     tensors, absent = gather_weights(work)
-    if before is not None:
-        tensors = averaged(tensors, before, TRAINED_SHARE)
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
     (folder / _WEIGHTS).chmod(0o644)
     size = (folder / _WEIGHTS).stat().st_size
@@ -215,9 +188,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--out", type=Path, default=Path("model_cache/starter"))
-    parser.add_argument("--from", dest="before", type=Path, help="what the training began with")
     arguments = parser.parse_args()
-    absent = write_directory(arguments.work, arguments.out, arguments.before)
+    absent = write_directory(arguments.work, arguments.out)
     check_with_transformers(arguments.out, trained=not absent)
     if not absent:
         write_calibration(arguments.out)

@@ -16,8 +16,8 @@ from training.starter.model_config import HIDDEN_SIZE, starter_config
 from training.starter.tokenizer import StarterTokenizer
 
 STAGE_PREFIXES = ("shared.", "text_encoder.", "speech_encoder.", "text_decoder.", "lm_head.")
-
-_LABEL_SMOOTHING = 0.1
+SHARED_NAMES = ("embed_tokens.weight", "lm_head.weight")
+"""How the names end under which the model has its one embedding matrix beside `shared.weight`."""
 
 
 class TextStage(nn.Module):
@@ -89,9 +89,7 @@ class TextStage(nn.Module):
     @staticmethod
     def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         real = labels != batching.IGNORED
-        return nn.functional.cross_entropy(
-            logits[real].float(), labels[real], label_smoothing=_LABEL_SMOOTHING
-        )
+        return nn.functional.cross_entropy(logits[real].float(), labels[real])
 
     def _ctc(self, encoded: EncodedSpeech, examples: Sequence[batching.Example], counts: Tensor) -> Tensor:
         targets = batching.character_targets(examples, self.characters)
