@@ -13,6 +13,8 @@ def attended_frames(attention: npt.NDArray[np.float32], *, sink_frames: int = 0)
 
     First, each frame's weights are normalised to mean 0 and variance 1 over the tokens of the pass. Heads
     that need nothing put some weight on the same frame for every token. Such a frame gives no information.
+    Of two tokens each frame's variance would say only which of them attends to it more, so there the
+    variance stays as it is.
 
     Args:
         attention: ``[tokens, frames]``, the rows of all tokens of one pass.
@@ -25,7 +27,8 @@ def attended_frames(attention: npt.NDArray[np.float32], *, sink_frames: int = 0)
         raise ValueError("attention: no frames")
     deviation = attention.std(axis=0)
     flat = deviation < _FLAT  # a single token has only flat frames; then the weights themselves decide
-    normal = (attention - attention.mean(axis=0)) / np.where(flat, 1.0, deviation)
+    scale = np.where(flat | (tokens == 2), 1.0, deviation)
+    normal = (attention - attention.mean(axis=0)) / scale
     if flat.all():
         normal = attention.copy()
     if sink_frames < frames:
