@@ -24,7 +24,7 @@ def test_weights_are_normalised_over_the_tokens_before_the_best_frame_is_taken()
         pytest.param([[0.5, 0.2, 0.3]], 1, (2,), id="without the sink"),
         pytest.param([[0.5, 0.2, 0.3]], 3, (0,), id="a sink of all frames is none"),
         pytest.param([[0.2, 0.8], [0.2, 0.8]], 0, (1, 1), id="tokens that all look alike"),
-        pytest.param([[0.3, 0.3, 0.4], [0.29, 0.4, 0.31]], 0, (2, 1), id="two tokens: how much, not only which"),
+        pytest.param([[0.3, 0.3, 0.4], [0.29, 0.4, 0.31]], 0, (2, 1), id="two tokens: by how much"),
         pytest.param(np.zeros((0, 3)), 0, (), id="no tokens"),
     ],
 )
