@@ -93,12 +93,12 @@ def test_a_checkpoint_of_random_weights_is_equal_too(layout: str) -> None:
 
 
 def _scale(*path: str) -> Callable[[Any], None]:
-    """Makes one weight of ours twice as large."""
+    """Makes one weight of ours a fifth larger."""
 
     def damage(model: Any) -> None:
         owner = functools.reduce(getattr, path, model)
         with torch.no_grad():
-            owner.weight.mul_(2.0)
+            owner.weight.mul_(1.2)
 
     return damage
 
@@ -112,7 +112,7 @@ def _roll_units(model: Any) -> None:
 @pytest.mark.parametrize(
     ("damage", "said", "concerned"),
     [
-        (_scale("_encoder", "_speech_encoder", "feature_projection", "projection"), "text decoder: token", 2),
+        (_scale("_encoder", "_speech_encoder", "inner_layer_norm"), "text decoder: token", 2),
         (_scale("_encoder", "_text_encoder", "layer_norm"), "text decoder: token", 2),
         (_scale("_decoder", "layer_norm"), "text decoder: token", 4),
         (_roll_units, "text-to-unit: unit", 3),
