@@ -118,9 +118,8 @@ command: $(READY) ## what a person waits for: first translation, start, a film o
 	$(BIN)/python -m benchmarks.command
 
 .PHONY: gateway
-gateway: $(READY) ## OpenAI's protocol: its slow tests, and what it costs beside gRPC; writes benchmarks/results/gateway.json (three minutes)
+gateway: $(READY) ## OpenAI's protocol: its slow tests, in browsers and through proxies (two minutes)
 	$(BIN)/python -m pytest -n 0 -m slow tests/gateway
-	$(BIN)/python -m benchmarks.gateway
 
 .PHONY: integrations
 integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into an environment of its own, and test with them (ten minutes)
@@ -133,26 +132,12 @@ integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into
 	$(BIN)/python -m pytest -n 0 tests/integrations
 
 .PHONY: batch
-batch: $(READY) ## how full `batch` keeps the engine, against the engine alone; writes benchmarks/results/batch.json; kills it, and Ray's workers (15 minutes)
-	$(BIN)/python -m benchmarks.batch --checkpoint starter
-	$(BIN)/python -m benchmarks.batch --checkpoint random
+batch: $(READY) ## `batch` and Ray's workers are killed, and lose nothing (five minutes)
 	$(BIN)/python -m pytest -m slow tests/cli/batch tests/cli/commands/test_batch.py
-
-.PHONY: fronts
-fronts: $(READY) ## what front processes cost and bring beside one process; writes benchmarks/results/fronts.json (13 minutes)
-	$(BIN)/python -m benchmarks.fronts
-
-.PHONY: messages
-messages: $(READY) ## where the processor time of a message goes, by thread and by layer; writes benchmarks/results/message_cost.json (ten minutes)
-	$(BIN)/python -m benchmarks.message_cost
 
 .PHONY: fleet
 fleet: $(READY) ## a model of many streams beside what was measured, and what they break first; writes benchmarks/results/fleet.json (a minute)
 	$(BIN)/python -m benchmarks.fleet
-
-.PHONY: overload
-overload: $(READY) ## four times what is admitted: how fast the rest is refused, and what it costs those inside
-	$(BIN)/python -m benchmarks.overload
 
 .PHONY: attacks
 attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with Envoy in front; writes benchmarks/results/attacks.json (20 minutes)

@@ -1,7 +1,8 @@
 """``make fleet``: the model beside the measurements, and what many streams break first.
 
-Writes benchmarks/results/fleet.json. It measures nothing: all costs are those of ``make messages`` and
-``make soak``. Exits with 1 if a figure of the model is more than 15 % from what was measured.
+Writes benchmarks/results/fleet.json. It measures nothing: all costs are those that were measured in
+November 2026, and those of ``make soak``. Exits with 1 if a figure of the model is more than 15 % from what
+was measured.
 """
 
 from __future__ import annotations

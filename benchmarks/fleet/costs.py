@@ -13,7 +13,8 @@ import numpy as np
 
 from translate_svc.session.vad_loop import batch_interval_s
 
-_RESULTS = Path(__file__).parents[1] / "results"
+MEASURED = Path(__file__).parent / "measured"
+"""One measurement of November 2026: docs/lab/2026-11-message-cost.md, docs/lab/2026-11-front-processes.md."""
 _COLD_MS = np.arange(0.5, 6.0, 0.25)
 _CALL_US, _FRAME_US = np.arange(0.0, 500.0, 2.0), np.arange(10.0, 150.0, 0.5)
 MESSAGES_A_SECOND = 50.0
@@ -61,8 +62,8 @@ class Costs:
         return self.cold_us * -math.expm1(-1000 * waited_s / self.cold_ms)
 
 
-def measured_costs(path: Path = _RESULTS / "message_cost.json") -> Costs:
-    """The costs that explain the measurements of ``make messages`` best."""
+def measured_costs(path: Path = MEASURED / "message_cost.json") -> Costs:
+    """The costs that explain the measured costs of a message best."""
     measured = json.loads(path.read_text())
     one, fronts = measured["one_process"], measured["front_processes"]
     front_us = _remote_engine_us(one, fronts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fleet.costs import Costs, detector_us, loop_us, measured_costs
+from benchmarks.fleet.costs import MEASURED, Costs, detector_us, loop_us, measured_costs
 from benchmarks.fleet.simulation import Load, Result, simulate
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -31,12 +31,12 @@ class Figure:
         return self.modelled / self.measured - 1
 
 
-def figures(folder: Path = RESULTS) -> Iterator[Figure]:
-    """All of them. ``folder``: of the results."""
-    costs = measured_costs(folder / "message_cost.json")
-    yield from _messages(costs, json.loads((folder / "message_cost.json").read_text()))
-    yield _full_fronts(costs, json.loads((folder / "fronts.json").read_text())["full"])
-    yield from _full_process(json.loads((folder / "soak.json").read_text())["paced"])
+def figures() -> Iterator[Figure]:
+    """All of them."""
+    costs = measured_costs()
+    yield from _messages(costs, json.loads((MEASURED / "message_cost.json").read_text()))
+    yield _full_fronts(costs, json.loads((MEASURED / "fronts.json").read_text())["full"])
+    yield from _full_process(json.loads((RESULTS / "soak.json").read_text())["paced"])
 
 
 def _messages(costs: Costs, measured: dict[str, Any]) -> Iterator[Figure]:

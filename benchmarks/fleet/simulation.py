@@ -3,7 +3,7 @@
 A process handles what waits for it, message by message, and then waits for more. A message after a wait costs
 more, since others have used the caches. HTTP/2's window holds a stream whose messages are not handled. The
 detector works in a thread of its own, in batches as ``VadLoop`` makes them. Streams say the utterances of
-``benchmarks.fronts``.
+``benchmarks.fleet.streams``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import random
 
 FRAME_S = 0.02
 UTTERANCE_FRAMES, DECIDING_FRAME = 100, 85
-"""Of the benchmarks: 1.2 s of speech and 0.8 s of pause; see ``benchmarks.fronts.streams``."""
+"""Of the measurements: 1.2 s of speech and 0.8 s of pause."""
 _ANSWER_AFTER_FRAMES = (0, 1, 2)
 """With one of these messages behind the deciding one the detector's frame is complete that ends the
 utterance: the frames of 32 ms lie anywhere on those of 20 ms.

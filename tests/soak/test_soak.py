@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.overload import run_overload
 from benchmarks.soak.churn import run_churn
 from benchmarks.soak.idle import run_idle
 from benchmarks.soak.paced import run_paced
@@ -30,10 +29,3 @@ async def test_streams_that_come_and_go_leave_nothing() -> None:
     assert result.grown_bytes_each < 50_000
     assert (result.grown_descriptors, result.grown_threads) == (0, 0)
     assert result.grown_tasks <= 0
-
-
-async def test_a_full_server_refuses_at_once_and_serves_those_inside_as_before() -> None:
-    result = await run_overload(admitted=6, phase_s=1.5, phases=1)
-    assert result.rejects > 6
-    assert result.reject_p99_ms < 5_000
-    assert result.ratio_p50 < 10

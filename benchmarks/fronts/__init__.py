@@ -1,1 +1,0 @@
-"""``make fronts``: what front processes cost and bring, beside one process."""
