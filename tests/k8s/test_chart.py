@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from pathlib import Path
@@ -141,28 +140,6 @@ def test_components_keep_the_rules_without_the_others(values: Object) -> None:
     manifests = render_chart(values)
     manifests.objects += yaml.safe_load_all((K8S / "foundation/namespace.yaml").read_text("utf-8"))
     assert findings(manifests) == []
-
-
-def test_values_reach_their_objects() -> None:
-    values = copy.deepcopy(_EVERYTHING)
-    values["image"] = {"repository": "registry.example.com/speech", "digest": f"sha256:{'0' * 64}"}
-    values["keda"] |= {"maxReplicas": 40, "prometheus": "http://prometheus:9090"}
-    values["gateway"]["hostname"] = "speech.example.org"
-    values["canary"] |= {"weight": 20, "image": {"tag": "0.2.0-gpu", "digest": ""}}
-    manifests = render_chart(values)
-    scaled = manifests.one("ScaledObject", "translate-svc")["spec"]
-    assert (scaled["maxReplicaCount"], scaled["triggers"][0]["metadata"]["serverAddress"]) == (
-        40,
-        "http://prometheus:9090",
-    )
-    assert manifests.one("GRPCRoute", "translate-svc")["spec"]["hostnames"] == ["speech.example.org"]
-    listeners = manifests.one("Gateway", "translate-svc")["spec"]["listeners"]
-    assert [each["hostname"] for each in listeners] == ["speech.example.org", "api.translate.example.com"]
-    (rule,) = manifests.one("GRPCRoute", "translate-svc")["spec"]["rules"]
-    assert [each["weight"] for each in rule["backendRefs"]] == [80, 20]
-    images = [{each.spec["image"] for each in workload.containers} for workload in manifests.deployments]
-    repository = "registry.example.com/speech"
-    assert images == [{f"{repository}@sha256:{'0' * 64}"}, {f"{repository}:0.2.0-gpu"}]
 
 
 @pytest.mark.parametrize(

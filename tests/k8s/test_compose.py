@@ -73,18 +73,3 @@ def test_what_is_mounted_is_there_and_images_are_pinned(service: str) -> None:
         assert source.exists(), source
     image = SERVICES[service].get("image")
     assert image is None or re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", image)
-
-
-def test_grafana_finds_the_dashboard_and_its_source() -> None:
-    mounts = _mounts("grafana")
-    (provider,) = yaml.safe_load(
-        mounts["/etc/grafana/provisioning/dashboards/translate-svc.yaml"].read_text("utf-8")
-    )["providers"]
-    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    assert home in mounts
-    assert home.startswith(provider["options"]["path"])
-    (source,) = yaml.safe_load(
-        mounts["/etc/grafana/provisioning/datasources/translate-svc.yaml"].read_text("utf-8")
-    )["datasources"]
-    assert source["type"] == "prometheus"
-    assert source["url"] == "http://prometheus:9090"

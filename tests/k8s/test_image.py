@@ -92,11 +92,6 @@ def test_variables_of_the_image_are_settings() -> None:
     Settings.load({}, found)
 
 
-def test_every_accelerator_has_its_stage() -> None:
-    assert {"torch-cpu", "torch-gpu"} <= set(_stages())
-    assert "FROM torch-${ACCELERATOR} AS build" in _DOCKERFILE
-
-
 def test_the_python_is_one_that_the_project_supports() -> None:
     match = re.search(
         r"^ARG PYTHON_IMAGE=python:(\d+\.\d+)\.\d+-slim-\w+(@sha256:\w+)?$", _DOCKERFILE, re.MULTILINE
@@ -125,43 +120,6 @@ def _extras() -> list[str]:
     match = re.search(r"^ARG EXTRAS=(\S+)$", _DOCKERFILE, re.MULTILINE)
     assert match is not None
     return match[1].split(",")
-
-
-def _pins_of_torch(hashes: str, folder: Path) -> tuple[str, str]:
-    """What the stage ``pins`` makes of ``hashes``: its own command, with the paths of this machine. First
-    what PyTorch needs, then itself with the CUDA libraries.
-    """
-    (command,) = [each for each in _stages()["pins"] if each.startswith("RUN ")]
-    (folder / "constraints-hashes.txt").write_text(hashes)
-    script = command.removeprefix("RUN ").replace("/src/", f"{folder}/")
-    subprocess.run(["sh", "-eu", "-c", script], check=True)
-    return (folder / "torch-needs.txt").read_text(), (folder / "torch.txt").read_text()
-
-
-def test_the_layer_of_torch_hangs_on_the_pins_of_torch_alone(tmp_path: Path) -> None:
-    """All of them are there, and another pin changes nothing that the layer is built from."""
-    stages = _stages()
-    assert "COPY --from=pins /src/torch-needs.txt /src/torch.txt /src/" in stages["torch"]
-    for name in ("torch", "torch-cpu", "torch-gpu"):
-        assert not any("constraints" in each for each in stages[name]), name
-    hashes = (ROOT / "constraints-hashes.txt").read_text("utf-8")
-    pins = _pins_of_torch(hashes, tmp_path)
-    needs, torch = (set(re.findall("^([a-z0-9-]+)==", text, re.MULTILINE)) for text in pins)
-    assert needs == (_closure(["torch"]) - {"torch"}) | {"pip", "setuptools"}
-    assert {"torch", "triton", "cuda-toolkit", "nvidia-cudnn-cu13"} <= torch
-    assert needs & torch == set()
-    other = re.sub(r"^(aiohttp|sentencepiece)==\S+", r"\1==99.0", hashes, flags=re.MULTILINE)
-    assert other != hashes
-    assert _pins_of_torch(other, tmp_path) == pins
-    newer = hashes.replace("\nsympy==", "\nsympy==9")
-    assert _pins_of_torch(newer, tmp_path) != pins
-
-
-def test_hashes_stay_with_their_pin(tmp_path: Path) -> None:
-    hashed = "sympy==1.0 \\\n    --hash=sha256:aa\ntabulate==1.0 \\\n    --hash=sha256:bb\ntorch==2.0 \\\n"
-    hashed += "    --hash=sha256:cc\n"
-    kept = ("sympy==1.0 \\\n    --hash=sha256:aa\n", "torch==2.0 \\\n    --hash=sha256:cc\n")
-    assert _pins_of_torch(hashed, tmp_path) == kept
 
 
 def _closure(requirements: list[str]) -> set[str]:
@@ -213,9 +171,3 @@ def test_digests_are_filled_in_and_moved_on(checkout: Path) -> None:
     later = _DIGEST.replace("0123", "3210")
     assert _pin(checkout, DIGEST=later).returncode == 0
     assert (checkout / "Dockerfile").read_text() == once[0].replace(_DIGEST, later)
-
-
-def test_what_is_not_a_digest_changes_nothing(checkout: Path) -> None:
-    before = (checkout / "Dockerfile").read_text()
-    assert _pin(checkout, DIGEST="not found").returncode == 1
-    assert (checkout / "Dockerfile").read_text() == before

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.k8s.kubelet import Node, Pod
-from tests.k8s.manifest_builder import IMAGES, deployment, probe, script, server
+from tests.k8s.manifest_builder import IMAGES, deployment, script, server
 from tests.k8s.manifests import Object
 
 _READY_S = 60.0
@@ -34,13 +34,11 @@ def _pod(node: Node, *containers: Object, init: tuple[Object, ...] = (), **spec:
     return pod
 
 
-def _ends_well(
-    name: str, then: str = "time.sleep(60)", on_signal: str = "sys.exit(0)", **spec: object
-) -> Object:
+def _ends_well(name: str, **spec: object) -> Object:
     """A container that is ready once its handler of SIGTERM is there."""
     code = (
-        f"import os, signal, sys, time; signal.signal(15, lambda *_: {on_signal})\n"
-        f"open('/shared/{name}', 'w').close()\n{then}"
+        "import os, signal, sys, time; signal.signal(15, lambda *_: sys.exit(0))\n"
+        f"open('/shared/{name}', 'w').close()\ntime.sleep(60)"
     )
     ready = {"exec": {"command": ["test", "-e", f"/shared/{name}"]}, "periodSeconds": 1}
     return script(name, code, readinessProbe=ready, **_MOUNT, **spec)
@@ -56,30 +54,6 @@ async def _until(node: Node, what: str, count: int = 1) -> None:
             await node.wait()
 
 
-async def test_variables_come_from_config_maps_then_the_containers_own_and_are_expanded(node: Node) -> None:
-    code = "import os, sys; print(sys.argv[1:], os.environ['OWN'], os.environ['BOTH'], os.environ['CORES'])"
-    container = script("print", code)
-    container["args"] += ["$(FROM_MAP)", "$$(FROM_MAP)", "$(NOWHERE)", "/shared/file", "unix:/shared/a.sock"]
-    container |= _MOUNT | {
-        "envFrom": [{"configMapRef": {"name": "settings"}}],
-        "env": [
-            {"name": "OWN", "value": "<$(FROM_MAP)>"},
-            {"name": "BOTH", "value": "own"},
-            {"name": "CORES", "valueFrom": {"resourceFieldRef": {"resource": "requests.cpu"}}},
-        ],
-        "resources": {"requests": {"cpu": "1500m"}},
-    }
-    manifests, workload = deployment(script("main", _STAYS), init=(container,), **_SHARED)
-    settings = {"FROM_MAP": "map", "BOTH": "map"}
-    manifests.objects.append({"kind": "ConfigMap", "metadata": {"name": "settings"}, "data": settings})
-    pod = Pod(node, manifests, workload, "app-1")
-    pod.start()
-    await pod.until_ready(_READY_S)
-    shared = node.directory("app-1", "shared")
-    arguments = ["map", "$(FROM_MAP)", "$(NOWHERE)", f"{shared}/file", f"unix:{shared}/a.sock"]
-    assert pod.containers["print"].log == f"{arguments} <map> own 2\n"
-
-
 async def test_init_containers_run_one_after_the_other_and_before_all_else(node: Node) -> None:
     first = script("first", "open('/shared/a', 'w').close()", **_MOUNT)
     second = script("second", "open('/shared/a')", **_MOUNT)
@@ -92,13 +66,6 @@ async def test_init_containers_run_one_after_the_other_and_before_all_else(node:
         ("second", "exit 0"),
         ("main", "start"),
     ]
-
-
-async def test_an_init_container_that_fails_is_run_again_and_nothing_else(node: Node) -> None:
-    pod = _pod(node, script("main", _STAYS), init=(script("fails", "raise SystemExit(4)"),))
-    await _until(node, "exit 4", 2)
-    await pod.terminate()
-    assert node.entries("start") == [entry for entry in node.entries("start") if entry.container == "fails"]
 
 
 async def test_a_sidecar_gates_what_follows_and_outlives_it(node: Node) -> None:
@@ -118,17 +85,6 @@ async def test_a_sidecar_gates_what_follows_and_outlives_it(node: Node) -> None:
     ]
 
 
-async def test_the_hook_of_a_sidecar_runs_at_once(node: Node) -> None:
-    """Hence no preStop in a sidecar that has to go on settings."""
-    touch = {"preStop": {"exec": {"command": ["touch", "/shared/hook"]}}}
-    helper = _ends_well("helper", restartPolicy="Always", lifecycle=touch)
-    wait = "while not os.path.exists('/shared/hook'): time.sleep(0.01)"
-    pod = _pod(node, _ends_well("main", wait, on_signal="None"), init=(helper,), **_SHARED)
-    await pod.until_ready(_READY_S)
-    await pod.terminate()
-    assert ("main", "exit 0") in _order(node, "exit 0"), "the hook ended it, long before its own SIGKILL"
-
-
 async def test_a_container_that_never_starts_is_killed_and_run_again(node: Node) -> None:
     container = server(START_S="60")
     container["startupProbe"]["failureThreshold"] = 3
@@ -136,17 +92,6 @@ async def test_a_container_that_never_starts_is_killed_and_run_again(node: Node)
     await _until(node, "startup failed", 2)
     assert len(node.entries("start")) == 2
     assert not pod.ready
-
-
-async def test_readiness_takes_callers_away_and_gives_them_back(node: Node, tmp_path: Path) -> None:
-    pod = _pod(node, server(FLAGS=str(tmp_path)))
-    await pod.until_ready(_READY_S)
-    (tmp_path / "busy").touch()
-    await _until(node, "not ready")
-    assert not pod.ready
-    (tmp_path / "busy").unlink()
-    await pod.until_ready(_READY_S)
-    assert len(node.entries("start")) == 1
 
 
 async def test_liveness_restarts_after_its_threshold(node: Node, tmp_path: Path) -> None:
@@ -157,30 +102,6 @@ async def test_liveness_restarts_after_its_threshold(node: Node, tmp_path: Path)
     (tmp_path / "sick").unlink()
     await _until(node, "start", 2)
     await pod.until_ready(_READY_S)
-
-
-@pytest.mark.parametrize(
-    ("probed", "answer"),
-    [
-        (probe("/healthz"), True),
-        (probe("/elsewhere"), False),
-        ({"tcpSocket": {"port": "admin"}}, True),
-        ({"tcpSocket": {"port": 9}}, False),
-        ({"exec": {"command": ["true"]}}, True),
-        ({"exec": {"command": ["false"]}}, False),
-        ({"exec": {"command": ["sleep", "9"]}, "timeoutSeconds": 1}, False),
-    ],
-)
-async def test_ways_to_ask(node: Node, probed: Object, answer: bool) -> None:
-    container = server()
-    container["readinessProbe"] = probed | {"failureThreshold": 1}
-    pod = _pod(node, container)
-    await _until(node, "started")
-    if answer:
-        await pod.until_ready(_READY_S)
-    else:
-        await node.sleep(3)
-        assert not pod.ready
 
 
 async def test_pre_stop_holds_the_signal_back(node: Node) -> None:
@@ -208,14 +129,3 @@ async def test_the_grace_is_the_pods_and_includes_the_hook(
     after_s = (killed.at_s - deleted.at_s) / _SECOND_S
     assert killed_after_s <= after_s < before_s, "not after the hook, or the hook and the whole grace"
     assert pod.containers["server"].exit_codes == [-signal.SIGKILL]
-
-
-async def test_leaving_the_node_leaves_nothing(tmp_path: Path) -> None:
-    async with Node(IMAGES, second_s=_SECOND_S) as node:
-        pod = _pod(node, server(STUBBORN="1"))
-        await pod.until_ready(_READY_S)
-        directory = node.directory("app-1")
-        process = pod.containers["server"]._process
-        assert process is not None
-    assert process.returncode == -signal.SIGKILL
-    assert not directory.exists()

@@ -67,23 +67,6 @@ async def test_three_replicas_are_replaced_one_by_one(node: Node) -> None:
     assert created == ["app-4", "app-1", "app-5", "app-2", "app-6", "app-3"]
 
 
-async def test_a_roll_may_take_away_first(node: Node) -> None:
-    rolled = _deployment(node, server(START_S="0.1"), maxSurge=0, maxUnavailable=1)
-    await rolled.start(_READY_S)
-    await rolled.roll(_READY_S)
-    assert (len(rolled.ready), rolled.least_ready) == (3, 2)
-
-
-async def test_a_roll_to_pods_that_never_come_keeps_the_old_ones(node: Node) -> None:
-    container = server()
-    rolled = _deployment(node, container)
-    await rolled.start(_READY_S)
-    container["env"].append({"name": "START_S", "value": "60"})
-    with pytest.raises(TimeoutError):
-        await rolled.roll(1.0)
-    assert len(rolled.ready) == 3
-
-
 async def test_what_was_begun_is_served_while_pods_go(node: Node) -> None:
     hook = {"preStop": {"sleep": {"seconds": 4}}}
     rolled = _deployment(node, server(WORK_S="0.05") | {"lifecycle": hook}, delay_s=0.2)

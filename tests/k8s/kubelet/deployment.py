@@ -80,10 +80,6 @@ class Deployment:
                     await self._node.wait()
             await asyncio.gather(*going)
 
-    async def delete(self) -> None:
-        """Ends every pod."""
-        await asyncio.gather(*(self._delete(pod) for pod in list(self.pods)))
-
     def _make(self) -> Pod:
         self._made += 1
         name = f"{self._workload.object['metadata']['name']}-{self._made}"

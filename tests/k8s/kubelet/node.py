@@ -78,9 +78,9 @@ class Node:
         self.diary.append(Entry(asyncio.get_running_loop().time(), pod, container, what))
         self.changed.set()
 
-    def entries(self, what: str, pod: str | None = None) -> list[Entry]:
+    def entries(self, what: str) -> list[Entry]:
         """Everything of this kind, in order."""
-        return [entry for entry in self.diary if entry.what == what and pod in (None, entry.pod)]
+        return [entry for entry in self.diary if entry.what == what]
 
     async def wait(self) -> None:
         """Returns at the next change."""

@@ -38,8 +38,6 @@ class Prober:
             async with asyncio.timeout(probe.get("timeoutSeconds", 1) * self._node.second_s):
                 if "httpGet" in probe:
                     return await self._http_get(probe["httpGet"])
-                if "tcpSocket" in probe:
-                    return await self._tcp_socket(probe["tcpSocket"])
                 return await self._exec(probe["exec"]["command"])
         except (TimeoutError, OSError):
             return False
@@ -63,11 +61,6 @@ class Prober:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-
-    async def _tcp_socket(self, action: Object) -> bool:
-        _, writer = await asyncio.open_connection(self._sandbox.address, self._port(action))
-        writer.close()
-        return True
 
     async def _exec(self, command: list[str]) -> bool:
         process = await asyncio.create_subprocess_exec(

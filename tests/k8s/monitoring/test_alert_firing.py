@@ -19,7 +19,9 @@ from tests.k8s.manifests import Manifests, Object, ToolMissing
 
 _EVERYTHING = Manifests.of("everything")
 _GROUPS = _EVERYTHING.one("PrometheusRule", "translate-svc")["spec"]["groups"]
-_RULES: dict[str, Object] = {rule["alert"]: rule for group in _GROUPS for rule in group["rules"]}
+_RULES: dict[str, Object] = {
+    rule["alert"].removeprefix("TranslateSvc"): rule for group in _GROUPS for rule in group["rules"]
+}
 _SCALING = _EVERYTHING.of_kind("ScaledObject")[0]["spec"]["triggers"][0]["metadata"]["query"]
 _STEP = "15s"
 """As the ServiceMonitor scrapes."""
@@ -73,47 +75,41 @@ def _first_texts(fast: str, slow: str) -> dict[str, str]:
 _READY, _STARTED, _LAG = "translate_svc_ready", "process_start_time_seconds", "translate_svc_lag_seconds"
 _FRONTS = "translate_svc_front_restarts_total"
 _CASES = (
-    Case("TranslateSvcNoServerReady", "all load", _series(_READY, "0x40"), "10m", True),
-    Case("TranslateSvcNoServerReady", "none is scraped", _series(_READY, "1x4 stale"), "10m", True),
-    Case("TranslateSvcNoServerReady", "for a minute only", _series(_READY, "1x20 0x4 1x20"), "6m", False),
+    Case("NoServerReady", "all load", _series(_READY, "0x40"), "10m", True),
+    Case("NoServerReady", "none is scraped", _series(_READY, "1x4 stale"), "10m", True),
+    Case("NoServerReady", "for a minute only", _series(_READY, "1x20 0x4 1x20"), "6m", False),
+    Case("NoServerReady", "one is", _series(_READY, "0x40") | _series(_READY, "1x40", "b"), "10m", False),
+    Case("RefusesCalls", "one in ten", _rejected("0+1x120") | _admitted("0+10x120"), "30m", True),
+    Case("RefusesCalls", "all", _rejected("0+1x120") | _admitted("7x120"), "30m", True),
+    Case("RefusesCalls", "one in 99", _rejected("0+1x120") | _admitted("0+98x120"), "30m", False),
+    Case("RefusesCalls", "nobody calls", _rejected("3x120") | _admitted("7x120"), "30m", False),
+    Case("ServerRestarted", "once", _series(_STARTED, "1000x20 1300x20"), "8m", True),
+    Case("ServerRestarted", "never", _series(_STARTED, "1000x40"), "8m", False),
     Case(
-        "TranslateSvcNoServerReady",
-        "one is",
-        _series(_READY, "0x40") | _series(_READY, "1x40", "b"),
-        "10m",
-        False,
-    ),
-    Case("TranslateSvcRefusesCalls", "one in ten", _rejected("0+1x120") | _admitted("0+10x120"), "30m", True),
-    Case("TranslateSvcRefusesCalls", "all", _rejected("0+1x120") | _admitted("7x120"), "30m", True),
-    Case("TranslateSvcRefusesCalls", "one in 99", _rejected("0+1x120") | _admitted("0+98x120"), "30m", False),
-    Case("TranslateSvcRefusesCalls", "nobody calls", _rejected("3x120") | _admitted("7x120"), "30m", False),
-    Case("TranslateSvcServerRestarted", "once", _series(_STARTED, "1000x20 1300x20"), "8m", True),
-    Case("TranslateSvcServerRestarted", "never", _series(_STARTED, "1000x40"), "8m", False),
-    Case(
-        "TranslateSvcServerRestarted",
+        "ServerRestarted",
         "a roll",
         _series(_STARTED, "1000x20 stale") | _series(_STARTED, "_x20 1300x20", "b"),
         "8m",
         False,
     ),
-    Case("TranslateSvcUtterancesFail", "one in 21", _utterances("0+20x160", "0+1x160"), "40m", True),
-    Case("TranslateSvcUtterancesFail", "one in 201", _utterances("0+200x160", "0+1x160"), "40m", False),
+    Case("UtterancesFail", "one in 21", _utterances("0+20x160", "0+1x160"), "40m", True),
+    Case("UtterancesFail", "one in 201", _utterances("0+200x160", "0+1x160"), "40m", False),
     Case(
-        "TranslateSvcCanaryFails",
+        "CanaryFails",
         "one in 11, servers none",
         _at_canary("0+10x160", "0+1x160") | _utterances("0+2000x160", "0x160"),
         "40m",
         True,
     ),
-    Case("TranslateSvcCanaryFails", "servers alone", _utterances("0+10x160", "0+5x160"), "40m", False),
-    Case("TranslateSvcFrontProcessRestarts", "four", _series(_FRONTS, "0x20 4x40", front="0"), "12m", True),
-    Case("TranslateSvcFrontProcessRestarts", "one", _series(_FRONTS, "0x20 1x40", front="0"), "12m", False),
-    Case("TranslateSvcNearlyFull", "60 of 64", _load("60x160", "64x160"), "40m", True),
-    Case("TranslateSvcNearlyFull", "50 of 64", _load("50x160", "64x160"), "40m", False),
-    Case("TranslateSvcSlowFirstText", "half", _first_texts("0+5x160", "0+10x160"), "40m", True),
-    Case("TranslateSvcSlowFirstText", "none", _first_texts("0+10x160", "0+10x160"), "40m", False),
-    Case("TranslateSvcLate", "one is", _series(_LAG, "0.1x160") | _series(_LAG, "2x160", "b"), "40m", True),
-    Case("TranslateSvcLate", "no", _series(_LAG, "0.1x160"), "40m", False),
+    Case("CanaryFails", "servers alone", _utterances("0+10x160", "0+5x160"), "40m", False),
+    Case("FrontProcessRestarts", "four", _series(_FRONTS, "0x20 4x40", front="0"), "12m", True),
+    Case("FrontProcessRestarts", "one", _series(_FRONTS, "0x20 1x40", front="0"), "12m", False),
+    Case("NearlyFull", "60 of 64", _load("60x160", "64x160"), "40m", True),
+    Case("NearlyFull", "50 of 64", _load("50x160", "64x160"), "40m", False),
+    Case("SlowFirstText", "half", _first_texts("0+5x160", "0+10x160"), "40m", True),
+    Case("SlowFirstText", "none", _first_texts("0+10x160", "0+10x160"), "40m", False),
+    Case("Late", "one is", _series(_LAG, "0.1x160") | _series(_LAG, "2x160", "b"), "40m", True),
+    Case("Late", "no", _series(_LAG, "0.1x160"), "40m", False),
 )
 
 
@@ -159,7 +155,7 @@ def test_prometheus_reads_the_rules(promtool: str, rules: Path) -> None:
 def test_the_alert_fires_or_is_quiet(promtool: str, rules: Path, case: Case) -> None:
     rule = _RULES[case.alert]
     fired = {"exp_labels": rule["labels"], "exp_annotations": rule["annotations"]}
-    expected = {"eval_time": case.at, "alertname": case.alert, "exp_alerts": [fired] if case.fires else []}
+    expected = {"eval_time": case.at, "alertname": rule["alert"], "exp_alerts": [fired] if case.fires else []}
     _test(promtool, rules, case.series, alert_rule_test=[expected])
 
 

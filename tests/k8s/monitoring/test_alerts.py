@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.k8s.manifests import ROOT, Manifests
-from tests.k8s.monitoring.promql import complaints, parse
+from tests.k8s.monitoring.promql import complaints, uses
 from translate_svc.observability.metrics import PREFIX, Metrics
 
 _GROUPS = Manifests.of("everything").one("PrometheusRule", "translate-svc")["spec"]["groups"]
@@ -21,7 +21,7 @@ def problems(expression: str) -> list[str]:
     found = list(complaints(expression))
     if not re.search(r"(==|>|<)\s*[\d.]+$", expression.strip()):
         found.append("is compared with nothing: it would always fire")
-    found += [f"{use.name} of every namespace" for use in parse(expression) if "namespace" not in use.labels]
+    found += [f"{use.name} of every namespace" for use in uses(expression) if "namespace" not in use.labels]
     for name, matchers in _MATCHER.findall(expression):
         for label, value in re.findall(r'(\w+)="([^"]*)"', matchers):
             values = _values(name, label)
@@ -56,6 +56,13 @@ def test_names_are_used_once() -> None:
         ("sum(translate_svc_ready) == 0", "translate_svc_ready of every namespace"),
         ('sum(translate_svc_is_ready{namespace="n"}) == 0', "translate_svc_is_ready is not exposed"),
         ('sum(translate_svc_rejected_total{namespace="n"}) > 1', "its total says nothing"),
+        ('sum(up{namespace="n"}) == 0', "no metric of the server"),
+        ('sum(rate(translate_svc_slots{namespace="n"}[5m])) > 1', "it has no rate"),
+        ('sum by (code) (rate(translate_svc_rejected_total{namespace="n"}[5m])) > 1', "has no label code"),
+        (
+            'histogram_quantile(0.5, sum(rate(translate_svc_step_seconds_bucket{namespace="n"}[5m]))) > 1',
+            "quantiles are of buckets",
+        ),
         (
             'sum(rate(translate_svc_rejected_total{namespace="n", cause="full"}[5m])) > 1',
             "translate_svc_rejected_total never has cause=full",

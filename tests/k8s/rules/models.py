@@ -37,14 +37,6 @@ def memory_holds_the_weights(manifests: Manifests) -> Iterator[str]:
                 yield f"{title(claim)}: {storage / _GIB:.0f}Gi for two versions of {weights / 1e9:.1f} GB"
 
 
-def claims_reach_every_node(manifests: Manifests) -> Iterator[str]:
-    """Pods on several nodes mount the models: servers, their successors in a roll, the Job that pulls."""
-    for item in manifests.of_kind("PersistentVolumeClaim"):
-        users = [each for each in manifests.workloads if _mounts(each, item["metadata"]["name"])]
-        if users and not {"ReadWriteMany"} & set(item["spec"]["accessModes"]):
-            yield f"{title(item)}: {', '.join(item['spec']['accessModes'])}, but pods of several nodes use it"
-
-
 def models_are_verified_last(manifests: Manifests) -> Iterator[str]:
     """What writes a model comes before what verifies it, and that before what serves it."""
     for workload, server, settings in engines_that_load(manifests):
@@ -71,25 +63,6 @@ def models_are_verified_last(manifests: Manifests) -> Iterator[str]:
                     yield f"{workload.name}: {each.name} writes after {verifier.name} has looked"
 
 
-def pulls_reach_the_hub(manifests: Manifests) -> Iterator[str]:
-    """What downloads may ask for names and speak HTTPS. The operator accepts licences, no file here does."""
-    for workload in manifests.workloads:
-        if not any(each.spec.get("args", [])[:1] == ["pull"] for each in workload.containers):
-            continue
-        open_ports = {
-            (str(port["port"]), port.get("protocol", "TCP"))
-            for item in manifests.of_kind("NetworkPolicy")
-            if item["spec"]["podSelector"].get("matchLabels", {}).items() <= workload.labels.items()
-            for rule in item["spec"].get("egress", [])
-            for port in rule.get("ports", [])
-        }
-        for number, protocol, what in (("443", "TCP", "HTTPS"), ("53", "UDP", "DNS"), ("53", "TCP", "DNS")):
-            if (number, protocol) not in open_ports:
-                yield f"{workload.name}: has no way out for {what} ({number}/{protocol})"
-        if any("--accept-license" in each.spec["args"] for each in workload.containers):
-            yield f"{workload.name}: accepts a licence in the operator's name"
-
-
 def weight_bytes(model: str) -> int:
     """What a checkpoint's weights take: of the starter its files, of others what is published."""
     folder = ROOT / "model_cache" / model
@@ -114,13 +87,6 @@ def _expanded(arguments: list[str], environment: dict[str, str]) -> list[str]:
 
 def _verifies(container: Container) -> bool:
     return container.image == SERVER_IMAGE and container.spec.get("args", [])[:2] == ["models", "verify"]
-
-
-def _mounts(workload: Workload, claim: str) -> bool:
-    return any(
-        each.get("persistentVolumeClaim", {}).get("claimName") == claim
-        for each in workload.pod.get("volumes", [])
-    )
 
 
 def _claim_of(manifests: Manifests, workload: Workload, mount: Object | None) -> Object | None:

@@ -30,25 +30,12 @@ def ports_are_found(manifests: Manifests) -> Iterator[str]:
         for workload in _taken(manifests, {"matchLabels": item["spec"]["selector"]}):
             for port in item["spec"]["ports"]:
                 yield from _check(title(item), port.get("targetPort", port["port"]), workload)
-            yield from _missing(item, workload)
     for item in manifests.of_kind("NetworkPolicy"):
         for rule in item["spec"].get("ingress", []):
             for workload in _taken(manifests, item["spec"]["podSelector"]):
                 for port in rule.get("ports", []):
                     yield from _check(title(item), port["port"], workload)
     yield from _of_services(manifests)
-
-
-def _missing(service: Object, workload: Workload) -> Iterator[str]:
-    """A headless Service is for callers of gRPC and for the scraper; another one is for all callers."""
-    headless = service["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "headless"
-    if headless != (service["spec"].get("clusterIP") == "None"):
-        yield f"{title(service)}: {'has one address' if headless else 'has no address'} for all pods"
-    declared = {name for each in workload.containers for name in each.port_names}
-    wanted = {"grpc", "admin"} if headless else declared - {"admin"}
-    given = {port.get("targetPort") for port in service["spec"]["ports"]}
-    for name in sorted(wanted - given):
-        yield f"{title(service)}: does not lead to {name}"
 
 
 def _of_services(manifests: Manifests) -> Iterator[str]:

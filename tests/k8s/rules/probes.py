@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.k8s.manifests import Container, Manifests, Object
+from tests.k8s.manifests import Container, Manifests
 from tests.k8s.rules.settings import is_loopback, servers_that_load
 
 _PATHS = {"startupProbe": "/readyz", "readinessProbe": "/readyz", "livenessProbe": "/healthz"}
 """Never /readyz for liveness: a server that drains would be killed for it."""
-
-_LEAST_STARTUP_S = 60
 
 
 def probes_ask_what_is_served(manifests: Manifests) -> Iterator[str]:
@@ -35,22 +33,6 @@ def probes_ask_what_is_served(manifests: Manifests) -> Iterator[str]:
                 yield f"{workload.name}: {kind} asks {asked.get('path')}, not {path}"
             if probe.get("timeoutSeconds", 1) > probe.get("periodSeconds", 10) and kind == "livenessProbe":
                 yield f"{workload.name}: {kind} overlaps with itself"
-
-
-def startup_has_a_budget(manifests: Manifests) -> Iterator[str]:
-    """Time to load the model, and a roll that is not given up before it is spent."""
-    for workload, container, _ in servers_that_load(manifests):
-        budget_s = _budget_s(container.spec.get("startupProbe", {}))
-        if budget_s < _LEAST_STARTUP_S:
-            yield f"{workload.name}: {budget_s} s to load the model"
-        deadline_s = workload.object["spec"].get("progressDeadlineSeconds", 600)
-        if deadline_s <= budget_s:
-            yield f"{workload.name}: a roll is given up after {deadline_s} s, loading may take {budget_s} s"
-
-
-def _budget_s(probe: Object) -> int:
-    probed = int(probe.get("periodSeconds", 10)) * int(probe.get("failureThreshold", 3))
-    return int(probe.get("initialDelaySeconds", 0)) + probed
 
 
 def _is_sidecar(container: Container) -> bool:

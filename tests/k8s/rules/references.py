@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.k8s.manifests import ROOT, Manifests, Object, Workload, title
+from tests.k8s.manifests import ROOT, Manifests, Object, title
 
 _CLUSTER_WIDE = ("Namespace", "PriorityClass")
 
@@ -32,9 +32,6 @@ def volumes_are_mounted(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads:
         volumes = [volume["name"] for volume in workload.pod.get("volumes", [])]
         used = {mount["name"] for each in workload.containers for mount in each.spec.get("volumeMounts", [])}
-        for volume in workload.pod.get("volumes", []):
-            if len(set(volume) - {"name"}) != 1:
-                yield f"{workload.name}: the volume {volume['name']} is of no kind"
         for name in sorted(used - set(volumes)):
             yield f"{workload.name}: a mount of {name}, which is no volume"
         for name in sorted(set(volumes) - used):
@@ -43,18 +40,6 @@ def volumes_are_mounted(manifests: Manifests) -> Iterator[str]:
             mounts = container.spec.get("volumeMounts", [])
             if len(container.mounts) != len(mounts):
                 yield f"{workload.name}: two mounts of {container.name} at one path"
-        yield from _read_only_volumes(workload)
-
-
-def _read_only_volumes(workload: Workload) -> Iterator[str]:
-    """A volume that is read-only cannot be mounted otherwise, and secrets never need to be written."""
-    volumes = {volume["name"]: volume for volume in workload.pod.get("volumes", [])}
-    for container in workload.containers:
-        for mount in container.spec.get("volumeMounts", []):
-            volume = volumes.get(mount["name"], {})
-            claim = volume.get("persistentVolumeClaim", {})
-            if (claim.get("readOnly") or "secret" in volume) and not mount.get("readOnly"):
-                yield f"{workload.name}: {container.name} mounts {mount['name']} to write, which it cannot"
 
 
 def _is_brought(kind: str) -> bool:

@@ -45,17 +45,8 @@ def requests_of(manifests: Manifests, workload: Workload, container: Container) 
     return [request for item in found if item for request in item["spec"]["spec"]["devices"]["requests"]]
 
 
-def gpus_are_whole(manifests: Manifests) -> Iterator[str]:
-    """Extended resources are not overcommitted; who asks for CUDA has one GPU, who does not has none."""
-    for workload in manifests.workloads:
-        for container in workload.containers:
-            resources = container.spec["resources"]
-            asked, limit = (
-                {name: count for name, count in resources.get(kind, {}).items() if _is_gpu(name)} or None
-                for kind in ("requests", "limits")
-            )
-            if asked != limit:
-                yield f"{workload.name}: {container.name} asks for {asked} GPUs and is limited to {limit}"
+def gpus_match_the_device(manifests: Manifests) -> Iterator[str]:
+    """Who asks for CUDA has one GPU, who does not has none."""
     for workload, container, settings in engines_that_load(manifests):
         given = gpus_of(manifests, workload, container)
         if given != int(settings.device.startswith("cuda")):
@@ -119,32 +110,6 @@ def _of_request(request: Object, needed: int) -> Iterator[str]:
     memory = re.search(r'memory\.compareTo\(quantity\("(\d+)Gi"\)\) >= 0', expression)
     if memory is None or int(memory[1]) * 1024**3 < needed:
         yield f"may get a GPU with less than {needed / 1e9:.1f} GB"
-
-
-def resources_are_bounded(manifests: Manifests) -> Iterator[str]:
-    """Everything asks for cores and memory and has a limit of memory; every emptyDir has a size."""
-    for workload in manifests.workloads:
-        for container in workload.containers:
-            resources = container.spec.get("resources", {})
-            if not {"cpu", "memory"} <= set(resources.get("requests", {})):
-                yield f"{workload.name}: {container.name} does not say what it needs"
-            if "memory" not in resources.get("limits", {}):
-                yield f"{workload.name}: {container.name} may take all of the node's memory"
-        for volume in workload.pod.get("volumes", []):
-            if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
-                yield f"{workload.name}: the volume {volume['name']} has no limit"
-
-
-def cores_are_not_throttled(manifests: Manifests) -> Iterator[str]:
-    """A server has a core, and no limit is below one, or below what is asked for: it would stutter."""
-    for workload in manifests.workloads:
-        for container in workload.containers:
-            resources = container.spec.get("resources", {})
-            asked, limit = (resources.get(kind, {}).get("cpu") for kind in ("requests", "limits"))
-            if limit is not None and cores(limit) < max(cores(asked or "0"), 1):
-                yield f"{workload.name}: {container.name} is limited to {limit} cores"
-            if container.is_engine and cores(asked or "0") < 1:
-                yield f"{workload.name}: {container.name} asks for {asked} cores"
 
 
 def threads_have_cores(manifests: Manifests) -> Iterator[str]:
