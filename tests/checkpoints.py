@@ -37,7 +37,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
-from translate_svc.models.tokenizer import Tokenizer
+from translate_svc.models.tokenizer import SentencePieceTokenizer
 from translate_svc.types import EncoderSource, Samples
 
 EOS = 3
@@ -95,7 +95,7 @@ def utterances(name: str) -> tuple[Samples, ...]:
 def source_texts(name: str) -> tuple[tuple[int, ...], ...]:
     """Texts of both languages, as the text encoder is fed them, English first and then in turns."""
     whole = Checkpoint.open(checkpoint_folder(name))
-    tokenizer = Tokenizer.from_pretrained(
+    tokenizer = SentencePieceTokenizer.from_pretrained(
         whole.path, config=whole.config, languages=whole.maps.text_languages
     )
     return tuple(

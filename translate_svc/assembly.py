@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
+from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
 from translate_svc.engine.watchdog import Watchdog
 from translate_svc.garbage_collection import collection_paused
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
@@ -76,7 +76,7 @@ def load_engine(
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
-    from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.models.tokenizer import SentencePieceTokenizer
     from translate_svc.models.vocoder.receptive_field import context_units
 
     placement = resolve_placement(settings.device, settings.dtype)
@@ -84,7 +84,7 @@ def load_engine(
     capabilities = checkpoint.capabilities()
     alignment = alignment_of(checkpoint.path, checkpoint.config)
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
-    tokenizer = Tokenizer.from_pretrained(
+    tokenizer = SentencePieceTokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
     runner = ModelRunner(
@@ -100,7 +100,7 @@ def load_engine(
         dtype=placement.dtype,
         graphs=settings.graphs,
     )
-    traits = DraftTraits(
+    traits = HypothesisTraits(
         frame_samples=checkpoint.config.encoder_frame_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
         predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
         context_units=context_units(checkpoint.config),
@@ -113,11 +113,11 @@ def load_engine(
     core = EngineCore(Scheduler(limits, tokenizer, traits), runner, on_step=on_step)
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
     engine = AsyncEngine(core, capabilities, on_fatal=on_fatal)
-    drafts = DraftDefaults(
+    hypotheses = CommitDefaults(
         alignment.policy.value, alignment.patience_frames, calibrated=bool(alignment.heads)
     )
     confidence = confidence_of(checkpoint.path)
-    return engine, ModelFacts(capabilities, model, drafts, traits, confidence)
+    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.shared_admission import OtherFronts
+from translate_svc.session.shared_admission import FrontPeers
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Fronts(Protocol):
-    """Front processes of a server: ``OtherFronts``, or ``FrontGroup`` for all of them."""
+    """Front processes of a server: ``FrontPeers``, or ``FrontGroup`` for all of them."""
 
     @property
     def live_streams(self) -> int:
@@ -75,7 +75,7 @@ class ServerInfoReporter:
         self._engine = engine
         self._admission = admission
         self._load_monitor = load_monitor
-        self._fronts = fronts or OtherFronts()
+        self._fronts = fronts or FrontPeers()
         started_s = self._fronts.started_s
         self._started_s = time.monotonic() if started_s is None else started_s
 

@@ -44,7 +44,7 @@ from translate_svc.session.open_sessions import OpenSessions
 from translate_svc.session.quotas.metered_session import MeteredSession
 from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.session.session import Session
-from translate_svc.session.shared_admission import OtherFronts, SharedAdmission
+from translate_svc.session.shared_admission import FrontPeers, SharedAdmission
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import ANONYMOUS, AudioClip, Caller, ServerInfo, StreamConfig, TranslateRequest
 
@@ -71,7 +71,7 @@ class Service:
         vad_loop: VadLoop,
         accounting: Accounting,
         resumption: Resumption,
-        fronts: OtherFronts | None = None,
+        fronts: FrontPeers | None = None,
     ) -> None:
         self._settings = settings
         self._accounting = accounting
@@ -102,7 +102,7 @@ class Service:
             self._languages,
             self._session_options.max_targets,
             settings.vad_options(),
-            facts.drafts,
+            facts.hypotheses,
             facts.traits,
             facts.confidence,
             settings.warn_low_confidence,
@@ -174,7 +174,7 @@ class Service:
         tokens: ResumeTokens,
         metrics: Metrics,
         tracing: Tracing | None = None,
-        fronts: OtherFronts | None = None,
+        fronts: FrontPeers | None = None,
     ) -> AsyncIterator[Service]:
         """Builds the service on an engine that the caller starts, watches and stops.
 
@@ -402,7 +402,7 @@ class Service:
     @property
     def calibrated(self) -> bool:
         """Whether the loaded checkpoint is calibrated for simultaneous translation."""
-        return self._negotiator.drafts.calibrated
+        return self._negotiator.hypotheses.calibrated
 
     def info(self) -> ServerInfo:
         """Version, model, load and limits. The transport fills in the limits of messages."""

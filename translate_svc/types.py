@@ -407,7 +407,7 @@ class SpeechChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class DraftReport:
+class HypothesisReport:
     """One draft of simultaneous translation, for one language: what it said, and what of it was kept back.
 
     Attributes:
@@ -535,7 +535,7 @@ SessionEvent = (
     | SpeechEnded
     | TextDelta
     | SpeechChunk
-    | DraftReport
+    | HypothesisReport
     | UtteranceDone
     | Updated
     | Cleared

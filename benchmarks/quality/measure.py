@@ -15,7 +15,7 @@ from benchmarks.quality.figures import (
     TranslationFigures,
 )
 from benchmarks.quality.measures.scores import text_scores, word_error_rate
-from benchmarks.quality.pipeline import Heard, settings_for, translate_all, translate_texts
+from benchmarks.quality.pipeline import PipelineOutput, settings_for, translate_all, translate_texts
 from translate_svc.service import Service
 from translate_svc.types import Samples, TargetSettings
 
@@ -112,7 +112,7 @@ def _translations(
     source: str,
     targets: Sequence[str],
     references: Sequence[Mapping[str, str]],
-    heard: Sequence[Heard],
+    heard: Sequence[PipelineOutput],
 ) -> tuple[TranslationFigures, ...]:
     return tuple(
         TranslationFigures(

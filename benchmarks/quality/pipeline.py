@@ -39,7 +39,7 @@ CONCURRENT_STREAMS = 8
 
 
 @dataclass(slots=True)
-class Heard:
+class PipelineOutput:
     """What one source came to, by target language; texts and speech of several utterances are joined in
     their order. Languages without speech are left out of ``speech``. ``log_probabilities`` (natural) are
     those of the translations' tokens, where they were asked for. ``confidences`` and ``flagged`` are of the
@@ -75,7 +75,7 @@ def settings_for(
     )
 
 
-async def translate(service: Service, samples: Samples, settings: StreamSettings) -> Heard:
+async def translate(service: Service, samples: Samples, settings: StreamSettings) -> PipelineOutput:
     """One stream: the clip in, everything out."""
     session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), Caller("quality"))
     sender = asyncio.create_task(_send(session, samples))
@@ -87,11 +87,13 @@ async def translate(service: Service, samples: Samples, settings: StreamSettings
         await session.cancel()
 
 
-async def translate_all(service: Service, jobs: Sequence[tuple[Samples, StreamSettings]]) -> list[Heard]:
+async def translate_all(
+    service: Service, jobs: Sequence[tuple[Samples, StreamSettings]]
+) -> list[PipelineOutput]:
     """Many clips, ``CONCURRENT_STREAMS`` at a time, results in the order of the jobs."""
     gate = asyncio.Semaphore(CONCURRENT_STREAMS)
 
-    async def one(samples: Samples, settings: StreamSettings) -> Heard:
+    async def one(samples: Samples, settings: StreamSettings) -> PipelineOutput:
         async with gate:
             return await translate(service, samples, settings)
 
@@ -100,11 +102,11 @@ async def translate_all(service: Service, jobs: Sequence[tuple[Samples, StreamSe
 
 async def translate_texts(
     service: Service, texts: Sequence[str], source: str, targets: Sequence[TargetSettings]
-) -> list[Heard]:
+) -> list[PipelineOutput]:
     """Written texts by ``Translate``, ``CONCURRENT_STREAMS`` at a time, results in their order."""
     gate = asyncio.Semaphore(CONCURRENT_STREAMS)
 
-    async def one(text: str) -> Heard:
+    async def one(text: str) -> PipelineOutput:
         async with gate:
             call = TranslateRequest(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS)
             one_shot = service.translate(call, Caller("quality"))
@@ -122,10 +124,10 @@ async def _send(session: Session, samples: Samples) -> None:
     await session.receive(EndInput(len(samples)))
 
 
-async def _collect(events: AsyncIterator[SessionEvent]) -> Heard:
+async def _collect(events: AsyncIterator[SessionEvent]) -> PipelineOutput:
     texts: dict[tuple[bool, str], dict[int, str]] = {}
     speech: dict[str, dict[int, list[Samples]]] = {}
-    heard = Heard()
+    heard = PipelineOutput()
     async for event in events:
         match event:
             case TextDelta():

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.quality.clip import Clip
 from benchmarks.quality.measures.scores import text_scores, word_error_rate
-from benchmarks.quality.pipeline import Heard, settings_for, translate_all
+from benchmarks.quality.pipeline import PipelineOutput, settings_for, translate_all
 from benchmarks.quality.report import ROOT
 from benchmarks.quality.sets import spoken_clips
 from benchmarks.throughput.measure import markdown
@@ -55,7 +55,7 @@ def measure(model: Path, count: int, part: tuple[str, Language]) -> dict[str, An
     return figures
 
 
-async def _heard(model: Path, dtype: str, language: Language, clips: Sequence[Clip]) -> list[Heard]:
+async def _heard(model: Path, dtype: str, language: Language, clips: Sequence[Clip]) -> list[PipelineOutput]:
     settings = settings_for(language, other_languages(language), transcript=True)
     async with Service.start(
         Settings(model=str(model), dtype=dtype, max_slots=_MAX_SLOTS, measure_capacity=False)
@@ -63,11 +63,11 @@ async def _heard(model: Path, dtype: str, language: Language, clips: Sequence[Cl
         return await translate_all(service, [(clip.samples, settings) for clip in clips])
 
 
-def _texts(heard: Sequence[Heard], target: Language) -> list[str]:
+def _texts(heard: Sequence[PipelineOutput], target: Language) -> list[str]:
     return [each.translations.get(target, "") for each in heard]
 
 
-def _all_texts(heard: Sequence[Heard], language: Language) -> Iterator[str]:
+def _all_texts(heard: Sequence[PipelineOutput], language: Language) -> Iterator[str]:
     for target in other_languages(language):
         yield from _texts(heard, target)
     yield from (each.transcript for each in heard)

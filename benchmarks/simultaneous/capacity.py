@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.simultaneous.figures import CapacityFigures, Figures, PacedFigures
 from benchmarks.simultaneous.joins import join, key, lags_ms, source_words
-from benchmarks.simultaneous.listen import Heard, Mode, listen, stream_settings
+from benchmarks.simultaneous.listen import Mode, RecognizedSpeech, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.measure import service_of
 from benchmarks.simultaneous.monologues import Monologue
@@ -67,10 +67,10 @@ def measure_capacity(model: Path, spoken: Sequence[tuple[Monologue, str]], mode:
 
 async def _listen_together(
     service: Service, mode: Mode, group: Sequence[tuple[Monologue, str]]
-) -> list[Heard]:
+) -> list[RecognizedSpeech]:
     """Their beginnings are spread, as those of people are."""
 
-    async def one(number: int, monologue: Monologue, target: str) -> Heard:
+    async def one(number: int, monologue: Monologue, target: str) -> RecognizedSpeech:
         await asyncio.sleep(number * _STAGGER_S / len(group))
         wanted = TargetSettings(target, speech=False)
         return await listen(service, monologue.samples, stream_settings(mode, monologue.language, wanted))
@@ -79,7 +79,7 @@ async def _listen_together(
 
 
 def _capacity_row(
-    mode: Mode, group: Sequence[tuple[Monologue, str]], heard: Sequence[Heard]
+    mode: Mode, group: Sequence[tuple[Monologue, str]], heard: Sequence[RecognizedSpeech]
 ) -> CapacityFigures:
     lags, aware = [], []
     for (monologue, target), each in zip(group, heard, strict=True):
@@ -93,7 +93,9 @@ def _capacity_row(
     )
 
 
-def _paced_row(mode: Mode, streams: int, spoken: tuple[Monologue, str], heard: Heard) -> PacedFigures:
+def _paced_row(
+    mode: Mode, streams: int, spoken: tuple[Monologue, str], heard: RecognizedSpeech
+) -> PacedFigures:
     monologue, target = spoken
     scores = longform_scores([(monologue, words_of(heard.deltas))], target)
     return PacedFigures(mode.name, monologue.language, target, streams, scores.yaal_ms, scores.ca_yaal_ms)

@@ -68,7 +68,7 @@ def stream_settings(mode: Mode, source: str, target: TargetSettings) -> StreamSe
 
 
 @dataclass(slots=True)
-class Heard:
+class RecognizedSpeech:
     """What came of one monologue in one language. ``continued``: utterances that go on in the next one."""
 
     deltas: list[Delta] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Heard:
     stage_ms: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
-async def listen(service: Service, samples: Samples, settings: StreamSettings) -> Heard:
+async def listen(service: Service, samples: Samples, settings: StreamSettings) -> RecognizedSpeech:
     """Sends frames of 32 ms, each when its last sample has been spoken by the running loop's clock."""
     session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), ANONYMOUS)
     started_s = asyncio.get_running_loop().time()
@@ -103,9 +103,9 @@ async def _send(session: Session, samples: Samples, started_s: float) -> None:
     await session.receive(EndInput(len(samples)))
 
 
-async def _collect(session: Session, started_s: float) -> Heard:
+async def _collect(session: Session, started_s: float) -> RecognizedSpeech:
     clock = asyncio.get_running_loop().time
-    heard = Heard()
+    heard = RecognizedSpeech()
     async for event in session.events():
         arrived_ms = (clock() - started_s) * 1000
         match event:

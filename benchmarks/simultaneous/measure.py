@@ -35,7 +35,7 @@ from benchmarks.simultaneous.joins import (
     slope_ms_per_s,
     source_words,
 )
-from benchmarks.simultaneous.listen import Heard, Mode, listen, stream_settings
+from benchmarks.simultaneous.listen import Mode, RecognizedSpeech, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import Monologue, Variant, monologues
 from benchmarks.simultaneous.speech import (
@@ -150,7 +150,7 @@ async def _listen_all(
     loop: AudioClockLoop,
     mode: Mode,
     jobs: Sequence[tuple[Monologue, TargetSettings]],
-) -> tuple[list[Heard], Figures]:
+) -> tuple[list[RecognizedSpeech], Figures]:
     """All at once on the audio clock; and what they cost. All jobs want the same kind of output."""
     before_s, stages_before = engine_cpu_s(), clock.read()
     with loop.audio_time(partial(is_computing, service)):
@@ -225,7 +225,7 @@ def _text_row(
     made: Sequence[Monologue],
     words: Sequence[Sequence[Word]],
     alone: Sequence[Sequence[str]],
-    heard: Sequence[Heard] = (),
+    heard: Sequence[RecognizedSpeech] = (),
 ) -> TextFigures:
     """``words``: of each monologue. ``alone``: of each, what the model writes of every sentence by itself."""
     scores = longform_scores(list(zip(made, words, strict=True)), target)
@@ -252,7 +252,7 @@ def _text_row(
 
 
 async def _speech_row(
-    service: Service, mode: str, monologue: Monologue, target: str, heard: Heard
+    service: Service, mode: str, monologue: Monologue, target: str, heard: RecognizedSpeech
 ) -> SpeechFigures:
     reference = source_words(monologue.sentences, target)
     told = words_of(heard.deltas)

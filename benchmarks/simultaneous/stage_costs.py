@@ -75,7 +75,7 @@ def _work(stage: Stage, plan: StepPlan, results: Sequence[StageResult]) -> float
         case Stage.DECODE:
             return len(plan.decode)
         case Stage.TEXT_TO_UNIT:
-            return sum(item.heard_tokens for item in plan.text_to_unit)
+            return sum(item.computed_tokens for item in plan.text_to_unit)
         case Stage.VOCODE:
             units = sum(item.end_unit - item.start_unit for item in plan.vocode)
             return units * SAMPLES_PER_UNIT / INTERNAL_SAMPLE_RATE_HZ

@@ -23,7 +23,7 @@ from translate_svc.engine.request import Request
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.session import Session
 from translate_svc.types import AudioInput, Caller, CallOutcome, ClientMessage, SessionEvent, StreamConfig
@@ -144,7 +144,7 @@ async def _serve(setup: ServerSetup) -> None:
     ) as service:
         timed = _TimedService(service) if setup.timed else None
         async with AsyncExitStack() as stack:
-            served: Service = timed or service  # type: ignore[assignment]
+            served: TranslationService = timed or service  # type: ignore[assignment]
             server = await stack.enter_async_context(RpcServer(served, RpcOptions()))
             gateway = await stack.enter_async_context(GatewayServer(served)) if setup.http else None
             print(server.target, gateway.target if gateway else "", flush=True)

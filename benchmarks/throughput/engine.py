@@ -28,7 +28,7 @@ from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import PROMPT_TOKENS
-from translate_svc.models.tokenizer import Tokenizer as CheckpointTokenizer
+from translate_svc.models.tokenizer import SentencePieceTokenizer
 
 _CREDIT_PIECES = 10_000
 
@@ -136,6 +136,6 @@ def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
     """The checkpoint's own, or numbers where it has none."""
     if not (checkpoint.path / "tokenizer_config.json").exists():
         return NumberTokenizer()
-    return CheckpointTokenizer.from_pretrained(
+    return SentencePieceTokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )

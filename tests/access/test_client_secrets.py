@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
 from translate_svc.access.client_secrets import MAX_SECRET_CHARACTERS, ClientSecrets
-from translate_svc.access.steady_date import SteadyDate
+from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.errors import OutOfRange, Unauthenticated
 from translate_svc.types import Caller
 
@@ -16,7 +16,7 @@ SESSION = {"audio": {"output": {"language": "es"}}}
 
 def test_a_secret_stands_for_its_caller_and_session_until_it_expires() -> None:
     now_s = 1_000.5
-    secrets = ClientSecrets(date=SteadyDate(lambda: now_s))
+    secrets = ClientSecrets(date=MonotonicDate(lambda: now_s))
     secret, expires_at = secrets.seal(ALICE, SESSION, 60)
     assert expires_at == 1_060
     opened = secrets.open(secret)
@@ -29,7 +29,7 @@ def test_a_secret_stands_for_its_caller_and_session_until_it_expires() -> None:
 
 def test_setting_the_clock_back_lengthens_no_life() -> None:
     now_s, steady_s = 1_000.0, 5.0
-    secrets = ClientSecrets(date=SteadyDate(lambda: now_s, lambda: steady_s))
+    secrets = ClientSecrets(date=MonotonicDate(lambda: now_s, lambda: steady_s))
     secret, _ = secrets.seal(ALICE, SESSION, 60)
     now_s, steady_s = now_s - 3_600, steady_s + 59
     assert secrets.open(secret).caller == ALICE

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.access.resume_tokens import MAX_TOKEN_BYTES, ResumeTokens, TokenBinding, new_resume_key
-from translate_svc.access.steady_date import SteadyDate
 from translate_svc.errors import InvalidArgument
 
 ALICE = TokenBinding("alice", "pcm")
@@ -85,7 +85,7 @@ def test_a_token_serves_its_caller_and_configuration_alone() -> None:
 
 def test_a_token_expires() -> None:
     clock = _Clock()
-    tokens = ResumeTokens(None, 60, date=SteadyDate(clock, clock))
+    tokens = ResumeTokens(None, 60, date=MonotonicDate(clock, clock))
     token = tokens.seal(STATE, ALICE)
     clock.now_s += 60
     assert tokens.open(token, ALICE) == STATE
@@ -95,7 +95,7 @@ def test_a_token_expires() -> None:
 
 def test_a_token_from_the_future_is_refused() -> None:
     clock = _Clock()
-    tokens = ResumeTokens(None, 60, date=SteadyDate(clock, clock))
+    tokens = ResumeTokens(None, 60, date=MonotonicDate(clock, clock))
     token = tokens.seal(STATE, ALICE)
     clock.now_s -= 50
     assert tokens.open(token, ALICE) == STATE
@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_used_is_named_and_not_quoted(file: Path, text: st
 def test_setting_the_clock_costs_no_token(step_s: float) -> None:
     """Neither those that were sealed before the step nor those after it; and they expire as ever."""
     clock, steady = _Clock(), _Clock()
-    tokens = ResumeTokens(None, 60, date=SteadyDate(clock, steady))
+    tokens = ResumeTokens(None, 60, date=MonotonicDate(clock, steady))
     before = tokens.seal(STATE, ALICE)
     clock.now_s += step_s
     assert tokens.open(before, ALICE) == STATE

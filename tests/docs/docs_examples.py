@@ -21,7 +21,7 @@ from translate_svc.gateway.server import GatewayServer
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
-from translate_svc.session.outbound.draft_pacer import DraftPacer
+from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/contract.md", "docs/openai.md")
@@ -50,7 +50,7 @@ async def serving() -> AsyncIterator[dict[str, str]]:
         RpcServer(service, RpcOptions(address=settings.address)) as server,
         GatewayServer(service) as gateway,
     ):
-        with mock.patch.object(DraftPacer, "is_late", return_value=False):
+        with mock.patch.object(HypothesisPacer, "is_late", return_value=False):
             yield {ADDRESS: server.target, HTTP_ADDRESS: gateway.target}
 
 

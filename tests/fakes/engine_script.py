@@ -21,9 +21,9 @@ class ScriptedSequence:
     token. ``fail_after_tokens``: fail after so many tokens. ``fail_after_pieces``: fail after so many pieces
     (0: the units fail). ``source_ms`` of token ``i`` is ``i * 160`` when the request asks for source times.
 
-    Of a draft, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
+    Of a hypothesis, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
     ``kept_start_samples`` later. With ``token_frames``, history and buffer are kept as by the engine: each
-    token then comes from so many frames before the next one. The speech goes on where that of the draft
+    token then comes from so many frames before the next one. The speech goes on where that of the hypothesis
     before has ended.
     """
 

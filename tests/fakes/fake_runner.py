@@ -49,7 +49,7 @@ class FakeTranslation:
     """The output of the fake model: the tokens (without prompt and end) and the number of units.
 
     ``fails_at``: the stage whose item fails, or None. ``encode_steps``: the least number of steps that the
-    encoding of its request takes. Of a draft, ``token_ids`` begin with its history, and ``units``
+    encoding of its request takes. Of a hypothesis, ``token_ids`` begin with its history, and ``units``
     are those of each token.
     """
 
@@ -82,7 +82,7 @@ class _Slot:
 
 @dataclass(slots=True)
 class _Speech:
-    """``next_unit``: where the next piece begins; of a draft None until the first one."""
+    """``next_unit``: where the next piece begins; of a hypothesis None until the first one."""
 
     last_piece_fails: bool
     first_piece_fails: bool = False
@@ -229,7 +229,7 @@ class FakeRunner:
         return TextToUnitResult(item.key, units, (translation.units,))
 
     def _vocode(self, item: VocodeItem, failures: list[ItemFailure]) -> VocodeResult | None:
-        # a draft without new text voices what has waited
+        # a hypothesis without new text voices what has waited
         speech = self._speeches.setdefault(item.key, _Speech(False, next_unit=None))
         assert speech.next_unit in (item.start_unit, None), "pieces of a speech must follow each other"
         assert item.start_unit < item.end_unit <= len(item.units), "a piece must lie within its speech"

@@ -114,7 +114,7 @@ class ModelFreeService:
 
     @property
     def calibrated(self) -> bool:
-        """Utterances are translated whole unless a stream asks for drafts."""
+        """Utterances are translated whole unless a stream asks for hypotheses."""
         return False
 
     @property

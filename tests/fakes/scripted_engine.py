@@ -23,11 +23,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script, waveform
-from tests.fakes.scripted_drafts import (
+from tests.fakes.scripted_hypotheses import (
     check_log_mel,
     decided,
     log_mel_of,
-    speech_kept,
+    speech_carried_over,
     speech_start_samples,
     state_of,
 )
@@ -53,8 +53,8 @@ from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
 
 
 def _ends(request: Request) -> bool:
-    """Whether no later draft follows."""
-    return request.draft is None or request.draft.is_final
+    """Whether no later hypothesis follows."""
+    return request.hypothesis is None or request.hypothesis.is_final
 
 
 class _Failed(Exception):
@@ -90,7 +90,7 @@ class ScriptedEngine:
     ``max_running_requests``: further requests wait, first come first served.
     ``max_waiting_requests``: with so many waiting, a request is refused with ``ResourceExhausted``.
 
-    A draft that is told log-mel frames of other audio than its own fails the test.
+    A hypothesis that is told log-mel frames of other audio than its own fails the test.
     """
 
     def __init__(
@@ -263,18 +263,20 @@ class ScriptedEngine:
             if speech and script.deltas:
                 end_samples = await self._emit_speech(live, sequence, script)
             if not _ends(live.request):
-                live.emit(speech_kept(live.request, sequence, end_samples))
+                live.emit(speech_carried_over(live.request, sequence, end_samples))
         except _Failed as failure:
             live.finish_sequence(sequence, FinishStatus.FAILED, str(failure))
             return
         ended = script.stop is StopReason.END_OF_TEXT
         status = FinishStatus.OK if ended else FinishStatus.TRUNCATED
-        said = script.deltas or (live.request.draft and state_of(live.request, sequence).committed_tokens)
+        said = script.deltas or (
+            live.request.hypothesis and state_of(live.request, sequence).committed_tokens
+        )
         live.finish_sequence(sequence, status if said else FinishStatus.EMPTY)
 
     async def _emit_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id
-        if live.request.draft is not None:
+        if live.request.hypothesis is not None:
             await asyncio.sleep(script.token_interval_s)
             held, start = script.held, script.kept_start_samples
             live.emit(decided(live.request, sequence, script.deltas, held, start, script.token_frames))

@@ -26,7 +26,7 @@ _DATA = Path(__file__).parents[1] / "data"
 
 
 @dataclass(slots=True)
-class Heard:
+class BystanderOutput:
     """All that one stream has had: text, speech as s16, and how its utterances ended."""
 
     text: str
@@ -35,7 +35,7 @@ class Heard:
     warnings: list[str]
     complete: bool
 
-    def assert_same(self, other: Heard) -> None:
+    def assert_same(self, other: BystanderOutput) -> None:
         """Nobody can tell the two apart. The last bit of speech depends on the batch it was computed in."""
         mine, others = (
             (each.text, each.statuses, each.warnings, each.complete, len(each.speech))
@@ -56,9 +56,9 @@ def clip(utterances: int = 3) -> tuple[Samples, int]:
     return np.concatenate(pieces), rate_hz
 
 
-async def listen(stream: AsyncStream) -> Heard:
+async def listen(stream: AsyncStream) -> BystanderOutput:
     """Reads a stream to its end."""
-    heard = Heard("", b"", [], [], complete=False)
+    heard = BystanderOutput("", b"", [], [], complete=False)
     async for event in stream:
         match event:
             case TextDelta():
@@ -76,7 +76,7 @@ async def listen(stream: AsyncStream) -> Heard:
     return heard
 
 
-async def speak(address: str, utterances: int = 3, *, in_real_time: bool = False) -> Heard:
+async def speak(address: str, utterances: int = 3, *, in_real_time: bool = False) -> BystanderOutput:
     """One stream of ``clip``, as fast as it is taken or in real time."""
     samples, rate_hz = clip(utterances)
     async with (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.cli.process import served
-from tests.faults.bystanders import Heard, listen, speak
+from tests.faults.bystanders import BystanderOutput, listen, speak
 from tests.faults.faulty_server import DETECTOR_FAULT
 from translate_svc.client import AsyncClient
 from translate_svc.errors import TranslateSvcError, TranslationFailed
@@ -23,7 +23,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(address: str) -> Heard:
+def undisturbed(address: str) -> BystanderOutput:
     heard = asyncio.run(speak(address))
     assert heard.complete
     assert len(heard.statuses) == 3
@@ -38,7 +38,7 @@ async def ask(client: AsyncClient, text: str) -> str:
         return type(error).__name__
 
 
-async def beside(address: str, *texts: str) -> tuple[list[Heard], set[str]]:
+async def beside(address: str, *texts: str) -> tuple[list[BystanderOutput], set[str]]:
     """What two streams hear while others ask for ``texts`` over and over, and what those are answered."""
     answers: set[str] = set()
 
@@ -57,7 +57,7 @@ async def beside(address: str, *texts: str) -> tuple[list[Heard], set[str]]:
 
 @pytest.mark.parametrize("kind", ["raises", "memory"])
 async def test_a_request_that_fails_in_any_stage_fails_alone(
-    address: str, undisturbed: Heard, kind: str
+    address: str, undisturbed: BystanderOutput, kind: str
 ) -> None:
     heard, answers = await beside(address, *(f"fault {stage.value} {kind}" for stage in Stage))
     assert answers == {TranslationFailed.__name__}
@@ -65,21 +65,23 @@ async def test_a_request_that_fails_in_any_stage_fails_alone(
         each.assert_same(undisturbed)
 
 
-async def test_results_that_are_not_finite_fail_alone(address: str, undisturbed: Heard) -> None:
+async def test_results_that_are_not_finite_fail_alone(address: str, undisturbed: BystanderOutput) -> None:
     heard, answers = await beside(address, "fault decode nan", "fault text_to_unit nan")
     assert answers == {TranslationFailed.__name__}
     for each in heard:
         each.assert_same(undisturbed)
 
 
-async def test_a_batch_that_fails_as_a_whole_costs_nobody_anything(address: str, undisturbed: Heard) -> None:
+async def test_a_batch_that_fails_as_a_whole_costs_nobody_anything(
+    address: str, undisturbed: BystanderOutput
+) -> None:
     heard, answers = await beside(address, *(f"fault {stage.value} batch" for stage in Stage))
     assert TranslationFailed.__name__ not in answers
     for each in heard:
         each.assert_same(undisturbed)
 
 
-async def test_the_detector_fails_one_stream_alone(address: str, undisturbed: Heard) -> None:
+async def test_the_detector_fails_one_stream_alone(address: str, undisturbed: BystanderOutput) -> None:
     async def provoke() -> None:
         async with (
             AsyncClient(address) as client,
@@ -90,14 +92,14 @@ async def test_the_detector_fails_one_stream_alone(address: str, undisturbed: He
 
     provoking = [provoke() for _ in range(20)]
     heard, *failures = await asyncio.gather(speak(address), *provoking, return_exceptions=True)
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, BystanderOutput)
     heard.assert_same(undisturbed)
     assert all(isinstance(each, TranslateSvcError) for each in failures)
 
 
 @pytest.mark.parametrize("seconds", [10_800, -21_600])
 async def test_setting_the_wall_clock_costs_nobody_anything(
-    address: str, undisturbed: Heard, seconds: int
+    address: str, undisturbed: BystanderOutput, seconds: int
 ) -> None:
     heard, answers = await beside(address, f"fault clock {seconds}")
     assert TranslationFailed.__name__ not in answers

@@ -1,4 +1,4 @@
-"""Tokenizer: the pieces and special ids that transformers sees."""
+"""SentencePieceTokenizer: the pieces and special ids that transformers sees."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.checkpoints import checkpoint_folder
 from tests.models.modules import checkpoint
 from tests.tiny_checkpoint import LANGUAGES, PIECE_COUNT
 from translate_svc.errors import CheckpointError
-from translate_svc.models.tokenizer import Tokenizer
+from translate_svc.models.tokenizer import SentencePieceTokenizer
 
 
-def load(folder: Path, **languages: int) -> Tokenizer:
+def load(folder: Path, **languages: int) -> SentencePieceTokenizer:
     whole = checkpoint("tiny")
-    return Tokenizer.from_pretrained(
+    return SentencePieceTokenizer.from_pretrained(
         folder, config=whole.config, languages=languages or whole.maps.text_languages
     )
 
@@ -31,7 +31,9 @@ def load(folder: Path, **languages: int) -> Tokenizer:
 def test_ids_are_transformers_ids(name: str) -> None:
     folder, whole = checkpoint_folder(name), checkpoint(name)
     theirs: Any = transformers.SeamlessM4TTokenizer.from_pretrained(folder)
-    ours = Tokenizer.from_pretrained(folder, config=whole.config, languages=whole.maps.text_languages)
+    ours = SentencePieceTokenizer.from_pretrained(
+        folder, config=whole.config, languages=whole.maps.text_languages
+    )
     special = set(theirs.all_special_ids) | set(whole.maps.text_languages.values())
     for token_id in range(len(theirs)):
         assert ours.is_special(token_id) == (token_id in special), token_id

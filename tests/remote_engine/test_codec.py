@@ -33,20 +33,20 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.commit_policy import (
-    Agreement,
     CommitDecision,
     CommitPolicy,
-    Draft,
     HoldReason,
+    Hypothesis,
+    LocalAgreement,
     commit_policy,
 )
-from translate_svc.engine.simultaneous.draft import (
+from translate_svc.engine.simultaneous.hypothesis import (
     NO_SPEECH,
-    DraftDecided,
-    DraftOptions,
-    SequenceDraft,
+    HypothesisDecided,
+    HypothesisOptions,
+    SequenceHypothesis,
+    SpeechCarriedOver,
     SpeechContext,
-    SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.engine.stats import Totals
@@ -77,7 +77,7 @@ from translate_svc.remote_engine.request_relay import RequestRelay
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.types import FrontProcess, ModelInfo, StageTiming
 
-DRAFT = Draft((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
+DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
 SPEECH = SpeechContext(np.arange(4), 7, 2)
 LOG_MEL = LogMelFrames(np.linspace(-16, 20, 240), 80, 160)
 STATUS = EngineStatus(True, False, 3, 100, 2, 1, 16, Totals(1, 2, 3, 4, 5, 6))
@@ -92,11 +92,11 @@ EVENTS: list[EngineEvent] = [
     TextScored("a/0", 1, (-0.25, np.float64(-1.5))),
     UnitsPredicted("a/0", 0, (1, 2, 3), (4, 5)),
     WaveformPiece("a/0", 0, 320, np.linspace(-1, 1, 640, dtype=np.float32), final=True),
-    DraftDecided(
+    HypothesisDecided(
         "a/0", 0, DRAFT, CommitDecision(1, 1, HoldReason.NEAR_END), (-0.5,), KeptHistory((5,), 1_600)
     ),
-    SpeechKept("a/0", 0, SPEECH),
-    SpeechKept("a/0", 0, NO_SPEECH),
+    SpeechCarriedOver("a/0", 0, SPEECH),
+    SpeechCarriedOver("a/0", 0, NO_SPEECH),
     SequenceFinished("a/0", 0, FinishStatus.FAILED, "no"),
     RequestFinished(
         "a/0",
@@ -168,11 +168,13 @@ class _Engine:
         raise AssertionError(request_id)
 
 
-DRAFTS = SequenceDraft((1, 2), 5, DRAFT, SPEECH), SequenceDraft()
-OPTIONS = DraftOptions(DRAFTS, Agreement(), True, 16_000, 8_000, 192_000, voices_all=True, log_mel=LOG_MEL)
+DRAFTS = SequenceHypothesis((1, 2), 5, DRAFT, SPEECH), SequenceHypothesis()
+OPTIONS = HypothesisOptions(
+    DRAFTS, LocalAgreement(), True, 16_000, 8_000, 192_000, voices_all=True, log_mel=LOG_MEL
+)
 
 
-def test_the_sample_of_a_draft_differs_from_every_default() -> None:
+def test_the_sample_of_a_hypothesis_differs_from_every_default() -> None:
     defaults = [field for field in dataclasses.fields(OPTIONS) if field.default is not dataclasses.MISSING]
     assert [field.name for field in defaults if getattr(OPTIONS, field.name) == field.default] == []
 
@@ -182,12 +184,12 @@ def test_the_sample_of_a_draft_differs_from_every_default() -> None:
     "source", [np.ones(1_600, np.float32), SourceText("häus", "deu")], ids=["audio", "text"]
 )
 def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
-    draft = dataclasses.replace(OPTIONS, policy=policy)
+    hypothesis = dataclasses.replace(OPTIONS, policy=policy)
     specs = (SequenceSpec("spa", True, 3, 1.25, TextGuards(True, True, True)), SequenceSpec("eng"))
     engine = _Engine()
     remote = RemoteEngine(engine.status, 10, lambda: None)
     relay = RequestRelay(engine, lambda: None)
-    requests = [Request("a/0", source, specs, True, draft, "alice"), Request("a/1", source, specs)]
+    requests = [Request("a/0", source, specs, True, hypothesis, "alice"), Request("a/1", source, specs)]
     for request in requests:
         remote.submit(request, lambda event: None)
     commands = remote.take()

@@ -212,7 +212,7 @@ def test_a_token_in_the_middle_of_a_sentence_carries_its_history() -> None:
     token = json.dumps(kept[0]).encode()
     point = ResumePoint.restore(kept[0], replace(stream, resume_token=token), MODEL)
     assert point.commit.continuation is not None
-    assert point.commit.continuation.drafts[0].history_token_ids
+    assert point.commit.continuation.hypotheses[0].history_token_ids
     with pytest.raises(InvalidArgument, match="another model") as refused:
         ResumePoint.restore(kept[0], replace(stream, resume_token=token), "other@1")
     assert refused.value.field == "config.resume_token"

@@ -11,7 +11,7 @@ from tests.wire import settings_samples
 from tests.wire.settings_samples import field_names
 from translate_svc import wire
 from translate_svc.engine.request import TextGuards
-from translate_svc.engine.simultaneous.draft import DraftDefaults
+from translate_svc.engine.simultaneous.hypothesis import CommitDefaults
 from translate_svc.languages import packaged
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.types import (
@@ -46,7 +46,9 @@ DEFAULTS: dict[type[Any], Any] = {
 }
 ONLY_BY_HAND = "segmentation"
 """Some settings have no meaning beside it, so it is tried alone."""
-NEGOTIATOR = Negotiator(packaged(), max_targets=4, vad=VadOptions(), drafts=DraftDefaults("align_att", 4))
+NEGOTIATOR = Negotiator(
+    packaged(), max_targets=4, vad=VadOptions(), hypotheses=CommitDefaults("align_att", 4)
+)
 FORMAT = AudioFormat(Encoding.PCM_S16LE, 16_000)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from translate_svc.access.steady_date import SteadyDate
+from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.errors import OutOfRange, Unauthenticated
 from translate_svc.types import Caller, Scope
 
@@ -52,7 +52,7 @@ class ClientSecrets:
         self,
         keys: Callable[[], MultiFernet] | None = None,
         *,
-        date: SteadyDate | None = None,
+        date: MonotonicDate | None = None,
     ) -> None:
         """``keys`` returns the current keys: the first one seals, all of them open. Without it the keys are
         this process's own, and only this process reads its secrets. A clock that is set back makes no secret
@@ -60,7 +60,7 @@ class ClientSecrets:
         """
         own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys = keys or (lambda: own)
-        self._date = date or SteadyDate()
+        self._date = date or MonotonicDate()
 
     def seal(self, caller: Caller, session: dict[str, Any], lifetime_s: int) -> tuple[str, int]:
         """A new secret and when it expires, in seconds since the epoch.

@@ -18,7 +18,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from translate_svc.access.steady_date import SteadyDate
+from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument
 
@@ -46,7 +46,7 @@ class ResumeTokens:
     last token has expired.
     """
 
-    def __init__(self, path: Path | None, lifetime_s: float, *, date: SteadyDate | None = None) -> None:
+    def __init__(self, path: Path | None, lifetime_s: float, *, date: MonotonicDate | None = None) -> None:
         """Reads the keys; without a file it makes one of its own, which no other process knows.
 
         Tokens are dated by the wall clock, since servers share no other one. It may be set while streams are
@@ -57,7 +57,7 @@ class ResumeTokens:
                 the number of the line but none of its text.
         """
         self._lifetime_s = lifetime_s
-        self._date = date or SteadyDate()
+        self._date = date or MonotonicDate()
         own = MultiFernet([Fernet(Fernet.generate_key())])
         self._keys: Callable[[], MultiFernet] = (lambda: own) if path is None else shared_keys(path)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from translate_svc.gateway.server import GatewayServer
     from translate_svc.observability.telemetry import Tracing
     from translate_svc.rpc.server import RpcServer
-    from translate_svc.serving.protocols import Service, TransportServer
+    from translate_svc.serving.protocols import TranslationService, TransportServer
     from translate_svc.serving.tls_files import TlsFiles
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 def transport_makers(
     settings: Settings, *, reuse_port: bool = False
-) -> list[Callable[[Service], TransportServer]]:
+) -> list[Callable[[TranslationService], TransportServer]]:
     """Functions that create the servers of ``settings``, not started yet; gRPC's first.
 
     The settings are checked now, before a model is loaded. With ``reuse_port`` other processes may listen at
@@ -40,7 +40,9 @@ def transport_makers(
             setting.
     """
     callers = _callers(settings)
-    makers: list[Callable[[Service], TransportServer]] = [_rpc_server_maker(settings, callers, reuse_port)]
+    makers: list[Callable[[TranslationService], TransportServer]] = [
+        _rpc_server_maker(settings, callers, reuse_port)
+    ]
     if settings.http:
         makers.append(_gateway_maker(settings, callers, reuse_port))
     return makers
@@ -60,7 +62,7 @@ def _callers(settings: Settings) -> Callers:
 
 def _rpc_server_maker(
     settings: Settings, callers: Callers, reuse_port: bool
-) -> Callable[[Service], RpcServer]:
+) -> Callable[[TranslationService], RpcServer]:
     """A function that creates the gRPC server of ``settings``, not started yet.
 
     The settings are checked now, before a model is loaded.
@@ -105,7 +107,7 @@ def _tls_files(settings: Settings) -> TlsFiles:
 
 def _gateway_maker(
     settings: Settings, callers: Callers, reuse_port: bool
-) -> Callable[[Service], GatewayServer]:
+) -> Callable[[TranslationService], GatewayServer]:
     """A function that creates the HTTP server of ``settings``, not started yet.
 
     Raises:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
+from translate_svc.engine.simultaneous.hypothesis import (
+    NO_HYPOTHESES,
+    SAFE_COMMIT_DEFAULTS,
+    CommitDefaults,
+    HypothesisTraits,
+)
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.types import ModelInfo
@@ -19,13 +24,13 @@ class ModelFacts:
     Attributes:
         capabilities: languages, voices and limits.
         model: name, revision, license, device and dtype.
-        drafts: how drafts are committed unless a stream says otherwise.
-        traits: properties of the model that drafts depend on.
+        hypotheses: how hypotheses are committed unless a stream says otherwise.
+        traits: properties of the model that hypotheses depend on.
         confidence: the rule that makes the confidence in a text of its log-probabilities.
     """
 
     capabilities: Capabilities
     model: ModelInfo
-    drafts: DraftDefaults = SAFE_DRAFTS
-    traits: DraftTraits = NO_DRAFTS
+    hypotheses: CommitDefaults = SAFE_COMMIT_DEFAULTS
+    traits: HypothesisTraits = NO_HYPOTHESES
     confidence: ConfidenceRule = UNCALIBRATED

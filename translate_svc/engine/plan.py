@@ -35,8 +35,8 @@ class EncodeItem:
     From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
     identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
     same ``job_id`` ask for the same encoding. ``log_mel``: the first log-mel frames
-    of the source, if an earlier draft has computed them. ``keeps_log_mel``: use them, and return all frames
-    in the result.
+    of the source, if an earlier hypothesis has computed them. ``keeps_log_mel``: use them, and return all
+    frames in the result.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -59,15 +59,16 @@ class DecodeItem:
     """Feed a run of known tokens to a slot, from ``position`` on; the answer is about the token after it.
 
     The slot must have been encoded for ``key``'s request, and positions 0..position-1 must have been fed. The
-    first run of a sequence is its prompt (``</s>`` and the language) and the history of a draft. Later runs
-    are one token long. Several tokens are fed in one pass ("prefill").
+    first run of a sequence is its prompt (``</s>`` and the language) and the history of a hypothesis. Later
+    runs are one token long. Several tokens are fed in one pass ("prefill").
 
     ``return_source_ms`` and ``return_attention`` ask for these fields of ``DecodeResult``.
 
-    ``guess_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives as well
-    come back in ``DecodeResult.guessed``, as if they had been decoded one by one. With ``begins_word`` the
-    token after the run must not lengthen the last word of the run. With ``scores_guess`` the guess is a given
-    text: ``DecodeResult.guessed`` has the log-probability of each of its tokens, whatever is most probable.
+    ``speculative_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives
+    as well come back in ``DecodeResult.accepted``, as if they had been decoded one by one. With
+    ``suppress_continuation`` the token after the run must not lengthen the last word of the run. With
+    ``scores_given_text`` they are a given text: ``DecodeResult.accepted`` has the log-probability of each of
+    its tokens, whatever is most probable.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -78,14 +79,14 @@ class DecodeItem:
     token_ids: tuple[int, ...]
     return_source_ms: bool = False
     return_attention: bool = False
-    guess_token_ids: tuple[int, ...] = ()
-    begins_word: bool = False
-    scores_guess: bool = False
+    speculative_token_ids: tuple[int, ...] = ()
+    suppress_continuation: bool = False
+    scores_given_text: bool = False
 
     @property
     def is_step(self) -> bool:
         """Whether it is an ordinary decode step, which may be a captured graph."""
-        return len(self.token_ids) == 1 and not self.guess_token_ids and not self.begins_word
+        return len(self.token_ids) == 1 and not self.speculative_token_ids and not self.suppress_continuation
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class TextToUnitItem:
     ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
     get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of pauses at
-    punctuation once more. The first ``unheard_tokens`` behind the prompt are left out; they are context.
+    punctuation once more. The first ``dropped_context_tokens`` behind the prompt are left out; they are
+    context.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -108,12 +110,12 @@ class TextToUnitItem:
     context_tokens: int = 0
     lookahead_tokens: int = 0
     pause_factor: float = 1.0
-    unheard_tokens: int = 0
+    dropped_context_tokens: int = 0
 
     @property
-    def heard_tokens(self) -> int:
+    def computed_tokens(self) -> int:
         """How many tokens are computed."""
-        return len(self.token_ids) - self.unheard_tokens
+        return len(self.token_ids) - self.dropped_context_tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,8 +202,8 @@ class DecodeResult:
     alignment layer. None when it was not asked for, and for a text. ``attention``: when asked for, the mean
     attention of the alignment heads over the source's frames for each token of the run, ``[run, frames]``.
 
-    ``guessed``: the log-probabilities of the tokens of ``DecodeItem.guess_token_ids`` that come before the
-    next token. They count as fed, and are part of the run in ``attention``.
+    ``accepted``: the log-probabilities of the tokens of ``DecodeItem.speculative_token_ids`` that come
+    before the next token. They count as fed, and are part of the run in ``attention``.
     """
 
     key: SequenceKey
@@ -209,7 +211,7 @@ class DecodeResult:
     log_probability: float
     source_ms: int | None = None
     attention: npt.NDArray[np.float32] | None = field(default=None, compare=False)
-    guessed: tuple[float, ...] = ()
+    accepted: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from translate_svc.engine.simultaneous.draft import DraftDecided, DraftOptions, SpeechKept
+from translate_svc.engine.simultaneous.hypothesis import (
+    HypothesisDecided,
+    HypothesisOptions,
+    SpeechCarriedOver,
+)
 from translate_svc.errors import TranslateSvcError
 from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.types import Samples, StageTiming
@@ -66,10 +70,10 @@ class Request:
     ``source_times`` asks for each token's time in the source, at the cost of one attention read per step. A
     text has no times: for a text the flag is ignored, and every ``source_ms`` is None.
 
-    With ``draft`` the samples are a buffer of an utterance that is still being spoken (the last buffer where
-    the draft is final). The events of a sequence are then ``DraftDecided``, one ``TokenDecoded`` for each
-    committed token, ``TextFinished`` where the draft is final, the speech of the committed tokens,
-    ``SpeechKept`` where the draft is not final, and ``SequenceFinished``.
+    With ``hypothesis`` the samples are a buffer of an utterance that is still being spoken (the last buffer
+    where the hypothesis is final). The events of a sequence are then ``HypothesisDecided``, one
+    ``TokenDecoded`` for each committed token, ``TextFinished`` where the hypothesis is final, the speech of
+    the committed tokens, ``SpeechCarriedOver`` where the hypothesis is not final, and ``SequenceFinished``.
 
     ``caller``: any name of the caller. ``FairQueue`` shares the engine fairly between callers.
     """
@@ -78,7 +82,7 @@ class Request:
     source: Samples | SourceText
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
-    draft: DraftOptions | None = None
+    hypothesis: HypothesisOptions | None = None
     caller: str = ""
 
 
@@ -191,8 +195,8 @@ class StageSpan:
 class RequestFinished:
     """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start.
 
-    ``log_mel``: the log-mel frames of a draft's buffer, for the next draft. None after the last draft, for
-    other requests, and where frames are not kept.
+    ``log_mel``: the log-mel frames of a hypothesis's buffer, for the next hypothesis. None after the last
+    hypothesis, for other requests, and where frames are not kept.
     """
 
     request_id: str
@@ -229,8 +233,8 @@ SequenceEvent = (
     | TextScored
     | UnitsPredicted
     | WaveformPiece
-    | DraftDecided
-    | SpeechKept
+    | HypothesisDecided
+    | SpeechCarriedOver
     | SequenceFinished
 )
 EngineEvent = RequestQueued | RequestRefused | SequenceEvent | RequestFinished

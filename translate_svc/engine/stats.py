@@ -50,8 +50,8 @@ class Totals:
         self.text_tokens += sum(sequence.delivered_tokens for sequence in state.sequences)
         self.speech_units += sum(sequence.voiced_units for sequence in state.sequences)
         if isinstance(state.source, np.ndarray):
-            draft = state.request.draft
-            self.source_samples += len(state.source) if draft is None else draft.new_samples
+            hypothesis = state.request.hypothesis
+            self.source_samples += len(state.source) if hypothesis is None else hypothesis.new_samples
 
 
 class RetryEstimate:

@@ -11,14 +11,16 @@ from translate_svc.gateway.authentication import Authenticator
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.live_calls import LiveCalls
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import Caller
 
 
 class GatewayContext:
     """The service, its live calls, and who may call."""
 
-    def __init__(self, service: Service, options: GatewayOptions, authenticator: Authenticator) -> None:
+    def __init__(
+        self, service: TranslationService, options: GatewayOptions, authenticator: Authenticator
+    ) -> None:
         self.service = service
         self.options = options
         self.authenticator = authenticator

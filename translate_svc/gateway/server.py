@@ -29,7 +29,7 @@ from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.webrtc.availability import Calls, calls_of
 from translate_svc.serving.listener import bound_address, listen
 from translate_svc.serving.live_calls import DRAINING
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 
 _MAX_HEADER_BYTES = 16 * 1024
 _MAX_JSON_BYTES = 64 * 1024
@@ -44,14 +44,14 @@ def refuse_plaintext(options: GatewayOptions, tls: ssl.SSLContext | None) -> Non
 
 
 class GatewayServer:
-    """The ``TransportServer`` of OpenAI's protocols: serves one ``Service`` on one address.
+    """The ``TransportServer`` of OpenAI's protocols: serves one ``TranslationService`` on one address.
 
     Use it as a context manager, or call ``start`` and ``stop``.
     """
 
     def __init__(
         self,
-        service: Service,
+        service: TranslationService,
         options: GatewayOptions = GatewayOptions(),  # noqa: B008 - frozen
         tls: ssl.SSLContext | None = None,
         callers: Callers | None = None,

@@ -21,7 +21,7 @@ _ID_OFFSET = 1
 """fairseq's convention: token id = piece id + 1, so that ``<pad>`` is 0, ``<unk>`` 1, ``</s>`` 3."""
 
 
-class Tokenizer:
+class SentencePieceTokenizer:
     """Ids and pieces. Immutable, so it is safe to share between threads.
 
     Args:
@@ -35,7 +35,9 @@ class Tokenizer:
         self._languages = dict(languages)
 
     @classmethod
-    def from_pretrained(cls, folder: Path, *, config: ModelConfig, languages: Mapping[str, int]) -> Tokenizer:
+    def from_pretrained(
+        cls, folder: Path, *, config: ModelConfig, languages: Mapping[str, int]
+    ) -> SentencePieceTokenizer:
         """Reads ``sentencepiece.bpe.model`` and checks it against the other files.
 
         Args:

@@ -23,7 +23,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
 from translate_svc.models.decoder.decoded_step import DecodedStep, StepFields
 from translate_svc.models.decoder.decoder_cache import DecodeInput, DecoderCache, Runs
-from translate_svc.models.decoder.guesses import checked_runs
+from translate_svc.models.decoder.speculative import accepted_runs
 from translate_svc.models.decoder.text_decoder import NO_FRAME, TextDecoder
 from translate_svc.models.encoder.log_mel import LogMelMemory
 from translate_svc.models.encoder.source_encoder import NOT_FINITE, SourceEncoder
@@ -53,14 +53,14 @@ class TokenPrediction:
             frame stands out.
         attention: if requested, the mean attention of the alignment heads over the source's states, for each
             token of the run: ``[n, states]``. Every row sums to 1.
-        guessed: the log-probabilities of the guessed tokens that were right; these are part of the run.
+        accepted: the log-probabilities of the accepted tokens that were right; these are part of the run.
     """
 
     token_id: int
     log_probability: float
     source_ms: int | None = None
     attention: NDArray[np.float32] | None = None
-    guessed: tuple[float, ...] = ()
+    accepted: tuple[float, ...] = ()
 
 
 class TranslationModel:
@@ -205,33 +205,35 @@ class TranslationModel:
         *,
         return_source_ms: Sequence[bool],
         return_attention: Sequence[bool],
-        guesses: Sequence[Sequence[int]] | None = None,
-        begins_word: Sequence[bool] = (),
+        speculative: Sequence[Sequence[int]] | None = None,
+        suppress_continuation: Sequence[bool] = (),
         scored: Sequence[bool] = (),
     ) -> list[TokenPrediction | EngineError]:
         """Feeds a run of known tokens to each of several distinct slots, from position ``starts[i]`` on, in
         one pass. The result is the same as with ``decode`` token by token. ``return_source_ms`` and
         ``return_attention`` mean the same as there.
 
-        ``guesses[i]`` is fed after the run. The prediction is that after the run and those first tokens of
-        the guess that ``decode`` would have predicted as well. The others are as if they had not been fed.
-        Where ``begins_word[i]``, the token after the run itself is none of ``continuing_tokens``.
-        Where ``scored[i]``, ``guessed`` has the log-probabilities of all tokens of the guess, and the
-        prediction is that after them.
+        ``speculative[i]`` is fed after the run. The prediction is that after the run and those first tokens
+        of it that ``decode`` would have predicted as well. The others are as if they had not
+        been fed. Where ``suppress_continuation[i]``, the token after the run itself is none of
+        ``continuing_tokens``. Where ``scored[i]``, ``accepted`` has the log-probabilities of all of
+        ``speculative[i]``, and the prediction is that after them.
         """
-        guesses = [()] * len(slots) if guesses is None else guesses
-        fed = [(*run, *guess) for run, guess in zip(token_ids, guesses, strict=True)]
-        runs = Runs(slots, starts, fed, [len(guess) for guess in guesses])
+        speculative = [()] * len(slots) if speculative is None else speculative
+        fed = [(*run, *proposed) for run, proposed in zip(token_ids, speculative, strict=True)]
+        runs = Runs(slots, starts, fed, [len(proposed) for proposed in speculative])
         optional = StepFields(any(return_source_ms), any(return_attention))
-        made = self._decoder.prefill(self._cache, runs, optional, begins_word=begins_word, scored=scored)
+        made = self._decoder.prefill(
+            self._cache, runs, optional, suppress_continuation=suppress_continuation, scored=scored
+        )
         step = made.on_host()
         outcomes: list[TokenPrediction | EngineError] = []
-        for row, checked in enumerate(checked_runs(step, token_ids, guesses)):
+        for row, checked in enumerate(accepted_runs(step, token_ids, speculative)):
             (outcome,) = self._predictions(
                 checked.step, [slots[row]], [checked.tokens], [return_source_ms[row]], [return_attention[row]]
             )
             if not isinstance(outcome, EngineError):
-                outcome = replace(outcome, guessed=checked.guessed)
+                outcome = replace(outcome, accepted=checked.accepted)
             outcomes.append(outcome)
         return outcomes
 

@@ -22,7 +22,7 @@ import msgspec
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
-from translate_svc.engine.simultaneous.draft import SequenceDraft
+from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.quotas.quotas import CallerUsage
@@ -59,10 +59,12 @@ class Goodbye(Message, frozen=True):
     reason: str = ""
 
 
-class DraftFields(msgspec.Struct, frozen=True):
-    """The fields of ``DraftOptions``, by the same names. ``policy``: the name of its class and its fields."""
+class HypothesisFields(msgspec.Struct, frozen=True):
+    """The fields of ``HypothesisOptions``, by the same names. ``policy``: the name of its class and its
+    fields.
+    """
 
-    sequences: tuple[SequenceDraft, ...]
+    sequences: tuple[SequenceHypothesis, ...]
     policy: tuple[str, dict[str, int]]
     is_final: bool
     step_samples: int
@@ -81,7 +83,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     text: SourceText | None
     sequences: tuple[SequenceSpec, ...]
     source_times: bool
-    draft: DraftFields | None
+    hypothesis: HypothesisFields | None
     caller: str
 
 

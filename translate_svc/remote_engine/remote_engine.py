@@ -12,9 +12,9 @@ import numpy as np
 from translate_svc.engine.delivery import Delivery, Submission
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import Request, RequestRefused, SourceText
-from translate_svc.engine.simultaneous.draft import DraftOptions
+from translate_svc.engine.simultaneous.hypothesis import HypothesisOptions
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
-from translate_svc.remote_engine.messages import Abort, Commands, DraftFields, Grant, Step, Submit
+from translate_svc.remote_engine.messages import Abort, Commands, Grant, HypothesisFields, Step, Submit
 
 _RETRY_AFTER_S = 1.0
 
@@ -195,12 +195,12 @@ def _submit_message(ticket: int, request: Request) -> Submit:
         text=source if isinstance(source, SourceText) else None,
         sequences=request.sequences,
         source_times=request.source_times,
-        draft=None if request.draft is None else _draft_fields(request.draft),
+        hypothesis=None if request.hypothesis is None else _hypothesis_fields(request.hypothesis),
         caller=request.caller,
     )
 
 
-def _draft_fields(draft: DraftOptions) -> DraftFields:
-    values = {field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)}
-    policy = type(draft.policy).__name__, dataclasses.asdict(draft.policy)  # type: ignore[call-overload]
-    return DraftFields(**values | {"policy": policy})
+def _hypothesis_fields(hypothesis: HypothesisOptions) -> HypothesisFields:
+    values = {field.name: getattr(hypothesis, field.name) for field in dataclasses.fields(hypothesis)}
+    policy = type(hypothesis.policy).__name__, dataclasses.asdict(hypothesis.policy)  # type: ignore[call-overload]
+    return HypothesisFields(**values | {"policy": policy})

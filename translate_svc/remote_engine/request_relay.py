@@ -12,9 +12,9 @@ import numpy as np
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import EngineEvent, Request, RequestFinished, RequestRefused, WaveformPiece
 from translate_svc.engine.simultaneous.commit_policy import AnyCommitPolicy, CommitPolicy
-from translate_svc.engine.simultaneous.draft import DraftOptions
+from translate_svc.engine.simultaneous.hypothesis import HypothesisOptions
 from translate_svc.errors import InvalidArgument
-from translate_svc.remote_engine.messages import Commands, DraftFields, Step, Submit, with_ticket
+from translate_svc.remote_engine.messages import Commands, HypothesisFields, Step, Submit, with_ticket
 from translate_svc.types import Samples
 
 _EVENT_BYTES = 256
@@ -100,12 +100,12 @@ def _request(command: Submit) -> Request:
         samples if command.text is None else command.text,
         command.sequences,
         command.source_times,
-        None if command.draft is None else _draft_options(command.draft),
+        None if command.hypothesis is None else _hypothesis_options(command.hypothesis),
         command.caller,
     )
 
 
-def _draft_options(draft: DraftFields) -> DraftOptions:
-    values = msgspec.structs.asdict(draft)
-    name, policy_fields = draft.policy
-    return DraftOptions(**values | {"policy": _POLICIES[name](**policy_fields)})
+def _hypothesis_options(hypothesis: HypothesisFields) -> HypothesisOptions:
+    values = msgspec.structs.asdict(hypothesis)
+    name, policy_fields = hypothesis.policy
+    return HypothesisOptions(**values | {"policy": _POLICIES[name](**policy_fields)})

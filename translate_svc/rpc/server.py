@@ -24,7 +24,7 @@ from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.trace_context import TraceContextInterceptor
 from translate_svc.rpc.unix_socket import check_unix_address, only_for_owner
 from translate_svc.serving.live_calls import DRAINING
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 
@@ -63,7 +63,7 @@ def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | 
 
 
 class RpcServer:
-    """The ``TransportServer`` of gRPC: serves one ``Service`` on one address.
+    """The ``TransportServer`` of gRPC: serves one ``TranslationService`` on one address.
 
     It serves plaintext only on loopback, unless ``insecure`` is set.
 
@@ -73,7 +73,7 @@ class RpcServer:
 
     def __init__(
         self,
-        service: Service,
+        service: TranslationService,
         options: RpcOptions = RpcOptions(),  # noqa: B008 - frozen
         credentials: grpc.ServerCredentials | None = None,
         callers: Callers | None = None,

@@ -15,7 +15,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import LiveCalls
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import StreamConfig, UtteranceDone
 from translate_svc.v1 import speech_translation_pb2 as pb
@@ -26,7 +26,7 @@ SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
 class SpeechTranslationServicer:
     """All methods are coroutines that write with their context. ``ErrorInterceptor`` handles their errors."""
 
-    def __init__(self, service: Service, options: RpcOptions, reads: ReadLimiter) -> None:
+    def __init__(self, service: TranslationService, options: RpcOptions, reads: ReadLimiter) -> None:
         self._reads = reads
         self._service = service
         self._options = options

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import ANONYMOUS, Caller
 
 DRAINING = Unavailable("the server is draining")
@@ -21,7 +21,7 @@ DRAINING = Unavailable("the server is draining")
 class LiveCalls:
     """Opens, runs and drains calls."""
 
-    def __init__(self, service: Service, options: CallOptions) -> None:
+    def __init__(self, service: TranslationService, options: CallOptions) -> None:
         self._service = service
         self._options = options
         self._calls: dict[CallDriver, Callable[[], bool]] = {}

@@ -31,7 +31,7 @@ class CallHandler(Protocol):
         """
 
 
-class Session(CallHandler, Protocol):
+class StreamSession(CallHandler, Protocol):
     """Handles one stream; its last event is ``Closed``."""
 
     async def receive(self, message: ClientMessage) -> None:
@@ -49,10 +49,10 @@ class Session(CallHandler, Protocol):
         """Sends ``GoAway`` to the client."""
 
 
-class Service(Protocol):
+class TranslationService(Protocol):
     """Admits streams and calls. There is one service per process."""
 
-    def open_session(self, config: StreamConfig, caller: Caller) -> Session:
+    def open_session(self, config: StreamConfig, caller: Caller) -> StreamSession:
         """Admits a stream.
 
         Raises:
@@ -119,7 +119,7 @@ class MessageSource(Protocol):
 
 
 class TransportServer(Protocol):
-    """A server that carries calls to one ``Service``, over gRPC or another transport."""
+    """A server that carries calls to one ``TranslationService``, over gRPC or another transport."""
 
     @property
     def target(self) -> str:

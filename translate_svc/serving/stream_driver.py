@@ -10,7 +10,7 @@ from translate_svc.errors import StreamTimeout
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.message_pace import MessagePace
 from translate_svc.serving.options import CallOptions
-from translate_svc.serving.protocols import EventSink, MessageSource, Session
+from translate_svc.serving.protocols import EventSink, MessageSource, StreamSession
 from translate_svc.types import Closed, EndInput, SessionEvent
 
 
@@ -22,7 +22,7 @@ class StreamDriver(CallDriver):
     """
 
     def __init__(
-        self, source: MessageSource, sink: EventSink, session: Session, options: CallOptions
+        self, source: MessageSource, sink: EventSink, session: StreamSession, options: CallOptions
     ) -> None:
         super().__init__(sink, session, options, last=Closed)
         self._source = source

@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.engine.request import SequenceSpec, TextGuards
-from translate_svc.engine.simultaneous.draft import NO_DRAFTS, SAFE_DRAFTS, DraftDefaults, DraftTraits
+from translate_svc.engine.simultaneous.hypothesis import (
+    NO_HYPOTHESES,
+    SAFE_COMMIT_DEFAULTS,
+    CommitDefaults,
+    HypothesisTraits,
+)
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
@@ -97,8 +102,8 @@ class Negotiator:
     languages: LanguageTable
     max_targets: int
     vad: VadOptions
-    drafts: DraftDefaults = SAFE_DRAFTS
-    traits: DraftTraits = NO_DRAFTS
+    hypotheses: CommitDefaults = SAFE_COMMIT_DEFAULTS
+    traits: HypothesisTraits = NO_HYPOTHESES
     confidence: ConfidenceRule = UNCALIBRATED
     warn_low_confidence: bool = True
 
@@ -138,7 +143,9 @@ class Negotiator:
                 "must name a language, unless a transcript is asked for", field=_under(path, "targets")
             )
         if Inspect.DRAFTS in settings.include and settings.simultaneous is None:
-            raise InvalidArgument("holds drafts, which simultaneous alone has", field=_under(path, "include"))
+            raise InvalidArgument(
+                "holds hypotheses, which simultaneous alone has", field=_under(path, "include")
+            )
         vad = self._vad(settings.vad, _under(path, "vad"))
         vad_settings = vad.settings()
         if settings.segmentation is Segmentation.MANUAL:
@@ -157,7 +164,7 @@ class Negotiator:
             return Negotiated(settled, vad, _sequences(settled), confidence=self.confidence)
         effective, options = negotiate_simultaneous(
             settings.simultaneous,
-            self.drafts,
+            self.hypotheses,
             self.traits,
             max_buffer_ms=self.vad.max_utterance_ms,
             path=_under(path, "simultaneous"),

@@ -16,7 +16,7 @@ def _nothing(*arguments: object) -> None:
 
 
 @dataclass(slots=True)
-class OtherFronts:
+class FrontPeers:
     """What a front process knows of the others. The connection to the engine's process keeps it up to date.
 
     Attributes:
@@ -60,9 +60,7 @@ class OtherFronts:
 class SharedAdmission(Admission):
     """Admits as ``Admission`` does, and no more streams than this process has places."""
 
-    def __init__(
-        self, options: AdmissionOptions, backlog: Callable[[], Backlog], fronts: OtherFronts
-    ) -> None:
+    def __init__(self, options: AdmissionOptions, backlog: Callable[[], Backlog], fronts: FrontPeers) -> None:
         super().__init__(options, lambda: self._backlog_of_all(backlog()))
         self._fronts = fronts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy
-from translate_svc.engine.simultaneous.draft import DraftDefaults, DraftTraits
+from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import FRAME_SAMPLES, SimultaneousSettings
 from translate_svc.vad.options import FRAME_MS
@@ -28,9 +28,9 @@ class SimultaneousOptions:
     """Simultaneous translation with every default filled in.
 
     Attributes:
-        step_ms: audio between two drafts.
-        max_buffer_ms: most audio that a draft hears.
-        policy: what of a draft is committed.
+        step_ms: audio between two hypotheses.
+        max_buffer_ms: most audio that a hypothesis hears.
+        policy: what of a hypothesis is committed.
         frame_samples: samples of an encoder frame, 16 kHz.
         min_buffer_samples: the least audio that the engine takes.
     """
@@ -43,17 +43,17 @@ class SimultaneousOptions:
 
     @property
     def step_frames(self) -> int:
-        """VAD frames between two drafts, at least one."""
+        """VAD frames between two hypotheses, at least one."""
         return max(1, round(self.step_ms / FRAME_MS))
 
     @property
     def step_s(self) -> float:
-        """Audio between two drafts, in seconds."""
+        """Audio between two hypotheses, in seconds."""
         return self.step_frames * FRAME_MS / 1000
 
     @property
     def step_samples(self) -> int:
-        """Audio between two drafts, in samples at 16 kHz."""
+        """Audio between two hypotheses, in samples at 16 kHz."""
         return self.step_frames * FRAME_SAMPLES
 
     @property
@@ -68,19 +68,19 @@ class SimultaneousOptions:
 
     @property
     def max_buffer_frames(self) -> int:
-        """Most VAD frames that a draft hears."""
+        """Most VAD frames that a hypothesis hears."""
         return self.max_buffer_ms // FRAME_MS
 
     @property
     def max_buffer_samples(self) -> int:
-        """Most samples at 16 kHz that a draft hears."""
+        """Most samples at 16 kHz that a hypothesis hears."""
         return self.max_buffer_frames * FRAME_SAMPLES
 
 
 def negotiate_simultaneous(
     settings: SimultaneousSettings,
-    defaults: DraftDefaults,
-    traits: DraftTraits,
+    defaults: CommitDefaults,
+    traits: HypothesisTraits,
     *,
     max_buffer_ms: int,
     path: str,
@@ -89,7 +89,7 @@ def negotiate_simultaneous(
 
     ``max_buffer_ms`` is the server's bound; ``path`` that of the settings in the contract.
 
-    Without usable attention in the checkpoint nothing has a patience: words are committed when two drafts
+    Without usable attention in the checkpoint nothing has a patience: words are committed when two hypotheses
     agree.
 
     Raises:
@@ -106,7 +106,7 @@ def negotiate_simultaneous(
     buffer_ms = settings.max_buffer_ms or min(SIMULTANEOUS_LIMITS["max_buffer_ms"][2], max_buffer_ms)
     patience_frames = settings.patience_frames
     if defaults.uses_attention:
-        patience_frames = defaults.patience_frames if patience_frames is None else patience_frames
+        patience_frames = defaults.cutoff_frames if patience_frames is None else patience_frames
     elif patience_frames is not None:
         raise InvalidArgument(
             "has no effect: without a calibration of its attention this checkpoint commits words when two "

@@ -15,11 +15,11 @@ import pytest
 from tests.fakes.engine_script import Script, ScriptedRequest, echo_script
 from tests.fakes.fronted_service import BoundedEngine, packaged_facts
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.crew import Crew
 from translate_svc.cli.batch.file_process import FileProcessConfig, frame, read_frame, receive_frame
 from translate_svc.cli.batch.file_processes import FileProcesses, default_file_processes
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileStatus, Journal
+from translate_svc.cli.batch.worker_pool import WorkerPool
 from translate_svc.cli.commands.batch import engine_room
 from translate_svc.config import Settings
 from translate_svc.engine.request import Request
@@ -58,7 +58,7 @@ async def test_files_are_translated_and_recorded_and_a_bad_one_stops_no_other(tm
     broken.write_bytes(b"RIFF, or so it says")
     items = [item("eng_1"), item("deu_1"), BatchItem(str(broken), "broken"), item("fra_1")]
     async with processes(tmp_path, count=2) as (opened, journal, _):
-        results = [result async for result in Crew(opened, 4).results(items)]
+        results = [result async for result in WorkerPool(opened, 4).results(items)]
     assert {result.name: result.status for result in results} == {
         "eng_1": FileStatus.DONE,
         "deu_1": FileStatus.DONE,

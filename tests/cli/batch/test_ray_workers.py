@@ -17,11 +17,11 @@ from tests.cli.process import ROOT, STARTER, environment
 from tests.clips import texts
 from translate_svc.cli.backends.local_backend import LocalBackend
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.crew import Crew
 from translate_svc.cli.batch.items import batch_items
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.batch.ray_workers import RayWorkers, ray_cluster
 from translate_svc.cli.batch.run import BatchRun, RayOptions
+from translate_svc.cli.batch.worker_pool import WorkerPool
 from translate_svc.errors import Unavailable
 
 DATA = ROOT / "tests" / "data"
@@ -117,7 +117,7 @@ async def test_the_death_of_a_worker_and_of_a_node_loses_nothing(
         pids = [await _process_id(handle) for handle in workers.handles]
         lost_node = cluster.list_all_nodes()[-1]
         (victim,) = (pid for pid in pids if _parent(pid) != _raylet(lost_node))
-        crew = Crew(workers, arguments.files_at_once * workers.actors)
+        crew = WorkerPool(workers, arguments.files_at_once * workers.actors)
         async for result in crew.results(batch_items(arguments.inputs, str(out))):
             results.append(result)
             if len(results) == 3:

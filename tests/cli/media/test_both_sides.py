@@ -14,10 +14,10 @@ import soundfile
 
 from translate_svc.audio.audio_tracks import AudioChoice
 from translate_svc.cli.audio.media_reader import MediaReader
-from translate_svc.cli.media.abreast import Abreast
+from translate_svc.cli.media.concurrent_streams import ConcurrentStreams
 from translate_svc.cli.media.file_translation import UtteranceCounter, stream_file
+from translate_svc.cli.output.channel_sides import BOTH_SIDES, ChannelSide
 from translate_svc.cli.output.progress import SampleCounter
-from translate_svc.cli.output.sides import BOTH_SIDES, Side
 from translate_svc.errors import Unavailable
 from translate_svc.types import (
     Closed,
@@ -42,10 +42,10 @@ async def _blocks(count: int) -> AsyncIterator[Samples]:
 
 
 async def test_no_side_runs_away_from_the_other_until_that_has_ended() -> None:
-    abreast = Abreast(BOTH_SIDES, 25)
-    sent: dict[Side, int] = {LEFT: 0, RIGHT: 0}
+    abreast = ConcurrentStreams(BOTH_SIDES, 25)
+    sent: dict[ChannelSide, int] = {LEFT: 0, RIGHT: 0}
 
-    async def send(side: Side, count: int, go: asyncio.Semaphore | None) -> None:
+    async def send(side: ChannelSide, count: int, go: asyncio.Semaphore | None) -> None:
         async for block in abreast.kept(_blocks(count), side):
             sent[side] += len(block)
             if go is not None:
@@ -111,7 +111,7 @@ async def test_a_stream_that_breaks_ends_the_other_one_and_is_the_cause(tmp_path
         MediaReader(tmp_path / "call.wav", AudioChoice(channel=LEFT)) as left,
         MediaReader(tmp_path / "call.wav", AudioChoice(channel=RIGHT)) as right,
     ):
-        readers: dict[Side, MediaReader] = {LEFT: left, RIGHT: right}
+        readers: dict[ChannelSide, MediaReader] = {LEFT: left, RIGHT: right}
         with pytest.raises(Unavailable, match="gone"):
             await asyncio.wait_for(
                 stream_file(readers, SETTINGS, translator, [], SampleCounter(BOTH_SIDES)), 10

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from translate_svc.cli.output.output_file import OutputFiles, output_file, path_for
-from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
+from translate_svc.cli.output.speech_timeline import SpeechTimeline, write_stereo
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import SampleRange, SpeechChunk
 
@@ -25,7 +25,7 @@ def _chunk(start_sample: int, samples: int, level: int) -> SpeechChunk:
 
 def test_speech_lies_where_it_was_said_or_behind_the_speech_before(tmp_path: Path) -> None:
     path = tmp_path / "o.wav"
-    track = SpeechTrack(path, RATE_HZ)
+    track = SpeechTimeline(path, RATE_HZ)
     # said at 1 s, spoken for 2 s in two chunks; the next, said at 2 s, has to wait; the last, at 5 s, has not
     track.add(_chunk(0, 16_000, 1), RATE_HZ)
     track.add(_chunk(16_000, 16_000, 2), RATE_HZ)
@@ -40,7 +40,7 @@ def test_speech_lies_where_it_was_said_or_behind_the_speech_before(tmp_path: Pat
 
 
 def test_a_track_without_speech_is_as_long_as_its_source(tmp_path: Path) -> None:
-    track = SpeechTrack(tmp_path / "o.wav", RATE_HZ)
+    track = SpeechTimeline(tmp_path / "o.wav", RATE_HZ)
     track.finish(3 * RATE_HZ + 1)
     samples, _ = soundfile.read(tmp_path / "o.wav", dtype="int16")
     np.testing.assert_array_equal(samples, np.zeros(48_002, np.int16))
@@ -49,7 +49,7 @@ def test_a_track_without_speech_is_as_long_as_its_source(tmp_path: Path) -> None
 def test_two_tracks_of_different_lengths_become_one_file(tmp_path: Path) -> None:
     paths = [tmp_path / "left.wav", tmp_path / "right.wav"]
     for path, seconds, level in ((paths[0], 1, 1), (paths[1], 3, 2)):
-        track = SpeechTrack(path, RATE_HZ)
+        track = SpeechTimeline(path, RATE_HZ)
         track.add(_chunk(0, seconds * 16_000, level), 0)
         track.finish(2 * RATE_HZ)
     write_stereo(tmp_path / "o.wav", paths)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from translate_svc.audio.audio_tracks import Channel
-from translate_svc.cli.output.sides import BOTH_SIDES, Side
+from translate_svc.cli.output.channel_sides import BOTH_SIDES, ChannelSide
 from translate_svc.cli.output.sinks import TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.output.turn_order import TurnOrder
@@ -41,11 +41,11 @@ def _events(utterance_id: int, start_s: int, text: str) -> list[SessionEvent]:
 class _Screen:
     def __init__(self) -> None:
         self._screen = io.StringIO()
-        self.sent_s: dict[Side, int] = {LEFT: 0, RIGHT: 0}
+        self.sent_s: dict[ChannelSide, int] = {LEFT: 0, RIGHT: 0}
         view = TextView(Console(file=self._screen, width=200, highlight=False), show_growth=False)
         self._sink = TextSink(view, ["spa"], RATE_HZ, BOTH_SIDES, lambda side: self.sent_s[side] * RATE_HZ)
 
-    def write(self, side: Side, events: list[SessionEvent]) -> list[str]:
+    def write(self, side: ChannelSide, events: list[SessionEvent]) -> list[str]:
         """The lines that are shown then, without their times."""
         for event in events:
             self._sink.write(event, side)

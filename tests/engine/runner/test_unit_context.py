@@ -61,11 +61,15 @@ def test_a_context_longer_than_its_text_is_refused(context_tokens: int) -> None:
     assert "context" in failure.error
 
 
-@pytest.mark.parametrize(("context_tokens", "unheard_tokens"), [(0, 1), (3, 2), (FED, FED - 1), (4, -1)])
-def test_only_context_behind_the_prompt_is_left_out(context_tokens: int, unheard_tokens: int) -> None:
+@pytest.mark.parametrize(
+    ("context_tokens", "dropped_context_tokens"), [(0, 1), (3, 2), (FED, FED - 1), (4, -1)]
+)
+def test_only_context_behind_the_prompt_is_left_out(context_tokens: int, dropped_context_tokens: int) -> None:
     harness = RunnerHarness(FED)
     item: TextToUnitItem = dataclasses.replace(
-        harness.text_to_unit_items(FED)[0], context_tokens=context_tokens, unheard_tokens=unheard_tokens
+        harness.text_to_unit_items(FED)[0],
+        context_tokens=context_tokens,
+        dropped_context_tokens=dropped_context_tokens,
     )
     (failure,) = harness.runner.execute(StepPlan(text_to_unit=(item,))).failures
     assert "left out" in failure.error

@@ -1,6 +1,6 @@
-"""The commit policies as tables: drafts in, committed and held words out.
+"""The commit policies as tables: hypotheses in, committed and held words out.
 
-A draft is written as words of ``piece@frame``, a ``_`` for SentencePiece's mark of a space. What stands
+A hypothesis is written as words of ``piece@frame``, a ``_`` for SentencePiece's mark of a space. What stands
 before ``|`` is history. A text that the decoder ended itself ends with ``</s>``.
 """
 
@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.engine.simultaneous.commit_policy import (
-    Agreement,
     AlignAtt,
     AlignAttAgreement,
     CommitDecision,
     CommitPolicy,
-    Draft,
     HoldReason,
+    Hypothesis,
+    LocalAgreement,
     loop_start,
 )
 from translate_svc.engine.simultaneous.words import starts_word
@@ -29,21 +29,21 @@ NEAR_END, DISAGREES = HoldReason.NEAR_END, HoldReason.DISAGREES
 INCOMPLETE, LOOP, END_OF_TEXT = HoldReason.INCOMPLETE_WORD, HoldReason.LOOP, HoldReason.END_OF_TEXT
 
 
-def draft(
+def hypothesis(
     row: str,
     *,
     is_final: bool = False,
     spaced: bool = True,
     committed: int | None = None,
     frames: int = FRAMES,
-) -> Draft:
+) -> Hypothesis:
     """What ``row`` says (see above); a piece without a frame comes from frame 0."""
     before, bar, after = row.partition("|")
     history, new = (before.split(), after.split()) if bar else ([], before.split())
     ended = new[-1:] == ["</s>"]
     marked = [*history, *(new[:-1] if ended else new)]
     pieces = tuple(each.partition("@")[0].replace("_", "\u2581") for each in marked)
-    return Draft(
+    return Hypothesis(
         token_ids=tuple(_token_id(piece) for piece in pieces),
         pieces=pieces,
         history_tokens=len(history),
@@ -94,16 +94,16 @@ ALIGN_ATT = [
 
 @pytest.mark.parametrize(("row", "expected"), ALIGN_ATT)
 def test_align_att(row: str, expected: CommitDecision) -> None:
-    assert AlignAtt(4).decide(draft(row), None) == expected
+    assert AlignAtt(4).decide(hypothesis(row), None) == expected
 
 
-def test_a_sentence_is_closed_when_two_drafts_close_it() -> None:
-    """A history of the last word without its full stop led nowhere: the decoder closed it in draft after
-    draft, while the next sentence was spoken.
+def test_a_sentence_is_closed_when_two_hypotheses_close_it() -> None:
+    """A history of the last word without its full stop led nowhere: the decoder closed it in hypothesis after
+    hypothesis, while the next sentence was spoken.
     """
-    made, before = draft("_h@0 | _a@1 .@2 </s>"), draft("_h@0 _a@1 .@2 </s>")
+    made, before = hypothesis("_h@0 | _a@1 .@2 </s>"), hypothesis("_h@0 _a@1 .@2 </s>")
     assert AlignAtt(4).decide(made, before) == decided(2)
-    assert AlignAtt(4).decide(made, draft("_h@0 _b@1 .@2 </s>")) == decided(0, 2, END_OF_TEXT)
+    assert AlignAtt(4).decide(made, hypothesis("_h@0 _b@1 .@2 </s>")) == decided(0, 2, END_OF_TEXT)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_a_sentence_is_closed_when_two_drafts_close_it() -> None:
 )
 def test_languages_without_spaces(row: str, expected: CommitDecision) -> None:
     """Trap 3: a word that only ends with a space never ends."""
-    assert AlignAtt(4).decide(draft(row, spaced=False), None) == expected
+    assert AlignAtt(4).decide(hypothesis(row, spaced=False), None) == expected
 
 
 AGREEMENT = [
-    pytest.param("_a _b </s>", None, decided(0, 2, DISAGREES), id="the first draft"),
+    pytest.param("_a _b </s>", None, decided(0, 2, DISAGREES), id="the first hypothesis"),
     pytest.param("_a _b _c </s>", "_a _b _d </s>", decided(2, 1, DISAGREES), id="two words agree"),
     pytest.param("_a _be tter </s>", "_a _be ast </s>", decided(1, 2, DISAGREES), id="half a word does not"),
     pytest.param("_a _be tter </s>", "_a _be </s>", decided(1, 2, DISAGREES), id="nor does a longer one"),
@@ -143,8 +143,8 @@ AGREEMENT = [
 
 @pytest.mark.parametrize(("row", "previous", "expected"), AGREEMENT)
 def test_agreement(row: str, previous: str | None, expected: CommitDecision) -> None:
-    before = None if previous is None else draft(previous)
-    assert Agreement().decide(draft(row), before) == expected
+    before = None if previous is None else hypothesis(previous)
+    assert LocalAgreement().decide(hypothesis(row), before) == expected
 
 
 @pytest.mark.parametrize(
@@ -152,16 +152,16 @@ def test_agreement(row: str, previous: str | None, expected: CommitDecision) -> 
     [
         pytest.param("_a@1 _b@2 _c@18 </s>", "_a _b _c </s>", decided(2, 1, NEAR_END), id="too near"),
         pytest.param("_a@1 _b@2 _c@3 </s>", "_a _x </s>", decided(1, 2, DISAGREES), id="disagrees"),
-        pytest.param("_a@1 _b@2 </s>", None, decided(0, 2, DISAGREES), id="the first draft"),
+        pytest.param("_a@1 _b@2 </s>", None, decided(0, 2, DISAGREES), id="the first hypothesis"),
         pytest.param("_a@1 _b@2 </s>", "_a _b </s>", decided(2), id="both"),
     ],
 )  # fmt: skip
 def test_align_att_and_agreement(row: str, previous: str | None, expected: CommitDecision) -> None:
-    before = None if previous is None else draft(previous)
-    assert AlignAttAgreement(4).decide(draft(row), before) == expected
+    before = None if previous is None else hypothesis(previous)
+    assert AlignAttAgreement(4).decide(hypothesis(row), before) == expected
 
 
-POLICIES: list[CommitPolicy] = [AlignAtt(4), Agreement(), AlignAttAgreement(4)]
+POLICIES: list[CommitPolicy] = [AlignAtt(4), LocalAgreement(), AlignAttAgreement(4)]
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=repr)
@@ -174,19 +174,19 @@ POLICIES: list[CommitPolicy] = [AlignAtt(4), Agreement(), AlignAttAgreement(4)]
         ("_a@1 " + "_b@2 " * 6, decided(2, 5, LOOP)),
     ],
 )
-def test_a_final_draft_is_committed_whole_but_for_a_loop(
+def test_a_final_hypothesis_is_committed_whole_but_for_a_loop(
     policy: CommitPolicy, row: str, expected: CommitDecision
 ) -> None:
-    assert policy.decide(draft(row, is_final=True), None) == expected
+    assert policy.decide(hypothesis(row, is_final=True), None) == expected
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=repr)
 def test_what_was_held_is_released_as_it_was_decoded(policy: CommitPolicy) -> None:
     """Trap 4: rejected tokens came out at the end of a stream as if they had been heard to their end. Here
-    the last draft is decided about anew, and only the caller who heard nothing since may ask for that.
+    the last hypothesis is decided about anew, and only the caller who heard nothing since may ask for that.
     """
-    last = draft("_h@1 | _a@17 _b@18 .@19 </s>")
-    assert policy.decide(last, last).held == 3 or isinstance(policy, Agreement)
+    last = hypothesis("_h@1 | _a@17 _b@18 .@19 </s>")
+    assert policy.decide(last, last).held == 3 or isinstance(policy, LocalAgreement)
     assert policy.decide(dataclasses.replace(last, is_final=True), last) == decided(3)
 
 
@@ -214,16 +214,16 @@ TEXTS = st.lists(st.tuples(PIECES, st.integers(0, 29)), max_size=12)
     st.sampled_from(POLICIES),
     st.booleans(),
 )
-def test_committed_text_only_grows_by_whole_words_whatever_the_drafts(
+def test_committed_text_only_grows_by_whole_words_whatever_the_hypotheses(
     texts: list[tuple[list[tuple[str, int]], bool, int]], policy: CommitPolicy, spaced: bool
 ) -> None:
-    """Each draft begins with all that was committed, as the decoder is made to write it."""
+    """Each hypothesis begins with all that was committed, as the decoder is made to write it."""
     committed: list[str] = []
-    previous: Draft | None = None
+    previous: Hypothesis | None = None
     for number, (new, ended, frames) in enumerate(texts):
         is_final = number == len(texts) - 1
         row = f"{' '.join(committed)} | {' '.join(f'{piece}@{at}' for piece, at in new)} {'</s>' * ended}"
-        made = draft(row, spaced=spaced, frames=frames, is_final=is_final)
+        made = hypothesis(row, spaced=spaced, frames=frames, is_final=is_final)
         decision = policy.decide(made, previous)
         assert decision == policy.decide(made, previous), "no state"
         assert decision.committed >= 0

@@ -1,4 +1,6 @@
-"""What the next draft is told of the text, and where its audio begins. Drafts as in the policy's tests."""
+"""What the next hypothesis is told of the text, and where its audio begins. Hypotheses as in the policy's
+tests.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.simultaneous.test_commit_policy import TEXTS, draft
+from tests.engine.simultaneous.test_commit_policy import TEXTS, hypothesis
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
 from translate_svc.engine.simultaneous.pauses import first_pause, last_pause
@@ -35,7 +37,7 @@ def keep(
     **options: int,
 ) -> tuple[str, KeptHistory]:
     """The kept pieces, and all."""
-    made = draft(row, spaced=spaced, frames=frames)
+    made = hypothesis(row, spaced=spaced, frames=frames)
     new = made.new_tokens if committed is None else committed
     decision = CommitDecision(new, made.new_tokens - new, None)
     sizes = {"step_samples": STEP, "frame_samples": FRAME, "margin_frames": 0}
@@ -117,7 +119,7 @@ def test_whatever_was_said_the_buffer_is_bounded_and_the_history_is_its_end(
     text: list[tuple[str, int]], committed: int, frames: int, bound: int, spaced: bool
 ) -> None:
     row = " ".join(f"{piece}@{min(at, frames - 1)}" for piece, at in text)
-    made = draft(f"| {row}", spaced=spaced, frames=frames)
+    made = hypothesis(f"| {row}", spaced=spaced, frames=frames)
     committed = min(committed, made.new_tokens)
     kept = keep_history(
         made,
@@ -150,7 +152,7 @@ def test_where_no_pause_can_lie_text_and_audio_still_begin_together() -> None:
     assert (pieces, kept.start_samples) == ("_a _b . _c _d", 0)
 
 
-def test_a_closed_sentence_is_dropped_when_a_draft_brings_nothing_new() -> None:
+def test_a_closed_sentence_is_dropped_when_a_hypothesis_brings_nothing_new() -> None:
     """Sentence after sentence was lost: with two in its buffer the decoder wrote nothing behind the first."""
     pause = 9 * FRAME, 10 * FRAME
     pieces, kept = keep("_a@2 _b@7 .@8 | ", samples=speech(20 * FRAME, pause))

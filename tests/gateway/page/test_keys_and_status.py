@@ -18,7 +18,7 @@ from tests.gateway.page.browser import needs_chromium, visit
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
-from translate_svc.access.steady_date import SteadyDate
+from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.types import Caller, Samples
@@ -71,7 +71,7 @@ async def test_the_key_is_asked_for_once(service: ModelFreeService, tmp_path: Pa
 async def test_when_the_secret_expires_the_page_asks_again(service: ModelFreeService, tmp_path: Path) -> None:
     key, began_s, passed_s = new_key(), time.time(), [0.0]
     (tmp_path / "keys").write_text(key_line("alice", key))
-    date = SteadyDate(lambda: began_s + passed_s[0], lambda: passed_s[0])
+    date = MonotonicDate(lambda: began_s + passed_s[0], lambda: passed_s[0])
     keys, secrets = ApiKeys(tmp_path / "keys"), ClientSecrets(date=date)
     async with (
         GatewayServer(service, GatewayOptions(), callers=Callers(keys), secrets=secrets) as server,

@@ -16,7 +16,7 @@ from translate_svc.access.callers import Callers
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
 from translate_svc.gateway.server import GatewayServer
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 
 PAGE = ROOT / "translate_svc" / "gateway" / "page"
 TEXTS = sorted(path for path in PAGE.rglob("*") if path.suffix in (".html", ".css", ".js", ".svg"))
@@ -64,7 +64,7 @@ async def test_nothing_but_the_page_is_served(server: GatewayServer, path: str) 
         assert response.status == 404
 
 
-async def test_the_page_needs_no_key_and_its_numbers_do(service: Service, tmp_path: Path) -> None:
+async def test_the_page_needs_no_key_and_its_numbers_do(service: TranslationService, tmp_path: Path) -> None:
     key = new_key()
     (tmp_path / "keys").write_text(key_line("alice", key))
     keys = ApiKeys(tmp_path / "keys")

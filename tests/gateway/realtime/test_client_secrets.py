@@ -16,7 +16,7 @@ from tests.gateway.clients import TRANSLATIONS, connect, pcm16, silence, tone
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
-from translate_svc.access.steady_date import SteadyDate
+from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.gateway.failures import CLOSE_POLICY
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
@@ -49,7 +49,7 @@ class Setup:
 async def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Setup]:
     made, file = Setup(), tmp_path / "keys"
     file.write_text(key_line("alice", made.key))
-    secrets = ClientSecrets(date=SteadyDate(lambda: time.time() + made.ahead_s))
+    secrets = ClientSecrets(date=MonotonicDate(lambda: time.time() + made.ahead_s))
     async with model_free_service() as service:
         open_session = service.open_session
 

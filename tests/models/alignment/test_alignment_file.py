@@ -51,7 +51,7 @@ def test_the_safe_rule_can_be_written(folder: Path, config: ModelConfig) -> None
     assert read_alignment(folder, config) == SAFE_ALIGNMENT
 
 
-def test_without_one_words_are_committed_when_two_drafts_agree(
+def test_without_one_words_are_committed_when_two_hypotheses_agree(
     folder: Path, config: ModelConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert read_alignment(folder, config) is None

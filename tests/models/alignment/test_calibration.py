@@ -25,7 +25,7 @@ FOLLOWING = (1, 2)
 def beginning(
     rng: np.random.Generator, *, follows: bool = True, row: AttentionRow = AttentionRow.PREDICTING
 ) -> Beginning:
-    """A draft whose tokens come from every second frame; those that come from the last four are wrong.
+    """A hypothesis whose tokens come from every second frame; those that come from the last four are wrong.
 
     Head ``FOLLOWING`` of 2 layers with 4 heads says so, in the rows of one kind; all else is noise.
     """
@@ -61,20 +61,20 @@ def test_where_no_head_follows_agreement_decides() -> None:
     assert found.policy is PolicyName.AGREEMENT
 
 
-def test_an_error_that_every_draft_repeats_counts_once() -> None:
-    """Thirty drafts of one clip commit the same wrong token, whatever the patience."""
+def test_an_error_that_every_hypothesis_repeats_counts_once() -> None:
+    """Thirty hypotheses of one clip commit the same wrong token, whatever the patience."""
     rng = np.random.default_rng(2)
-    drafts = [[beginning(rng)] for _ in range(60)]
+    hypotheses = [[beginning(rng)] for _ in range(60)]
     stubborn = beginning(rng)
     stubborn.attention[FOLLOWING] = 0.0
     stubborn.attention[FOLLOWING][:, 0] = 1.0
-    found = calibrate([*drafts, [stubborn] * 30])
+    found = calibrate([*hypotheses, [stubborn] * 30])
     assert found.figures["survival"] >= SURVIVAL
     assert found.patience_frames in (3, 4)
 
 
 @pytest.mark.parametrize("survives", [True, False])
-def test_drafts_that_all_end_alike_tell_nothing(survives: bool) -> None:
+def test_hypotheses_that_all_end_alike_tell_nothing(survives: bool) -> None:
     each = np.full(3, survives)
     with pytest.raises(ValueError, match="tell nothing"):
         calibrate([[Beginning((1, 2, 3), each, each, np.zeros((1, 1, 5, 4), np.float32))]])

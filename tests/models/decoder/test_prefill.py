@@ -279,7 +279,7 @@ def test_heads_that_a_checkpoint_does_not_have_are_refused(pairs: tuple[tuple[in
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_a_given_text_has_the_probability_of_each_of_its_tokens(name: str) -> None:
-    """Beside a run with a guess, of which only what is right counts."""
+    """Beside a run with speculative tokens, of which only what is right counts."""
     made, expected = model(name), model(name)
     given = TOKENS[2:9]
     outcomes = made.prefill(
@@ -288,23 +288,23 @@ def test_a_given_text_has_the_probability_of_each_of_its_tokens(name: str) -> No
         [TOKENS[:2], TOKENS[:2], TOKENS[:3]],
         return_source_ms=[False] * 3,
         return_attention=[False] * 3,
-        guesses=[given, given, ()],
+        speculative=[given, given, ()],
         scored=[True, False, False],
     )
-    scored, guessed, plain = outcomes
+    scored, accepted, plain = outcomes
     assert isinstance(scored, TokenPrediction)
-    assert isinstance(guessed, TokenPrediction)
+    assert isinstance(accepted, TokenPrediction)
     assert isinstance(plain, TokenPrediction)
     for position, token_id in enumerate(TOKENS[:9]):
         expected.decode([0], [position], [token_id], return_source_ms=[False])
     logits = expected._decoder._output(expected._cache.states[0, 1:9]).float()
     known = logits.log_softmax(dim=-1)
-    assert scored.guessed == pytest.approx(
+    assert scored.accepted == pytest.approx(
         [float(known[row, token]) for row, token in enumerate(given)], abs=1e-5
     )
     assert scored.token_id == int(known[-1].argmax())
-    assert min(scored.guessed) < -1, "it is not what the model would write"
-    assert len(guessed.guessed) < len(given)
+    assert min(scored.accepted) < -1, "it is not what the model would write"
+    assert len(accepted.accepted) < len(given)
     (alone,) = model(name).prefill([3], [0], [TOKENS[:3]], return_source_ms=[False], return_attention=[False])
     assert isinstance(alone, TokenPrediction)
     assert plain.token_id == alone.token_id

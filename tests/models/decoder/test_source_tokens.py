@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.checkpoints import EOS, checkpoint_folder
 from tests.models.modules import checkpoint
-from translate_svc.models.tokenizer import Tokenizer
+from translate_svc.models.tokenizer import SentencePieceTokenizer
 
 UNKNOWN = 1
 CONTROL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "__eng__", "__spa__")
@@ -44,9 +44,11 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=UNCO
 
 
 @functools.cache
-def ours() -> Tokenizer:
+def ours() -> SentencePieceTokenizer:
     whole = checkpoint("starter")
-    return Tokenizer.from_pretrained(whole.path, config=whole.config, languages=whole.maps.text_languages)
+    return SentencePieceTokenizer.from_pretrained(
+        whole.path, config=whole.config, languages=whole.maps.text_languages
+    )
 
 
 @functools.cache

@@ -119,7 +119,9 @@ def test_frames_that_are_off_by_one_would_be_seen(extractor: FeatureExtractor) -
 
 
 def test_known_frames_behind_the_end_are_not_used(extractor: FeatureExtractor) -> None:
-    """The last draft of an utterance may hear less than the one before: silence at its end is left out."""
+    """The last hypothesis of an utterance may hear less than the one before: silence at its end is left
+    out.
+    """
     waveform = speech_like(16_000, seed=6)
     _, frames = remembering(extractor, waveform, None)
     features, kept = remembering(extractor, waveform[:9_000], frames)

@@ -117,7 +117,7 @@ def test_shorter_pauses_leave_words_as_they_were(speaker: T2uRunner) -> None:
 @pytest.mark.parametrize("unheard", [1, 5])
 def test_tokens_that_are_left_out_change_nothing(unheard: int, speaker: T2uRunner) -> None:
     """As if they had never been there: the same as a text without them in another slot."""
-    whole = dataclasses.replace(text(3), context_tokens=9, lookahead_tokens=2, unheard_tokens=unheard)
+    whole = dataclasses.replace(text(3), context_tokens=9, lookahead_tokens=2, dropped_context_tokens=unheard)
     held = states()
     held[0, 1 : PLACES - unheard] = held[whole.slot, 1 + unheard :]
     held[0, 0] = held[whole.slot, 0]
@@ -126,7 +126,7 @@ def test_tokens_that_are_left_out_change_nothing(unheard: int, speaker: T2uRunne
         slot=0,
         token_ids=(*whole.token_ids[:2], *whole.token_ids[2 + unheard :]),
         context_tokens=9 - unheard,
-        unheard_tokens=0,
+        dropped_context_tokens=0,
     )
     (expected,) = new_speaker(captured=False, held=held).speeches([shorter])
     made = speaker.speeches([text(6), whole, text(2)])

@@ -36,7 +36,7 @@ def test_a_piece_of_any_length_and_place_is_a_part_of_the_whole(start: int, end:
 
 
 def test_pieces_of_many_lengths_have_few_shapes() -> None:
-    """Each shape is prepared once; the pieces of drafts have all lengths."""
+    """Each shape is prepared once; the pieces of hypotheses have all lengths."""
     module, shapes = vocoder("tiny"), set()
 
     def note(_: nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:

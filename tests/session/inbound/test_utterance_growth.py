@@ -10,7 +10,7 @@ import pytest
 from tests.session.inbound.test_utterance_source import FRAME, OPTIONS, frames
 from tests.session.source_driver import Driver, heard_by
 from translate_svc.audio.resampler import resample
-from translate_svc.engine.simultaneous.commit_policy import Agreement
+from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew, UtteranceStarted
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.negotiation import Negotiated
@@ -25,7 +25,7 @@ def settings(
     *,
     voice_gate: bool = False,
 ) -> Negotiated:
-    options = SimultaneousOptions(step_frames * 32, buffer_frames * 32, Agreement(), 2_560, 1_600)
+    options = SimultaneousOptions(step_frames * 32, buffer_frames * 32, LocalAgreement(), 2_560, 1_600)
     return replace(heard_by(OPTIONS, segmentation, voice_gate=voice_gate), simultaneous=options)
 
 

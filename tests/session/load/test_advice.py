@@ -23,7 +23,7 @@ from tests.session.harness import (
 from tests.session.source_driver import heard_by
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason
-from translate_svc.engine.simultaneous.commit_policy import Agreement
+from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.advice import LengthAdvice, is_short
 from translate_svc.session.simultaneous_options import SimultaneousOptions
@@ -102,7 +102,7 @@ LOST = "Their text comes late and may lack words."
         pytest.param(
             replace(
                 heard_by(VadOptions(max_utterance_ms=6_000)),
-                simultaneous=SimultaneousOptions(512, 12_000, Agreement(), 2_560, 1_600),
+                simultaneous=SimultaneousOptions(512, 12_000, LocalAgreement(), 2_560, 1_600),
             ),
             f"{REACHED} (6000): no pause of min_silence_ms (500) ended them. {LOST} A max_utterance_ms well "
             "above 8000, or a smaller simultaneous.max_buffer_ms, helps.",

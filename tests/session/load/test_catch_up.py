@@ -20,7 +20,12 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.session.outbound.speech_writer import SHORTEST_PAUSES, Playout, catch_up_factor, draft_pace
+from translate_svc.session.outbound.speech_writer import (
+    SHORTEST_PAUSES,
+    Playout,
+    catch_up_factor,
+    hypothesis_pace,
+)
 from translate_svc.types import EndInput, SpeechChunk, TargetSettings
 
 LONGER = 1.3
@@ -111,14 +116,14 @@ def test_a_slow_voice_is_not_slower_for_catching_up() -> None:
     assert catch_up_factor(0.4, 4.0, duration_factor=0.8, catch_up_duration_factor=0.5) == 0.8
 
 
-def drafted(longer: float, minutes: int = 10) -> tuple[list[float], list[float]]:
-    """What waits, and how words are hurried, where each draft speaks for half a second of source.
+def translated(longer: float, minutes: int = 10) -> tuple[list[float], list[float]]:
+    """What waits, and how words are hurried, where each hypothesis speaks for half a second of source.
 
     ``longer``: speech, at factor 1, to its source. A sixth of it is pauses.
     """
     waiting_s, waits, factors = 0.0, [], []
     for _ in range(minutes * 120):
-        factor, pauses = draft_pace(waiting_s, duration_factor=1.0, catch_up_duration_factor=0.8)
+        factor, pauses = hypothesis_pace(waiting_s, duration_factor=1.0, catch_up_duration_factor=0.8)
         spoken_s = 0.5 * longer * factor * (5 + pauses) / 6
         waiting_s = max(0.0, waiting_s + spoken_s - 0.5)
         waits.append(waiting_s)
@@ -132,7 +137,7 @@ def drafted(longer: float, minutes: int = 10) -> tuple[list[float], list[float]]
 def test_simultaneous_speech_settles_and_shortens_pauses_before_words(
     longer: float, most_s: float, hurried: float
 ) -> None:
-    waits, factors = drafted(longer)
+    waits, factors = translated(longer)
     assert max(waits) < most_s
     assert waits[-1] == pytest.approx(waits[-600], abs=0.01), "it does not grow"
     assert min(factors) >= hurried
@@ -140,7 +145,7 @@ def test_simultaneous_speech_settles_and_shortens_pauses_before_words(
 
 def test_simultaneous_speech_is_never_faster_than_it_may_be() -> None:
     pace = [
-        draft_pace(waiting_s, duration_factor=1.2, catch_up_duration_factor=0.9)
+        hypothesis_pace(waiting_s, duration_factor=1.2, catch_up_duration_factor=0.9)
         for waiting_s in (0.0, 0.5, 1.0, 2.0, 3.0, 9.0)
     ]
     assert [words for words, _ in pace] == pytest.approx([1.2, 1.125, 1.05, 0.9, 0.9, 0.9])

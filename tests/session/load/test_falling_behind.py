@@ -152,8 +152,8 @@ def test_one_stream_whose_reader_sleeps_is_not_the_engines_fault() -> None:
         (Degradation.NO_LATE_SPEECH, 1, 3),
     ],
 )
-def test_drafts_get_rarer(degradation: Degradation, fewest: int, most: int) -> None:
-    """Of ten seconds of speech with a draft each half a second."""
+def test_hypotheses_get_rarer(degradation: Degradation, fewest: int, most: int) -> None:
+    """Of ten seconds of speech with a hypothesis each half a second."""
 
     async def scenario() -> int:
         async with house() as made:

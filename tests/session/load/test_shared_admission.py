@@ -6,12 +6,12 @@ import pytest
 
 from translate_svc.errors import ResourceExhausted
 from translate_svc.session.admission import AdmissionOptions, Backlog
-from translate_svc.session.shared_admission import OtherFronts, SharedAdmission
+from translate_svc.session.shared_admission import FrontPeers, SharedAdmission
 
 
 def test_it_admits_as_many_as_it_has_places_and_says_when_it_lacks_one() -> None:
     calls: list[int] = []
-    fronts = OtherFronts(places=2, on_full=lambda: calls.append(1))
+    fronts = FrontPeers(places=2, on_full=lambda: calls.append(1))
     admission = SharedAdmission(AdmissionOptions(max_streams=10, retry_after_s=3.0), Backlog, fronts)
     first = admission.admit()
     assert calls == []
@@ -29,7 +29,7 @@ def test_it_admits_as_many_as_it_has_places_and_says_when_it_lacks_one() -> None
 
 
 def test_what_waits_at_the_others_counts() -> None:
-    fronts = OtherFronts(places=5, queued_input_ms=600)
+    fronts = FrontPeers(places=5, queued_input_ms=600)
     options = AdmissionOptions(max_streams=10, max_queued_input_ms=1_000)
     backlog = Backlog(queued_input_ms=300)
     admission = SharedAdmission(options, lambda: backlog, fronts)

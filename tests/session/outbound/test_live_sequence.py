@@ -6,24 +6,24 @@ import numpy as np
 import pytest
 
 from translate_svc.engine.request import SequenceSpec, UnitsPredicted, WaveformPiece
-from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft
-from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechContext
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis
+from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.session.negotiation import LaneKey, LaneKind, PlannedSequence
-from translate_svc.session.outbound.live_sequence import Heard, LiveSequence
-from translate_svc.session.outbound.speech_writer import Playout, draft_pace
+from translate_svc.session.outbound.live_sequence import LiveSequence, SourcePosition
+from translate_svc.session.outbound.speech_writer import Playout, hypothesis_pace
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
 
 OUTPUT = AudioFormat(Encoding.PCM_F32LE, 16_000)
 
 
-def test_units_of_a_draft_without_a_chunk_come_with_the_next_one() -> None:
+def test_units_of_a_hypothesis_without_a_chunk_come_with_the_next_one() -> None:
     plan = PlannedSequence(SequenceSpec("spa", speech=True), None, LaneKey(LaneKind.AUDIO, "spa"))
     sequence = LiveSequence(0, plan, OUTPUT)
 
     def chunk(request_id: str) -> SpeechChunk | None:
         piece = WaveformPiece(request_id, 0, 0, np.zeros(640, np.float32), final=False)
-        return sequence.speech_chunk(piece, SampleRange(0, 0), Heard(0, 0))
+        return sequence.speech_chunk(piece, SampleRange(0, 0), SourcePosition(0, 0))
 
     sequence.record_units(UnitsPredicted("u/1", 0, (4,), (1,)))
     sequence.record_units(UnitsPredicted("u/2", 0, (5, 6, 7), (2, 1)))
@@ -45,8 +45,8 @@ def test_only_speech_that_catches_up_asks_whether_earlier_speech_still_plays(
     sequence = LiveSequence(0, PlannedSequence(spec, None, lane, catch_up), OUTPUT)
     playout = Playout()
     playout.push(now_s=1.0, duration_s=2.0)
-    assert sequence.plays_on(playout, until_s) == plays
-    assert not sequence.plays_on(None, until_s)
+    assert sequence.playback_pending(playout, until_s) == plays
+    assert not sequence.playback_pending(None, until_s)
 
 
 @pytest.mark.parametrize(("now_s", "factors"), [(1.5, (0.8, 0.3)), (4.0, (1.0, 1.0))])
@@ -60,20 +60,24 @@ def test_speech_that_catches_up_gives_up_pauses_too(now_s: float, factors: tuple
     assert LiveSequence(0, PlannedSequence(spec, None, lane), OUTPUT).paced_spec(playout, now_s, 2.0) == spec
 
 
-def test_a_draft_is_paced_by_all_that_was_not_heard() -> None:
+def test_a_hypothesis_is_paced_by_all_that_was_not_heard() -> None:
     """Sound that plays, units that wait, and words that wait: they last as long as those before them."""
     spec, lane = SequenceSpec("spa", speech=True), LaneKey(LaneKind.AUDIO, "spa")
     sequence = LiveSequence(0, PlannedSequence(spec, None, lane, 0.8), OUTPUT)
-    empty = Draft((), (), 0, 0, (), 0, ended=True)
-    sequence.record_draft(DraftDecided("u/1", 0, empty, CommitDecision(14, 0, None), (), KeptHistory((), 0)))
+    empty = Hypothesis((), (), 0, 0, (), 0, ended=True)
+    sequence.record_hypothesis(
+        HypothesisDecided("u/1", 0, empty, CommitDecision(14, 0, None), (), KeptHistory((), 0))
+    )
     sequence.record_units(UnitsPredicted("u/1", 0, (0,) * 100, ()), is_shown=False)
     playout = Playout()
     playout.push(now_s=1.0, duration_s=0.75)
     waiting = SpeechContext(np.zeros(32, np.int64), 0, 7, unspoken_tokens=4)
-    expected = draft_pace(0.75 + 25 * 0.02 + 4 * 10 * 0.02, duration_factor=1.0, catch_up_duration_factor=0.8)
-    asked = sequence.paced_draft_spec(playout, 1.0, waiting)
+    expected = hypothesis_pace(
+        0.75 + 25 * 0.02 + 4 * 10 * 0.02, duration_factor=1.0, catch_up_duration_factor=0.8
+    )
+    asked = sequence.paced_hypothesis_spec(playout, 1.0, waiting)
     assert (asked.duration_factor, asked.pause_factor) == pytest.approx(expected)
     assert expected[0] < 1.0
     patient = LiveSequence(0, PlannedSequence(spec, None, lane), OUTPUT)
-    assert patient.paced_draft_spec(playout, 1.0, waiting) == spec
-    assert sequence.paced_draft_spec(None, 1.0, waiting) == spec
+    assert patient.paced_hypothesis_spec(playout, 1.0, waiting) == spec
+    assert sequence.paced_hypothesis_spec(None, 1.0, waiting) == spec

@@ -177,19 +177,21 @@ def test_what_is_empty_or_failed_has_no_confidence() -> None:
     assert (of(events, UtteranceDone)[0].confidences, warned(events)) == ((), [])
 
 
-def test_a_draft_s_tokens_count_as_one_text_at_the_utterance_s_end() -> None:
-    """Each draft commits two tokens; those of the first are unsure, the later ones would be sure alone."""
-    drafts: list[Request] = []
+def test_a_hypothesis_s_tokens_count_as_one_text_at_the_utterance_s_end() -> None:
+    """Each hypothesis commits two tokens; those of the first are unsure, the later ones would be sure
+    alone.
+    """
+    hypotheses: list[Request] = []
 
     def script(request: Request) -> ScriptedRequest:
-        drafts.append(request)
-        return answer(UNSURE if len(drafts) == 1 else SURE)(request)
+        hypotheses.append(request)
+        return answer(UNSURE if len(hypotheses) == 1 else SURE)(request)
 
     asked = config(TargetSettings("es", speech=False), simultaneous=SimultaneousSettings(step_ms=640))
     events = stream(script, asked, chunks(utterances(1, speech_s=3.0)))
     (done,) = of(events, UtteranceDone)
-    assert len(drafts) > 2
-    heard = [UNSURE] * 2 + [SURE] * 2 * (len(drafts) - 1)
+    assert len(hypotheses) > 2
+    heard = [UNSURE] * 2 + [SURE] * 2 * (len(hypotheses) - 1)
     assert [each.confidence for each in done.confidences] == [RULE.confidence(heard)]
     first_text = next(index for index, each in enumerate(events) if isinstance(each, TextDelta))
     assert all(first_text < index for index, each in enumerate(events) if isinstance(each, StreamWarning))

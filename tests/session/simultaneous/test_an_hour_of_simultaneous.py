@@ -59,7 +59,7 @@ NOISE_LEVEL = 0.6
 
 SPANISH, FRENCH, JAPANESE = TargetSettings("es"), TargetSettings("fr"), TargetSettings("ja", speech=False)
 TOKENS = 3
-"""Of a sentence; a draft commits one."""
+"""Of a sentence; a hypothesis commits one."""
 
 # ------------------------------------------------------------------------------------------ what is said
 
@@ -101,7 +101,7 @@ def ten_minutes() -> Iterator[ClientMessage]:
 
 def a_sentence(request: Request) -> ScriptedRequest:
     """Commits the next sentence of each target, numbered, unless the last step was mostly noise."""
-    assert request.draft is not None
+    assert request.hypothesis is not None
     loud = np.abs(samples_of(request)[-STEP_SAMPLES:]) > NOISE_LEVEL + 0.05
     speaks = loud.mean() > 0.3
     return ScriptedRequest(
@@ -112,7 +112,7 @@ def a_sentence(request: Request) -> ScriptedRequest:
                 held=(" perhaps",),
                 token_frames=5 / TOKENS,
             )
-            for number in (each.committed_tokens // TOKENS for each in request.draft.sequences)
+            for number in (each.committed_tokens // TOKENS for each in request.hypothesis.sequences)
         ),
         0.1,
     )
@@ -256,11 +256,13 @@ def test_memory_is_that_of_the_first_minutes(hour: tuple[Watched, list[Request]]
 
 def test_history_and_speech_are_bounded(hour: tuple[Watched, list[Request]]) -> None:
     _, requests = hour
-    drafts = [state for request in requests if request.draft for state in request.draft.sequences]
+    hypotheses = [
+        state for request in requests if request.hypothesis for state in request.hypothesis.sequences
+    ]
     assert len(requests) > 2_000
-    assert max(len(each.history_token_ids) for each in drafts) <= 2 * TOKENS
-    assert max(len(each.previous.token_ids) for each in drafts if each.previous) <= 3 * TOKENS + 1
-    assert max(len(each.speech.units) for each in drafts) <= 20
+    assert max(len(each.history_token_ids) for each in hypotheses) <= 2 * TOKENS
+    assert max(len(each.previous.token_ids) for each in hypotheses if each.previous) <= 3 * TOKENS + 1
+    assert max(len(each.speech.units) for each in hypotheses) <= 20
 
 
 def test_no_word_is_lost_or_said_twice(hour: tuple[Watched, list[Request]]) -> None:

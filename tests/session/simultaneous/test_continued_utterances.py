@@ -37,8 +37,8 @@ LONG = utterances(1, speech_s=14.0)
 
 
 def a_sentence(request: Request) -> ScriptedRequest:
-    """Commits a sentence; the next draft needs the last two seconds alone."""
-    assert request.draft is not None
+    """Commits a sentence; the next hypothesis needs the last two seconds alone."""
+    assert request.hypothesis is not None
     start = max(0, len(request.source) - KEPT_SAMPLES)  # type: ignore[arg-type]
     return ScriptedRequest(
         tuple(
@@ -48,7 +48,7 @@ def a_sentence(request: Request) -> ScriptedRequest:
                 held=(" perhaps",),
                 kept_start_samples=start,
             )
-            for state in request.draft.sequences
+            for state in request.hypothesis.sequences
         ),
         0.1,
     )
@@ -77,7 +77,7 @@ def test_the_text_goes_on_where_it_was_cut() -> None:
     play(scenario())
 
 
-def test_sources_follow_each_other_and_no_audio_is_drafted_twice_in_vain() -> None:
+def test_sources_follow_each_other_and_no_audio_is_translated_twice_in_vain() -> None:
     async def scenario() -> None:
         async with house(a_sentence) as rooms:
             events = await events_of(rooms)
@@ -86,9 +86,9 @@ def test_sources_follow_each_other_and_no_audio_is_drafted_twice_in_vain() -> No
             assert all(start >= end for end, start in zip(ends, starts[1:], strict=False))
             heard = [event.heard_through_sample for event in of(events, TextDelta) if event.delta]
             assert heard == sorted(heard)
-            drafts = [request for request in rooms.engine.submitted if request.draft is not None]
+            hypotheses = [request for request in rooms.engine.submitted if request.hypothesis is not None]
 
-            assert len({*heard}) == len(drafts), "each draft heard something new"
+            assert len({*heard}) == len(hypotheses), "each hypothesis heard something new"
 
     play(scenario())
 
@@ -169,9 +169,9 @@ def test_a_target_that_stays_goes_on_where_others_come_amid_speech() -> None:
             assert heard_of(events, "fra") == sorted(heard_of(events, "fra"))
             before = [each.heard_through_sample for each in deltas if each.utterance_id < first]
             assert min(each.heard_through_sample for each in new) > max(before)
-            drafts = len(rooms.engine.submitted)
+            hypotheses = len(rooms.engine.submitted)
             german = len({each.heard_through_sample for each in new})
-            for language, count in ("fra", drafts), ("deu", german):
+            for language, count in ("fra", hypotheses), ("deu", german):
                 text = "".join(each.delta for each in deltas if each.language == language)
                 assert text == "".join("".join(sentence(index)) for index in range(count))
 

@@ -1,4 +1,4 @@
-"""Simultaneous translation of a stream: drafts while somebody speaks, on virtual time."""
+"""Simultaneous translation of a stream: hypotheses while somebody speaks, on virtual time."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.session.outbound import live_utterance
-from translate_svc.session.outbound.interpreter import Interpreter
+from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.types import (
     Cleared,
     ClearInput,
-    DraftReport,
     EndInput,
     EndReason,
     FinalizeInput,
+    HypothesisReport,
     Inspect,
     Samples,
     Segmentation,
@@ -73,7 +73,7 @@ def simultaneous(*targets: TargetSettings, **settings: Any) -> StreamConfig:
 
 
 def sentence(number: int) -> tuple[str, ...]:
-    """What the draft of this number commits, token by token."""
+    """What the hypothesis of this number commits, token by token."""
     return (" and", " then", " he", " said", " the", " word", " ", f"w{number}")
 
 
@@ -81,23 +81,23 @@ TOKENS = len(sentence(0))
 
 
 def a_word(request: Request, *, encode_s: float = 0.1, **options: Any) -> ScriptedRequest:
-    """Every draft commits a sentence, numbered within its utterance, and holds a word."""
-    assert request.draft is not None
+    """Every hypothesis commits a sentence, numbered within its utterance, and holds a word."""
+    assert request.hypothesis is not None
     return ScriptedRequest(
         tuple(
             ScriptedSequence(sentence(state.committed_tokens // TOKENS), (25,), held=(" perhaps",), **options)
-            for state in request.draft.sequences
+            for state in request.hypothesis.sequences
         ),
         encode_s,
     )
 
 
-def drafts(rooms: House) -> list[tuple[int, bool]]:
+def hypotheses(rooms: House) -> list[tuple[int, bool]]:
     """Length of the buffer of each request, and whether it was the last of its utterance."""
     found = []
     for request in rooms.engine.submitted:
-        assert request.draft is not None
-        found.append((len(request.source), request.draft.is_final))  # type: ignore[arg-type]
+        assert request.hypothesis is not None
+        found.append((len(request.source), request.hypothesis.is_final))  # type: ignore[arg-type]
     return found
 
 
@@ -128,7 +128,7 @@ def test_words_come_while_somebody_speaks() -> None:
             end = next(at for at, event in enumerate(events) if isinstance(event, SpeechEnded))
             early = events[:end]
             languages = [event.language for event in of(early, TextDelta)]
-            assert languages.count("spa") == (count - 1) * TOKENS, "each draft before the end"
+            assert languages.count("spa") == (count - 1) * TOKENS, "each hypothesis before the end"
             assert [each.language for each in of(early, SpeechChunk)].count("spa") == count - 1
             deltas = [event for event in of(events, TextDelta) if event.language == "spa" and event.delta]
             heard = [event.heard_through_sample for event in deltas][::TOKENS]
@@ -137,7 +137,7 @@ def test_words_come_while_somebody_speaks() -> None:
             chunks_heard = [each.heard_through_sample for each in of(events, SpeechChunk)]
             assert set(chunks_heard) == set(heard)
             assert [event.final for event in deltas].count(True) == 0
-            reports = [event for event in of(events, DraftReport) if event.language == "spa"]
+            reports = [event for event in of(events, HypothesisReport) if event.language == "spa"]
             assert [each.committed for each in reports] == [
                 "".join(sentence(index)).strip() for index in range(count)
             ]
@@ -156,7 +156,7 @@ def test_steps_lie_on_a_grid_of_audio_whatever_the_chunks(size: int) -> None:
         async with house(a_word) as rooms:
             events = await converse(rooms.open(simultaneous()), chunks(SAID, size))
             check_contract(events)
-            found = drafts(rooms)
+            found = hypotheses(rooms)
             assert [final for _, final in found] == [False] * (len(found) - 1) + [True]
             lengths = [length for length, final in found if not final]
             assert lengths == [STEP_SAMPLES * step for step in range(1, len(lengths) + 1)]
@@ -167,7 +167,7 @@ def test_steps_lie_on_a_grid_of_audio_whatever_the_chunks(size: int) -> None:
     play(scenario())
 
 
-def test_one_draft_at_a_time_and_late_ones_are_left_out() -> None:
+def test_one_hypothesis_at_a_time_and_late_ones_are_left_out() -> None:
     async def scenario() -> None:
         running: list[int] = []
 
@@ -177,7 +177,7 @@ def test_one_draft_at_a_time_and_late_ones_are_left_out() -> None:
 
         async with house(slow) as rooms:
             events = await live(rooms, simultaneous(), utterances(1, speech_s=9.0))
-            assert set(running) == {0}, "a draft was sent while one ran"
+            assert set(running) == {0}, "a hypothesis was sent while one ran"
             assert [each.code for each in of(events, StreamWarning)] == ["drafts_skipped"]
             assert 3 <= len(running) <= 9
             assert texts(events) == {(0, "spa"): words(len(running))}
@@ -185,14 +185,16 @@ def test_one_draft_at_a_time_and_late_ones_are_left_out() -> None:
     play(scenario())
 
 
-def test_under_load_drafts_get_rarer_and_stay_on_the_grid() -> None:
-    """A draft takes longer than a step: soon every second step is drafted, and no draft waits for another."""
+def test_under_load_hypotheses_get_rarer_and_stay_on_the_grid() -> None:
+    """A hypothesis takes longer than a step: soon every second step is translated, and no hypothesis waits
+    for another.
+    """
 
     async def scenario() -> None:
         async with house(lambda request: a_word(request, encode_s=0.8)) as rooms:
             events = await live(rooms, simultaneous(), utterances(1, speech_s=7.0))
             assert [each.code for each in of(events, StreamWarning)] == ["drafts_skipped"]
-            lengths = [length for length, final in drafts(rooms) if not final]
+            lengths = [length for length, final in hypotheses(rooms) if not final]
             gaps = [(later - first) / STEP_SAMPLES for first, later in itertools.pairwise(lengths)]
             assert gaps.count(2) >= 2
             assert set(gaps[gaps.index(2) :]) == {2}
@@ -200,7 +202,7 @@ def test_under_load_drafts_get_rarer_and_stay_on_the_grid() -> None:
     play(scenario())
 
 
-@pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between drafts", "during a draft"])
+@pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between hypotheses", "during a hypothesis"])
 def test_clear_ends_the_utterance_at_once(encode_s: float) -> None:
     async def scenario() -> None:
         async with house(lambda request: a_word(request, encode_s=encode_s)) as rooms:
@@ -229,18 +231,18 @@ def test_clear_ends_the_utterance_at_once(encode_s: float) -> None:
 
 
 @pytest.mark.parametrize("ends", [ClearInput(), FinalizeInput()], ids=["cleared", "finalized"])
-@pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between drafts", "during a draft"])
+@pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between hypotheses", "during a hypothesis"])
 def test_an_utterance_that_has_ended_keeps_no_frames_of_its_audio(
     ends: ClearInput | FinalizeInput, encode_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Interpreter] = []
+    made: list[HypothesisBuilder] = []
 
-    class Recorded(Interpreter):
+    class Recorded(HypothesisBuilder):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             made.append(self)
 
-    monkeypatch.setattr(live_utterance, "Interpreter", Recorded)
+    monkeypatch.setattr(live_utterance, "HypothesisBuilder", Recorded)
 
     async def scenario() -> None:
         async with house(lambda request: a_word(request, encode_s=encode_s)) as rooms:
@@ -256,19 +258,19 @@ def test_an_utterance_that_has_ended_keeps_no_frames_of_its_audio(
     play(scenario())
 
 
-def test_the_end_of_the_stream_waits_for_the_draft_that_runs() -> None:
+def test_the_end_of_the_stream_waits_for_the_hypothesis_that_runs() -> None:
     async def scenario() -> None:
         async with house(lambda request: a_word(request, encode_s=0.6)) as rooms:
             events = await live(rooms, simultaneous(), speech(3.0))
             assert [each.reason for each in of(events, SpeechEnded)] == [EndReason.END_OF_STREAM]
-            assert drafts(rooms)[-1] == (48_000, True)
-            assert texts(events) == {(0, "spa"): words(len(drafts(rooms)))}
+            assert hypotheses(rooms)[-1] == (48_000, True)
+            assert texts(events) == {(0, "spa"): words(len(hypotheses(rooms)))}
             assert not rooms.engine.aborted
 
     play(scenario())
 
 
-def test_a_refused_draft_is_left_out_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_hypothesis_is_left_out_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with house(a_word) as rooms:
             refused: list[Request] = []
@@ -285,46 +287,50 @@ def test_a_refused_draft_is_left_out_with_one_warning(monkeypatch: pytest.Monkey
             assert len(refused) == 2
             assert [each.code for each in of(events, StreamWarning)] == ["drafts_skipped"]
             after = rooms.engine.submitted[2]
-            assert after.draft
+            assert after.hypothesis
             for each in refused:
-                assert each.draft
-                assert each.draft.sequences == after.draft.sequences
+                assert each.hypothesis
+                assert each.hypothesis.sequences == after.hypothesis.sequences
             assert len(after.source) == len(refused[1].source) + STEP_SAMPLES  # type: ignore[arg-type]
             assert texts(events) == {(0, "spa"): words(len(rooms.engine.submitted))}
 
     play(scenario())
 
 
-def test_refused_drafts_alone_make_an_utterance_no_drafted_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its text comes as late as without drafts, so the client is told why."""
+def test_refused_hypotheses_alone_make_an_utterance_no_translated_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its text comes as late as without hypotheses, so the client is told why."""
 
     async def scenario() -> None:
         async with house(a_word) as rooms:
             submit = rooms.engine.submit
 
-            def full_for_drafts(request: Request, deliver: Deliver) -> None:
-                assert request.draft is not None
-                if not request.draft.is_final:
+            def full_for_hypotheses(request: Request, deliver: Deliver) -> None:
+                assert request.hypothesis is not None
+                if not request.hypothesis.is_final:
                     rooms.engine.refuse_next(ResourceExhausted("full", retry_after_s=0.5))
                 submit(request, deliver)
 
-            monkeypatch.setattr(rooms.engine, "submit", full_for_drafts)
+            monkeypatch.setattr(rooms.engine, "submit", full_for_hypotheses)
             stream = simultaneous(vad=VadSettings(max_utterance_ms=2_500))
             events = await live(rooms, stream, utterances(1, speech_s=12.0))
-            assert all(is_final for _, is_final in drafts(rooms))
+            assert all(is_final for _, is_final in hypotheses(rooms))
             codes = [each.code for each in of(events, StreamWarning)]
             assert codes.count("max_utterance_reached") == 1
 
     play(scenario())
 
 
-def test_no_committed_word_is_lost_where_the_last_draft_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_committed_word_is_lost_where_the_last_hypothesis_has_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The texts of the second utterance wait for the first one, which is slow."""
 
     async def scenario() -> None:
         def script(request: Request) -> ScriptedRequest:
-            assert request.draft is not None
-            first_ends = request.draft.is_final and request.request_id.startswith("s0/0/")
+            assert request.hypothesis is not None
+            first_ends = request.hypothesis.is_final and request.request_id.startswith("s0/0/")
             return a_word(request, token_interval_s=8.0 if first_ends else 0.02)
 
         async with house(script) as rooms:
@@ -332,8 +338,8 @@ def test_no_committed_word_is_lost_where_the_last_draft_has_to_wait(monkeypatch:
             submit = rooms.engine.submit
 
             def full_once(request: Request, deliver: Deliver) -> None:
-                assert request.draft is not None
-                if request.draft.is_final and request.request_id.startswith("s0/1/") and not refused:
+                assert request.hypothesis is not None
+                if request.hypothesis.is_final and request.request_id.startswith("s0/1/") and not refused:
                     refused.append(request)
                     rooms.engine.refuse_next(ResourceExhausted("full", retry_after_s=0.5))
                 submit(request, deliver)
@@ -347,7 +353,7 @@ def test_no_committed_word_is_lost_where_the_last_draft_has_to_wait(monkeypatch:
     play(scenario())
 
 
-def test_nothing_is_drafted_before_a_voice_is_heard() -> None:
+def test_nothing_is_translated_before_a_voice_is_heard() -> None:
     async def scenario() -> None:
         async with house(a_word) as rooms:
             stream = simultaneous(segmentation=Segmentation.MANUAL)
@@ -355,7 +361,7 @@ def test_nothing_is_drafted_before_a_voice_is_heard() -> None:
             await converse(rooms.open(stream), [*chunks(hum), FinalizeInput()])
             assert not rooms.engine.submitted
             await converse(rooms.open(stream), [*chunks(clip(hum, speech(2.0))), FinalizeInput()])
-            (first, _), *_ = drafts(rooms)
+            (first, _), *_ = hypotheses(rooms)
             assert 64_000 < first <= 64_000 + 2 * STEP_SAMPLES
 
     play(scenario())
@@ -389,7 +395,7 @@ def test_without_the_setting_an_utterance_is_one_request() -> None:
     async def scenario() -> None:
         async with house() as rooms:
             events = await live(rooms, config(), utterances(2, speech_s=3.0))
-            assert [request.draft for request in rooms.engine.submitted] == [None, None]
-            assert not of(events, DraftReport)
+            assert [request.hypothesis for request in rooms.engine.submitted] == [None, None]
+            assert not of(events, HypothesisReport)
 
     play(scenario())

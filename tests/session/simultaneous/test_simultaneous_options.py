@@ -5,23 +5,23 @@ from __future__ import annotations
 import pytest
 
 from translate_svc.engine.simultaneous.commit_policy import (
-    Agreement,
     AlignAtt,
     AlignAttAgreement,
     CommitPolicy,
+    LocalAgreement,
 )
-from translate_svc.engine.simultaneous.draft import SAFE_DRAFTS, DraftDefaults
+from translate_svc.engine.simultaneous.hypothesis import SAFE_COMMIT_DEFAULTS, CommitDefaults
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import packaged
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.types import Inspect, SimultaneousSettings, StreamSettings, TargetSettings
 from translate_svc.vad.options import VadOptions
 
-CALIBRATED = DraftDefaults("align_att_agreement", 4)
+CALIBRATED = CommitDefaults("align_att_agreement", 4)
 
 
-def negotiator(drafts: DraftDefaults = CALIBRATED, max_utterance_ms: int = 20_000) -> Negotiator:
-    return Negotiator(packaged(), 4, VadOptions(max_utterance_ms=max_utterance_ms), drafts)
+def negotiator(hypotheses: CommitDefaults = CALIBRATED, max_utterance_ms: int = 20_000) -> Negotiator:
+    return Negotiator(packaged(), 4, VadOptions(max_utterance_ms=max_utterance_ms), hypotheses)
 
 
 def asked(settings: SimultaneousSettings | None, *include: Inspect) -> StreamSettings:
@@ -61,30 +61,30 @@ def test_bounds(settings: SimultaneousSettings, wrong: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("drafts", "patience", "policy", "told"),
+    ("hypotheses", "patience", "policy", "told"),
     [
-        (DraftDefaults("align_att", 5), None, AlignAtt(5), 5),
-        (DraftDefaults("align_att", 5), 0, AlignAtt(0), 0),
+        (CommitDefaults("align_att", 5), None, AlignAtt(5), 5),
+        (CommitDefaults("align_att", 5), 0, AlignAtt(0), 0),
         (CALIBRATED, 7, AlignAttAgreement(7), 7),
-        (SAFE_DRAFTS, None, Agreement(), None),
+        (SAFE_COMMIT_DEFAULTS, None, LocalAgreement(), None),
     ],
 )
 def test_the_checkpoint_s_policy_with_the_patience_that_is_asked_for(
-    drafts: DraftDefaults, patience: int | None, policy: CommitPolicy, told: int | None
+    hypotheses: CommitDefaults, patience: int | None, policy: CommitPolicy, told: int | None
 ) -> None:
     settings = asked(SimultaneousSettings(patience_frames=patience))
-    settled = negotiator(drafts).negotiate_settings(settings, "update.settings")
+    settled = negotiator(hypotheses).negotiate_settings(settings, "update.settings")
     assert settled.simultaneous is not None
     assert settled.simultaneous.policy == policy
     assert settled.settings.simultaneous == SimultaneousSettings(500, told, 12_000)
-    assert negotiator(drafts).negotiate_settings(settled.settings, "update.settings") == settled
+    assert negotiator(hypotheses).negotiate_settings(settled.settings, "update.settings") == settled
 
 
 @pytest.mark.parametrize("patience", [0, 4])
 def test_a_checkpoint_without_usable_attention_takes_no_patience(patience: int) -> None:
     settings = asked(SimultaneousSettings(patience_frames=patience))
     with pytest.raises(InvalidArgument, match="when two drafts agree") as caught:
-        negotiator(SAFE_DRAFTS).negotiate_settings(settings, "update.settings")
+        negotiator(SAFE_COMMIT_DEFAULTS).negotiate_settings(settings, "update.settings")
     assert caught.value.field == "update.settings.simultaneous.patience_frames"
 
 
@@ -94,7 +94,7 @@ def test_a_server_with_short_utterances_has_short_buffers() -> None:
     assert settled.simultaneous.max_buffer_ms == 6_000
 
 
-def test_drafts_are_inspected_in_simultaneous_mode_alone() -> None:
+def test_hypotheses_are_inspected_in_simultaneous_mode_alone() -> None:
     negotiator().negotiate_settings(asked(SimultaneousSettings(), Inspect.DRAFTS), "config.settings")
     with pytest.raises(InvalidArgument, match="simultaneous") as caught:
         negotiator().negotiate_settings(asked(None, Inspect.DRAFTS), "config.settings")

@@ -15,9 +15,9 @@ BUFFER_MS = 12_000
 
 
 def a_few_characters(request: Request) -> ScriptedRequest:
-    """Every draft commits the next characters of one endless word, and holds another."""
-    assert request.draft is not None
-    (state,) = request.draft.sequences
+    """Every hypothesis commits the next characters of one endless word, and holds another."""
+    assert request.hypothesis is not None
+    (state,) = request.hypothesis.sequences
     first = 0x4E00 + state.committed_tokens
     deltas = tuple(chr(first + index) for index in range(CHARACTERS))
     said = ScriptedSequence(deltas, held=("\u3002",), token_frames=STEP_FRAMES / CHARACTERS)
@@ -33,8 +33,8 @@ def test_the_buffer_shrinks_and_no_character_is_lost() -> None:
             check_contract(events)
             asked = rooms.engine.submitted
             for request in asked:
-                assert request.draft is not None
-                (state,) = request.draft.sequences
+                assert request.hypothesis is not None
+                (state,) = request.hypothesis.sequences
                 assert len(state.history_token_ids) <= HISTORY_CHARACTERS
                 assert state.previous is None or character_count(state.previous.pieces) <= 32
             lengths = [len(samples_of(request)) for request in asked]

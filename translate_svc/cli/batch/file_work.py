@@ -16,9 +16,9 @@ from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.batch.remote_files import download, is_address
 from translate_svc.cli.media.file_translation import UtteranceCounter, open_readers, stream_file
+from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter
-from translate_svc.cli.output.sides import Side, speaker_name
 from translate_svc.cli.output.sinks import Sink
 from translate_svc.errors import (
     EngineLost,
@@ -43,7 +43,7 @@ class TextCollector:
     def __init__(self) -> None:
         self._texts: defaultdict[str, dict[tuple[int, str, int], str]] = defaultdict(dict)
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a piece of text."""
         if isinstance(event, TextDelta):
             utterances = self._texts[event.language]

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from translate_svc.audio.media_files import open_media_file
 from translate_svc.cli.backends.backend import Backend, show_notice
 from translate_svc.cli.batch.arguments import BatchArguments
-from translate_svc.cli.batch.crew import Crew
 from translate_svc.cli.batch.file_work import FileWork
 from translate_svc.cli.batch.items import BatchItem, batch_items
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.batch.progress import BatchProgress, clock_time
 from translate_svc.cli.batch.remote_files import is_address, size_bytes
 from translate_svc.cli.batch.scores import SCORES_FILE, scores, scores_json
+from translate_svc.cli.batch.worker_pool import WorkerPool
 from translate_svc.errors import InvalidArgument, TranslateSvcError, TranslationFailed
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo
@@ -127,14 +127,14 @@ class BatchRun:
             measuring.cancel()
 
     @asynccontextmanager
-    async def _crew(self, table: LanguageTable, model: ModelInfo, staging: Path) -> AsyncIterator[Crew]:
+    async def _crew(self, table: LanguageTable, model: ModelInfo, staging: Path) -> AsyncIterator[WorkerPool]:
         arguments = self._arguments
         if self._ray is not None:
             from translate_svc.cli.batch.ray_workers import RayWorkers, ray_cluster
 
             with ray_cluster(self._ray.address):
                 workers = RayWorkers(arguments, self._ray.flags, self._journal, staging, self._ray.actors)
-                yield Crew(workers, arguments.files_at_once * workers.actors)
+                yield WorkerPool(workers, arguments.files_at_once * workers.actors)
             return
         if self._local is not None:
             from translate_svc.cli.batch.file_process import FileProcessConfig
@@ -146,11 +146,11 @@ class BatchRun:
                 backend.open_engine() as group,
                 FileProcesses.open(group, config, self._local.file_processes) as processes,
             ):
-                yield Crew(processes, arguments.files_at_once)
+                yield WorkerPool(processes, arguments.files_at_once)
             return
         async with self._backend.open() as translator:
             work = FileWork(arguments, table, model, translator, self._journal, staging)
-            yield Crew(work, arguments.files_at_once)
+            yield WorkerPool(work, arguments.files_at_once)
 
     def _report(
         self, items: Sequence[BatchItem], results: Sequence[FileResult], progress: BatchProgress

@@ -14,7 +14,7 @@ from translate_svc.cli.batch.arguments import BatchArguments
 from translate_svc.cli.batch.run import BatchRun, LocalEngine, RayOptions
 from translate_svc.cli.exit_codes import EXIT_LOST, UsageError
 from translate_svc.cli.media.arguments import FORMS
-from translate_svc.cli.output.sides import BOTH_SIDES
+from translate_svc.cli.output.channel_sides import BOTH_SIDES
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.client import ClientOptions
 from translate_svc.errors import EngineLost, Unavailable

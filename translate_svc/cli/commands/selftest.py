@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import Placement
     from translate_svc.models.selftest import Case, Comparison, Tolerance
-    from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.models.tokenizer import SentencePieceTokenizer
 
 _CLIPS = ("eng", "spa")
 _TEXTS = (
@@ -60,7 +60,7 @@ def selftest(
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.reference import quiet
     from translate_svc.models.selftest import tolerance
-    from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.models.tokenizer import SentencePieceTokenizer
 
     placement = _placement(settings)
     quiet()
@@ -68,7 +68,7 @@ def selftest(
     with options.named_as_given(flags):
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
     checkpoint = Checkpoint.open(folder)
-    tokenizer = Tokenizer.from_pretrained(
+    tokenizer = SentencePieceTokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
     )
     languages = language_table(checkpoint.capabilities())
@@ -112,7 +112,7 @@ def _compare(
     return found
 
 
-def _cases(languages: LanguageTable, tokenizer: Tokenizer) -> list[Case]:
+def _cases(languages: LanguageTable, tokenizer: SentencePieceTokenizer) -> list[Case]:
     """All clips, and the texts whose language the model knows, into up to three languages each."""
     from translate_svc.models.selftest import Case
 
@@ -201,7 +201,7 @@ def _table(found: Sequence[Comparison]) -> Table:
     return table
 
 
-def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: Tokenizer) -> None:
+def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: SentencePieceTokenizer) -> None:
     for each in found:
         pieces = "".join(tokenizer.id_to_piece(token_id) for token_id in each.token_ids)
         text = pieces.replace(chr(0x2581), " ").strip()

@@ -27,7 +27,7 @@ from translate_svc.cli.transports import (
 from translate_svc.errors import TranslateSvcError
 from translate_svc.garbage_collection import collection_paused, keep_all
 from translate_svc.remote_engine.messages import Overview, Report
-from translate_svc.session.shared_admission import OtherFronts
+from translate_svc.session.shared_admission import FrontPeers
 
 if TYPE_CHECKING:
     from translate_svc.remote_engine.engine_connection import EngineConnection
@@ -88,7 +88,7 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         lost.set()
 
     makers = transport_makers(settings, reuse_port=True)
-    metrics, fronts = ForwardedMetrics(), OtherFronts()
+    metrics, fronts = ForwardedMetrics(), FrontPeers()
     async with (
         tracing_of_environment() as tracing,
         remote_service(
@@ -130,7 +130,7 @@ class _Reporter:
     """Reports what the service does, and takes in what is told of the whole."""
 
     def __init__(
-        self, service: Service, fronts: OtherFronts, metrics: ForwardedMetrics, claims: StreamClaims
+        self, service: Service, fronts: FrontPeers, metrics: ForwardedMetrics, claims: StreamClaims
     ) -> None:
         self._service = service
         self._fronts = fronts

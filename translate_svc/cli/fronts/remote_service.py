@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from translate_svc.observability.telemetry import Tracing
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.service import Service
-    from translate_svc.session.shared_admission import OtherFronts
+    from translate_svc.session.shared_admission import FrontPeers
     from translate_svc.vad.frame_vad import FrameVad
 
 
@@ -27,7 +27,7 @@ async def remote_service(
     metrics: Metrics,
     *,
     tracing: Tracing | None = None,
-    fronts: OtherFronts | None = None,
+    fronts: FrontPeers | None = None,
     make_vad: Callable[[], FrameVad] | None = None,
     on_lost: Callable[[BaseException], None] = lambda error: None,
 ) -> AsyncIterator[tuple[EngineConnection, Service]]:

@@ -14,8 +14,8 @@ from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
+from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles, path_for
-from translate_svc.cli.output.sides import BOTH_SIDES, ONE_STREAM, Side
 from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
 from translate_svc.cli.targets import SpeechStyle, check_output, target_settings
 from translate_svc.errors import OutOfRange
@@ -159,11 +159,11 @@ class TranslateArguments:
         return self.json == STDOUT
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[ChannelSide, ...]:
         """The streams that translate a file."""
         return BOTH_SIDES if self.speakers_by_channel else ONE_STREAM
 
-    def choice(self, source_language: str | None, side: Side = None) -> AudioChoice:
+    def choice(self, source_language: str | None, side: ChannelSide = None) -> AudioChoice:
         """The audio to hear of a file in which ``source_language`` (a Seamless code) is spoken."""
         return AudioChoice(self.audio_track, source_language, side or self.channel)
 

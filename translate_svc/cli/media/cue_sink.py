@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import naming
-from translate_svc.cli.output.sides import Side, speaker_name
 from translate_svc.cli.output.sinks import UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.speech_starts import SpeechStarts
@@ -44,12 +44,14 @@ class CueSink:
         """``outputs``: the files of each stream, each with its format (``text_formats.TEXT_FORMATS``)."""
         self._outputs = outputs
         self._input_rate_hz = input_rate_hz
-        self._starts: defaultdict[Side, SpeechStarts] = defaultdict(SpeechStarts)
-        self._unsure: defaultdict[Side, UnsureTexts] = defaultdict(UnsureTexts)
+        self._starts: defaultdict[ChannelSide, SpeechStarts] = defaultdict(SpeechStarts)
+        self._unsure: defaultdict[ChannelSide, UnsureTexts] = defaultdict(UnsureTexts)
         self._cues: defaultdict[TextStream, list[Cue]] = defaultdict(list)
-        self._texts: defaultdict[tuple[Side, int], dict[TextStream, list[TextDelta]]] = defaultdict(dict)
+        self._texts: defaultdict[tuple[ChannelSide, int], dict[TextStream, list[TextDelta]]] = defaultdict(
+            dict
+        )
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a text, or makes cues of an utterance that is done."""
         if isinstance(event, SpeechStarted):
             self._starts[side].add(event)
@@ -61,7 +63,7 @@ class CueSink:
         elif isinstance(event, StreamWarning):
             self._unsure[side].add(event)
 
-    def _add_cues(self, done: UtteranceDone, side: Side) -> None:
+    def _add_cues(self, done: UtteranceDone, side: ChannelSide) -> None:
         audio_start, audio_end = done.source.start, done.source.end
         speech_start = self._starts[side].of(done.utterance_id, audio_start)
         unsure = self._unsure[side].take(done)

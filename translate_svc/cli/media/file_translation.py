@@ -13,12 +13,12 @@ from rich.text import Text
 
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator, show_notice
-from translate_svc.cli.media.abreast import Abreast
 from translate_svc.cli.media.arguments import TranslateArguments
+from translate_svc.cli.media.concurrent_streams import ConcurrentStreams
 from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
+from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter, SourceProgress
-from translate_svc.cli.output.sides import Side
 from translate_svc.cli.output.sinks import Sink, TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
@@ -42,7 +42,7 @@ class UtteranceCounter:
         self._failed = 0
         self._open_streams = streams
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         if isinstance(event, UtteranceDone):
             self.utterances += 1
             self._failed += event.status is UtteranceStatus.FAILED
@@ -77,7 +77,7 @@ class UtteranceCounter:
 
 
 async def stream_file(
-    readers: Mapping[Side, MediaReader],
+    readers: Mapping[ChannelSide, MediaReader],
     settings: StreamSettings,
     translator: Translator,
     sinks: Sequence[Sink],
@@ -95,7 +95,7 @@ async def stream_file(
         points: where the settings change.
     """
 
-    async def stream_side(side: Side, reader: MediaReader) -> None:
+    async def stream_side(side: ChannelSide, reader: MediaReader) -> None:
         async with translator.stream(settings, reader.media.sample_rate_hz) as stream:
             blocks = with_updates(reader.blocks(), points, stream.update)
             stream.feed(counter.counted(abreast.kept(blocks, side), side))
@@ -104,7 +104,7 @@ async def stream_file(
                     sink.write(event, side)
 
     rate_hz = next(iter(readers.values())).media.sample_rate_hz
-    abreast = Abreast(list(readers), _MAX_AHEAD_S * rate_hz)
+    abreast = ConcurrentStreams(list(readers), _MAX_AHEAD_S * rate_hz)
     try:
         async with asyncio.TaskGroup() as streams:
             for side, reader in readers.items():
@@ -118,9 +118,9 @@ async def stream_file(
 
 async def open_readers(
     source: Path, arguments: TranslateArguments, settings: StreamSettings, opened: AsyncExitStack
-) -> dict[Side, MediaReader]:
+) -> dict[ChannelSide, MediaReader]:
     """The readers of a file by side; ``opened`` closes them."""
-    readers: dict[Side, MediaReader] = {}
+    readers: dict[ChannelSide, MediaReader] = {}
     for side in arguments.sides:
         choice = arguments.choice(settings.source_language, side)
         readers[side] = await opened.enter_async_context(MediaReader(source, choice))
@@ -199,7 +199,7 @@ class FileTranslation:
     async def _stream(
         self,
         settings: StreamSettings,
-        readers: Mapping[Side, MediaReader],
+        readers: Mapping[ChannelSide, MediaReader],
         translator: Translator,
         sinks: list[Sink],
         points: list[FitPoint],

@@ -8,8 +8,8 @@ from pathlib import Path
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, Dub, KeptOriginal, write_film
+from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
-from translate_svc.cli.output.sides import Side
 from translate_svc.cli.output.sinks import SpeechSink
 from translate_svc.types import SessionEvent
 
@@ -38,7 +38,7 @@ class FilmSink:
         self._speech = SpeechSink(files, self._wav, codes, input_rate_hz, always_named=True)
         self._cues = CueSink({}, input_rate_hz)
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a text or speech of the only stream."""
         self._speech.write(event)
         self._cues.write(event)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from translate_svc.cli.output.sides import Side
+from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.types import (
     Samples,
@@ -46,7 +46,7 @@ class FitPlanner:
         self._ends: dict[int, int] = {}
         self._speech_samples: defaultdict[tuple[int, str], int] = defaultdict(int)
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Counts speech of the only stream, and keeps the places of utterances."""
         if isinstance(event, SpeechStarted):
             self._starts[event.utterance_id] = max(event.position, event.speech_position)

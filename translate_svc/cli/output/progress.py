@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from translate_svc.cli.output.sides import ONE_STREAM, Side
+from translate_svc.cli.output.channel_sides import ONE_STREAM, ChannelSide
 from translate_svc.types import Samples, SessionEvent, SpeechStarted, UtteranceDone
 
 
 class SampleCounter:
     """Counts the samples of a source that were sent: over one stream, or over one for each side."""
 
-    def __init__(self, sides: Sequence[Side] = ONE_STREAM) -> None:
+    def __init__(self, sides: Sequence[ChannelSide] = ONE_STREAM) -> None:
         self._sent_samples = dict.fromkeys(sides, 0)
 
     @property
@@ -22,11 +22,13 @@ class SampleCounter:
         """Samples of the source that were sent over all streams."""
         return min(self._sent_samples.values())
 
-    def sent_of(self, side: Side) -> int:
+    def sent_of(self, side: ChannelSide) -> int:
         """Samples that were sent over one stream."""
         return self._sent_samples[side]
 
-    async def counted(self, blocks: AsyncIterator[Samples], side: Side = None) -> AsyncIterator[Samples]:
+    async def counted(
+        self, blocks: AsyncIterator[Samples], side: ChannelSide = None
+    ) -> AsyncIterator[Samples]:
         """Yields ``blocks`` of a side and counts them as sent."""
         async for block in blocks:
             self._sent_samples[side] += len(block)
@@ -49,14 +51,14 @@ class SourceProgress(SampleCounter):
         duration_ms: int | None,
         rate_hz: int,
         clock: Callable[[], float],
-        sides: Sequence[Side] = ONE_STREAM,
+        sides: Sequence[ChannelSide] = ONE_STREAM,
     ) -> None:
         super().__init__(sides)
         console = Console(stderr=True)
         self._rate_hz = rate_hz
         self._clock = clock
         self._began_s: float | None = None
-        self._open: dict[tuple[Side, int], int] = {}
+        self._open: dict[tuple[ChannelSide, int], int] = {}
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -79,7 +81,7 @@ class SourceProgress(SampleCounter):
             self._began_s = self._clock()
         self._show()
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Counts the utterance when it starts and when it is done."""
         if isinstance(event, SpeechStarted):
             self._open[side, event.utterance_id] = event.position

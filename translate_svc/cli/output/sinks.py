@@ -12,9 +12,9 @@ from typing import Protocol, TextIO
 
 from translate_svc import wire
 from translate_svc.cli.interrupts import temporary_folder
+from translate_svc.cli.output.channel_sides import ONE_STREAM, ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
-from translate_svc.cli.output.sides import ONE_STREAM, Side, speaker_name
-from translate_svc.cli.output.speech_track import SpeechTrack, write_stereo
+from translate_svc.cli.output.speech_timeline import SpeechTimeline, write_stereo
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.output.turn_order import TurnOrder
 from translate_svc.subtitles.speech_starts import SpeechStarts
@@ -63,7 +63,7 @@ class UnsureTexts:
 class Sink(Protocol):
     """Writes the events of one file: of one stream in their order, or of one stream for each side."""
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Writes the next event of a stream."""
 
     def finish(self, source_samples: int) -> None:
@@ -71,7 +71,7 @@ class Sink(Protocol):
 
 
 class SpeechSink:
-    """Writes one WAV file per target language. ``SpeechTrack`` decides the position of the speech.
+    """Writes one WAV file per target language. ``SpeechTimeline`` decides the position of the speech.
 
     With two sides the files are stereo. Until the end each side is a hidden file beside them.
     """
@@ -84,11 +84,11 @@ class SpeechSink:
         input_rate_hz: int,
         *,
         always_named: bool = False,
-        sides: Sequence[Side] = ONE_STREAM,
+        sides: Sequence[ChannelSide] = ONE_STREAM,
     ) -> None:
         """``always_named``: the language is part of the file's name even if there is only one."""
-        self._starts: defaultdict[Side, SpeechStarts] = defaultdict(SpeechStarts)
-        self._tracks: dict[tuple[str, Side], SpeechTrack] = {}
+        self._starts: defaultdict[ChannelSide, SpeechStarts] = defaultdict(SpeechStarts)
+        self._tracks: dict[tuple[str, ChannelSide], SpeechTimeline] = {}
         self._sides = sides
         self.parts: dict[str, Path] = {}
         """The files that are written now, by language; they get their names at the end."""
@@ -97,10 +97,10 @@ class SpeechSink:
             self.parts[code] = part
             for side in sides:
                 hidden = part if side is None else _hidden_file(files, part)
-                track = self._tracks[code, side] = SpeechTrack(hidden, input_rate_hz)
+                track = self._tracks[code, side] = SpeechTimeline(hidden, input_rate_hz)
                 files.callback(track.close)
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Writes a chunk of speech, at the place where its utterance was said."""
         starts = self._starts[side]
         if isinstance(event, SpeechStarted):
@@ -133,7 +133,7 @@ class JsonSink:
 
     def __init__(self, files: OutputFiles, path: Path, *, audio: bool) -> None:
         self._audio = audio
-        self._counts = Counter[Side]()
+        self._counts = Counter[ChannelSide]()
         self._file: TextIO = sys.stdout
         self._path = path
         if path != STDOUT:
@@ -141,7 +141,7 @@ class JsonSink:
             self._file = self._path.open("w", encoding="utf-8")
             files.callback(self._close)
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Writes one line."""
         self._counts[side] += 1
         row = wire.event_json(self._counts[side], event, audio=self._audio)
@@ -169,8 +169,8 @@ class TextSink:
         view: TextView,
         codes: Sequence[str],
         input_rate_hz: int,
-        sides: Sequence[Side] = ONE_STREAM,
-        sent_samples: Callable[[Side], int] = lambda side: 0,
+        sides: Sequence[ChannelSide] = ONE_STREAM,
+        sent_samples: Callable[[ChannelSide], int] = lambda side: 0,
     ) -> None:
         """``sent_samples`` returns how much of a side was sent: a silent side is known as far as that."""
         self._view = view
@@ -179,11 +179,11 @@ class TextSink:
         self._sides = sides
         self._sent_samples = sent_samples
         self._turns = TurnOrder(sides)
-        self._starts: defaultdict[Side, SpeechStarts] = defaultdict(SpeechStarts)
-        self._unsure: defaultdict[Side, UnsureTexts] = defaultdict(UnsureTexts)
+        self._starts: defaultdict[ChannelSide, SpeechStarts] = defaultdict(SpeechStarts)
+        self._unsure: defaultdict[ChannelSide, UnsureTexts] = defaultdict(UnsureTexts)
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
 
-    def write(self, event: SessionEvent, side: Side = None) -> None:
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Shows a text or a warning."""
         if isinstance(event, SpeechStarted):
             self._starts[side].add(event)
@@ -211,15 +211,15 @@ class TextSink:
     def finish(self, source_samples: int) -> None:
         """Does nothing: the view shows all texts already."""
 
-    def _turn(self, side: Side, utterance_id: int, audio_start: int) -> int:
+    def _turn(self, side: ChannelSide, utterance_id: int, audio_start: int) -> int:
         start = self._starts[side].of(utterance_id, audio_start)
         return self._turns.number(side, utterance_id, start)
 
-    def _row(self, side: Side, language: str, turn: int, order: str) -> str:
+    def _row(self, side: ChannelSide, language: str, turn: int, order: str) -> str:
         speaker = "" if side is None else f"{speaker_name(side):<5}  "
         return f"{speaker}{language}  {self._texts[turn, order].strip()}"
 
-    def _mark_unsure(self, done: UtteranceDone, side: Side, turn: int) -> None:
+    def _mark_unsure(self, done: UtteranceDone, side: ChannelSide, turn: int) -> None:
         for (transcript, language), confidence in self._unsure[side].take(done).items():
             order = "" if transcript else self._order[language]
             if self._texts.get((turn, order), "").strip():

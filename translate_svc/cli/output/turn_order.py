@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from translate_svc.cli.output.sides import Side
+from translate_svc.cli.output.channel_sides import ChannelSide
 
 
 class TurnOrder:
@@ -15,15 +15,15 @@ class TurnOrder:
     an earlier one. Every utterance has a number, which is greater the later it starts.
     """
 
-    def __init__(self, sides: Sequence[Side]) -> None:
+    def __init__(self, sides: Sequence[ChannelSide]) -> None:
         """``sides``: one for each stream."""
         self._sides = list(sides)
-        self._numbers: dict[tuple[Side, int], int] = {}
-        self._waiting: dict[int, tuple[Side, int]] = {}
+        self._numbers: dict[tuple[ChannelSide, int], int] = {}
+        self._waiting: dict[int, tuple[ChannelSide, int]] = {}
         self._done: set[int] = set()
-        self._known: dict[Side, float] = dict.fromkeys(sides, 0.0)
+        self._known: dict[ChannelSide, float] = dict.fromkeys(sides, 0.0)
 
-    def number(self, side: Side, utterance_id: int, position: int) -> int:
+    def number(self, side: ChannelSide, utterance_id: int, position: int) -> int:
         """The number of an utterance that starts at the source's sample ``position``. A later call for the
         same utterance returns the same number, whatever its position.
         """
@@ -37,11 +37,11 @@ class TurnOrder:
             self.know(side, position)
         return self._numbers[key]
 
-    def know(self, side: Side, position: float) -> None:
+    def know(self, side: ChannelSide, position: float) -> None:
         """All utterances of this stream that start before the source's sample ``position`` have a number."""
         self._known[side] = max(self._known[side], position)
 
-    def close(self, side: Side) -> None:
+    def close(self, side: ChannelSide) -> None:
         """The stream has ended."""
         self.know(side, math.inf)
 

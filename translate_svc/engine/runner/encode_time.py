@@ -51,7 +51,7 @@ def _parts(items: Sequence[PlanItem]) -> int:
     for item in items:
         match item:
             case TextToUnitItem():
-                parts += item.heard_tokens
+                parts += item.computed_tokens
             case VocodeItem():
                 parts += item.end_unit - item.start_unit
     return parts

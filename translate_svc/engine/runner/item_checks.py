@@ -58,7 +58,7 @@ class ItemChecks:
             return f"position {item.position} is fed after {len(entry.fed_token_ids)} tokens"
         if not item.token_ids:
             return "a run has no token"
-        fed = item.token_ids + item.guess_token_ids
+        fed = item.token_ids + item.speculative_token_ids
         last = item.position + len(fed) - 1
         if last >= self._limits.max_slot_tokens:
             return f"position {last} is beyond the cache"
@@ -76,8 +76,8 @@ class ItemChecks:
         context = item.context_tokens, item.lookahead_tokens
         if min(context) < 0 or sum(context) > len(item.token_ids):
             return f"{context[0]} + {context[1]} tokens of {len(item.token_ids)} are context"
-        if not 0 <= item.unheard_tokens <= max(0, context[0] - PROMPT_TOKENS):
-            return f"{item.unheard_tokens} tokens are left out of {context[0]} that are context"
+        if not 0 <= item.dropped_context_tokens <= max(0, context[0] - PROMPT_TOKENS):
+            return f"{item.dropped_context_tokens} tokens are left out of {context[0]} that are context"
         if item.language not in self._speech_languages:
             return f"language {item.language!r} has no speech"
         if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):

@@ -78,7 +78,8 @@ class ModelRunner:
         alignment_layer: decoder layer whose cross-attention gives ``source_ms``; by default the one at two
             thirds of the stack.
         alignment_heads: the heads whose mean is ``DecodeResult.attention``; by default all of that layer.
-        continuing_tokens: what ``DecodeItem.begins_word`` excludes: the tokens that lengthen a word.
+        continuing_tokens: what ``DecodeItem.suppress_continuation`` excludes: the tokens that lengthen a
+            word.
         graphs: capture CUDA graphs of work with few shapes, if ``device`` supports them. This takes seconds.
         clock: returns seconds and never goes backwards; measures the stages.
 
@@ -236,9 +237,9 @@ class ModelRunner:
                 [item.token_ids for item in chosen],
                 return_source_ms=[item.return_source_ms for item in chosen],
                 return_attention=[item.return_attention for item in chosen],
-                guesses=[item.guess_token_ids for item in chosen],
-                begins_word=[item.begins_word for item in chosen],
-                scored=[item.scores_guess for item in chosen],
+                speculative=[item.speculative_token_ids for item in chosen],
+                suppress_continuation=[item.suppress_continuation for item in chosen],
+                scored=[item.scores_given_text for item in chosen],
             )
             outcomes |= zip(runs, made, strict=True)
         return [outcomes[index] for index in range(len(items))]
@@ -253,7 +254,7 @@ class ModelRunner:
                     each.context_tokens,
                     each.lookahead_tokens,
                     each.pause_factor,
-                    each.unheard_tokens,
+                    each.dropped_context_tokens,
                 )
                 for each in valid
             ]
@@ -287,14 +288,14 @@ class ModelRunner:
         return EncodeResult(item.request_id, states, log_mel)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
-        source_ms = self._ledger.record_tokens(item, len(prediction.guessed), prediction.source_ms)
+        source_ms = self._ledger.record_tokens(item, len(prediction.accepted), prediction.source_ms)
         return DecodeResult(
             item.key,
             prediction.token_id,
             prediction.log_probability,
             source_ms,
             prediction.attention,
-            prediction.guessed,
+            prediction.accepted,
         )
 
 

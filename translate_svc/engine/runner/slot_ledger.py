@@ -48,14 +48,14 @@ class SlotLedger:
         for sequence, slot in enumerate(item.slots):
             self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 
-    def record_tokens(self, item: DecodeItem, guessed: int, source_ms: int | None) -> int | None:
-        """Records the tokens of a run and the first ``guessed`` ones of its guess.
+    def record_tokens(self, item: DecodeItem, accepted: int, source_ms: int | None) -> int | None:
+        """Records the tokens of a run and the first ``accepted`` of its speculative tokens.
 
         Returns ``source_ms`` limited to the length of the source. Returns None for a text.
         """
         entry = self._entries[item.slot]
         assert entry is not None, "the item passed ``ItemChecks.decode``"
-        entry.fed_token_ids.extend(item.token_ids + item.guess_token_ids[:guessed])
+        entry.fed_token_ids.extend(item.token_ids + item.speculative_token_ids[:accepted])
         if source_ms is None or entry.source_ms is None:
             return None
         return min(source_ms, entry.source_ms)

@@ -21,7 +21,7 @@ class FairQueue:
 
     * The requests of one caller keep their order. With ``window`` above 1 the longest goes first: among the
       requests of one caller in one window (``window`` requests of all callers), which share their turns.
-    * Drafts that are not final come after all other requests.
+    * Hypotheses that are not final come after all other requests.
     * Virtual time goes on with each admission, also if all requests are of callers who were never seen. So no
       request waits forever.
     """

@@ -3,9 +3,10 @@
 Scheduling rules:
 
 * Requests are admitted in the order of ``FairQueue``: fair between callers, for each caller first come, first
-  served, or the longest of a window first. Drafts that are not final come after all others. The first waiting
-  request waits until slots for all its sequences are free, and no other request overtakes it. So no request
-  starves. A request takes all its slots at once, so no request holds some slots while it waits for more.
+  served, or the longest of a window first. Hypotheses that are not final come after all others. The first
+  waiting request waits until slots for all its sequences are free, and no other request overtakes it. So no
+  request starves. A request takes all its slots at once, so no request holds some slots while it waits for
+  more.
 * While there are other callers, one caller holds at most half of the slots, and its requests take at most a
   quarter of an encode budget, in both cases at least one request. Only requests of other callers overtake one
   that waits for this.
@@ -86,8 +87,8 @@ class PhaseQueues:
         self._enter(Stage.TEXT_TO_UNIT, sequence)
 
     def start_vocoding(self, sequence: SequenceState) -> None:
-        """Moves a sequence to VOCODE and releases its slot: from TEXT_TO_UNIT, or from DECODE when a draft
-        has nothing new to say.
+        """Moves a sequence to VOCODE and releases its slot: from TEXT_TO_UNIT, or from DECODE when a
+        hypothesis has nothing new to say.
         """
         self._stage_queues[Stage.DECODE].pop(sequence.key, None)
         self._release(sequence)

@@ -43,8 +43,8 @@ from translate_svc.engine.scheduling.in_flight import InFlight, Work
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.sequence import Phase, RequestState, SequenceState, combined_status
 from translate_svc.engine.scheduling.sequence_output import NO_UNITS, SequenceOutput, WholeOutput
-from translate_svc.engine.simultaneous.draft import NO_DRAFTS, DraftTraits
-from translate_svc.engine.simultaneous.draft_output import DraftOutput
+from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES, HypothesisTraits
+from translate_svc.engine.simultaneous.hypothesis_output import HypothesisOutput
 from translate_svc.engine.stats import Totals
 from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.errors import EngineError, InvalidArgument, InvariantViolation
@@ -59,13 +59,15 @@ class Scheduler:
     thread at a time. The module ``phase_queues`` states the scheduling rules.
     """
 
-    def __init__(self, limits: EngineLimits, tokenizer: Tokenizer, traits: DraftTraits = NO_DRAFTS) -> None:
-        """``traits``: properties of the model that drafts depend on."""
+    def __init__(
+        self, limits: EngineLimits, tokenizer: Tokenizer, traits: HypothesisTraits = NO_HYPOTHESES
+    ) -> None:
+        """``traits``: properties of the model that hypotheses depend on."""
         self.limits = limits
         self.tokenizer = tokenizer
         self.traits = traits
         self._whole_output = WholeOutput()
-        self._draft_output = DraftOutput(tokenizer, traits)
+        self._hypothesis_output = HypothesisOutput(tokenizer, traits)
         self._queues = PhaseQueues(limits)
         self._requests: dict[str, RequestState] = {}
         self._job_ids = itertools.count()
@@ -230,7 +232,7 @@ class Scheduler:
             case DecodeResult():
                 item, sequence = in_flight.settle(result.key, DecodeItem)
                 if not sequence.terminal:
-                    sequence.fed_tokens += len(item.token_ids) + len(result.guessed)
+                    sequence.fed_tokens += len(item.token_ids) + len(result.accepted)
                     self._apply_decoded(sequence, item, result)
             case TextToUnitResult():
                 _, sequence = in_flight.settle(result.key, TextToUnitItem)
@@ -253,14 +255,14 @@ class Scheduler:
             self._queues.resume_encoding(state)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
-        if item.scores_guess:
-            self._events.append(TextScored(*sequence.key, decoded.guessed))
+        if item.scores_given_text:
+            self._events.append(TextScored(*sequence.key, decoded.accepted))
             self._finish(sequence, FinishStatus.OK)
             return
         if decoded.attention is not None:
             sequence.attention_rows.append(decoded.attention)
-        sequence.guess_token_ids = ()
-        for token_id, log_probability in zip(item.guess_token_ids, decoded.guessed, strict=False):
+        sequence.speculative_token_ids = ()
+        for token_id, log_probability in zip(item.speculative_token_ids, decoded.accepted, strict=False):
             self._apply_token(sequence, DecodeResult(decoded.key, token_id, log_probability))
             if sequence.phase is not Stage.DECODE:
                 return
@@ -279,7 +281,7 @@ class Scheduler:
             self._finish(sequence, FinishStatus.FAILED, error.description)
 
     def _output_of(self, sequence: SequenceState) -> SequenceOutput:
-        return self._whole_output if sequence.draft is None else self._draft_output
+        return self._whole_output if sequence.hypothesis is None else self._hypothesis_output
 
     def _finish_text(self, sequence: SequenceState) -> None:
         state = self._requests[sequence.key.request_id]

@@ -30,7 +30,7 @@ from translate_svc.engine.request import (
     StageSpan,
     StopReason,
 )
-from translate_svc.engine.simultaneous.draft import SequenceDraft
+from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
@@ -53,7 +53,7 @@ TERMINAL_PHASES = frozenset({Phase.FINISHED, Phase.FAILED, Phase.ABORTED})
 
 @dataclass(slots=True, eq=False)
 class SequenceState:
-    """One target language of a request. Only drafts use the attributes from ``attention_rows`` on.
+    """One target language of a request. Only hypotheses use the attributes from ``attention_rows`` on.
 
     Attributes:
         token_ids: all tokens to feed, in order: ``</s>``, language, then every decoded token.
@@ -63,13 +63,15 @@ class SequenceState:
         piece_end_unit: the end of the last waveform piece, in units.
         phase: the stage that works for the sequence, or a ``Phase`` while no stage does. ENCODE, DECODE and
             TEXT_TO_UNIT hold a slot; VOCODE does not.
-        speech_token_ids: the input of T2U: prompt, history and text. T2U leaves out ``unheard_tokens`` behind
-            the prompt. The last ``lookahead_tokens`` are context only and are not spoken.
+        speech_token_ids: the input of T2U: prompt, history and text. T2U leaves out
+            ``dropped_context_tokens`` behind the prompt. The last ``lookahead_tokens`` are context only and
+            are not spoken.
         attention_rows: ``[run, frames]`` of each pass.
         log_probabilities: natural, of the new tokens.
         committed_tokens: how many of the new tokens were committed.
-        guess_token_ids: the tokens that the draft before held; they may follow the tokens that are fed next.
-        begins_word: the history ends with a whole word.
+        speculative_token_ids: the tokens that the hypothesis before held; they may follow the tokens that
+            are fed next.
+        suppress_continuation: the history ends with a whole word.
         word_starts: indices in ``units`` at which words begin, of units that were not voiced before.
         unspoken_tokens: how many committed tokens have no units yet.
     """
@@ -89,17 +91,17 @@ class SequenceState:
     piece_start_unit: int = 0
     piece_end_unit: int = 0
     pieces_made: int = 0
-    draft: SequenceDraft | None = None
+    hypothesis: SequenceHypothesis | None = None
     attention_rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     speech_token_ids: tuple[int, ...] = ()
     lookahead_tokens: int = 0
-    unheard_tokens: int = 0
+    dropped_context_tokens: int = 0
     unspoken_tokens: int = 0
     word_starts: tuple[int, ...] = ()
     committed_tokens: int = 0
-    guess_token_ids: tuple[int, ...] = ()
-    begins_word: bool = False
+    speculative_token_ids: tuple[int, ...] = ()
+    suppress_continuation: bool = False
     caller: str = ""
 
     @property
@@ -114,18 +116,18 @@ class SequenceState:
 
     @property
     def delivered_tokens(self) -> int:
-        """Number of tokens that were delivered. A draft delivers only the committed ones."""
-        return self.text_tokens if self.draft is None else self.committed_tokens
+        """Number of tokens that were delivered. A hypothesis delivers only the committed ones."""
+        return self.text_tokens if self.hypothesis is None else self.committed_tokens
 
     @property
     def first_unit(self) -> int:
         """Place of ``units[0]`` in the speech of the utterance."""
-        return 0 if self.draft is None else self.draft.speech.first_unit
+        return 0 if self.hypothesis is None else self.hypothesis.speech.first_unit
 
     @property
     def voiced_units(self) -> int:
         """Units whose waveform was delivered."""
-        return self.piece_start_unit - (0 if self.draft is None else self.draft.speech.voiced_units)
+        return self.piece_start_unit - (0 if self.hypothesis is None else self.hypothesis.speech.voiced_units)
 
     @property
     def finish_status(self) -> FinishStatus:
@@ -161,16 +163,18 @@ class SequenceState:
             position,
             run,
             self.return_source_ms,
-            return_attention=self.draft is not None,
-            guess_token_ids=self.guess_token_ids,
-            begins_word=position == 0 and self.begins_word,
-            scores_guess=bool(self.spec.given_token_ids),
+            return_attention=self.hypothesis is not None,
+            speculative_token_ids=self.speculative_token_ids,
+            suppress_continuation=position == 0 and self.suppress_continuation,
+            scores_given_text=bool(self.spec.given_token_ids),
         )
 
     def text_to_unit_item(self) -> TextToUnitItem:
-        """The item that predicts the units of ``speech_token_ids``, except for a draft's spoken history."""
+        """The item that predicts the units of ``speech_token_ids``, except for a hypothesis's spoken
+        history.
+        """
         spec = self.spec
-        context = 0 if self.draft is None else PROMPT_TOKENS + self.draft.spoken_history_tokens
+        context = 0 if self.hypothesis is None else PROMPT_TOKENS + self.hypothesis.spoken_history_tokens
         return TextToUnitItem(
             self.key,
             self.held_slot,
@@ -180,7 +184,7 @@ class SequenceState:
             context,
             self.lookahead_tokens,
             spec.pause_factor,
-            self.unheard_tokens,
+            self.dropped_context_tokens,
         )
 
     def vocode_item(self, limits: EngineLimits) -> VocodeItem:
@@ -196,11 +200,11 @@ class SequenceState:
     def next_piece_units(self, limits: EngineLimits) -> int:
         """Length of the next piece in units.
 
-        Lengths double up to the limit. Drafts have little to voice, so they begin with the longest length. A
-        remainder that is too short for a piece joins the last piece.
+        Lengths double up to the limit. Hypotheses have little to voice, so they begin with the longest
+        length. A remainder that is too short for a piece joins the last piece.
         """
         remaining = self.piece_end_unit - self.piece_start_unit
-        made = self.pieces_made if self.draft is None else 32
+        made = self.pieces_made if self.hypothesis is None else 32
         piece = min(limits.max_piece_units, limits.first_piece_units << min(made, 32))
         return remaining if remaining - piece < limits.first_piece_units else piece
 
@@ -212,7 +216,7 @@ class RequestState:
     ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
     has. ``timings``: for each stage the milliseconds of its steps and the largest batch. ``spans``: for each
     stage the first start and the last end, in seconds. ``log_mel``: the log-mel frames
-    of a draft's buffer, for the next draft.
+    of a hypothesis's buffer, for the next hypothesis.
     """
 
     request: Request
@@ -236,7 +240,7 @@ class RequestState:
         """
         is_text = isinstance(request.source, SourceText)
         source = encoder_source(request, tokenizer)
-        drafts = request.draft.sequences if request.draft else [None] * len(request.sequences)
+        hypotheses = request.hypothesis.sequences if request.hypothesis else [None] * len(request.sequences)
         most_tokens = limits.max_slot_tokens - PROMPT_TOKENS - 1  # the slot is not full before the last step
         return cls(
             request,
@@ -248,20 +252,26 @@ class RequestState:
                     [
                         tokenizer.eos_token_id,
                         tokenizer.language_token(spec.language),
-                        *(() if draft is None else draft.history_token_ids),
+                        *(() if hypothesis is None else hypothesis.history_token_ids),
                     ],
-                    Detokenizer(tokenizer, goes_on=draft is not None and draft.committed_tokens > 0),
+                    Detokenizer(
+                        tokenizer, goes_on=hypothesis is not None and hypothesis.committed_tokens > 0
+                    ),
                     limits.initial_credit_pieces,
-                    request.source_times and not is_text and draft is None,  # a draft reads its attention
+                    request.source_times
+                    and not is_text
+                    and hypothesis is None,  # a hypothesis reads its attention
                     max_text_tokens(source),
-                    draft=draft,
-                    guess_token_ids=given_text(spec, tokenizer)
-                    if draft is None
-                    else draft.guess(most_tokens),
+                    hypothesis=hypothesis,
+                    speculative_token_ids=given_text(spec, tokenizer)
+                    if hypothesis is None
+                    else hypothesis.speculative_token_ids(most_tokens),
                     caller=request.caller,
-                    begins_word=draft is not None and draft.ends_in_word and is_spaced(spec.language),
+                    suppress_continuation=hypothesis is not None
+                    and hypothesis.ends_in_word
+                    and is_spaced(spec.language),
                 )
-                for index, (spec, draft) in enumerate(zip(request.sequences, drafts, strict=True))
+                for index, (spec, hypothesis) in enumerate(zip(request.sequences, hypotheses, strict=True))
             ),
             job_id,
         )
@@ -273,20 +283,20 @@ class RequestState:
 
     @property
     def is_final(self) -> bool:
-        """Whether no later draft follows. True for a request that is not a draft."""
-        return self.request.draft is None or self.request.draft.is_final
+        """Whether no later hypothesis follows. True for a request that is not a hypothesis."""
+        return self.request.hypothesis is None or self.request.hypothesis.is_final
 
     def encode_item(self) -> EncodeItem:
         """The item that encodes the source for all sequences. Its job id is the same in every step."""
         slots = tuple(sequence.held_slot for sequence in self.sequences)
-        draft = self.request.draft
+        hypothesis = self.request.hypothesis
         return EncodeItem(
             self.request.request_id,
             self.source,
             slots,
             self.job_id,
-            None if draft is None else draft.log_mel,
-            keeps_log_mel=draft is not None,
+            None if hypothesis is None else hypothesis.log_mel,
+            keeps_log_mel=hypothesis is not None,
         )
 
     def add_timing(self, report: StageReport) -> None:

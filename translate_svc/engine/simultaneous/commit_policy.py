@@ -1,13 +1,14 @@
-"""The commit policies of simultaneous translation: which words of a draft are sent. Pure; no tensors.
+"""The commit policies of simultaneous translation: which words of a hypothesis are sent. Pure; no tensors.
 
-A draft is the whole translation of a buffer of audio that is still growing. Its text begins with a history:
-words that were committed before. The decoder is given the history and continues it with new tokens. A policy
-says how many of the new tokens are committed, and why the others are held. Committed tokens are sent and
-never taken back.
+A hypothesis is the whole translation of a buffer of audio that is still growing. Its text begins with a
+history: words that were committed before. The decoder is given the history and continues it with new tokens.
+A policy says how many of the new tokens are committed, and why the others are held. Committed tokens are
+sent and never taken back.
 
 AlignAtt: Papi et al. 2023, "AlignAtt: Using Attention-based Audio-Translation Alignments as a Guide for
-Simultaneous Speech Translation". Agreement of two drafts: Liu et al. 2020, "Low-Latency Sequence-to-Sequence
-Speech Recognition and Translation by Partial Hypothesis Selection" (LocalAgreement-2), here on words.
+Simultaneous Speech Translation". LocalAgreement of two hypotheses: Liu et al. 2020, "Low-Latency
+Sequence-to-Sequence Speech Recognition and Translation by Partial Hypothesis Selection" (LocalAgreement-2),
+here on words.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ AGREEMENT = "agreement"
 
 _MIN_COPIES = {1: 6, 2: 4, 3: 4} | dict.fromkeys(range(4, 13), 3)
 """From the length of a phrase in tokens to the number of its copies, in a row at the end of a text, that make
-a loop. A whole utterance may have more copies (``engine.text.guards.MAX_REPETITIONS``). A draft adds only one
-or two seconds of speech, so its loops are shorter."""
+a loop. A whole utterance may have more copies (``engine.text.guards.MAX_REPETITIONS``). A hypothesis adds
+only one or two seconds of speech, so its loops are shorter."""
 
 
 class HoldReason(enum.Enum):
@@ -34,32 +35,32 @@ class HoldReason(enum.Enum):
     NEAR_END = "near_end"
     """The token comes from the last frames of the buffer. Later audio may change it."""
     DISAGREES = "disagrees"
-    """The draft before has another token there, or there is no draft before."""
+    """The hypothesis before has another token there, or there is no hypothesis before."""
     INCOMPLETE_WORD = "incomplete_word"
-    """The next draft may lengthen the word of the token."""
+    """The next hypothesis may lengthen the word of the token."""
     LOOP = "loop"
     """The token repeats the words before it."""
     END_OF_TEXT = "end_of_text"
-    """The token is the punctuation that closes a sentence. The draft before did not close the sentence there,
-    so the sentence may go on.
+    """The token is the punctuation that closes a sentence. The hypothesis before did not close the sentence
+    there, so the sentence may go on.
     """
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Hypothesis:
     """The translation of one buffer.
 
     Attributes:
         token_ids: the history, then the new tokens; without the prompt and ``</s>``.
         pieces: the SentencePiece piece of each token. A piece of one byte is written ``<0xE2>``.
         history_tokens: number of tokens in the history.
-        committed_tokens: number of tokens of the utterance that were committed before this draft. The new
-            tokens follow them.
+        committed_tokens: number of tokens of the utterance that were committed before this hypothesis. The
+            new tokens follow them.
         attended_frames: for each token, the encoder frame of the buffer that the token comes from
             (``models.alignment.attended_frames``).
         frames: number of encoder frames in the buffer.
         ended: whether the decoder predicted ``</s>``.
-        is_final: whether the speech has ended, so that no draft follows.
+        is_final: whether the speech has ended, so that no hypothesis follows.
         spaced: whether the target language writes spaces between words.
     """
 
@@ -86,7 +87,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class CommitDecision:
-    """How many of a draft's new tokens are committed and how many are held.
+    """How many of a hypothesis's new tokens are committed and how many are held.
 
     ``reason``: why the first held token is held; None if no token is held.
     """
@@ -97,66 +98,73 @@ class CommitDecision:
 
 
 class CommitPolicy(Protocol):
-    """Decides about one draft at a time. Keeps no state."""
+    """Decides about one hypothesis at a time. Keeps no state."""
 
-    def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
-        """Decides how many new tokens of ``draft`` are committed.
+    def decide(self, hypothesis: Hypothesis, previous: Hypothesis | None) -> CommitDecision:
+        """Decides how many new tokens of ``hypothesis`` are committed.
 
-        ``previous``: the draft before it, of the same utterance and target; None for the first draft.
+        ``previous``: the hypothesis before it, of the same utterance and target; None for the first
+        hypothesis.
 
-        A final draft is committed whole, except for a loop. So where no audio came after the last draft, the
-        same draft marked as final commits the held tokens. Nothing is computed again.
+        A final hypothesis is committed whole, except for a loop. So where no audio came after the last
+        hypothesis, the same hypothesis marked as final commits the held tokens. Nothing is computed again.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class AlignAtt:
-    """Commits the tokens before the first one that comes from the last ``patience_frames`` of the buffer."""
+    """Commits the tokens before the first one that comes from the last ``cutoff_frames`` of the buffer."""
 
-    patience_frames: int
+    cutoff_frames: int
 
-    def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
+    def decide(self, hypothesis: Hypothesis, previous: Hypothesis | None) -> CommitDecision:
         """Implements ``CommitPolicy``."""
-        return _decide(draft, previous, [(_near_end(draft, self.patience_frames), HoldReason.NEAR_END)])
+        return _decide(
+            hypothesis, previous, [(_near_end(hypothesis, self.cutoff_frames), HoldReason.NEAR_END)]
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """Commits the first new words that this draft and the draft before have in common. Needs no attention."""
+class LocalAgreement:
+    """Commits the first new words that this hypothesis and the hypothesis before have in common. Needs no
+    attention.
+    """
 
-    def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
+    def decide(self, hypothesis: Hypothesis, previous: Hypothesis | None) -> CommitDecision:
         """Implements ``CommitPolicy``."""
-        return _decide(draft, previous, [(_agreed(draft, previous), HoldReason.DISAGREES)])
+        return _decide(hypothesis, previous, [(_agreed(hypothesis, previous), HoldReason.DISAGREES)])
 
 
 @dataclass(frozen=True, slots=True)
 class AlignAttAgreement:
-    """Commits only the tokens that ``AlignAtt`` and ``Agreement`` would both commit."""
+    """Commits only the tokens that ``AlignAtt`` and ``LocalAgreement`` would both commit."""
 
-    patience_frames: int
+    cutoff_frames: int
 
-    def decide(self, draft: Draft, previous: Draft | None) -> CommitDecision:
+    def decide(self, hypothesis: Hypothesis, previous: Hypothesis | None) -> CommitDecision:
         """Implements ``CommitPolicy``."""
-        near_end = (_near_end(draft, self.patience_frames), HoldReason.NEAR_END)
-        return _decide(draft, previous, [near_end, (_agreed(draft, previous), HoldReason.DISAGREES)])
+        near_end = (_near_end(hypothesis, self.cutoff_frames), HoldReason.NEAR_END)
+        return _decide(
+            hypothesis, previous, [near_end, (_agreed(hypothesis, previous), HoldReason.DISAGREES)]
+        )
 
 
-AnyCommitPolicy = AlignAtt | Agreement | AlignAttAgreement
+AnyCommitPolicy = AlignAtt | LocalAgreement | AlignAttAgreement
 """All policies. A request to an engine in another process carries one of them."""
 
 
-def commit_policy(name: str, patience_frames: int) -> CommitPolicy:
+def commit_policy(name: str, cutoff_frames: int) -> CommitPolicy:
     """Makes the policy called ``name``: ``align_att``, ``agreement`` or ``align_att_agreement``.
 
-    ``patience_frames``: encoder frames at the end of a buffer that are not trusted; ``agreement`` ignores it.
+    ``cutoff_frames``: encoder frames at the end of a buffer that are not trusted; ``agreement`` ignores it.
 
     Raises:
         KeyError: no policy has this name.
     """
     policies: dict[str, CommitPolicy] = {
-        "align_att": AlignAtt(patience_frames),
-        AGREEMENT: Agreement(),
-        "align_att_agreement": AlignAttAgreement(patience_frames),
+        "align_att": AlignAtt(cutoff_frames),
+        AGREEMENT: LocalAgreement(),
+        "align_att_agreement": AlignAttAgreement(cutoff_frames),
     }
     return policies[name]
 
@@ -172,27 +180,27 @@ def loop_start(token_ids: Sequence[int]) -> int | None:
     return None
 
 
-def _near_end(draft: Draft, patience_frames: int) -> int:
-    """Number of new tokens before the first one that comes from the last ``patience_frames``.
+def _near_end(hypothesis: Hypothesis, cutoff_frames: int) -> int:
+    """Number of new tokens before the first one that comes from the last ``cutoff_frames``.
 
     Punctuation has no sound, so its frame is ignored.
     """
-    new = draft.attended_frames[draft.history_tokens :]
-    unsafe = draft.frames - patience_frames
+    new = hypothesis.attended_frames[hypothesis.history_tokens :]
+    unsafe = hypothesis.frames - cutoff_frames
     near = (index for index, frame in enumerate(new) if frame >= unsafe)
-    return next((index for index in near if not is_punctuation(draft.new_pieces[index])), len(new))
+    return next((index for index in near if not is_punctuation(hypothesis.new_pieces[index])), len(new))
 
 
-def _agreed(draft: Draft, previous: Draft | None) -> int:
-    """Number of new tokens in the first words that are equal to those of the draft before."""
+def _agreed(hypothesis: Hypothesis, previous: Hypothesis | None) -> int:
+    """Number of new tokens in the first words that are equal to those of the hypothesis before."""
     if previous is None:
         return 0
-    held = previous.new_pieces[draft.committed_tokens - previous.committed_tokens :]
+    held = previous.new_pieces[hypothesis.committed_tokens - previous.committed_tokens :]
     agreed = 0
     for (start, end), theirs in zip(
-        _words(draft.new_pieces, draft.spaced), _words(held, draft.spaced), strict=False
+        _words(hypothesis.new_pieces, hypothesis.spaced), _words(held, hypothesis.spaced), strict=False
     ):
-        if draft.new_pieces[start:end] != held[slice(*theirs)]:
+        if hypothesis.new_pieces[start:end] != held[slice(*theirs)]:
             break
         agreed = end
     return agreed
@@ -204,43 +212,50 @@ def _words(pieces: Sequence[str], spaced: bool) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts, len(pieces)][1:], strict=True))
 
 
-def _decide(draft: Draft, previous: Draft | None, limits: list[tuple[int, HoldReason]]) -> CommitDecision:
+def _decide(
+    hypothesis: Hypothesis, previous: Hypothesis | None, limits: list[tuple[int, HoldReason]]
+) -> CommitDecision:
     """Commits the whole words before the smallest limit.
 
-    ``limits``: numbers of new tokens, each with the reason to hold the tokens behind it. A final draft
-    ignores them. A loop is a limit of every draft.
+    ``limits``: numbers of new tokens, each with the reason to hold the tokens behind it. A final hypothesis
+    ignores them. A loop is a limit of every hypothesis.
     """
-    new = draft.new_tokens
-    close = _before_the_close(draft, previous), HoldReason.END_OF_TEXT
-    limits = [] if draft.is_final else [*limits, close]
-    loop = loop_start(draft.token_ids)
+    new = hypothesis.new_tokens
+    close = _before_the_close(hypothesis, previous), HoldReason.END_OF_TEXT
+    limits = [] if hypothesis.is_final else [*limits, close]
+    loop = loop_start(hypothesis.token_ids)
     if loop is not None:
-        limits = [(max(0, loop - draft.history_tokens), HoldReason.LOOP), *limits]
+        limits = [(max(0, loop - hypothesis.history_tokens), HoldReason.LOOP), *limits]
     limit, reason = min(limits, key=lambda each: each[0], default=(new, HoldReason.INCOMPLETE_WORD))
-    committed = limit if draft.is_final else _whole_words(draft, limit)
+    committed = limit if hypothesis.is_final else _whole_words(hypothesis, limit)
     if committed == new:
         return CommitDecision(new, 0, None)
     return CommitDecision(committed, new - committed, HoldReason.INCOMPLETE_WORD if limit == new else reason)
 
 
-def _before_the_close(draft: Draft, previous: Draft | None) -> int:
+def _before_the_close(hypothesis: Hypothesis, previous: Hypothesis | None) -> int:
     """Number of new tokens before the closing punctuation.
 
-    All new tokens count if the decoder did not end the text, or if the draft before has the same new words.
+    All new tokens count if the decoder did not end the text, or if the hypothesis before has the same new
+    words.
     """
-    pieces, count = draft.new_pieces, draft.new_tokens
-    if _agreed(draft, previous) == count:
+    pieces, count = hypothesis.new_pieces, hypothesis.new_tokens
+    if _agreed(hypothesis, previous) == count:
         return count
-    while draft.ended and count and is_punctuation(pieces[count - 1]):
+    while hypothesis.ended and count and is_punctuation(pieces[count - 1]):
         count -= 1
     return count
 
 
-def _whole_words(draft: Draft, limit: int) -> int:
+def _whole_words(hypothesis: Hypothesis, limit: int) -> int:
     """Number of new tokens in the whole words among the first ``limit`` ones."""
-    pieces = draft.new_pieces
-    if limit == len(pieces) and (draft.ended or not draft.spaced) and ends_in_whole_character(pieces):
+    pieces = hypothesis.new_pieces
+    if (
+        limit == len(pieces)
+        and (hypothesis.ended or not hypothesis.spaced)
+        and ends_in_whole_character(pieces)
+    ):
         return limit
-    # the last word of the draft may go on; a word before it is whole if a token behind it begins another word
+    # the last word may grow; a word before it is whole if the token after it begins another word
     ends = (end for end in range(min(limit, len(pieces) - 1), 0, -1))
-    return next((end for end in ends if starts_word(pieces, end, spaced=draft.spaced)), 0)
+    return next((end for end in ends if starts_word(pieces, end, spaced=hypothesis.spaced)), 0)

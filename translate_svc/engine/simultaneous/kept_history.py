@@ -1,10 +1,10 @@
-"""Chooses the history of the next draft, and where its buffer begins. Pure."""
+"""Chooses the history of the next hypothesis, and where its buffer begins. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, loop_start
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis, loop_start
 from translate_svc.engine.simultaneous.pauses import first_pause, last_pause
 from translate_svc.engine.simultaneous.words import (
     character_count,
@@ -32,11 +32,11 @@ _SETTLED_SAMPLES = 8 * 1_600
 
 @dataclass(frozen=True, slots=True)
 class KeptHistory:
-    """Text and audio that are kept for the next draft.
+    """Text and audio that are kept for the next hypothesis.
 
     Attributes:
         token_ids: the last committed words. Empty if nothing was committed, or after a closed sentence.
-        start_samples: number of samples at the start of the buffer that the next draft does not need.
+        start_samples: number of samples at the start of the buffer that the next hypothesis does not need.
     """
 
     token_ids: tuple[int, ...]
@@ -44,7 +44,7 @@ class KeptHistory:
 
 
 def keep_history(
-    draft: Draft,
+    hypothesis: Hypothesis,
     decision: CommitDecision,
     samples: Samples,
     *,
@@ -53,7 +53,7 @@ def keep_history(
     margin_frames: int = 1,
     max_buffer_samples: int = MAX_BUFFER_SAMPLES,
 ) -> KeptHistory:
-    """Chooses what remains after ``decision`` about ``draft``: the last words of the last sentence.
+    """Chooses what remains after ``decision`` about ``hypothesis``: the last words of the last sentence.
 
     Models are trained on whole sentences. When text and audio began after ten words, in the middle of a
     sentence, the starter had 62 BLEU instead of 90. So sentences are dropped whole, and the buffer is cut in
@@ -61,31 +61,31 @@ def keep_history(
     misunderstood.
 
     Many models translate two sentences worse than one. So a closed sentence is dropped when a word of the
-    next sentence was committed, or was held but surely said. It is also dropped when a whole draft added no
-    word behind it.
+    next sentence was committed, or was held but surely said. It is also dropped when a whole hypothesis
+    added no word behind it.
 
-    Where nothing is dropped, the buffer keeps its start: later drafts may align the history with later audio,
-    which is not translated yet. Where only some words of a sentence are dropped, the buffer begins at the
-    earliest frame that a kept word comes from. It begins later if it would exceed its bound with the next
+    Where nothing is dropped, the buffer keeps its start: later hypotheses may align the history with later
+    audio, which is not translated yet. Where only some words of a sentence are dropped, the buffer begins at
+    the earliest frame that a kept word comes from. It begins later if it would exceed its bound with the next
     step. Words whose audio is gone then leave the history, too. A loop at the end is kept once, because the
-    next draft would continue it.
+    next hypothesis would continue it.
 
     Args:
-        draft: the decoded text.
+        hypothesis: the decoded text.
         decision: how many of its new tokens were committed.
-        samples: ``[n]``, the draft's buffer at 16 kHz.
-        step_samples: number of samples that the next draft adds.
-        frame_samples: samples in one frame of ``draft.attended_frames``.
+        samples: ``[n]``, the hypothesis's buffer at 16 kHz.
+        step_samples: number of samples that the next hypothesis adds.
+        frame_samples: samples in one frame of ``hypothesis.attended_frames``.
         margin_frames: frames that are kept before the earliest one, because a word also sounds before the
             frame that its token attends to.
         max_buffer_samples: most samples in a buffer.
     """
-    end = draft.history_tokens + decision.committed
-    loop = loop_start(draft.token_ids[:end])
-    kept = _Kept(draft, end if loop is None else loop, is_loop=loop is not None)
+    end = hypothesis.history_tokens + decision.committed
+    loop = loop_start(hypothesis.token_ids[:end])
+    kept = _Kept(hypothesis, end if loop is None else loop, is_loop=loop is not None)
     start = max(kept.last_words(), kept.last_sentence())
     least_samples = max(0, len(samples) + step_samples - max_buffer_samples)
-    start, pause = _cut_in_a_pause(draft, kept, start, samples, frame_samples)
+    start, pause = _cut_in_a_pause(hypothesis, kept, start, samples, frame_samples)
     start = kept.heard_from(start, -(-least_samples // frame_samples))
     start_samples = 0
     if pause is not None:
@@ -93,11 +93,11 @@ def keep_history(
     elif start > 0:
         start_samples = max(0, kept.earliest_frame(start) - margin_frames) * frame_samples
     start_samples = min(len(samples), max(start_samples, least_samples))
-    return KeptHistory(draft.token_ids[start : kept.end], start_samples)
+    return KeptHistory(hypothesis.token_ids[start : kept.end], start_samples)
 
 
 def _cut_in_a_pause(
-    draft: Draft, kept: _Kept, start: int, samples: Samples, frame_samples: int
+    hypothesis: Hypothesis, kept: _Kept, start: int, samples: Samples, frame_samples: int
 ) -> tuple[int, int | None]:
     """Where history and buffer begin if sentences are dropped: a token, and a sample in a pause.
 
@@ -109,11 +109,11 @@ def _cut_in_a_pause(
         return last_pause(samples, first_frame * frame_samples, end_frame * frame_samples)
 
     if kept.is_closed and (following := kept.following_frame()) is not None:
-        is_settled = following < draft.frames - _SETTLED_SAMPLES // frame_samples
+        is_settled = following < hypothesis.frames - _SETTLED_SAMPLES // frame_samples
         pause = pause_between(kept.last_frame(kept.end), following) if is_settled else None
         if pause is not None:
             return kept.end, pause
-    if kept.is_closed and draft.new_tokens == 0:
+    if kept.is_closed and hypothesis.new_tokens == 0:
         pause = first_pause(samples, kept.last_frame(kept.end) * frame_samples)
         return (start, None) if pause is None else (kept.end, pause)
     if kept.begins_sentence(start):
@@ -125,7 +125,7 @@ def _cut_in_a_pause(
 
 
 def history_from(
-    draft: Draft, decision: CommitDecision, *, start_samples: int, frame_samples: int
+    hypothesis: Hypothesis, decision: CommitDecision, *, start_samples: int, frame_samples: int
 ) -> tuple[int, ...]:
     """The tokens of the history for a buffer that begins earlier than ``keep_history`` said.
 
@@ -133,30 +133,30 @@ def history_from(
     sentence whose audio lies behind ``start_samples``, so that text and audio begin together.
 
     Args:
-        draft: the decoded text.
+        hypothesis: the decoded text.
         decision: how many of its new tokens were committed.
-        start_samples: number of samples that are dropped at the start of the draft's buffer.
-        frame_samples: samples in one frame of ``draft.attended_frames``.
+        start_samples: number of samples that are dropped at the start of the hypothesis's buffer.
+        frame_samples: samples in one frame of ``hypothesis.attended_frames``.
     """
-    end = draft.history_tokens + decision.committed
-    kept = _Kept(draft, end)
+    end = hypothesis.history_tokens + decision.committed
+    kept = _Kept(hypothesis, end)
     start_frame = start_samples // frame_samples
     for start in kept.sentence_starts():
         if kept.earliest_frame(start) >= start_frame:
-            return draft.token_ids[start:end]
-    return draft.token_ids[kept.last_sentence() : end]
+            return hypothesis.token_ids[start:end]
+    return hypothesis.token_ids[kept.last_sentence() : end]
 
 
 class _Kept:
-    """The words of a draft before token ``end``. Punctuation that stands alone is not a word here.
+    """The words of a hypothesis before token ``end``. Punctuation that stands alone is not a word here.
 
     Methods take and return indices of tokens, or encoder frames of the buffer where their names say so.
     """
 
-    def __init__(self, draft: Draft, end: int, *, is_loop: bool = False) -> None:
-        self._draft, self.end, self._is_loop = draft, end, is_loop
-        self._pieces, self._spaced = draft.pieces[:end], draft.spaced
-        starts = [index for index in range(end) if starts_word(self._pieces, index, spaced=draft.spaced)]
+    def __init__(self, hypothesis: Hypothesis, end: int, *, is_loop: bool = False) -> None:
+        self._hypothesis, self.end, self._is_loop = hypothesis, end, is_loop
+        self._pieces, self._spaced = hypothesis.pieces[:end], hypothesis.spaced
+        starts = [index for index in range(end) if starts_word(self._pieces, index, spaced=hypothesis.spaced)]
         self._words = [
             (start, stop)
             for start, stop in zip(starts, [*starts, end][1:], strict=True)
@@ -197,12 +197,12 @@ class _Kept:
 
     def following_frame(self) -> int | None:
         """The frame that the first held word comes from. None without a held word, or if the text loops."""
-        pieces = self._draft.pieces
+        pieces = self._hypothesis.pieces
         held = (index for index in range(self.end, len(pieces)) if has_letters(pieces[index]))
         word = next(held, None)
         if self._is_loop or word is None or not starts_word(pieces, word, spaced=self._spaced):
             return None
-        return self._draft.attended_frames[word]
+        return self._hypothesis.attended_frames[word]
 
     def sentence_before(self, start: int) -> int:
         """The token at which the sentence before token ``start`` begins."""
@@ -214,11 +214,11 @@ class _Kept:
         Only the first token of a word counts: the others follow from the text, not from the audio.
         """
         starts = [word for word, _ in self._words if word < end]
-        return max((self._draft.attended_frames[word] for word in starts[-2:]), default=0)
+        return max((self._hypothesis.attended_frames[word] for word in starts[-2:]), default=0)
 
     def first_frame(self, start: int) -> int:
         """The frame that the word at token ``start`` comes from, by its first token."""
-        return self._draft.attended_frames[next(word for word, stop in self._words if stop > start)]
+        return self._hypothesis.attended_frames[next(word for word, stop in self._words if stop > start)]
 
     def heard_from(self, start: int, least_frame: int) -> int:
         """The first token, from ``start`` on, behind all words that come from before ``least_frame``.
@@ -236,7 +236,7 @@ class _Kept:
 
     def _frames(self, word: int, stop: int) -> list[int]:
         """The frames that the tokens of a word come from. The punctuation that closes it has no sound."""
-        frames, pieces = self._draft.attended_frames, self._pieces
+        frames, pieces = self._hypothesis.attended_frames, self._pieces
         return [frames[word], *(frames[at] for at in range(word + 1, stop) if not is_punctuation(pieces[at]))]
 
     def _last_word(self) -> int:

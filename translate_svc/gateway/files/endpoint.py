@@ -19,7 +19,7 @@ from translate_svc.gateway.files.transcript import Transcript
 from translate_svc.gateway.files.upload import AudioForm, receive_form
 from translate_svc.gateway.files.uploaded_audio import UploadedAudio
 from translate_svc.languages import Language
-from translate_svc.serving.protocols import Session
+from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -147,7 +147,7 @@ class FilesEndpoint:
             )
 
     async def _stream(
-        self, request: web.Request, audio: UploadedAudio, session: Session, task: _Task, who: Identified
+        self, request: web.Request, audio: UploadedAudio, session: StreamSession, task: _Task, who: Identified
     ) -> web.StreamResponse:
         """Sends server-sent events. Once they have begun, an error is one of them."""
         response = web.StreamResponse(

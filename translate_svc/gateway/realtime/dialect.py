@@ -11,7 +11,7 @@ from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import InputFormat
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import LanguageTable
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import DEFAULT_ENCODING, AudioFormat, SessionEvent, StreamConfig, StreamSettings
 
 OUTPUT = AudioFormat(DEFAULT_ENCODING, 24_000)
@@ -80,7 +80,7 @@ class Dialect:
     language_param: str
     object: str
     closed: WireEvent | None
-    first_settings: Callable[[GatewayOptions, Service], SessionSettings]
+    first_settings: Callable[[GatewayOptions, TranslationService], SessionSettings]
     encoder: Callable[[LanguageTable, int], EventEncoder]
 
 

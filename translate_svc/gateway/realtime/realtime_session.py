@@ -14,8 +14,8 @@ from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.realtime.client_events import ClientEvents
 from translate_svc.gateway.realtime.connection import Connection
 from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings, stream_config
+from translate_svc.gateway.realtime.error_reporting_session import ErrorReportingSession
 from translate_svc.gateway.realtime.event_sender import EventSender
-from translate_svc.gateway.realtime.forgiving_session import ForgivingSession
 from translate_svc.gateway.realtime.session_input import (
     CLOSE,
     UPDATE,
@@ -25,7 +25,7 @@ from translate_svc.gateway.realtime.session_input import (
     unknown_event,
 )
 from translate_svc.gateway.web_socket import WireEvent
-from translate_svc.serving.protocols import Session
+from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import Caller, ClientMessage, Opened, SessionEvent, UpdateInput
 
@@ -69,7 +69,7 @@ class RealtimeSession:
 
     async def _open(
         self, first: SessionSettings, caller: Caller
-    ) -> tuple[Session, SessionSettings, bool] | None:
+    ) -> tuple[StreamSession, SessionSettings, bool] | None:
         """The admitted session, its settings, and whether an update brought them; None: the client closed it.
 
         It does not wait between the admission and its return.
@@ -115,7 +115,7 @@ class RealtimeSession:
             except TranslateSvcError as error:
                 await self._events.refuse(error)
 
-    def _driver(self, session: Session, settings: SessionSettings, updated: bool) -> StreamDriver:
+    def _driver(self, session: StreamSession, settings: SessionSettings, updated: bool) -> StreamDriver:
         context = self._context
         source = SessionInput(self._events, self._dialect, settings, context.languages, _PART_BYTES)
         encoder = self._dialect.encoder(context.languages, settings.input.rate_hz)
@@ -136,7 +136,7 @@ class RealtimeSession:
                 yield self._event("session.updated", settings)
             yield from encoder.encode(event)
 
-        forgiving = ForgivingSession(session, taken, refused)
+        forgiving = ErrorReportingSession(session, taken, refused)
         return StreamDriver(source, EventSender(self._connection, encode), forgiving, context.options)
 
     def _expire(self, driver: StreamDriver) -> None:

@@ -16,7 +16,7 @@ from translate_svc.gateway.realtime.turn_detection import (
     segmentation_of,
 )
 from translate_svc.languages import LanguageTable
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import Inspect, StreamSettings, VadSettings
 
 LANGUAGE_PARAM = "session.audio.input.transcription.language"
@@ -116,6 +116,6 @@ class TranscriptionSettings:
         }
 
 
-def first_settings(options: GatewayOptions, service: Service) -> TranscriptionSettings:
+def first_settings(options: GatewayOptions, service: TranslationService) -> TranscriptionSettings:
     """The settings of a session before its first update."""
     return TranscriptionSettings(language=options.source_language)

@@ -22,7 +22,7 @@ from translate_svc.gateway.realtime.turn_detection import (
     segmentation_of,
 )
 from translate_svc.languages import LanguageTable
-from translate_svc.serving.protocols import Service
+from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import (
     Inspect,
     SimultaneousSettings,
@@ -242,7 +242,7 @@ class TranslationSettings:
         }
 
 
-def first_settings(options: GatewayOptions, service: Service) -> TranslationSettings:
+def first_settings(options: GatewayOptions, service: TranslationService) -> TranslationSettings:
     """The settings of a session before its first update: drafts if the checkpoint is calibrated."""
     return TranslationSettings(
         source_language=options.source_language,

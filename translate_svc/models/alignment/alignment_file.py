@@ -1,8 +1,8 @@
-"""``alignment.json`` beside the weights: which heads follow the source, and how drafts are committed.
+"""``alignment.json`` beside the weights: which heads follow the source, and how hypotheses are committed.
 
 ``translate-svc calibrate`` writes it. It is valid only for the weights that it was computed for, and holds
 their hash. A checkpoint without a valid file gets the rule that is safe for any checkpoint: words are
-committed when two drafts agree, and the attention is not used. Free of torch.
+committed when two hypotheses agree, and the attention is not used. Free of torch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class PolicyName(enum.Enum):
-    """How drafts are committed. The classes are in ``engine.simultaneous.commit_policy``."""
+    """How hypotheses are committed. The classes are in ``engine.simultaneous.commit_policy``."""
 
     ALIGN_ATT = "align_att"
     AGREEMENT = "agreement"
@@ -49,7 +49,7 @@ class Alignment:
     Attributes:
         heads: distinct pairs (decoder layer, head). Empty if no head is known to follow the source.
         patience_frames: how many frames at the end of a buffer are not trusted.
-        policy: how drafts are committed.
+        policy: how hypotheses are committed.
         attention_row: which row of attention belongs to a token.
         figures: the measured figures, for people to read.
     """
@@ -107,7 +107,7 @@ def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
         alignment, problem = None, str(error)
     if alignment is None:
         _log.warning(
-            "simultaneous translation commits words when two drafts agree, which is slower: %s; "
+            "simultaneous translation commits words when two hypotheses agree, which is slower: %s; "
             "to compute one: translate-svc calibrate --model %s",
             problem,
             folder.name,

@@ -1,4 +1,4 @@
-"""Translations of clips' beginnings, which grow by a step as drafts do. Calibration judges by them."""
+"""Translations of clips' beginnings, which grow by a step as hypotheses do. Calibration judges by them."""
 
 from __future__ import annotations
 

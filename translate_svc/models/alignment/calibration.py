@@ -1,12 +1,12 @@
 """Finds the heads that follow the source, and how much of a buffer's end not to trust, without labels.
 
-Clips are translated whole, and again from beginnings that grow by a step, as drafts do. A token of such a
-draft survives if the whole translation has the same text up to it. Tokens after the first one that does not
-survive are left out, because they continue from an error. A head follows the source if the distance of a
+Clips are translated whole, and again from beginnings that grow by a step, as hypotheses do. A token of such a
+hypothesis survives if the whole translation has the same text up to it. Tokens after the first one that does
+not survive are left out, because they continue from an error. A head follows the source if the distance of a
 token's frame from the end of the buffer predicts whether the token survives. Heads are ranked by the area
 under that (ROC) curve. The candidates are the best few heads, and the best of each layer. The calibration
 takes those with which most of what survives can be committed. An error of a commit policy counts once per
-clip and token position, even if several drafts repeat it.
+clip and token position, even if several hypotheses repeat it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _NONE = np.zeros(0, np.bool_)
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """A rule, with the share of committed tokens that survive, and the share of surviving tokens that it
-    commits in each draft.
+    commits in each hypothesis.
     """
 
     heads: Heads
-    patience_frames: int
+    cutoff_frames: int
     survival: float
     committed: float
 
@@ -80,7 +80,7 @@ def calibrate(
     best = max(choices, key=_worth)
     report()
     figures |= {"survival": round(best.survival, 4), "committed": round(best.committed, 4)}
-    return Alignment(best.heads, best.patience_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, figures)
+    return Alignment(best.heads, best.cutoff_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, figures)
 
 
 def area_under_curve(

@@ -26,7 +26,7 @@ class DecodedStep:
 
     Attributes:
         token_ids: ``[N]``, the most probable token after the last one of each row: ``N`` is ``B``. A row with
-            a guess has one number more for each guessed token: see ``Runs.judged``.
+            a run with speculative tokens has one number more for each of them: see ``Runs.judged``.
         log_probabilities: ``[N]``, its natural log-probability.
         finite: ``[N]``, whether the row is finite.
         source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer

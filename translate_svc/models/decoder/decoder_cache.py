@@ -49,7 +49,7 @@ class Runs:
     """A run of consecutive tokens for each of some distinct slots.
 
     ``token_ids[i]`` has at least one token. The first one is at position ``starts[i]``. The last
-    ``guesses[i]`` of them are guessed, after at least one that is known; empty where nothing is guessed.
+    ``speculative[i]`` of them are speculative, after at least one that is known; empty if none is.
 
     Raises:
         ValueError: a run has no token.
@@ -58,7 +58,7 @@ class Runs:
     slots: Sequence[int]
     starts: Sequence[int]
     token_ids: Sequence[Sequence[int]]
-    guesses: Sequence[int] = ()
+    speculative: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if not all(len(run) > 0 for run in self.token_ids):
@@ -71,14 +71,14 @@ class Runs:
 
     def judged(self) -> tuple[list[int], list[int]]:
         """Row and column of each token whose successor is wanted: of the last known one of each row and of
-        all guessed ones. Columns count from the end, which is -1.
+        all accepted ones. Columns count from the end, which is -1.
         """
-        counts = self.guesses or [0] * len(self.slots)
+        counts = self.speculative or [0] * len(self.slots)
         places = [(row, -1 - back) for row, count in enumerate(counts) for back in range(count, -1, -1)]
         return [row for row, _ in places], [column for _, column in places]
 
     def given(self, scored: Sequence[bool]) -> dict[int, int]:
-        """The guessed tokens of the rows that are ``scored``, by their place in ``judged``."""
+        """The accepted tokens of the rows that are ``scored``, by their place in ``judged``."""
         rows, columns = self.judged()
         return {
             place: self.token_ids[row][column + 1]

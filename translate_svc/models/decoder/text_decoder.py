@@ -184,7 +184,7 @@ class TextDecoder(nn.Module):
         runs: Runs,
         optional: StepFields = NO_OPTIONAL_FIELDS,
         *,
-        begins_word: Sequence[bool] = (),
+        suppress_continuation: Sequence[bool] = (),
         scored: Sequence[bool] = (),
     ) -> DecodedStep:
         """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
@@ -195,9 +195,9 @@ class TextDecoder(nn.Module):
             cache: receives keys, values and last hidden states of all tokens.
             runs: the tokens.
             optional: which optional fields the result has.
-            begins_word: by row, whether no token that lengthens a word may follow the known ones.
-            scored: by row, whether its guess is a given text. Then the guessed tokens take the place of the
-                most probable ones, with their own log-probabilities.
+            suppress_continuation: by row, whether no token that lengthens a word may follow the known ones.
+            scored: by row, whether its speculative tokens are a given text. Then they take the place
+                of the most probable ones, with their own log-probabilities.
         """
         metadata = AttentionMetadata.fitting(cache, runs)
         states, queries = self._through_layers(cache, metadata, self._watched(optional))
@@ -205,7 +205,7 @@ class TextDecoder(nn.Module):
         judged = cache.index(rows)
         logits = self._output(states[judged, cache.index(columns)]).float()
         probabilities = logits.softmax(dim=-1)
-        known = [rows.index(row) for row, begins in enumerate(begins_word) if begins]
+        known = [rows.index(row) for row, begins in enumerate(suppress_continuation) if begins]
         if known:
             logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
         token_ids = first_argmax(logits)

@@ -148,12 +148,12 @@ def _check_loads(folder: Path) -> None:
     """Checks everything that a start checks, except the weights' values."""
     # imported here because it loads torch, which a model that is already in the cache does not need
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
-    from translate_svc.models.tokenizer import Tokenizer
+    from translate_svc.models.tokenizer import SentencePieceTokenizer
 
     checkpoint = Checkpoint.open(folder)
     checkpoint.feature_extractor()
     languages = checkpoint.maps.text_languages
-    Tokenizer.from_pretrained(folder, config=checkpoint.config, languages=languages)
+    SentencePieceTokenizer.from_pretrained(folder, config=checkpoint.config, languages=languages)
 
 
 def _put_in_place(staging: Path, target: Path) -> None:

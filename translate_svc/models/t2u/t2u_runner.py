@@ -31,8 +31,8 @@ class T2uInput:
 
     The first ``context_tokens`` and the last ``lookahead_tokens`` of them are only context. The result has
     the units of the other tokens alone. ``pause_factor`` shortens pauses at punctuation once more, but to no
-    less than ``MIN_PAUSE_UNITS``. The text is spoken as if the first ``unheard_tokens`` behind the language,
-    which are context, were not there.
+    less than ``MIN_PAUSE_UNITS``. The text is spoken as if the first ``dropped_context_tokens`` behind the
+    language, which are context, were not there.
     """
 
     slot: int
@@ -41,12 +41,15 @@ class T2uInput:
     context_tokens: int = 0
     lookahead_tokens: int = 0
     pause_factor: float = 1.0
-    unheard_tokens: int = 0
+    dropped_context_tokens: int = 0
 
     @property
     def heard_token_ids(self) -> Sequence[int]:
         """``</s>``, language, and the tokens that are heard."""
-        return [*self.token_ids[:PROMPT_TOKENS], *self.token_ids[PROMPT_TOKENS + self.unheard_tokens :]]
+        return [
+            *self.token_ids[:PROMPT_TOKENS],
+            *self.token_ids[PROMPT_TOKENS + self.dropped_context_tokens :],
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +106,7 @@ class T2uRunner:
         shape = T2uShape(max(len(each.counts_per_token) for each in characters), max(lengths))
         shape = self._halves.room(len(texts), shape)
         rows = [
-            shape.row(text.slot, sequence, text.duration_factor, text.unheard_tokens)
+            shape.row(text.slot, sequence, text.duration_factor, text.dropped_context_tokens)
             for text, sequence in zip(texts, characters, strict=True)
         ]
         packed, states = self._halves.characters(torch.from_numpy(np.stack(rows)), shape)
@@ -142,7 +145,7 @@ def _spoken(
 ) -> SpeechUnits:
     """What is not context. ``durations`` of all characters; ``units`` from the first one on."""
     starts = [0, *accumulate(characters.lengths)]
-    first, end = text.context_tokens - text.unheard_tokens, len(starts) - 1 - text.lookahead_tokens
+    first, end = text.context_tokens - text.dropped_context_tokens, len(starts) - 1 - text.lookahead_tokens
     places = [sum(durations[:start]) for start in starts[first : end + 1]]
     return SpeechUnits(
         units[places[0] : places[-1]].copy(),

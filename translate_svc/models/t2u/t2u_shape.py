@@ -27,17 +27,21 @@ class T2uShape(NamedTuple):
         return _HEAD + self.tokens + self.characters
 
     def row(
-        self, slot: int, characters: CharacterSequence, duration_factor: float, unheard_tokens: int = 0
+        self,
+        slot: int,
+        characters: CharacterSequence,
+        duration_factor: float,
+        dropped_context_tokens: int = 0,
     ) -> npt.NDArray[np.float64]:
         """A text whose states are in ``slot``: slot, tokens, factor, tokens left out, characters per token,
         character ids.
 
-        ``unheard_tokens`` states behind the first one are left out: the state before the first token that is
-        heard takes the place of the language's. All are float64, which holds each of them exactly.
+        ``dropped_context_tokens`` states behind the first one are left out: the state before the first token
+        that is heard takes the place of the language's. All are float64, which holds each of them exactly.
         """
         counts, ids = characters.counts_per_token, characters.character_ids
         made = np.zeros(self.row_size)
-        made[:_HEAD] = slot, len(counts), duration_factor, unheard_tokens
+        made[:_HEAD] = slot, len(counts), duration_factor, dropped_context_tokens
         made[_HEAD : _HEAD + len(counts)] = counts
         made[_HEAD + self.tokens :][: len(ids)] = ids
         return made

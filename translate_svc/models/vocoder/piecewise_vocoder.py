@@ -28,7 +28,7 @@ _EXACT_UNITS = (25, 50, 100)
 """Lengths of pieces that a CPU computes without any window: most pieces of utterances have them."""
 _CPU_WINDOW_UNITS = 8
 """On a CPU windows are multiples of this long, so that there are few shapes. A convolution of a new shape is
-prepared first, which doubled the cost of drafts: their pieces have all lengths.
+prepared first, which doubled the cost of hypotheses: their pieces have all lengths.
 """
 
 

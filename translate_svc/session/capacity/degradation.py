@@ -10,11 +10,13 @@ class Degradation(enum.IntEnum):
 
     NONE = 0
     RARE_DRAFTS = 1
-    """Simultaneous translation drafts every second step."""
+    """Simultaneous translation hypotheses every second step."""
     RARER_DRAFTS = 2
     """Every fourth step."""
     FEWEST_DRAFTS = 3
-    """One draft for half of the audio that a draft hears (6 s by default): fewer would lose words."""
+    """One hypothesis for half of the audio that a hypothesis hears (6 s by default): fewer would lose
+    words.
+    """
     NO_LATE_SPEECH = 4
     """An utterance that is late by more than ``LATE_SPEECH_S`` itself gets its text only."""
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from translate_svc.session.capacity.load_monitor import WatchedStream
-from translate_svc.session.shared_admission import OtherFronts
+from translate_svc.session.shared_admission import FrontPeers
 
 _INTERVAL_S = 0.5
 
@@ -14,7 +14,7 @@ _INTERVAL_S = 0.5
 class SharedLoad:
     """Takes the place of a ``LoadMonitor``: what that one measures is told here."""
 
-    def __init__(self, fronts: OtherFronts, streams: Callable[[], Iterable[WatchedStream]]) -> None:
+    def __init__(self, fronts: FrontPeers, streams: Callable[[], Iterable[WatchedStream]]) -> None:
         """``streams``: the open ones of this process."""
         self._fronts = fronts
         self._streams = streams

@@ -14,8 +14,8 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.advice import LengthAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
-from translate_svc.session.outbound.draft_pacer import DraftPacer
-from translate_svc.session.outbound.interpreter import Continuation
+from translate_svc.session.outbound.hypothesis_builder import Continuation
+from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer
 from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
@@ -61,7 +61,7 @@ class Dispatcher:
         self._running: LiveUtterance | None = None
         self._length_advice = LengthAdvice()
         self._clears = 0
-        self._pacer = DraftPacer(input_rate_hz)
+        self._pacer = HypothesisPacer(input_rate_hz)
         self._heard_position = (
             start.heard_position
         )  # behind a cut the input is processed anew, but what was heard counts
@@ -99,11 +99,12 @@ class Dispatcher:
         self._outbox.put(SpeechStarted(number, position, speech_position))
 
     async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
-        """Drafts a translation of the running utterance's audio, complete so far at ``last_sample_s``.
+        """Hypotheses a translation of the running utterance's audio, complete so far at ``last_sample_s``.
 
-        Waits until the draft has ended, so that the next one starts from it. While drafts take longer than
-        their audio lasts, some are left out, and the client gets one warning an utterance. An utterance that
-        has grown long is cut where the buffer of its drafts begins; the next one goes on from there.
+        Waits until the hypothesis has ended, so that the next one starts from it. While hypotheses take
+        longer than their audio lasts, some are left out, and the client gets one warning an utterance. An
+        utterance that has grown long is cut where the buffer of its hypotheses begins; the next one goes on
+        from there.
 
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
@@ -111,9 +112,9 @@ class Dispatcher:
         utterance = self._running
         assert utterance is not None, "an utterance starts before it grows"
         options = utterance.settings.simultaneous
-        interpreter = utterance.interpreter
+        builder = utterance.builder
         assert options is not None, "only simultaneous translation has steps"
-        assert interpreter is not None, "only simultaneous translation has steps"
+        assert builder is not None, "only simultaneous translation has steps"
         if utterance.settings.settings.guards.voice_gate and not _is_voiced(grown.voiced_frames):
             return None
         if grown.heard_position <= self._heard_position:
@@ -121,17 +122,17 @@ class Dispatcher:
         now_s = self._clock()
         self._pacer.least_stride = _least_stride(self.degradation, options)
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
-            self._skip_draft(utterance)
+            self._skip_hypothesis(utterance)
             return None
         self._heard_position = grown.heard_position
-        request = utterance.draft(
+        request = utterance.hypothesis(
             grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
         )
-        if not await self._router.submit_draft(utterance, request):
-            self._skip_draft(utterance)
-        return interpreter.cut_sample(grown.first_sample + len(grown.samples))
+        if not await self._router.submit_hypothesis(utterance, request):
+            self._skip_hypothesis(utterance)
+        return builder.cut_sample(grown.first_sample + len(grown.samples))
 
-    def _skip_draft(self, utterance: LiveUtterance) -> None:
+    def _skip_hypothesis(self, utterance: LiveUtterance) -> None:
         if not utterance.drafts_skipped:
             utterance.drafts_skipped = True
             message = "the server is busy: translations come in larger steps for now"
@@ -173,9 +174,9 @@ class Dispatcher:
             await self._router.wait_for_change()
         if clears != self._clears:
             return
-        if not utterance.has_drafts and len(cut.samples) < self._options.min_utterance_samples:
+        if not utterance.has_hypotheses and len(cut.samples) < self._options.min_utterance_samples:
             self._router.finish_with(utterance, utterance.closing_events())
-        elif not utterance.has_drafts and is_gated and not _is_voiced(cut.voiced_frames):
+        elif not utterance.has_hypotheses and is_gated and not _is_voiced(cut.voiced_frames):
             self._outbox.put(no_speech(utterance.utterance_id))
             self._router.finish_with(utterance, utterance.closing_events())
         else:
@@ -195,8 +196,8 @@ class Dispatcher:
         voiced_s: float | None,
     ) -> None:
         """Ends an utterance that was cut within the speech. The next utterance starts from its state."""
-        assert utterance.interpreter is not None, "only simultaneous translation continues utterances"
-        self._continued = cut.commit_position, utterance.interpreter.continuation()
+        assert utterance.builder is not None, "only simultaneous translation continues utterances"
+        self._continued = cut.commit_position, utterance.builder.continuation()
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
         self._router.finish_with(utterance, events)
@@ -214,7 +215,7 @@ class Dispatcher:
         if (
             self.degradation < Degradation.NO_LATE_SPEECH
             or now_s - due_s < LATE_SPEECH_S
-            or utterance.has_drafts
+            or utterance.has_hypotheses
         ):
             return
         if any(each.spec.speech for each in utterance.plans):
@@ -283,10 +284,10 @@ class Dispatcher:
 
 
 def _least_stride(degradation: Degradation, options: SimultaneousOptions) -> int:
-    """The least number of steps from one draft to the next.
+    """The least number of steps from one hypothesis to the next.
 
-    The last level leaves only as many drafts as are needed to lose no audio. A draft hears at most
-    ``max_buffer_frames``, and all audio since the draft before must fit into them.
+    The last level leaves only as many hypotheses as are needed to lose no audio. A hypothesis hears at most
+    ``max_buffer_frames``, and all audio since the hypothesis before must fit into them.
     """
     if degradation >= Degradation.FEWEST_DRAFTS:
         return max(4, options.max_buffer_frames // 2 // options.step_frames)

@@ -1,4 +1,6 @@
-"""One sequence of an utterance in flight: its text, its speech, what its drafts decided and how it ended."""
+"""One sequence of an utterance in flight: its text, its speech, what its hypotheses decided and how it
+ended.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechContext
+from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
 from translate_svc.session.outbound.advice import is_short
 from translate_svc.session.outbound.speech_writer import (
@@ -27,13 +29,13 @@ from translate_svc.session.outbound.speech_writer import (
     Playout,
     SpeechWriter,
     catch_up_factor,
-    draft_pace,
+    hypothesis_pace,
 )
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
     AudioFormat,
-    DraftReport,
+    HypothesisReport,
     SampleRange,
     SpeechChunk,
     StreamWarning,
@@ -56,7 +58,7 @@ _UNEXPECTED_SCRIPT = (
 )
 
 
-class Heard(NamedTuple):
+class SourcePosition(NamedTuple):
     """What a request was about: the input sample through which it heard, and where its audio begins in the
     utterance.
     """
@@ -79,13 +81,13 @@ class LiveSequence:
         self._character_durations: tuple[int, ...] = ()
         self._utterance_id = utterance_id
         self._writer = SpeechWriter(output) if plan.audio is not None else None
-        self._drafted_tokens = 0
+        self._hypothesis_tokens = 0
         self._predicted_units = 0
 
     @property
     def tokens(self) -> int:
-        """Tokens of its text, those of its drafts included; ``text`` tells of the last request alone."""
-        return self._drafted_tokens or (0 if self.text is None else self.text.tokens)
+        """Tokens of its text, those of its hypotheses included; ``text`` tells of the last request alone."""
+        return self._hypothesis_tokens or (0 if self.text is None else self.text.tokens)
 
     @property
     def written_s(self) -> float:
@@ -114,8 +116,10 @@ class LiveSequence:
         pauses = SHORTEST_PAUSES if playout.backlog_s(now_s) > 0 else 1.0
         return replace(plan.spec, duration_factor=factor, pause_factor=pauses)
 
-    def paced_draft_spec(self, playout: Playout | None, now_s: float, speech: SpeechContext) -> SequenceSpec:
-        """The sequence that a draft requests: paced by all that the listener has not heard yet.
+    def paced_hypothesis_spec(
+        self, playout: Playout | None, now_s: float, speech: SpeechContext
+    ) -> SequenceSpec:
+        """The sequence that a hypothesis requests: paced by all that the listener has not heard yet.
 
         ``speech``: what the speech so far leaves. Words in it that have no units yet are taken to be as long
         as those before them.
@@ -123,18 +127,18 @@ class LiveSequence:
         plan = self.plan
         if plan.catch_up_duration_factor is None or playout is None:
             return plan.spec
-        spoken_tokens = self._drafted_tokens - speech.unspoken_tokens
+        spoken_tokens = self._hypothesis_tokens - speech.unspoken_tokens
         units = len(speech.units) - speech.voiced_units
         if spoken_tokens > 0:
             units += speech.unspoken_tokens * self._predicted_units // spoken_tokens
-        factor, pauses = draft_pace(
+        factor, pauses = hypothesis_pace(
             playout.backlog_s(now_s) + units * _UNIT_S,
             duration_factor=plan.spec.duration_factor,
             catch_up_duration_factor=plan.catch_up_duration_factor,
         )
         return replace(plan.spec, duration_factor=factor, pause_factor=pauses)
 
-    def plays_on(self, playout: Playout | None, until_s: float) -> bool:
+    def playback_pending(self, playout: Playout | None, until_s: float) -> bool:
         """Whether earlier speech still plays at ``until_s``. False for speech that does not catch up.
 
         That one must not depend on the clock: a replay from a commit point gives the same speech again.
@@ -143,28 +147,33 @@ class LiveSequence:
             return False
         return playout.backlog_s(until_s) > 0
 
-    def record_draft(self, event: DraftDecided) -> None:
-        """Counts what a draft has committed."""
-        self._drafted_tokens += event.decision.committed
+    def record_hypothesis(self, event: HypothesisDecided) -> None:
+        """Counts what a hypothesis has committed."""
+        self._hypothesis_tokens += event.decision.committed
 
-    def draft_report(self, event: DraftDecided, heard: Heard) -> DraftReport:
-        """The report of a draft, for inspection."""
-        draft, committed = event.draft, event.draft.history_tokens + event.decision.committed
+    def hypothesis_report(self, event: HypothesisDecided, heard: SourcePosition) -> HypothesisReport:
+        """The report of a hypothesis, for inspection."""
+        hypothesis, committed = event.hypothesis, event.hypothesis.history_tokens + event.decision.committed
         reason = event.decision.reason
-        return DraftReport(
+        return HypothesisReport(
             utterance_id=self._utterance_id,
             language=self.plan.spec.language,
             transcript=self._is_transcript,
             heard_through_sample=heard.position,
             buffer_start_ms=heard.offset_ms,
-            history=_plain(draft.pieces[: draft.history_tokens]),
-            committed=_plain(draft.pieces[draft.history_tokens : committed]),
-            held=_plain(draft.pieces[committed:]),
+            history=_plain(hypothesis.pieces[: hypothesis.history_tokens]),
+            committed=_plain(hypothesis.pieces[hypothesis.history_tokens : committed]),
+            held=_plain(hypothesis.pieces[committed:]),
             hold_reason="" if reason is None else reason.value,
         )
 
     def text_delta(
-        self, event: TokenDecoded | TextFinished, source: SampleRange, heard: Heard, *, with_token: bool
+        self,
+        event: TokenDecoded | TextFinished,
+        source: SampleRange,
+        heard: SourcePosition,
+        *,
+        with_token: bool,
     ) -> TextDelta | None:
         """The delta for a text event; None if it shows nothing. ``with_token``: it tells its token too."""
         final = isinstance(event, TextFinished)
@@ -187,14 +196,16 @@ class LiveSequence:
         )
 
     def record_units(self, event: UnitsPredicted, *, is_shown: bool = True) -> None:
-        """Counts these units, and shows them on the next chunk. A draft may have units and no chunk."""
+        """Counts these units, and shows them on the next chunk. A hypothesis may have units and no chunk."""
         self._predicted_units += len(event.units)
         if not is_shown:
             return
         self._units += event.units
         self._character_durations += event.character_durations
 
-    def speech_chunk(self, piece: WaveformPiece, source: SampleRange, heard: Heard) -> SpeechChunk | None:
+    def speech_chunk(
+        self, piece: WaveformPiece, source: SampleRange, heard: SourcePosition
+    ) -> SpeechChunk | None:
         """The chunk for a waveform piece; None while the resampler and the codec keep all of it.
 
         ``output_lag_ms`` is left to the utterance.
@@ -221,11 +232,11 @@ class LiveSequence:
         )
 
     def closing_events(self, request_id: str, index: int) -> Iterator[EngineEvent]:
-        """The events that the engine would send at its end if no text followed that of its drafts."""
+        """The events that the engine would send at its end if no text followed that of its hypotheses."""
         yield TextFinished(request_id, index, text="", tail="", tokens=0)
         if self._writer is not None and self._writer.written_samples:
             yield WaveformPiece(request_id, index, 0, np.empty(0, np.float32), final=True)
-        status = FinishStatus.OK if self._drafted_tokens else FinishStatus.EMPTY
+        status = FinishStatus.OK if self._hypothesis_tokens else FinishStatus.EMPTY
         yield SequenceFinished(request_id, index, status)
 
     def warnings(

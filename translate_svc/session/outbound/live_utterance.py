@@ -1,6 +1,6 @@
 """One utterance in flight: turns the engine's events into a stream's events.
 
-This file is longer than most, because whole utterances and utterances by drafts share their state.
+This file is longer than most, because whole utterances and utterances by hypotheses share their state.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
+from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.session.negotiation import Negotiated, PlannedSequence
 from translate_svc.session.observer import UtteranceReport
-from translate_svc.session.outbound.interpreter import Continuation, Interpreter
-from translate_svc.session.outbound.live_sequence import SHORT_TEXT, Heard, LiveSequence
+from translate_svc.session.outbound.hypothesis_builder import Continuation, HypothesisBuilder
+from translate_svc.session.outbound.live_sequence import SHORT_TEXT, LiveSequence, SourcePosition
 from translate_svc.session.outbound.speech_writer import Playout
 from translate_svc.session.outbound.text_confidence import ConfidenceMeter
 from translate_svc.session.outbound.utterance_times import UtteranceTimes
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
-    DraftReport,
     EndReason,
+    HypothesisReport,
     Inspect,
     SampleRange,
     Samples,
@@ -49,7 +49,7 @@ from translate_svc.types import (
 )
 
 _DRAFT_STEPS = 1.5
-"""Time from one draft to the decision about the next one, in steps of audio."""
+"""Time from one hypothesis to the decision about the next one, in steps of audio."""
 
 
 class LiveUtterance:
@@ -72,12 +72,12 @@ class LiveUtterance:
         self.drafts_skipped = False
         self.speech_skipped = False
         """Whether the request asks for no speech, because the server is too far behind."""
-        self.interpreter: Interpreter | None = None
+        self.builder: HypothesisBuilder | None = None
         if settings.simultaneous is not None:
-            self.interpreter = Interpreter(
+            self.builder = HypothesisBuilder(
                 request_id, settings.simultaneous, len(settings.sequences), continued
             )
-        self._heard: dict[str, Heard] = {}  # by request
+        self._heard: dict[str, SourcePosition] = {}  # by request
         self._times = UtteranceTimes()
         self._include = settings.settings.include
         self._sequences = [LiveSequence(utterance_id, plan, output) for plan in settings.sequences]
@@ -96,9 +96,9 @@ class LiveUtterance:
         return self.settings.sequences
 
     @property
-    def has_drafts(self) -> bool:
-        """Whether the policy has decided about a draft. The last request then continues from there."""
-        return self.interpreter is not None and self.interpreter.has_decided
+    def has_hypotheses(self) -> bool:
+        """Whether the policy has decided about a hypothesis. The last request then continues from there."""
+        return self.builder is not None and self.builder.has_decided
 
     @property
     def answered(self) -> bool:
@@ -138,14 +138,14 @@ class LiveUtterance:
         self._voiced_s = voiced_s
         sequences = self._paced_specs(playouts, now_s)
         source_times = Inspect.TOKENS in self._include
-        if self.interpreter is None or isinstance(content, SourceText):
+        if self.builder is None or isinstance(content, SourceText):
             request = Request(self.request_id, content, sequences, source_times)
         else:
-            request = self.interpreter.draft(content, 0, sequences, is_final=True, source_times=source_times)
+            request = self.builder.hypothesis(content, 0, sequences, is_final=True, source_times=source_times)
         self._expect(request.request_id, heard_position)
         return request
 
-    def draft(
+    def hypothesis(
         self,
         samples: Samples,
         first_sample: int,
@@ -153,7 +153,7 @@ class LiveUtterance:
         now_s: float,
         playouts: Mapping[str, Playout],
     ) -> Request:
-        """The request of a draft over the audio so far.
+        """The request of a hypothesis over the audio so far.
 
         Args:
             samples: ``[n]``, the utterance's audio from ``first_sample`` on, at 16 kHz.
@@ -162,17 +162,17 @@ class LiveUtterance:
             now_s: loop time in seconds.
             playouts: as for ``cut``.
         """
-        assert self.interpreter is not None, "drafts belong to simultaneous translation"
+        assert self.builder is not None, "hypotheses belong to simultaneous translation"
         self.source = SampleRange(self.source.start, heard_position)
         self._source_samples = first_sample + len(samples)
         sequences = self._paced_specs(playouts, now_s)
-        request = self.interpreter.draft(
+        request = self.builder.hypothesis(
             samples,
             first_sample,
             sequences,
             is_final=False,
             source_times=Inspect.TOKENS in self._include,
-            plays_on=self._plays_on(playouts, now_s),
+            playback_pending=self._playback_pending(playouts, now_s),
         )
         self._expect(request.request_id, heard_position)
         return request
@@ -190,8 +190,8 @@ class LiveUtterance:
         ``source``: its range in input samples. ``source_samples``: its length in 16 kHz samples. The others
         are as for ``cut``.
         """
-        assert self.interpreter is not None, "only simultaneous translation continues utterances"
-        self.interpreter.forget_log_mel()
+        assert self.builder is not None, "only simultaneous translation continues utterances"
+        self.builder.forget_log_mel()
         self._is_continued, self._voiced_s = True, voiced_s
         self.source = source
         self._source_samples = source_samples
@@ -199,7 +199,7 @@ class LiveUtterance:
         return self.closing_events()
 
     def closing_events(self) -> list[EngineEvent]:
-        """The events that the engine would send at its end if no text followed that of its drafts."""
+        """The events that the engine would send at its end if no text followed that of its hypotheses."""
         events: list[EngineEvent] = []
         for index, sequence in enumerate(self._sequences):
             events += sequence.closing_events(self.request_id, index)
@@ -210,37 +210,39 @@ class LiveUtterance:
     def _expect(self, request_id: str, heard_position: int) -> None:
         self.request_id = request_id
         offset_ms = 0
-        if self.interpreter is not None:
-            offset_ms = self.interpreter.buffer_start_ms
-        self._heard[request_id] = Heard(heard_position, offset_ms)
+        if self.builder is not None:
+            offset_ms = self.builder.buffer_start_ms
+        self._heard[request_id] = SourcePosition(heard_position, offset_ms)
 
-    def record_draft(self, event: DraftDecided | SpeechKept) -> DraftReport | None:
-        """Stores an event of one target of a draft. Returns its report if the client asked for drafts."""
-        assert self.interpreter is not None, "only drafts are decided"
-        self.interpreter.record(event)
-        if isinstance(event, SpeechKept):
+    def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> HypothesisReport | None:
+        """Stores an event of one target of a hypothesis. Returns its report if the client asked for
+        hypotheses.
+        """
+        assert self.builder is not None, "only hypotheses are decided"
+        self.builder.record(event)
+        if isinstance(event, SpeechCarriedOver):
             return None
         sequence = self._sequences[event.sequence]
-        sequence.record_draft(event)
+        sequence.record_hypothesis(event)
         if Inspect.DRAFTS not in self._include:
             return None
-        return sequence.draft_report(event, self._heard[event.request_id])
+        return sequence.hypothesis_report(event, self._heard[event.request_id])
 
     def record_piece(self, event: WaveformPiece) -> None:
         """Notes that a waveform piece of a sequence was delivered."""
-        if self.interpreter is not None:
-            self.interpreter.record_piece(event.sequence)
+        if self.builder is not None:
+            self.builder.record_piece(event.sequence)
 
-    def finish_draft(self, event: RequestFinished) -> None:
-        """Ends a draft that is not the last one."""
-        assert self.interpreter is not None, "only drafts are decided"
-        self.interpreter.finish_draft(event.log_mel)
-        self._times.record_draft(event.timings)
+    def finish_hypothesis(self, event: RequestFinished) -> None:
+        """Ends a hypothesis that is not the last one."""
+        assert self.builder is not None, "only hypotheses are decided"
+        self.builder.finish_hypothesis(event.log_mel)
+        self._times.record_hypothesis(event.timings)
 
     def drop(self, position: int) -> SpeechEnded | None:
         """Drops the utterance. Returns its ``SpeechEnded`` at ``position``, or None if it was cut before."""
-        if self.interpreter is not None:
-            self.interpreter.forget_log_mel()
+        if self.builder is not None:
+            self.builder.forget_log_mel()
         if self._times.is_cut:
             return None
         self.source = SampleRange(self.source.start, position)
@@ -267,8 +269,8 @@ class LiveUtterance:
         lag_ms = self._times.output_lag_ms(now_s, played_s, chunk.start_sample * 1000 / rate)
         return replace(chunk, output_lag_ms=lag_ms)
 
-    def _heard_by(self, request_id: str) -> Heard:
-        return self._heard.get(request_id, Heard(self.source.end, 0))
+    def _heard_by(self, request_id: str) -> SourcePosition:
+        return self._heard.get(request_id, SourcePosition(self.source.end, 0))
 
     def record(
         self,
@@ -293,8 +295,8 @@ class LiveUtterance:
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """Warnings about how a sequence ended."""
         moved = 0
-        if self.interpreter is not None:
-            moved = self.interpreter.moved_tokens(event.sequence, is_continued=self._is_continued)
+        if self.builder is not None:
+            moved = self.builder.moved_tokens(event.sequence, is_continued=self._is_continued)
         warnings = self._sequences[event.sequence].warnings(event, self._voiced_s, moved)
         if any(each.code == SHORT_TEXT for each in warnings):
             self._voiced_s = None
@@ -303,9 +305,9 @@ class LiveUtterance:
     def begin_comparisons(self) -> None:
         """Plans the requests that compare the translations with the transcript, once its own has finished.
 
-        Texts of several drafts are not compared.
+        Texts of several hypotheses are not compared.
         """
-        if self.interpreter is None:
+        if self.builder is None:
             texts = {
                 index: sequence.text.text
                 for index, sequence in enumerate(self._sequences)
@@ -363,22 +365,22 @@ class LiveUtterance:
         """The sequences to request, with their pace. ``playouts``: of earlier speech, by language."""
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
         heard = [(each, playouts.get(each.plan.spec.language)) for each in self._sequences]
-        if self.interpreter is None:
+        if self.builder is None:
             specs = tuple(each.paced_spec(playout, now_s, source_s) for each, playout in heard)
         else:
             specs = tuple(
-                each.paced_draft_spec(playout, now_s, self.interpreter.speech(index))
+                each.paced_hypothesis_spec(playout, now_s, self.builder.speech(index))
                 for index, (each, playout) in enumerate(heard)
             )
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
 
-    def _plays_on(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[bool, ...]:
-        """For each sequence, whether its earlier speech still plays when the next draft is decided."""
+    def _playback_pending(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[bool, ...]:
+        """For each sequence, whether its earlier speech still plays when the next hypothesis is decided."""
         options = self.settings.simultaneous
-        assert options is not None, "drafts belong to simultaneous translation"
+        assert options is not None, "hypotheses belong to simultaneous translation"
         until_s = now_s + _DRAFT_STEPS * options.step_s
         return tuple(
-            each.plays_on(playouts.get(each.plan.spec.language), until_s) for each in self._sequences
+            each.playback_pending(playouts.get(each.plan.spec.language), until_s) for each in self._sequences
         )
 
     def _status(self) -> UtteranceStatus:

@@ -11,7 +11,7 @@ from translate_svc.session.outbound.live_utterance import LiveUtterance
 
 
 class OpenRequests:
-    """Which utterance each request belongs to; ends the waits for the engine's answer and for drafts.
+    """Which utterance each request belongs to; ends the waits for the engine's answer and for hypotheses.
 
     A request that is not known, because it has ended or was aborted, is ignored by all methods.
     """
@@ -20,15 +20,15 @@ class OpenRequests:
         self._engine = engine
         self._utterances: dict[str, LiveUtterance] = {}
         self._verdicts: dict[str, asyncio.Future[TranslateSvcError | None]] = {}
-        self._drafts: dict[str, asyncio.Future[None]] = {}
+        self._hypotheses: dict[str, asyncio.Future[None]] = {}
 
     def utterance_of(self, request_id: str) -> LiveUtterance | None:
         """The utterance of an open request."""
         return self._utterances.get(request_id)
 
-    def is_draft(self, request_id: str) -> bool:
-        """Whether the request is a draft."""
-        return request_id in self._drafts
+    def is_hypothesis(self, request_id: str) -> bool:
+        """Whether the request is a hypothesis."""
+        return request_id in self._hypotheses
 
     def add(self, request_id: str, utterance: LiveUtterance) -> None:
         """Adds a request whose events do not come from the engine."""
@@ -52,21 +52,21 @@ class OpenRequests:
         if (refusal := await verdict) is not None:
             raise refusal
 
-    async def submit_draft(self, request: Request, utterance: LiveUtterance, deliver: Deliver) -> bool:
-        """Submits a draft and returns once it has ended or was aborted; False where the engine is full.
+    async def submit_hypothesis(self, request: Request, utterance: LiveUtterance, deliver: Deliver) -> bool:
+        """Submits a hypothesis and returns once it has ended or was aborted; False where the engine is full.
 
         Raises:
             InvalidArgument: as ``EngineHandle.submit``.
             Unavailable, EngineLost: as ``RequestRefused``.
         """
-        ended = self._drafts[request.request_id] = asyncio.get_running_loop().create_future()
+        ended = self._hypotheses[request.request_id] = asyncio.get_running_loop().create_future()
         try:
             await self.submit(request, utterance, deliver)
             await ended
         except ResourceExhausted:
             return False
         finally:
-            self._drafts.pop(request.request_id, None)
+            self._hypotheses.pop(request.request_id, None)
         return True
 
     def accept(self, request_id: str) -> None:
@@ -77,12 +77,12 @@ class OpenRequests:
         """Notes that the engine has refused the request."""
         self._utterances.pop(request_id, None)
         self._answer(request_id, refusal)
-        self._end_draft(request_id)
+        self._end_hypothesis(request_id)
 
     def finish(self, request_id: str) -> None:
         """Notes that the engine has finished the request."""
         self._utterances.pop(request_id, None)
-        self._end_draft(request_id)
+        self._end_hypothesis(request_id)
 
     def abort(self, request_id: str) -> None:
         """Aborts and drops the request."""
@@ -100,7 +100,7 @@ class OpenRequests:
         if verdict is not None and not verdict.done():
             verdict.set_result(refusal)
 
-    def _end_draft(self, request_id: str) -> None:
-        ended = self._drafts.get(request_id)
+    def _end_hypothesis(self, request_id: str) -> None:
+        ended = self._hypotheses.get(request_id)
         if ended is not None and not ended.done():
             ended.set_result(None)

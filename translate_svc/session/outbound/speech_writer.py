@@ -110,13 +110,13 @@ def catch_up_factor(
     return min(duration_factor, max(catch_up_duration_factor, needed))
 
 
-def draft_pace(
+def hypothesis_pace(
     waiting_s: float, *, duration_factor: float, catch_up_duration_factor: float
 ) -> tuple[float, float]:
-    """The duration factor and the pause factor of a draft's speech, while the listener has ``waiting_s`` of
-    earlier speech still to hear.
+    """The duration factor and the pause factor of a hypothesis's speech, while the listener has
+    ``waiting_s`` of earlier speech still to hear.
 
-    Each draft speaks for half a second of source or so, and its words come in bursts: half a second that
+    Each hypothesis speaks for half a second of source or so, and its words come in bursts: half a second that
     waits is usual. From there on pauses at punctuation are as short as they may be; words are hardly shorter.
     """
     hurry = min(1.0, waiting_s / _SHORTEST_WORDS_FROM_S)

@@ -22,7 +22,7 @@ class _Comparison(NamedTuple):
 class ConfidenceMeter:
     """Collects the log-probabilities of an utterance's tokens, by sequence.
 
-    Simultaneous translation delivers the tokens of one text in several drafts. They count as one text.
+    Simultaneous translation delivers the tokens of one text in several hypotheses. They count as one text.
     """
 
     def __init__(self, rule: ConfidenceRule, plans: Sequence[PlannedSequence]) -> None:

@@ -26,7 +26,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.simultaneous.draft import DraftDecided, SpeechKept
+from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.observer import StreamObserver
@@ -133,8 +133,8 @@ class UtteranceRouter:
         request = dataclasses.replace(request, caller=self._caller)
         await self._requests.submit(request, utterance, self._on_engine_event)
 
-    async def submit_draft(self, utterance: LiveUtterance, request: Request) -> bool:
-        """Submits a draft of a running utterance and waits until it has ended.
+    async def submit_hypothesis(self, utterance: LiveUtterance, request: Request) -> bool:
+        """Submits a hypothesis of a running utterance and waits until it has ended.
 
         Returns False when the engine had no room for it; nothing has changed then. Also returns when the
         utterance was cleared.
@@ -145,7 +145,7 @@ class UtteranceRouter:
         """
         self._enter_lanes(utterance)
         request = dataclasses.replace(request, caller=self._caller)
-        return await self._requests.submit_draft(request, utterance, self._on_engine_event)
+        return await self._requests.submit_hypothesis(request, utterance, self._on_engine_event)
 
     def _enter_lanes(self, utterance: LiveUtterance) -> None:
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
@@ -248,7 +248,7 @@ class UtteranceRouter:
 
     def _handle(self, utterance: LiveUtterance, event: EngineEvent) -> None:
         if isinstance(event, RequestRefused):
-            # it stays in its lanes: earlier drafts may wait there, and it may come again
+            # it stays in its lanes: earlier hypotheses may wait there, and it may come again
             self._requests.refuse(event.request_id, event.error)
             if event.request_id == utterance.comparison:  # the engine is full: do without
                 utterance.skip_comparisons()
@@ -261,10 +261,10 @@ class UtteranceRouter:
             self._handle_sequence_event(utterance, event)
 
     def _finish_request(self, utterance: LiveUtterance, event: RequestFinished) -> None:
-        is_draft = self._requests.is_draft(event.request_id)
+        is_hypothesis = self._requests.is_hypothesis(event.request_id)
         self._requests.finish(event.request_id)
-        if is_draft:
-            utterance.finish_draft(event)
+        if is_hypothesis:
+            utterance.finish_hypothesis(event)
             return
         if event.request_id != utterance.comparison:
             utterance.record(event)
@@ -303,12 +303,14 @@ class UtteranceRouter:
                 utterance.record_piece(event)
                 if plan.audio is not None:
                     self._lanes.put(number, plan.audio, event)
-            case DraftDecided() | SpeechKept():
-                if report := utterance.record_draft(event):
+            case HypothesisDecided() | SpeechCarriedOver():
+                if report := utterance.record_hypothesis(event):
                     self._outbox.put(report)
             case SequenceFinished():
                 compared = event.request_id == utterance.comparison
-                if not (compared or self._requests.is_draft(event.request_id)):  # else the utterance goes on
+                if not (
+                    compared or self._requests.is_hypothesis(event.request_id)
+                ):  # else the utterance goes on
                     self._finish_sequence(utterance, event)
 
     def _finish_sequence(self, utterance: LiveUtterance, event: SequenceFinished) -> None:

@@ -13,7 +13,7 @@ class UtteranceTimes:
 
     What is told in milliseconds counts from the cut, when ``SpeechEnded`` is made. The time before that, from
     the arrival of the last sample to the cut, is the timing named ``endpointing``: mostly the silence that
-    the segmenter waits for. What a draft says before the cut has the time 0.
+    the segmenter waits for. What a hypothesis says before the cut has the time 0.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class UtteranceTimes:
         self.first_audio_ms: float | None = None
         self._cut_s: float | None = None
         self._endpointing_ms: float | None = None
-        self._drafts: dict[str, tuple[float, int]] = {}
+        self._hypotheses: dict[str, tuple[float, int]] = {}
 
     @property
     def is_cut(self) -> bool:
@@ -52,15 +52,15 @@ class UtteranceTimes:
         if self.first_audio_ms is None:
             self.first_audio_ms = self._since_cut_ms(now_s)
 
-    def record_draft(self, timings: Iterable[StageTiming]) -> None:
-        """Adds the timings of a draft that is not the last request of the utterance."""
-        self._drafts = _sum(self._drafts, timings)
+    def record_hypothesis(self, timings: Iterable[StageTiming]) -> None:
+        """Adds the timings of a hypothesis that is not the last request of the utterance."""
+        self._hypotheses = _sum(self._hypotheses, timings)
 
     def timings(self, result: RequestFinished | None) -> tuple[StageTiming, ...]:
-        """Timings of its stages, drafts included; empty before the engine has finished."""
+        """Timings of its stages, hypotheses included; empty before the engine has finished."""
         if result is None:
             return ()
-        total = _sum(self._drafts, result.timings)
+        total = _sum(self._hypotheses, result.timings)
         timings = tuple(StageTiming(stage, *each) for stage, each in total.items())
         if self._endpointing_ms is None:
             return timings

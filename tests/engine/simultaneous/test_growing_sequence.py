@@ -1,4 +1,4 @@
-"""Drafts through scheduler and real model: what they commit, and that their speech is one."""
+"""Hypotheses through scheduler and real model: what they commit, and that their speech is one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pytest
 
 from tests.checkpoints import utterances
-from tests.engine.simultaneous.draft_house import (
+from tests.engine.simultaneous.hypothesis_harness import (
     LIMITS,
     STEP_SAMPLES,
-    DraftHouse,
+    HypothesisHarness,
     all_units,
     continued,
-    draft_request,
+    hypothesis_request,
     joined,
     of,
 )
@@ -33,8 +33,12 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
-from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechKept
-from translate_svc.engine.simultaneous.draft_output import LOOKAHEAD_WORDS
+from translate_svc.engine.simultaneous.hypothesis import (
+    HypothesisDecided,
+    SequenceHypothesis,
+    SpeechCarriedOver,
+)
+from translate_svc.engine.simultaneous.hypothesis_output import LOOKAHEAD_WORDS
 from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Samples, Stage
 
@@ -51,7 +55,7 @@ def assert_alike(one: Samples, other: Samples) -> None:
 
 
 def growing(samples: Samples) -> list[int]:
-    """Where each draft's buffer ends: a step after the other, then the whole."""
+    """Where each hypothesis's buffer ends: a step after the other, then the whole."""
     return [*range(2 * STEP_SAMPLES, len(samples), STEP_SAMPLES), len(samples)]
 
 
@@ -63,38 +67,39 @@ def text(events: list[EngineEvent]) -> str:
 def told(events: list[EngineEvent]) -> list[object]:
     """Decisions, tokens and units, in a comparable form and without the request's name."""
     decided = [
-        (each.draft, each.decision, each.kept, np.round(each.log_probabilities, 3).tolist())
-        for each in of(events, DraftDecided)
+        (each.hypothesis, each.decision, each.kept, np.round(each.log_probabilities, 3).tolist())
+        for each in of(events, HypothesisDecided)
     ]
     return [decided, [each.token_id for each in of(events, TokenDecoded)], all_units(events).tolist()]
 
 
-def test_a_final_draft_without_history_is_the_whole_utterance() -> None:
-    house = DraftHouse()
-    draft, utterance = house.run(
-        draft_request("draft", clip(), (SPANISH,), is_final=True), Request("utterance", clip(), (SPANISH,))
+def test_a_final_hypothesis_without_history_is_the_whole_utterance() -> None:
+    house = HypothesisHarness()
+    hypothesis, utterance = house.run(
+        hypothesis_request("hypothesis", clip(), (SPANISH,), is_final=True),
+        Request("utterance", clip(), (SPANISH,)),
     )
-    assert text(draft) == text(utterance) != ""
-    assert [each.token_id for each in of(draft, TokenDecoded)] == [
+    assert text(hypothesis) == text(utterance) != ""
+    assert [each.token_id for each in of(hypothesis, TokenDecoded)] == [
         each.token_id for each in of(utterance, TokenDecoded)
     ]
-    np.testing.assert_array_equal(all_units(draft), all_units(utterance))
-    assert_alike(joined(draft), joined(utterance))
-    assert of(draft, TextFinished)[0].text == of(utterance, TextFinished)[0].text
-    assert [each.final for each in of(draft, WaveformPiece)][-1:] == [True]
-    assert not of(draft, SpeechKept)
+    np.testing.assert_array_equal(all_units(hypothesis), all_units(utterance))
+    assert_alike(joined(hypothesis), joined(utterance))
+    assert of(hypothesis, TextFinished)[0].text == of(utterance, TextFinished)[0].text
+    assert [each.final for each in of(hypothesis, WaveformPiece)][-1:] == [True]
+    assert not of(hypothesis, SpeechCarriedOver)
 
 
-def test_a_draft_is_the_same_alone_and_among_others() -> None:
+def test_a_hypothesis_is_the_same_alone_and_among_others() -> None:
     samples = clip()[: 5 * STEP_SAMPLES]
-    (alone,) = DraftHouse().run(draft_request("d", samples, (SPANISH, FRENCH)))
-    house = DraftHouse()
+    (alone,) = HypothesisHarness().run(hypothesis_request("d", samples, (SPANISH, FRENCH)))
+    house = HypothesisHarness()
     house.scheduler.add(Request("before", clip(1), (SPANISH,)))
     for _ in range(4):
         house.step()
     beside, *_ = house.run(
-        draft_request("d", samples, (SPANISH, FRENCH)),
-        draft_request("other", clip(4)[: 4 * STEP_SAMPLES], (SPANISH,)),
+        hypothesis_request("d", samples, (SPANISH, FRENCH)),
+        hypothesis_request("other", clip(4)[: 4 * STEP_SAMPLES], (SPANISH,)),
     )
     assert max(len(plan.decode) for plan in house.runner.plans) >= 3, "they never shared a step"
     for index in range(2):
@@ -104,12 +109,12 @@ def test_a_draft_is_the_same_alone_and_among_others() -> None:
 
 
 def runs(made: list[list[EngineEvent]]) -> list[npt.NDArray[np.int64]]:
-    """The units that the vocoder has heard as one: up to a draft that leaves none to wait."""
+    """The units that the vocoder has heard as one: up to a hypothesis that leaves none to wait."""
     found: list[npt.NDArray[np.int64]] = []
     units: list[int] = []
     for events in made:
         units += all_units(events).tolist()
-        if all(not len(kept.speech.units) for kept in of(events, SpeechKept)):
+        if all(not len(kept.speech.units) for kept in of(events, SpeechCarriedOver)):
             found.append(np.array(units, np.int64))
             units = []
     assert not units
@@ -117,15 +122,15 @@ def runs(made: list[list[EngineEvent]]) -> list[npt.NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize(
-    ("number", "plays_on", "parts", "pauses"),
+    ("number", "playback_pending", "parts", "pauses"),
     [(0, (True,), 1, 1), (2, (True, False), 3, 1), (2, (False,), 3, 2)],
     ids=["one sentence", "two sentences", "two sentences with pauses"],
 )
-def test_the_speech_of_all_drafts_is_that_of_all_units_at_once(
-    number: int, plays_on: tuple[bool, ...], parts: int, pauses: int
+def test_the_speech_of_all_hypotheses_is_that_of_all_units_at_once(
+    number: int, playback_pending: tuple[bool, ...], parts: int, pauses: int
 ) -> None:
-    house, samples = DraftHouse(), clip(number)
-    made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=plays_on)
+    house, samples = HypothesisHarness(), clip(number)
+    made = house.hypotheses(samples, growing(samples), (SPANISH,), playback_pending=playback_pending)
     with_speech = [each for each in made if of(each, WaveformPiece)]
     assert len(with_speech) >= parts, "the speech comes in parts"
     events = [event for each in made for event in each]
@@ -137,20 +142,22 @@ def test_the_speech_of_all_drafts_is_that_of_all_units_at_once(
 
 
 def committed_text(events: list[EngineEvent]) -> str:
-    """What a draft has committed, with SentencePiece's marks."""
-    (decided,) = of(events, DraftDecided)
-    history = decided.draft.history_tokens
-    return "".join(decided.draft.pieces[history : history + decided.decision.committed])
+    """What a hypothesis has committed, with SentencePiece's marks."""
+    (decided,) = of(events, HypothesisDecided)
+    history = decided.hypothesis.history_tokens
+    return "".join(decided.hypothesis.pieces[history : history + decided.decision.committed])
 
 
 def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() -> None:
-    """They are spoken together, each once. Text-to-unit has fewer drafts to work for, and sooner or later the
-    history would lose them: then they are spoken at once.
+    """They are spoken together, each once. Text-to-unit has fewer hypotheses to work for, and sooner or
+    later the history would lose them: then they are spoken at once.
     """
     samples = clip(2)
     at_once, together = (
-        DraftHouse().drafts(samples, growing(samples), (SPANISH,), plays_on=(plays_on,))
-        for plays_on in (False, True)
+        HypothesisHarness().hypotheses(
+            samples, growing(samples), (SPANISH,), playback_pending=(playback_pending,)
+        )
+        for playback_pending in (False, True)
     )
     assert list(map(text, at_once)) == list(map(text, together)), "texts do not wait"
     unspoken, waited = "", 0
@@ -159,7 +166,7 @@ def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() ->
         for predicted in of(events, UnitsPredicted):
             assert len(predicted.character_durations) == len(unspoken)
             unspoken = ""
-        for kept in of(events, SpeechKept):
+        for kept in of(events, SpeechCarriedOver):
             assert bool(kept.speech.unspoken_tokens) == bool(unspoken)
             assert kept.speech.waits or not unspoken
         waited += bool(unspoken)
@@ -170,12 +177,12 @@ def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() ->
 
 
 def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:
-    house, samples = DraftHouse(), clip(2)
-    house.drafts(samples, growing(samples), (SPANISH,))
+    house, samples = HypothesisHarness(), clip(2)
+    house.hypotheses(samples, growing(samples), (SPANISH,))
     items = [item for plan in house.runner.plans for item in plan.text_to_unit]
     pieces = [[house.tokenizer.id_to_piece(each) for each in item.token_ids] for item in items]
     left_out = [
-        "".join(text[PROMPT_TOKENS : PROMPT_TOKENS + item.unheard_tokens])
+        "".join(text[PROMPT_TOKENS : PROMPT_TOKENS + item.dropped_context_tokens])
         for text, item in zip(pieces, items, strict=True)
     ]
     assert any(left_out), "there is a second sentence"
@@ -186,8 +193,8 @@ def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:
 
 
 def test_speech_never_stops_within_a_word() -> None:
-    house, samples = DraftHouse(), clip(2)
-    made = house.drafts(samples, growing(samples), (SPANISH,), plays_on=(True, False))
+    house, samples = HypothesisHarness(), clip(2)
+    made = house.hypotheses(samples, growing(samples), (SPANISH,), playback_pending=(True, False))
     places, total, stops = set(), 0, set()
     unspoken = ""
     for events in made:
@@ -201,30 +208,30 @@ def test_speech_never_stops_within_a_word() -> None:
         stops |= {
             (piece.start_samples + len(piece.samples)) // 320 for piece in of(events, WaveformPiece)[-1:]
         }
-        if not of(events, SpeechKept) or not len(of(events, SpeechKept)[0].speech.units):
+        if not of(events, SpeechCarriedOver) or not len(of(events, SpeechCarriedOver)[0].speech.units):
             places.add(total)
     assert stops <= places
     assert len(stops) > 2
 
 
-@pytest.mark.parametrize("plays_on", [False, True])
-def test_what_waits_is_voiced_when_the_listener_has_heard_the_rest(plays_on: bool) -> None:
-    house, samples = DraftHouse(), clip(2)
-    state = SequenceDraft()
+@pytest.mark.parametrize("playback_pending", [False, True])
+def test_what_waits_is_voiced_when_the_listener_has_heard_the_rest(playback_pending: bool) -> None:
+    house, samples = HypothesisHarness(), clip(2)
+    state = SequenceHypothesis()
     for end in growing(samples):
-        (events,) = house.run(draft_request(f"u{end}", samples[:end], (SPANISH,), (state,)))
+        (events,) = house.run(hypothesis_request(f"u{end}", samples[:end], (SPANISH,), (state,)))
         state = continued(state, events, 0)
         if state.speech.voiced_units:
             break
     waiting = len(state.speech.units) - state.speech.voiced_units
     assert waiting >= house.traits.context_units
-    asked = dataclasses.replace(state, plays_on=plays_on)
+    asked = dataclasses.replace(state, playback_pending=playback_pending)
     (events,) = house.run(
-        draft_request("idle", samples[:end], (SPANISH,), (asked,), policy=AlignAtt(patience_frames=99))
+        hypothesis_request("idle", samples[:end], (SPANISH,), (asked,), policy=AlignAtt(cutoff_frames=99))
     )
     assert not of(events, TokenDecoded)
-    (kept,) = of(events, SpeechKept)
-    if plays_on:
+    (kept,) = of(events, SpeechCarriedOver)
+    if playback_pending:
         assert not of(events, WaveformPiece)
         assert (kept.speech.units.tolist(), kept.speech.word_starts) == (
             state.speech.units.tolist(), state.speech.word_starts,
@@ -236,72 +243,72 @@ def test_what_waits_is_voiced_when_the_listener_has_heard_the_rest(plays_on: boo
 
 
 def test_what_is_committed_is_never_taken_back() -> None:
-    house, samples = DraftHouse(), clip(2)
-    made = house.drafts(samples, growing(samples), (SPANISH,))
+    house, samples = HypothesisHarness(), clip(2)
+    made = house.hypotheses(samples, growing(samples), (SPANISH,))
     committed: list[int] = []
     for events in made:
-        (decided,) = of(events, DraftDecided)
-        history = decided.draft.history_tokens
-        assert list(decided.draft.token_ids[:history]) == committed
+        (decided,) = of(events, HypothesisDecided)
+        history = decided.hypothesis.history_tokens
+        assert list(decided.hypothesis.token_ids[:history]) == committed
         tokens = [each.token_id for each in of(events, TokenDecoded)]
         assert (
             len(tokens)
             == decided.decision.committed
-            == len(decided.draft.token_ids[history:]) - (decided.decision.held)
+            == len(decided.hypothesis.token_ids[history:]) - (decided.decision.held)
         )
         committed += tokens
         assert bool(of(events, TextFinished)) == (events is made[-1])
-        assert bool(of(events, SpeechKept)) == (events is not made[-1])
+        assert bool(of(events, SpeechCarriedOver)) == (events is not made[-1])
     assert any(of(events, TokenDecoded) for events in made[:-1]), "words come before the end"
-    assert any(decided.decision.held for events in made for decided in of(events, DraftDecided))
+    assert any(decided.decision.held for events in made for decided in of(events, HypothesisDecided))
 
 
 def test_a_target_that_fails_leaves_the_other() -> None:
     samples = clip()[: 6 * STEP_SAMPLES]
-    (well,) = DraftHouse().run(draft_request("d", samples, (SPANISH, FRENCH)))
-    house = DraftHouse()
+    (well,) = HypothesisHarness().run(hypothesis_request("d", samples, (SPANISH, FRENCH)))
+    house = HypothesisHarness()
     house.runner.fails.add((SequenceKey("d", 1), Stage.DECODE))
-    (events,) = house.run(draft_request("d", samples, (SPANISH, FRENCH)))
+    (events,) = house.run(hypothesis_request("d", samples, (SPANISH, FRENCH)))
     ends = {each.sequence: each.status for each in of(events, SequenceFinished)}
     assert ends == {0: FinishStatus.OK, 1: FinishStatus.FAILED}
-    assert {each.sequence for each in of(events, DraftDecided)} == {0}
+    assert {each.sequence for each in of(events, HypothesisDecided)} == {0}
     own = [[e for e in each if getattr(e, "sequence", None) == 0] for each in (well, events)]
     assert told(own[0]) == told(own[1])
     assert of(events, RequestFinished)[0].status is FinishStatus.FAILED
-    assert continued(SequenceDraft(), events, 1) == SequenceDraft()
+    assert continued(SequenceHypothesis(), events, 1) == SequenceHypothesis()
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 4, 8])
-def test_an_aborted_draft_leaves_its_slots_and_no_event(steps: int) -> None:
-    house, samples = DraftHouse(), clip()[: 6 * STEP_SAMPLES]
-    house.scheduler.add(draft_request("d", samples, (SPANISH, FRENCH)))
+def test_an_aborted_hypothesis_leaves_its_slots_and_no_event(steps: int) -> None:
+    house, samples = HypothesisHarness(), clip()[: 6 * STEP_SAMPLES]
+    house.scheduler.add(hypothesis_request("d", samples, (SPANISH, FRENCH)))
     for _ in range(steps):
         house.step()
     assert bool(house.scheduler.slot_owners) == (steps > 0)
     house.scheduler.abort("d")
     before = len(house.events["d"])
     assert not house.scheduler.slot_owners
-    (again,) = house.run(draft_request("again", samples, (SPANISH, FRENCH)))
+    (again,) = house.run(hypothesis_request("again", samples, (SPANISH, FRENCH)))
     assert of(again, RequestFinished)[0].status is FinishStatus.OK
     assert len(house.events["d"]) == before
 
 
-def test_drafts_wait_behind_everything_that_has_ended() -> None:
-    house = DraftHouse(limits=dataclasses.replace(LIMITS, max_slots=1))
+def test_hypotheses_wait_behind_everything_that_has_ended() -> None:
+    house = HypothesisHarness(limits=dataclasses.replace(LIMITS, max_slots=1))
     samples = clip()[: 3 * STEP_SAMPLES]
     house.run(
-        draft_request("draft", samples, (SPANISH,)),
-        draft_request("draft too", samples, (SPANISH,)),
-        draft_request("last draft", samples, (SPANISH,), is_final=True),
+        hypothesis_request("hypothesis", samples, (SPANISH,)),
+        hypothesis_request("hypothesis too", samples, (SPANISH,)),
+        hypothesis_request("last hypothesis", samples, (SPANISH,), is_final=True),
         Request("utterance", samples, (SPANISH,)),
     )
     admitted = [item.request_id for plan in house.runner.plans for item in plan.encode]
-    assert admitted == ["last draft", "utterance", "draft", "draft too"]
+    assert admitted == ["last hypothesis", "utterance", "hypothesis", "hypothesis too"]
 
 
-def test_a_draft_counts_only_the_audio_that_is_new() -> None:
-    house, samples = DraftHouse(), clip()
-    made = house.drafts(samples, growing(samples), (SPANISH,))
+def test_a_hypothesis_counts_only_the_audio_that_is_new() -> None:
+    house, samples = HypothesisHarness(), clip()
+    made = house.hypotheses(samples, growing(samples), (SPANISH,))
     events = [event for each in made for event in each]
     totals = house.scheduler.totals
     assert totals.source_samples == len(samples)
@@ -312,8 +319,8 @@ def test_a_draft_counts_only_the_audio_that_is_new() -> None:
 @pytest.mark.parametrize(("committed", "starts"), [(5, " "), (0, "")])
 def test_a_text_whose_history_was_dropped_goes_on_behind_a_space(committed: int, starts: str) -> None:
     """Where a closed sentence was dropped in the pause, the next one was glued to it: "Schmidt.Turn"."""
-    asked = SequenceDraft(committed_tokens=committed)
-    (events,) = DraftHouse().run(draft_request("d", clip(), (SPANISH,), (asked,), is_final=True))
+    asked = SequenceHypothesis(committed_tokens=committed)
+    (events,) = HypothesisHarness().run(hypothesis_request("d", clip(), (SPANISH,), (asked,), is_final=True))
     said = "".join(each.text for each in of(events, TokenDecoded))
     assert said[: len(starts)] == starts
     assert said[len(starts)].isalpha() or said[len(starts)] == "\u00bf"

@@ -1,4 +1,6 @@
-"""What the scripted engine says about drafts. All deltas of the script are committed; ``held`` is held."""
+"""What the scripted engine says about hypotheses. All deltas of the script are committed; ``held`` is
+held.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,13 @@ import numpy.typing as npt
 
 from tests.fakes.engine_script import samples_of
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Draft, HoldReason
-from translate_svc.engine.simultaneous.draft import DraftDecided, SequenceDraft, SpeechContext, SpeechKept
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, HoldReason, Hypothesis
+from translate_svc.engine.simultaneous.hypothesis import (
+    HypothesisDecided,
+    SequenceHypothesis,
+    SpeechCarriedOver,
+    SpeechContext,
+)
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.models.encoder.log_mel import LogMelFrames
@@ -19,10 +26,10 @@ _WINDOW_SAMPLES, _HOP_SAMPLES = 400, 160
 _FIRST_ID = 100
 
 
-def state_of(request: Request, sequence: int) -> SequenceDraft:
-    """What one target of a draft was asked with."""
-    assert request.draft is not None
-    return request.draft.sequences[sequence]
+def state_of(request: Request, sequence: int) -> SequenceHypothesis:
+    """What one target of a hypothesis was asked with."""
+    assert request.hypothesis is not None
+    return request.hypothesis.sequences[sequence]
 
 
 def decided(
@@ -32,17 +39,17 @@ def decided(
     held: tuple[str, ...],
     start_samples: int,
     token_frames: float | None = None,
-) -> DraftDecided:
+) -> HypothesisDecided:
     """The decision of one target.
 
     Each new token comes from the last frame of the buffer, and all text is kept. With ``token_frames`` each
     token comes from so many frames before the next one, and what is kept is what the engine would keep.
     """
-    assert request.draft is not None
+    assert request.hypothesis is not None
     assert not isinstance(request.source, SourceText)
     state = state_of(request, sequence)
     history = state.history_token_ids
-    said = deltas if request.draft.is_final else (*deltas, *held)
+    said = deltas if request.hypothesis.is_final else (*deltas, *held)
     known = dict(zip(state.previous.token_ids, state.previous.pieces, strict=True)) if state.previous else {}
     pieces = (
         *(known.get(each, f"\u2581h{each}") for each in history),
@@ -55,7 +62,7 @@ def decided(
     if token_frames is not None:
         places = range(len(token_ids) - 1, -1, -1)
         attended = tuple(max(0, frames - 1 - round(place * token_frames)) for place in places)
-    draft = Draft(
+    hypothesis = Hypothesis(
         token_ids,
         pieces,
         len(history),
@@ -63,7 +70,7 @@ def decided(
         attended,
         frames,
         ended=True,
-        is_final=request.draft.is_final,
+        is_final=request.hypothesis.is_final,
         spaced=is_spaced(request.sequences[sequence].language),
     )
     count = len(said) - len(deltas)
@@ -73,33 +80,33 @@ def decided(
         kept = KeptHistory(kept_ids, min(start_samples, len(request.source)))
     else:
         kept = keep_history(
-            draft,
+            hypothesis,
             decision,
             samples_of(request),
-            step_samples=request.draft.step_samples,
+            step_samples=request.hypothesis.step_samples,
             frame_samples=FRAME_SAMPLES,
-            max_buffer_samples=request.draft.max_buffer_samples,
+            max_buffer_samples=request.hypothesis.max_buffer_samples,
         )
-    return DraftDecided(request.request_id, sequence, draft, decision, (-0.1,) * len(said), kept)
+    return HypothesisDecided(request.request_id, sequence, hypothesis, decision, (-0.1,) * len(said), kept)
 
 
 def log_mel_of(request: Request) -> LogMelFrames | None:
-    """The frames that a draft leaves to the next one. Each has one value, its first sample, so that
+    """The frames that a hypothesis leaves to the next one. Each has one value, its first sample, so that
     ``check_log_mel`` sees where it comes from.
     """
-    if request.draft is None or request.draft.is_final:
+    if request.hypothesis is None or request.hypothesis.is_final:
         return None
     return LogMelFrames(_frame_starts(request), mel_bins=1, hop_samples=_HOP_SAMPLES)
 
 
 def check_log_mel(request: Request) -> None:
-    """Checks that the frames that a draft is told are those of its own buffer."""
-    known = None if request.draft is None else request.draft.log_mel
+    """Checks that the frames that a hypothesis is told are those of its own buffer."""
+    known = None if request.hypothesis is None else request.hypothesis.log_mel
     if known is None:
         return
     own = _frame_starts(request)[: len(known)]
     if not np.array_equal(own, known.values[: len(own)]):
-        raise AssertionError("a draft is told frames of other audio")
+        raise AssertionError("a hypothesis is told frames of other audio")
 
 
 def _frame_starts(request: Request) -> npt.NDArray[np.float64]:
@@ -108,10 +115,10 @@ def _frame_starts(request: Request) -> npt.NDArray[np.float64]:
 
 def speech_start_samples(request: Request, sequence: int) -> int:
     """Where the speech of one target goes on."""
-    return state_of(request, sequence).speech.first_unit * SAMPLES_PER_UNIT if request.draft else 0
+    return state_of(request, sequence).speech.first_unit * SAMPLES_PER_UNIT if request.hypothesis else 0
 
 
-def speech_kept(request: Request, sequence: int, end_samples: int) -> SpeechKept:
+def speech_carried_over(request: Request, sequence: int, end_samples: int) -> SpeechCarriedOver:
     """Everything was voiced."""
     context = SpeechContext(np.empty(0, np.int64), end_samples // SAMPLES_PER_UNIT, 0)
-    return SpeechKept(request.request_id, sequence, context)
+    return SpeechCarriedOver(request.request_id, sequence, context)

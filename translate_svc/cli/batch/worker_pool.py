@@ -22,7 +22,7 @@ class Worker(Protocol):
         """
 
 
-class Crew:
+class WorkerPool:
     """Keeps a worker busy with several files at once."""
 
     def __init__(self, worker: Worker, files_at_once: int) -> None:

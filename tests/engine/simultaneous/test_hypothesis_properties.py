@@ -1,4 +1,6 @@
-"""Random speakers, failures and aborts of drafts on the real scheduler: no word is lost, nothing is left."""
+"""Random speakers, failures and aborts of hypotheses on the real scheduler: no word is lost, nothing is
+left.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,17 @@ from translate_svc.engine.request import (
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
 from translate_svc.engine.simultaneous.commit_policy import (
-    Agreement,
     AlignAtt,
     AlignAttAgreement,
     CommitPolicy,
+    LocalAgreement,
 )
-from translate_svc.engine.simultaneous.draft import DraftDecided, DraftTraits, SpeechKept
-from translate_svc.session.outbound.interpreter import Interpreter
+from translate_svc.engine.simultaneous.hypothesis import (
+    HypothesisDecided,
+    HypothesisTraits,
+    SpeechCarriedOver,
+)
+from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Stage
 
@@ -45,12 +51,12 @@ pytestmark = pytest.mark.timeout(600)
 WORDS, TOKENS_A_STEP, STEP_SAMPLES = 60, 4, 8_192
 TOKENIZER = FakeTokenizer(pieces=(*(f"\u2581w{number}" for number in range(WORDS)), "."))
 WORD_IDS, STOP_ID = TOKENIZER.text_ids[:WORDS], TOKENIZER.text_ids[WORDS]
-TRAITS = DraftTraits(FRAME_SAMPLES, predicting_row=True, context_units=3)
+TRAITS = HypothesisTraits(FRAME_SAMPLES, predicting_row=True, context_units=3)
 UNGUARDED = TextGuards(repetition_stop=False, length_stop=False, script_check=False)
 SPECS = (SequenceSpec("spa", speech=True, guards=UNGUARDED), SequenceSpec("fra", guards=UNGUARDED))
 LIVE_STAGES = {Stage.ENCODE, Stage.DECODE, Stage.TEXT_TO_UNIT}
 
-policies = st.sampled_from([Agreement(), AlignAtt(2), AlignAttAgreement(1)])
+policies = st.sampled_from([LocalAgreement(), AlignAtt(2), AlignAttAgreement(1)])
 texts = st.tuples(*[st.lists(st.sampled_from(WORD_IDS), unique=True, min_size=4, max_size=40)] * 2)
 failures = st.lists(st.sampled_from((None,) * 5 + tuple(Stage)), min_size=2, max_size=2)
 limits = st.builds(
@@ -71,23 +77,25 @@ class Speaker:
     """One utterance with two targets; ``texts`` is what is to be said in each."""
 
     texts: tuple[tuple[int, ...], ...]
-    interpreter: Interpreter
+    builder: HypothesisBuilder
     steps: int = 0
     running: Request | None = None
     said: tuple[list[int], ...] = field(default_factory=lambda: ([], []))
     spoken_samples: int = 0
     speech_is_whole: bool = True
-    failed: set[int] = field(default_factory=set)  # targets of the last draft
+    failed: set[int] = field(default_factory=set)  # targets of the last hypothesis
 
     @property
     def ends(self) -> bool:
         assert self.running is not None
-        assert self.running.draft is not None
-        return self.running.draft.is_final
+        assert self.running.hypothesis is not None
+        return self.running.hypothesis.is_final
 
 
 class SpeakersMachine(RuleBasedStateMachine):
-    """The rules drive speakers, whose drafts share one scheduler. ``teardown`` checks that all was freed."""
+    """The rules drive speakers, whose hypotheses share one scheduler. ``teardown`` checks that all was
+    freed.
+    """
 
     names = itertools.count()
 
@@ -117,44 +125,53 @@ class SpeakersMachine(RuleBasedStateMachine):
             for each in written
         ]
         options = SimultaneousOptions(512, 6_144, policy, FRAME_SAMPLES, 1_600)
-        self.speakers[name] = Speaker(tuple(map(tuple, stopped)), Interpreter(name, options, len(SPECS)))
+        self.speakers[name] = Speaker(
+            tuple(map(tuple, stopped)), HypothesisBuilder(name, options, len(SPECS))
+        )
 
     @rule(
         data=st.data(),
         is_final=st.sampled_from((False, False, False, True)),
         fails=failures,
-        plays_on=st.booleans(),
+        playback_pending=st.booleans(),
     )
-    def draft(self, data: st.DataObject, is_final: bool, fails: list[Stage | None], plays_on: bool) -> None:
+    def hypothesis(
+        self, data: st.DataObject, is_final: bool, fails: list[Stage | None], playback_pending: bool
+    ) -> None:
         idle = [each for each in self.speakers.values() if each.running is None]
         if idle:
             speaker = data.draw(st.sampled_from(idle))
-            speaker.running = self._request(speaker, is_final, fails, plays_on and not is_final)
+            speaker.running = self._request(speaker, is_final, fails, playback_pending and not is_final)
             speaker.failed = set()
             self.scheduler.add(speaker.running)
 
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
-        """The engine has no room for a draft: the next one starts from the same state."""
+        """The engine has no room for a hypothesis: the next one starts from the same state."""
         idle = [each for each in self.speakers.values() if each.running is None]
         if idle:
             self._request(data.draw(st.sampled_from(idle)), False, [None, None])
 
     def _request(
-        self, speaker: Speaker, is_final: bool, fails: list[Stage | None], plays_on: bool = False
+        self, speaker: Speaker, is_final: bool, fails: list[Stage | None], playback_pending: bool = False
     ) -> Request:
         speaker.steps += 1
         number = len(self.translations)
         end = speaker.steps * STEP_SAMPLES
         first = max(0, end - 6_144 * 16)
         samples = np.full(end - first, number, np.float32)
-        request = speaker.interpreter.draft(
-            samples, first, SPECS, is_final=is_final, source_times=False, plays_on=(plays_on, False)
+        request = speaker.builder.hypothesis(
+            samples,
+            first,
+            SPECS,
+            is_final=is_final,
+            source_times=False,
+            playback_pending=(playback_pending, False),
         )
-        assert request.draft is not None
+        assert request.hypothesis is not None
         heard = None if is_final else speaker.steps * TOKENS_A_STEP
         made = []
-        for text, state, stage in zip(speaker.texts, request.draft.sequences, fails, strict=True):
+        for text, state, stage in zip(speaker.texts, request.hypothesis.sequences, fails, strict=True):
             assert text[: state.committed_tokens][
                 -len(state.history_token_ids) :
             ] == state.history_token_ids or (not state.history_token_ids), "the history is what was said last"
@@ -170,7 +187,7 @@ class SpeakersMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), in_flight=st.booleans())
     def clear(self, data: st.DataObject, in_flight: bool) -> None:
-        """The speaker is gone, with the draft that runs."""
+        """The speaker is gone, with the hypothesis that runs."""
         if self.speakers:
             self._step(data.draw(st.sampled_from(sorted(self.speakers))), in_flight=in_flight)
 
@@ -202,14 +219,14 @@ class SpeakersMachine(RuleBasedStateMachine):
     # ------------------------------------------------------------------ what comes of it
 
     def _take(self, event: EngineEvent) -> None:
-        assert event.request_id not in self.aborted, "an aborted draft gets no further event"
+        assert event.request_id not in self.aborted, "an aborted hypothesis gets no further event"
         name = event.request_id.rpartition("/")[0]
         speaker = self.speakers[name]
         assert speaker.running is not None
         assert speaker.running.request_id == event.request_id
         match event:
-            case DraftDecided() | SpeechKept():
-                speaker.interpreter.record(event)
+            case HypothesisDecided() | SpeechCarriedOver():
+                speaker.builder.record(event)
             case TokenDecoded():
                 speaker.said[event.sequence].append(event.token_id)
             case WaveformPiece():
@@ -230,7 +247,7 @@ class SpeakersMachine(RuleBasedStateMachine):
 
     def _take_end(self, name: str, speaker: Speaker) -> None:
         if not speaker.ends:
-            speaker.interpreter.finish_draft()
+            speaker.builder.finish_hypothesis()
             speaker.running = None
             return
         for target, (said, text) in enumerate(zip(speaker.said, speaker.texts, strict=True)):
@@ -261,7 +278,7 @@ class SpeakersMachine(RuleBasedStateMachine):
         }
 
     def teardown(self) -> None:
-        """With credit all drafts end, and the engine has forgotten them."""
+        """With credit all hypotheses end, and the engine has forgotten them."""
         if not hasattr(self, "speakers"):
             return
         for speaker in self.speakers.values():

@@ -1,8 +1,8 @@
-"""The input of a draft, and the state that it leaves for the next draft. Plain data.
+"""The input of a hypothesis, and the state that it leaves for the next hypothesis. Plain data.
 
-A draft translates the audio of an utterance that is still being spoken. It is an ordinary request, so its
-caches end with it. The events of a draft carry the state that the next draft needs, and the request of the
-next draft carries it back.
+A hypothesis translates the audio of an utterance that is still being spoken. It is an ordinary request, so
+its caches end with it. The events of a hypothesis carry the state that the next hypothesis needs, and the
+request of the next hypothesis carries it back.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.simultaneous.commit_policy import AGREEMENT, CommitDecision, CommitPolicy, Draft
+from translate_svc.engine.simultaneous.commit_policy import (
+    AGREEMENT,
+    CommitDecision,
+    CommitPolicy,
+    Hypothesis,
+)
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.models.encoder.log_mel import LogMelFrames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechContext:
-    """The last units of one target's speech. The units of the next draft follow them.
+    """The last units of one target's speech. The units of the next hypothesis follow them.
 
     Attributes:
         units: ``[n]``: first voiced units, which are the vocoder's left context, then units that wait. Empty
@@ -45,30 +50,30 @@ class SpeechContext:
         return self.unspoken_tokens > 0 or len(self.units) > self.voiced_units
 
 
-MAX_GUESS_TOKENS = 16
-"""Most tokens in a guess. Each of them costs a row of logits, even if the guess is wrong."""
+MAX_SPECULATIVE_TOKENS = 16
+"""Most speculative tokens. Each of them costs a row of logits, even if it is rejected."""
 
 NO_SPEECH = SpeechContext(np.empty(0, np.int64), 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class SequenceDraft:
-    """One target of a draft: the state that earlier drafts left.
+class SequenceHypothesis:
+    """One target of a hypothesis: the state that earlier hypotheses left.
 
     Attributes:
         history_token_ids: committed tokens whose audio is in the buffer. They are fed behind the prompt.
         committed_tokens: number of tokens committed in the whole utterance, history included.
-        previous: the draft before this one, for policies that compare two drafts.
+        previous: the hypothesis before this one, for policies that compare two hypotheses.
         speech: the last units of the speech so far.
-        plays_on: whether earlier speech still plays when the next draft is decided. New words and units may
-            then wait for the next draft.
+        playback_pending: whether earlier speech still plays when the next hypothesis is decided. New words
+            and units may then wait for the next hypothesis.
     """
 
     history_token_ids: tuple[int, ...] = ()
     committed_tokens: int = 0
-    previous: Draft | None = None
+    previous: Hypothesis | None = None
     speech: SpeechContext = NO_SPEECH
-    plays_on: bool = False
+    playback_pending: bool = False
 
     @property
     def ends_in_word(self) -> bool:
@@ -80,38 +85,39 @@ class SequenceDraft:
         """Number of tokens of the history that have units."""
         return len(self.history_token_ids) - self.speech.unspoken_tokens
 
-    def guess(self, most_tokens: int) -> tuple[int, ...]:
-        """The tokens that the draft before held.
+    def speculative_token_ids(self, most_tokens: int) -> tuple[int, ...]:
+        """The tokens that the hypothesis before held.
 
-        There are at most ``MAX_GUESS_TOKENS``. History and guess together have at most ``most_tokens``.
+        There are at most ``MAX_SPECULATIVE_TOKENS``. History and these together have at most
+        ``most_tokens``.
         """
         if self.previous is None:
             return ()
         committed = self.committed_tokens - self.previous.committed_tokens
         held = self.previous.token_ids[self.previous.history_tokens + committed :]
-        return held[: max(0, min(MAX_GUESS_TOKENS, most_tokens - len(self.history_token_ids)))]
+        return held[: max(0, min(MAX_SPECULATIVE_TOKENS, most_tokens - len(self.history_token_ids)))]
 
 
-FIRST_DRAFT = SequenceDraft()
-"""The state before the first draft of an utterance."""
+FIRST_HYPOTHESIS = SequenceHypothesis()
+"""The state before the first hypothesis of an utterance."""
 
 
 @dataclass(frozen=True, slots=True)
-class DraftOptions:
-    """The options that make a request a draft. Samples are at 16 kHz.
+class HypothesisOptions:
+    """The options that make a request a hypothesis. Samples are at 16 kHz.
 
     Attributes:
         sequences: one for each sequence of the request, in the same order.
         policy: decides which tokens are committed.
         is_final: the utterance has ended. All tokens are committed, and all units are voiced.
-        step_samples: how many samples the next draft adds to the buffer.
-        new_samples: number of samples at the end of the buffer that no earlier draft had.
+        step_samples: how many samples the next hypothesis adds to the buffer.
+        new_samples: number of samples at the end of the buffer that no earlier hypothesis had.
         max_buffer_samples: most samples in a buffer.
-        voices_all: the utterance may be cut after this draft, so all units are voiced.
-        log_mel: the first log-mel frames of the buffer, if an earlier draft has computed them.
+        voices_all: the utterance may be cut after this hypothesis, so all units are voiced.
+        log_mel: the first log-mel frames of the buffer, if an earlier hypothesis has computed them.
     """
 
-    sequences: tuple[SequenceDraft, ...]
+    sequences: tuple[SequenceHypothesis, ...]
     policy: CommitPolicy
     is_final: bool
     step_samples: int
@@ -122,8 +128,8 @@ class DraftOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DraftTraits:
-    """Properties of the loaded model that drafts depend on.
+class HypothesisTraits:
+    """Properties of the loaded model that hypotheses depend on.
 
     Attributes:
         frame_samples: number of 16 kHz samples in one encoder frame.
@@ -138,17 +144,17 @@ class DraftTraits:
 
 
 @dataclass(frozen=True, slots=True)
-class DraftDefaults:
-    """How drafts of the loaded model are committed unless a stream says otherwise.
+class CommitDefaults:
+    """How hypotheses of the loaded model are committed unless a stream says otherwise.
 
     Attributes:
         policy: a name that ``commit_policy`` knows.
-        patience_frames: encoder frames at the end of a buffer that are not trusted.
-        calibrated: whether the checkpoint was calibrated for drafts.
+        cutoff_frames: encoder frames at the end of a buffer that are not trusted.
+        calibrated: whether the checkpoint was calibrated for hypotheses.
     """
 
     policy: str = AGREEMENT
-    patience_frames: int = 0
+    cutoff_frames: int = 0
     calibrated: bool = False
 
     @property
@@ -157,37 +163,37 @@ class DraftDefaults:
         return self.policy != AGREEMENT
 
 
-SAFE_DRAFTS = DraftDefaults()
+SAFE_COMMIT_DEFAULTS = CommitDefaults()
 """For a checkpoint that was not calibrated."""
 
-NO_DRAFTS = DraftTraits(frame_samples=2_560, predicting_row=True, context_units=0)
-"""The traits for an engine that gets no drafts."""
+NO_HYPOTHESES = HypothesisTraits(frame_samples=2_560, predicting_row=True, context_units=0)
+"""The traits for an engine that gets no hypotheses."""
 
 
 @dataclass(frozen=True, slots=True)
-class DraftDecided:
-    """Event: one target of a draft is decoded, and the policy has decided.
+class HypothesisDecided:
+    """Event: one target of a hypothesis is decoded, and the policy has decided.
 
     Attributes:
-        draft: the decoded text.
+        hypothesis: the decoded text.
         decision: how many new tokens are committed, and why the others are held.
-        log_probabilities: natural log-probability of each new token of the draft.
-        kept: the history of the next draft, and where its buffer begins.
+        log_probabilities: natural log-probability of each new token of the hypothesis.
+        kept: the history of the next hypothesis, and where its buffer begins.
     """
 
     request_id: str
     sequence: int
-    draft: Draft
+    hypothesis: Hypothesis
     decision: CommitDecision
     log_probabilities: tuple[float, ...]
     kept: KeptHistory
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechKept:
+class SpeechCarriedOver:
     """Event: all units of one target that can be voiced now were delivered.
 
-    ``speech``: the units that the next draft needs.
+    ``speech``: the units that the next hypothesis needs.
     """
 
     request_id: str

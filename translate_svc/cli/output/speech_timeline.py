@@ -17,7 +17,7 @@ from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.types import SpeechChunk
 
 
-class SpeechTrack:
+class SpeechTimeline:
     """Writes each utterance at the time when it was said, so that the track matches the picture.
 
     Speech that is longer than its source delays the next utterance: nothing overlaps, and nothing is cut. The

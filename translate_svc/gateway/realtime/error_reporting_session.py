@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from translate_svc.errors import DataLoss, InvalidArgument, TranslateSvcError, Unsupported
-from translate_svc.serving.protocols import Session
+from translate_svc.serving.protocols import StreamSession
 from translate_svc.types import CallOutcome, ClientMessage, SessionEvent
 
 
-class ForgivingSession:
-    """A ``Session`` that reports a wrong message instead of failing the stream, as OpenAI's protocol does.
+class ErrorReportingSession:
+    """A ``StreamSession`` that reports a wrong message instead of failing the stream, as OpenAI's protocol
+    does.
 
     A message that is refused has no effect on the session.
     """
 
     def __init__(
         self,
-        session: Session,
+        session: StreamSession,
         on_taken: Callable[[ClientMessage], Awaitable[None]],
         on_refused: Callable[[ClientMessage, TranslateSvcError], Awaitable[None]],
     ) -> None:
@@ -27,7 +28,7 @@ class ForgivingSession:
         self._on_refused = on_refused
 
     async def receive(self, message: ClientMessage) -> None:
-        """Implements ``Session.receive``."""
+        """Implements ``StreamSession.receive``."""
         try:
             await self._session.receive(message)
         except (InvalidArgument, Unsupported, DataLoss) as error:
@@ -36,11 +37,11 @@ class ForgivingSession:
             await self._on_taken(message)
 
     async def half_close(self) -> None:
-        """Implements ``Session.half_close``."""
+        """Implements ``StreamSession.half_close``."""
         await self._session.half_close()
 
     def go_away(self, deadline_ms: int) -> None:
-        """Implements ``Session.go_away``."""
+        """Implements ``StreamSession.go_away``."""
         self._session.go_away(deadline_ms)
 
     def events(self) -> AsyncIterator[SessionEvent]:

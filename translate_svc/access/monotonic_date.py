@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-class SteadyDate:
+class MonotonicDate:
     """Both clocks agree at the start, and until somebody sets the wall clock.
 
     What is dated decides which of them it believes. A credential must not live longer than promised, so the

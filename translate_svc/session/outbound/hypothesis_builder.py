@@ -1,4 +1,4 @@
-"""Simultaneous translation of one utterance: makes its drafts, one after the other."""
+"""Simultaneous translation of one utterance: makes its hypotheses, one after the other."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from translate_svc.engine.request import Request, SequenceSpec
-from translate_svc.engine.simultaneous.draft import (
-    FIRST_DRAFT,
+from translate_svc.engine.simultaneous.hypothesis import (
+    FIRST_HYPOTHESIS,
     NO_SPEECH,
-    DraftDecided,
-    DraftOptions,
-    SequenceDraft,
+    HypothesisDecided,
+    HypothesisOptions,
+    SequenceHypothesis,
+    SpeechCarriedOver,
     SpeechContext,
-    SpeechKept,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
 from translate_svc.models.encoder.log_mel import LogMelFrames
@@ -25,11 +25,13 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 @dataclass(slots=True)
 class _Target:
-    """One target: the state that the next draft starts from, and the events of the current draft."""
+    """One target: the state that the next hypothesis starts from, and the events of the current
+    hypothesis.
+    """
 
-    draft: SequenceDraft
-    decided: DraftDecided | None = None
-    kept: SpeechKept | None = None
+    hypothesis: SequenceHypothesis
+    decided: HypothesisDecided | None = None
+    kept: SpeechCarriedOver | None = None
     has_voiced: bool = False
     received_tokens: int = 0
     """Tokens of the history that the utterance before left. It delivered them; their audio is heard here."""
@@ -37,18 +39,18 @@ class _Target:
     @property
     def waits(self) -> bool:
         """Whether committed words have no units yet, or units were not voiced yet."""
-        return self.draft.speech.waits
+        return self.hypothesis.speech.waits
 
     @property
     def speech(self) -> SpeechContext:
-        """The units that the current draft leaves to the next one.
+        """The units that the current hypothesis leaves to the next one.
 
-        A draft that failed after its text has lost the words that it should have spoken. A draft that failed
-        while it was voiced has also lost the units that waited.
+        A hypothesis that failed after its text has lost the words that it should have spoken. A hypothesis
+        that failed while it was voiced has also lost the units that waited.
         """
         if self.kept is not None:
             return self.kept.speech
-        before = self.draft.speech
+        before = self.hypothesis.speech
         if self.has_voiced:
             return SpeechContext(NO_SPEECH.units, before.first_unit + len(before.units), 0)
         if self.decided is None or not before.unspoken_tokens:
@@ -60,10 +62,10 @@ class _Target:
 class Continuation:
     """The state of a long utterance that was cut within the speech. The next utterance starts from it.
 
-    ``drafts``: one for each sequence, in the order of the request.
+    ``hypotheses``: one for each sequence, in the order of the request.
     """
 
-    drafts: tuple[SequenceDraft, ...]
+    hypotheses: tuple[SequenceHypothesis, ...]
 
     def for_sequences(
         self, before: tuple[PlannedSequence, ...], after: tuple[PlannedSequence, ...]
@@ -72,21 +74,23 @@ class Continuation:
 
         ``before`` and ``after``: the sequences of the old and of the new settings.
         """
-        drafts = {each.name: draft for each, draft in zip(before, self.drafts, strict=True)}
+        hypotheses = {each.name: hypothesis for each, hypothesis in zip(before, self.hypotheses, strict=True)}
         return Continuation(
             tuple(
-                draft if each.spec.speech else dataclasses.replace(draft, speech=NO_SPEECH)
-                for each, draft in ((each, drafts.get(each.name, FIRST_DRAFT)) for each in after)
+                hypothesis if each.spec.speech else dataclasses.replace(hypothesis, speech=NO_SPEECH)
+                for each, hypothesis in (
+                    (each, hypotheses.get(each.name, FIRST_HYPOTHESIS)) for each in after
+                )
             )
         )
 
 
-class Interpreter:
-    """Makes the requests of an utterance's drafts and carries over what each leaves for the next one.
+class HypothesisBuilder:
+    """Makes the requests of an utterance's hypotheses and carries over what each leaves for the next one.
 
-    The buffer of a draft begins where the history of its targets begins: the same place for all of them,
-    because they share one encoder pass. A draft that fails, or that the engine refuses, changes nothing: the
-    next one starts from the same state and covers more audio.
+    The buffer of a hypothesis begins where the history of its targets begins: the same place for all of them,
+    because they share one encoder pass. A hypothesis that fails, or that the engine refuses, changes
+    nothing: the next one starts from the same state and covers more audio.
     """
 
     def __init__(
@@ -102,23 +106,30 @@ class Interpreter:
         """
         self._request_id = request_id
         self._options = options
-        drafts = continued.drafts if continued else (FIRST_DRAFT,) * sequences
-        self._targets = [_Target(draft, received_tokens=len(draft.history_token_ids)) for draft in drafts]
+        hypotheses = continued.hypotheses if continued else (FIRST_HYPOTHESIS,) * sequences
+        self._targets = [
+            _Target(hypothesis, received_tokens=len(hypothesis.history_token_ids))
+            for hypothesis in hypotheses
+        ]
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
-        self._drafted_samples = 0
-        self._log_mel: LogMelFrames | None = None  # of the buffer of the draft before, from its start on
+        self._translated_samples = 0
+        self._log_mel: LogMelFrames | None = None  # of the buffer of the hypothesis before, from its start on
         self._log_mel_sample = 0
-        self._drafts = 0
+        self._hypotheses = 0
         self._has_decided = False
 
     @property
     def has_decided(self) -> bool:
-        """Whether the policy has decided about a draft. It decides about no failed or refused draft."""
+        """Whether the policy has decided about a hypothesis. It decides about no failed or refused
+        hypothesis.
+        """
         return self._has_decided
 
     @property
     def buffer_start_ms(self) -> int:
-        """Where the buffer of the current draft begins, in milliseconds from the start of the utterance."""
+        """Where the buffer of the current hypothesis begins, in milliseconds from the start of the
+        utterance.
+        """
         return self._start_sample * 1000 // INTERNAL_SAMPLE_RATE_HZ
 
     def cut_sample(self, end_sample: int) -> int | None:
@@ -135,8 +146,8 @@ class Interpreter:
         return self._start_sample
 
     def speech(self, sequence: int) -> SpeechContext:
-        """The last units of a target's speech, as the next draft gets them. ``sequence``: its index."""
-        return self._targets[sequence].draft.speech
+        """The last units of a target's speech, as the next hypothesis gets them. ``sequence``: its index."""
+        return self._targets[sequence].hypothesis.speech
 
     def moved_tokens(self, sequence: int, *, is_continued: bool) -> int:
         """How many more tokens belong to this utterance's audio than this utterance delivered.
@@ -146,23 +157,23 @@ class Interpreter:
         ``is_continued``: the next utterance continues with the history of this one.
         """
         target = self._targets[sequence]
-        return target.received_tokens - (len(target.draft.history_token_ids) if is_continued else 0)
+        return target.received_tokens - (len(target.hypothesis.history_token_ids) if is_continued else 0)
 
     def continuation(self) -> Continuation:
         """The state that the next utterance starts from, after this one was cut at ``cut_sample``."""
         return Continuation(
             tuple(
                 dataclasses.replace(
-                    target.draft,
+                    target.hypothesis,
                     speech=dataclasses.replace(
-                        target.draft.speech, first_unit=-target.draft.speech.voiced_units
+                        target.hypothesis.speech, first_unit=-target.hypothesis.speech.voiced_units
                     ),
                 )
                 for target in self._targets
             )
         )
 
-    def draft(
+    def hypothesis(
         self,
         samples: Samples,
         first_sample: int,
@@ -170,9 +181,9 @@ class Interpreter:
         *,
         is_final: bool,
         source_times: bool,
-        plays_on: tuple[bool, ...] = (),
+        playback_pending: tuple[bool, ...] = (),
     ) -> Request:
-        """The request of the next draft.
+        """The request of the next hypothesis.
 
         Args:
             samples: ``[n]``, the utterance's audio from ``first_sample`` on, at 16 kHz.
@@ -180,8 +191,8 @@ class Interpreter:
             sequences: the targets.
             is_final: whether the utterance has ended.
             source_times: whether tokens get their time in the source.
-            plays_on: for each target, whether earlier speech still plays when the next draft is decided. By
-                default it plays for no target.
+            playback_pending: for each target, whether earlier speech still plays when the next hypothesis is
+                decided. By default it plays for no target.
         """
         options = self._options
         end = first_sample + len(samples)
@@ -190,57 +201,58 @@ class Interpreter:
         for target in self._targets:
             target.decided = target.kept = None
             target.has_voiced = False
-        self._drafts += 1
+        self._hypotheses += 1
         request = Request(
-            f"{self._request_id}/{self._drafts}",
+            f"{self._request_id}/{self._hypotheses}",
             samples[self._start_sample - first_sample :],
             sequences,
             source_times,
-            DraftOptions(
+            HypothesisOptions(
                 tuple(
-                    dataclasses.replace(target.draft, plays_on=plays)
-                    for target, plays in zip(self._targets, plays_on or repeat(False), strict=False)
+                    dataclasses.replace(target.hypothesis, playback_pending=plays)
+                    for target, plays in zip(self._targets, playback_pending or repeat(False), strict=False)
                 ),
                 options.policy,
                 is_final,
                 options.step_samples,
-                max(0, end - self._drafted_samples),
+                max(0, end - self._translated_samples),
                 options.max_buffer_samples,
                 voices_all=end >= options.cut_from_samples,
                 log_mel=self._known_log_mel(),
             ),
         )
-        self._drafted_samples = max(self._drafted_samples, end)
+        self._translated_samples = max(self._translated_samples, end)
         if is_final:
             self.forget_log_mel()
         return request
 
     def forget_log_mel(self) -> None:
-        """No draft follows: what it would have been told of the buffer is not kept any longer."""
+        """No hypothesis follows: what it would have been told of the buffer is not kept any longer."""
         self._log_mel = None
 
     def _known_log_mel(self) -> LogMelFrames | None:
-        """The frames of the buffer that the draft before has computed."""
+        """The frames of the buffer that the hypothesis before has computed."""
         if self._log_mel is None:
             return None
         return self._log_mel.behind(self._start_sample - self._log_mel_sample)
 
-    def record(self, event: DraftDecided | SpeechKept) -> None:
-        """Stores an event of one target of the current draft."""
+    def record(self, event: HypothesisDecided | SpeechCarriedOver) -> None:
+        """Stores an event of one target of the current hypothesis."""
         target = self._targets[event.sequence]
-        if isinstance(event, DraftDecided):
+        if isinstance(event, HypothesisDecided):
             target.decided = event
         else:
             target.kept = event
 
     def record_piece(self, sequence: int) -> None:
-        """Notes that a waveform piece of one target of the current draft was delivered."""
+        """Notes that a waveform piece of one target of the current hypothesis was delivered."""
         self._targets[sequence].has_voiced = True
 
-    def finish_draft(self, log_mel: LogMelFrames | None = None) -> None:
-        """Ends the current draft. The next one starts from the state that it left.
+    def finish_hypothesis(self, log_mel: LogMelFrames | None = None) -> None:
+        """Ends the current hypothesis. The next one starts from the state that it left.
 
-        ``log_mel``: the log-mel frames of its buffer, so that the next draft does not compute them again.
+        ``log_mel``: the log-mel frames of its buffer, so that the next hypothesis does not compute them
+        again.
         """
         self._log_mel, self._log_mel_sample = log_mel, self._start_sample
         starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
@@ -249,25 +261,25 @@ class Interpreter:
         start = 0 if len(starts) < len(self._targets) else min(starts)
         for target in self._targets:
             if target.decided is None:
-                target.draft = dataclasses.replace(target.draft, speech=target.speech)
+                target.hypothesis = dataclasses.replace(target.hypothesis, speech=target.speech)
             else:
-                target.draft = self._continued(target, target.decided, start)
+                target.hypothesis = self._continued(target, target.decided, start)
         self._start_sample += start
 
-    def _continued(self, target: _Target, decided: DraftDecided, start: int) -> SequenceDraft:
+    def _continued(self, target: _Target, decided: HypothesisDecided, start: int) -> SequenceHypothesis:
         history = decided.kept.token_ids
         if decided.kept.start_samples - start >= self._options.frame_samples:
             longer = history_from(
-                decided.draft,
+                decided.hypothesis,
                 decided.decision,
                 start_samples=start,
                 frame_samples=self._options.frame_samples,
             )
             history = max(history, longer, key=len)  # words that are not spoken yet stay
         return dataclasses.replace(
-            target.draft,
+            target.hypothesis,
             history_token_ids=history,
-            committed_tokens=target.draft.committed_tokens + decided.decision.committed,
-            previous=decided.draft,
+            committed_tokens=target.hypothesis.committed_tokens + decided.decision.committed,
+            previous=decided.hypothesis,
             speech=target.speech,
         )

@@ -1,4 +1,6 @@
-"""A scheduler with a real model, and the drafts of a growing buffer, each of which goes on from the last."""
+"""A scheduler with a real model, and the hypotheses of a growing buffer, each of which goes on from the
+last.
+"""
 
 from __future__ import annotations
 
@@ -29,19 +31,19 @@ from translate_svc.engine.request import (
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt, CommitPolicy
-from translate_svc.engine.simultaneous.draft import (
-    DraftDecided,
-    DraftOptions,
-    DraftTraits,
-    SequenceDraft,
-    SpeechKept,
+from translate_svc.engine.simultaneous.hypothesis import (
+    HypothesisDecided,
+    HypothesisOptions,
+    HypothesisTraits,
+    SequenceHypothesis,
+    SpeechCarriedOver,
 )
 from translate_svc.engine.simultaneous.words import continues_word
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.encoder.log_mel import LogMelFrames
-from translate_svc.models.tokenizer import Tokenizer
+from translate_svc.models.tokenizer import SentencePieceTokenizer
 from translate_svc.models.vocoder.receptive_field import context_units
 from translate_svc.types import Samples, Stage
 
@@ -60,10 +62,10 @@ EventT = TypeVar("EventT")
 
 @functools.cache
 def _runner(name: str) -> ModelRunner:
-    return drafting_runner(name)
+    return hypothesis_runner(name)
 
 
-def drafting_runner(name: str, **options: Any) -> ModelRunner:
+def hypothesis_runner(name: str, **options: Any) -> ModelRunner:
     """A runner that attends with the checkpoint's calibrated heads."""
     alignment = alignment_of(checkpoint_folder(name), Checkpoint.open(checkpoint_folder(name)).config)
     heads = AlignmentHeads(alignment.heads) if alignment.heads else None
@@ -77,8 +79,10 @@ def drafting_runner(name: str, **options: Any) -> ModelRunner:
     )
 
 
-def tokenizer_of(whole: Checkpoint) -> Tokenizer:
-    return Tokenizer.from_pretrained(whole.path, config=whole.config, languages=whole.maps.text_languages)
+def tokenizer_of(whole: Checkpoint) -> SentencePieceTokenizer:
+    return SentencePieceTokenizer.from_pretrained(
+        whole.path, config=whole.config, languages=whole.maps.text_languages
+    )
 
 
 @dataclass
@@ -104,7 +108,7 @@ class RecordingRunner:
         return StepResult(kept, result.failures + failures, result.stages)
 
 
-class DraftHouse:
+class HypothesisHarness:
     """One engine core, and all its events by request. ``runner``: by default one that all houses share."""
 
     def __init__(
@@ -112,7 +116,7 @@ class DraftHouse:
     ) -> None:
         whole = Checkpoint.open(checkpoint_folder(name))
         alignment = alignment_of(whole.path, whole.config)
-        self.traits = DraftTraits(
+        self.traits = HypothesisTraits(
             frame_samples=whole.config.encoder_frame_ms * 16,
             predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
             context_units=context_units(whole.config),
@@ -143,7 +147,7 @@ class DraftHouse:
         assert not result.failures
         return vocode_results(result)[0].samples
 
-    def drafts(
+    def hypotheses(
         self,
         samples: Samples,
         ends: Iterable[int],
@@ -151,25 +155,25 @@ class DraftHouse:
         *,
         name: str = "u",
         beside: Callable[[int], Sequence[Request]] = lambda _: (),
-        plays_on: Sequence[bool] = (False,),
+        playback_pending: Sequence[bool] = (False,),
     ) -> list[list[EngineEvent]]:
-        """Drafts over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
+        """Hypotheses over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
 
         The buffer keeps its start, so every history is of audio that it has. ``beside``: what runs beside the
-        draft of a number. ``plays_on``: as that of ``SequenceDraft``, of one draft after the other, over and
-        over.
+        hypothesis of a number. ``playback_pending``: as that of ``SequenceHypothesis``, of one hypothesis
+        after the other, over and over.
         """
         ends = list(ends)
-        states = [SequenceDraft() for _ in specs]
+        states = [SequenceHypothesis() for _ in specs]
         made: list[list[EngineEvent]] = []
         heard, log_mel = 0, None
-        for number, (end, plays) in enumerate(zip(ends, itertools.cycle(plays_on), strict=False)):
+        for number, (end, plays) in enumerate(zip(ends, itertools.cycle(playback_pending), strict=False)):
             final = number == len(ends) - 1
-            request = draft_request(
+            request = hypothesis_request(
                 f"{name}/{number}",
                 samples[:end],
                 specs,
-                tuple(dataclasses.replace(state, plays_on=plays and not final) for state in states),
+                tuple(dataclasses.replace(state, playback_pending=plays and not final) for state in states),
                 is_final=final,
                 new_samples=end - heard,
                 log_mel=log_mel,
@@ -181,35 +185,35 @@ class DraftHouse:
         return made
 
 
-def draft_request(
+def hypothesis_request(
     request_id: str,
     samples: Samples,
     specs: tuple[SequenceSpec, ...],
-    states: tuple[SequenceDraft, ...] = (),
+    states: tuple[SequenceHypothesis, ...] = (),
     *,
     policy: CommitPolicy = PATIENT,
     is_final: bool = False,
     new_samples: int = STEP_SAMPLES,
     log_mel: LogMelFrames | None = None,
 ) -> Request:
-    states = states or tuple(SequenceDraft() for _ in specs)
-    options = DraftOptions(
+    states = states or tuple(SequenceHypothesis() for _ in specs)
+    options = HypothesisOptions(
         states, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES, log_mel=log_mel
     )
-    return Request(request_id, samples, specs, draft=options)
+    return Request(request_id, samples, specs, hypothesis=options)
 
 
-def continued(state: SequenceDraft, events: Sequence[EngineEvent], sequence: int) -> SequenceDraft:
-    """What the next draft is asked with: all that was committed is history."""
-    decided = [each for each in of(events, DraftDecided) if each.sequence == sequence]
-    kept = [each for each in of(events, SpeechKept) if each.sequence == sequence]
+def continued(state: SequenceHypothesis, events: Sequence[EngineEvent], sequence: int) -> SequenceHypothesis:
+    """What the next hypothesis is asked with: all that was committed is history."""
+    decided = [each for each in of(events, HypothesisDecided) if each.sequence == sequence]
+    kept = [each for each in of(events, SpeechCarriedOver) if each.sequence == sequence]
     if not decided:
         return state
-    draft, committed = decided[0].draft, decided[0].decision.committed
-    return SequenceDraft(
-        draft.token_ids[: draft.history_tokens + committed],
+    hypothesis, committed = decided[0].hypothesis, decided[0].decision.committed
+    return SequenceHypothesis(
+        hypothesis.token_ids[: hypothesis.history_tokens + committed],
         state.committed_tokens + committed,
-        draft,
+        hypothesis,
         kept[0].speech if kept else state.speech,
     )
 
