@@ -154,7 +154,7 @@ fairness: $(READY) ## a caller with a hundred times the load of another: what it
 	$(BIN)/python -m benchmarks.fairness
 
 .PHONY: resume
-resume: $(READY) ## kill and replace servers under live calls: what is lost, and for how long (eight minutes)
+resume: $(READY) ## kill servers under live calls: what is lost, and for how long (six minutes)
 	$(BIN)/python -m benchmarks.resume
 
 .PHONY: starter

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from benchmarks.quality.measures.confidence import (
     Scored,
     area_under_curve,
     figures_of,
-    reliability_of,
     threshold,
 )
 
@@ -25,13 +23,6 @@ from benchmarks.quality.measures.confidence import (
 )
 def test_area_under_the_curve(right: list[float], wrong: list[float], area: float) -> None:
     assert area_under_curve(right, wrong) == pytest.approx(area)
-
-
-def test_the_area_is_the_share_of_pairs_in_order() -> None:
-    rng = np.random.default_rng(0)
-    right, wrong = rng.normal(1, 1, 60).round(1), rng.normal(0, 1, 45).round(1)
-    pairs = [(a > b) + 0.5 * (a == b) for a in right for b in wrong]
-    assert area_under_curve(right.tolist(), wrong.tolist()) == pytest.approx(np.mean(pairs))
 
 
 def test_the_threshold_flags_one_right_text_in_twenty() -> None:
@@ -66,11 +57,3 @@ def test_free_talk_is_right_where_it_is_empty() -> None:
     assert (found.area, found.flagged, found.false_alarms, found.told) == (None, 0.0, None, 75.0)
     empty = figures_of("free", texts[:1], limit=0.5)
     assert (empty.flagged, empty.said, empty.right, empty.told) == (None, None, None, 100.0)
-
-
-def test_what_was_said_is_compared_with_what_came_true() -> None:
-    said = [(0.1, False), (0.19, True), (0.2, False), (0.9, True), (1.0, True), (0.8, False), (None, True)]
-    rows = reliability_of("known", (Scored(confidence, -1.0, right) for confidence, right in said))
-    assert [(row.low, row.count) for row in rows] == [(0.0, 2), (20.0, 1), (80.0, 3)]
-    assert [row.said for row in rows] == pytest.approx([14.5, 20.0, 90.0])
-    assert [row.right for row in rows] == pytest.approx([50.0, 0.0, 200 / 3])

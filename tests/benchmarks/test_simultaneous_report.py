@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from benchmarks.quality.report import fill
 from benchmarks.simultaneous.bars import bars, capacity
-from benchmarks.simultaneous.curves import draw, draw_panel, label_panel, panels_of
+from benchmarks.simultaneous.curves import draw
 from benchmarks.simultaneous.figures import (
     OFFLINE,
     CapacityFigures,
@@ -148,51 +144,6 @@ def test_a_part_takes_the_place_of_the_same_rows() -> None:
     assert merged(Figures(), new) == new
 
 
-def test_every_block_of_the_page_is_written() -> None:
-    content = blocks(good())
-    page = PAGE.read_text(encoding="utf-8")
-    assert fill(page, content) != page
-    assert all(f"<!-- simultaneous:{name} -->" in page for name in content)
-    assert all("eng-spa" in content[name] for name in ("directions", "paced", "speech"))
-
-
-def test_what_a_stage_costs_stands_beside_utterance_mode() -> None:
-    """Over all rows of a stage, for a second of audio."""
-    figures = good()
-    twice = replace(figures, stages=(*figures.stages, replace(figures.stages[0], engine_s=1.5, work=0.0)))
-    lines = blocks(twice)["stages"].splitlines()
-    assert "| text | encode | s of audio | 10.0 | 0.2 | 15.0 | 1.5 |" in lines
-    assert "| text | decode | rows of tokens | 5.0 | 0.5 | 15.0 | 1.5 |" in lines
-
-
 def test_the_page_shows_the_kept_results() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert fill(page, blocks(load(RESULTS))) == page, "run `python -m benchmarks.simultaneous.report`"
-
-
-@pytest.mark.parametrize("modes", [{}, {f"patience {n}": (1.4 + n / 50, 90 + n / 9) for n in range(6)}])
-def test_no_label_of_the_picture_lies_on_another(modes: dict[str, tuple[float, float]]) -> None:
-    """Those of the settings did, for their points lie close together."""
-    close = [
-        text_row(f"{SIMULTANEOUS.name}, {name}", ("eng", "spa"), yaal_ms=1000 * lag_s, bleu=bleu)
-        for name, (lag_s, bleu) in modes.items()
-    ]
-    drawn = replace(good(), text=tuple([row for row in good().text if row.target == "spa"] + close))
-    figure = Figure(figsize=(6.2, 4.1))
-    canvas: Any = FigureCanvasAgg(figure)
-    named = []
-    for panel in panels_of(drawn):
-        figure.clear()
-        axes = figure.add_subplot()
-        draw_panel(axes, panel)
-        canvas.draw()
-        label_panel(axes, panel)
-        boxes = [label.get_window_extent() for label in axes.texts]
-        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2)), panel.title
-        named += [label.get_text() for label in axes.texts]
-    assert sorted(named) == sorted(["default", "default", *(name for name in modes if name != "default")])
-
-
-def test_without_texts_there_is_nothing_to_draw(tmp_path: Path) -> None:
-    draw(replace(good(), text=()), tmp_path / "simultaneous.png")
-    assert not list(tmp_path.iterdir())

@@ -8,11 +8,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from benchmarks.throughput.engine import Engine
-from benchmarks.throughput.measure import compare
-from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.utterance import Utterance
-from benchmarks.throughput.utterances import forced_utterances
 from tests.checkpoints import EOS, tones
 from tests.tiny_checkpoint import build_tiny_checkpoint
 
@@ -48,26 +45,3 @@ def test_speech_is_as_long_as_the_peers(endless: Path) -> None:
     assert ours.token_ids == theirs.token_ids
     assert ours.speech_samples > 0
     assert ours.speech_samples % 320 == theirs.speech_samples % 320 == 0
-
-
-def test_sides_take_turns_and_losing_static_batches_leave() -> None:
-    order: list[str] = []
-
-    def run(name: str) -> list[Outcome]:
-        order.append(name)
-        return [Outcome((1, 2), 320)]
-
-    compared = compare(
-        lambda: run("ours"), lambda size: run(f"peer {size}"), static_batches=(2, 4, 8), rounds=2
-    )
-    assert order[:5] == ["ours", "peer 1", "peer 2", "peer 4", "peer 8"]
-    assert order[5:7] == ["ours", "peer 1"]
-    assert len(order) == 9
-    assert compared.equal == compared.utterances == 1
-
-
-def test_forced_utterances_span_the_stated_lengths() -> None:
-    utterances = forced_utterances(8)
-    seconds = sorted(each.seconds for each in utterances)
-    assert (round(seconds[0], 1), round(seconds[-1], 1)) == (1.5, 15.0)
-    assert all(each.forced_tokens == round(each.seconds * 4) for each in utterances)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from training.starter import __main__ as recipe
-from training.starter import curves
 
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
 
@@ -19,7 +18,6 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     stages: list[tuple[str, ...]] = []
     monkeypatch.setattr(recipe, "run_stage", lambda *stage: stages.append(stage))
     monkeypatch.setattr(recipe, "wait", lambda *_: None)
-    monkeypatch.setattr(curves, "plot", lambda *_: None)
     monkeypatch.setattr(recipe, "_TOKENIZER_TEXTS", 3000)
     return stages
 

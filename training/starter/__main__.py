@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.starter import curves, take_up, tokenizer, train_text
+from training.starter import take_up, tokenizer, train_text
 from training.starter.corpus import TextSource
 from training.starter.grammar import Grammar
 
@@ -83,7 +83,6 @@ def main() -> None:
         wait(run_stage(*t2u, *parallel))
     wait(run_stage("evaluate_text", "--work", str(arguments.work)))
     wait(run_stage("assemble", "--work", str(arguments.work)))
-    curves.plot(arguments.work, Path(__file__).parent / "curves")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,33 +10,17 @@ import pytest
 from tests.training.text_work import examples, grammar, make_tokenizer
 from training.starter.corpus import TextSource
 from training.starter.examples.batching import (
-    DIRECTIONS,
     IGNORED,
-    augment_features,
     character_targets,
     decoder_batch,
     encoder_batch,
-    length_batches,
-    other_languages,
-    stack_features,
 )
-from training.starter.grammar import LANGUAGES
-from training.starter.tokenizer import EOS_ID, PAD_ID, VOCABULARY_SIZE, StarterTokenizer
+from training.starter.tokenizer import EOS_ID, PAD_ID, StarterTokenizer
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> StarterTokenizer:
     return make_tokenizer(tmp_path_factory.mktemp("tokenizer"))
-
-
-def test_length_batches_keep_the_limit_and_every_example() -> None:
-    rng = np.random.default_rng(0)
-    made = examples(rng.integers(10, 300, 120).tolist())
-    batches = length_batches(made, 900, rng)
-    assert Counter(id(example) for batch in batches for example in batch) == Counter(map(id, made))
-    padded = [len(batch) * max(len(example.features) for example in batch) for batch in batches]
-    assert max(padded) <= 900
-    assert sum(len(example.features) for example in made) > 0.85 * sum(padded)
 
 
 def test_labels_are_the_next_tokens_without_the_language(tokenizer: StarterTokenizer) -> None:
@@ -80,38 +63,11 @@ def test_encoder_inputs_begin_with_their_language(tokenizer: StarterTokenizer) -
     assert ids[0, mask[0].sum() - 1] == ids[1, -1] == EOS_ID
 
 
-def test_the_language_tokens_end_the_vocabulary(tokenizer: StarterTokenizer) -> None:
-    ids = [tokenizer.language_id(language) for language in LANGUAGES]
-    assert ids == list(range(VOCABULARY_SIZE - len(LANGUAGES), VOCABULARY_SIZE))
-
-
 def test_every_language_survives_the_tokenizer(tokenizer: StarterTokenizer) -> None:
     source, rng = TextSource(grammar(), "combination"), np.random.default_rng(1)
     for text in (source.draw(rng) for _ in range(50)):
         for written in text.texts().values():
             assert tokenizer.decode(tokenizer.encode(written)) == written
-
-
-def test_twelve_directions_equally_often() -> None:
-    assert len(DIRECTIONS) == 12
-    source, rng = TextSource(grammar()), np.random.default_rng(2)
-    pairs = [source.draw_pair(rng, 1) for _ in range(2400)]
-    counts = Counter((pair.source_language, pair.target_language) for pair in pairs)
-    assert set(counts) == set(DIRECTIONS)
-    assert min(counts.values()) > 140
-    assert all(language not in other_languages(language) for language in LANGUAGES)
-
-
-def test_features_are_padded_with_zeros_and_augmented_on_request() -> None:
-    made = examples([30, 50, 40])
-    features, counts = stack_features(made)
-    assert counts.tolist() == [30, 50, 40]
-    assert np.array_equal(features[0, :30].numpy(), made[0].features.astype(np.float32))
-    assert not features[0, 30:].any()
-    mel = made[1].features.astype(np.float32)
-    rng = np.random.default_rng(3)
-    changed = [not np.array_equal(augment_features(mel, rng), mel) for _ in range(50)]
-    assert 0.5 < np.mean(changed) < 1.0
 
 
 def test_ctc_targets_spell_the_transcript() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.text_work import grammar
-from training.starter.examples import free_speech
-from training.starter.examples.free_speech import draw_text, free_talk, invented_word
+from training.starter.examples.free_speech import draw_text, free_talk
 from training.starter.grammar import LANGUAGES, Language
 from training.starter.grammar.check import draw, spoken
 
@@ -45,36 +44,3 @@ def test_texts_differ_and_frames_are_filled(language: Language) -> None:
     assert any(set(text.split()) & set(free_talk(language).names) for text in texts)
     whole = sum(text in free_talk(language).sentences for text in texts)
     assert 40 < whole < 140
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_made_up_words_are_spelled_as_the_language_spells(language: Language) -> None:
-    rng, talk = np.random.default_rng(2), free_talk(language)
-    words = [invented_word(talk, rng) for _ in range(300)]
-    assert all(3 <= len(word) <= 12 and word.replace("'", "").isalpha() for word in words)
-    assert len(set(words)) > 150
-    real = {word for sentence in talk.sentences for word in spoken(sentence).split()}
-    assert sum(word in real for word in words) < 150
-    pairs = {
-        text[i : i + 2] for text in (*real, *(spoken(name) for name in talk.names)) for i in range(len(text))
-    }
-    assert all(word[i : i + 2] in pairs for word in words for i in range(len(word) - 1))
-
-
-def test_each_number_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(free_speech, "num2words", lambda number, lang: f"<{lang} {number}>")
-    text = free_speech._filled("NUMBER by NUMBER", free_talk("deu"), "deu", np.random.default_rng(3))
-    first, second = text.split(" by ")
-    assert first != second
-    assert first.startswith("<de ")
-
-
-def test_talkers_at_once_keep_the_level_of_one() -> None:
-    rng = np.random.default_rng(4)
-    takes = [rng.standard_normal(count).astype(np.float32) for count in (9000, 16_000, 12_000)]
-    talk = free_speech.at_once(takes)
-    assert len(talk) == 16_000
-    assert talk[:9000].std() == pytest.approx(1.0, abs=0.05)
-    counts = [free_speech.draw_talkers(rng) for _ in range(500)]
-    assert set(counts) == {1, 2, 3, 4, 5}
-    assert 0.7 < counts.count(1) / 500 < 0.9

@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.grammar.agreement_oracle import RULES, marks
 from tests.training.grammar.sentence_tables import SENTENCES
-from training.starter.grammar import LANGUAGES, Grammar, Language, Sentence, __main__
+from training.starter.grammar import LANGUAGES, Grammar, Language, Sentence
 from training.starter.grammar.check import violations
 
 _DRAWN = 6000
@@ -149,42 +149,8 @@ def test_one_combination_in_ten_is_held_out_by_its_english_text(grammar: Grammar
     assert 0.08 < counts["combination"] / counts.total() < 0.12
 
 
-def test_small_templates_are_trained_in_full(grammar: Grammar) -> None:
-    small = [
-        template for template in grammar.templates if template.combinations < 12 and not template.held_out
-    ]
-    assert len(small) > 10
-    for template in small:
-        for bindings in template.all_bindings():
-            assert template.sentence(bindings, "train") is not None
-
-
-def test_draws_are_repeatable(grammar: Grammar) -> None:
-    first, second = grammar.sampler("train"), Grammar.load().sampler("train")
-    one, other = np.random.default_rng(11), np.random.default_rng(11)
-    assert [first.draw(one) for _ in range(200)] == [second.draw(other) for _ in range(200)]
-
-
-def test_every_template_is_drawn(grammar: Grammar, sentences: list[Sentence]) -> None:
-    drawn = Counter(sentence.template for sentence in sentences)
-    assert len(drawn) > 0.97 * len(grammar.templates)
-    assert max(drawn.values()) < 0.03 * len(sentences)
-
-
 def test_it_is_as_large_as_the_card_says(grammar: Grammar) -> None:
     assert 420 <= len(list(grammar.lexicon.entries())) <= 600
     assert 250 <= len(grammar.templates) <= 450
     assert 15 <= sum(template.held_out for template in grammar.templates) <= 45
     assert sum(template.combinations for template in grammar.templates) > 100_000
-
-
-def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["grammar", *arguments])
-        return __main__.main(), "".join(capsys.readouterr())
-
-    assert run("--show", "where_is")[1].count("Wo ") > 5
-    code, shown = run("--sample", "9")
-    assert (code, len(shown.splitlines())) == (0, 9)
-    assert all(line.count(" | ") == 3 for line in shown.splitlines())
-    assert run("--show", "no_such_template") == (1, "no template 'no_such_template'\n")

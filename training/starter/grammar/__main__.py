@@ -1,4 +1,4 @@
-"""Tools for writing the data: python -m training.starter.grammar --check | --show NAME | --sample N | ..."""
+"""Tools for writing the data: python -m training.starter.grammar --check | --show NAME"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from training.starter.grammar.check import draw, violations, words_of
+from training.starter.grammar.check import draw, violations
 from training.starter.grammar.grammar import Grammar
 from training.starter.grammar.model import LANGUAGES, GrammarError, Sentence
 
@@ -23,8 +23,6 @@ def main() -> int:
         "--check", action="store_true", help="print every violation; exit with 1 if there are any"
     )
     action.add_argument("--show", metavar="NAME", help="sentences of every template whose name begins so")
-    action.add_argument("--sample", type=int, metavar="N", help="so many sentences of the training part")
-    action.add_argument("--stats", action="store_true", help="how large the grammar is")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     try:
@@ -32,13 +30,7 @@ def main() -> int:
         rng = np.random.default_rng(arguments.seed)
         if arguments.check:
             return _check(grammar, arguments.seed)
-        if arguments.stats:
-            _print_stats(grammar, rng)
-        elif arguments.show:
-            _print_templates(grammar, arguments.show, rng)
-        else:
-            sampler = grammar.sampler("train")
-            _print_sentences(sampler.draw(rng) for _ in range(arguments.sample))
+        _print_templates(grammar, arguments.show, rng)
     except GrammarError as error:
         print(error, file=sys.stderr)
         return 1
@@ -70,21 +62,6 @@ def _print_sentences(sentences: Iterable[Sentence]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _print_stats(grammar: Grammar, rng: np.random.Generator) -> None:
-    sentences = [
-        sentence for template in grammar.templates for sentence in draw(template, _PER_TEMPLATE, rng)
-    ]
-    held_out = sum(template.held_out for template in grammar.templates)
-    print(f"templates     {len(grammar.templates)}, of them held out {held_out}")
-    print(f"classes       {len(grammar.lexicon.classes)}")
-    print(f"meanings      {sum(1 for _ in grammar.lexicon.entries())}")
-    print(f"combinations  {sum(template.combinations for template in grammar.templates):,}")
-    for language in LANGUAGES:
-        forms = {word for sentence in sentences for word in words_of(sentence.text[language])}
-        lengths = [len(words_of(sentence.text[language])) for sentence in sentences]
-        print(f"{language}           {len(forms)} word forms, {np.mean(lengths):.1f} words a sentence")
 
 
 if __name__ == "__main__":
