@@ -36,8 +36,8 @@ from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
-from translate_svc.models.reference import Reference
-from translate_svc.models.tokenizer import SentencePieceTokenizer
+from translate_svc.models.seamless.reference import Reference
+from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.types import EncoderSource, Samples
 
 EOS = 3

@@ -76,8 +76,8 @@ def load_engine(
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
-    from translate_svc.models.tokenizer import SentencePieceTokenizer
-    from translate_svc.models.vocoder.receptive_field import context_units
+    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+    from translate_svc.models.seamless.vocoder.receptive_field import context_units
 
     placement = resolve_placement(settings.device, settings.dtype)
     checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))

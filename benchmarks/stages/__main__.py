@@ -33,7 +33,7 @@ from benchmarks.throughput.utterance import Utterance, total_seconds
 from benchmarks.throughput.utterances import forced_utterances, spoken_utterances
 from translate_svc.engine.options import EngineLimits
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 _RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "stages.json"

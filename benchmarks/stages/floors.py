@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 
 _UNIT_KERNEL = 7
 _VOCODER_EDGE_KERNEL = 7

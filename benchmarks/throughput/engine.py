@@ -28,7 +28,7 @@ from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import PROMPT_TOKENS
-from translate_svc.models.tokenizer import SentencePieceTokenizer
+from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 
 _CREDIT_PIECES = 10_000
 

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.stages.floors import decode_step_flop, encode_flop, vocode_flop
 from tests.checkpoints import oracle
-from tests.models.modules import checkpoint
+from tests.models.seamless.modules import checkpoint
 
 
 def test_the_encoders_count() -> None:

@@ -17,7 +17,7 @@ from tests.fakes.standin import NAME, StandIn, stand_in
 from tests.step_results import encode_results
 from translate_svc.engine.plan import EncodeItem, StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
-from translate_svc.models.vocoder import piecewise_vocoder
+from translate_svc.models.seamless.vocoder import piecewise_vocoder
 from translate_svc.types import Stage
 
 pytestmark = pytest.mark.skipif(

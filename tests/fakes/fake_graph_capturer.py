@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from translate_svc.models.t2u import t2u_graphs
-from translate_svc.models.vocoder import piecewise_vocoder
+from translate_svc.models.seamless.t2u import t2u_graphs
+from translate_svc.models.seamless.vocoder import piecewise_vocoder
 
 _WAITS = {"item", "tolist", "numpy", "cpu", "nonzero", "masked_select", "tensor", "as_tensor"} | {
     f"__{name}__" for name in ("int", "float", "bool", "index")

@@ -18,7 +18,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
 from translate_svc.engine.simultaneous.words import is_spaced
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.types import SAMPLES_PER_UNIT
 
 FRAME_SAMPLES = 2_560

@@ -15,7 +15,7 @@ import torch
 from tests.checkpoints import checkpoint_folder, source_texts, tones, utterances
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
-from translate_svc.models.reference import ReferenceTranslation
+from translate_svc.models.seamless.reference import ReferenceTranslation
 from translate_svc.models.selftest import (
     Case,
     Comparison,

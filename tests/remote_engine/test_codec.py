@@ -53,7 +53,7 @@ from translate_svc.engine.stats import Totals
 from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.remote_engine import messages
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (

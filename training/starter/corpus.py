@@ -27,7 +27,7 @@ from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentenc
 from training.starter.sounds import conditions, noise
 from training.starter.synthesis.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
 from training.starter.synthesis.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
-from translate_svc.models.encoder.features import FeatureExtractor
+from translate_svc.models.seamless.encoder.features import FeatureExtractor
 
 _EXTRACTOR = FeatureExtractor()
 

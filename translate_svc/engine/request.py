@@ -19,7 +19,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechCarriedOver,
 )
 from translate_svc.errors import TranslateSvcError
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.types import Samples, StageTiming
 
 

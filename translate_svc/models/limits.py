@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 
 PROMPT_TOKENS = 2
 """Every sequence starts with ``</s>`` and its language token. A source text also has two such tokens: its

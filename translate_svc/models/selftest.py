@@ -23,15 +23,15 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
-from translate_svc.models.reference import Reference, ReferenceTranslation
-from translate_svc.models.slices import finish
-from translate_svc.models.t2u.t2u_runner import T2uInput
-from translate_svc.models.translation_model import (
+from translate_svc.models.seamless.reference import Reference, ReferenceTranslation
+from translate_svc.models.seamless.seamless_model import (
     TokenPrediction,
     TranslationModel,
 )
-from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
-from translate_svc.models.vocoder.vocoder import Voice
+from translate_svc.models.seamless.t2u.t2u_runner import T2uInput
+from translate_svc.models.seamless.vocoder.piecewise_vocoder import VocoderInput
+from translate_svc.models.seamless.vocoder.vocoder import Voice
+from translate_svc.models.slices import finish
 from translate_svc.types import EncoderSource, Stage
 
 MAX_NEW_TOKENS = 64

@@ -23,7 +23,7 @@ from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import FrontProcess, Samples

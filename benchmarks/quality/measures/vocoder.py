@@ -11,7 +11,7 @@ import torch
 from benchmarks.quality.figures import Figures, VocoderFigures
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.packed_linear import prepare
-from translate_svc.models.vocoder.vocoder import Vocoder, Voice
+from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 _UNIT_COUNTS = (60, 100, 150, 225, 300)  # 1.2 to 6 s

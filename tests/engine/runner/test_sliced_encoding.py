@@ -29,7 +29,7 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.model_runner import ModelRunner
-from translate_svc.models.translation_model import TranslationModel
+from translate_svc.models.seamless.seamless_model import TranslationModel
 from translate_svc.types import Stage
 
 FED = 2

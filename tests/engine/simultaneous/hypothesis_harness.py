@@ -42,9 +42,9 @@ from translate_svc.engine.simultaneous.words import continues_word
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.encoder.log_mel import LogMelFrames
-from translate_svc.models.tokenizer import SentencePieceTokenizer
-from translate_svc.models.vocoder.receptive_field import context_units
+from translate_svc.models.log_mel import LogMelFrames
+from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+from translate_svc.models.seamless.vocoder.receptive_field import context_units
 from translate_svc.types import Samples, Stage
 
 LIMITS = EngineLimits(

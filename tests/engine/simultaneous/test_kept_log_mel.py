@@ -20,7 +20,7 @@ from tests.engine.simultaneous.hypothesis_harness import (
 from translate_svc.engine.request import EngineEvent, Request, RequestFinished, SequenceSpec
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("TEST_DEVICE", "cpu") != "cpu",

@@ -24,7 +24,7 @@ from translate_svc.models.alignment.alignment_file import (
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, read_manifest, verify
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 
 ALIGNMENT = Alignment(((1, 0), (2, 3)), 4, PolicyName.ALIGN_ATT, AttentionRow.INPUT, {"survival": 0.99})
 

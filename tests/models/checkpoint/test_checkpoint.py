@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.checkpoints import checkpoint_folder
-from tests.models.modules import CPU
+from tests.models.seamless.modules import CPU
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.weights import WeightFiles
-from translate_svc.models.decoder.text_decoder import TextDecoder
-from translate_svc.models.encoder.speech_encoder import SpeechEncoder
-from translate_svc.models.vocoder.vocoder import Vocoder
+from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
+from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
+from translate_svc.models.seamless.vocoder.vocoder import Vocoder
 
 
 @pytest.fixture

@@ -12,19 +12,19 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tests.models.modules import CPU
+from tests.models.seamless.modules import CPU
 from tests.published_layout import build_published_layout
 from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.weight_index import count_parameters, weight_files
 from translate_svc.models.checkpoint.weights import WeightFiles
-from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder.text_decoder import TextDecoder
-from translate_svc.models.encoder.speech_encoder import SpeechEncoder
-from translate_svc.models.encoder.text_encoder import TextEncoder
-from translate_svc.models.t2u.t2u import TextToUnit
-from translate_svc.models.vocoder.vocoder import Vocoder
+from translate_svc.models.seamless.config import ModelConfig
+from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
+from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
+from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
+from translate_svc.models.seamless.t2u.t2u import TextToUnit
+from translate_svc.models.seamless.vocoder.vocoder import Vocoder
 
 
 @pytest.fixture(scope="module", params=["one file", "many shards", "as published"])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer
-from tests.models.modules import CPU
+from tests.models.seamless.modules import CPU
 from translate_svc.models.graphs.batch_graphs import BatchGraphs
 
 

@@ -14,7 +14,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import Samples

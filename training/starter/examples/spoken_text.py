@@ -16,7 +16,7 @@ from training.starter.model_config import generation_config
 from training.starter.synthesis.target_speech import speak
 from training.starter.tokenizer import EOS_ID, StarterTokenizer
 from training.starter.units import UnitCodebook
-from translate_svc.models.t2u.characters import CharacterTable
+from translate_svc.models.seamless.t2u.characters import CharacterTable
 
 Source = batching.Example | batching.TextPair
 

@@ -25,8 +25,8 @@ from translate_svc.types import Samples
 if TYPE_CHECKING:
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import Placement
+    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
     from translate_svc.models.selftest import Case, Comparison, Tolerance
-    from translate_svc.models.tokenizer import SentencePieceTokenizer
 
 _CLIPS = ("eng", "spa")
 _TEXTS = (
@@ -58,9 +58,9 @@ def selftest(
     # imported here because they load torch and transformers
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
-    from translate_svc.models.reference import quiet
+    from translate_svc.models.seamless.reference import quiet
+    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
     from translate_svc.models.selftest import tolerance
-    from translate_svc.models.tokenizer import SentencePieceTokenizer
 
     placement = _placement(settings)
     quiet()

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from translate_svc.engine.plan import EncodeItem
 from translate_svc.errors import EngineError
-from translate_svc.models.encoder.log_mel import LogMelFrames, LogMelMemory
+from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.slices import Slices
 
 

@@ -38,14 +38,14 @@ from translate_svc.errors import EngineError
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.encoder.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.t2u.t2u_runner import T2uInput
-from translate_svc.models.translation_model import TokenPrediction, TranslationModel
-from translate_svc.models.vocoder.piecewise_vocoder import VocoderInput
-from translate_svc.models.vocoder.vocoder import Voice
+from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
+from translate_svc.models.seamless.seamless_model import TokenPrediction, TranslationModel
+from translate_svc.models.seamless.t2u.t2u_runner import T2uInput
+from translate_svc.models.seamless.vocoder.piecewise_vocoder import VocoderInput
+from translate_svc.models.seamless.vocoder.vocoder import Voice
 from translate_svc.types import Stage
 
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)

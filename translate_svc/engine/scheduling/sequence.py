@@ -34,8 +34,8 @@ from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
 from translate_svc.engine.text.guards import is_loop, max_text_tokens
-from translate_svc.models.encoder.log_mel import LogMelFrames
 from translate_svc.models.limits import PROMPT_TOKENS
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.types import EncoderSource, Stage, StageTiming
 
 

@@ -19,7 +19,7 @@ from translate_svc.engine.simultaneous.commit_policy import (
     Hypothesis,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 
 
 @dataclass(frozen=True, slots=True, eq=False)

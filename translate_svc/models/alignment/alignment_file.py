@@ -16,7 +16,7 @@ from typing import Any
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 
 ALIGNMENT_FILE = "alignment.json"
 MAX_PATIENCE_FRAMES = 32

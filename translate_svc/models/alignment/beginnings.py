@@ -15,8 +15,8 @@ from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import PROMPT_TOKENS, ModelLimits
 from translate_svc.models.placement import Placement
+from translate_svc.models.seamless.seamless_model import TokenPrediction, TranslationModel
 from translate_svc.models.slices import finish
-from translate_svc.models.translation_model import TokenPrediction, TranslationModel
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 STEP_SAMPLES = INTERNAL_SAMPLE_RATE_HZ // 2

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.config import ModelConfig
-from translate_svc.models.decoder.decoder_cache import AttentionMetadata, DecoderCache
+from translate_svc.models.seamless.config import ModelConfig
+from translate_svc.models.seamless.decoder.decoder_cache import AttentionMetadata, DecoderCache
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import check_manifest
 from translate_svc.models.checkpoint.weights import WeightFiles
-from translate_svc.models.encoder.features import FeatureExtractor
-from translate_svc.models.t2u.characters import CharacterTable
+from translate_svc.models.seamless.encoder.features import FeatureExtractor
+from translate_svc.models.seamless.t2u.characters import CharacterTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)

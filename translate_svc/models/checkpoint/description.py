@@ -13,7 +13,7 @@ from typing import Any
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.generation import GenerationMaps
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 
 SPEAKERS_FILE = "speakers.json"
 FEATURES_FILE = "preprocessor_config.json"

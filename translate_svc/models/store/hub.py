@@ -32,7 +32,7 @@ from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.checkpoint.description import FEATURES_FILE, NESTED_FEATURES, PROCESSOR_FILE
 from translate_svc.models.checkpoint.identity import CARD_FILE, license_of
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
-from translate_svc.models.config import ModelConfig
+from translate_svc.models.seamless.config import ModelConfig
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 """A git hash, SHA-1 or SHA-256."""

@@ -148,7 +148,7 @@ def _check_loads(folder: Path) -> None:
     """Checks everything that a start checks, except the weights' values."""
     # imported here because it loads torch, which a model that is already in the cache does not need
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
-    from translate_svc.models.tokenizer import SentencePieceTokenizer
+    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 
     checkpoint = Checkpoint.open(folder)
     checkpoint.feature_extractor()

@@ -17,7 +17,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
-from translate_svc.models.encoder.log_mel import LogMelFrames
+from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.session.negotiation import PlannedSequence
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples

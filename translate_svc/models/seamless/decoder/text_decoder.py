@@ -1,0 +1,295 @@
+"""Text decoder: one token, or a run of known tokens, for each of many sequences, each at its own position.
+
+It equals ``SeamlessM4Tv2Decoder`` with its tied output matrix numerically. transformers takes one past length
+for the whole batch. Here each row has its own, so that sequences can join and leave at every step.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# (calling an nn.Module returns Any)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+import torch
+from torch import Tensor, nn
+
+from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
+from translate_svc.models.layers import (
+    Embedding,
+    FeedForward,
+    MultiHeadAttention,
+    sinusoidal_positions,
+)
+from translate_svc.models.packed_linear import PackedLinear
+from translate_svc.models.seamless.config import ModelConfig
+from translate_svc.models.seamless.decoder.decoded_step import NO_OPTIONAL_FIELDS, DecodedStep, StepFields
+from translate_svc.models.seamless.decoder.decoder_cache import (
+    AttentionMetadata,
+    DecodeInput,
+    DecoderCache,
+    LayerCache,
+    Runs,
+)
+
+NO_FRAME = -1
+"""The frame of a token for which no frame stands out. Such a token usually follows from the text so far."""
+
+MIN_CONTRIBUTION = 0.15
+"""Smallest contribution of a frame that counts as a token's source; docs/inspection.md has the trade-off."""
+
+
+class CrossAttention(MultiHeadAttention):
+    """Attention to the encoder's frames. Their keys and values are computed once per utterance."""
+
+    def prepare(self) -> None:
+        """Packs the tokens' matrices. ``TextDecoder`` packs the source's, for all layers at once."""
+        self.query = PackedLinear(self.q_proj)
+        self.out = PackedLinear(self.out_proj)
+
+    def frames(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        """The frame that contributes most to each query, ``[B, T]``, or ``NO_FRAME``. For inspection only.
+
+        A frame's contribution is its attention weight times the norm of its value, mean over heads, divided
+        by the utterance's largest mean norm (Kobayashi et al. 2020, "Attention is Not Only a Weight:
+        Analyzing Transformers with Vector Norms"). The weights alone mislead: a head that needs nothing
+        from the source puts its weight on some silent frame whose value is almost zero.
+        """
+        scores = (query @ key.transpose(2, 3)) * self.head_dim**-0.5
+        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
+        norms = value.norm(dim=-1).masked_fill(~mask.squeeze(2), 0.0)
+        largest = norms.mean(dim=1).amax(dim=-1, keepdim=True)[:, None]
+        contributions, frames = ((weights * norms[:, :, None]).mean(dim=1) / largest).max(dim=-1)
+        return frames.masked_fill(contributions < MIN_CONTRIBUTION, NO_FRAME)
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm self-attention, cross-attention, feed-forward (``SeamlessM4Tv2DecoderLayer``)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size, heads = config.hidden_size, config.decoder_attention_heads
+        self.self_attn = MultiHeadAttention(size, heads)
+        self.self_attn_layer_norm = nn.LayerNorm(size)
+        self.cross_attention = CrossAttention(size, heads)
+        self.cross_attention_layer_norm = nn.LayerNorm(size)
+        self.ffn = FeedForward(size, config.decoder_ffn_dim, config.activation_function)
+        self.ffn_layer_norm = nn.LayerNorm(size)
+
+    def forward(
+        self, states: Tensor, cache: LayerCache, metadata: AttentionMetadata
+    ) -> tuple[Tensor, Tensor]:
+        """Takes and returns ``[B, T, hidden]``; also returns the cross-attention queries,
+        ``[B, T, heads, head_dim]``.
+        """
+        attention, cross = self.self_attn, self.cross_attention
+        qkv = attention.qkv(self.self_attn_layer_norm(states)).view(
+            *states.shape[:2], 3, cross.heads, cross.head_dim
+        )
+        metadata.write(cache, qkv[:, :, 1:])
+        states = states + attention.out(metadata.attend_tokens(cache, qkv[:, :, 0]))
+
+        query = cross.query(self.cross_attention_layer_norm(states))
+        query = query.view(*states.shape[:2], cross.heads, cross.head_dim)
+        states = states + cross.out(metadata.attend_source(cache, query))
+        return states + self.ffn(self.ffn_layer_norm(states)), query
+
+
+_STRETCH = 1024
+
+
+class TextDecoder(nn.Module):
+    """Passes over a ``DecoderCache``. Parameter prefix ``text_decoder.``; the output matrix is tied.
+
+    Args:
+        config: sizes.
+        max_slot_tokens: the most tokens that are fed to one sequence.
+        alignment_layer: the decoder layer whose cross-attention shows which frame a token comes from.
+        alignment_heads: the heads whose attention over the source is returned; by default all of that layer.
+        continuing_tokens: the tokens that lengthen the word before them.
+    """
+
+    positions: Tensor
+    continuing_tokens: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        max_slot_tokens: int,
+        alignment_layer: int,
+        alignment_heads: AlignmentHeads | None = None,
+        continuing_tokens: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        self.alignment_layer = alignment_layer
+        self.head_attention = HeadAttention(
+            alignment_heads or AlignmentHeads.of_layer(alignment_layer, config)
+        )
+        self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.layer_norm = nn.LayerNorm(config.hidden_size)
+        # one more position than tokens, for the cache's scratch column
+        table = sinusoidal_positions(max_slot_tokens + 1, config.hidden_size, config.pad_token_id)
+        self.register_buffer("positions", table, persistent=False)
+        # on the CPU even under a meta-device context: no checkpoint stores these
+        continuing = torch.tensor(list(continuing_tokens), dtype=torch.long, device=torch.device("cpu"))
+        self.register_buffer("continuing_tokens", continuing, persistent=False)
+
+    def prepare(self) -> None:
+        """Packs the source's matrices of all layers, and the output matrix.
+
+        The output matrix is a second copy of the embedding, in another layout.
+        """
+        attentions = [layer.cross_attention for layer in self._layers()]
+        self._source_product = PackedLinear(
+            *(each for one in attentions for each in (one.k_proj, one.v_proj))
+        )
+        self._output = PackedLinear(self.embed_tokens, keep=True)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Scaled embeddings, ``[..., hidden]``. The text encoder uses the same ones."""
+        return self.embed_tokens(token_ids) * self.embed_scale
+
+    def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
+        """Stores one source's encoder states (``[length, hidden]``) for ``slots`` to attend to.
+
+        Any earlier source of these slots is cleared first. Their tokens stay.
+        """
+        cache.clear_source(slots)
+        length = states.shape[0]
+        layers, _, _, heads, _, head_dim = cache.cross_rows.shape
+        # [length, layers, 2, heads, head_dim] -> [layers, 2, heads, length, head_dim]
+        made = self._source_product(states).view(length, layers, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
+        cache.cross_rows[:, cache.index(slots), :, :, :length] = made[:, None]
+        for slot in slots:
+            cache.source_lengths[slot] = length
+
+    def step(
+        self, cache: DecoderCache, fed: DecodeInput, optional: StepFields = NO_OPTIONAL_FIELDS
+    ) -> DecodedStep:
+        """Feeds one token to each of some slots. ``optional``: which optional fields the result has.
+
+        Every slot must have a source, and a token at all positions before the given one. Feeding the same
+        token at the same position again changes nothing.
+        """
+        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), optional)
+
+    def prefill(
+        self,
+        cache: DecoderCache,
+        runs: Runs,
+        optional: StepFields = NO_OPTIONAL_FIELDS,
+        *,
+        suppress_continuation: Sequence[bool] = (),
+        scored: Sequence[bool] = (),
+    ) -> DecodedStep:
+        """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
+
+        Every slot must have a source, and a token at all positions before its run.
+
+        Args:
+            cache: receives keys, values and last hidden states of all tokens.
+            runs: the tokens.
+            optional: which optional fields the result has.
+            suppress_continuation: by row, whether no token that lengthens a word may follow the known ones.
+            scored: by row, whether its speculative tokens are a given text. Then they take the place
+                of the most probable ones, with their own log-probabilities.
+        """
+        metadata = AttentionMetadata.fitting(cache, runs)
+        states, queries = self._through_layers(cache, metadata, self._watched(optional))
+        rows, columns = runs.judged()
+        judged = cache.index(rows)
+        logits = self._output(states[judged, cache.index(columns)]).float()
+        probabilities = logits.softmax(dim=-1)
+        known = [rows.index(row) for row, begins in enumerate(suppress_continuation) if begins]
+        if known:
+            logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
+        token_ids = first_argmax(logits)
+        if given := runs.given(scored):
+            token_ids[cache.index(list(given))] = cache.index(list(given.values()))
+            probabilities = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny)  # NaN stays NaN
+        best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
+        return self._decoded(cache, metadata, queries, token_ids, best, states[judged], optional)
+
+    def run(self, cache: DecoderCache, metadata: AttentionMetadata, optional: StepFields) -> DecodedStep:
+        """The part of ``step`` after the preparation on the host. Nothing here waits for the device."""
+        states, queries = self._through_layers(cache, metadata, self._watched(optional))
+        logits = self._output(states[:, -1]).float()
+        # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
+        best = logits.softmax(dim=-1).amax(dim=-1).log()
+        return self._decoded(cache, metadata, queries, first_argmax(logits), best, states, optional)
+
+    def _watched(self, optional: StepFields) -> AbstractSet[int]:
+        """The layers whose queries the optional fields are computed from."""
+        of_frames = {self.alignment_layer} if optional.source_frames else set()
+        return of_frames | self.head_attention.used_layers if optional.attention else of_frames
+
+    def _decoded(
+        self,
+        cache: DecoderCache,
+        metadata: AttentionMetadata,
+        queries: dict[int, Tensor],
+        token_ids: Tensor,
+        best: Tensor,
+        states: Tensor,
+        optional: StepFields,
+    ) -> DecodedStep:
+        return DecodedStep(
+            token_ids,
+            best,
+            torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
+            self._frames(cache, metadata, queries) if optional.source_frames else None,
+            self.head_attention.mean(cache, metadata, queries) if optional.attention else None,
+        )
+
+    def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
+        """Feeds ``runs`` and returns the attention of each of these heads, as ``HeadAttention.each`` does."""
+        metadata = AttentionMetadata.fitting(cache, runs)
+        _, queries = self._through_layers(cache, metadata, heads.used_layers)
+        return heads.each(cache, metadata, queries)
+
+    def _through_layers(
+        self, cache: DecoderCache, metadata: AttentionMetadata, watched: AbstractSet[int]
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """The last hidden states (also stored in ``cache``) and the watched layers' queries of the source."""
+        states = self.embed(metadata.token_ids) + self.positions[metadata.positions]
+        queries: dict[int, Tensor] = {}
+        for index, (layer, layer_cache) in enumerate(zip(self._layers(), cache.layers, strict=True)):
+            states, query = layer(states, layer_cache, metadata)
+            if index in watched:
+                queries[index] = query
+        states = self.layer_norm(states)
+        cache.states[metadata.slots[:, None], metadata.positions] = states
+        return states, queries
+
+    def _frames(self, cache: DecoderCache, metadata: AttentionMetadata, queries: dict[int, Tensor]) -> Tensor:
+        layer, layer_cache = self.layers[self.alignment_layer], cache.layers[self.alignment_layer]
+        assert isinstance(layer, DecoderLayer)
+        query = queries[self.alignment_layer].transpose(1, 2)
+        return layer.cross_attention.frames(query, *metadata.source(layer_cache), metadata.source_seen)
+
+    def _layers(self) -> Iterator[DecoderLayer]:
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            yield layer
+
+
+def first_argmax(values: Tensor) -> Tensor:
+    """``values.argmax(dim=1)`` of ``[B, N]``.
+
+    Works in two steps if ``N`` is large, because finding the index is ten times as slow as finding the value.
+    """
+    size = values.shape[1]
+    if size <= 4 * _STRETCH:
+        return values.argmax(dim=1)
+    whole = size - size % _STRETCH
+    greatest = values[:, :whole].reshape(len(values), whole // _STRETCH, _STRETCH).amax(dim=2)
+    if whole < size:
+        greatest = torch.cat([greatest, values[:, whole:].amax(dim=1, keepdim=True)], dim=1)
+    first = greatest.argmax(dim=1, keepdim=True) * _STRETCH
+    places = (first + torch.arange(_STRETCH, device=values.device)).clamp(max=size - 1)
+    return places.gather(1, values.gather(1, places).argmax(dim=1, keepdim=True)).squeeze(1)
