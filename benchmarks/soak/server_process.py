@@ -24,12 +24,13 @@ class ServerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process, target: str, http: str = "") -> None:
         self._process = process
+        self.pid = process.pid
         self.target = target
         self.http = http
 
     def pin(self, core: int) -> None:
         """Lets it run on one core alone."""
-        os.sched_setaffinity(self._process.pid, {core})
+        os.sched_setaffinity(self.pid, {core})
 
     async def state(self) -> ServerState:
         """What it holds now."""

@@ -114,8 +114,3 @@ def test_a_mistake_is_named_with_its_place(text: str, said: str) -> None:
     assert said in refusal.value.description
     assert "\n" not in str(refusal.value)
     assert refusal.value.field == "callers"
-
-
-def test_the_suffix_says_the_format() -> None:
-    with pytest.raises(InvalidArgument, match=r"must end in \.toml"):
-        parse_caller_file(WHOLE, Path("callers.json"))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.access.test_client_certificates import certificate, uri
 from tests.tokens import Issuer
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
-from translate_svc.access.callers import NOBODY_ASKED, Callers, Credentials
+from translate_svc.access.callers import Callers, Credentials
 from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.errors import InvalidArgument, PermissionDenied, Unauthenticated
 from translate_svc.types import Caller, Scope
@@ -100,21 +100,10 @@ async def test_all_ways_lead_to_the_same_kind_of_caller(server: Server) -> None:
     assert (workload.name, workload.class_name) == (f"certificate:{WORKLOAD}", "partner")
 
 
-async def test_without_files_nobody_is_asked() -> None:
-    callers = Callers()
-    assert not callers.required
-    assert await callers.identify(Credentials("whatever"), Scope.STREAM) == NOBODY_ASKED
-
-
 async def test_a_bad_key_is_not_made_good_by_a_certificate(server: Server) -> None:
     for bearer in (new_key(), US.token(exp=1), "a.b.c"):
         with pytest.raises(Unauthenticated):
             await server.callers.identify(Credentials(bearer, with_certificate().certificate), Scope.STREAM)
-
-
-async def test_who_says_nothing_is_told_what_to_send(server: Server) -> None:
-    with pytest.raises(Unauthenticated, match=r"send one API key or token, as .* client certificate"):
-        await server.callers.identify(Credentials(), Scope.INFO)
 
 
 async def test_scopes_are_those_of_the_class_and_of_the_token(server: Server) -> None:

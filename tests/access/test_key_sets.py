@@ -104,18 +104,6 @@ async def find(keys: RemoteKeySet, key_id: str) -> PublicKey | None:
     return await keys.find(key_id, "RS256")
 
 
-def test_keys_are_fetched_once_for_all_who_wait() -> None:
-    async def scenario() -> None:
-        address = Address()
-        keys = remote(address)
-        found = await asyncio.gather(*(find(keys, "first-rsa") for _ in range(50)))
-        assert all(found)
-        assert address.asked == 1
-
-    with virtual_time() as runner:
-        runner.run(scenario())
-
-
 def test_old_keys_are_used_while_newer_ones_are_fetched() -> None:
     async def scenario() -> None:
         address, loop = Address(), asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fuzz.byte_reader import ByteReader, number, piece
+from fuzz.byte_reader import number
 from fuzz.targets import NAMES, Target, servicer
 from tests.cli.process import ROOT
 from translate_svc import wire
@@ -87,14 +87,6 @@ def test_what_a_call_leaves_behind_is_a_finding(monkeypatch: pytest.MonkeyPatch)
     leaving = next(servicer.seeds())[:200] + number(0, 0) + number(0xFFFF, 0)
     with pytest.raises(AssertionError):
         servicer.run(leaving)
-
-
-def test_bytes_are_read_as_they_were_written() -> None:
-    reader = ByteReader(number(41, 7) + piece(b"abc") + piece(b"") + b"\1")
-    assert reader.number(7, 50_000) == 41
-    assert reader.piece() == b"abc"
-    assert reader.piece() == b""
-    assert (len(reader), reader.number(5, 9), reader.take(3), reader.number(5, 9)) == (1, 6, b"", 5)
 
 
 def test_a_campaign_says_how_many_inputs_it_ran(tmp_path: Path) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
-from dataclasses import replace
 from pathlib import Path
 
 from translate_svc import errors
 from translate_svc.observability.metrics import (
     CLOSE_CAUSES,
     ERROR_CAUSES,
-    NOT_READY,
     PREFIX,
     UTTERANCE_STATUSES,
     WARNING_CODES,
     Metrics,
     error_cause,
 )
-from translate_svc.types import ServerLoad, UtteranceStatus
+from translate_svc.types import UtteranceStatus
 
 GAUGES = {
     "streams_active",
@@ -134,39 +130,9 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
     assert {status.value for status in UtteranceStatus} < set(UTTERANCE_STATUSES)
 
 
-def test_registries_do_not_meet() -> None:
-    one, other = Metrics(), Metrics()
-    one.set_snapshot_function(lambda: replace(NOT_READY, load=ServerLoad(slots=4)))
-    one.record_rejected(errors.ResourceExhausted("full"))
-    assert _value(one, "rejected_total", cause="resource_exhausted") == 1
-    assert _value(other, "rejected_total", cause="resource_exhausted") == 0
-    assert (_value(one, "slots"), _value(other, "slots")) == (4, 0)
-
-
-def test_counting_from_several_threads_loses_nothing() -> None:
-    metrics = Metrics()
-    threads = [threading.Thread(target=_count, args=(metrics,)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert _value(metrics, "step_seconds_count") == 4_000
-    assert _value(metrics, "batch_size_sum", stage="decode") == 4_000 * 7
-
-
 def _count(metrics: Metrics) -> None:
     for _ in range(1_000):
         metrics.record_step(0.01, [("decode", 7)])
-
-
-def test_counting_costs_microseconds() -> None:
-    """Of a step with all its stages: a thousandth of what a step takes on the fastest of GPUs."""
-    metrics = Metrics()
-    sizes = [("encode", 1), ("decode", 8), ("text_to_unit", 1), ("vocode", 4)]
-    began = time.thread_time()
-    for _ in range(2_000):
-        metrics.record_step(0.01, sizes)
-    assert (time.thread_time() - began) / 2_000 < 200e-6
 
 
 def test_every_warning_is_in_the_manual_and_in_the_contract() -> None:

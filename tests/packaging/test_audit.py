@@ -44,21 +44,6 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def test_whether_advisories_can_be_had(address: str) -> None:
-    assert audit.service_problem(f"{address}/good") == ""
-    assert "nothing of advisories" in audit.service_problem(f"{address}/bare")
-    assert "status 404" in audit.service_problem(f"{address}/gone")
-    assert "cannot be reached" in audit.service_problem("http://127.0.0.1:1/")
-
-
-def test_what_a_report_says() -> None:
-    found = audit.read(json.dumps({"dependencies": [FINE, BAD, UNKNOWN]}))
-    assert found == audit.Audit(2, ("torch",), ("oldlib 1.0: PYSEC-2026-1, mended in 1.1",))
-    for text in ("", "[]", "{}", "nonsense"):
-        with pytest.raises(ValueError):  # noqa: PT011 - json's error is one
-            audit.read(text)
-
-
 @pytest.mark.parametrize(
     ("problem", "dependencies", "flags", "code", "said"),
     [

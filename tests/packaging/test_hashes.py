@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from release.hashes import CONSTRAINTS, HASHES, HashesMissing, entries, of_report, pick
+from release.hashes import CONSTRAINTS, HASHES, entries
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = entries((ROOT / CONSTRAINTS).read_text("utf-8"))
@@ -35,28 +32,6 @@ def test_every_entry_has_hashes_and_nothing_else() -> None:
         assert re.fullmatch(r"[a-z0-9-]+==[^\s;]+( ; .+)?", first), name
         assert hashes, name
         assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}", each) for each in hashes), name
-
-
-def test_what_is_picked_is_what_was_asked_for() -> None:
-    text = pick((ROOT / HASHES).read_text("utf-8"), [("PyYAML", None), ("pip", None)])
-    assert list(entries(text)) == ["pip", "pyyaml"]
-    assert text.count("--hash") > 2
-
-
-@pytest.mark.parametrize("wanted", [("left-pad", None), ("pyyaml", "5.1"), ("torch", "2.13.0+cpu")])
-def test_what_has_no_hash_is_refused(wanted: tuple[str, str | None]) -> None:
-    with pytest.raises(HashesMissing, match=wanted[0]):
-        pick((ROOT / HASHES).read_text("utf-8"), [wanted])
-
-
-def test_a_report_of_pip_names_all_but_the_project_itself() -> None:
-    report = {
-        "install": [
-            {"metadata": {"name": "PyYAML", "version": "6.0.3"}, "download_info": {"archive_info": {}}},
-            {"metadata": {"name": "translate-svc", "version": "0.1.0"}, "download_info": {"dir_info": {}}},
-        ]
-    }
-    assert of_report(json.dumps(report)) == [("PyYAML", "6.0.3")]
 
 
 def test_it_runs_without_the_project(tmp_path: Path) -> None:

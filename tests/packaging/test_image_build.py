@@ -42,13 +42,3 @@ def test_another_image_than_it_should_be_is_refused(
     docker(tmp_path, monkeypatch, **answers)
     with pytest.raises(ImageFailed, match=said):
         build("1.2.3")
-
-
-def test_a_build_that_fails_and_a_machine_without_docker_are_told_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    docker(tmp_path, monkeypatch)
-    with pytest.raises(ImageFailed, match="failed: docker build"):
-        build("fail")
-    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    assert not daemon_answers()

@@ -7,11 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from translate_svc.v1 import speech_translation_pb2 as pb
 
@@ -26,48 +22,6 @@ def test_checked_in_stubs_are_what_the_proto_generates(tmp_path: Path) -> None:
         assert (ROOT / "translate_svc" / "v1" / name).read_text("utf-8") == fresh, (
             f"run `make protos`: {name}"
         )
-
-
-def all_messages() -> Iterator[Descriptor]:
-    yield from pb.DESCRIPTOR.message_types_by_name.values()
-
-
-@pytest.mark.parametrize("enum_type", pb.DESCRIPTOR.enum_types_by_name.values(), ids=lambda item: item.name)
-def test_enum_values_carry_their_enums_name_and_start_unspecified(enum_type: EnumDescriptor) -> None:
-    prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum_type.name).upper()
-    assert enum_type.values_by_number[0].name == f"{prefix}_UNSPECIFIED"
-    assert all(value.name.startswith(f"{prefix}_") for value in enum_type.values)
-
-
-def test_every_rpc_has_its_own_request_and_response() -> None:
-    service = pb.DESCRIPTOR.services_by_name["SpeechTranslation"]
-    assert {method.name for method in service.methods} == {
-        "StreamingTranslate",
-        "Translate",
-        "ListLanguages",
-        "GetServerInfo",
-    }
-    for method in service.methods:
-        assert method.input_type.name == f"{method.name}Request"
-        assert method.output_type.name == f"{method.name}Response"
-    streaming = {m.name: (m.client_streaming, m.server_streaming) for m in service.methods}
-    assert streaming["StreamingTranslate"] == (True, True)
-    assert streaming["Translate"] == (False, True)
-
-
-def test_names_are_snake_case_and_positions_are_int64() -> None:
-    positions = re.compile(r"(_samples?|^start|^end|^position|^samples|^seq|_id)$")
-    identifiers_that_are_no_positions = {"session_id", "speaker_id", "token_id"}
-    for message in all_messages():
-        for field in message.fields:
-            assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", field.name), f"{message.name}.{field.name}"
-            is_scalar = field.type not in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BYTES)
-            if (
-                is_scalar
-                and positions.search(field.name)
-                and field.name not in identifiers_that_are_no_positions
-            ):
-                assert field.type == FieldDescriptor.TYPE_INT64, f"{message.name}.{field.name}"
 
 
 def test_every_message_enum_and_rpc_is_described() -> None:

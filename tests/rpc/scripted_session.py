@@ -64,13 +64,13 @@ class ScriptedSession:
         self._utterances = 0
         self.said = 0
         self._cut_at = 0
-        self._line: asyncio.Queue[SessionEvent | Exception | None] = asyncio.Queue()
+        self.line: asyncio.Queue[SessionEvent | Exception | None] = asyncio.Queue()
         self.say(Opened("scripted", config))
 
     def say(self, event: SessionEvent | Exception | None) -> None:
         """Sends an event, fails with an exception, or just ends (None), after what was said before."""
         self.said += 1
-        self._line.put_nowait(event)
+        self.line.put_nowait(event)
 
     async def receive(self, message: ClientMessage) -> None:
         await self.gate.wait()
@@ -92,17 +92,17 @@ class ScriptedSession:
             case EndInput(total_samples):
                 if total_samples != self.samples:
                     raise DataLoss(f"{self.samples} samples arrived", field="end.total_samples")
-                self._close(complete=True)
+                self.say_closed(complete=True)
 
     async def half_close(self) -> None:
         if any(isinstance(former, EndInput) for former in self.received):
             return
         self.half_closed.set()
-        self._close(complete=False)
+        self.say_closed(complete=False)
 
     async def events(self) -> AsyncIterator[SessionEvent]:
         while True:
-            event = await self._line.get()
+            event = await self.line.get()
             if isinstance(event, Exception):
                 raise event
             if event is None:
@@ -118,7 +118,7 @@ class ScriptedSession:
         self.end = self.end or end
         self.cancelled.set()
 
-    def _close(self, *, complete: bool) -> None:
+    def say_closed(self, *, complete: bool) -> None:
         self.say(Closed(complete, Usage(utterances=self._utterances)))
 
     def _utter(self) -> None:

@@ -110,35 +110,6 @@ async def test_who_talks_on_is_heard_out_to_where_it_was_and_told_to_go(
     assert not any(isinstance(event, Closed) for event in events), "not all that was said was heard"
 
 
-async def test_who_ends_in_time_is_closed_like_any_stream() -> None:
-    async with serving(RpcOptions()) as (service, server, client):
-        events: list[SessionEvent] = []
-        async with stream(client) as talk:
-            await talk.send(np.concatenate([speech(1), silence(0.1)]))
-            reading = asyncio.create_task(collect(talk, events))
-            await heard(service, events)
-            stopping = asyncio.create_task(server.stop(30))
-            await until(lambda: any(isinstance(event, GoAway) for event in events))
-            await talk.end()
-            await asyncio.wait_for(reading, 60)
-        await asyncio.wait_for(stopping, 60)
-    assert isinstance(events[-1], Closed)
-    assert events[-1].complete
-    assert events[-1].usage.utterances == 1
-
-
-async def test_a_shorter_grace_hastens_a_longer_one() -> None:
-    async with serving(RpcOptions()) as (_, server, client), stream(client) as talk:
-        events: list[SessionEvent] = []
-        reading = asyncio.create_task(collect(talk, events))
-        patient = asyncio.create_task(server.stop(600))
-        await until(lambda: any(isinstance(event, GoAway) for event in events))
-        await server.stop(0)
-        with pytest.raises(Unavailable):
-            await reading
-        await asyncio.wait_for(patient, 60)
-
-
 async def test_a_call_of_translate_is_answered_whole_and_no_other_is_taken() -> None:
     async with serving(RpcOptions()) as (_, server, client):
         answer = client.translate(text="One, two, three.", source="eng", targets=["spa"])

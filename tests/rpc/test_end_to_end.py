@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -21,33 +19,24 @@ from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.client import AsyncClient, AsyncStream, SpeechDecoder
 from translate_svc.config import Settings
-from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
 from translate_svc.types import (
-    AckInput,
     AudioFormat,
-    AudioInput,
     Closed,
     Encoding,
-    EndInput,
-    FinalizeInput,
     Opened,
     Samples,
     SessionEvent,
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
-    StreamConfig,
-    StreamSettings,
     TargetSettings,
     TextDelta,
     UtteranceDone,
     UtteranceStatus,
     VadSettings,
 )
-from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
-from translate_svc.wire import encode_request
 
 # the timeout counts the loading of the model, which takes its time on a busy machine
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -214,124 +203,9 @@ async def test_samples_are_sent_and_heard_as_opus(client: AsyncClient) -> None:
     assert events[-1].complete
 
 
-async def test_g722_in_and_out_says_what_pcm_says(client: AsyncClient) -> None:
-    """As a stream, cut by ``finalize`` between two frames of the codec, and as a clip."""
-    g722, samples = AudioFormat(Encoding.G722, 16_000), clip("eng_1")
-    async with client.stream(source="eng", targets=["spa"], sample_rate_hz=16_000) as plain:
-        expected = await everything(plain, samples)
-    async with client.stream(
-        source="eng",
-        targets=["spa"],
-        sample_rate_hz=16_000,
-        encoding="g722",
-        output=g722,
-        segmentation="manual",
-    ) as stream:
-        for start in range(0, len(samples), 777):
-            await stream.send(samples[start : start + 777])
-        await stream.finalize()
-        await stream.end()
-        sent_samples = stream.total_samples
-        events = [event async for event in stream]
-    assert 22 <= sent_samples - len(samples) < 22 + 320
-    assert text_of(events) == text_of(expected) == texts("eng_1")["spa"]
-    assert isinstance(events[-1], Closed)
-    assert events[-1].complete
-    speech = [event for event in events if isinstance(event, SpeechChunk)]
-    decoder = SpeechDecoder(g722)
-    heard = np.concatenate([decoder.decode(event) for event in speech])
-    assert sum(len(event.data) for event in speech) * 2 - 320 - 22 <= len(heard)
-    ends = {event.utterance_id: event for event in events if isinstance(event, UtteranceDone)}
-    assert ends[0].usage.speech_ms == len(heard) // 16 > 1_000
-    answer = client.translate(
-        samples=samples, sample_rate_hz=16_000, encoding="g722", source="eng", targets=["spa"], output=g722
-    )
-    translation = await answer.result()
-    assert translation.text == {"spa": texts("eng_1")["spa"]}
-    assert translation.sample_rate_hz == 16_000
-    back = client.translate(
-        samples=translation.speech["spa"], sample_rate_hz=16_000, source="spa", targets=["eng"]
-    )
-    assert (await back.result()).text == {"eng": texts("eng_1")["eng"]}
-
-
-async def test_no_room_is_told_with_a_time(client: AsyncClient) -> None:
-    streams = [client.stream(targets=["spa"], sample_rate_hz=16_000) for _ in range(4)]
-    for stream in streams:
-        await stream.__aenter__()
-    with pytest.raises(errors.ResourceExhausted) as caught:
-        async with client.stream(targets=["spa"], sample_rate_hz=16_000):
-            pytest.fail("opened")
-    assert caught.value.retry_after_s == 2.0
-    await streams[0].__aexit__(None, None, None)
-    await until_a_stream_may_open(client)
-    for stream in streams[1:]:
-        await stream.__aexit__(None, None, None)
-
-
-async def until_a_stream_may_open(client: AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                async with client.stream(targets=["spa"], sample_rate_hz=16_000):
-                    return
-            except errors.ResourceExhausted:
-                await asyncio.sleep(0.02)
-
-
-async def test_a_client_that_leaves_in_the_middle_gives_its_place_back(
-    client: AsyncClient, server: RpcServer
-) -> None:
-    for _ in range(6):  # more than there are places
-        await until_a_stream_may_open(client)
-        async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
-            await stream.send(clip("eng_1"))
-            await stream.finalize()
-            async for event in stream:
-                if isinstance(event, TextDelta):
-                    break
-
-
-async def test_the_largest_chunk_fits_the_largest_message(client: AsyncClient) -> None:
-    # so that a chunk that is too large is refused by the session, which names the field
-    limits = (await client.info()).limits
-    assert 0 < limits.max_audio_chunk_bytes < limits.max_message_bytes == RpcOptions().max_message_bytes
-    assert limits.max_audio_chunk_bytes >= 16 * 1024  # what the client sends at once
-
-
 async def test_languages_and_model_are_the_checkpoints(client: AsyncClient) -> None:
     assert [language.code for language in await client.languages()] == ["deu", "eng", "fra", "spa"]
     info = await client.info()
     assert info.model.name
     assert info.model.revision
     assert info.limits.input_encodings == info.limits.output_encodings == tuple(Encoding)
-
-
-async def test_acks_go_with_the_numbers_of_the_responses(server: RpcServer) -> None:
-    samples = clip("eng_1")
-    opening = encode_request(StreamConfig(PCM, PCM, StreamSettings((TargetSettings("spa"),))))
-    async with grpc.aio.insecure_channel(server.target) as channel:
-        stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]
-        call = stub.StreamingTranslate()
-        await call.write(opening)
-        for start in range(0, len(samples), 1_600):
-            chunk = AudioInput(np.rint(samples[start : start + 1_600] * 32_767).astype("<i2").tobytes())
-            await call.write(encode_request(chunk))
-        await call.write(encode_request(FinalizeInput()))
-        seq = 0
-        while (response := await call.read()).WhichOneof("event") != "utterance_done":
-            seq += 1
-            assert response.seq == seq
-            await call.write(encode_request(AckInput(seq)))
-        await call.write(encode_request(EndInput(len(samples))))
-        while (response := await call.read()).WhichOneof("event") != "closed":
-            pass
-        assert await call.code() == grpc.StatusCode.OK
-        false = stub.StreamingTranslate()
-        await false.write(opening)
-        await false.read()
-        await false.write(encode_request(AckInput(99)))
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await false.read()
-        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert "ack.seq" in str(caught.value.details())

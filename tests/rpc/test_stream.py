@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import grpc
@@ -17,10 +16,9 @@ from grpc_status import rpc_status
 
 from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
-from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import AckInput, Caller, Closed, SampleRange, SpeechChunk
+from translate_svc.types import AckInput, Caller, SampleRange, SpeechChunk
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -114,7 +112,7 @@ async def test_wrong_order_and_wrong_format_name_the_field(
 
     def open_without_closing(config: Any, caller: Caller) -> Any:
         session = original(service, config, caller)
-        session._close = lambda *, complete: None  # type: ignore[method-assign]
+        session.say_closed = lambda *, complete: None  # type: ignore[method-assign]
         return session
 
     service.open_session = open_without_closing  # type: ignore[method-assign]
@@ -200,17 +198,6 @@ def own_tasks() -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if "translate_svc" in str(task.get_coro())}
 
 
-async def test_a_client_that_goes_while_the_session_is_full_leaves_nothing(
-    stub: Any, service: ScriptedService, server: RpcServer
-) -> None:
-    call, session = await open_stream(stub, service)
-    session.gate.clear()
-    await call.write(audio())
-    call.cancel()
-    await asyncio.wait_for(session.cancelled.wait(), 60)
-    await until(lambda: server.live_streams == 0)
-
-
 CHILD = """
 import sys, time, grpc
 from translate_svc.v1 import speech_translation_pb2 as pb, speech_translation_pb2_grpc as pb_grpc
@@ -240,69 +227,8 @@ async def test_a_client_that_is_killed_leaves_nothing(service: ScriptedService, 
         await child.wait()
 
 
-class TestPatience:
-    """Whom the server waits for, and how long. Only the deadline that a test waits for is short."""
-
-    @pytest.mark.parametrize("options", [RpcOptions(config_timeout_s=0.5)])
-    async def test_for_the_config(self, stub: Any, service: ScriptedService) -> None:
-        call = stub.StreamingTranslate()
-        assert await outcome(call) == (grpc.StatusCode.DEADLINE_EXCEEDED, "")
-        assert not service.sessions
-
-    @pytest.mark.parametrize("options", [RpcOptions(idle_timeout_s=0.5)])
-    async def test_for_a_silent_client(self, stub: Any, service: ScriptedService) -> None:
-        call, session = await open_stream(stub, service)
-        assert await outcome(call) == (grpc.StatusCode.DEADLINE_EXCEEDED, "")
-        assert session.cancelled.is_set()
-
-    @pytest.mark.parametrize("options", [RpcOptions(write_timeout_s=0.3, abort_timeout_s=0.2)])
-    async def test_not_for_a_client_that_does_not_read(
-        self, service: ScriptedService, server: RpcServer
-    ) -> None:
-        # A client whose windows are small and that never reads
-        narrow = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
-        async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
-            stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
-            call, session = await open_stream(stub, service)
-            ended = FinalStatus(call)  # a write under way when the status arrives would overwrite it
-            keep_sending = asyncio.create_task(send_until_dead(call))
-            began_s = time.monotonic()
-            for number in range(400):
-                session.say(speech_chunk(number, 32_000))
-            await asyncio.wait_for(session.cancelled.wait(), 60)
-            assert 0.25 < time.monotonic() - began_s < RpcOptions().write_timeout_s
-            # The status could not leave; the call is gone all the same
-            await until(lambda: server.live_streams == 0)
-            await until(lambda: not own_tasks())
-            with pytest.raises(grpc.aio.AioRpcError):
-                await asyncio.wait_for(responses(call), 60)
-            assert str(ended.error()).startswith(("DEADLINE_EXCEEDED", "CANCELLED"))
-            keep_sending.cancel()
-
-
-async def send_until_dead(call: Any) -> None:
-    while not call.done():
-        try:
-            await call.write(audio(160))
-        except asyncio.InvalidStateError:
-            return
-        await asyncio.sleep(0.05)
-
-
 def speech_chunk(number: int, size: int) -> SpeechChunk:
     return SpeechChunk(0, SampleRange(0, 1), "spa", number * size // 2, bytes(size), final=False)
-
-
-async def test_a_slow_reader_is_served_to_the_end(stub: Any, service: ScriptedService) -> None:
-    call, session = await open_stream(stub, service)
-    for number in range(40):
-        session.say(speech_chunk(number, 16_000))
-    session.say(Closed(complete=True))
-    seqs = []
-    while (response := await call.read()) is not EOF:
-        await asyncio.sleep(0.01)
-        seqs.append(response.seq)
-    assert seqs == list(range(2, 43))
 
 
 async def test_a_full_session_holds_the_client_early(stub: Any, service: ScriptedService) -> None:
@@ -352,22 +278,6 @@ async def test_an_oversized_message_is_refused_by_the_transport(
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
     await asyncio.wait_for(session.cancelled.wait(), 60)
     await until(lambda: server.live_streams == 0)
-
-
-async def test_two_streams_do_not_meet(stub: Any, service: ScriptedService) -> None:
-    first, first_session = await open_stream(stub, service)
-    second, _ = await open_stream(stub, service)
-    first_session.gate.clear()  # the first is stuck, the second is not
-    await first.write(audio(100))
-    await second.write(audio(200))
-    await second.write(request(finalize=pb.FinalizeInput()))
-    await second.write(request(end=pb.EndInput(total_samples=200)))
-    ended = await responses(second)
-    assert ended[-1].closed.complete
-    assert ended[1].speech_ended.source.end == 200
-    first_session.gate.set()
-    await first.write(request(end=pb.EndInput(total_samples=100)))
-    assert [response.WhichOneof("event") for response in await responses(first)] == ["closed"]
 
 
 async def test_an_ack_of_what_was_never_sent_is_refused_by_its_field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import grpc
@@ -11,12 +10,11 @@ import pytest
 
 from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
-from tests.rpc.test_stream import EOF, outcome, own_tasks, responses, speech_chunk
+from tests.rpc.test_stream import EOF, outcome, own_tasks, responses
 from translate_svc import errors
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 pytestmark = pytest.mark.realtime
 
@@ -41,11 +39,6 @@ async def test_a_call_from_its_first_event_to_ok(
     assert service.calls[0].request.source == "two words"
     assert service.calls[0].cancelled.is_set(), "also an answer that is whole is given back"
     await until(lambda: server.live_streams == 0)
-
-
-async def test_an_answer_without_its_last_event_is_no_success(stub: Any, service: ScriptedService) -> None:
-    service.on_call = lambda call: call.script.__delitem__(-1)
-    assert await outcome(stub.Translate(CALL)) == (grpc.StatusCode.UNAVAILABLE, "")
 
 
 @pytest.mark.parametrize(
@@ -157,72 +150,6 @@ async def test_a_client_that_goes_after_any_event_leaves_nothing(
     await asyncio.wait_for(service.calls[0].cancelled.wait(), 60)
     await until(lambda: server.live_streams == 0)
     await until(lambda: own_tasks() <= before)
-
-
-class TestPatience:
-    @pytest.fixture
-    def options(self) -> RpcOptions:
-        return RpcOptions(write_timeout_s=0.3, abort_timeout_s=0.2)
-
-    async def test_not_for_a_client_that_does_not_read(
-        self, service: ScriptedService, server: RpcServer
-    ) -> None:
-        service.on_call = lambda call: setattr(
-            call, "script", [speech_chunk(number, 32_000) for number in range(400)]
-        )
-        narrow = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
-        async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
-            stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
-            call = stub.Translate(CALL)
-            assert await call.read() is not EOF
-            began_s = time.monotonic()
-            await asyncio.wait_for(service.calls[0].cancelled.wait(), 60)
-            assert 0.25 < time.monotonic() - began_s < RpcOptions().write_timeout_s
-            await until(lambda: server.live_streams == 0)
-            code, _ = await asyncio.wait_for(outcome(call), 60)
-            assert code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
-
-
-async def test_a_slow_reader_is_served_to_the_end(stub: Any, service: ScriptedService) -> None:
-    service.on_call = lambda call: call.script.__setitem__(
-        slice(0, 0), [speech_chunk(number, 16_000) for number in range(40)]
-    )
-    call = stub.Translate(CALL)
-    seqs = []
-    while (response := await call.read()) is not EOF:
-        await asyncio.sleep(0.01)
-        seqs.append(response.seq)
-    assert seqs == list(range(1, 48))
-
-
-class TestDrain:
-    async def test_a_running_call_finishes_and_a_new_one_is_refused(
-        self, server: RpcServer, stub: Any, service: ScriptedService
-    ) -> None:
-        service.on_call = lambda call: setattr(call, "stop_before", 1)
-        call = stub.Translate(CALL)
-        await call.read()
-        stopping = asyncio.create_task(server.stop(60))
-        await asyncio.sleep(0.05)
-        assert await outcome(stub.Translate(CALL)) == (grpc.StatusCode.UNAVAILABLE, "")
-        assert len(service.calls) == 1
-        service.calls[0].gate.set()
-        assert (await responses(call))[-1].WhichOneof("event") == "utterance_done"
-        assert await call.code() == grpc.StatusCode.OK
-        await asyncio.wait_for(stopping, 60)
-
-    async def test_a_call_that_stays_is_failed_at_the_deadline(
-        self, server: RpcServer, stub: Any, service: ScriptedService
-    ) -> None:
-        service.on_call = lambda call: setattr(call, "stop_before", 1)
-        call = stub.Translate(CALL)
-        await call.read()
-        began_s = time.monotonic()
-        stopping = asyncio.create_task(server.stop(0.3))
-        assert await outcome(call) == (grpc.StatusCode.UNAVAILABLE, "")
-        assert time.monotonic() - began_s > 0.25
-        await asyncio.wait_for(stopping, 60)
-        assert service.calls[0].cancelled.is_set()
 
 
 async def test_a_message_too_large_is_refused_by_the_transport(stub: Any, service: ScriptedService) -> None:

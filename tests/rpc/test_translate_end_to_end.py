@@ -204,16 +204,6 @@ async def test_every_encoding_goes_in_and_comes_out(client: AsyncClient, encodin
     assert heard.transcript == known["translation"]
 
 
-async def test_silence_and_noise_come_to_nothing(client: AsyncClient) -> None:
-    for name in ("silence.flac", "noise.flac"):
-        heard = await client.translate(
-            samples=read(name)[0][: 10 * 16_000], sample_rate_hz=16_000, targets=["spa"]
-        ).result()
-        assert (heard.text, heard.speech) == ({"spa": ""}, {})
-        assert heard.done.status is UtteranceStatus.EMPTY
-        assert [warning.code for warning in heard.warnings] == ["no_speech"]
-
-
 async def test_a_clip_of_exactly_the_limit_passes_and_one_sample_more_is_named(client: AsyncClient) -> None:
     limits = (await client.info()).limits
     assert limits.max_clip_bytes == MAX_CLIP_BYTES < limits.max_message_bytes
@@ -262,52 +252,6 @@ async def test_what_is_wrong_is_named_and_harms_no_stream_beside_it(
     assert text.strip() == known["translation"]
 
 
-async def test_many_calls_beside_a_stream_are_what_each_is_alone(client: AsyncClient) -> None:
-    samples, known = read("eng_2.flac")
-
-    async def stream() -> str:
-        async with client.stream(source="eng", targets=["spa"], sample_rate_hz=16_000) as opened:
-            opened.feed([samples])
-            return "".join([event.delta async for event in opened if isinstance(event, TextDelta)])
-
-    names = ["eng_1.flac", "deu_1.flac", "fra_1.flac"]
-
-    async def call(name: str) -> str:
-        clip = CLIPS[name]
-        target = clip["target_language"]
-        answer = client.translate(text=clip["transcript"], source=clip["source_language"], targets=[target])
-        return (await answer.result()).text[target]
-
-    streamed, *called = await asyncio.gather(stream(), *map(call, names))
-    assert streamed.strip() == known["texts"]["spa"]
-    assert called == [CLIPS[name]["translation"] for name in names]
-
-
-@pytest.mark.parametrize("count", [1, 4, 9])
-async def test_leaving_in_the_middle_gives_everything_back(
-    client: AsyncClient, service: Service, server: RpcServer, count: int
-) -> None:
-    taken = 0
-    async for _ in client.translate(samples=read("eng_2.flac")[0], sample_rate_hz=16_000, targets=["spa"]):
-        taken += 1
-        if taken == count:
-            break
-    await until(lambda: server.live_streams == 0)
-    assert (service.live_sessions, service.info().load.live_requests) == (0, 0)
-    assert service._vad_loop.open_streams == 0
-
-
-async def test_no_room_is_told_with_a_time(client: AsyncClient) -> None:
-    streams = [client.stream(targets=["spa"], sample_rate_hz=16_000) for _ in range(4)]
-    for stream in streams:
-        await stream.__aenter__()
-    with pytest.raises(errors.ResourceExhausted) as caught:
-        await client.translate(text="Hello.", source="eng", targets=["spa"]).result()
-    assert caught.value.retry_after_s == 2.0
-    for stream in streams:
-        await stream.__aexit__(None, None, None)
-
-
 async def test_the_blocking_client_does_the_same(server: RpcServer) -> None:
     def translate() -> str:
         with Client(server.target) as client:
@@ -317,11 +261,3 @@ async def test_the_blocking_client_does_the_same(server: RpcServer) -> None:
             return translation.result().text["eng"]
 
     assert await asyncio.to_thread(translate) == CLIPS["spa_1.flac"]["translation"]
-
-
-async def test_a_draining_service_takes_no_call() -> None:
-    async with Service.start(Settings(max_streams=1)) as service, RpcServer(service) as server:
-        service.drain(errors.Unavailable("the server is draining"))
-        async with AsyncClient(server.target) as client:
-            with pytest.raises(errors.Unavailable):
-                await client.translate(text="Hello.", source="eng", targets=["spa"]).result()

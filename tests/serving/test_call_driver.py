@@ -108,31 +108,6 @@ def test_a_call_that_is_told_to_go_fails_at_the_deadline_with_the_reason() -> No
     play(scenario)
 
 
-@pytest.mark.parametrize(("second_s", "left_s", "message"), [(5, 15, "lost"), (600, 30, "leaving")])
-def test_of_two_deadlines_the_earlier_counts(second_s: float, left_s: float, message: str) -> None:
-    async def scenario() -> None:
-        call = driver(FakeClient(), FakeSession())
-        call.go_away(30, LEAVING)
-        asyncio.get_running_loop().call_later(10, call.go_away, second_s, EngineLost("lost"))
-        at_s, error = await _leaving(call)
-        assert at_s == pytest.approx(left_s)
-        assert str(error) == message
-
-    play(scenario)
-
-
-def test_an_answer_that_ends_in_time_is_not_failed() -> None:
-    async def scenario() -> None:
-        client, talk = FakeClient(), FakeSession()
-        call = driver(client, talk)
-        call.go_away(30, LEAVING)
-        asyncio.get_running_loop().call_later(29, talk.say, DONE)
-        await call.run()
-        assert client.got == [DONE]
-
-    play(scenario)
-
-
 def test_a_cancelled_call_gives_back_even_when_it_is_cancelled_again() -> None:
     async def scenario() -> None:
         talk = FakeSession(cancel_s=2)

@@ -53,16 +53,6 @@ def test_a_long_silence_saves_no_more_than_300() -> None:
     play(scenario)
 
 
-def test_audio_of_a_file_goes_through_at_forty_times_the_pace_of_speech() -> None:
-    async def scenario() -> None:
-        pace, began_s = MessagePace(), now_s()
-        for _ in range(60 * 60 * 50):  # an hour in frames of 20 ms
-            await pace.keep(AUDIO)
-        assert now_s() - began_s == pytest.approx(60 * 60 / 40, abs=5)
-
-    play(scenario)
-
-
 def test_a_talk_never_waits() -> None:
     """Frames of 2.5 ms, the shortest of Opus, all events acknowledged, and somebody who interrupts."""
 

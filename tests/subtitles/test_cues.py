@@ -101,14 +101,6 @@ def test_a_cue_stays_while_it_is_read_and_leaves_two_frames_before_the_next() ->
     ]
 
 
-@given(TEXTS, st.sampled_from(["Left", "Right", "\u6211\u6211"]), st.integers(1, 15_000))
-def test_a_line_has_room_for_who_speaks(text: str, speaker: str, length_ms: int) -> None:
-    cues = SpokenText(text, 0, length_ms, 0, speaker=speaker).cues()
-    assert all(cell_len(line) <= LINE_CELLS for cue in cues for line in cue.named_lines)
-    assert all(cue.named_lines[0] == f"{speaker}: {cue.lines[0]}" for cue in cues)
-    assert "".join("".join(cue.lines) for cue in cues).replace(" ", "") == "".join(text.split())
-
-
 def test_who_speaks_is_read_too_and_people_do_not_wait_for_one_another() -> None:
     lines = ("x" * 28,)
     cues = timed(

@@ -55,14 +55,6 @@ def test_durations_become_whole_frames() -> None:
     assert dataclasses.replace(options, min_speech_ms=0).min_speech_frames == 1
 
 
-@pytest.mark.parametrize(
-    ("threshold", "hysteresis", "negative"), [(0.5, 0.15, 0.35), (0.5, 0.0, 0.5), (0.2, 0.15, 0.1)]
-)
-def test_negative_threshold(threshold: float, hysteresis: float, negative: float) -> None:
-    options = VadOptions(threshold=threshold, hysteresis=hysteresis)
-    assert options.negative_threshold == pytest.approx(negative)
-
-
 def test_client_settings_replace_only_what_they_set() -> None:
     server = VadOptions(suffix_padding_ms=100, min_silence_ms=700)
     merged = server.with_settings(

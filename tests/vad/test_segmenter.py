@@ -89,11 +89,6 @@ def test_rows(row: str, expected: list[tuple[int, SegmentEvent]]) -> None:
     assert run(row) == expected
 
 
-def test_commit_is_the_end_when_padding_reaches_into_the_utterance() -> None:
-    options = replace(OPTIONS, prefix_padding_ms=32 * 32 - 24)
-    assert run("#" * 5 + "." * 10, options)[-1][1] == ended(0, 7, 7)
-
-
 @pytest.mark.parametrize(
     ("quiet", "cut"),
     [
@@ -137,12 +132,6 @@ def test_longest_utterance_is_cut_in_a_pause_rather_than_in_a_word(
 ) -> None:
     levels = [quiet.get(index, -20.0) for index in range(len(spoken))]
     assert run(spoken, levels=levels)[-1] == (79, ended(0, cut, cut, EndReason.MAX_LENGTH))
-
-
-def test_a_pause_in_the_first_half_is_no_place_for_the_cut() -> None:
-    options = replace(OPTIONS, cut_search_ms=30_000)
-    row = "#" * 20 + "." * 8 + "#" * 72
-    assert run(row, options)[-1][1] == ended(0, 79, 79, EndReason.MAX_LENGTH)
 
 
 def test_the_cut_never_falls_into_the_first_half() -> None:

@@ -65,37 +65,11 @@ def test_every_part_of_the_state_counts(vad: SileroVad, part: slice) -> None:
     assert max(changes) > 0.02
 
 
-def test_step_is_pure(vad: SileroVad) -> None:
-    frames = speech("eng_two.flac", 22)[-1:]
-    states = np.random.default_rng(0).standard_normal((1, vad.state_size)).astype(np.float32) * 0.1
-    before = states.copy()
-    first = vad.step(frames, states)
-    second = vad.step(frames, states)
-    np.testing.assert_array_equal(states, before)
-    np.testing.assert_array_equal(first[0], second[0])
-    np.testing.assert_array_equal(first[1], second[1])
-
-
-def test_digital_silence_stays_silent(vad: SileroVad) -> None:
-    """What skipping declared silence relies on: from a cleared state, zeros never come near any threshold."""
-    assert score(vad, np.zeros((1, 700, 512), dtype=np.float32)).max() < 0.025
-
-
 @pytest.mark.parametrize("level_dbfs", [-70.0, -50.0, -30.0])
 def test_white_noise_is_no_speech(vad: SileroVad, level_dbfs: float) -> None:
     rng = np.random.default_rng(1)
     noise = (rng.standard_normal((1, 200, 512)) * 10 ** (level_dbfs / 20)).astype(np.float32)
     assert (score(vad, noise) >= 0.5).mean() < 0.02
-
-
-@pytest.mark.parametrize(("frame_shape", "state_rows"), [((2, 511), 2), ((2, 512), 1), ((0, 512), 0)])
-def test_shapes_that_do_not_fit_are_refused(
-    vad: SileroVad, frame_shape: tuple[int, int], state_rows: int
-) -> None:
-    with pytest.raises(ValueError, match="do not fit"):
-        vad.step(
-            np.zeros(frame_shape, dtype=np.float32), np.zeros((state_rows, vad.state_size), dtype=np.float32)
-        )
 
 
 def test_neither_torch_nor_the_package_is_imported() -> None:

@@ -23,7 +23,6 @@ from translate_svc.cli.labelled_clips import (
     LabelledClip,
     judge,
     read_labelled,
-    words,
 )
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
 from translate_svc.models.checkpoint.description import CheckpointDescription
@@ -123,21 +122,6 @@ def test_clips_that_are_not_there_are_wrong_usage(
     assert f"--clips: {message}" in capsys.readouterr().err
 
 
-def test_labelled_clips_that_tell_nothing_leave_the_alignment(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    model: Path,
-    clips: Path,
-    labelled: Path,
-) -> None:
-    rows = json.loads((labelled / LABELS_FILE).read_text("utf-8"))
-    (labelled / LABELS_FILE).write_text(json.dumps(rows[:4]), encoding="utf-8")
-    before = (model / CONFIDENCE_FILE).read_bytes()
-    assert run(monkeypatch, "--model", str(model), "--clips", str(clips), "--labelled", str(labelled)) == 2
-    assert "right and wrong ones are needed" in capsys.readouterr().err
-    assert (model / CONFIDENCE_FILE).read_bytes() == before
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -184,29 +168,12 @@ def test_what_is_wrong_is_told_before_hours_of_work(
     assert capsys.readouterr().err.startswith(f"translate-svc: {said}")
 
 
-def test_a_clip_is_a_file_or_a_part_of_it(tmp_path: Path) -> None:
-    samples = np.linspace(-0.5, 0.5, 1_600, dtype=np.float32)
-    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
-    row = {"file": "a.wav", "language": "eng", "texts": {"eng": "one"}}
-    rows = [row, row | {"start_sample": 100, "end_sample": 300, "in_domain": False}]
-    (tmp_path / LABELS_FILE).write_text(json.dumps(rows), encoding="utf-8")
-    whole, part = read_labelled(tmp_path)
-    np.testing.assert_array_equal(whole.samples, samples)
-    np.testing.assert_array_equal(part.samples, samples[100:300])
-    assert [whole.in_domain, part.in_domain] == [True, False]
-
-
 def test_the_shipped_clips_are_in_every_language_of_the_starter_and_of_every_kind() -> None:
     clips = read_labelled(PACKAGED / "labelled")
     assert {clip.language for clip in clips} == {"eng", "spa", "fra", "deu"}
     assert sum(clip.in_domain for clip in clips) > 50
     assert sum(set(clip.texts) == {clip.language} for clip in clips) >= 10, "talk without a reference"
     assert all(len(clip.samples) > 8_000 and clip.texts[clip.language].strip() for clip in clips)
-
-
-def test_case_and_punctuation_do_not_make_a_text_wrong() -> None:
-    assert words("¿Dónde está\u00a0la ESTACIÓN?") == words("dónde está la estación")
-    assert words("it's") != words("it is")
 
 
 def heard(text: str, *scores: float) -> DecodedText:
@@ -218,28 +185,3 @@ def judged(
 ) -> dict[tuple[float, ...], tuple[bool, tuple[float, ...]]]:
     """By the scores of each text that can be judged: whether it is right, and the transcript beside it."""
     return {each.log_probabilities: (each.right, each.transcript) for each in judge(7, clip, texts)}
-
-
-def test_texts_are_judged_by_their_references() -> None:
-    clip = LabelledClip(
-        np.zeros(1, np.float32), "eng", {"eng": "One, two.", "spa": "Uno, dos.", "fra": "Un, deux."}
-    )
-    assert judged(
-        clip,
-        eng=heard("one two", -1.0),
-        spa=heard("uno tres", -2.0),
-        fra=heard("un deux", -3.0),
-        deu=heard(""),
-    ) == {(-1.0,): (True, ()), (-2.0,): (False, (-1.0,)), (-3.0,): (True, (-1.0,))}
-
-
-def test_talk_without_a_reference_is_wrong_where_it_was_not_understood() -> None:
-    clip = LabelledClip(np.zeros(1, np.float32), "eng", {"eng": "Glaciers carve deep valleys"})
-    assert judged(clip, eng=heard("Where is the station?", -1.0), spa=heard("¿Dónde?", -2.0)) == {
-        (-1.0,): (False, ()),
-        (-2.0,): (False, (-1.0,)),
-    }
-    understood = judged(
-        clip, eng=heard("glaciers carve steep valleys", -1.0), spa=heard("Los glaciares", -2.0)
-    )
-    assert understood == {(-1.0,): (False, ())}, "nobody knows whether the translation is right"

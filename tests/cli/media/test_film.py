@@ -16,8 +16,8 @@ from tests.cli.conftest import Command
 from tests.clips import DATA, sentences
 from tests.media import write_media
 from translate_svc.audio.files import read_audio
-from translate_svc.cli.media.dub_audio import DUB_RATE_HZ, dub_blocks
-from translate_svc.cli.media.loudness import TARGET_LUFS, LoudnessMeter
+from translate_svc.cli.media.dub_audio import DUB_RATE_HZ
+from translate_svc.cli.media.loudness import TARGET_LUFS
 
 
 @pytest.fixture(scope="module")
@@ -143,21 +143,3 @@ def test_what_a_container_cannot_hold_is_told(command: Command, server: str, tmp
     assert code == 1
     assert "wavpack" in error
     assert os.listdir(tmp_path) == ["a.mkv"], "never half a film"
-
-
-@pytest.mark.parametrize("level", [0.01, 0.1, 0.5])
-def test_the_meter_agrees_with_ffmpeg_s(level: float) -> None:
-    clip, rate_hz = read_audio(DATA / "demo_eng.flac")
-    speech = clip / np.abs(clip).max() * np.float32(level)
-    meter = LoudnessMeter(rate_hz)
-    meter.add([speech])
-    assert meter.lufs is not None
-    both = lufs_by_ffmpeg(np.stack([speech, speech]), rate_hz)
-    assert meter.lufs == pytest.approx(both - 3.01, abs=0.5)
-
-
-def test_silence_has_no_loudness_and_is_not_raised(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "silence.wav", np.zeros(32_000), 16_000)
-    blocks = list(dub_blocks(tmp_path / "silence.wav", None, 0.0))
-    assert np.abs(np.concatenate(blocks, axis=1)).max() == 0
-    assert sum(block.shape[1] for block in blocks) == 96_000

@@ -47,7 +47,7 @@ async def server() -> AsyncIterator[ServerProcess]:
 
 def peak_mib(server: ServerProcess) -> float:
     """The most memory that the process has had since the last call."""
-    process = Path(f"/proc/{server._process.pid}")
+    process = Path(f"/proc/{server.pid}")
     status = (process / "status").read_text()
     (process / "clear_refs").write_text("5")  # proc(5): the peak begins anew
     (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)

@@ -79,8 +79,8 @@ async def test_what_leaves_towards_a_reader_who_stops_is_one_window() -> None:
             for number in range(400):
                 session.say(SpeechChunk(0, SampleRange(0, 1), "spa", number * 1_600, bytes(3_200), False))
             left = -1
-            while left != session._line.qsize():
-                left = session._line.qsize()
+            while left != session.line.qsize():
+                left = session.line.qsize()
                 await asyncio.sleep(0.1)
             call.cancel()
     taken_bytes = (400 - left) * 3_200

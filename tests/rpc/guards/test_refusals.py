@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
-from unittest.mock import AsyncMock
 
 import grpc
 import pytest
@@ -14,7 +13,6 @@ import pytest
 from tests.rpc.conftest import CONFIG, audio, open_stream, request
 from tests.rpc.scripted_session import ScriptedService, ScriptedSession
 from translate_svc.errors import InvalidArgument
-from translate_svc.rpc.interceptors import _discard_input
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
@@ -67,15 +65,6 @@ async def test_so_does_one_whose_stream_fails_later(stub: Any, service: Scripted
         return await write_on(call, 50)
 
     assert Counter(await asyncio.gather(*(fail(*each) for each in opened))) == {INVALID: CALLS}
-
-
-async def test_an_end_that_is_none_does_not_end_the_discarding() -> None:
-    """So gRPC answers while a read that was cancelled has not got its message yet."""
-    end = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
-    context: Any = AsyncMock()
-    context.read.side_effect = [end, end, audio(), end, audio(), TimeoutError]
-    await _discard_input(context, RpcOptions(discard_idle_s=60, discard_timeout_s=60))
-    assert context.read.await_count == 6
 
 
 @pytest.fixture

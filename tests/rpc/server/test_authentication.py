@@ -143,20 +143,6 @@ async def test_a_key_names_the_caller_of_each_call(server: RpcServer, service: C
     assert sorted(service.callers) == ["alice", "alice", "bob", "bob"]
 
 
-async def test_the_blocking_client_has_its_key_too(server: RpcServer, service: CallerRecorder) -> None:
-    def talk() -> None:
-        with Client(server.target, ClientOptions(api_key=KEY)) as client:
-            with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
-                stream.end()
-                assert list(stream)
-            assert client.translate(text="Good.", source="eng", targets=["spa"]).result().text
-            assert client.info().version == "1.2.3"
-            assert len(client.languages()) == 2
-
-    await asyncio.to_thread(talk)
-    assert service.callers == ["alice", "alice"]
-
-
 async def test_reflection_is_had_with_a_key(channel: grpc.aio.Channel) -> None:
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(metadata=(("authorization", f"bearer {KEY}"),))
