@@ -24,9 +24,8 @@ from dataclasses import dataclass, field
 
 from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script, waveform
 from tests.fakes.scripted_hypotheses import (
-    check_log_mel,
+    SourcePlaces,
     decided,
-    log_mel_of,
     speech_carried_over,
     speech_start_samples,
     state_of,
@@ -35,6 +34,7 @@ from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
+    HypothesisRequest,
     Request,
     RequestFinished,
     RequestQueued,
@@ -47,14 +47,9 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.scheduling.sequence import combined_status
+from translate_svc.engine.scheduling.request_state import combined_status
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
-
-
-def _ends(request: Request) -> bool:
-    """Whether no later hypothesis follows."""
-    return request.hypothesis is None or request.hypothesis.is_final
 
 
 class _Failed(Exception):
@@ -107,6 +102,7 @@ class ScriptedEngine:
         self._max_running_requests = max_running_requests
         self._max_waiting_requests = max_waiting_requests
         self._live: dict[str, _Live] = {}
+        self._places = SourcePlaces()
         self._refused: dict[str, _Live] = {}
         self._waiting: deque[_Live] = deque()
         self.answer_delay_s = answer_delay_s
@@ -155,7 +151,7 @@ class ScriptedEngine:
             refusal = EngineLost(ENGINE_LOST)
         elif self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
             refusal = refusal or ResourceExhausted("the waiting queue is full", retry_after_s=1.0)
-        check_log_mel(request)
+        self._places.check(request)
         script = self._script(request)
         if len(script.sequences) != len(request.sequences):
             raise AssertionError("the script must give one ScriptedSequence per sequence of the request")
@@ -237,8 +233,7 @@ class ScriptedEngine:
         else:
             timings = (StageTiming("encode", live.script.encode_s * 1000, 1),)
             status = combined_status(live.statuses.values())
-            log_mel = log_mel_of(live.request)
-            live.emit(RequestFinished(live.request.request_id, status, timings, log_mel=log_mel))
+            live.emit(RequestFinished(live.request.request_id, status, timings))
         live.open = False
         self._release()
 
@@ -262,7 +257,7 @@ class ScriptedEngine:
             end_samples = speech_start_samples(live.request, sequence)
             if speech and script.deltas:
                 end_samples = await self._emit_speech(live, sequence, script)
-            if not _ends(live.request):
+            if not live.request.is_final:
                 live.emit(speech_carried_over(live.request, sequence, end_samples))
         except _Failed as failure:
             live.finish_sequence(sequence, FinishStatus.FAILED, str(failure))
@@ -270,13 +265,13 @@ class ScriptedEngine:
         ended = script.stop is StopReason.END_OF_TEXT
         status = FinishStatus.OK if ended else FinishStatus.TRUNCATED
         said = script.deltas or (
-            live.request.hypothesis and state_of(live.request, sequence).committed_tokens
+            isinstance(live.request, HypothesisRequest) and state_of(live.request, sequence).committed_tokens
         )
         live.finish_sequence(sequence, status if said else FinishStatus.EMPTY)
 
     async def _emit_text(self, live: _Live, sequence: int, script: ScriptedSequence) -> None:
         request_id = live.request.request_id
-        if live.request.hypothesis is not None:
+        if isinstance(live.request, HypothesisRequest):
             await asyncio.sleep(script.token_interval_s)
             held, start = script.held, script.kept_start_samples
             live.emit(decided(live.request, sequence, script.deltas, held, start, script.token_frames))
@@ -290,7 +285,7 @@ class ScriptedEngine:
             )
         if script.fail_after_tokens == len(script.deltas):
             raise _Failed("decoding failed")
-        if not _ends(live.request):
+        if not live.request.is_final:
             return
         await asyncio.sleep(script.token_interval_s)
         text = "".join(script.deltas)
@@ -312,7 +307,7 @@ class ScriptedEngine:
             live.credits[sequence] -= 1
             await asyncio.sleep(script.piece_interval_s)
             samples = waveform(script, start_samples, units * SAMPLES_PER_UNIT)
-            final = _ends(live.request) and index == len(script.piece_units) - 1
+            final = live.request.is_final and index == len(script.piece_units) - 1
             live.emit(WaveformPiece(request_id, sequence, start_samples, samples, final))
             start_samples += len(samples)
             if script.fail_after_pieces == index + 1:

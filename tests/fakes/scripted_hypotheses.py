@@ -5,10 +5,9 @@ held.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from tests.fakes.engine_script import samples_of
-from translate_svc.engine.request import Request, SourceText
+from translate_svc.engine.request import HypothesisRequest, Request, SourceText
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, HoldReason, Hypothesis
 from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisDecided,
@@ -18,17 +17,15 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
 from translate_svc.engine.simultaneous.words import is_spaced
-from translate_svc.models.log_mel import LogMelFrames
-from translate_svc.types import SAMPLES_PER_UNIT
+from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
 FRAME_SAMPLES = 2_560
-_WINDOW_SAMPLES, _HOP_SAMPLES = 400, 160
 _FIRST_ID = 100
 
 
 def state_of(request: Request, sequence: int) -> SequenceHypothesis:
     """What one target of a hypothesis was asked with."""
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     return request.hypothesis.sequences[sequence]
 
 
@@ -45,7 +42,7 @@ def decided(
     Each new token comes from the last frame of the buffer, and all text is kept. With ``token_frames`` each
     token comes from so many frames before the next one, and what is kept is what the engine would keep.
     """
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     assert not isinstance(request.source, SourceText)
     state = state_of(request, sequence)
     history = state.history_token_ids
@@ -90,32 +87,31 @@ def decided(
     return HypothesisDecided(request.request_id, sequence, hypothesis, decision, (-0.1,) * len(said), kept)
 
 
-def log_mel_of(request: Request) -> LogMelFrames | None:
-    """The frames that a hypothesis leaves to the next one. Each has one value, its first sample, so that
-    ``check_log_mel`` sees where it comes from.
-    """
-    if request.hypothesis is None or request.hypothesis.is_final:
-        return None
-    return LogMelFrames(_frame_starts(request), mel_bins=1, hop_samples=_HOP_SAMPLES)
+class SourcePlaces:
+    """Checks that the buffers of an utterance lie where their requests say: equal audio at equal places."""
 
+    def __init__(self) -> None:
+        self._buffers: dict[str, tuple[int, Samples]] = {}
 
-def check_log_mel(request: Request) -> None:
-    """Checks that the frames that a hypothesis is told are those of its own buffer."""
-    known = None if request.hypothesis is None else request.hypothesis.log_mel
-    if known is None:
-        return
-    own = _frame_starts(request)[: len(known)]
-    if not np.array_equal(own, known.values[: len(own)]):
-        raise AssertionError("a hypothesis is told frames of other audio")
-
-
-def _frame_starts(request: Request) -> npt.NDArray[np.float64]:
-    return samples_of(request)[: 1 - _WINDOW_SAMPLES : _HOP_SAMPLES].astype(np.float64)
+    def check(self, request: Request) -> None:
+        """Compares with the buffer before, as far as both have the same audio."""
+        place = request.source_place
+        if place is None:
+            return
+        samples, start = samples_of(request), place.start_sample
+        before_start, before = self._buffers.pop(place.utterance_id, (start, samples))
+        offset = start - before_start
+        same = before[offset : offset + len(samples)]
+        if offset < 0 or not np.array_equal(same, samples[: len(same)]):
+            raise AssertionError("the buffer of a hypothesis is not where its request says")
+        if not place.is_last:
+            self._buffers[place.utterance_id] = start, samples
 
 
 def speech_start_samples(request: Request, sequence: int) -> int:
     """Where the speech of one target goes on."""
-    return state_of(request, sequence).speech.first_unit * SAMPLES_PER_UNIT if request.hypothesis else 0
+    growing = isinstance(request, HypothesisRequest)
+    return state_of(request, sequence).speech.first_unit * SAMPLES_PER_UNIT if growing else 0
 
 
 def speech_carried_over(request: Request, sequence: int, end_samples: int) -> SpeechCarriedOver:

@@ -16,6 +16,7 @@ from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
+    HypothesisRequest,
     Request,
     RequestFinished,
     RequestQueued,
@@ -53,7 +54,6 @@ from translate_svc.engine.stats import Totals
 from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.remote_engine import messages
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (
@@ -79,7 +79,6 @@ from translate_svc.types import FrontProcess, ModelInfo, StageTiming
 
 DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
 SPEECH = SpeechContext(np.arange(4), 7, 2)
-LOG_MEL = LogMelFrames(np.linspace(-16, 20, 240), 80, 160)
 STATUS = EngineStatus(True, False, 3, 100, 2, 1, 16, Totals(1, 2, 3, 4, 5, 6))
 EVENTS: list[EngineEvent] = [
     RequestQueued("a/0"),
@@ -104,7 +103,6 @@ EVENTS: list[EngineEvent] = [
         (StageTiming("encode", 1.5, 2),),
         "",
         (StageSpan("encode", 1.0, 2.0),),
-        LOG_MEL,
     ),
 ]
 
@@ -169,9 +167,7 @@ class _Engine:
 
 
 DRAFTS = SequenceHypothesis((1, 2), 5, DRAFT, SPEECH), SequenceHypothesis()
-OPTIONS = HypothesisOptions(
-    DRAFTS, LocalAgreement(), True, 16_000, 8_000, 192_000, voices_all=True, log_mel=LOG_MEL
-)
+OPTIONS = HypothesisOptions(DRAFTS, "a", 320, LocalAgreement(), True, 16_000, 8_000, 192_000, voices_all=True)
 
 
 def test_the_sample_of_a_hypothesis_differs_from_every_default() -> None:
@@ -189,7 +185,10 @@ def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
     engine = _Engine()
     remote = RemoteEngine(engine.status, 10, lambda: None)
     relay = RequestRelay(engine, lambda: None)
-    requests = [Request("a/0", source, specs, True, hypothesis, "alice"), Request("a/1", source, specs)]
+    requests = [
+        HypothesisRequest("a/0", source, specs, True, "alice", hypothesis=hypothesis),
+        Request("a/1", source, specs),
+    ]
     for request in requests:
         remote.submit(request, lambda event: None)
     commands = remote.take()

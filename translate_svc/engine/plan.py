@@ -13,7 +13,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.types import EncoderSource, Samples, Stage
 
 
@@ -28,15 +27,28 @@ ItemKey = tuple[str, int | None]
 """Names one item of a plan: a ``SequenceKey``, or request id and None for an item of the whole request."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourcePlace:
+    """Where a source lies in an utterance that is still growing. The runner reuses what it computed before.
+
+    Attributes:
+        utterance_id: the same for all sources of an utterance.
+        start_sample: where the source begins in the utterance, at 16 kHz.
+        is_last: no other source of the utterance follows.
+    """
+
+    utterance_id: str
+    start_sample: int
+    is_last: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeItem:
     """Encode ``source`` once and write its cross-attention cache into every slot of ``slots``.
 
     From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
     identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
-    same ``job_id`` ask for the same encoding. ``log_mel``: the first log-mel frames
-    of the source, if an earlier hypothesis has computed them. ``keeps_log_mel``: use them, and return all
-    frames in the result.
+    same ``job_id`` ask for the same encoding. ``place``: None for a source that nothing follows.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -45,8 +57,7 @@ class EncodeItem:
     source: EncoderSource
     slots: tuple[int, ...]
     job_id: int
-    log_mel: LogMelFrames | None = None
-    keeps_log_mel: bool = False
+    place: SourcePlace | None = None
 
     @property
     def key(self) -> ItemKey:
@@ -178,13 +189,10 @@ class EncodeResult:
     """The request's slots now hold ``encoder_frames`` encoder states.
 
     One state stands for 160 ms of speech (the stride of the published model) or for one token of a text.
-    ``log_mel``: all log-mel frames of the source. None if the item does not keep them, or if the device
-    cannot.
     """
 
     request_id: str
     encoder_frames: int
-    log_mel: LogMelFrames | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from translate_svc.engine.plan import SourcePlace
 from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisDecided,
     HypothesisOptions,
     SpeechCarriedOver,
 )
 from translate_svc.errors import TranslateSvcError
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.types import Samples, StageTiming
 
 
@@ -70,11 +70,6 @@ class Request:
     ``source_times`` asks for each token's time in the source, at the cost of one attention read per step. A
     text has no times: for a text the flag is ignored, and every ``source_ms`` is None.
 
-    With ``hypothesis`` the samples are a buffer of an utterance that is still being spoken (the last buffer
-    where the hypothesis is final). The events of a sequence are then ``HypothesisDecided``, one
-    ``TokenDecoded`` for each committed token, ``TextFinished`` where the hypothesis is final, the speech of
-    the committed tokens, ``SpeechCarriedOver`` where the hypothesis is not final, and ``SequenceFinished``.
-
     ``caller``: any name of the caller. ``FairQueue`` shares the engine fairly between callers.
     """
 
@@ -82,8 +77,60 @@ class Request:
     source: Samples | SourceText
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
-    hypothesis: HypothesisOptions | None = None
     caller: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no later request adds to the same utterance."""
+        return True
+
+    @property
+    def allows_given_texts(self) -> bool:
+        """Whether its sequences may be texts that are given, to be scored."""
+        return True
+
+    @property
+    def new_samples(self) -> int:
+        """Number of samples that no earlier request had; 0 for a text."""
+        return 0 if isinstance(self.source, SourceText) else len(self.source)
+
+    @property
+    def source_place(self) -> SourcePlace | None:
+        """Where the source lies in its utterance, if that is still growing."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HypothesisRequest(Request):
+    """A request whose samples are a buffer of an utterance that is still being spoken, or the last buffer.
+
+    The events of a sequence are ``HypothesisDecided``, one ``TokenDecoded`` for each committed token,
+    ``TextFinished`` if the hypothesis is final, the speech of the committed tokens, ``SpeechCarriedOver`` if
+    it is not final, and ``SequenceFinished``.
+    """
+
+    hypothesis: HypothesisOptions = field(kw_only=True)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the utterance has ended."""
+        return self.hypothesis.is_final
+
+    @property
+    def allows_given_texts(self) -> bool:
+        """A growing text is decoded, never given."""
+        return False
+
+    @property
+    def new_samples(self) -> int:
+        """Number of samples at the end of the buffer that no earlier hypothesis had."""
+        return self.hypothesis.new_samples
+
+    @property
+    def source_place(self) -> SourcePlace:
+        """Where the buffer lies in the utterance."""
+        options = self.hypothesis
+        return SourcePlace(options.utterance_id, options.start_sample, options.is_final)
 
 
 class FinishStatus(enum.Enum):
@@ -193,18 +240,13 @@ class StageSpan:
 
 @dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start.
-
-    ``log_mel``: the log-mel frames of a hypothesis's buffer, for the next hypothesis. None after the last
-    hypothesis, for other requests, and where frames are not kept.
-    """
+    """Last event of a request. ``timings`` and ``spans`` are in the order of each stage's first start."""
 
     request_id: str
     status: FinishStatus
     timings: tuple[StageTiming, ...] = ()
     error: str = ""
     spans: tuple[StageSpan, ...] = ()
-    log_mel: LogMelFrames | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

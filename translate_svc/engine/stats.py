@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from translate_svc.engine.request import FinishStatus
-from translate_svc.engine.scheduling.sequence import RequestState
+from translate_svc.engine.scheduling.request_state import RequestState
 
 _SMOOTHING = 0.2
 _FIRST_GUESS_S = 0.5
@@ -48,10 +46,8 @@ class Totals:
             return
         self.finished_requests += 1
         self.text_tokens += sum(sequence.delivered_tokens for sequence in state.sequences)
-        self.speech_units += sum(sequence.voiced_units for sequence in state.sequences)
-        if isinstance(state.source, np.ndarray):
-            hypothesis = state.request.hypothesis
-            self.source_samples += len(state.source) if hypothesis is None else hypothesis.new_samples
+        self.speech_units += sum(sequence.speech.voiced_units for sequence in state.sequences)
+        self.source_samples += state.request.new_samples
 
 
 class RetryEstimate:

@@ -56,7 +56,7 @@ def validate(
         raise OutOfRange(f"must be at most {limits.max_slots}", field="sequences")
     for index, spec in enumerate(request.sequences):
         _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
-        _validate_given(spec, f"sequences[{index}]", limits, is_hypothesis=request.hypothesis is not None)
+        _validate_given(spec, f"sequences[{index}]", limits, allowed=request.allows_given_texts)
 
 
 def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
@@ -89,9 +89,9 @@ def _validate_text(
         raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
 
 
-def _validate_given(spec: SequenceSpec, path: str, limits: EngineLimits, *, is_hypothesis: bool) -> None:
+def _validate_given(spec: SequenceSpec, path: str, limits: EngineLimits, *, allowed: bool) -> None:
     path = f"{path}.given_token_ids"
-    if spec.given_token_ids and (spec.speech or is_hypothesis):
+    if spec.given_token_ids and (spec.speech or not allowed):
         raise InvalidArgument("is for texts that are neither spoken nor hypotheses", field=path)
     longest = limits.max_slot_tokens - PROMPT_TOKENS - 1  # the end takes one
     if len(spec.given_token_ids) > longest:

@@ -29,7 +29,7 @@ class LogMelFrames:
     def __len__(self) -> int:
         return len(self.values) // self.mel_bins
 
-    def behind(self, samples: int) -> LogMelFrames | None:
+    def after(self, samples: int) -> LogMelFrames | None:
         """The frames of the waveform without its first ``samples``; None if it had other frames."""
         frames, rest = divmod(samples, self.hop_samples)
         if rest or not 0 <= frames < len(self):

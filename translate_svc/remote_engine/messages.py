@@ -23,7 +23,6 @@ from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import FrontProcess, Samples
@@ -65,13 +64,14 @@ class HypothesisFields(msgspec.Struct, frozen=True):
     """
 
     sequences: tuple[SequenceHypothesis, ...]
+    utterance_id: str
+    start_sample: int
     policy: tuple[str, dict[str, int]]
     is_final: bool
     step_samples: int
     new_samples: int
     max_buffer_samples: int
     voices_all: bool
-    log_mel: LogMelFrames | None
 
 
 class Submit(msgspec.Struct, tag=True, frozen=True):

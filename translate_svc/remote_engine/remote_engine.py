@@ -11,7 +11,7 @@ import numpy as np
 
 from translate_svc.engine.delivery import Delivery, Submission
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
-from translate_svc.engine.request import Request, RequestRefused, SourceText
+from translate_svc.engine.request import HypothesisRequest, Request, RequestRefused, SourceText
 from translate_svc.engine.simultaneous.hypothesis import HypothesisOptions
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.remote_engine.messages import Abort, Commands, Grant, HypothesisFields, Step, Submit
@@ -195,7 +195,7 @@ def _submit_message(ticket: int, request: Request) -> Submit:
         text=source if isinstance(source, SourceText) else None,
         sequences=request.sequences,
         source_times=request.source_times,
-        hypothesis=None if request.hypothesis is None else _hypothesis_fields(request.hypothesis),
+        hypothesis=_hypothesis_fields(request.hypothesis) if isinstance(request, HypothesisRequest) else None,
         caller=request.caller,
     )
 

@@ -10,7 +10,14 @@ import msgspec
 import numpy as np
 
 from translate_svc.engine.handle import EngineHandle
-from translate_svc.engine.request import EngineEvent, Request, RequestFinished, RequestRefused, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    HypothesisRequest,
+    Request,
+    RequestFinished,
+    RequestRefused,
+    WaveformPiece,
+)
 from translate_svc.engine.simultaneous.commit_policy import AnyCommitPolicy, CommitPolicy
 from translate_svc.engine.simultaneous.hypothesis import HypothesisOptions
 from translate_svc.errors import InvalidArgument
@@ -71,8 +78,6 @@ class RequestRelay:
         self.unsent_bytes += _EVENT_BYTES
         if isinstance(event, WaveformPiece):
             self.unsent_bytes += event.samples.nbytes
-        elif isinstance(event, RequestFinished) and event.log_mel is not None:
-            self.unsent_bytes += event.log_mel.values.nbytes
         self._wake()
 
     def take(self) -> Step | None:
@@ -95,14 +100,11 @@ class RequestRelay:
 
 def _request(command: Submit) -> Request:
     samples: Samples = np.empty(0, np.float32) if command.samples is None else command.samples
-    return Request(
-        command.request_id,
-        samples if command.text is None else command.text,
-        command.sequences,
-        command.source_times,
-        None if command.hypothesis is None else _hypothesis_options(command.hypothesis),
-        command.caller,
-    )
+    source = samples if command.text is None else command.text
+    values = command.request_id, source, command.sequences, command.source_times, command.caller
+    if command.hypothesis is None:
+        return Request(*values)
+    return HypothesisRequest(*values, hypothesis=_hypothesis_options(command.hypothesis))
 
 
 def _hypothesis_options(hypothesis: HypothesisFields) -> HypothesisOptions:

@@ -13,7 +13,8 @@ from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec
 from translate_svc.engine.scheduling.fair_queue import FairQueue
-from translate_svc.engine.scheduling.sequence import RequestState
+from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
+from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES
 from translate_svc.types import FRAME_SAMPLES, Stage
 
 LIMITS = EngineLimits(max_slots=8, encode_budget_frames=8, min_source_samples=1)
@@ -23,7 +24,7 @@ def request_state(name: str, frames: int = 1, targets: int = 1) -> RequestState:
     """A request whose caller is the first letter of its name."""
     source = np.zeros(frames * FRAME_SAMPLES, np.float32)
     request = Request(name, source, (SequenceSpec("eng"),) * targets, caller=name[0])
-    return RequestState.create(request, FakeTokenizer(), LIMITS, 0)
+    return RequestStates(FakeTokenizer(), LIMITS, NO_HYPOTHESES).create(request, 0)
 
 
 def order_of(*added: RequestState) -> list[str]:

@@ -22,8 +22,8 @@ from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
 from translate_svc.engine.request import (
     EngineEvent,
+    HypothesisRequest,
     Request,
-    RequestFinished,
     SequenceSpec,
     UnitsPredicted,
     WaveformPiece,
@@ -42,7 +42,6 @@ from translate_svc.engine.simultaneous.words import continues_word
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.models.seamless.vocoder.receptive_field import context_units
 from translate_svc.types import Samples, Stage
@@ -56,6 +55,7 @@ LIMITS = EngineLimits(
 )
 STEP_SAMPLES, MAX_BUFFER_SAMPLES = 8_000, 12 * 16_000
 PATIENT = AlignAtt(3)
+_UTTERANCES = itertools.count()
 
 EventT = TypeVar("EventT")
 
@@ -166,7 +166,7 @@ class HypothesisHarness:
         ends = list(ends)
         states = [SequenceHypothesis() for _ in specs]
         made: list[list[EngineEvent]] = []
-        heard, log_mel = 0, None
+        heard, utterance_id = 0, f"{name}-{next(_UTTERANCES)}"
         for number, (end, plays) in enumerate(zip(ends, itertools.cycle(playback_pending), strict=False)):
             final = number == len(ends) - 1
             request = hypothesis_request(
@@ -176,11 +176,10 @@ class HypothesisHarness:
                 tuple(dataclasses.replace(state, playback_pending=plays and not final) for state in states),
                 is_final=final,
                 new_samples=end - heard,
-                log_mel=log_mel,
+                utterance_id=utterance_id,
             )
             heard = end
             made.append(self.run(request, *beside(number))[0])
-            log_mel = of(made[-1], RequestFinished)[0].log_mel
             states = [continued(state, made[-1], index) for index, state in enumerate(states)]
         return made
 
@@ -194,13 +193,14 @@ def hypothesis_request(
     policy: CommitPolicy = PATIENT,
     is_final: bool = False,
     new_samples: int = STEP_SAMPLES,
-    log_mel: LogMelFrames | None = None,
-) -> Request:
+    utterance_id: str = "",
+) -> HypothesisRequest:
     states = states or tuple(SequenceHypothesis() for _ in specs)
+    utterance_id = utterance_id or f"{request_id}-{next(_UTTERANCES)}"
     options = HypothesisOptions(
-        states, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES, log_mel=log_mel
+        states, utterance_id, 0, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES
     )
-    return Request(request_id, samples, specs, hypothesis=options)
+    return HypothesisRequest(request_id, samples, specs, hypothesis=options)
 
 
 def continued(state: SequenceHypothesis, events: Sequence[EngineEvent], sequence: int) -> SequenceHypothesis:

@@ -33,12 +33,12 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
+from translate_svc.engine.simultaneous.growing_sequence import LOOKAHEAD_WORDS
 from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisDecided,
     SequenceHypothesis,
     SpeechCarriedOver,
 )
-from translate_svc.engine.simultaneous.hypothesis_output import LOOKAHEAD_WORDS
 from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Samples, Stage
 

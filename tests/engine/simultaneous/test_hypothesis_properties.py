@@ -20,6 +20,7 @@ from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import (
     EngineEvent,
+    HypothesisRequest,
     Request,
     RequestFinished,
     SequenceFinished,
@@ -28,8 +29,9 @@ from translate_svc.engine.request import (
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.scheduler import Scheduler
-from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
+from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.simultaneous.commit_policy import (
     AlignAtt,
     AlignAttAgreement,
@@ -88,8 +90,7 @@ class Speaker:
     @property
     def ends(self) -> bool:
         assert self.running is not None
-        assert self.running.hypothesis is not None
-        return self.running.hypothesis.is_final
+        return self.running.is_final
 
 
 class SpeakersMachine(RuleBasedStateMachine):
@@ -168,7 +169,7 @@ class SpeakersMachine(RuleBasedStateMachine):
             source_times=False,
             playback_pending=(playback_pending, False),
         )
-        assert request.hypothesis is not None
+        assert isinstance(request, HypothesisRequest)
         heard = None if is_final else speaker.steps * TOKENS_A_STEP
         made = []
         for text, state, stage in zip(speaker.texts, request.hypothesis.sequences, fails, strict=True):
@@ -299,7 +300,7 @@ class SpeakersMachine(RuleBasedStateMachine):
             assert not self._states_in_memory()
 
     def _states_in_memory(self) -> list[object]:
-        states = [each for each in gc.get_objects() if type(each) in (RequestState, SequenceState)]
+        states = [each for each in gc.get_objects() if isinstance(each, RequestState | SequenceState)]
         return [each for each in states if _request_id(each).startswith(f"{self.name}/")]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.plan import SourcePlace
+from translate_svc.engine.request import HypothesisRequest, Request, SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis, LocalAgreement
 from translate_svc.engine.simultaneous.hypothesis import (
     FIRST_HYPOTHESIS,
@@ -14,7 +15,6 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import Samples
@@ -34,7 +34,7 @@ def ask(
 ) -> tuple[Request, HypothesisOptions]:
     samples = audio(first, end)
     request = builder.hypothesis(samples, first, SPECS, is_final=is_final, source_times=False)
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     assert len(request.source) >= LEAST  # type: ignore[arg-type]
     assert request.source[-1] == end - 1, "a hypothesis hears all that there is"  # type: ignore[index]
     return request, request.hypothesis
@@ -48,7 +48,7 @@ def decide(
     request: Request, sequence: int, row: str, kept: int, start_frames: int, committed: int
 ) -> HypothesisDecided:
     """``row``: words with the frame that each comes from; the last ``kept`` committed ones are history."""
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     asked = request.hypothesis.sequences[sequence]
     parts = [each.split("@") for each in row.split()]
     pieces = tuple(word.replace("_", "\u2581") for word, _ in parts)
@@ -228,7 +228,7 @@ def test_what_plays_on_is_told_target_by_target() -> None:
         source_times=False,
         playback_pending=(True, False),
     )
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     assert [each.playback_pending for each in request.hypothesis.sequences] == [True, False]
     assert not request.hypothesis.voices_all
 
@@ -246,47 +246,17 @@ def test_what_another_utterance_told_of_this_ones_speech_is_counted() -> None:
     assert [second.moved_tokens(each, is_continued=False) for each in range(2)] == [3, 2]
 
 
-def log_mel(request: Request) -> LogMelFrames:
-    """Frames of one value: the first sample of each in the utterance."""
-    starts = np.asarray(request.source)[: 1 - 400 : 160].astype(np.float64)
-    return LogMelFrames(starts, mel_bins=1, hop_samples=160)
-
-
-def known_frames(hypothesis: HypothesisOptions) -> list[float] | None:
-    return None if hypothesis.log_mel is None else hypothesis.log_mel.values.tolist()
-
-
-def test_a_hypothesis_knows_the_frames_that_the_one_before_computed() -> None:
+def test_requests_say_where_their_buffers_lie_in_the_utterance() -> None:
     builder = HypothesisBuilder("s/0", OPTIONS, 2)
-    first, hypothesis = ask(builder, 5 * STEP)
-    assert known_frames(hypothesis) is None
+    first, _ = ask(builder, 5 * STEP)
     for sequence in range(2):
         builder.record(decide(first, sequence, "_a@5 _b@6", kept=2, start_frames=4, committed=2))
-    builder.finish_hypothesis(log_mel(first))
-    second, hypothesis = ask(builder, 6 * STEP)
+    builder.finish_hypothesis()
+    second, _ = ask(builder, 6 * STEP)
+    last, _ = ask(builder, 7 * STEP, is_final=True)
+    assert [each.source_place for each in (first, second, last)] == [
+        SourcePlace("s/0", 0, False),
+        SourcePlace("s/0", 4 * FRAME, False),
+        SourcePlace("s/0", 4 * FRAME, True),
+    ]
     assert begins(second) == 4 * FRAME
-    assert known_frames(hypothesis) == list(range(4 * FRAME, 5 * STEP - 400 + 1, 160))
-    third, hypothesis = ask(builder, 7 * STEP)
-    assert begins(third) == 4 * FRAME
-    assert known_frames(hypothesis) == list(range(4 * FRAME, 5 * STEP - 400 + 1, 160)), "the engine was full"
-    builder.finish_hypothesis(None)
-    assert ask(builder, 8 * STEP)[1].log_mel is None, "they were not kept"
-
-
-def test_a_buffer_that_begins_off_the_grid_of_frames_is_computed_anew() -> None:
-    """It has reached its greatest length, in steps of the detector's frames."""
-    builder = HypothesisBuilder("s/0", OPTIONS, 2)
-    request, _ = ask(builder, MOST)
-    builder.finish_hypothesis(log_mel(request))
-    following, hypothesis = ask(builder, MOST + 512)
-    assert begins(following) == 512
-    assert hypothesis.log_mel is None
-
-
-def test_the_last_hypothesis_is_told_the_frames_and_leaves_none() -> None:
-    builder = HypothesisBuilder("s/0", OPTIONS, 2)
-    request, _ = ask(builder, 5 * STEP)
-    builder.finish_hypothesis(log_mel(request))
-    _, hypothesis = ask(builder, 5 * STEP + 512, is_final=True)
-    assert known_frames(hypothesis) == list(range(0, 5 * STEP - 400 + 1, 160))
-    assert ask(builder, 6 * STEP)[1].log_mel is None

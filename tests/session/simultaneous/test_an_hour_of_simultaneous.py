@@ -21,7 +21,7 @@ import pytest
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import House, check_contract, chunks, clip, config, house, of, silence, speech
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.session.session import Session
 from translate_svc.types import (
     Cleared,
@@ -101,7 +101,7 @@ def ten_minutes() -> Iterator[ClientMessage]:
 
 def a_sentence(request: Request) -> ScriptedRequest:
     """Commits the next sentence of each target, numbered, unless the last step was mostly noise."""
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     loud = np.abs(samples_of(request)[-STEP_SAMPLES:]) > NOISE_LEVEL + 0.05
     speaks = loud.mean() > 0.3
     return ScriptedRequest(
@@ -257,7 +257,10 @@ def test_memory_is_that_of_the_first_minutes(hour: tuple[Watched, list[Request]]
 def test_history_and_speech_are_bounded(hour: tuple[Watched, list[Request]]) -> None:
     _, requests = hour
     hypotheses = [
-        state for request in requests if request.hypothesis for state in request.hypothesis.sequences
+        state
+        for request in requests
+        if isinstance(request, HypothesisRequest)
+        for state in request.hypothesis.sequences
     ]
     assert len(requests) > 2_000
     assert max(len(each.history_token_ids) for each in hypotheses) <= 2 * TOKENS

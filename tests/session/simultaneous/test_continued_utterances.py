@@ -11,7 +11,7 @@ from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence
 from tests.fakes.fake_vad import AmplitudeVad
 from tests.session.harness import House, check_contract, chunks, config, converse, house, of, utterances
 from tests.session.simultaneous.test_simultaneous import TOKENS, play, sentence
-from translate_svc.engine.request import Request
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.types import (
     EndReason,
     Inspect,
@@ -38,7 +38,7 @@ LONG = utterances(1, speech_s=14.0)
 
 def a_sentence(request: Request) -> ScriptedRequest:
     """Commits a sentence; the next hypothesis needs the last two seconds alone."""
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     start = max(0, len(request.source) - KEPT_SAMPLES)  # type: ignore[arg-type]
     return ScriptedRequest(
         tuple(
@@ -86,7 +86,9 @@ def test_sources_follow_each_other_and_no_audio_is_translated_twice_in_vain() ->
             assert all(start >= end for end, start in zip(ends, starts[1:], strict=False))
             heard = [event.heard_through_sample for event in of(events, TextDelta) if event.delta]
             assert heard == sorted(heard)
-            hypotheses = [request for request in rooms.engine.submitted if request.hypothesis is not None]
+            hypotheses = [
+                request for request in rooms.engine.submitted if isinstance(request, HypothesisRequest)
+            ]
 
             assert len({*heard}) == len(hypotheses), "each hypothesis heard something new"
 

@@ -29,10 +29,8 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.handle import Deliver
-from translate_svc.engine.request import Request
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
-from translate_svc.session.outbound import live_utterance
-from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.types import (
     Cleared,
     ClearInput,
@@ -82,7 +80,7 @@ TOKENS = len(sentence(0))
 
 def a_word(request: Request, *, encode_s: float = 0.1, **options: Any) -> ScriptedRequest:
     """Every hypothesis commits a sentence, numbered within its utterance, and holds a word."""
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     return ScriptedRequest(
         tuple(
             ScriptedSequence(sentence(state.committed_tokens // TOKENS), (25,), held=(" perhaps",), **options)
@@ -96,7 +94,7 @@ def hypotheses(rooms: House) -> list[tuple[int, bool]]:
     """Length of the buffer of each request, and whether it was the last of its utterance."""
     found = []
     for request in rooms.engine.submitted:
-        assert request.hypothesis is not None
+        assert isinstance(request, HypothesisRequest)
         found.append((len(request.source), request.hypothesis.is_final))  # type: ignore[arg-type]
     return found
 
@@ -230,34 +228,6 @@ def test_clear_ends_the_utterance_at_once(encode_s: float) -> None:
     play(scenario())
 
 
-@pytest.mark.parametrize("ends", [ClearInput(), FinalizeInput()], ids=["cleared", "finalized"])
-@pytest.mark.parametrize("encode_s", [0.1, 0.6], ids=["between hypotheses", "during a hypothesis"])
-def test_an_utterance_that_has_ended_keeps_no_frames_of_its_audio(
-    ends: ClearInput | FinalizeInput, encode_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[HypothesisBuilder] = []
-
-    class Recorded(HypothesisBuilder):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            made.append(self)
-
-    monkeypatch.setattr(live_utterance, "HypothesisBuilder", Recorded)
-
-    async def scenario() -> None:
-        async with house(lambda request: a_word(request, encode_s=encode_s)) as rooms:
-            session = rooms.open(simultaneous())
-            await speak(session, speech(3.0))  # nobody reads: the utterance stays in flight
-            assert [each._log_mel is None for each in made] == [False]
-            await session.receive(ends)
-            await asyncio.sleep(5.0)
-            assert [each._log_mel is None for each in made] == [True]
-            await session.receive(EndInput(48_000))
-            check_contract(await collect(session))
-
-    play(scenario())
-
-
 def test_the_end_of_the_stream_waits_for_the_hypothesis_that_runs() -> None:
     async def scenario() -> None:
         async with house(lambda request: a_word(request, encode_s=0.6)) as rooms:
@@ -287,9 +257,9 @@ def test_a_refused_hypothesis_is_left_out_with_one_warning(monkeypatch: pytest.M
             assert len(refused) == 2
             assert [each.code for each in of(events, StreamWarning)] == ["drafts_skipped"]
             after = rooms.engine.submitted[2]
-            assert after.hypothesis
+            assert isinstance(after, HypothesisRequest)
             for each in refused:
-                assert each.hypothesis
+                assert isinstance(each, HypothesisRequest)
                 assert each.hypothesis.sequences == after.hypothesis.sequences
             assert len(after.source) == len(refused[1].source) + STEP_SAMPLES  # type: ignore[arg-type]
             assert texts(events) == {(0, "spa"): words(len(rooms.engine.submitted))}
@@ -307,7 +277,7 @@ def test_refused_hypotheses_alone_make_an_utterance_no_translated_one(
             submit = rooms.engine.submit
 
             def full_for_hypotheses(request: Request, deliver: Deliver) -> None:
-                assert request.hypothesis is not None
+                assert isinstance(request, HypothesisRequest)
                 if not request.hypothesis.is_final:
                     rooms.engine.refuse_next(ResourceExhausted("full", retry_after_s=0.5))
                 submit(request, deliver)
@@ -329,7 +299,7 @@ def test_no_committed_word_is_lost_where_the_last_hypothesis_has_to_wait(
 
     async def scenario() -> None:
         def script(request: Request) -> ScriptedRequest:
-            assert request.hypothesis is not None
+            assert isinstance(request, HypothesisRequest)
             first_ends = request.hypothesis.is_final and request.request_id.startswith("s0/0/")
             return a_word(request, token_interval_s=8.0 if first_ends else 0.02)
 
@@ -338,7 +308,7 @@ def test_no_committed_word_is_lost_where_the_last_hypothesis_has_to_wait(
             submit = rooms.engine.submit
 
             def full_once(request: Request, deliver: Deliver) -> None:
-                assert request.hypothesis is not None
+                assert isinstance(request, HypothesisRequest)
                 if request.hypothesis.is_final and request.request_id.startswith("s0/1/") and not refused:
                     refused.append(request)
                     rooms.engine.refuse_next(ResourceExhausted("full", retry_after_s=0.5))
@@ -395,7 +365,7 @@ def test_without_the_setting_an_utterance_is_one_request() -> None:
     async def scenario() -> None:
         async with house() as rooms:
             events = await live(rooms, config(), utterances(2, speech_s=3.0))
-            assert [request.hypothesis for request in rooms.engine.submitted] == [None, None]
+            assert [type(request) for request in rooms.engine.submitted] == [Request, Request]
             assert not of(events, HypothesisReport)
 
     play(scenario())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
 from tests.session.harness import check_contract, chunks, config, converse, house, of, utterances
 from tests.session.simultaneous.test_simultaneous import play
-from translate_svc.engine.request import Request
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.engine.simultaneous.kept_history import HISTORY_CHARACTERS
 from translate_svc.engine.simultaneous.words import character_count
 from translate_svc.types import EndReason, SimultaneousSettings, SpeechEnded, TargetSettings, TextDelta
@@ -16,7 +16,7 @@ BUFFER_MS = 12_000
 
 def a_few_characters(request: Request) -> ScriptedRequest:
     """Every hypothesis commits the next characters of one endless word, and holds another."""
-    assert request.hypothesis is not None
+    assert isinstance(request, HypothesisRequest)
     (state,) = request.hypothesis.sequences
     first = 0x4E00 + state.committed_tokens
     deltas = tuple(chr(first + index) for index in range(CHARACTERS))
@@ -33,7 +33,7 @@ def test_the_buffer_shrinks_and_no_character_is_lost() -> None:
             check_contract(events)
             asked = rooms.engine.submitted
             for request in asked:
-                assert request.hypothesis is not None
+                assert isinstance(request, HypothesisRequest)
                 (state,) = request.hypothesis.sequences
                 assert len(state.history_token_ids) <= HISTORY_CHARACTERS
                 assert state.previous is None or character_count(state.previous.pieces) <= 32

@@ -34,6 +34,7 @@ from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
+from translate_svc.engine.runner.source_cache import SourceCache
 from translate_svc.errors import EngineError
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -41,7 +42,7 @@ from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
+from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.seamless.seamless_model import TokenPrediction, TranslationModel
 from translate_svc.models.seamless.t2u.t2u_runner import T2uInput
 from translate_svc.models.seamless.vocoder.piecewise_vocoder import VocoderInput
@@ -81,6 +82,7 @@ class ModelRunner:
         continuing_tokens: what ``DecodeItem.suppress_continuation`` excludes: the tokens that lengthen a
             word.
         graphs: capture CUDA graphs of work with few shapes, if ``device`` supports them. This takes seconds.
+        source_cache: keeps what hypotheses of growing utterances compute again; by default one of 64 MiB.
         clock: returns seconds and never goes backwards; measures the stages.
 
     Raises:
@@ -99,6 +101,7 @@ class ModelRunner:
         alignment_heads: AlignmentHeads | None = None,
         continuing_tokens: Sequence[int] = (),
         graphs: bool = True,
+        source_cache: SourceCache | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         two_thirds = checkpoint.config.decoder_layers * 2 // 3
@@ -119,6 +122,7 @@ class ModelRunner:
         self._encode_batch: EncodeBatch | None = None
         self._encode_until_s = math.inf
         self._encode_time = EncodeTime()
+        self._source_cache = SourceCache() if source_cache is None else source_cache
 
     @property
     def capabilities(self) -> Capabilities:
@@ -187,14 +191,16 @@ class ModelRunner:
             return [EncodeUnfinished(item.request_id) for item in items]
         outcomes = zip(items, map(batch.outcome, items), strict=True)
         return [
-            each if isinstance(each, EngineError) else self._assigned(item, each, batch.log_mel(item))
+            each if isinstance(each, EngineError) else self._assigned(item, each, batch)
             for item, each in outcomes
         ]
 
     def _begin_batch(self, items: Sequence[EncodeItem]) -> EncodeBatch:
         problems = [self._checks.encode(item) for item in items]
         valid = [item for item, problem in zip(items, problems, strict=True) if problem is None]
-        memories = {item.job_id: LogMelMemory(item.log_mel) for item in valid if item.keeps_log_mel}
+        memories = {
+            item.job_id: LogMelMemory(self._source_cache.get(item.place)) for item in valid if item.place
+        }
         slices = self._model.encode(
             [item.source for item in valid],
             [item.slots for item in valid],
@@ -283,9 +289,11 @@ class ModelRunner:
 
         return _run_valid(items, self._checks.vocode, run)
 
-    def _assigned(self, item: EncodeItem, states: int, log_mel: LogMelFrames | None) -> EncodeResult:
+    def _assigned(self, item: EncodeItem, states: int, batch: EncodeBatch) -> EncodeResult:
         self._ledger.assign(item)
-        return EncodeResult(item.request_id, states, log_mel)
+        if item.place is not None:
+            self._source_cache.put(item.place, batch.log_mel(item))
+        return EncodeResult(item.request_id, states)
 
     def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
         source_ms = self._ledger.record_tokens(item, len(prediction.accepted), prediction.source_ms)

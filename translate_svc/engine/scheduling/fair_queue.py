@@ -6,7 +6,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from translate_svc.engine.options import source_frames
-from translate_svc.engine.scheduling.sequence import RequestState
+from translate_svc.engine.scheduling.request_state import RequestState
 
 _REMEMBERED_REQUESTS = 1_024
 
@@ -68,7 +68,7 @@ class FairQueue:
         self._starts[first], self._starts[own] = self._starts[own], self._starts[first]
 
     def _group(self, state: RequestState) -> tuple[bool, str, int]:
-        return state.is_final, state.request.caller, state.job_id // self._window
+        return state.request.is_final, state.request.caller, state.job_id // self._window
 
     def add(self, state: RequestState) -> None:
         """Adds a request behind the other requests of its caller."""
@@ -101,7 +101,7 @@ class FairQueue:
         return len(self._recent_counts) > (1 if caller in self._recent_counts else 0)
 
     def _rank(self, state: RequestState) -> tuple[bool, float]:
-        return not state.is_final, self._starts[state.request.request_id]
+        return not state.request.is_final, self._starts[state.request.request_id]
 
     def _forget(self, caller: str) -> None:
         """Forgets the oldest remembered request of ``caller``."""

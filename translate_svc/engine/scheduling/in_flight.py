@@ -14,7 +14,8 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.scheduling.sequence import RequestState, SequenceState
+from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage
 

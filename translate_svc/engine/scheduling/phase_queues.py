@@ -31,7 +31,8 @@ from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.scheduling.caller_shares import CallerShares
 from translate_svc.engine.scheduling.fair_queue import FairQueue
-from translate_svc.engine.scheduling.sequence import Phase, RequestState, SequenceState
+from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.slots import SlotPool
 from translate_svc.types import Stage
 
@@ -97,7 +98,7 @@ class PhaseQueues:
 
     def enqueue_vocoding(self, sequence: SequenceState) -> None:
         """Appends a sequence to the VOCODE queue if it has credit for a piece. Idempotent."""
-        if sequence.credit_pieces > 0:
+        if sequence.speech.credit_pieces > 0:
             self._enter(Stage.VOCODE, sequence)
 
     def retire(self, sequence: SequenceState, phase: Phase) -> None:
@@ -230,15 +231,15 @@ class PhaseQueues:
     def take_text_to_unit(self) -> list[SequenceState]:
         """The next sequences for TEXT_TO_UNIT, within the budget."""
         budget = self._limits.text_to_unit_budget_tokens
-        return self._take(Stage.TEXT_TO_UNIT, lambda sequence: len(sequence.token_ids), budget)
+        return self._take(Stage.TEXT_TO_UNIT, lambda sequence: len(sequence.text.token_ids), budget)
 
     def take_vocode(self) -> list[SequenceState]:
         """The next sequences for VOCODE, within the budget. Each pays one credit."""
         limits = self._limits
         budget = limits.vocode_budget_units
-        taken = self._take(Stage.VOCODE, lambda sequence: sequence.next_piece_units(limits), budget)
+        taken = self._take(Stage.VOCODE, lambda sequence: sequence.speech.next_piece_units(limits), budget)
         for sequence in taken:
-            sequence.credit_pieces -= 1
+            sequence.speech.credit_pieces -= 1
         return taken
 
     def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:

@@ -7,7 +7,7 @@ request of the next hypothesis carries it back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from translate_svc.engine.simultaneous.commit_policy import (
     Hypothesis,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.models.log_mel import LogMelFrames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,23 +107,25 @@ class HypothesisOptions:
 
     Attributes:
         sequences: one for each sequence of the request, in the same order.
+        utterance_id: the same for all hypotheses of an utterance, and for no other utterance.
+        start_sample: where the buffer begins in the utterance.
         policy: decides which tokens are committed.
         is_final: the utterance has ended. All tokens are committed, and all units are voiced.
         step_samples: how many samples the next hypothesis adds to the buffer.
         new_samples: number of samples at the end of the buffer that no earlier hypothesis had.
         max_buffer_samples: most samples in a buffer.
         voices_all: the utterance may be cut after this hypothesis, so all units are voiced.
-        log_mel: the first log-mel frames of the buffer, if an earlier hypothesis has computed them.
     """
 
     sequences: tuple[SequenceHypothesis, ...]
+    utterance_id: str
+    start_sample: int
     policy: CommitPolicy
     is_final: bool
     step_samples: int
     new_samples: int
     max_buffer_samples: int
     voices_all: bool = False
-    log_mel: LogMelFrames | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from itertools import repeat
 
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import HypothesisRequest, SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import (
     FIRST_HYPOTHESIS,
     NO_SPEECH,
@@ -17,7 +17,6 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
-from translate_svc.models.log_mel import LogMelFrames
 from translate_svc.session.negotiation import PlannedSequence
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
@@ -113,8 +112,6 @@ class HypothesisBuilder:
         ]
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
         self._translated_samples = 0
-        self._log_mel: LogMelFrames | None = None  # of the buffer of the hypothesis before, from its start on
-        self._log_mel_sample = 0
         self._hypotheses = 0
         self._has_decided = False
 
@@ -182,7 +179,7 @@ class HypothesisBuilder:
         is_final: bool,
         source_times: bool,
         playback_pending: tuple[bool, ...] = (),
-    ) -> Request:
+    ) -> HypothesisRequest:
         """The request of the next hypothesis.
 
         Args:
@@ -202,39 +199,28 @@ class HypothesisBuilder:
             target.decided = target.kept = None
             target.has_voiced = False
         self._hypotheses += 1
-        request = Request(
+        request = HypothesisRequest(
             f"{self._request_id}/{self._hypotheses}",
             samples[self._start_sample - first_sample :],
             sequences,
             source_times,
-            HypothesisOptions(
+            hypothesis=HypothesisOptions(
                 tuple(
                     dataclasses.replace(target.hypothesis, playback_pending=plays)
                     for target, plays in zip(self._targets, playback_pending or repeat(False), strict=False)
                 ),
+                self._request_id,
+                self._start_sample,
                 options.policy,
                 is_final,
                 options.step_samples,
                 max(0, end - self._translated_samples),
                 options.max_buffer_samples,
                 voices_all=end >= options.cut_from_samples,
-                log_mel=self._known_log_mel(),
             ),
         )
         self._translated_samples = max(self._translated_samples, end)
-        if is_final:
-            self.forget_log_mel()
         return request
-
-    def forget_log_mel(self) -> None:
-        """No hypothesis follows: what it would have been told of the buffer is not kept any longer."""
-        self._log_mel = None
-
-    def _known_log_mel(self) -> LogMelFrames | None:
-        """The frames of the buffer that the hypothesis before has computed."""
-        if self._log_mel is None:
-            return None
-        return self._log_mel.behind(self._start_sample - self._log_mel_sample)
 
     def record(self, event: HypothesisDecided | SpeechCarriedOver) -> None:
         """Stores an event of one target of the current hypothesis."""
@@ -248,13 +234,8 @@ class HypothesisBuilder:
         """Notes that a waveform piece of one target of the current hypothesis was delivered."""
         self._targets[sequence].has_voiced = True
 
-    def finish_hypothesis(self, log_mel: LogMelFrames | None = None) -> None:
-        """Ends the current hypothesis. The next one starts from the state that it left.
-
-        ``log_mel``: the log-mel frames of its buffer, so that the next hypothesis does not compute them
-        again.
-        """
-        self._log_mel, self._log_mel_sample = log_mel, self._start_sample
+    def finish_hypothesis(self) -> None:
+        """Ends the current hypothesis. The next one starts from the state that it left."""
         starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
         self._has_decided = self._has_decided or bool(starts)
         # a target that failed still needs the whole buffer

@@ -191,7 +191,6 @@ class LiveUtterance:
         are as for ``cut``.
         """
         assert self.builder is not None, "only simultaneous translation continues utterances"
-        self.builder.forget_log_mel()
         self._is_continued, self._voiced_s = True, voiced_s
         self.source = source
         self._source_samples = source_samples
@@ -236,13 +235,11 @@ class LiveUtterance:
     def finish_hypothesis(self, event: RequestFinished) -> None:
         """Ends a hypothesis that is not the last one."""
         assert self.builder is not None, "only hypotheses are decided"
-        self.builder.finish_hypothesis(event.log_mel)
+        self.builder.finish_hypothesis()
         self._times.record_hypothesis(event.timings)
 
     def drop(self, position: int) -> SpeechEnded | None:
         """Drops the utterance. Returns its ``SpeechEnded`` at ``position``, or None if it was cut before."""
-        if self.builder is not None:
-            self.builder.forget_log_mel()
         if self._times.is_cut:
             return None
         self.source = SampleRange(self.source.start, position)

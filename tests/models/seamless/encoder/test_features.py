@@ -106,7 +106,7 @@ def test_features_of_known_frames_are_those_computed_anew(
         assert features.shape == expected.shape
         assert torch.allclose(features, expected, rtol=0, atol=1e-6)
         assert len(frames) == 1 + (len(buffer) - 400) // 160
-        known = frames.behind(cut_samples if len(counts) == 1 else 0)
+        known = frames.after(cut_samples if len(counts) == 1 else 0)
     assert counts == [75, 77, 46], "each frame of the stream once"
 
 
@@ -114,7 +114,7 @@ def test_frames_that_are_off_by_one_would_be_seen(extractor: FeatureExtractor) -
     """So the test above can fail: neighbouring frames differ by far more than its tolerance."""
     waveform = speech_like(16_000, seed=4)
     expected, frames = remembering(extractor, waveform, None)
-    features, _ = remembering(extractor, waveform, frames.behind(160))
+    features, _ = remembering(extractor, waveform, frames.after(160))
     assert (features - expected).abs().max() > 0.1
 
 
@@ -133,7 +133,7 @@ def test_known_frames_behind_the_end_are_not_used(extractor: FeatureExtractor) -
 def test_frames_of_another_grid_are_not_known(extractor: FeatureExtractor, samples: int) -> None:
     _, frames = remembering(extractor, speech_like(16_000, seed=7), None)
     assert len(frames) == 98
-    assert frames.behind(samples) is None
+    assert frames.after(samples) is None
 
 
 def test_digital_silence_is_finite(extractor: FeatureExtractor) -> None:

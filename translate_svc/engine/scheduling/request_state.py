@@ -1,0 +1,173 @@
+"""The state of a request: its sequences, and what its stages took. Mutable; the scheduler owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import EncodeItem, SequenceKey, StageReport
+from translate_svc.engine.request import (
+    FinishStatus,
+    HypothesisRequest,
+    Request,
+    RequestFinished,
+    SequenceSpec,
+    SourceText,
+    StageSpan,
+)
+from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState, TextState
+from translate_svc.engine.scheduling.whole_sequence import WholeSequence
+from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
+from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SpeechContext
+from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
+from translate_svc.engine.text.guards import max_text_tokens
+from translate_svc.models.limits import PROMPT_TOKENS
+from translate_svc.types import EncoderSource, Stage, StageTiming
+
+
+@dataclass(slots=True, eq=False)
+class RequestState:
+    """A request and its sequences.
+
+    ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
+    has. ``timings``: for each stage the milliseconds of its steps and the largest batch. ``spans``: for each
+    stage the first start and the last end, in seconds.
+    """
+
+    request: Request
+    source: EncoderSource
+    sequences: tuple[SequenceState, ...]
+    job_id: int
+    error: str = ""
+    statuses: list[FinishStatus] = field(default_factory=list)
+    timings: dict[Stage, tuple[float, int]] = field(default_factory=dict)
+    spans: dict[Stage, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def terminal(self) -> bool:
+        """All its sequences have ended."""
+        return all(sequence.terminal for sequence in self.sequences)
+
+    def encode_item(self) -> EncodeItem:
+        """The item that encodes the source for all sequences. Its job id is the same in every step."""
+        request, slots = self.request, tuple(sequence.held_slot for sequence in self.sequences)
+        return EncodeItem(request.request_id, self.source, slots, self.job_id, request.source_place)
+
+    def add_timing(self, report: StageReport) -> None:
+        """Adds the time that a stage took in one step."""
+        duration_ms, batch_size = self.timings.get(report.stage, (0.0, 0))
+        self.timings[report.stage] = duration_ms + report.duration_ms, max(batch_size, report.batch_size)
+        first_s, _ = self.spans.get(report.stage, (report.started_s, 0.0))
+        self.spans[report.stage] = first_s, report.started_s + report.duration_ms / 1000
+
+    def finished(self, status: FinishStatus) -> RequestFinished:
+        """The last event of the request."""
+        return RequestFinished(
+            self.request.request_id,
+            status,
+            tuple(StageTiming(stage.value, *total) for stage, total in self.timings.items()),
+            self.error,
+            tuple(StageSpan(stage.value, *span) for stage, span in self.spans.items()),
+        )
+
+
+class RequestStates:
+    """Makes the states of new requests. The only place that asks of which kind a request is."""
+
+    def __init__(self, tokenizer: Tokenizer, limits: EngineLimits, traits: HypothesisTraits) -> None:
+        self._tokenizer = tokenizer
+        self._limits = limits
+        self._traits = traits
+
+    def create(self, request: Request, job_id: int) -> RequestState:
+        """The state of a new request, in WAITING.
+
+        Raises:
+            KeyError: the tokenizer does not know a language.
+        """
+        source = encoder_source(request, self._tokenizer)
+        sequences = (
+            self._growing(request, source)
+            if isinstance(request, HypothesisRequest)
+            else self._whole(request, source)
+        )
+        return RequestState(request, source, sequences, job_id)
+
+    def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
+        times = request.source_times and not isinstance(request.source, SourceText)
+        return tuple(
+            WholeSequence(
+                SequenceKey(request.request_id, index),
+                spec,
+                request.caller,
+                self._text(spec, source, (), continues=False),
+                SpeechState(self._limits.initial_credit_pieces),
+                given_text(spec, self._tokenizer),
+                times,
+            )
+            for index, spec in enumerate(request.sequences)
+        )
+
+    def _growing(self, request: HypothesisRequest, source: EncoderSource) -> tuple[SequenceState, ...]:
+        context = GrowingContext(request, self._tokenizer, self._traits)
+        most_tokens = self._limits.max_slot_tokens - PROMPT_TOKENS - 1  # not full before the last step
+        pairs = zip(request.sequences, request.hypothesis.sequences, strict=True)
+        return tuple(
+            GrowingSequence(
+                SequenceKey(request.request_id, index),
+                spec,
+                request.caller,
+                self._text(spec, source, before.history_token_ids, continues=before.committed_tokens > 0),
+                _continued(before.speech, self._limits.initial_credit_pieces),
+                before.speculative_token_ids(most_tokens),
+                before,
+                context,
+            )
+            for index, (spec, before) in enumerate(pairs)
+        )
+
+    def _text(
+        self, spec: SequenceSpec, source: EncoderSource, history: tuple[int, ...], *, continues: bool
+    ) -> TextState:
+        prompt = [self._tokenizer.eos_token_id, self._tokenizer.language_token(spec.language)]
+        detokenizer = Detokenizer(self._tokenizer, goes_on=continues)
+        return TextState([*prompt, *history], len(prompt), detokenizer, max_text_tokens(source))
+
+
+def _continued(before: SpeechContext, credit_pieces: int) -> SpeechState:
+    """The speech that continues ``before``. It has little to voice, so its pieces have the longest length."""
+    voiced = before.voiced_units
+    return SpeechState(
+        credit_pieces,
+        before.units,
+        before.first_unit,
+        voiced_before=voiced,
+        piece_start_unit=voiced,
+        piece_end_unit=voiced,
+        pieces_made=LONGEST_FROM_PIECE,
+        word_starts=before.word_starts,
+    )
+
+
+def given_text(spec: SequenceSpec, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The tokens of a text that is given, its end included; empty without one."""
+    return (*spec.given_token_ids, tokenizer.eos_token_id) if spec.given_token_ids else ()
+
+
+def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:
+    """The encoder's input: the samples of speech, or the tokens of a text.
+
+    Raises:
+        KeyError: the tokenizer does not know the source language.
+    """
+    source = request.source
+    return tokenizer.source_tokens(source.text, source.language) if isinstance(source, SourceText) else source
+
+
+def combined_status(statuses: Collection[FinishStatus]) -> FinishStatus:
+    """A request's status: FAILED or TRUNCATED when any sequence is, EMPTY when all are, otherwise OK."""
+    for status in (FinishStatus.FAILED, FinishStatus.TRUNCATED, FinishStatus.OK):
+        if status in statuses:
+            return status
+    return FinishStatus.EMPTY

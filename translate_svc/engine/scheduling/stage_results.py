@@ -1,0 +1,155 @@
+"""Moves sequences on by the results of a step, and collects its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import (
+    DecodeItem,
+    DecodeResult,
+    EncodeResult,
+    EncodeUnfinished,
+    ItemFailure,
+    StageResult,
+    TextToUnitItem,
+    TextToUnitResult,
+    VocodeItem,
+    VocodeResult,
+)
+from translate_svc.engine.request import EngineEvent, FinishStatus, TextScored, UnitsPredicted, WaveformPiece
+from translate_svc.engine.scheduling.in_flight import InFlight
+from translate_svc.engine.scheduling.phase_queues import PhaseQueues
+from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
+from translate_svc.engine.text.detokenize import Tokenizer
+from translate_svc.errors import EngineError, InvariantViolation
+from translate_svc.types import SAMPLES_PER_UNIT, Stage
+
+Finish = Callable[[SequenceState, FinishStatus, str], None]
+
+
+class StageResults:
+    """Applies results to sequences: each gets what was computed and moves to the queue of its next stage.
+
+    ``finish`` ends a sequence with a status and an error. ``events``: those of this step, in order.
+    """
+
+    def __init__(
+        self, queues: PhaseQueues, limits: EngineLimits, tokenizer: Tokenizer, finish: Finish
+    ) -> None:
+        self._queues = queues
+        self._limits = limits
+        self._tokenizer = tokenizer
+        self._finish = finish
+        self.events: list[EngineEvent] = []
+
+    def take_events(self) -> list[EngineEvent]:
+        """Removes and returns the events."""
+        events, self.events = self.events, []
+        return events
+
+    def apply(self, in_flight: InFlight, result: StageResult) -> None:
+        """Settles one item. The result of an aborted sequence is dropped."""
+        match result:
+            case EncodeResult() | EncodeUnfinished():
+                self._apply_encoded(in_flight.settle_request(result.request_id), result)
+            case DecodeResult():
+                item, sequence = in_flight.settle(result.key, DecodeItem)
+                if not sequence.terminal:
+                    sequence.text.fed_tokens += len(item.token_ids) + len(result.accepted)
+                    self._apply_decoded(sequence, item, result)
+            case TextToUnitResult():
+                _, sequence = in_flight.settle(result.key, TextToUnitItem)
+                if not sequence.terminal:
+                    self._apply_units(sequence, result)
+            case VocodeResult():
+                piece, sequence = in_flight.settle(result.key, VocodeItem)
+                if not sequence.terminal:
+                    self._apply_piece(sequence, piece, result)
+            case _:
+                assert_never(result)
+
+    def fail(self, in_flight: InFlight, failure: ItemFailure) -> None:
+        """Settles one item that failed, and ends its sequences."""
+        for sequence in in_flight.settle_failed(failure.key):
+            if not sequence.terminal:
+                self._finish(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
+
+    def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
+        live = [sequence for sequence in state.sequences if not sequence.terminal]
+        if isinstance(encoded, EncodeResult):
+            for sequence in live:
+                self._queues.start_decoding(sequence)
+        elif live:
+            self._queues.resume_encoding(state)
+
+    def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
+        if item.scores_given_text:
+            self.events.append(TextScored(*sequence.key, decoded.accepted))
+            self._finish(sequence, FinishStatus.OK, "")
+            return
+        sequence.begin_run(decoded)
+        for token_id, log_probability in zip(item.speculative_token_ids, decoded.accepted, strict=False):
+            self._apply_token(sequence, DecodeResult(decoded.key, token_id, log_probability))
+            if sequence.phase is not Stage.DECODE:
+                return
+        self._apply_token(sequence, decoded)
+
+    def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
+        eos_token_id, max_tokens = self._tokenizer.eos_token_id, self._limits.max_slot_tokens
+        stop = sequence.text.check_stop(decoded.token_id, sequence.spec.guards, eos_token_id, max_tokens)
+        if stop is not None:
+            # The predicted token is dropped: T2U speaks only fed tokens, and text and speech must be equal.
+            sequence.text.stop_reason = stop
+            self._finish_text(sequence)
+            return
+        try:
+            sequence.push_token(decoded, self.events)
+        except EngineError as error:
+            self._finish(sequence, FinishStatus.FAILED, error.description)
+
+    def _finish_text(self, sequence: SequenceState) -> None:
+        try:
+            is_spoken = sequence.finish_text(self.events)
+        except EngineError as error:
+            self._finish(sequence, FinishStatus.FAILED, error.description)
+            return
+        if is_spoken:
+            self._queues.start_text_to_unit(sequence)
+        else:
+            self._start_speech(sequence, NO_UNITS, ())
+
+    def _apply_units(self, sequence: SequenceState, made: TextToUnitResult) -> None:
+        units = tuple(made.units.tolist())
+        self.events.append(UnitsPredicted(*sequence.key, units, made.character_durations))
+        self._start_speech(sequence, made.units, made.token_durations)
+
+    def _start_speech(
+        self, sequence: SequenceState, units: npt.NDArray[np.int64], token_durations: tuple[int, ...]
+    ) -> None:
+        """Queues the units that can be voiced now, if there are any."""
+        sequence.add_units(units, token_durations)
+        if sequence.speech.piece_end_unit > sequence.speech.piece_start_unit:
+            self._queues.start_vocoding(sequence)
+        else:
+            self._finish(sequence, sequence.finish_speech(self.events), "")
+
+    def _apply_piece(self, sequence: SequenceState, item: VocodeItem, vocoded: VocodeResult) -> None:
+        if len(vocoded.samples) != (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT:
+            raise InvariantViolation("the runner made a waveform piece of the wrong length")
+        speech = sequence.speech
+        last = item.end_unit == speech.piece_end_unit
+        start_samples = (speech.first_unit + item.start_unit) * SAMPLES_PER_UNIT
+        final = last and sequence.is_final
+        self.events.append(WaveformPiece(*sequence.key, start_samples, vocoded.samples, final))
+        speech.piece_start_unit = item.end_unit
+        speech.pieces_made += 1
+        if last:
+            self._finish(sequence, sequence.finish_speech(self.events), "")
+        else:
+            self._queues.enqueue_vocoding(sequence)

@@ -1,0 +1,69 @@
+"""A sequence whose source is complete: each token is delivered as it comes, and all of the text is spoken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.plan import DecodeItem, DecodeResult
+from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished, TokenDecoded
+from translate_svc.engine.scheduling.sequence import SequenceState, SpokenTokens
+from translate_svc.engine.text.scripts import written_in_foreign_script
+
+
+@dataclass(slots=True, eq=False)
+class WholeSequence(SequenceState):
+    """``return_source_ms``: whether tokens get their time in the source."""
+
+    return_source_ms: bool
+
+    @property
+    def delivered_tokens(self) -> int:
+        """All tokens of the text."""
+        return self.text.tokens
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing follows."""
+        return True
+
+    def decode_item(self) -> DecodeItem:
+        """A given text is scored in the pass that feeds the prompt."""
+        text = self.text
+        return DecodeItem(
+            self.key,
+            self.held_slot,
+            text.fed_tokens,
+            tuple(text.token_ids[text.fed_tokens :]),
+            self.return_source_ms,
+            speculative_token_ids=self.speculative_token_ids,
+            scores_given_text=bool(self.spec.given_token_ids),
+        )
+
+    def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
+        """Delivers the token immediately."""
+        text = self.text.detokenizer.push(decoded.token_id)
+        self.text.token_ids.append(decoded.token_id)
+        events.append(
+            TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
+        )
+
+    def finish_text(self, events: list[EngineEvent]) -> bool:
+        """Delivers the end of the text. A text in a foreign script is not spoken."""
+        spec, state = self.spec, self.text
+        tail = state.detokenizer.finish()
+        text = state.detokenizer.text
+        foreign = spec.guards.script_check and written_in_foreign_script(text, spec.language)
+        events.append(TextFinished(*self.key, text, tail, state.tokens, state.stop_reason, foreign))
+        self.spoken = SpokenTokens(tuple(state.token_ids))
+        return bool(spec.speech and not foreign and text.strip())
+
+    def add_units(self, units: npt.NDArray[np.int64], token_durations: tuple[int, ...]) -> None:
+        """Chooses all units."""
+        self.speech.units, self.speech.piece_end_unit = units, len(units)
+
+    def finish_speech(self, events: list[EngineEvent]) -> FinishStatus:
+        """Returns EMPTY for a text of white space alone."""
+        return self.finish_status if self.text.detokenizer.text.strip() else FinishStatus.EMPTY
