@@ -27,6 +27,17 @@ def test_a_secret_stands_for_its_caller_and_session_until_it_expires() -> None:
         secrets.open(secret)
 
 
+def test_setting_the_clock_back_lengthens_no_life() -> None:
+    now_s, steady_s = 1_000.0, 5.0
+    secrets = ClientSecrets(date=MonotonicDate(lambda: now_s, lambda: steady_s))
+    secret, _ = secrets.seal(ALICE, SESSION, 60)
+    now_s, steady_s = now_s - 3_600, steady_s + 59
+    assert secrets.open(secret).caller == ALICE
+    steady_s += 1
+    with pytest.raises(Unauthenticated, match="expired"):
+        secrets.open(secret)
+
+
 def test_it_tells_its_bearer_nothing_and_fits_a_subprotocol() -> None:
     secret, _ = ClientSecrets().seal(ALICE, SESSION, 60)
     assert "alice" not in secret

@@ -23,7 +23,7 @@ from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.server import RpcServer
-from translate_svc.rpc.status import code_of, status_of
+from translate_svc.rpc.status import abort, code_of, status_of
 
 SECRET = "what the caller said"
 
@@ -147,6 +147,15 @@ async def test_a_cancellation_is_raised_again() -> None:
     context: Any = SimpleNamespace(peer=lambda: "ipv4:1.1.1.1:1")
     with pytest.raises(asyncio.CancelledError):
         await interceptor._guarded(cancelled)(None, context)
+
+
+async def test_a_status_that_cannot_leave_is_given_up() -> None:
+    class Stuck:
+        async def abort_with_status(self, status: grpc.Status) -> None:
+            await asyncio.sleep(3_600)
+
+    with pytest.raises(asyncio.CancelledError):
+        await abort(Stuck(), errors.Unavailable("no"), timeout_s=0.05)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from grpc_status import rpc_status
 
 from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
 from tests.rpc.scripted_session import ScriptedService
+from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import AckInput, Caller, SampleRange, SpeechChunk
@@ -225,6 +227,55 @@ async def test_a_client_that_is_killed_leaves_nothing(service: ScriptedService, 
         if child.returncode is None:
             child.kill()
         await child.wait()
+
+
+class TestPatience:
+    """Whom the server waits for, and how long. Only the deadline that a test waits for is short."""
+
+    @pytest.mark.parametrize("options", [RpcOptions(config_timeout_s=0.5)])
+    async def test_for_the_config(self, stub: Any, service: ScriptedService) -> None:
+        call = stub.StreamingTranslate()
+        assert await outcome(call) == (grpc.StatusCode.DEADLINE_EXCEEDED, "")
+        assert not service.sessions
+
+    @pytest.mark.parametrize("options", [RpcOptions(idle_timeout_s=0.5)])
+    async def test_for_a_silent_client(self, stub: Any, service: ScriptedService) -> None:
+        call, session = await open_stream(stub, service)
+        assert await outcome(call) == (grpc.StatusCode.DEADLINE_EXCEEDED, "")
+        assert session.cancelled.is_set()
+
+    @pytest.mark.parametrize("options", [RpcOptions(write_timeout_s=0.3, abort_timeout_s=0.2)])
+    async def test_not_for_a_client_that_does_not_read(
+        self, service: ScriptedService, server: RpcServer
+    ) -> None:
+        # A client whose windows are small and that never reads
+        narrow = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
+        async with grpc.aio.insecure_channel(server.target, options=narrow) as channel:
+            stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
+            call, session = await open_stream(stub, service)
+            ended = FinalStatus(call)  # a write under way when the status arrives would overwrite it
+            keep_sending = asyncio.create_task(send_until_dead(call))
+            began_s = time.monotonic()
+            for number in range(400):
+                session.say(speech_chunk(number, 32_000))
+            await asyncio.wait_for(session.cancelled.wait(), 60)
+            assert 0.25 < time.monotonic() - began_s < RpcOptions().write_timeout_s
+            # The status could not leave; the call is gone all the same
+            await until(lambda: server.live_streams == 0)
+            await until(lambda: not own_tasks())
+            with pytest.raises(grpc.aio.AioRpcError):
+                await asyncio.wait_for(responses(call), 60)
+            assert str(ended.error()).startswith(("DEADLINE_EXCEEDED", "CANCELLED"))
+            keep_sending.cancel()
+
+
+async def send_until_dead(call: Any) -> None:
+    while not call.done():
+        try:
+            await call.write(audio(160))
+        except asyncio.InvalidStateError:
+            return
+        await asyncio.sleep(0.05)
 
 
 def speech_chunk(number: int, size: int) -> SpeechChunk:
