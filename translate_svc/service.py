@@ -41,7 +41,6 @@ from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.open_sessions import OpenSessions
-from translate_svc.session.quotas.metered_session import MeteredSession
 from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.session.session import Session
 from translate_svc.session.shared_admission import FrontPeers, SharedAdmission
@@ -293,9 +292,9 @@ class Service:
                 self._accounting.open("stream", session_id, caller),
                 issue_token,
                 _share_of(caller, session_id),
+                self.quotas.meter(caller, config.input),
             )
-            meter = self.quotas.meter(caller, config.input)
-            session = MeteredSession(session_id, config, negotiated, dependencies, start, meter)
+            session = Session(session_id, config, negotiated, dependencies, start)
         if start is not None:
             self._accounting.metrics.record_resumed()
         self._sessions.add(session)

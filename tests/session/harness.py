@@ -20,6 +20,7 @@ from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.quotas.audio_meter import AudioMeter
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
@@ -103,7 +104,7 @@ class House:
     options: SessionOptions
     sessions: list[Session | OneShot] = field(default_factory=list)
 
-    def open(self, stream: StreamConfig) -> Session:
+    def open(self, stream: StreamConfig, meter: AudioMeter | None = None) -> Session:
         """A session, as the service opens it."""
         negotiated, settings = self.negotiator.negotiate(stream)
         dependencies = SessionDependencies(
@@ -112,6 +113,7 @@ class House:
             negotiator=self.negotiator,
             options=self.options,
             slot=self.admission.admit(),
+            meter=meter,
         )
         session = Session(f"s{len(self.sessions)}", negotiated, settings, dependencies)
         self.sessions.append(session)

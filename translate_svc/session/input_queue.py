@@ -74,7 +74,8 @@ class InputQueue:
         self._audio_samples = 0  # put since the reader found the queue empty
         self._wanted_samples = 1
         self._reader: asyncio.Future[None] | None = None
-        self._writers: list[asyncio.Future[None]] = []
+        self._waiting: list[asyncio.Future[None]] = []  # for room, or for an idle reader
+        self._discarded = False
 
     def __len__(self) -> int:
         """Items that wait."""
@@ -100,9 +101,12 @@ class InputQueue:
     async def wait_for_room(self) -> None:
         """Waits until the queue is below its bound."""
         while not self.has_room:
-            changed = asyncio.get_running_loop().create_future()
-            self._writers.append(changed)
-            await changed
+            await self._changed()
+
+    async def wait_idle(self) -> None:
+        """Waits until the reader has processed all that it could take and asks for more, or ``discard``."""
+        while not self._discarded and (self._reader is None or self._reader.done()):
+            await self._changed()
 
     def put(self, item: Queued) -> None:
         """Appends an item. The writer must await ``wait_for_room`` first."""
@@ -124,10 +128,11 @@ class InputQueue:
             self._wanted_samples, self._audio_samples = min_samples, 0
             while not self._items:
                 self._reader = asyncio.get_running_loop().create_future()
+                self._wake_waiting()
                 await self._reader
         item = self._items.popleft()
         self._cost_samples -= self._cost(item)
-        self._wake_writers()
+        self._wake_waiting()
         return item
 
     def drop_audio(self) -> int:
@@ -139,19 +144,25 @@ class InputQueue:
         self._items = deque(item for item in self._items if isinstance(item, QueuedUpdate))
         self._cost_samples = sum(self._cost(item) for item in self._items)
         self._audio_samples = 0
-        self._wake_writers()
+        self._wake_waiting()
         return dropped
 
     def discard(self) -> None:
-        """Drops everything and wakes writers that wait for room."""
+        """Drops everything for good, and wakes whoever waits."""
         self._items.clear()
         self._cost_samples = self._audio_samples = 0
-        self._wake_writers()
+        self._discarded = True
+        self._wake_waiting()
 
-    def _wake_writers(self) -> None:
-        writers, self._writers = self._writers, []
-        for writer in writers:
-            _wake(writer)
+    async def _changed(self) -> None:
+        changed = asyncio.get_running_loop().create_future()
+        self._waiting.append(changed)
+        await changed
+
+    def _wake_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            _wake(each)
 
     def _cost(self, item: Queued) -> int:
         return max(length_samples(item), self.ITEM_COST_SAMPLES)

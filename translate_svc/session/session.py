@@ -1,29 +1,19 @@
-"""One live stream, free of any transport.
-
-It is longer than most files: what a client may send, each with its refusals, changes one state.
-"""
+"""One live stream, free of any transport."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from translate_svc.audio.codecs.table import chunk_decoder
-from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Superseded, Unavailable
+from translate_svc.errors import InvalidArgument, ResourceExhausted, Superseded, Unavailable
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump
-from translate_svc.session.input_queue import (
-    InputQueue,
-    Queued,
-    QueuedAudio,
-    QueuedEnd,
-    QueuedFinalize,
-    QueuedSilence,
-    QueuedUpdate,
-)
+from translate_svc.session.inbound.received_input import ReceivedInput
+from translate_svc.session.input_queue import Queued, QueuedEnd
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
 from translate_svc.session.outbound.advice import LagAdvice
@@ -33,34 +23,25 @@ from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.resume_point import ResumePoint, first_point
 from translate_svc.types import (
-    MAX_POSITION,
     AckInput,
-    AudioInput,
     CallOutcome,
     Cleared,
     ClearInput,
     ClientMessage,
     Closed,
     EndInput,
-    FinalizeInput,
     GoAway,
     Opened,
     Progress,
     SessionEvent,
-    SilenceInput,
     StreamConfig,
-    UpdateInput,
 )
 
-_FIELDS: dict[type[ClientMessage], str] = {
-    AudioInput: "audio",
-    SilenceInput: "silence",
-    FinalizeInput: "finalize",
-    UpdateInput: "update",
-    ClearInput: "clear",
-    AckInput: "ack",
-    EndInput: "end",
-}
+_FINISH_TIMEOUT_S = 10.0
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Session:
@@ -71,11 +52,10 @@ class Session:
 
     Rules:
 
-    * **Input** is checked and decoded when it is received, so ``receive`` raises for wrong input. It then
-      waits for the segmenter in a queue bounded in seconds (``SessionOptions.max_queued_input_ms``); while
-      the queue is full, ``receive`` waits. The segmenter waits while ``max_utterances_in_flight`` utterances
-      or ``max_queued_events`` events wait for the reader. So the input of a client that does not read its
-      results stops in the end.
+    * **Input** is checked and decoded when it is received, so ``receive`` raises for wrong input. While
+      ``SessionOptions.max_queued_input_ms`` wait for the segmenter, ``receive`` waits. The segmenter waits
+      while ``max_utterances_in_flight`` utterances or ``max_queued_events`` events wait for the reader. So
+      the input of a client that does not read its results stops in the end.
     * **Order**: results keep the order of utterances within a language and kind. Each utterance has exactly
       one ``UtteranceDone``. Events of the engine never wait.
     * **Settings** apply at their position in the stream, from the next utterance on. ``Updated`` names that
@@ -88,6 +68,8 @@ class Session:
     * **End**: ``EndInput`` with the right count, or a half-close, cuts the running utterance. ``Closed``
       comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss`` and changes nothing; the
       caller should then ``cancel``.
+    * **Quota**: audio that its caller may not send (``SessionDependencies.meter``) is refused once what came
+      before it was translated and its results were taken, so that a resumed stream continues after it.
     * **Failure** of one utterance is a warning and ``FAILED``. A failure of the stream (the engine or the
       detector is gone, or a bug) is raised by ``events``, after the events before it, and by ``receive``.
     """
@@ -105,60 +87,39 @@ class Session:
         ``start``: where the stream is resumed; None: it is new.
         """
         self.session_id = session_id
-        self.start = start or first_point(session_id, settings.settings)
+        self.start = start = start or first_point(session_id, settings.settings)
         """Where this session began."""
-        self._config = config
         self._dependencies = dependencies
-        self._options = dependencies.options
-        self._rate_hz = config.input.sample_rate_hz
-        self._decoder = chunk_decoder(config.input)
-        loop = asyncio.get_running_loop()
-        self._clock = loop.time
-        self._input = InputQueue(self._rate_hz * self._options.max_queued_input_ms // 1000)
-        self._opened_s = self._clock()
-        self._lag = StreamLag(self._rate_hz)
+        options, rate_hz, commit = dependencies.options, config.input.sample_rate_hz, start.commit
+        self._lag = lag = StreamLag(rate_hz)
         self._lag_advice = LagAdvice()
-        self._acks = AckWindow(self._options.max_unacknowledged, self._options.ack_timeout_ms / 1000)
+        self._input = ReceivedInput(
+            config.input, dependencies.negotiator, options, lag, start.first_sample, commit.position
+        )
+        self._acks = AckWindow(options.max_unacknowledged, options.ack_timeout_ms / 1000)
         self._outbox = Outbox(dependencies.observer, self._acks)
         self._router = UtteranceRouter(
             dependencies.engine,
             self._outbox,
             dependencies.observer,
-            self._clock,
+            _now_s,
             on_commit=self._put_progress,
             on_failure=self.fail,
             caller=dependencies.caller,
-            lag=self._lag,
-            next_utterance_id=self.start.commit.next_utterance_id,
-            usage=self.start.commit.usage,
+            lag=lag,
+            next_utterance_id=commit.next_utterance_id,
+            usage=commit.usage,
         )
         self._dispatcher = Dispatcher(
-            session_id,
-            self._rate_hz,
-            config.output,
-            settings,
-            self._router,
-            self._outbox,
-            self._options,
-            self.start.commit,
-            self._lag,
+            session_id, rate_hz, config.output, settings, self._router, self._outbox, options, commit, lag
         )
         self._input_pump = InputPump(
-            self._rate_hz,
-            settings,
-            dependencies.vad_stream,
-            self._dispatcher,
-            start_position=self.start.commit.position,
+            rate_hz, settings, dependencies.vad_stream, self._dispatcher, start_position=commit.position
         )
-        self._received_samples = self.start.first_sample
-        self._ended = False
         self._go_away_sent = False
         self._close_error: Exception | None = None
-        self._complete: bool | None = None
-        self._outbox.put(Opened(session_id, config, self._token(self.start.commit)))
-        self._task = loop.create_task(self._run(), name=f"session-{session_id}")
-
-    # ------------------------------------------------------------------ called by the transport
+        self._outbox.put(Opened(session_id, config, self._token(commit)))
+        self._task = asyncio.create_task(self._run(), name=f"session-{session_id}")
 
     async def receive(self, message: ClientMessage) -> None:
         """Takes the client's next message; waits while the input queue is full.
@@ -166,36 +127,42 @@ class Session:
         If the wait is cancelled, the message has no effect.
 
         Raises:
-            InvalidArgument: a wrong value, or a message in the wrong order. Names the field.
-            OutOfRange: a value over a limit. Names the field.
+            InvalidArgument, OutOfRange: a wrong value, or a message in the wrong order. Names the field.
             DataLoss: ``end.total_samples`` is not what arrived.
+            ResourceExhausted: the caller has no audio left. Says when to continue.
             Exception: the error that ended the stream before.
         """
-        self._check_open(_FIELDS[type(message)])
-        match message:
-            case AudioInput(data=data):
-                await self._receive_audio(data)
-            case SilenceInput(samples=samples):
-                await self._receive_silence(samples)
-            case FinalizeInput():
-                await self._enqueue(QueuedFinalize(self._clock()))
-            case UpdateInput(settings=settings):
-                negotiated = self._dependencies.negotiator.negotiate_settings(settings, "update.settings")
-                await self._enqueue(QueuedUpdate(negotiated))
-            case ClearInput():
-                self._clear()
-            case AckInput(seq=seq):
-                self._acks.acknowledge(seq)
-            case EndInput(total_samples=total):
-                await self._receive_end(total)
+        self._check_open(message)
+        if (meter := self._dependencies.meter) is None:
+            await self._take(message)
+            return
+        try:
+            meter.before(message)
+        except ResourceExhausted:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FINISH_TIMEOUT_S):
+                    await self.finish_received()
+            raise
+        await self._take(message)
+        meter.after(message)
+
+    async def finish_received(self) -> None:
+        """Waits until all input so far was processed and the reader has taken every event of it.
+
+        Returns early when the stream ends. Waits for ever while an utterance runs that no input ends.
+        """
+        while True:
+            await self._input.queue.wait_idle()
+            if not self._router.unfinished and not len(self._outbox):
+                return
+            while self._router.unfinished:
+                await self._router.wait_for_change()
+            await self._outbox.wait_below(1)
 
     async def half_close(self) -> None:
         """The client will send nothing more: an ``end`` without a sample count. Idempotent."""
-        if self._ended or self._close_error is not None:
-            return
-        self._acks.lift()
-        await self._enqueue(QueuedEnd(complete=False, arrived_s=self._clock()))
-        self._ended = True
+        if not self._input.ended and self._close_error is None:
+            await self._end(complete=False)
 
     @property
     def live(self) -> bool:
@@ -205,29 +172,27 @@ class Session:
     @property
     def queued_s(self) -> float:
         """Seconds of input that wait for the segmenter."""
-        return self._input.samples / self._rate_hz
+        return self._input.queued_s
 
     @property
     def age_s(self) -> float:
         """Seconds since the session was opened."""
-        return self._clock() - self._opened_s
+        return self._input.age_s
 
     @property
     def lag_s(self) -> float | None:
         """How far the results are behind the audio; None if no result was due for a while."""
         waits_for_reader = self._router.in_flight > self._router.unfinished
-        if waits_for_reader or len(self._outbox) >= self._options.max_queued_events:
+        if waits_for_reader or len(self._outbox) >= self._dependencies.options.max_queued_events:
             return None  # the client itself is late
-        oldest_s = self._input.oldest_arrived_s
-        queue_due_s = None
-        if oldest_s is not None:
-            queue_due_s = self._lag.due_s(self._input_pump.received_position, oldest_s)
-        return self._lag.seconds(self._clock(), queue_due_s)
+        oldest_s = self._input.queue.oldest_arrived_s
+        position = self._input_pump.received_position
+        return self._lag.seconds(_now_s(), None if oldest_s is None else self._lag.due_s(position, oldest_s))
 
     def degrade(self, degradation: Degradation) -> None:
         """Leaves out what ``degradation`` says from now on. Warns the client if its own results come late."""
         self._dispatcher.degradation = degradation
-        if warning := self._lag_advice.update(self._clock(), self.lag_s or 0.0):
+        if warning := self._lag_advice.update(_now_s(), self.lag_s or 0.0):
             self._outbox.put(warning)
 
     def events(self) -> AsyncIterator[SessionEvent]:
@@ -246,111 +211,68 @@ class Session:
     async def cancel(self, end: CallOutcome | None = None) -> None:
         """Drops and releases everything now. Idempotent; must also be called after the end.
 
-        The engine's requests, the admission slot and the VAD stream are released before it waits.
-        ``end`` is how the stream ended for the transport; the observer gets it.
+        All is released before it waits. ``end``: how the stream ended for the transport, for the observer.
         """
-        if self._close_error is None:
-            self._close_error = Unavailable("the stream is over")
         self._outbox.discard()
-        self._release_resources()
+        self._close(self._close_error or Unavailable("the stream is over"))
         self._dependencies.slot.release()
-        input_s = (self._received_samples - self.start.first_sample) / self._rate_hz
-        self._dependencies.observer.ended(end or CallOutcome(), complete=self._complete, input_s=input_s)
+        complete = self._task.result() if self._task.done() and not self._task.cancelled() else None
+        outcome, input_s = end or CallOutcome(), self._input.received_s
+        self._dependencies.observer.ended(outcome, complete=complete, input_s=input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 
-    # ------------------------------------------------------------------ input
-
-    def _check_open(self, field: str) -> None:
+    def _check_open(self, message: ClientMessage) -> None:
         if self._close_error is not None:
             raise self._close_error
-        if self._ended:
-            raise InvalidArgument("came after the end", field=field)
+        if self._input.ended:
+            raise InvalidArgument("came after the end", field=type(message).__name__[: -len("Input")].lower())
 
-    async def _wait_for_room(self) -> None:
-        await self._input.wait_for_room()
-        if self._close_error is not None:
-            raise self._close_error
+    async def _take(self, message: ClientMessage) -> None:
+        match message:
+            case ClearInput():
+                self._clear()
+            case AckInput(seq=seq):
+                self._acks.acknowledge(seq)
+            case EndInput(total_samples=total):
+                self._input.check_total(total)
+                await self._end(complete=True)
+            case _:
+                await self._input.take(message)
 
-    async def _enqueue(self, item: Queued) -> None:
-        await self._wait_for_room()
-        self._input.put(item)
-
-    async def _receive_audio(self, data: bytes) -> None:
-        limit = self._options.max_audio_chunk_bytes
-        if len(data) > limit:
-            raise OutOfRange(f"holds more than {limit} bytes", field="audio.data")
-        arrived_s = self._clock()
-        # wait before decoding: if the wait is cancelled, the decoder must not have seen this message
-        await self._wait_for_room()
-        samples = self._decoder.decode(data, field="audio.data")
-        self._lag.begin(self._received_samples + len(samples), arrived_s)
-        run_up = self._run_up_samples(len(samples))
-        self._received_samples += len(samples)
-        if run_up < len(samples):
-            self._input.put(QueuedAudio(samples[run_up:], arrived_s))
-
-    async def _receive_silence(self, samples: int) -> None:
-        if samples < 1:
-            raise InvalidArgument("must be at least 1", field="silence.samples")
-        limit = self._rate_hz * self._options.max_silence_ms // 1000
-        if samples > min(limit, MAX_POSITION - self._received_samples):
-            raise OutOfRange(f"is more than {limit} samples", field="silence.samples")
-        run_up = self._run_up_samples(samples)
-        if run_up < samples:
-            await self._enqueue(QueuedSilence(samples - run_up, self._clock()))
-        self._received_samples += samples
-
-    def _run_up_samples(self, samples: int) -> int:
-        """How many of the next ``samples`` lie before the commit point from which the stream is resumed."""
-        return min(samples, max(0, self.start.commit.position - self._received_samples))
-
-    async def _receive_end(self, total_samples: int) -> None:
-        if total_samples != self._received_samples:
-            raise DataLoss(
-                f"says {total_samples}, but {self._received_samples} arrived", field="end.total_samples"
-            )
+    async def _end(self, *, complete: bool) -> None:
         self._acks.lift()
-        await self._enqueue(QueuedEnd(complete=True, arrived_s=self._clock()))
-        self._ended = True
+        await self._input.end(complete=complete)
 
     def _clear(self) -> None:
         """Drops all input received and every result that the reader has not taken."""
-        position = max(self._received_samples, self.start.commit.position)
-        self._input.drop_audio()
+        position = self._input.clear()
         self._dispatcher.clear(position)
         self._outbox.put(Cleared(position))
         self._input_pump.restart(position)
 
-    async def _run(self) -> None:
-        """The stream's only task."""
+    async def _run(self) -> bool | None:
+        """The stream's only task. Returns whether the client sent ``end``; None if the stream has failed."""
         try:
-            complete = await self._pump_input()
+            item: Queued | None = None
+            while not isinstance(item, QueuedEnd):
+                await self._outbox.wait_below(self._dependencies.options.max_queued_events)
+                item = await self._input.queue.get(self._input_pump.missing_samples)
+                await self._input_pump.process(item)
             while self._router.unfinished:
                 await self._router.wait_for_change()
-            self._complete = complete
-            self._outbox.put(Closed(complete, self._router.usage), on_taken=self._dependencies.slot.release)
+            self._outbox.put(Closed(item.complete, self._router.usage), self._dependencies.slot.release)
             self._outbox.close()
+            return item.complete
         except Exception as error:
             self.fail(error)
+            return None
         finally:
             self._dependencies.vad_stream.close()
 
-    async def _pump_input(self) -> bool:
-        """Processes the input to its end. Returns whether the client sent ``end``."""
-        while True:
-            await self._outbox.wait_below(self._options.max_queued_events)
-            item = await self._input.get(self._input_pump.missing_samples)
-            await self._input_pump.process(item)
-            if isinstance(item, QueuedEnd):
-                return item.complete
-
-    # ------------------------------------------------------------------ end and failure
-
     def _put_progress(self, point: CommitPoint) -> None:
-        token = self._token(point)
+        token, received_samples = self._token(point), max(self._input.samples, point.position)
         applied_updates = point.applied_updates if token else 0
-        received_samples = max(self._received_samples, point.position)
         self._outbox.put(Progress(received_samples, point.position, token, applied_updates))
 
     def _token(self, point: CommitPoint) -> bytes:
@@ -364,15 +286,15 @@ class Session:
 
     def fail(self, error: Exception) -> None:
         """Ends the stream because of an error that concerns all of it; ``events`` raises it at the end."""
-        if self._close_error is not None:
-            return
-        self._close_error = error
-        self._outbox.fail(error)
-        self._release_resources()
-        if self._task is not asyncio.current_task():
-            self._task.cancel()
+        if self._close_error is None:
+            self._outbox.fail(error)
+            self._close(error)
+            if self._task is not asyncio.current_task():
+                self._task.cancel()
 
-    def _release_resources(self) -> None:
+    def _close(self, error: Exception) -> None:
+        """Releases what the stream uses. Whatever is received from now on fails with ``error``."""
+        self._close_error = error
         self._router.abort_all()
-        self._input.discard()
+        self._input.close(error)
         self._dependencies.vad_stream.close()

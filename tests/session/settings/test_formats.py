@@ -10,9 +10,10 @@ import pytest
 
 from tests.session.harness import check_contract, clip, collect, config, house, of, silence
 from tests.virtual_time import virtual_time
-from translate_svc.audio.codecs.table import chunk_encoder, codec_of
+from translate_svc.audio.codecs.table import chunk_decoder, chunk_encoder, codec_of
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import InvalidArgument
+from translate_svc.session.inbound import received_input
 from translate_svc.session.options import SessionOptions
 from translate_svc.types import (
     AudioFormat,
@@ -196,7 +197,7 @@ def test_what_is_no_packet_names_the_field_and_counts_for_nothing(packet: bytes)
         runner.run(scenario())
 
 
-def test_a_packet_that_waits_in_vain_has_not_been_heard() -> None:
+def test_a_packet_that_waits_in_vain_has_not_been_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller cancelled before there was room has sent nothing; the decoder must not have moved on."""
     opus = AudioFormat(OPUS, 48_000)
     messages = _messages(_recording(48_000), opus)
@@ -204,15 +205,18 @@ def test_a_packet_that_waits_in_vain_has_not_been_heard() -> None:
     async def heard(*, cancel: bool) -> list[SpeechEnded]:
         options = SessionOptions(max_queued_events=1, max_queued_input_ms=1_200)
         async with house(options=options) as home:
-            session = home.open(dataclasses.replace(config(), input=opus))
             decoded: list[bytes] = []
-            decode = session._decoder.decode
 
-            def spy(data: bytes, *, field: str) -> Samples:
-                decoded.append(data)
-                return decode(data, field=field)
+            class Spy:
+                def __init__(self, audio_format: AudioFormat) -> None:
+                    self._decoder = chunk_decoder(audio_format)
 
-            session._decoder.decode = spy  # type: ignore[method-assign]
+                def decode(self, data: bytes, *, field: str) -> Samples:
+                    decoded.append(data)
+                    return self._decoder.decode(data, field=field)
+
+            monkeypatch.setattr(received_input, "chunk_decoder", Spy)
+            session = home.open(dataclasses.replace(config(), input=opus))
             for message in messages[:60]:
                 await session.receive(message)
             if cancel:

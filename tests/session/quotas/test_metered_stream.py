@@ -1,0 +1,99 @@
+"""A stream whose caller has no audio left ends after what came before was translated and taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.session.harness import House, chunks, config, house, of, silence, utterances
+from tests.virtual_time import virtual_time
+from translate_svc.errors import ResourceExhausted
+from translate_svc.session.quotas.audio_meter import AudioMeter
+from translate_svc.session.session import Session
+from translate_svc.types import SessionEvent, UtteranceDone
+
+LATE = chunks(silence(0.05))[0]
+
+
+def metered(home: House, seconds: float) -> Session:
+    """A stream that may send so much audio."""
+    used_s = 0.0
+
+    def check() -> None:
+        if used_s >= seconds:
+            raise ResourceExhausted("no audio is left", retry_after_s=1.0)
+
+    def charge(more_s: float) -> None:
+        nonlocal used_s
+        used_s += more_s
+
+    stream = config()
+    return home.open(stream, AudioMeter(stream.input, check, charge))
+
+
+async def send(session: Session, count: int) -> None:
+    """``count`` utterances of two seconds, all of them within the quota."""
+    for message in chunks(utterances(count)):
+        await session.receive(message)
+
+
+async def refused_after_s(session: Session) -> float:
+    """How long the refusal of more audio takes."""
+    began_s = asyncio.get_running_loop().time()
+    with pytest.raises(ResourceExhausted):
+        await session.receive(LATE)
+    return asyncio.get_running_loop().time() - began_s
+
+
+def run(scenario: Callable[[House], object]) -> None:
+    async def in_house() -> None:
+        async with house() as home:
+            await scenario(home)  # type: ignore[misc]
+
+    with virtual_time() as runner:
+        runner.run(in_house())
+
+
+def test_what_was_heard_is_taken_before_the_refusal() -> None:
+    async def scenario(home: House) -> None:
+        session, taken = metered(home, 4.0), list[SessionEvent]()
+
+        async def read_slowly() -> None:
+            async for event in session.events():
+                taken.append(event)
+                await asyncio.sleep(0.01)
+
+        await send(session, 2)
+        reading = asyncio.create_task(read_slowly())
+        assert await refused_after_s(session) < 9.0
+        assert len(of(taken, UtteranceDone)) == 2
+        assert session.queued_s == 0
+        await session.cancel()
+        await reading
+
+    run(scenario)
+
+
+def test_a_client_that_reads_nothing_is_not_waited_for_without_end() -> None:
+    async def scenario(home: House) -> None:
+        session = metered(home, 2.0)
+        await send(session, 1)
+        assert await refused_after_s(session) == pytest.approx(10.0)
+        await session.cancel()
+
+    run(scenario)
+
+
+def test_a_stream_that_ends_meanwhile_is_not_waited_for() -> None:
+    async def scenario(home: House) -> None:
+        session = metered(home, 2.0)
+        await send(session, 1)
+        refusal = asyncio.create_task(refused_after_s(session))
+        await asyncio.sleep(1.0)
+        assert not refusal.done()
+        await session.cancel()
+        assert await refusal == pytest.approx(1.0)
+
+    run(scenario)
