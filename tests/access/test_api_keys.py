@@ -18,17 +18,6 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
-def test_a_key_is_its_holders_name(file: Path) -> None:
-    alice, bob, spare = new_key(), new_key(), new_key()
-    lines = [key_line("alice", alice), "# nobody", "", f"  {key_line('bob', bob)}  # on the bus"]
-    file.write_text("\n".join([*lines, key_line("alice", spare)]))
-    keys = ApiKeys(file)
-    assert [keys.authenticate(key) for key in (alice, bob, spare)] == ["alice", "bob", "alice"]
-    for wrong in ("", alice[:-1], alice + "x", alice.upper(), lines[0].partition(":")[2]):
-        with pytest.raises(Unauthenticated):
-            keys.authenticate(wrong)
-
-
 def test_keys_cannot_be_guessed_and_files_do_not_hold_them() -> None:
     made = {new_key() for _ in range(100)}
     assert len(made) == 100

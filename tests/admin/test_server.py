@@ -49,29 +49,10 @@ async def _get(http: aiohttp.ClientSession, path: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def test_while_the_model_loads_it_is_alive_and_not_ready(http: aiohttp.ClientSession) -> None:
-    assert await _get(http, "/healthz") == (200, "ok\n")
-    assert await _get(http, "/readyz") == (503, "the model is being loaded\n")
-
-
-async def test_a_service_that_takes_streams_is_ready(http: aiohttp.ClientSession, probes: Probes) -> None:
-    probes.attach(FakeService())
-    assert await _get(http, "/healthz") == (200, "ok\n")
-    assert await _get(http, "/readyz") == (200, "ok\n")
-
-
 async def test_draining_is_alive_and_not_ready(http: aiohttp.ClientSession, probes: Probes) -> None:
     probes.attach(FakeService(not_ready_reason="the server is draining"))
     assert await _get(http, "/healthz") == (200, "ok\n")
     assert await _get(http, "/readyz") == (503, "the server is draining\n")
-
-
-async def test_without_its_engine_the_process_is_to_be_restarted(
-    http: aiohttp.ClientSession, probes: Probes
-) -> None:
-    probes.attach(FakeService(engine_lost=True, not_ready_reason="the engine was lost"))
-    assert await _get(http, "/healthz") == (503, "the engine was lost\n")
-    assert await _get(http, "/readyz") == (503, "the engine was lost\n")
 
 
 async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metrics: Metrics) -> None:
@@ -90,15 +71,6 @@ async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metr
     assert samples["translate_svc_text_tokens_total"] == 7
     assert samples["translate_svc_source_seconds_total"] == 2.5
     assert samples["process_resident_memory_bytes"] > 0
-
-
-async def test_openmetrics_is_served_on_request(http: aiohttp.ClientSession) -> None:
-    wanted = "application/openmetrics-text; version=1.0.0"
-    async with http.get("/metrics", headers={"Accept": wanted}) as response:
-        assert response.headers["Content-Type"].startswith("application/openmetrics-text")
-        assert (await response.text()).endswith("# EOF\n")
-    async with http.get("/metrics") as response:
-        assert response.headers["Content-Type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/healthz", 405)])

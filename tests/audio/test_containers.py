@@ -256,20 +256,6 @@ def test_long_pauses_in_a_short_recording_are_believed(tmp_path: Path) -> None:
     assert _seconds(_sparse(tmp_path / "a.mkv", "libopus", gaps_s=15)) == pytest.approx(199 * 15, abs=1)
 
 
-def test_more_than_an_hour_of_true_silence_is_read(tmp_path: Path) -> None:
-    """As FLAC, which needs next to nothing for it."""
-    path = tmp_path / "silence.flac"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("flac", rate=8_000, layout="mono")
-        assert isinstance(stream, av.AudioStream)
-        for minute in range(65):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 480_000), np.int16), format="s16", layout="mono")
-            frame.sample_rate, frame.pts = 8_000, minute * 480_000
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    assert _seconds(path) == pytest.approx(65 * 60)
-
-
 def _au(folder: Path, *, rate_hz: int, channels: int) -> Path:
     """A file of mu-law whose header claims what it likes."""
     path = folder / "claims.au"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI
 from openai.types.websocket_reconnection import ReconnectingEvent, ReconnectingOverrides
 
 from tests.fakes.model_free_service import model_free_service
@@ -60,21 +60,6 @@ async def test_asynchronous(starter: GatewayServer) -> None:
     _check(events)
 
 
-async def test_blocking(starter: GatewayServer) -> None:
-    def converse() -> list[Any]:
-        with (
-            OpenAI(api_key="k", base_url=f"{starter.target}/v1") as client,
-            client.realtime.translations.connect(model="gpt-realtime-translate") as connection,
-        ):
-            connection.session.update(session=SPANISH)  # type: ignore[arg-type]
-            for part in PARTS:
-                connection.session.input_audio_buffer.append(audio=part)
-            connection.session.close()
-            return list(connection)
-
-    _check(await asyncio.to_thread(converse))
-
-
 async def test_a_client_secret(starter: GatewayServer) -> None:
     async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
         made = await client.realtime.translations.client_secrets.create(
@@ -123,12 +108,3 @@ async def test_a_drain_makes_the_sdk_connect_again(starter: GatewayServer) -> No
                 break
         assert kinds == ["error", "session.created"]
     assert codes == [1012]
-
-
-async def test_the_model_and_its_languages_are_listed(starter: GatewayServer) -> None:
-    async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
-        models = [model async for model in client.models.list()]
-        assert [model.id for model in models] == ["starter"]
-        extra = models[0].model_extra or {}
-        assert {"es", "en"} <= {language["language"] for language in extra["languages"]}
-        assert (await client.models.retrieve("starter")).id == "starter"

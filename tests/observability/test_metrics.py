@@ -130,11 +130,6 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
     assert {status.value for status in UtteranceStatus} < set(UTTERANCE_STATUSES)
 
 
-def _count(metrics: Metrics) -> None:
-    for _ in range(1_000):
-        metrics.record_step(0.01, [("decode", 7)])
-
-
 def test_every_warning_is_in_the_manual_and_in_the_contract() -> None:
     root = Path(__file__).resolve().parents[2]
     manual = re.findall(r"^\| `([a-z_]+)` \|", (root / "docs/contract.md").read_text("utf-8"), re.MULTILINE)

@@ -257,20 +257,6 @@ async def test_silence_is_an_empty_utterance_and_a_warning(sight: Sight) -> None
     assert change("end_to_first_text_seconds_count") == 0
 
 
-async def test_streams_that_end_otherwise_are_told_apart(
-    sight: Sight, caplog: pytest.LogCaptureFixture
-) -> None:
-    change = Change(sight)
-    await converse(sight, [config()])
-    assert change("streams_closed_total", cause="half_closed") == 1
-    with pytest.raises(grpc.aio.AioRpcError):
-        await converse(sight, [config(), end(7)])
-    await sight.at_rest()
-    assert change("streams_closed_total", cause="data_loss") == 1
-    statuses = [(each.fields["status"], each.fields["cause"]) for each in caplog.records]  # type: ignore[attr-defined]
-    assert statuses == [("OK", "half_closed"), ("DATA_LOSS", "data_loss")]
-
-
 async def test_a_client_that_leaves_drops_what_was_begun(
     sight: Sight, caplog: pytest.LogCaptureFixture
 ) -> None:

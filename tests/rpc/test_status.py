@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from tests.rpc.conftest import CONFIG, open_stream, request, until
+from tests.rpc.conftest import open_stream
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc import errors
 from translate_svc.rpc.call_limiter import CallLimiter
@@ -22,7 +22,6 @@ from translate_svc.rpc.interceptors import ErrorInterceptor
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.request_reader import RequestReader
-from translate_svc.rpc.server import RpcServer
 from translate_svc.rpc.status import abort, code_of, status_of
 
 SECRET = "what the caller said"
@@ -112,27 +111,6 @@ async def test_a_session_that_breaks_becomes_an_incident(
     assert info.metadata["incident_id"] in caplog.text
     assert SECRET not in caplog.text + str(status)
     assert session.cancelled.is_set()
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        errors.ResourceExhausted("all taken", retry_after_s=3),
-        errors.Unavailable("draining"),
-        errors.InvalidArgument("is not a language", field="config.settings.targets[0].language"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-async def test_a_refused_stream_says_why(
-    stub: Any, service: ScriptedService, server: RpcServer, refusal: Exception
-) -> None:
-    service.refusal = refusal
-    call = stub.StreamingTranslate()
-    await call.write(request(config=CONFIG))
-    with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await call.read()
-    assert rpc_status.from_call(failure.value) == status_of(refusal)  # type: ignore[arg-type]
-    await until(lambda: server.live_streams == 0)
 
 
 async def test_a_cancellation_is_raised_again() -> None:

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from tests.rpc.conftest import until
-from tests.rpc.guards.invalid_requests import INVALID_REQUESTS, MAX_CLIP_BYTES
+from tests.rpc.guards.invalid_requests import INVALID_REQUESTS
 from tests.rpc.test_stream import outcome
 from translate_svc import errors
 from translate_svc.audio.codecs.table import CODECS
@@ -35,7 +35,6 @@ from translate_svc.types import (
     SpeechChunk,
     TextDelta,
     UtteranceDone,
-    UtteranceStatus,
 )
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
@@ -152,25 +151,6 @@ async def test_a_clip_gives_what_a_stream_of_it_gives(client: AsyncClient) -> No
     assert stages == [timing.stage for timing in end.timings if timing.stage != "endpointing"]
 
 
-async def test_a_text_is_inspected_but_has_no_times(client: AsyncClient) -> None:
-    events = [
-        event
-        async for event in client.translate(
-            text=CLIPS["eng_1.flac"]["transcript"],
-            source="en-US",
-            targets=["es-MX"],
-            include=["tokens", "units", "timings"],
-        )
-    ]
-    tokens = [token for event in events if isinstance(event, TextDelta) for token in event.tokens]
-    assert "".join(token.text for token in tokens).strip() == CLIPS["eng_1.flac"]["translation"]
-    assert {token.source_ms for token in tokens} == {None}
-    (first, *_) = (event for event in events if isinstance(event, SpeechChunk))
-    assert sum(first.character_durations) == len(first.units)
-    assert isinstance(events[-1], UtteranceDone)
-    assert {timing.stage for timing in events[-1].timings} >= {"encode", "decode", "text_to_unit", "vocode"}
-
-
 @pytest.mark.parametrize("encoding", list(Encoding))
 async def test_every_encoding_goes_in_and_comes_out(client: AsyncClient, encoding: Encoding) -> None:
     """In at one rate and a chosen channel, out at another, where it has several; the words survive both."""
@@ -202,19 +182,6 @@ async def test_every_encoding_goes_in_and_comes_out(client: AsyncClient, encodin
         include=["transcript"],
     ).result()
     assert heard.transcript == known["translation"]
-
-
-async def test_a_clip_of_exactly_the_limit_passes_and_one_sample_more_is_named(client: AsyncClient) -> None:
-    limits = (await client.info()).limits
-    assert limits.max_clip_bytes == MAX_CLIP_BYTES < limits.max_message_bytes
-    quiet = bytes(MAX_CLIP_BYTES)  # 21.8 s: the detector hears all of it, the engine nothing
-    wanted: dict[str, Any] = {"sample_rate_hz": 48_000, "encoding": "pcm_f32le", "targets": ["spa"]}
-    heard = await client.translate(samples=quiet, **wanted).result()
-    assert heard.done.status is UtteranceStatus.EMPTY
-    assert heard.done.source.end == MAX_CLIP_BYTES // 4
-    with pytest.raises(errors.OutOfRange) as caught:
-        await client.translate(samples=quiet + bytes(4), **wanted).result()
-    assert caught.value.field == "clip.data"
 
 
 async def test_a_clip_that_lasts_too_long_is_for_a_stream(client: AsyncClient) -> None:

@@ -127,16 +127,6 @@ def test_opened_tells_what_was_asked_for(path: str, settings: StreamSettings) ->
         assert value_at(opened.settings, path) == value_at(settings, path)
 
 
-def test_opened_fills_in_every_default_of_the_segmentation() -> None:
-    opened, settled = NEGOTIATOR.negotiate(
-        StreamConfig(FORMAT, FORMAT, StreamSettings((TargetSettings("spa"),)))
-    )
-    opened_vad = opened.settings.vad
-    assert {name: getattr(opened_vad, name) for name in field_names(opened_vad)} == {
-        name: getattr(settled.vad, name) for name in field_names(opened_vad)
-    }
-
-
 @pytest.mark.parametrize("guard", field_names(TextGuards))
 def test_each_guard_of_a_text_reaches_the_engine(guard: str) -> None:
     settings = StreamSettings((TargetSettings("spa"),), guards=GuardSettings(**{guard: False}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import openai
 import pytest
 import pytest_asyncio
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI
 
 from tests.cli.output.subtitle_files import read_srt
 from tests.clips import sentences
@@ -65,13 +64,6 @@ async def test_every_format_says_the_same(client: AsyncOpenAI) -> None:
     assert all(segment.avg_logprob < 0 and segment.tokens for segment in verbose.segments)
 
 
-async def test_into_another_language(client: AsyncOpenAI) -> None:
-    german = await client.audio.translations.create(
-        model="whisper-1", file=ENGLISH, extra_body={"target_language": "de"}
-    )
-    assert "Nachbar" in german.text
-
-
 async def test_a_transcript(client: AsyncOpenAI) -> None:
     plain = await client.audio.transcriptions.create(model="gpt-4o-transcribe", file=ENGLISH, language="en")
     assert "neighbor" in plain.text
@@ -106,14 +98,6 @@ async def test_a_transcript_that_comes_while_it_is_made(client: AsyncOpenAI) -> 
     assert done.type == "transcript.text.done"
     assert "".join(getattr(event, "delta", "") for event in events) == done.text
     assert "neighbor" in done.text
-
-
-async def test_the_blocking_client(starter: GatewayServer) -> None:
-    def translate() -> str:
-        with OpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
-            return client.audio.translations.create(model="whisper-1", file=SPANISH).text
-
-    assert ". " in await asyncio.to_thread(translate)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import ROOT
 from translate_svc.engine.request import Request
-from translate_svc.errors import Unavailable
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.session.admission import AdmissionOptions
@@ -112,15 +111,6 @@ async def test_admission_is_that_of_streams() -> None:
         assert int(response.headers["Retry-After"]) >= 1
 
 
-async def test_a_client_that_leaves_is_forgotten() -> None:
-    async with model_free_service(slow_script) as service, GatewayServer(service) as server:
-        asking = asyncio.create_task(post(server, form()))
-        await until(lambda: bool(service.held["requests"]))
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-        await until(lambda: service.held == NOTHING)
-
-
 async def test_a_text_with_a_hole_is_no_answer() -> None:
     async with model_free_service(failing_script) as service, GatewayServer(service) as server:
         assert await post(server, form()) == (500, "translation_failed")
@@ -143,14 +133,6 @@ async def test_a_client_that_stops_sending_is_given_up() -> None:
         ) as response,
     ):
         assert response.status == 408
-
-
-async def test_a_drain_finishes_a_file_or_says_so() -> None:
-    async with model_free_service(slow_script) as service, GatewayServer(service) as server:
-        asking = asyncio.create_task(post(server, form()))
-        await until(lambda: bool(service.held["requests"]))
-        await server.stop(0.2, Unavailable("the server is draining"))
-        assert await asking == (503, "unavailable")
 
 
 async def test_a_full_disk_fails_the_file_that_needs_it_and_no_other() -> None:

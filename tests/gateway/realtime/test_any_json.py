@@ -47,10 +47,6 @@ VALUES = st.recursive(
 )
 
 
-def _field(name: str, value: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({}, optional={name: value})
-
-
 SESSIONS = VALUES | st.fixed_dictionaries(
     {
         "audio": st.fixed_dictionaries(

@@ -83,12 +83,6 @@ async def test_one_secret_opens_several_sessions_of_its_caller(setup: Setup) -> 
     assert setup.callers == ["alice", "alice"]
 
 
-async def test_a_secret_without_a_language_waits_for_it(setup: Setup) -> None:
-    _, made = await setup.mint({})
-    async with connect(setup.server.target, headers={"Authorization": f"Bearer {made['value']}"}) as session:
-        await session.open("fr")
-
-
 async def test_an_expired_secret_opens_nothing(setup: Setup) -> None:
     _, made = await setup.mint({"session": SPANISH})
     setup.ahead_s = 500

@@ -155,13 +155,6 @@ async def test_what_is_not_served_is_refused(
         await _update(session)
 
 
-async def test_audio_before_the_language_is_refused(server: GatewayServer) -> None:
-    async with connect(server.target, PATH) as session:
-        await session.send("input_audio_buffer.append", audio="AAAA")
-        error = (await session.until("error"))["error"]
-        assert error["param"] == "session.audio.input.transcription.language"
-
-
 async def test_an_utterance_that_fails_is_told_and_the_session_goes_on() -> None:
     def script(request: Request) -> ScriptedRequest:
         fails.append(not fails)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 
@@ -14,19 +13,8 @@ from translate_svc.engine.request import Request, SequenceSpec
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.translation_settings import INCLUDES
 from translate_svc.gateway.server import GatewayServer
-from translate_svc.languages import packaged
 
 SPOKEN = pcm16(tone(0.6)) + pcm16(silence(0.8))
-
-
-@pytest.mark.parametrize("language", [each for each in packaged() if each.text], ids=lambda each: each.code)
-async def test_every_language_by_its_tag(service: ModelFreeService, language: Any) -> None:
-    """All of the model, not the hosted service's 13; with speech where there is a voice, and told so."""
-    async with GatewayServer(service) as server, connect(server.target) as session:
-        await session.update(audio={"output": {"language": language.bcp47}})
-        updated = await session.until("session.updated")
-        output = updated["session"]["audio"]["output"]
-        assert (output["language"], output["speech"]) == (language.bcp47, language.speech_out)
 
 
 @pytest.mark.parametrize(
@@ -228,20 +216,6 @@ async def test_a_session_object_may_be_sent_back(server: GatewayServer) -> None:
         )
         await session.update(**described)
         assert (await session.until("session.updated"))["session"] == described
-
-
-async def test_what_an_update_does_not_name_stays(server: GatewayServer) -> None:
-    async with connect(server.target) as session:
-        await session.open("es", "de")
-        for output, targets in (
-            ({"duration_factor": 1.5}, [("es", 1.5), ("de", 1.0)]),
-            ({"language": "es"}, [("es", 1.5)]),
-            ({"language": "fr"}, [("fr", 1.0)]),
-        ):
-            await session.update(audio={"output": output})
-            described = (await session.until("session.updated"))["session"]["audio"]["output"]
-            assert [(each["language"], each["duration_factor"]) for each in described["targets"]] == targets
-            assert described["language"] == targets[0][0]
 
 
 async def test_the_operator_may_say_what_is_spoken(service: ModelFreeService) -> None:

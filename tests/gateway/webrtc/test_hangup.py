@@ -9,7 +9,7 @@ import pytest
 from openai import AsyncOpenAI, NotFoundError
 
 from tests.fakes.model_free_service import ModelFreeService
-from tests.gateway.webrtc.caller import Caller, calling, post_offer
+from tests.gateway.webrtc.caller import calling, post_offer
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
@@ -33,17 +33,6 @@ async def test_a_program_hangs_up_with_the_sdk(service: ModelFreeService, server
         await asyncio.wait_for(caller.closed.wait(), 60)
         with pytest.raises(NotFoundError, match="no such call is open"):
             await program.realtime.calls.hangup(name)
-
-
-async def test_a_call_that_is_not_connected_yet_is_ended_too(server: GatewayServer) -> None:
-    caller = Caller()
-    try:
-        status, _, headers = await post_offer(server.target, await caller.offer())
-        assert status == 201
-        path = f"{headers['Location']}/hangup"
-        assert [(await post_offer(server.target, "", path=path))[0] for _ in range(2)] == [200, 404]
-    finally:
-        await caller.hang_up()
 
 
 async def test_only_who_made_a_call_ends_it(service: ModelFreeService, tmp_path: Path) -> None:

@@ -6,14 +6,11 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.rpc.conftest import CONFIG, open_stream, request
 from tests.rpc.scripted_session import ScriptedService
@@ -163,75 +160,3 @@ async def test_no_stream_is_ended_for_its_age(service: ScriptedService) -> None:
             assert await call.read() is EOF
         await passage.end()
     assert ("grpc.max_connection_age_ms", 1_800_000) in channel_options(RpcOptions())
-
-
-class ReflectionClient:
-    """A client without the proto file: it gets all descriptors by the reflection of the server."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._channel = channel
-        self._pool = descriptor_pool.DescriptorPool()
-
-    async def learn(self, service_name: str) -> list[str]:
-        """Loads the service's files into a pool of its own; returns the services on offer."""
-        stub: Any = reflection_pb2_grpc.ServerReflectionStub(self._channel)
-        call = stub.ServerReflectionInfo()
-        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
-        offer = await call.read()
-        await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=service_name))
-        answer = await call.read()
-        await call.done_writing()
-        for serialized in answer.file_descriptor_response.file_descriptor_proto:
-            self._pool.Add(descriptor_pb2.FileDescriptorProto.FromString(serialized))
-        call.cancel()
-        return [service.name for service in offer.list_services_response.service]
-
-    def message(self, name: str) -> Any:
-        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(name))
-
-    def streaming(self, service_name: str, method_name: str) -> Any:
-        method = self._pool.FindServiceByName(service_name).methods_by_name[method_name]
-        assert method.client_streaming
-        assert method.server_streaming
-        response = message_factory.GetMessageClass(method.output_type)
-        start: Any = self._channel.stream_stream(
-            f"/{service_name}/{method_name}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=response.FromString,
-        )
-        return start()
-
-
-async def test_a_third_party_client_translates_by_reflection_alone(channel: grpc.aio.Channel) -> None:
-    client = ReflectionClient(channel)
-    offered = await client.learn("translate_svc.v1.SpeechTranslation")
-    assert set(offered) >= {"translate_svc.v1.SpeechTranslation", "grpc.health.v1.Health"}
-    make_request = client.message("translate_svc.v1.StreamingTranslateRequest")
-    assert make_request is not pb.StreamingTranslateRequest
-
-    async def messages() -> AsyncIterator[Any]:
-        config = make_request()
-        config.config.input.encoding = 1
-        config.config.input.sample_rate_hz = 16_000
-        config.config.settings.targets.add(language="spa")
-        yield config
-        chunk = make_request()
-        chunk.audio.data = bytes(640)
-        yield chunk
-        finalize = make_request()
-        finalize.finalize.SetInParent()
-        yield finalize
-        end = make_request()
-        end.end.total_samples = 320
-        yield end
-
-    call = client.streaming("translate_svc.v1.SpeechTranslation", "StreamingTranslate")
-    async for message in messages():
-        await call.write(message)
-    text, kinds = "", []
-    while (response := await call.read()) is not EOF:
-        kinds.append(response.WhichOneof("event"))
-        text += response.translation.delta
-    assert text == "uno dos"
-    assert kinds[0] == "opened"
-    assert kinds[-2:] == ["utterance_done", "closed"]
