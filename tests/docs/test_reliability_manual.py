@@ -17,7 +17,7 @@ from translate_svc.rpc.options import MIB, RpcOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES
+from translate_svc.session.utterances.speech_writer import MAX_SPEECH_BYTES
 from translate_svc.wire.entry_count import MAX_ENTRIES
 
 TESTS = Path(__file__).parents[1]

@@ -231,7 +231,7 @@ async def break_everything(server: Aviary, monkeypatch: pytest.MonkeyPatch) -> N
         raise ValueError(f"cannot handle {CANARY!r}")
 
     with monkeypatch.context() as patch:
-        patch.setattr("translate_svc.session.one_shot.LiveUtterance", quote)
+        patch.setattr("translate_svc.session.one_shot.WholeUtterance", quote)
         await server.translate(text_call().SerializeToString())
     with monkeypatch.context() as patch:
         patch.setattr("translate_svc.service.Service.translate", quote)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from translate_svc import errors
+from translate_svc.confidence import ConfidenceRule, Logistic, Threshold
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import (
@@ -53,7 +54,6 @@ from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.engine.stats import Totals
 from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.confidence.rule import ConfidenceRule, Logistic, Threshold
 from translate_svc.remote_engine import messages
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (

@@ -14,11 +14,11 @@ import pytest_asyncio
 
 from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.files import read_audio
+from translate_svc.confidence import Logistic, Threshold
 from translate_svc.config import Settings
 from translate_svc.engine.request import SourceText
 from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.confidence.rule import Logistic, Threshold
 from translate_svc.server_info import language_table
 from translate_svc.service import Service
 from translate_svc.session.session import Session

@@ -24,9 +24,9 @@ import numpy as np
 import soundfile
 
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.confidence import UNKNOWN_AGREEMENT, Agreement
 from translate_svc.engine.request import SourceText
 from translate_svc.models.confidence.fit import LabelledText
-from translate_svc.models.confidence.rule import UNKNOWN_AGREEMENT, Agreement
 from translate_svc.service import Service
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,

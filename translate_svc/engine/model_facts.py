@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,
@@ -11,7 +12,6 @@ from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisTraits,
 )
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.types import ModelInfo
 
 

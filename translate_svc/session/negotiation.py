@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from translate_svc.audio.formats import check_input_format, check_output_format
+from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
 from translate_svc.engine.request import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
@@ -17,7 +18,6 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
 from translate_svc.types import (
     MAX_DURATION_FACTOR,

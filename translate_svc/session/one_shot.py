@@ -15,9 +15,10 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.commit_points import CommitPoint
-from translate_svc.session.outbound.live_utterance import LiveUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
+from translate_svc.session.utterances.live_utterance import LiveUtterance
+from translate_svc.session.utterances.whole_utterance import WholeUtterance
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import clip_holds_voice, no_speech
 from translate_svc.types import (
@@ -158,14 +159,14 @@ class OneShot:
 
     def _cut(self, source: SampleRange, content: Samples | SourceText) -> tuple[LiveUtterance, Request]:
         """Creates the call's utterance and its request. Times count from here."""
-        utterance = LiveUtterance(0, 0, self._settings, self._call.output, self._call_id)
+        utterance = WholeUtterance(0, 0, self._settings, self._call.output, self._call_id)
         self._router.begin(utterance)
         return utterance, utterance.cut(source, content, self._clock())
 
     async def _submit(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
-        """Submits the request. Raises as ``UtteranceRouter.submit``; source errors name ``field``."""
+        """Submits the request. Raises as ``Submitter.submit``; source errors name ``field``."""
         try:
-            await self._router.submit(utterance, request)
+            await self._router.submitter.submit(utterance, request)
         except InvalidArgument as error:
             if error.field != "source":
                 raise

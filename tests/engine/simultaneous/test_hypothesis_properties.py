@@ -43,8 +43,8 @@ from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisTraits,
     SpeechCarriedOver,
 )
-from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.session.simultaneous_options import SimultaneousOptions
+from translate_svc.session.utterances.hypothesis_builder import HypothesisBuilder
 from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Stage
 
 # It computes for seconds; the rest is for a busy machine.

@@ -19,8 +19,8 @@ from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.engine.simultaneous.kept_history import HISTORY_CHARACTERS
 from translate_svc.engine.simultaneous.words import character_count
-from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.session.simultaneous_options import SimultaneousOptions
+from translate_svc.session.utterances.hypothesis_builder import HypothesisBuilder
 
 JAPANESE = (SequenceSpec("jpn"),)
 STEP_SAMPLES, MOST_SAMPLES = 12_800, 6 * 16_000

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.checkpoints import checkpoint_folder
+from translate_svc.confidence import UNCALIBRATED, ConfidenceRule, Logistic, Threshold
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.manifest import read_manifest, verify
 from translate_svc.models.confidence.confidence_file import (
@@ -18,7 +19,6 @@ from translate_svc.models.confidence.confidence_file import (
     read_confidence,
     write_confidence,
 )
-from translate_svc.models.confidence.rule import UNCALIBRATED, ConfidenceRule, Logistic, Threshold
 
 RULE = ConfidenceRule(
     Logistic(-2.5, (-0.5, -3.0, 0.25)),

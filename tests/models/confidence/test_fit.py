@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from translate_svc.confidence import Agreement, Logistic, text_features
 from translate_svc.models.confidence.fit import FALSE_ALARMS, LEAST_OF_EACH, LabelledText, fit_rule
-from translate_svc.models.confidence.rule import Agreement, Logistic, text_features
 
 TRUE = Logistic(-2.5, (-1.0, -2.0, 0.3))
 

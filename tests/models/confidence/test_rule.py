@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate_svc.models.confidence.rule import (
+from translate_svc.confidence import (
     UNCALIBRATED,
     Agreement,
     ConfidenceRule,

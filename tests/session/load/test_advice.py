@@ -25,8 +25,9 @@ from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason
 from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.session.outbound.advice import LengthAdvice, is_short
+from translate_svc.session.outbound.advice import LengthAdvice
 from translate_svc.session.simultaneous_options import SimultaneousOptions
+from translate_svc.session.utterances.text_rate import is_short
 from translate_svc.types import (
     ClientMessage,
     EndReason,

@@ -20,7 +20,7 @@ from tests.session.harness import (
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
-from translate_svc.session.outbound.speech_writer import (
+from translate_svc.session.utterances.speech_writer import (
     SHORTEST_PAUSES,
     Playout,
     catch_up_factor,

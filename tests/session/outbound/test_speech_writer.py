@@ -9,7 +9,7 @@ from tests.audio.codecs.opus_signals import snr_db, spoken
 from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.resampler import resample, resampled_length
 from translate_svc.audio.speech_decoder import SpeechDecoder
-from translate_svc.session.outbound.speech_writer import SpeechWriter
+from translate_svc.session.utterances.speech_writer import SpeechWriter
 from translate_svc.types import AudioFormat, Encoding, SampleRange, Samples, SpeechChunk
 
 FORMATS = {

@@ -9,7 +9,7 @@ import pytest
 
 from translate_svc.audio.codecs.g722 import G722Encoder
 from translate_svc.audio.codecs.opus_encoder import OpusEncoder
-from translate_svc.session.outbound.speech_writer import MAX_SPEECH_BYTES, split_speech
+from translate_svc.session.utterances.speech_writer import MAX_SPEECH_BYTES, split_speech
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk
 
 BYTES_PER_SAMPLE = {1: Encoding.MULAW, 2: Encoding.PCM_S16LE, 4: Encoding.PCM_F32LE}

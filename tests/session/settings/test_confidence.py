@@ -26,9 +26,9 @@ from tests.session.harness import (
 )
 from tests.session.simultaneous.test_continued_utterances import LONG
 from tests.virtual_time import virtual_time
+from translate_svc.confidence import UNCALIBRATED, Agreement, ConfidenceRule, Logistic, Threshold
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.errors import OutOfRange, ResourceExhausted, TranslateSvcError
-from translate_svc.models.confidence.rule import UNCALIBRATED, Agreement, ConfidenceRule, Logistic, Threshold
 from translate_svc.types import (
     ClearInput,
     ClientMessage,

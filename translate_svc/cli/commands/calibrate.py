@@ -25,9 +25,9 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
+    from translate_svc.confidence import ConfidenceRule
     from translate_svc.models.alignment.alignment_file import Alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
-    from translate_svc.models.confidence.rule import ConfidenceRule
     from translate_svc.models.placement import Placement
 
 _PACKAGED = "data/calibration"

@@ -12,9 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
-from translate_svc.models.confidence.rule import (
+from translate_svc.confidence import (
     FEATURES_OF_A_TEXT,
     FEATURES_OF_AN_AGREEMENT,
     UNCALIBRATED,
@@ -22,6 +20,8 @@ from translate_svc.models.confidence.rule import (
     Logistic,
     Threshold,
 )
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
 
 CONFIDENCE_FILE = "confidence.json"
 _VERSION = 1

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.models.alignment.calibration import area_under_curve
-from translate_svc.models.confidence.rule import (
+from translate_svc.confidence import (
     UNKNOWN_AGREEMENT,
     Agreement,
     ConfidenceRule,
@@ -23,6 +22,7 @@ from translate_svc.models.confidence.rule import (
     Threshold,
     text_features,
 )
+from translate_svc.models.alignment.calibration import area_under_curve
 
 FALSE_ALARMS = 0.05
 """Share of right texts below the threshold, among those that the model is made for, at any length."""

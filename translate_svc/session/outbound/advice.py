@@ -8,19 +8,6 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EndReason, Segmentation
 MAX_LENGTH_CUTS = 3
 """Utterances cut for their length in a row before the client is warned. One alone may be a long sentence."""
 
-MIN_TEXT_TOKENS_PER_SECOND = 2.5
-"""Fewer tokens per second of speech than this mean that the text is far shorter than its speech.
-
-Measured with the starter over all clips of tests/data, in four languages each: utterances with 3 s of voiced
-frames or more give at least 3.5 tokens a second. 15 s of sentences without a pause, part of which is lost,
-give 2.3 to 5.8.
-"""
-
-MIN_SPEECH_S = 3.0
-"""Least voiced duration for which the token rate is checked. Shorter speech varies more (2.6 tokens a second
-in the same clips), and a single drawled word would be below any rate.
-"""
-
 GOOD_MAX_UTTERANCE_MS = 5_000
 """What the advice names in place of a longer maximum: on monologues without pauses the starter has 87 BLEU
 with it, 47 with 15 s and 66 with 2.5 s.
@@ -48,6 +35,21 @@ class LagAdvice:
         self._told_s, self._told_at_s = lag_s, now_s
         message = f"the server does not keep up: results are {lag_s:.1f} s behind"
         return StreamWarning("falling_behind", message, lag_ms=round(lag_s * 1000))
+
+
+class SkipAdvice:
+    """Warns once in an utterance that hypotheses are left out."""
+
+    def __init__(self) -> None:
+        self._told_of = -1
+
+    def update(self, utterance_id: int) -> StreamWarning | None:
+        """A hypothesis of this utterance was left out."""
+        if utterance_id == self._told_of:
+            return None
+        self._told_of = utterance_id
+        message = "the server is busy: translations come in larger steps for now"
+        return StreamWarning("drafts_skipped", message, utterance_id)
 
 
 class LengthAdvice:
@@ -88,8 +90,3 @@ def _what_helps(settings: Negotiated) -> str:
     else:
         otherwise = "a shorter min_silence_ms"
     return f"Simultaneous translation helps (settings.simultaneous), or {otherwise}."
-
-
-def is_short(text_tokens: int, voiced_s: float) -> bool:
-    """Whether a text of ``text_tokens`` tokens is far shorter than ``voiced_s`` seconds of speech."""
-    return voiced_s >= MIN_SPEECH_S and text_tokens < MIN_TEXT_TOKENS_PER_SECOND * voiced_s

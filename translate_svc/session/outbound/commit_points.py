@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from translate_svc.session.outbound.hypothesis_builder import Continuation
+from translate_svc.session.utterances.hypothesis_builder import Continuation
 from translate_svc.types import StreamSettings, Usage
 
 

@@ -12,20 +12,18 @@ from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
-from translate_svc.session.outbound.advice import LengthAdvice
+from translate_svc.session.outbound.advice import LengthAdvice, SkipAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
-from translate_svc.session.outbound.hypothesis_builder import Continuation
 from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer
-from translate_svc.session.outbound.live_utterance import LiveUtterance
+from translate_svc.session.outbound.next_utterance import NextUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.simultaneous_options import SimultaneousOptions
+from translate_svc.session.utterances.growing_utterance import GrowingUtterance, new_utterance
+from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.voice_gate import holds_voice, no_speech
 from translate_svc.types import AudioFormat, EndReason, SpeechEnded, SpeechStarted, StreamWarning, Updated
 from translate_svc.vad.options import FRAME_MS
-
-_MAX_RETRY_S = 1.0
-"""Longest wait between two attempts to submit. The engine admits the first request that comes."""
 
 
 class Dispatcher:
@@ -53,34 +51,21 @@ class Dispatcher:
         """The results to leave out while the server is behind."""
         self._session_id = session_id
         self._output = output
-        self._settings = settings
+        self._next = NextUtterance(settings, start, max_gap_samples=input_rate_hz)  # one second
         self._router = router
         self._outbox = outbox
         self._options = options
         self._clock = asyncio.get_running_loop().time
         self._running: LiveUtterance | None = None
         self._length_advice = LengthAdvice()
-        self._clears = 0
+        self._skip_advice = SkipAdvice()
         self._pacer = HypothesisPacer(input_rate_hz)
-        self._heard_position = (
-            start.heard_position
-        )  # behind a cut the input is processed anew, but what was heard counts
-        self._max_gap_samples = input_rate_hz  # one second
-        self._continued: tuple[int, Continuation] | None = None
-        if start.continued_from is not None and start.continuation is not None:
-            self._continued = start.continued_from, start.continuation
-        self._applied_updates = start.applied_updates
         self._pending_commit: CommitPoint | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
         """Replaces the settings from the next utterance on. The client gets ``Updated``."""
-        if self._continued is not None:
-            position, continued = self._continued
-            sequences = self._settings.sequences, settings.sequences
-            self._continued = position, continued.for_sequences(*sequences)
-        self._settings = settings
+        self._next.apply(settings)
         self._length_advice.restart()
-        self._applied_updates += 1
         self._outbox.put(Updated(self._router.next_utterance_id))
 
     def begin(self, position: int, speech_position: int) -> None:
@@ -90,11 +75,10 @@ class Dispatcher:
         """
         number = self._router.next_utterance_id
         request_id = f"{self._session_id}/{number}"
-        cut_position, continued = self._continued or (position, None)
-        self._continued = None
-        if position - cut_position > self._max_gap_samples:
-            continued = None  # the detector found no speech in the audio of the text that it carries
-        self._running = LiveUtterance(number, position, self._settings, self._output, request_id, continued)
+        continued = self._next.take_continuation(position)
+        self._running = new_utterance(
+            number, position, self._next.settings, self._output, request_id, continued
+        )
         self._router.begin(self._running)
         self._outbox.put(SpeechStarted(number, position, speech_position))
 
@@ -110,33 +94,28 @@ class Dispatcher:
             Unavailable, EngineLost: the engine takes no requests any more.
         """
         utterance = self._running
-        assert utterance is not None, "an utterance starts before it grows"
-        options = utterance.settings.simultaneous
-        builder = utterance.builder
-        assert options is not None, "only simultaneous translation has steps"
-        assert builder is not None, "only simultaneous translation has steps"
+        assert isinstance(utterance, GrowingUtterance), "only simultaneous translation has steps"
+        options = utterance.options
         if utterance.settings.settings.guards.voice_gate and not _is_voiced(grown.voiced_frames):
             return None
-        if grown.heard_position <= self._heard_position:
+        if grown.heard_position <= self._next.heard_position:
             return None
         now_s = self._clock()
         self._pacer.least_stride = _least_stride(self.degradation, options)
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
             self._skip_hypothesis(utterance)
             return None
-        self._heard_position = grown.heard_position
+        self._next.heard_position = grown.heard_position
         request = utterance.hypothesis(
             grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
         )
-        if not await self._router.submit_hypothesis(utterance, request):
+        if not await self._router.submitter.submit_hypothesis(utterance, request):
             self._skip_hypothesis(utterance)
-        return builder.cut_sample(grown.first_sample + len(grown.samples))
+        return utterance.cut_sample(grown.first_sample + len(grown.samples))
 
     def _skip_hypothesis(self, utterance: LiveUtterance) -> None:
-        if not utterance.drafts_skipped:
-            utterance.drafts_skipped = True
-            message = "the server is busy: translations come in larger steps for now"
-            self._outbox.put(StreamWarning("drafts_skipped", message, utterance.utterance_id))
+        if warning := self._skip_advice.update(utterance.utterance_id):
+            self._outbox.put(warning)
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
         """Ends the running utterance. Its audio was complete at ``last_sample_s`` (loop time).
@@ -155,7 +134,7 @@ class Dispatcher:
         if cut.reason is EndReason.CONTINUED:
             self._continue(utterance, cut, now_s, endpointing_ms, voiced_s)
             return
-        self._heard_position = max(self._heard_position, cut.heard_position)
+        self._next.heard_position = max(self._next.heard_position, cut.heard_position)
         self._skip_late_speech(utterance, self._expect_text(utterance, cut, last_sample_s), now_s)
         request = utterance.cut(
             cut.source,
@@ -164,16 +143,15 @@ class Dispatcher:
             endpointing_ms,
             self._router.playouts,
             voiced_s,
-            self._heard_position,
+            self._next.heard_position,
         )
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         is_gated = utterance.settings.settings.guards.voice_gate
-        clears = self._clears
         self._pending_commit = point = self._commit_point(cut.commit_position, cut.updates)
         while self._router.in_flight > self._options.max_utterances_in_flight:
             await self._router.wait_for_change()
-        if clears != self._clears:
-            return
+        if self._pending_commit is not point:
+            return  # it was cleared
         if not utterance.has_hypotheses and len(cut.samples) < self._options.min_utterance_samples:
             self._router.finish_with(utterance, utterance.closing_events())
         elif not utterance.has_hypotheses and is_gated and not _is_voiced(cut.voiced_frames):
@@ -183,7 +161,7 @@ class Dispatcher:
             if advice := self._length_advice.update(cut.reason, utterance.settings):
                 self._outbox.put(advice)
             await self._submit(utterance, request)
-        if clears == self._clears:
+        if self._pending_commit is point:
             self._pending_commit = None
             self._router.commit(point)
 
@@ -196,8 +174,8 @@ class Dispatcher:
         voiced_s: float | None,
     ) -> None:
         """Ends an utterance that was cut within the speech. The next utterance starts from its state."""
-        assert utterance.builder is not None, "only simultaneous translation continues utterances"
-        self._continued = cut.commit_position, utterance.builder.continuation()
+        assert isinstance(utterance, GrowingUtterance), "only simultaneous translation continues utterances"
+        self._next.continue_from(cut.commit_position, utterance.continuation())
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
         self._router.finish_with(utterance, events)
@@ -228,28 +206,12 @@ class Dispatcher:
         self._router.commit(self._commit_point(committed.position, committed.updates))
 
     def _commit_point(self, position: int, updates: Sequence[Negotiated]) -> CommitPoint:
-        """The commit point at ``position``, from which ``updates`` apply."""
-        continued_from, continuation, settings = None, None, self._settings
-        if self._continued is not None:
-            continued_from, continuation = self._continued
-        for update in updates:
-            if continuation is not None:
-                continuation = continuation.for_sequences(settings.sequences, update.sequences)
-            settings = update
-        return CommitPoint(
-            position,
-            self._router.next_utterance_id,
-            settings.settings,
-            self._applied_updates + len(updates),
-            continued_from=continued_from,
-            continuation=continuation,
-            heard_position=self._heard_position,
-        )
+        return self._next.commit_point(position, self._router.next_utterance_id, updates)
 
     def clear(self, through_sample: int) -> None:
         """Drops the running utterance and all in flight; their ``UtteranceDone`` is sent at once."""
-        self._clears += 1
-        self._running = self._continued = None
+        self._running = None
+        self._next.forget_continuation()
         pending, self._pending_commit = self._pending_commit, None
         self._lag.forget()
         self._router.clear(through_sample)
@@ -265,22 +227,13 @@ class Dispatcher:
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
         """
-        give_up_s = self._clock() + self._options.max_engine_wait_ms / 1000
-        clears = self._clears
-        while clears == self._clears:
-            try:
-                await self._router.submit(utterance, request)
-            except ResourceExhausted as error:
-                if clears != self._clears:
-                    return
-                left_s = give_up_s - self._clock()
-                if left_s > 0:
-                    await asyncio.sleep(min(error.retry_after_s, _MAX_RETRY_S, left_s))
-                    continue
-                self._router.fail(utterance, "engine_busy", error)
-            except InvalidArgument as error:
-                self._router.fail(utterance, "utterance_refused", error)
-            return
+        max_wait_s = self._options.max_engine_wait_ms / 1000
+        try:
+            await self._router.submitter.submit_patiently(utterance, request, max_wait_s)
+        except ResourceExhausted as error:
+            self._router.fail(utterance, "engine_busy", error)
+        except InvalidArgument as error:
+            self._router.fail(utterance, "utterance_refused", error)
 
 
 def _least_stride(degradation: Degradation, options: SimultaneousOptions) -> int:

@@ -1,12 +1,8 @@
-"""Routes the engine's events to the utterances of a stream, and their results to the reader.
-
-It is longer than most files: begin, submit, clear, finish and commit keep one order between them.
-"""
+"""Routes the engine's events to the utterances of a stream, and their results to the reader."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -14,11 +10,8 @@ from collections.abc import Callable, Sequence
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import (
     EngineEvent,
-    Request,
     RequestFinished,
-    RequestQueued,
     RequestRefused,
-    SequenceEvent,
     SequenceFinished,
     TextFinished,
     TextScored,
@@ -27,15 +20,16 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
-from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.errors import TranslateSvcError
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.commit_points import CommitPoint, CommitPoints
-from translate_svc.session.outbound.live_utterance import LiveUtterance
-from translate_svc.session.outbound.open_requests import OpenRequests
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
-from translate_svc.session.outbound.speech_writer import Playout, split_speech
+from translate_svc.session.outbound.submitter import Submitter
+from translate_svc.session.utterances.live_utterance import LiveUtterance
+from translate_svc.session.utterances.speech_writer import Playout, split_speech
+from translate_svc.session.utterances.utterance_phase import UtterancePhase
 from translate_svc.types import StreamWarning, Usage, UtteranceDone, UtteranceStatus
 
 _LaneItem = TokenDecoded | TextFinished | WaveformPiece
@@ -55,7 +49,7 @@ class UtteranceRouter:
       piece. If the output resampler and codec keep the whole piece, it goes back at once.
     * A commit point is reported once all utterances before it are done, after their last events.
 
-    Everything here runs on the event loop's thread. Only ``submit`` and ``wait_for_change`` wait.
+    Everything here runs on the event loop's thread. Only ``wait_for_change`` waits.
     """
 
     def __init__(
@@ -76,18 +70,13 @@ class UtteranceRouter:
 
         ``next_utterance_id`` and ``usage``: of a stream that is resumed.
         """
-        self._caller = caller
-        self._lag = lag
-        self._engine = engine
+        self.submitter = Submitter(engine, self._handle, on_failure, caller=caller)
         self._outbox = outbox
         self._observer = observer
         self._clock = clock
-        self._on_failure = on_failure
+        self._lag = lag
         self._lanes: ReorderBuffer[_LaneItem] = ReorderBuffer(self._emit)
         self._in_flight: dict[int, LiveUtterance] = {}
-        self._unfinished: set[int] = set()
-        self._cleared: set[int] = set()
-        self._requests = OpenRequests(engine)
         self._commits = CommitPoints(on_commit, usage)
         self.playouts: defaultdict[str, Playout] = defaultdict(Playout)
         self._changed = asyncio.Event()
@@ -107,7 +96,7 @@ class UtteranceRouter:
     @property
     def unfinished(self) -> int:
         """Number of utterances without ``UtteranceDone``."""
-        return len(self._unfinished)
+        return sum(each.phase is UtterancePhase.OPEN for each in self._in_flight.values())
 
     async def wait_for_change(self) -> None:
         """Waits until ``in_flight`` or ``unfinished`` may have changed."""
@@ -118,36 +107,6 @@ class UtteranceRouter:
         """Adds an utterance that has started. From here on it needs an ``UtteranceDone``."""
         self._next_utterance_id = utterance.utterance_id + 1
         self._in_flight[utterance.utterance_id] = utterance
-        self._unfinished.add(utterance.utterance_id)
-
-    async def submit(self, utterance: LiveUtterance, request: Request) -> None:
-        """Submits a cut utterance to the engine. If the engine refuses it, the caller must still end it.
-
-        Returns once the engine has queued it, or once it was cleared.
-
-        Raises:
-            InvalidArgument: as ``EngineHandle.submit``.
-            ResourceExhausted, Unavailable, EngineLost: as ``RequestRefused``.
-        """
-        self._enter_lanes(utterance)
-        request = dataclasses.replace(request, caller=self._caller)
-        await self._requests.submit(request, utterance, self._on_engine_event)
-
-    async def submit_hypothesis(self, utterance: LiveUtterance, request: Request) -> bool:
-        """Submits a hypothesis of a running utterance and waits until it has ended.
-
-        Returns False when the engine had no room for it; nothing has changed then. Also returns when the
-        utterance was cleared.
-
-        Raises:
-            InvalidArgument: as ``EngineHandle.submit``.
-            Unavailable, EngineLost: as ``RequestRefused``.
-        """
-        self._enter_lanes(utterance)
-        request = dataclasses.replace(request, caller=self._caller)
-        return await self._requests.submit_hypothesis(request, utterance, self._on_engine_event)
-
-    def _enter_lanes(self, utterance: LiveUtterance) -> None:
         self._lanes.enter(utterance.utterance_id, [key for plan in utterance.plans for key in plan.lanes])
 
     def fail(self, utterance: LiveUtterance, code: str, error: TranslateSvcError) -> None:
@@ -158,20 +117,20 @@ class UtteranceRouter:
 
     def finish_with(self, utterance: LiveUtterance, events: Sequence[EngineEvent]) -> None:
         """Ends an utterance with the events that the engine would send at its end, without the engine."""
-        self._enter_lanes(utterance)
-        self._requests.add(utterance.request_id, utterance)
+        self.submitter.adopt(utterance)
         for event in events:
-            self._on_engine_event(event)
+            self.submitter.receive(event)
 
     def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
         self._answer(utterance.utterance_id)
+        if utterance.phase is UtterancePhase.OPEN:
+            utterance.phase = UtterancePhase.DONE
         done = utterance.done_event(status)
         self.usage += done.usage
         self._commits.record_usage(utterance.utterance_id, done.usage)
         for warning in utterance.confidence_warnings(done):
             self._outbox.put(warning)
-        self._unfinished.discard(utterance.utterance_id)
         self._observer.utterance_done(utterance.report(done, self._clock()))
         self._put_done(done)
         self._advance_commits()
@@ -187,21 +146,20 @@ class UtteranceRouter:
         An utterance that was not cut yet ends here: its ``SpeechEnded`` comes first. An utterance that an
         earlier ``clear`` has ended keeps its ``UtteranceDone`` in the queue, before that ``Cleared``.
         """
-        dropped = {n: each for n, each in self._in_flight.items() if n not in self._cleared}
+        dropped = {n: each for n, each in self._in_flight.items() if each.phase is not UtterancePhase.CLEARED}
+        unfinished = {n for n, each in dropped.items() if each.phase is UtterancePhase.OPEN}
         # newest first, so that dropping one releases no items of another
         for utterance in reversed(dropped.values()):
-            self._requests.abort(utterance.request_id)
-            if utterance.comparison is not None:
-                self._requests.abort(utterance.comparison)
+            utterance.phase = UtterancePhase.CLEARED
+            self.submitter.abort(utterance)
             self._lanes.drop(utterance.utterance_id)
         unread_progress = self._outbox.drop_results(dropped) if dropped else []
         last_commit = self._commits.clear()
         self.playouts.clear()
-        self._cleared.update(dropped)
         for utterance in dropped.values():
             if ended := utterance.drop(through_sample):
                 self._outbox.put(ended)
-            if utterance.utterance_id in self._unfinished:
+            if utterance.utterance_id in unfinished:
                 self.finish(utterance, UtteranceStatus.CLEARED)
             else:  # its end was counted, but the reader has not taken it
                 self._put_done(utterance.done_event(UtteranceStatus.CLEARED))
@@ -212,10 +170,9 @@ class UtteranceRouter:
 
     def abort_all(self) -> None:
         """Aborts all requests and drops all utterances, without any event."""
-        self._requests.abort_all()
+        self.submitter.abort_all()
+        self._observer.utterances_dropped(self.unfinished)
         self._in_flight.clear()
-        self._observer.utterances_dropped(len(self._unfinished))
-        self._unfinished.clear()
         self._commits.clear()
         self._lanes = ReorderBuffer(self._emit)
         self._changed.set()
@@ -230,88 +187,44 @@ class UtteranceRouter:
 
     def _on_done_taken(self, utterance_id: int) -> None:
         self._in_flight.pop(utterance_id, None)
-        self._cleared.discard(utterance_id)
         self._changed.set()
 
     def _advance_commits(self) -> None:
-        self._commits.advance(min(self._unfinished, default=self._next_utterance_id))
+        open_ids = (n for n, each in self._in_flight.items() if each.phase is UtterancePhase.OPEN)
+        self._commits.advance(min(open_ids, default=self._next_utterance_id))
 
-    def _on_engine_event(self, event: EngineEvent) -> None:
-        """The engine's callback: must not raise."""
-        utterance = self._requests.utterance_of(event.request_id)
-        if utterance is None:
-            return
-        try:
-            self._handle(utterance, event)
-        except Exception as error:
-            self._on_failure(error)
-
-    def _handle(self, utterance: LiveUtterance, event: EngineEvent) -> None:
-        if isinstance(event, RequestRefused):
-            # it stays in its lanes: earlier hypotheses may wait there, and it may come again
-            self._requests.refuse(event.request_id, event.error)
-            if event.request_id == utterance.comparison:  # the engine is full: do without
-                utterance.skip_comparisons()
-                self._finish_completed()
-            return
-        self._requests.accept(event.request_id)
-        if isinstance(event, RequestFinished):
-            self._finish_request(utterance, event)
-        elif not isinstance(event, RequestQueued):
-            self._handle_sequence_event(utterance, event)
-
-    def _finish_request(self, utterance: LiveUtterance, event: RequestFinished) -> None:
-        is_hypothesis = self._requests.is_hypothesis(event.request_id)
-        self._requests.finish(event.request_id)
-        if is_hypothesis:
-            utterance.finish_hypothesis(event)
-            return
-        if event.request_id != utterance.comparison:
-            utterance.record(event)
-            utterance.begin_comparisons()
-        self._compare_next(utterance)
-        self._finish_completed()
-
-    def _compare_next(self, utterance: LiveUtterance) -> None:
-        """Lets the engine do the next comparison of its texts, if there is one."""
-        while (request := utterance.next_comparison()) is not None:
-            self._requests.add(request.request_id, utterance)
-            try:
-                self._engine.submit(dataclasses.replace(request, caller=self._caller), self._on_engine_event)
-            except InvalidArgument:  # a text may be longer than a source may be
-                self._requests.finish(request.request_id)
-            else:
-                return
-
-    def _handle_sequence_event(self, utterance: LiveUtterance, event: SequenceEvent) -> None:
-        number = utterance.utterance_id
-        plan = utterance.plans[event.sequence]
+    def _handle(self, utterance: LiveUtterance, event: EngineEvent, is_hypothesis: bool) -> None:
+        """Takes an event of an open request from the submitter."""
         match event:
-            case TokenDecoded():
-                utterance.record(event)
-                if plan.text is not None:
-                    self._lanes.put(number, plan.text, event)
-            case TextFinished():
-                utterance.record(event)
-                if plan.text is not None:
-                    self._lanes.put(number, plan.text, event)
-                    self._lanes.finish(number, plan.text)
+            case RequestRefused():  # of a comparison: the utterance does without
+                self._finish_completed()
+            case RequestFinished():
+                utterance.finish_request(event, is_hypothesis=is_hypothesis)
+                if not is_hypothesis:
+                    self.submitter.compare_next(utterance)
                     self._finish_completed()
-            case TextScored() | UnitsPredicted():
-                utterance.record(event)
-            case WaveformPiece():
-                utterance.record_piece(event)
-                if plan.audio is not None:
-                    self._lanes.put(number, plan.audio, event)
             case HypothesisDecided() | SpeechCarriedOver():
                 if report := utterance.record_hypothesis(event):
                     self._outbox.put(report)
             case SequenceFinished():
-                compared = event.request_id == utterance.comparison
-                if not (
-                    compared or self._requests.is_hypothesis(event.request_id)
-                ):  # else the utterance goes on
+                compared = event.request_id == utterance.confidence.open_comparison
+                if not (compared or is_hypothesis):  # else the utterance is not answered yet
                     self._finish_sequence(utterance, event)
+            case TokenDecoded() | TextFinished() | WaveformPiece():
+                utterance.record(event)
+                self._enter_lane(utterance, event)
+            case TextScored() | UnitsPredicted():
+                utterance.record(event)
+
+    def _enter_lane(self, utterance: LiveUtterance, event: _LaneItem) -> None:
+        plan = utterance.plans[event.sequence]
+        lane = plan.audio if isinstance(event, WaveformPiece) else plan.text
+        if lane is None:
+            return
+        self._lanes.put(utterance.utterance_id, lane, event)
+        if isinstance(event, TextFinished):
+            self._lanes.finish(utterance.utterance_id, lane)
+            self._finish_completed()
 
     def _finish_sequence(self, utterance: LiveUtterance, event: SequenceFinished) -> None:
         utterance.record(event)
@@ -323,9 +236,9 @@ class UtteranceRouter:
             self._finish_completed()
 
     def _finish_completed(self) -> None:
-        for utterance in list(self._in_flight.values()):
-            number = utterance.utterance_id
-            if number in self._unfinished and utterance.finished and self._lanes.is_complete(number):
+        for number, utterance in list(self._in_flight.items()):
+            is_open = utterance.phase is UtterancePhase.OPEN
+            if is_open and utterance.finished and self._lanes.is_complete(number):
                 self.finish(utterance)
 
     def _emit(self, utterance_id: int, item: _LaneItem) -> None:
@@ -338,7 +251,7 @@ class UtteranceRouter:
             return
         language = utterance.plans[item.sequence].spec.language
         chunk = utterance.speech_chunk(item, self._clock(), self.playouts[language])
-        grant = functools.partial(self._engine.grant, item.request_id, item.sequence)
+        grant = functools.partial(self.submitter.grant, item.request_id, item.sequence)
         if chunk is None:
             grant()
             return

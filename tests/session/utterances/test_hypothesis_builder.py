@@ -15,8 +15,8 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.session.outbound.hypothesis_builder import HypothesisBuilder
 from translate_svc.session.simultaneous_options import SimultaneousOptions
+from translate_svc.session.utterances.hypothesis_builder import HypothesisBuilder
 from translate_svc.types import Samples
 
 FRAME, STEP, MOST, LEAST = 2_560, 8_192, 61_440, 1_600

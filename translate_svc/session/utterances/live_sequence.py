@@ -4,7 +4,7 @@ ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
+    RequestFinished,
     SequenceFinished,
     SequenceSpec,
     StopReason,
@@ -23,14 +24,14 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
-from translate_svc.session.outbound.advice import is_short
-from translate_svc.session.outbound.speech_writer import (
+from translate_svc.session.utterances.speech_writer import (
     SHORTEST_PAUSES,
     Playout,
     SpeechWriter,
     catch_up_factor,
     hypothesis_pace,
 )
+from translate_svc.session.utterances.text_rate import is_short
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
@@ -75,6 +76,7 @@ class LiveSequence:
 
     def __init__(self, utterance_id: int, plan: PlannedSequence, output: AudioFormat) -> None:
         self.plan = plan
+        self.output = output
         self.status: FinishStatus | None = None
         self.text: TextFinished | None = None
         self._units: tuple[int, ...] = ()  # that no chunk has shown yet
@@ -264,3 +266,13 @@ class LiveSequence:
 
 def _plain(pieces: Sequence[str]) -> str:
     return "".join(pieces).replace("\u2581", " ").strip()
+
+
+def closing_events(request_id: str, sequences: Iterable[LiveSequence]) -> list[EngineEvent]:
+    """The events with which the engine would end a request that adds no text to ``sequences``."""
+    events: list[EngineEvent] = []
+    for index, sequence in enumerate(sequences):
+        events += sequence.closing_events(request_id, index)
+    statuses = [event.status for event in events if isinstance(event, SequenceFinished)]
+    status = FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY
+    return [*events, RequestFinished(request_id, status)]

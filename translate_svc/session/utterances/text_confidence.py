@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule
 from translate_svc.engine.request import Request, SequenceSpec, SourceText, TextScored
-from translate_svc.models.confidence.rule import UNKNOWN_AGREEMENT, ConfidenceRule
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence
 
@@ -32,15 +32,18 @@ class ConfidenceMeter:
         self._token_ids: list[list[int]] = [[] for _ in plans]
         self._agreements = [UNKNOWN_AGREEMENT for _ in plans]
         self._compared: dict[str, _Comparison] = {}  # by request
+        self._planned: list[Request] = []
+        self.open_comparison: str | None = None
+        """The request that compares texts now. They follow one another, to burden nobody else."""
 
     def add(self, sequence: int, token_id: int, log_probability: float) -> None:
         """Adds one token; ``log_probability`` is natural."""
         self._token_ids[sequence].append(token_id)
         self._log_probabilities[sequence].append(log_probability)
 
-    def comparisons(self, request_id: str, texts: Mapping[int, str]) -> tuple[Request, ...]:
-        """The requests that compare the translations with the transcript: how probable the model finds each
-        one as a translation of the other. None where the rule makes no use of it, or where either is missing.
+    def plan_comparisons(self, request_id: str, texts: Mapping[int, str]) -> None:
+        """Plans the requests that compare the translations with the transcript: how probable the model finds
+        each one as a translation of the other. None if the rule does not use them, or if either is missing.
 
         ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``.
         """
@@ -49,26 +52,36 @@ class ConfidenceMeter:
         languages = {self._plans[index].spec.language for index in heard}
         written = [index for index in kept if self._plans[index].spec.language not in languages]
         if self._rule.with_agreement is None or not (heard and written):
-            return ()
+            return
         reading = [(heard[0], written), *((index, heard[:1]) for index in written)]
         self._compared = {
             f"{request_id}/comparison/{read}": _Comparison(read, tuple(given)) for read, given in reading
         }
-        return tuple(
+        self._planned = [
             Request(
                 name,
                 SourceText(texts[each.read], self._plans[each.read].spec.language),
                 tuple(self._given(index) for index in each.given),
             )
             for name, each in self._compared.items()
-        )
+        ]
+
+    def next_comparison(self) -> Request | None:
+        """The next planned request; it is ``open_comparison`` from now on. None after the last one."""
+        request = self._planned.pop(0) if self._planned else None
+        self.open_comparison = None if request is None else request.request_id
+        return request
+
+    def skip_comparisons(self) -> None:
+        """Drops the one that is open, and all that are planned."""
+        self._planned, self.open_comparison = [], None
 
     def _given(self, index: int) -> SequenceSpec:
         language = self._plans[index].spec.language
         return SequenceSpec(language, given_token_ids=tuple(self._token_ids[index]))
 
     def add_comparison(self, event: TextScored) -> None:
-        """Adds an answer to one of ``comparisons``."""
+        """Adds an answer to a comparison."""
         compared = self._compared[event.request_id]
         given = compared.given[event.sequence]
         if _is_transcript(self._plans[given]):

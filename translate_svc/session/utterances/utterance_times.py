@@ -22,6 +22,8 @@ class UtteranceTimes:
         self._cut_s: float | None = None
         self._endpointing_ms: float | None = None
         self._hypotheses: dict[str, tuple[float, int]] = {}
+        self.result: RequestFinished | None = None
+        """How the engine has finished the last request of the utterance."""
 
     @property
     def is_cut(self) -> bool:
@@ -56,19 +58,19 @@ class UtteranceTimes:
         """Adds the timings of a hypothesis that is not the last request of the utterance."""
         self._hypotheses = _sum(self._hypotheses, timings)
 
-    def timings(self, result: RequestFinished | None) -> tuple[StageTiming, ...]:
+    def timings(self) -> tuple[StageTiming, ...]:
         """Timings of its stages, hypotheses included; empty before the engine has finished."""
-        if result is None:
+        if self.result is None:
             return ()
-        total = _sum(self._hypotheses, result.timings)
+        total = _sum(self._hypotheses, self.result.timings)
         timings = tuple(StageTiming(stage, *each) for stage, each in total.items())
         if self._endpointing_ms is None:
             return timings
         return (StageTiming(ENDPOINTING, self._endpointing_ms, 1), *timings)
 
-    def spans(self, result: RequestFinished | None, now_s: float) -> tuple[StageSpan, ...]:
+    def spans(self, now_s: float) -> tuple[StageSpan, ...]:
         """The times at which its stages ran, endpointing first."""
-        spans = () if result is None else result.spans
+        spans = () if self.result is None else self.result.spans
         if self._endpointing_ms is None:
             return spans
         cut_s = now_s if self._cut_s is None else self._cut_s

@@ -1,0 +1,300 @@
+"""One utterance in flight: turns the engine's events into a stream's events."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    SequenceFinished,
+    SequenceSpec,
+    SourceText,
+    TextFinished,
+    TextScored,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
+from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
+from translate_svc.errors import InvariantViolation
+from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.observer import UtteranceReport
+from translate_svc.session.utterances.live_sequence import (
+    SHORT_TEXT,
+    LiveSequence,
+    SourcePosition,
+    closing_events,
+)
+from translate_svc.session.utterances.speech_writer import Playout
+from translate_svc.session.utterances.text_confidence import ConfidenceMeter
+from translate_svc.session.utterances.utterance_phase import UtterancePhase
+from translate_svc.session.utterances.utterance_times import UtteranceTimes
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    AudioFormat,
+    EndReason,
+    HypothesisReport,
+    Inspect,
+    SampleRange,
+    Samples,
+    SpeechChunk,
+    SpeechEnded,
+    StreamWarning,
+    TextDelta,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
+
+
+class LiveUtterance(abc.ABC):
+    """The state of one utterance and its events. It knows neither queues nor the engine.
+
+    A kind says what it requests of the engine, and what it makes of the events of a hypothesis.
+    """
+
+    def __init__(
+        self, utterance_id: int, position: int, settings: Negotiated, output: AudioFormat, request_id: str
+    ) -> None:
+        self.utterance_id = utterance_id
+        self.request_id = request_id
+        self.settings = settings
+        self.source = SampleRange(position, position)
+        self.speech_skipped = False
+        """Whether the request asks for no speech, because the server is too far behind."""
+        self.phase = UtterancePhase.OPEN
+        self._heard: dict[str, SourcePosition] = {}  # by request
+        self._times = UtteranceTimes()
+        self._sequences = [LiveSequence(utterance_id, plan, output) for plan in settings.sequences]
+        self.confidence = ConfidenceMeter(settings.confidence, settings.sequences)
+        self._source_samples = 0
+        self._voiced_s: float | None = None  # also None once the client was warned of a short text
+
+    @property
+    def plans(self) -> tuple[PlannedSequence, ...]:
+        """The sequences of the request, in order."""
+        return self.settings.sequences
+
+    @property
+    def has_hypotheses(self) -> bool:
+        """Whether the policy has decided about a hypothesis. The last request continues from there."""
+        return False
+
+    @abc.abstractmethod
+    def _last_request(
+        self, content: Samples | SourceText, sequences: tuple[SequenceSpec, ...], *, source_times: bool
+    ) -> Request:
+        """The request that ends it."""
+
+    @abc.abstractmethod
+    def _paced(self, index: int, playout: Playout | None, now_s: float) -> SequenceSpec:
+        """The sequence ``index`` to request. ``playout``: of earlier speech in its language."""
+
+    @abc.abstractmethod
+    def plan_comparisons(self) -> None:
+        """Plans the requests that compare its texts, once its own request has finished."""
+
+    def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> HypothesisReport | None:
+        """Stores an event of one target of a hypothesis. Returns its report if the client asked for it."""
+        raise InvariantViolation("an utterance that does not grow has no hypotheses")
+
+    def finish_request(self, event: RequestFinished, *, is_hypothesis: bool) -> None:
+        """Ends a request: a hypothesis, the last request, or a comparison of its texts."""
+        if event.request_id != self.confidence.open_comparison:
+            self._times.result = event
+            self.plan_comparisons()
+
+    @abc.abstractmethod
+    def _record_piece(self, event: WaveformPiece) -> None:
+        """Notes that a waveform piece of a sequence was delivered."""
+
+    def _moved_tokens(self, sequence: int) -> int:
+        """How many more tokens belong to its audio than it delivered."""
+        return 0
+
+    @property
+    def _buffer_start_ms(self) -> int:
+        """Where the audio of the last request begins in the utterance."""
+        return 0
+
+    @property
+    def _include(self) -> Collection[Inspect]:
+        return self.settings.settings.include
+
+    @property
+    def output(self) -> AudioFormat:
+        """The format of its speech."""
+        return self._sequences[0].output
+
+    @property
+    def answered(self) -> bool:
+        """Whether all sequences have ended."""
+        return all(sequence.status is not None for sequence in self._sequences)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the engine has finished the request and the comparisons."""
+        return self._times.result is not None and self.confidence.open_comparison is None
+
+    def cut(
+        self,
+        source: SampleRange,
+        content: Samples | SourceText,
+        now_s: float,
+        endpointing_ms: float | None = None,
+        playouts: Mapping[str, Playout] = MappingProxyType({}),
+        voiced_s: float | None = None,
+        heard_position: int | None = None,
+    ) -> Request:
+        """Ends the utterance and returns its request.
+
+        Args:
+            source: its range in input samples, empty for a text.
+            content: ``[n]`` samples at 16 kHz, or a text.
+            now_s: loop time in seconds.
+            endpointing_ms: time from the last speech to the cut; None for a text.
+            playouts: by language, the playback of earlier speech. This speech may have to catch up with it.
+            voiced_s: duration of its voiced frames; None if they were not counted.
+            heard_position: the input sample up to which the input was heard. Default: the end of ``source``.
+        """
+        self.source = source
+        self._times.cut(now_s, endpointing_ms)
+        self._source_samples = 0 if isinstance(content, SourceText) else len(content)
+        self._voiced_s = voiced_s
+        sequences = self._paced_specs(playouts, now_s)
+        source_times = Inspect.TOKENS in self._include
+        request = self._last_request(content, sequences, source_times=source_times)
+        self._expect(request.request_id, source.end if heard_position is None else heard_position)
+        return request
+
+    def closing_events(self) -> list[EngineEvent]:
+        """The events that the engine would send at its end if no text followed that of its hypotheses."""
+        return closing_events(self.request_id, self._sequences)
+
+    def _expect(self, request_id: str, heard_position: int) -> None:
+        self.request_id = request_id
+        self._heard[request_id] = SourcePosition(heard_position, self._buffer_start_ms)
+
+    def drop(self, position: int) -> SpeechEnded | None:
+        """Drops the utterance. Returns its ``SpeechEnded`` at ``position``, or None if it was cut before."""
+        if self._times.is_cut:
+            return None
+        self.source = SampleRange(self.source.start, position)
+        return SpeechEnded(self.utterance_id, self.source, EndReason.CLEARED)
+
+    def text_delta(self, event: TokenDecoded | TextFinished, now_s: float) -> TextDelta | None:
+        """The delta for a text event; None if it shows nothing."""
+        heard, with_token = self._heard_by(event.request_id), Inspect.TOKENS in self._include
+        sequence = self._sequences[event.sequence]
+        delta = sequence.text_delta(event, self.source, heard, with_token=with_token)
+        if delta is not None and delta.delta:
+            self._times.record_text(now_s)
+        return delta
+
+    def speech_chunk(self, piece: WaveformPiece, now_s: float, playout: Playout) -> SpeechChunk | None:
+        """The chunk for a waveform piece; None while the resampler and the codec keep all of it."""
+        sequence = self._sequences[piece.sequence]
+        chunk = sequence.speech_chunk(piece, self.source, self._heard_by(piece.request_id))
+        if chunk is None:
+            return None
+        self._times.record_audio(now_s)
+        rate = sequence.output.sample_rate_hz
+        played_s = playout.push(now_s, chunk.sample_count / rate)
+        lag_ms = self._times.output_lag_ms(now_s, played_s, chunk.start_sample * 1000 / rate)
+        return replace(chunk, output_lag_ms=lag_ms)
+
+    def _heard_by(self, request_id: str) -> SourcePosition:
+        return self._heard.get(request_id, SourcePosition(self.source.end, 0))
+
+    def record(
+        self,
+        event: TokenDecoded | TextFinished | TextScored | UnitsPredicted | WaveformPiece | SequenceFinished,
+    ) -> None:
+        """Stores the parts of an event that later events or ``UtteranceDone`` need."""
+        match event:
+            case TokenDecoded():
+                self.confidence.add(event.sequence, event.token_id, event.log_probability)
+            case TextFinished():
+                self._sequences[event.sequence].text = event
+            case TextScored():
+                self.confidence.add_comparison(event)
+            case UnitsPredicted():
+                self._sequences[event.sequence].record_units(event, is_shown=Inspect.UNITS in self._include)
+            case SequenceFinished():
+                self._sequences[event.sequence].status = event.status
+            case WaveformPiece():
+                self._record_piece(event)
+
+    def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
+        """Warnings about how a sequence ended."""
+        sequence, moved = self._sequences[event.sequence], self._moved_tokens(event.sequence)
+        warnings = sequence.warnings(event, self._voiced_s, moved)
+        if any(each.code == SHORT_TEXT for each in warnings):
+            self._voiced_s = None
+        return warnings
+
+    def confidence_warnings(self, done: UtteranceDone) -> list[StreamWarning]:
+        """Warnings about texts that the model is unsure of."""
+        if not self.settings.settings.guards.low_confidence:
+            return []
+        return self.confidence.warnings(self.utterance_id, done.confidences)
+
+    def done_event(self, status: UtteranceStatus | None = None) -> UtteranceDone:
+        """The event ``UtteranceDone``. ``status``: by default it follows from the sequences."""
+        texts = {
+            index
+            for index, sequence in enumerate(self._sequences)
+            if status is None and sequence.status in (FinishStatus.OK, FinishStatus.TRUNCATED)
+        }
+        return UtteranceDone(
+            utterance_id=self.utterance_id,
+            source=self.source,
+            status=status or self._status(),
+            usage=self._usage(),
+            timings=self._times.timings() if Inspect.TIMINGS in self._include else (),
+            end_to_first_text_ms=self._times.first_text_ms,
+            end_to_first_audio_ms=self._times.first_audio_ms,
+            confidences=self.confidence.confidences(texts),
+        )
+
+    def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
+        """The report of its end for the observer."""
+        return UtteranceReport(
+            done=done,
+            source_language=self.settings.settings.source_language,
+            target_languages=tuple(plan.spec.language for plan in self.plans),
+            timings=self._times.timings(),
+            spans=self._times.spans(now_s),
+            began_s=self._times.began_s(now_s),
+            ended_s=now_s,
+        )
+
+    def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
+        """The sequences to request, with their pace. ``playouts``: of earlier speech, by language."""
+        specs = tuple(
+            self._paced(index, playouts.get(plan.spec.language), now_s)
+            for index, plan in enumerate(self.plans)
+        )
+        return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
+
+    def _status(self) -> UtteranceStatus:
+        statuses = {sequence.status for sequence in self._sequences}
+        if self._times.result is not None:
+            statuses.add(self._times.result.status)
+        if FinishStatus.FAILED in statuses or None in statuses:
+            return UtteranceStatus.FAILED
+        return UtteranceStatus.EMPTY if statuses <= {FinishStatus.EMPTY} else UtteranceStatus.OK
+
+    def _usage(self) -> Usage:
+        return Usage(
+            source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
+            text_tokens=sum(each.tokens for each in self._sequences),
+            speech_ms=round(sum(each.written_s for each in self._sequences) * 1000),
+            utterances=1,
+        )

@@ -1,0 +1,33 @@
+"""An utterance that is translated once, when it has ended."""
+
+from __future__ import annotations
+
+from translate_svc.engine.request import FinishStatus, Request, SequenceSpec, SourceText, WaveformPiece
+from translate_svc.session.utterances.live_utterance import LiveUtterance
+from translate_svc.session.utterances.speech_writer import Playout
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+
+
+class WholeUtterance(LiveUtterance):
+    """One request, and then those that compare its texts."""
+
+    def _last_request(
+        self, content: Samples | SourceText, sequences: tuple[SequenceSpec, ...], *, source_times: bool
+    ) -> Request:
+        return Request(self.request_id, content, sequences, source_times)
+
+    def _paced(self, index: int, playout: Playout | None, now_s: float) -> SequenceSpec:
+        source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
+        return self._sequences[index].paced_spec(playout, now_s, source_s)
+
+    def _record_piece(self, event: WaveformPiece) -> None:
+        """Nothing depends on it."""
+
+    def plan_comparisons(self) -> None:
+        """Compares the texts that the model ended by itself."""
+        texts = {
+            index: sequence.text.text
+            for index, sequence in enumerate(self._sequences)
+            if sequence.text is not None and sequence.status is FinishStatus.OK
+        }
+        self.confidence.plan_comparisons(self.request_id, texts)
