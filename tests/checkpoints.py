@@ -37,6 +37,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
 from translate_svc.models.seamless.reference import Reference
+from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.types import EncoderSource, Samples
 
@@ -154,8 +155,18 @@ LIMITS = ModelLimits(
 
 def new_runner(name: str, limits: ModelLimits = LIMITS, **options: Any) -> ModelRunner:
     """On the CPU unless ``TEST_DEVICE`` says otherwise."""
-    options = {"device": os.environ.get("TEST_DEVICE", "cpu")} | options
-    return ModelRunner(Checkpoint.open(checkpoint_folder(name)), limits, **options)
+    of_runner = {
+        key: options.pop(key) for key in ("masks", "graphs", "source_cache", "clock") if key in options
+    }
+    return ModelRunner(new_model(name, limits, **options), limits, **of_runner)
+
+
+def new_model(name: str, limits: ModelLimits = LIMITS, **options: Any) -> SeamlessModel:
+    """In float32, on the CPU unless ``TEST_DEVICE`` says otherwise."""
+    device = torch.device(options.pop("device", os.environ.get("TEST_DEVICE", "cpu")))
+    dtype = options.pop("dtype", torch.float32)
+    checkpoint = Checkpoint.open(checkpoint_folder(name))
+    return SeamlessModel(checkpoint, limits, device=device, dtype=dtype, **options)
 
 
 @dataclass(slots=True, eq=False)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.config import Settings
+from translate_svc.engine.constraint import CONTINUATION_MASK
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
 from translate_svc.engine.watchdog import Watchdog
 from translate_svc.garbage_collection import collection_paused
+from translate_svc.models.alignment.alignment_file import AttentionRow
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 
@@ -70,40 +72,26 @@ def load_engine(
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduling.scheduler import Scheduler
-    from translate_svc.engine.simultaneous.words import continues_word
-    from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
-    from translate_svc.models.alignment.heads import AlignmentHeads
-    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.engine.simultaneous.words import continuation_tokens
     from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
-    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
-    from translate_svc.models.seamless.vocoder.receptive_field import context_units
+    from translate_svc.models.registry import open_checkpoint
 
     placement = resolve_placement(settings.device, settings.dtype)
-    checkpoint = Checkpoint.open(find_checkpoint(settings.model, Path(settings.model_cache)))
-    capabilities = checkpoint.capabilities()
-    alignment = alignment_of(checkpoint.path, checkpoint.config)
+    checkpoint = open_checkpoint(find_checkpoint(settings.model, Path(settings.model_cache)))
+    capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
-    tokenizer = SentencePieceTokenizer.from_pretrained(
-        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
-    )
+    tokenizer = checkpoint.tokenizer()
     runner = ModelRunner(
-        checkpoint,
+        checkpoint.load(limits.model_limits, placement),
         limits.model_limits,
-        alignment_heads=AlignmentHeads(alignment.heads) if alignment.heads else None,
-        continuing_tokens=[
-            token_id
-            for token_id in range(checkpoint.config.vocab_size)
-            if continues_word(tokenizer.id_to_piece(token_id))
-        ],
-        device=placement.device,
-        dtype=placement.dtype,
+        masks={CONTINUATION_MASK: continuation_tokens(tokenizer, checkpoint.vocabulary_size)},
         graphs=settings.graphs,
     )
     traits = HypothesisTraits(
-        frame_samples=checkpoint.config.encoder_frame_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
+        frame_samples=capabilities.encoder_frame_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
         predicting_row=alignment.attention_row is AttentionRow.PREDICTING,
-        context_units=context_units(checkpoint.config),
+        context_units=checkpoint.context_units,
     )
 
     def on_step(report: StepReport) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Self, TypeVar
 from translate_svc.engine.options import EngineLimits
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.locations import model_cache
-from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.options import SessionOptions
@@ -126,9 +125,7 @@ class Settings:
     max_streams: int = setting(32, "Live streams at once.", low=1, high=100_000)
     measure_capacity: bool = setting(True, "Admit no more streams than the engine keeps up with.")
     max_slots: int = setting(16, "Sequences that decode at once.", low=1, high=4_096)
-    max_slot_tokens: int = setting(
-        256, "Longest text of one utterance, in tokens.", low=PROMPT_TOKENS + 1, high=4_096
-    )
+    max_slot_tokens: int = setting(256, "Longest text of one utterance, in tokens.", low=3, high=4_096)
     max_waiting_requests: int = setting(64, "Utterances that wait for slots.", low=1, high=100_000)
     admission_window: int = setting(
         1, "Waiting utterances among which the longest goes first.", low=1, high=100_000

@@ -24,11 +24,11 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
-from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.limits import PROMPT_TOKENS
-from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+from translate_svc.models.seamless.seamless_model import SeamlessModel
+from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS, SentencePieceTokenizer
+from translate_svc.models.tokenizer import Tokenizer
 
 _CREDIT_PIECES = 10_000
 
@@ -87,10 +87,8 @@ class Engine:
             max_encode_steps=max_encode_steps,
         )
         self.runner = ModelRunner(
-            checkpoint,
+            SeamlessModel(checkpoint, limits.model_limits, dtype=dtype, device=torch.device(device)),
             limits.model_limits,
-            dtype=dtype,
-            device=device,
             graphs=graphs,
         )
         tokenizer = tokenizer_of(checkpoint)

@@ -112,10 +112,10 @@ class NumberTokenizer:
         """Control symbols and languages."""
         return token_id < _SPECIAL_IDS or token_id >= _FIRST_LANGUAGE_ID
 
-    def language_token(self, code: str) -> int:
-        """The only language's."""
-        return {_LANGUAGE: _FIRST_LANGUAGE_ID}[code]
+    def prompt(self, target_language: str, source_language: str | None = None) -> tuple[int, ...]:
+        """``</s>`` and the only language."""
+        return self.eos_token_id, {_LANGUAGE: _FIRST_LANGUAGE_ID}[target_language]
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
         """The language, the numbers that the text is made of, ``</s>``."""
-        return (self.language_token(language), *map(int, text.split()), self.eos_token_id)
+        return (*self.prompt(language)[1:], *map(int, text.split()), self.eos_token_id)

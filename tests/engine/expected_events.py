@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.fakes.fake_runner import FakeTranslation, units_of, waveform_of
-from tests.fakes.fake_tokenizer import FakeTokenizer
+from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import (
     EngineEvent,
@@ -21,7 +21,6 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.text.detokenize import Detokenizer
-from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Stage
 
 LANGUAGES = ("eng", "spa", "fra")
@@ -104,8 +103,7 @@ class ExpectedEvents:
         if expected is not FinishStatus.FAILED:
             self._check_text(events, decoded)
         if speech and expected in (FinishStatus.OK, FinishStatus.TRUNCATED):
-            language = self._tokenizer.language_token(LANGUAGES[finish.sequence])
-            prompt = (self._tokenizer.eos_token_id, language)
+            prompt = self._tokenizer.prompt(LANGUAGES[finish.sequence])
             self._check_speech(events, (*prompt, *decoded), translation.units)
         return finish.status
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from tests.checkpoints import (
     EOS,
+    LIMITS,
     checkpoint_folder,
-    new_runner,
+    new_model,
     utterances,
 )
 from tests.step_results import decode_results, encode_results, unit_results, vocode_results
@@ -28,13 +29,20 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.types import Stage
+
+
+@functools.cache
+def shared_model() -> SeamlessModel:
+    """The model of ``shared_runner``."""
+    return new_model("tiny")
 
 
 @functools.cache
 def shared_runner() -> ModelRunner:
     """One runner for all tests that encode again: an encoding clears its slots, which has its own tests."""
-    return new_runner("tiny")
+    return ModelRunner(shared_model(), LIMITS)
 
 
 @functools.cache
@@ -43,11 +51,16 @@ def text_languages() -> dict[str, int]:
 
 
 class RunnerHarness:
-    """Four sequences in slots 0 to 3. Each was fed ``fed`` tokens of its own translation."""
+    """Four sequences in slots 0 to 3. Each was fed ``fed`` tokens of its own translation.
 
-    def __init__(self, fed: int = 6, runner: ModelRunner | None = None) -> None:
+    ``runner`` and its ``model``: by default those that all tests share.
+    """
+
+    def __init__(
+        self, fed: int = 6, runner: ModelRunner | None = None, model: SeamlessModel | None = None
+    ) -> None:
         self.runner = runner or shared_runner()
-        self.model: Any = self.runner._model
+        self.model = model or shared_model()
         self.samples = utterances("tiny")[:4]
         self.keys = [SequenceKey(f"r{slot}", 0) for slot in range(4)]
         self.tokens: list[list[int]] = [[EOS, text_languages()["eng"]] for _ in range(4)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.checkpoints import Driver, new_runner, utterances
+from tests.checkpoints import LIMITS, Driver, new_model, new_runner, utterances
 from tests.engine.runner.test_graph_runner import jobs
 from tests.engine.runner.test_model_runner import assert_same
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
@@ -17,6 +17,7 @@ from tests.fakes.standin import NAME, StandIn, stand_in
 from tests.step_results import encode_results
 from translate_svc.engine.plan import EncodeItem, StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
+from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.seamless.vocoder import piecewise_vocoder
 from translate_svc.types import Stage
 
@@ -88,8 +89,8 @@ def test_memory_that_runs_out_is_freed_and_less_is_tried(
         EncodeItem(f"r{slot}", each, (slot,), slot) for slot, each in enumerate(utterances("tiny")[:3])
     )
     on_host = new_runner("tiny", device="cpu").execute(StepPlan(encode=items))
-    runner = new_runner("tiny", device=NAME)
-    model: Any = runner._model
+    model: Any = new_model("tiny", device=NAME)
+    runner = ModelRunner(model, LIMITS)
     compute, sizes = model.encode, list[int]()
 
     def short_of_memory(sources: Any, *args: Any) -> Any:

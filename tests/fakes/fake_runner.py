@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from tests.fakes.fake_tokenizer import PROMPT_TOKENS
 from translate_svc.engine.plan import (
     DecodeItem,
     DecodeResult,
@@ -37,7 +38,6 @@ from translate_svc.engine.plan import (
     VocodeItem,
     VocodeResult,
 )
-from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples, Stage
 
 FRAME_SAMPLES = 2_560

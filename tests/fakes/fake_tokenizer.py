@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+PROMPT_TOKENS = 2
+"""Length of ``FakeTokenizer.prompt``."""
 DEFAULT_PIECES = (
     "▁one",
     "▁two",
@@ -54,6 +56,6 @@ class FakeTokenizer:
         ids = (int(word) if word.isdecimal() else known.get(f"▁{word}", 1) for word in text.split())
         return (self._languages[language], *ids, self.eos_token_id)
 
-    def language_token(self, code: str) -> int:
-        """Implements ``Tokenizer.language_token``."""
-        return self._languages[code]
+    def prompt(self, target_language: str, source_language: str | None = None) -> tuple[int, ...]:
+        """Implements ``Tokenizer.prompt``: ``</s>`` and the target language."""
+        return self.eos_token_id, self._languages[target_language]

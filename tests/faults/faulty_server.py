@@ -54,7 +54,8 @@ def _faulty(stage: Stage, compute: Any) -> Any:
                 case "batch" if len(items) > 1:
                     raise RuntimeError("a caller's words")
                 case "nan":
-                    cache = runner._model._cache
+                    model: Any = runner._model
+                    cache = model.cache
                     cache.layers[0].cross_values[item.slot] = torch.nan
                     cache.states[item.slot] = torch.nan
         return compute(runner, items)

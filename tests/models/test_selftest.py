@@ -105,19 +105,19 @@ def _scale(*path: str) -> Callable[[Any], None]:
 
 def _roll_units(model: Any) -> None:
     """Every unit's embedding is its neighbour's: durations stay, units do not."""
-    scores = model._text_to_unit.unit_scores
-    model._text_to_unit.unit_scores = lambda states: scores(states).roll(1, dims=-1)
+    scores = model.speech.t2u.unit_scores
+    model.speech.t2u.unit_scores = lambda states: scores(states).roll(1, dims=-1)
 
 
 @pytest.mark.parametrize(
     ("damage", "said", "concerned"),
     [
-        (_scale("_encoder", "_speech_encoder", "inner_layer_norm"), "text decoder: token", 2),
-        (_scale("_encoder", "_text_encoder", "layer_norm"), "text decoder: token", 2),
-        (_scale("_decoder", "layer_norm"), "text decoder: token", 4),
+        (_scale("encoder", "_speech_encoder", "inner_layer_norm"), "text decoder: token", 2),
+        (_scale("encoder", "_text_encoder", "layer_norm"), "text decoder: token", 2),
+        (_scale("decoder", "layer_norm"), "text decoder: token", 4),
         (_roll_units, "text-to-unit: unit", 3),
-        (_scale("_text_to_unit", "model", "decoder", "duration_predictor", "proj"), "text-to-unit: ", 3),
-        (_scale("_vocoder", "hifi_gan", "conv_post"), "vocoder: sample", 3),
+        (_scale("speech", "t2u", "model", "decoder", "duration_predictor", "proj"), "text-to-unit: ", 3),
+        (_scale("speech", "vocoder", "hifi_gan", "conv_post"), "vocoder: sample", 3),
     ],
 )
 def test_a_broken_weight_is_told_by_its_stage(
@@ -130,7 +130,7 @@ def test_a_broken_weight_is_told_by_its_stage(
 
 def test_a_weight_that_is_no_number_is_told() -> None:
     def poison(model: Any) -> None:
-        model._vocoder.hifi_gan.conv_post.weight.fill_(torch.nan)
+        model.speech.vocoder.hifi_gan.conv_post.weight.fill_(torch.nan)
 
     assert {each.difference for each in compare_all(poison)} == {"the result is not finite", ""}
 

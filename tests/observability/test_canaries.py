@@ -237,7 +237,7 @@ async def break_everything(server: Aviary, monkeypatch: pytest.MonkeyPatch) -> N
         patch.setattr("translate_svc.service.Service.translate", quote)
         await server.translate(text_call().SerializeToString())
     with monkeypatch.context() as patch:
-        patch.setattr("translate_svc.models.seamless.seamless_model.TranslationModel.decode", quote)
+        patch.setattr("translate_svc.models.seamless.seamless_model.SeamlessModel.decode", quote)
         await server.translate(text_call().SerializeToString())
     with monkeypatch.context() as patch:
         patch.setattr(ModelRunner, "execute", quote)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.limits import PROMPT_TOKENS, ModelLimits
+from translate_svc.models.limits import ModelLimits
 from translate_svc.types import (
     FRAME_SAMPLES,
     INTERNAL_SAMPLE_RATE_HZ,
@@ -20,7 +20,13 @@ from translate_svc.types import (
 _CHARACTERS_PER_TOKEN = 16
 """The longest piece of a SentencePiece vocabulary, by the default of its trainer."""
 
-_FLOORS = {"initial_credit_pieces": 0, "min_duration_factor": 0.01, "max_duration_factor": 0.01}
+_FLOORS = {
+    "max_slot_tokens": 3,
+    "max_source_tokens": 3,
+    "initial_credit_pieces": 0,
+    "min_duration_factor": 0.01,
+    "max_duration_factor": 0.01,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +40,18 @@ class EngineLimits:
         max_slots: Rows of the decoder's caches, so the number of sequences that decode at once; default 16.
             Cache memory grows linearly with it. Raise it on a GPU as far as memory and the latency of a step
             allow.
-        max_slot_tokens: Tokens fed to one sequence, ``</s>`` and language included: the length of a row of
-            the self-attention cache; default 256. A longer text is TRUNCATED. Lower it to save cache memory.
-            It must not exceed the checkpoint's position table or the runner's cache.
+        max_slot_tokens: Tokens fed to one sequence, prompt included: the length of a row of the
+            self-attention cache; default 256. A longer text is TRUNCATED. Lower it to save cache memory. It
+            must not exceed the checkpoint's position table or the runner's cache, and must be longer than the
+            model's prompt.
         min_source_samples: Shortest accepted utterance in 16 kHz samples; default 1,600 (100 ms). The encoder
             needs at least a few frames.
         max_source_samples: Longest accepted utterance in 16 kHz samples; default 480,000 (30 s). The model's
             quality degrades beyond that. It sizes a slot's cross-attention cache. Lower it together with the
             segmenter's maximum.
-        max_source_tokens: Longest accepted source text in tokens, its language and ``</s>`` included; default
-            256, as much as ``max_slot_tokens`` has room to translate. It sizes the cross-attention cache when
-            it exceeds the encoder frames of the longest utterance (30 s: 188). It must not exceed the
+        max_source_tokens: Longest accepted source text in tokens, with those that frame it; default 256, as
+            much as ``max_slot_tokens`` has room to translate. It sizes the cross-attention cache when it
+            exceeds the encoder frames of the longest utterance (30 s: 188). It must not exceed the
             checkpoint's position table.
         max_waiting_requests: Requests that wait for slots; default 64. A full queue refuses with
             ``ResourceExhausted``: a stream then waits and reads no more input; a Translate call fails. It
@@ -103,9 +110,6 @@ class EngineLimits:
         for name in (each.name for each in fields(self)):
             if not getattr(self, name) >= _FLOORS.get(name, 1):
                 raise InvalidArgument(f"must be at least {_FLOORS.get(name, 1)}", field=name)
-        for name in ("max_slot_tokens", "max_source_tokens"):
-            if getattr(self, name) <= PROMPT_TOKENS:
-                raise InvalidArgument("must leave room for text beside the prompt", field=name)
         for low, high in (
             ("min_source_samples", "max_source_samples"),
             ("first_piece_units", "max_piece_units"),

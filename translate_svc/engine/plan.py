@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.constraint import UNCONSTRAINED, Constraint
 from translate_svc.types import EncoderSource, Samples, Stage
 
 
@@ -70,14 +71,14 @@ class DecodeItem:
     """Feed a run of known tokens to a slot, from ``position`` on; the answer is about the token after it.
 
     The slot must have been encoded for ``key``'s request, and positions 0..position-1 must have been fed. The
-    first run of a sequence is its prompt (``</s>`` and the language) and the history of a hypothesis. Later
+    first run of a sequence is its prompt and the history of a hypothesis. Later
     runs are one token long. Several tokens are fed in one pass ("prefill").
 
     ``return_source_ms`` and ``return_attention`` ask for these fields of ``DecodeResult``.
 
     ``speculative_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives
-    as well come back in ``DecodeResult.accepted``, as if they had been decoded one by one. With
-    ``suppress_continuation`` the token after the run must not lengthen the last word of the run. With
+    as well come back in ``DecodeResult.accepted``, as if they had been decoded one by one. ``constraint`` is
+    for the token after the run, and not for those that follow speculative tokens. With
     ``scores_given_text`` they are a given text: ``DecodeResult.accepted`` has the log-probability of each of
     its tokens, whatever is most probable.
     """
@@ -91,20 +92,20 @@ class DecodeItem:
     return_source_ms: bool = False
     return_attention: bool = False
     speculative_token_ids: tuple[int, ...] = ()
-    suppress_continuation: bool = False
+    constraint: Constraint = UNCONSTRAINED
     scores_given_text: bool = False
 
     @property
     def is_step(self) -> bool:
         """Whether it is an ordinary decode step, which may be a captured graph."""
-        return len(self.token_ids) == 1 and not self.speculative_token_ids and not self.suppress_continuation
+        return len(self.token_ids) == 1 and not self.speculative_token_ids
 
 
 @dataclass(frozen=True, slots=True)
 class TextToUnitItem:
     """Predict the units of a text from the hidden states kept in ``slot``.
 
-    ``token_ids`` are the tokens fed, or the first of them: ``</s>``, language, text. The end token was
+    ``token_ids`` are the tokens fed, or the first of them: prompt and text. The end token was
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
     get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of pauses at
     punctuation once more. The first ``dropped_context_tokens`` behind the prompt are left out; they are
@@ -204,7 +205,7 @@ class EncodeUnfinished:
 
 @dataclass(frozen=True, slots=True)
 class DecodeResult:
-    """The most probable next token and its natural log-probability.
+    """The chosen next token and its natural log-probability.
 
     ``source_ms``: the centre of the encoder frame that gets most attention from the heads of the runner's
     alignment layer. None when it was not asked for, and for a text. ``attention``: when asked for, the mean

@@ -85,6 +85,11 @@ class Request:
         return True
 
     @property
+    def source_language(self) -> str | None:
+        """The language of a source text; None for speech, whose language nobody has said."""
+        return self.source.language if isinstance(self.source, SourceText) else None
+
+    @property
     def allows_given_texts(self) -> bool:
         """Whether its sequences may be texts that are given, to be scored."""
         return True

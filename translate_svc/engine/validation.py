@@ -10,9 +10,8 @@ import numpy as np
 
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec, SourceText
-from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.errors import InvalidArgument, OutOfRange
-from translate_svc.models.limits import PROMPT_TOKENS
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import Samples
 
 
@@ -56,7 +55,7 @@ def validate(
         raise OutOfRange(f"must be at most {limits.max_slots}", field="sequences")
     for index, spec in enumerate(request.sequences):
         _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
-        _validate_given(spec, f"sequences[{index}]", limits, allowed=request.allows_given_texts)
+        _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
 
 
 def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
@@ -83,17 +82,22 @@ def _validate_text(
     if any("\ud800" <= character <= "\udfff" for character in source.text):
         raise InvalidArgument("must be Unicode text, without surrogates", field="source")
     tokens = len(tokenizer.source_tokens(source.text, source.language))
-    if tokens == PROMPT_TOKENS:
+    if tokens == len(tokenizer.source_tokens("", source.language)):
         raise InvalidArgument("holds no text", field="source")
     if tokens > limits.max_source_tokens:
         raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
 
 
-def _validate_given(spec: SequenceSpec, path: str, limits: EngineLimits, *, allowed: bool) -> None:
+def _validate_given(
+    request: Request, spec: SequenceSpec, path: str, limits: EngineLimits, tokenizer: Tokenizer
+) -> None:
     path = f"{path}.given_token_ids"
-    if spec.given_token_ids and (spec.speech or not allowed):
+    if not spec.given_token_ids:
+        return
+    if spec.speech or not request.allows_given_texts:
         raise InvalidArgument("is for texts that are neither spoken nor hypotheses", field=path)
-    longest = limits.max_slot_tokens - PROMPT_TOKENS - 1  # the end takes one
+    prompt = tokenizer.prompt(spec.language, request.source_language)
+    longest = limits.max_slot_tokens - len(prompt) - 1  # the end takes one
     if len(spec.given_token_ids) > longest:
         raise OutOfRange(f"must be at most {longest} tokens", field=path)
 

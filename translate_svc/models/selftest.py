@@ -18,20 +18,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
+from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.reference import Reference, ReferenceTranslation
-from translate_svc.models.seamless.seamless_model import (
-    TokenPrediction,
-    TranslationModel,
-)
-from translate_svc.models.seamless.t2u.t2u_runner import T2uInput
-from translate_svc.models.seamless.vocoder.piecewise_vocoder import VocoderInput
-from translate_svc.models.seamless.vocoder.vocoder import Voice
+from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.slices import finish
+from translate_svc.models.speech_model import NOT_FINITE, PieceInput, T2uInput
 from translate_svc.types import EncoderSource, Stage
 
 MAX_NEW_TOKENS = 64
@@ -135,7 +132,7 @@ def expectations(
     return made
 
 
-def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placement) -> TranslationModel:
+def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placement) -> SeamlessModel:
     """This package's model, with limits just large enough for the cases.
 
     Raises:
@@ -151,12 +148,12 @@ def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placemen
         max_source_tokens=max((len(each) for each in sources if isinstance(each, tuple)), default=3),
     )
     device = torch.device(placement.device)
-    return TranslationModel(checkpoint, limits, device=device, dtype=placement.dtype, alignment_layer=0)
+    return SeamlessModel(checkpoint, limits, device=device, dtype=placement.dtype, alignment_layer=0)
 
 
 def compare(
     checkpoint: Checkpoint,
-    model: TranslationModel,
+    model: SeamlessModel,
     case: Case,
     expected: ReferenceTranslation,
     tolerance: Tolerance,
@@ -185,7 +182,7 @@ class _Stages:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        model: TranslationModel,
+        model: SeamlessModel,
         expected: ReferenceTranslation,
         tolerance: Tolerance,
         found: Comparison,
@@ -210,16 +207,19 @@ class _Stages:
         fed = [self._eos, language, *self._expected.token_ids]
         with self._timed(Stage.DECODE):
             for position, token in enumerate(fed):
-                said = _result(self._model.decode([_SLOT], [position], [token], return_source_ms=[False]))
+                made = self._model.decode(Runs.steps([_SLOT], [position], [token]))
+                if not made.finite:
+                    raise EngineError(NOT_FINITE)
+                known = made.logits[0].softmax(dim=-1).log()  # as the service does
                 step = position - 1  # the prediction after the first token is the language, which is given
                 if 0 <= step < len(wanted):
-                    self._check_token(step, said, wanted[step])
+                    self._check_token(step, known, wanted[step])
         return fed
 
     def text_to_unit(self, fed: Sequence[int]) -> None:
         """Compares the units of the whole text."""
         with self._timed(Stage.TEXT_TO_UNIT):
-            ours = _result(self._model.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
+            ours = _result(self._model.speech.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
         theirs = self._expected.units
         self._found.units = len(theirs)
         self._found.unit_similarity = _similarity(ours, theirs)
@@ -232,9 +232,9 @@ class _Stages:
         if theirs.units.min() < 0 or theirs.units.max() >= self._unit_count:
             raise _Difference("text-to-unit: transformers chose ids that are no units")
         assert case.speaker_id is not None, "without a speaker there are no units"
-        voice = Voice(self._maps.vocoder_languages[case.language], case.speaker_id)
+        piece = PieceInput(theirs.units, 0, len(theirs.units), case.language, case.speaker_id)
         with self._timed(Stage.VOCODE):
-            ours = _result(self._model.vocode([VocoderInput(theirs.units, 0, len(theirs.units), voice)]))
+            ours = _result(self._model.speech.vocode([piece]))
         if len(ours) != len(theirs.samples):
             raise _Difference(f"vocoder: {len(ours)} samples, transformers makes {len(theirs.samples)}")
         apart = np.abs(ours - theirs.samples)
@@ -244,16 +244,17 @@ class _Stages:
             where = int(apart.argmax())
             raise _Difference(f"vocoder: sample {where} of {len(ours)} differs by {apart.max():.2g}")
 
-    def _check_token(self, step: int, said: TokenPrediction, wanted: int) -> None:
+    def _check_token(self, step: int, known: Tensor, wanted: int) -> None:
         theirs, found = self._expected.candidates[step], self._found
         found.steps += 1
+        said = int(known.argmax())
         where = f"text decoder: token {step + 1}"
-        if said.token_id != wanted:
-            margin = theirs[wanted] - theirs.get(said.token_id, -np.inf)
+        if said != wanted:
+            margin = theirs[wanted] - theirs.get(said, -np.inf)
             if margin > self._tolerance.log_probability:
-                raise _Difference(f"{where} is {said.token_id}, transformers has {wanted}")
+                raise _Difference(f"{where} is {said}, transformers has {wanted}")
             found.ties += 1
-        apart = abs(said.log_probability - theirs[said.token_id])
+        apart = abs(float(known[said]) - theirs[said])
         found.log_probability_difference = max(found.log_probability_difference, apart)
         if not apart <= self._tolerance.log_probability:
             raise _Difference(

@@ -46,7 +46,7 @@ def test_a_broken_weight_ends_it_with_one_and_the_stage(
     def damaged(*arguments: Any) -> Any:
         model: Any = really(*arguments)
         with torch.no_grad():
-            model._vocoder.hifi_gan.conv_pre.weight[0] *= 1.5
+            model.speech.vocoder.hifi_gan.conv_pre.weight[0] *= 1.5
         return model
 
     monkeypatch.setattr(comparison, "new_model", damaged)

@@ -33,20 +33,20 @@ def nan_in_samples(harness: RunnerHarness, victim: int) -> None:
 
 
 def nan_in_source(harness: RunnerHarness, victim: int) -> None:
-    harness.model._cache.layers[1].cross_values[victim, :, 2] = torch.nan
+    harness.model.cache.layers[1].cross_values[victim, :, 2] = torch.nan
 
 
 def nan_in_history(harness: RunnerHarness, victim: int) -> None:
-    harness.model._cache.layers[0].self_keys[victim, :, 1] = torch.inf
+    harness.model.cache.layers[0].self_keys[victim, :, 1] = torch.inf
 
 
 def nan_in_states(harness: RunnerHarness, victim: int) -> None:
-    harness.model._cache.states[victim, 3] = torch.nan
+    harness.model.cache.states[victim, 3] = torch.nan
 
 
 def nan_in_voice(harness: RunnerHarness, victim: int) -> None:
     """In place, where captured graphs read it. The test must restore it: the runner is shared."""
-    harness.model._vocoder.speaker_embedding.weight[victim] = torch.nan
+    harness.model.speech.vocoder.speaker_embedding.weight[victim] = torch.nan
 
 
 @functools.cache
@@ -71,7 +71,7 @@ def test_nan_fails_its_item_alone(
 ) -> None:
     expected, first_tokens = healthy_answers(stage), healthy_first_tokens()
     damaged = RunnerHarness()
-    voices = damaged.model._vocoder.speaker_embedding.weight
+    voices = damaged.model.speech.vocoder.speaker_embedding.weight
     healthy_voices = voices.clone()
     with torch.no_grad():
         poison(damaged, victim)
@@ -117,7 +117,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = Texts()
     texts.harness.run(encode=texts.items)
     expected = texts.first_token("speech", 4), texts.first_token("healthy", 5)
-    encoder = texts.harness.model._encoder
+    encoder: Any = texts.harness.model.encoder
     embed = encoder._embed
 
     def poisoned(token_ids: torch.Tensor) -> torch.Tensor:
@@ -134,7 +134,7 @@ def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = Texts()
-    encoder = texts.harness.model._encoder
+    encoder: Any = texts.harness.model.encoder
     embed = encoder._embed
 
     def raising(token_ids: torch.Tensor) -> torch.Tensor:
@@ -175,12 +175,15 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[RunnerHa
 @pytest.mark.parametrize("stage", list(Stage))
 def test_an_item_that_raises_fails_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     harness = RunnerHarness()
-    compute = getattr(harness.model, stage.value)
+    speaks = stage in (Stage.TEXT_TO_UNIT, Stage.VOCODE)
+    owner: Any = harness.model.speech if speaks else harness.model
+    compute = getattr(owner, stage.value)
     calls = []
 
     def raising(*args: Any, **kwargs: Any) -> Any:
-        calls.append(len(args[0]))
-        if any(failing(each) for each in args[0]):
+        items = args[0].slots if stage is Stage.DECODE else args[0]
+        calls.append(len(items))
+        if any(failing(each) for each in items):
             raise RuntimeError("a caller's words")
         return compute(*args, **kwargs)
 
@@ -188,9 +191,9 @@ def test_an_item_that_raises_fails_alone(stage: Stage, monkeypatch: pytest.Monke
         if stage is Stage.ENCODE:
             return each is harness.samples[1]
         slots = {Stage.DECODE: each, Stage.TEXT_TO_UNIT: getattr(each, "slot", None)}
-        return slots.get(stage) == 1 or (stage is Stage.VOCODE and each.voice.speaker_id == 1)
+        return slots.get(stage) == 1 or (stage is Stage.VOCODE and each.speaker_id == 1)
 
-    monkeypatch.setattr(harness.model, stage.value, raising)
+    monkeypatch.setattr(owner, stage.value, raising)
     result = harness.runner.execute(StepPlan.of(STAGES[stage](harness)))
     assert [failure.request_id for failure in result.failures] == ["r1"]
     assert result.failures[0].error == "RuntimeError", "messages may quote a caller"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.checkpoints import EOS, new_runner
+from tests.checkpoints import EOS, LIMITS, new_model
 from tests.engine.runner_harness import RunnerHarness, answers, text_languages
 from tests.step_results import decode_results, encode_results
 from translate_svc.engine.plan import (
@@ -29,7 +29,8 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.model_runner import ModelRunner
-from translate_svc.models.seamless.seamless_model import TranslationModel
+from translate_svc.models.seamless.seamless_model import SeamlessModel
+from translate_svc.models.seamless.speech import SeamlessSpeech
 from translate_svc.types import Stage
 
 FED = 2
@@ -58,14 +59,15 @@ CLOCK = VirtualClock()
 
 
 @functools.cache
-def runner_in_virtual_time() -> ModelRunner:
-    return new_runner("tiny", clock=CLOCK)
+def in_virtual_time() -> tuple[ModelRunner, SeamlessModel]:
+    model = new_model("tiny")
+    return ModelRunner(model, LIMITS, clock=CLOCK), model
 
 
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the model's slices and decode steps advance the clock."""
-    encode, decode = TranslationModel.encode, TranslationModel.decode
+    encode, decode = SeamlessModel.encode, SeamlessModel.decode
 
     def slow_encode(*args: Any) -> Iterator[None]:
         slices = encode(*args)
@@ -81,8 +83,8 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
         CLOCK.now_s += CLOCK.decode_s
         return decode(*args, **options)
 
-    monkeypatch.setattr(TranslationModel, "encode", slow_encode)
-    monkeypatch.setattr(TranslationModel, "decode", slow_decode)
+    monkeypatch.setattr(SeamlessModel, "encode", slow_encode)
+    monkeypatch.setattr(SeamlessModel, "decode", slow_decode)
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def harness(virtual_time: None) -> RunnerHarness:
 
 
 def new_harness() -> RunnerHarness:
-    return RunnerHarness(FED, runner_in_virtual_time())
+    return RunnerHarness(FED, *in_virtual_time())
 
 
 def item_of(
@@ -210,7 +212,8 @@ def test_one_that_fails_in_a_late_slice_fails_alone(
     failing, healthy = item_of(harness, SequenceKey("failing", 0), 2, (3,)), item_of(harness, NEW, 3, (4,))
     harness.run(encode=[item_of(harness, slots=(4,))])
     expected = first_tokens(harness, NEW, 4)
-    compute, calls = harness.model.encode, []
+    compute: Any = harness.model.encode
+    calls = []
 
     def raising(sources: Any, *args: Any) -> Any:
         calls.append(len(sources))
@@ -287,13 +290,13 @@ def test_the_last_decode_step_is_the_measure(harness: RunnerHarness, monkeypatch
 
 
 def test_or_as_long_as_speech_takes(harness: RunnerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    vocode, pieces = TranslationModel.vocode, tuple(harness.vocode_items())
+    vocode, pieces = SeamlessSpeech.vocode, tuple(harness.vocode_items())
 
     def slow_vocode(*args: Any) -> Any:
         CLOCK.now_s += 9
         return vocode(*args)
 
-    monkeypatch.setattr(TranslationModel, "vocode", slow_vocode)
+    monkeypatch.setattr(SeamlessSpeech, "vocode", slow_vocode)
     harness.run(vocode=pieces)
     decode = tuple(harness.decode_items(FED)[:3])
     plan = StepPlan(encode=(item_of(harness),), decode=decode, vocode=pieces, encode_steps=1)

@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.checkpoints import checkpoint_folder
 from tests.engine.runner_harness import RunnerHarness
 from tests.step_results import unit_results
 from translate_svc.engine.plan import StepPlan, TextToUnitItem
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 FED = 6
 
@@ -20,7 +22,7 @@ def test_exactly_the_units_of_the_context_are_left_out(context_tokens: int) -> N
     whole = harness.text_to_unit_items(FED)
     cut = [dataclasses.replace(item, context_tokens=context_tokens) for item in whole]
     full, rest = (unit_results(harness.run(text_to_unit=items)) for items in (whole, cut))
-    characters = harness.model._texts._characters
+    characters = Checkpoint.open(checkpoint_folder("tiny")).character_table()
     for item, all_of_it, part in zip(whole, full, rest, strict=True):
         first = len(characters.characters(item.token_ids[:context_tokens]).character_ids)
         assert part.character_durations == all_of_it.character_durations[first:]

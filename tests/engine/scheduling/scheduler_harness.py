@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.engine.expected_events import LANGUAGES, ExpectedEvents, RequestScript
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
-from tests.fakes.fake_tokenizer import FakeTokenizer
+from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey, StepPlan
 from translate_svc.engine.request import (
@@ -21,7 +21,6 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.scheduling.sequence import Phase
-from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import FRAME_SAMPLES, EncoderSource, Samples, Stage
 
 SMALL = EngineLimits(

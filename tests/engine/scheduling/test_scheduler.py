@@ -28,7 +28,7 @@ def test_the_prompt_is_fed_in_one_run_and_then_a_token_a_step() -> None:
     assert finish(harness, request_id).status is FinishStatus.OK
     fed = [item for plan in harness.runner.plans for item in plan.decode]
     tokenizer = harness.tokenizer
-    prompt = (tokenizer.eos_token_id, tokenizer.language_token("eng"))
+    prompt = tokenizer.prompt("eng")
     assert [item.token_ids for item in fed] == [prompt, (ONE,), (TWO,)]
     assert [item.position for item in fed] == [0, 2, 3]
     assert all(item.return_source_ms for item in fed)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from tests.checkpoints import checkpoint_folder, new_runner
 from tests.step_results import vocode_results
+from translate_svc.engine.constraint import CONTINUATION_MASK
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
@@ -38,7 +39,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SequenceHypothesis,
     SpeechCarriedOver,
 )
-from translate_svc.engine.simultaneous.words import continues_word
+from translate_svc.engine.simultaneous.words import continuation_tokens
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -71,12 +72,8 @@ def hypothesis_runner(name: str, **options: Any) -> ModelRunner:
     heads = AlignmentHeads(alignment.heads) if alignment.heads else None
     whole = Checkpoint.open(checkpoint_folder(name))
     tokenizer = tokenizer_of(whole)
-    continuing = [
-        each for each in range(whole.config.vocab_size) if continues_word(tokenizer.id_to_piece(each))
-    ]
-    return new_runner(
-        name, LIMITS.model_limits, alignment_heads=heads, continuing_tokens=continuing, **options
-    )
+    masks = {CONTINUATION_MASK: continuation_tokens(tokenizer, whole.config.vocab_size)}
+    return new_runner(name, LIMITS.model_limits, alignment_heads=heads, masks=masks, **options)
 
 
 def tokenizer_of(whole: Checkpoint) -> SentencePieceTokenizer:

@@ -39,7 +39,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SequenceHypothesis,
     SpeechCarriedOver,
 )
-from translate_svc.models.limits import PROMPT_TOKENS
+from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
 from translate_svc.types import Samples, Stage
 
 SPANISH, FRENCH = SequenceSpec("spa", speech=True), SequenceSpec("fra", speech=True)

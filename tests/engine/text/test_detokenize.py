@@ -79,9 +79,7 @@ def test_special_tokens_and_ids_without_text_have_no_text_and_split_no_character
     tokenizer = FakeTokenizer(pieces=["<0xC3>", "", "<0xA9>"])
     detokenizer = Detokenizer(tokenizer)
     first, empty, last = tokenizer.text_ids
-    pushed = [
-        detokenizer.push(token_id) for token_id in (first, 1, empty, tokenizer.language_token("spa"), last)
-    ]
+    pushed = [detokenizer.push(token_id) for token_id in (first, 1, empty, tokenizer.prompt("spa")[-1], last)]
     assert pushed == ["", "", "", "", "é"]
 
 

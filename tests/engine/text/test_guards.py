@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.checkpoints import MAX_NEW_TOKENS, utterances
 from tests.engine.runner_harness import shared_runner, text_languages
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
-from tests.fakes.fake_tokenizer import FakeTokenizer
+from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
 from training.starter.grammar import LANGUAGES, Grammar
 from training.starter.tokenizer import StarterTokenizer
 from translate_svc.engine.core import EngineCore, Runner
@@ -41,7 +41,6 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.text.guards import MAX_REPETITIONS, is_loop, max_text_tokens
-from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.types import Samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -193,8 +192,8 @@ class _NumberTokenizer(FakeTokenizer):
     def id_to_piece(self, token_id: int) -> str:
         return f"▁{token_id}"
 
-    def language_token(self, code: str) -> int:
-        return text_languages()[code]
+    def prompt(self, target_language: str, source_language: str | None = None) -> tuple[int, ...]:
+        return self.eos_token_id, text_languages()[target_language]
 
 
 # ------------------------------------------------------------------ length

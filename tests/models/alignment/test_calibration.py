@@ -15,8 +15,8 @@ from translate_svc.models.alignment.beginnings import (
 )
 from translate_svc.models.alignment.calibration import SURVIVAL, area_under_curve, calibrate
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.limits import PROMPT_TOKENS
 from translate_svc.models.placement import resolve_placement
+from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
 
 TOKENS, FRAMES = 12, 24
 FOLLOWING = (1, 2)

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from tests.checkpoints import checkpoint_folder
+from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
+from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep, StepFields
 from translate_svc.models.packed_linear import prepare
+from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
@@ -79,3 +83,18 @@ def encoder_inputs(name: str, *waveforms: Samples) -> tuple[Tensor, list[int], l
     present = [extractor.stacked_frames(len(wave) + extractor.hop_samples) for wave in waveforms]
     features = nn.functional.pad(features, (0, 0, 0, max(present) - features.shape[1]))
     return features, lengths, present
+
+
+@functools.cache
+def greedy(name: str, slots: int = 20) -> GreedyChoice:
+    """Without any constraint."""
+    vocabulary = checkpoint(name).config.vocab_size
+    return GreedyChoice(ConstraintBiases({}, slots=slots, vocabulary_size=vocabulary, device=CPU))
+
+
+def decoded(
+    name: str, cache: DecoderCache, fed: Runs, fields: StepFields = ALL_OPTIONAL_FIELDS
+) -> DecodedStep:
+    """One pass of the text decoder, and the greedy choice."""
+    made = text_decoder(name).decode(cache, fed, fields)
+    return DecodedStep.of(made, greedy(name).of_rows(made.logits, {}))

@@ -41,7 +41,7 @@ def test_ids_are_transformers_ids(name: str) -> None:
         assert ours.id_to_piece(token_id) == expected
     assert ours.eos_token_id == theirs.eos_token_id
     for code, token_id in whole.maps.text_languages.items():
-        assert ours.language_token(code) == token_id == theirs.convert_tokens_to_ids(f"__{code}__")
+        assert ours.prompt(code)[1] == token_id == theirs.convert_tokens_to_ids(f"__{code}__")
 
 
 def test_ids_outside_the_pieces_are_special() -> None:
@@ -55,7 +55,7 @@ def test_ids_outside_the_pieces_are_special() -> None:
 
 def test_an_unknown_language_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        load(checkpoint_folder("tiny")).language_token("deu")
+        load(checkpoint_folder("tiny")).prompt("deu")
 
 
 def drop_model(folder: Path) -> None:

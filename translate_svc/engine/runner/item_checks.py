@@ -6,22 +6,24 @@ import math
 from collections.abc import Collection
 
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
+from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.slot_ledger import SlotLedger
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.limits import PROMPT_TOKENS, ModelLimits
+from translate_svc.models.limits import ModelLimits
+from translate_svc.models.speech_model import SpeechModel
+
+NO_SPEECH = "the model makes no speech"
 
 
 class ItemChecks:
     """Each method returns an item's error, without any caller's data, or None for a valid item."""
 
     def __init__(
-        self, checkpoint: Checkpoint, limits: ModelLimits, min_source_samples: int, ledger: SlotLedger
+        self, model: SpeechModel, limits: ModelLimits, ledger: SlotLedger, biases: ConstraintBiases
     ) -> None:
-        self._config = checkpoint.config
-        self._speech_languages = checkpoint.maps.vocoder_languages
+        self._model, self._capabilities = model, model.capabilities
         self._limits = limits
-        self._min_source_samples = min_source_samples
         self._ledger = ledger
+        self._biases = biases
 
     def encode(self, item: EncodeItem) -> str | None:
         """Checks an item, and releases its slots from their former owners even if the item is not valid."""
@@ -31,7 +33,7 @@ class ItemChecks:
             self._ledger.release(slot)
         if isinstance(item.source, tuple):
             return self._text(item.source)
-        low, high = self._min_source_samples, self._limits.max_source_samples
+        low, high = self._model.min_source_samples, self._limits.max_source_samples
         if item.source.ndim != 1 or not low <= len(item.source) <= high:
             return f"samples: shape {list(item.source.shape)}, expected one dimension of {low} to {high}"
         return None
@@ -40,7 +42,7 @@ class ItemChecks:
         longest = self._limits.max_source_tokens
         if not 2 < len(token_ids) <= longest:
             return f"text of {len(token_ids)} tokens, expected 3 to {longest}"
-        if not all(0 <= token_id < self._config.vocab_size for token_id in token_ids):
+        if not all(0 <= token_id < self._model.vocabulary_size for token_id in token_ids):
             return "text with tokens outside the vocabulary"
         return None
 
@@ -62,12 +64,15 @@ class ItemChecks:
         last = item.position + len(fed) - 1
         if last >= self._limits.max_slot_tokens:
             return f"position {last} is beyond the cache"
-        if not all(0 <= token_id < self._config.vocab_size for token_id in fed):
+        if not all(0 <= token_id < self._model.vocabulary_size for token_id in fed):
             return "token_ids are outside the vocabulary"
-        return None
+        return self._biases.problem(item.constraint)
 
     def text_to_unit(self, item: TextToUnitItem) -> str | None:
         """The item's tokens must be the first tokens that the slot was fed."""
+        speech = self._model.speech
+        if speech is None:
+            return NO_SPEECH
         entry = self._ledger.find(item.key, item.slot)
         if entry is None:
             return f"slot {item.slot} does not hold this sequence"
@@ -76,9 +81,9 @@ class ItemChecks:
         context = item.context_tokens, item.lookahead_tokens
         if min(context) < 0 or sum(context) > len(item.token_ids):
             return f"{context[0]} + {context[1]} tokens of {len(item.token_ids)} are context"
-        if not 0 <= item.dropped_context_tokens <= max(0, context[0] - PROMPT_TOKENS):
+        if not 0 <= item.dropped_context_tokens <= max(0, context[0] - speech.prompt_tokens):
             return f"{item.dropped_context_tokens} tokens are left out of {context[0]} that are context"
-        if item.language not in self._speech_languages:
+        if item.language not in self._capabilities.speech_languages:
             return f"language {item.language!r} has no speech"
         if not (math.isfinite(item.duration_factor) and item.duration_factor > 0):
             return "duration_factor must be a positive number"
@@ -88,13 +93,15 @@ class ItemChecks:
 
     def vocode(self, item: VocodeItem) -> str | None:
         """The item's units, their range and its voice must exist."""
-        config = self._config
-        if item.language not in self._speech_languages:
+        speech = self._model.speech
+        if speech is None:
+            return NO_SPEECH
+        if item.language not in self._capabilities.speech_languages:
             return f"language {item.language!r} has no speech"
-        if not 0 <= item.speaker_id < config.vocoder_num_spkrs:
-            return f"speaker_id {item.speaker_id} is not in [0, {config.vocoder_num_spkrs})"
+        if not 0 <= item.speaker_id < self._capabilities.speaker_count:
+            return f"speaker_id {item.speaker_id} is not in [0, {self._capabilities.speaker_count})"
         if not 0 <= item.start_unit < item.end_unit <= len(item.units):
             return f"units [{item.start_unit}, {item.end_unit}) of {len(item.units)} do not exist"
-        if item.units.min() < 0 or item.units.max() >= config.unit_hifi_gan_vocab_size:
-            return f"units must lie in [0, {config.unit_hifi_gan_vocab_size})"
+        if item.units.min() < 0 or item.units.max() >= speech.unit_count:
+            return f"units must lie in [0, {speech.unit_count})"
         return None

@@ -1,15 +1,13 @@
-"""Executes plans. Owns the model, its caches and every tensor. Knows no phases, no credit and no order.
-
-It is longer than most files: every stage of a step works on the same tensors.
-"""
+"""Executes plans. Owns the model, its caches and every tensor. Knows no phases, no credit and no order."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeVar
 
 import torch
@@ -30,23 +28,20 @@ from translate_svc.engine.plan import (
     VocodeItem,
     VocodeResult,
 )
+from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
+from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder, TokenPrediction
 from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
 from translate_svc.errors import EngineError
-from translate_svc.models.alignment.heads import AlignmentHeads
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
-from translate_svc.models.seamless.seamless_model import TokenPrediction, TranslationModel
-from translate_svc.models.seamless.t2u.t2u_runner import T2uInput
-from translate_svc.models.seamless.vocoder.piecewise_vocoder import VocoderInput
-from translate_svc.models.seamless.vocoder.vocoder import Voice
+from translate_svc.models.speech_model import PieceInput, SpeechModel, T2uInput
 from translate_svc.types import Stage
 
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
@@ -72,52 +67,31 @@ class ModelRunner:
     raises, when its result is not finite, or when another sequence holds its slot.
 
     Args:
-        checkpoint: a verified checkpoint. The constructor loads its weights.
-        limits: sizes of the decoder's caches.
-        device: where to compute.
-        dtype: of the encoders, the decoder and T2U. The vocoder always computes in float32.
-        alignment_layer: decoder layer whose cross-attention gives ``source_ms``; by default the one at two
-            thirds of the stack.
-        alignment_heads: the heads whose mean is ``DecodeResult.attention``; by default all of that layer.
-        continuing_tokens: what ``DecodeItem.suppress_continuation`` excludes: the tokens that lengthen a
-            word.
-        graphs: capture CUDA graphs of work with few shapes, if ``device`` supports them. This takes seconds.
+        model: a loaded model; nothing else uses it.
+        limits: the sizes of its caches.
+        masks: by their names in ``Constraint``, the tokens that must not be chosen.
+        graphs: capture CUDA graphs of work with few shapes, if the device supports them. This takes seconds.
         source_cache: keeps what hypotheses of growing utterances compute again; by default one of 64 MiB.
         clock: returns seconds and never goes backwards; measures the stages.
-
-    Raises:
-        CheckpointError: the weights are damaged or do not match the configuration.
-        InvalidArgument: a limit exceeds what the checkpoint supports.
     """
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
+        model: SpeechModel,
         limits: ModelLimits,
         *,
-        device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
-        alignment_layer: int | None = None,
-        alignment_heads: AlignmentHeads | None = None,
-        continuing_tokens: Sequence[int] = (),
+        masks: Mapping[str, Sequence[int]] = MappingProxyType({}),
         graphs: bool = True,
         source_cache: SourceCache | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        two_thirds = checkpoint.config.decoder_layers * 2 // 3
-        self._checkpoint = checkpoint
-        self._model = TranslationModel(
-            checkpoint,
-            limits,
-            device=torch.device(device),
-            dtype=dtype,
-            alignment_layer=two_thirds if alignment_layer is None else alignment_layer,
-            alignment_heads=alignment_heads,
-            continuing_tokens=continuing_tokens,
-            capturer=graph_capturer(torch.device(device)) if graphs else None,
+        self._model = model
+        biases = ConstraintBiases(
+            masks, slots=limits.max_slots, vocabulary_size=model.vocabulary_size, device=model.device
         )
+        self._decoder = TokenDecoder(model, biases, graph_capturer(model.device) if graphs else None)
         self._ledger = SlotLedger(limits.max_slots)
-        self._checks = ItemChecks(checkpoint, limits, self._model.min_source_samples, self._ledger)
+        self._checks = ItemChecks(model, limits, self._ledger, biases)
         self._clock = clock
         self._encode_batch: EncodeBatch | None = None
         self._encode_until_s = math.inf
@@ -126,8 +100,8 @@ class ModelRunner:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Languages, voices and limits of the loaded checkpoint."""
-        return self._checkpoint.capabilities()
+        """Languages, voices and limits of the model."""
+        return self._model.capabilities
 
     def execute(self, plan: StepPlan) -> StepResult:
         """Computes ``plan`` and answers every item exactly once.
@@ -212,7 +186,7 @@ class ModelRunner:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
 
         def run(valid: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
-            predictions = self._predict(valid)
+            predictions = self._decoder.predict(valid)
             return [
                 each if isinstance(each, EngineError) else self._fed(item, each)
                 for item, each in zip(valid, predictions, strict=True)
@@ -220,71 +194,29 @@ class ModelRunner:
 
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
-    def _predict(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
-        """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill."""
-        steps = [index for index, item in enumerate(items) if item.is_step]
-        runs = [index for index, item in enumerate(items) if not item.is_step]
-        outcomes: dict[int, TokenPrediction | EngineError] = {}
-        if steps:
-            chosen = [items[index] for index in steps]
-            made = self._model.decode(
-                [item.slot for item in chosen],
-                [item.position for item in chosen],
-                [item.token_ids[0] for item in chosen],
-                return_source_ms=[item.return_source_ms for item in chosen],
-                return_attention=[item.return_attention for item in chosen],
-            )
-            outcomes |= zip(steps, made, strict=True)
-        if runs:
-            chosen = [items[index] for index in runs]
-            made = self._model.prefill(
-                [item.slot for item in chosen],
-                [item.position for item in chosen],
-                [item.token_ids for item in chosen],
-                return_source_ms=[item.return_source_ms for item in chosen],
-                return_attention=[item.return_attention for item in chosen],
-                speculative=[item.speculative_token_ids for item in chosen],
-                suppress_continuation=[item.suppress_continuation for item in chosen],
-                scored=[item.scores_given_text for item in chosen],
-            )
-            outcomes |= zip(runs, made, strict=True)
-        return [outcomes[index] for index in range(len(items))]
-
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
         def run(valid: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
-            texts = [
-                T2uInput(
-                    each.slot,
-                    each.token_ids,
-                    each.duration_factor,
-                    each.context_tokens,
-                    each.lookahead_tokens,
-                    each.pause_factor,
-                    each.dropped_context_tokens,
-                )
-                for each in valid
-            ]
+            assert self._model.speech is not None, "the items passed ``ItemChecks.text_to_unit``"
+            made = self._model.speech.text_to_unit([_t2u_input(item) for item in valid])
             return [
                 each
                 if isinstance(each, EngineError)
                 else TextToUnitResult(item.key, each.units, each.character_durations, each.token_durations)
-                for item, each in zip(valid, self._model.text_to_unit(texts), strict=True)
+                for item, each in zip(valid, made, strict=True)
             ]
 
         return _run_valid(items, self._checks.text_to_unit, run)
 
     def _vocode(self, items: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
-        languages = self._checkpoint.maps.vocoder_languages
-
         def run(valid: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
-            voices = [Voice(languages[item.language], item.speaker_id) for item in valid]
+            assert self._model.speech is not None, "the items passed ``ItemChecks.vocode``"
             pieces = [
-                VocoderInput(item.units, item.start_unit, item.end_unit, voice)
-                for item, voice in zip(valid, voices, strict=True)
+                PieceInput(item.units, item.start_unit, item.end_unit, item.language, item.speaker_id)
+                for item in valid
             ]
             return [
                 each if isinstance(each, EngineError) else VocodeResult(item.key, each)
-                for item, each in zip(valid, self._model.vocode(pieces), strict=True)
+                for item, each in zip(valid, self._model.speech.vocode(pieces), strict=True)
             ]
 
         return _run_valid(items, self._checks.vocode, run)
@@ -305,6 +237,18 @@ class ModelRunner:
             prediction.attention,
             prediction.accepted,
         )
+
+
+def _t2u_input(item: TextToUnitItem) -> T2uInput:
+    return T2uInput(
+        item.slot,
+        item.token_ids,
+        item.duration_factor,
+        item.context_tokens,
+        item.lookahead_tokens,
+        item.pause_factor,
+        item.dropped_context_tokens,
+    )
 
 
 def _run_valid(

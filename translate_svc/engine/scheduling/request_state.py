@@ -19,10 +19,10 @@ from translate_svc.engine.request import (
 from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState, TextState
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
-from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SpeechContext
-from translate_svc.engine.text.detokenize import Detokenizer, Tokenizer
+from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
+from translate_svc.engine.text.detokenize import Detokenizer
 from translate_svc.engine.text.guards import max_text_tokens
-from translate_svc.models.limits import PROMPT_TOKENS
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import EncoderSource, Stage, StageTiming
 
 
@@ -101,7 +101,7 @@ class RequestStates:
                 SequenceKey(request.request_id, index),
                 spec,
                 request.caller,
-                self._text(spec, source, (), continues=False),
+                self._text(request, spec, source),
                 SpeechState(self._limits.initial_credit_pieces),
                 given_text(spec, self._tokenizer),
                 times,
@@ -111,26 +111,38 @@ class RequestStates:
 
     def _growing(self, request: HypothesisRequest, source: EncoderSource) -> tuple[SequenceState, ...]:
         context = GrowingContext(request, self._tokenizer, self._traits)
-        most_tokens = self._limits.max_slot_tokens - PROMPT_TOKENS - 1  # not full before the last step
         pairs = zip(request.sequences, request.hypothesis.sequences, strict=True)
-        return tuple(
-            GrowingSequence(
-                SequenceKey(request.request_id, index),
-                spec,
-                request.caller,
-                self._text(spec, source, before.history_token_ids, continues=before.committed_tokens > 0),
-                _continued(before.speech, self._limits.initial_credit_pieces),
-                before.speculative_token_ids(most_tokens),
-                before,
-                context,
+        sequences = []
+        for index, (spec, before) in enumerate(pairs):
+            text = self._text(request, spec, source, before)
+            most_tokens = (
+                self._limits.max_slot_tokens - text.prompt_tokens - 1
+            )  # not full before the last step
+            sequences.append(
+                GrowingSequence(
+                    SequenceKey(request.request_id, index),
+                    spec,
+                    request.caller,
+                    text,
+                    _continued(before.speech, self._limits.initial_credit_pieces),
+                    before.speculative_token_ids(most_tokens),
+                    before,
+                    context,
+                )
             )
-            for index, (spec, before) in enumerate(pairs)
-        )
+        return tuple(sequences)
 
     def _text(
-        self, spec: SequenceSpec, source: EncoderSource, history: tuple[int, ...], *, continues: bool
+        self,
+        request: Request,
+        spec: SequenceSpec,
+        source: EncoderSource,
+        before: SequenceHypothesis | None = None,
     ) -> TextState:
-        prompt = [self._tokenizer.eos_token_id, self._tokenizer.language_token(spec.language)]
+        """``before``: the state that earlier hypotheses left."""
+        prompt = self._tokenizer.prompt(spec.language, request.source_language)
+        history = () if before is None else before.history_token_ids
+        continues = before is not None and before.committed_tokens > 0
         detokenizer = Detokenizer(self._tokenizer, goes_on=continues)
         return TextState([*prompt, *history], len(prompt), detokenizer, max_text_tokens(source))
 

@@ -28,8 +28,8 @@ from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.stage_results import StageResults
 from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES, HypothesisTraits
 from translate_svc.engine.stats import Totals
-from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.errors import InvalidArgument, InvariantViolation
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import Stage
 
 

@@ -26,8 +26,8 @@ from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
-from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.errors import EngineError, InvariantViolation
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
 Finish = Callable[[SequenceState, FinishStatus, str], None]

@@ -10,6 +10,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.constraint import SUPPRESS_CONTINUATION, UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, DecodeResult
 from translate_svc.engine.request import (
     EngineEvent,
@@ -30,9 +31,9 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.engine.simultaneous.kept_history import keep_history
 from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, starts_sentence, starts_word
-from translate_svc.engine.text.detokenize import Tokenizer
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 LOOKAHEAD_WORDS = 2
@@ -89,7 +90,7 @@ class GrowingSequence(SequenceState):
             tuple(text.token_ids[position:]),
             return_attention=True,
             speculative_token_ids=self.speculative_token_ids,
-            suppress_continuation=position == 0 and starts_anew,
+            constraint=SUPPRESS_CONTINUATION if position == 0 and starts_anew else UNCONSTRAINED,
         )
 
     def begin_run(self, decoded: DecodeResult) -> None:

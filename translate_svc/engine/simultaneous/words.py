@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from translate_svc import languages
+from translate_svc.models.tokenizer import Tokenizer
 
 _SPACE = "\u2581"  # SentencePiece's mark of a space
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -59,6 +60,11 @@ def continues_word(piece: str) -> bool:
     if not piece or piece.startswith(_SPACE):
         return False
     return not is_punctuation(piece) or piece[0] in _WITHIN_WORDS
+
+
+def continuation_tokens(tokenizer: Tokenizer, vocabulary_size: int) -> list[int]:
+    """The tokens that lengthen the word before them: those of ``CONTINUATION_MASK``."""
+    return [each for each in range(vocabulary_size) if continues_word(tokenizer.id_to_piece(each))]
 
 
 def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:

@@ -4,45 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Protocol
 
 from translate_svc.errors import EngineError
+from translate_svc.models.tokenizer import Tokenizer
 
 _SPACE = "\u2581"  # SentencePiece writes a space as this character
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-
-
-class Tokenizer(Protocol):
-    """The tokenizer that the engine needs. It must be safe to call from the engine's thread."""
-
-    @property
-    def eos_token_id(self) -> int:
-        """``</s>``: starts every prompt and ends every text."""
-
-    def id_to_piece(self, token_id: int) -> str:
-        """The SentencePiece piece, with ``\u2581`` for a space and ``<0xE2>`` for one byte.
-
-        Returns ``""`` for an id without text.
-        """
-
-    def is_special(self, token_id: int) -> bool:
-        """Whether an id controls the model and is never text: ``</s>``, ``<pad>``, ``<unk>``, languages."""
-
-    def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """The input of the text encoder: the language, the text's tokens, ``</s>``.
-
-        No part of ``text`` becomes a control token.
-
-        Raises:
-            KeyError: the checkpoint does not know the language.
-        """
-
-    def language_token(self, code: str) -> int:
-        """The id of the token that selects the target language (a Seamless code).
-
-        Raises:
-            KeyError: the checkpoint does not know the language.
-        """
 
 
 class Detokenizer:

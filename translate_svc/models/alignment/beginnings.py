@@ -13,10 +13,13 @@ from translate_svc.errors import EngineError
 from translate_svc.models.alignment.alignment_file import AttentionRow
 from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.limits import PROMPT_TOKENS, ModelLimits
+from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
-from translate_svc.models.seamless.seamless_model import TokenPrediction, TranslationModel
+from translate_svc.models.runs import Runs
+from translate_svc.models.seamless.seamless_model import SeamlessModel
+from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
 from translate_svc.models.slices import finish
+from translate_svc.models.speech_model import NOT_FINITE
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 STEP_SAMPLES = INTERNAL_SAMPLE_RATE_HZ // 2
@@ -75,7 +78,7 @@ class Observer:
         self._eos = config.eos_token_id
         self._languages = checkpoint.maps.text_languages
         self._max_new_tokens = min(_MAX_NEW_TOKENS, config.max_position_embeddings - PROMPT_TOKENS)
-        self._model = TranslationModel(
+        self._model = SeamlessModel(
             checkpoint,
             ModelLimits(1, self._max_new_tokens + PROMPT_TOKENS, max_samples, 3),
             device=torch.device(placement.device),
@@ -122,16 +125,17 @@ class Observer:
         (encoded,) = finish(self._model.encode([samples], [[0]]))
         if isinstance(encoded, EngineError):
             raise encoded
-        prompt = [self._eos, language_token]
-        step: TokenPrediction | EngineError
-        (step,) = self._model.prefill([0], [0], [prompt], return_source_ms=[False], return_attention=[False])
         text: list[int] = []
-        while not isinstance(step, EngineError):
-            if step.token_id == self._eos or len(text) == self._max_new_tokens:
+        fed = Runs([0], [0], [[self._eos, language_token]])
+        while True:
+            made = self._model.decode(fed)
+            if not (made.finite and made.logits.isfinite().all()):
+                raise EngineError(NOT_FINITE)
+            token_id = int(made.logits[0].argmax())
+            if token_id == self._eos or len(text) == self._max_new_tokens:
                 return tuple(text)
-            text.append(step.token_id)
-            (step,) = self._model.decode([0], [len(text) + 1], [step.token_id], return_source_ms=[False])
-        raise step
+            text.append(token_id)
+            fed = Runs.steps([0], [len(text) + 1], [token_id])
 
 
 def common_start(token_ids: Sequence[int], other: Sequence[int]) -> npt.NDArray[np.bool_]:

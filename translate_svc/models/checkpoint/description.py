@@ -81,9 +81,9 @@ class CheckpointDescription:
         """
         if not path.is_dir():
             raise CheckpointError("no such directory", field=path.name)
-        config = ModelConfig.from_mapping(_read_json(path / "config.json"), path=path / "config.json")
+        config = ModelConfig.from_mapping(read_json(path / "config.json"), path=path / "config.json")
         generation = path / "generation_config.json"
-        maps = GenerationMaps.from_mapping(_read_json(generation), path=generation)
+        maps = GenerationMaps.from_mapping(read_json(generation), path=generation)
         described = CheckpointDescription(path, config, maps, _read_speakers(path, config))
         described._verify_ids()
         return described
@@ -123,7 +123,7 @@ def read_feature_config(folder: Path) -> tuple[str, dict[str, Any]]:
     """
     has_features_file = (folder / FEATURES_FILE).exists()
     if (folder / PROCESSOR_FILE).exists():
-        processor = _read_json(folder / PROCESSOR_FILE)
+        processor = read_json(folder / PROCESSOR_FILE)
         if NESTED_FEATURES in processor:
             nested = processor[NESTED_FEATURES]
             if not isinstance(nested, dict):
@@ -135,10 +135,10 @@ def read_feature_config(folder: Path) -> tuple[str, dict[str, Any]]:
     if not has_features_file:
         message = f"is missing, and so is {PROCESSOR_FILE}: a model has one of them"
         raise CheckpointError(message, field=FEATURES_FILE)
-    return FEATURES_FILE, _read_json(folder / FEATURES_FILE)
+    return FEATURES_FILE, read_json(folder / FEATURES_FILE)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -155,7 +155,7 @@ def _read_speakers(folder: Path, config: ModelConfig) -> dict[str, tuple[int, ..
     if not path.exists():
         return {}
     speakers: dict[str, tuple[int, ...]] = {}
-    for code, ids in _read_json(path).items():
+    for code, ids in read_json(path).items():
         if not isinstance(ids, list) or not ids or not all(type(id_) is int for id_ in ids):
             raise CheckpointError(f"{code} must map to a list of speaker ids", field=SPEAKERS_FILE)
         if not all(0 <= id_ < config.vocoder_num_spkrs for id_ in ids):

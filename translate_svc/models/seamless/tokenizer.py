@@ -17,6 +17,8 @@ MODEL_FILE = "sentencepiece.bpe.model"
 CONFIG_FILE = "tokenizer_config.json"
 _SPECIAL_PIECES = ("<unk>", "<s>", "</s>")
 _SPACE = "\u2581"
+PROMPT_TOKENS = 2
+"""Every text begins with ``</s>`` and its language."""
 _ID_OFFSET = 1
 """fairseq's convention: token id = piece id + 1, so that ``<pad>`` is 0, ``<unk>`` 1, ``</s>`` 3."""
 
@@ -77,13 +79,13 @@ class SentencePieceTokenizer:
         """True for ids that are never text: ``<pad>``, ``<unk>``, ``<s>``, ``</s>``, languages, unused."""
         return not len(_SPECIAL_PIECES) <= token_id - _ID_OFFSET < len(self._pieces)
 
-    def language_token(self, code: str) -> int:
-        """The id that makes the decoder write this language (Seamless code).
+    def prompt(self, target_language: str, source_language: str | None = None) -> tuple[int, ...]:
+        """``</s>`` and the token that makes the decoder write ``target_language``. The source has no token.
 
         Raises:
-            KeyError: the checkpoint does not know the language.
+            KeyError: the checkpoint does not know the target language.
         """
-        return self._languages[code]
+        return self.eos_token_id, self._languages[target_language]
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
         """What the text encoder is fed: ``__language__``, the text's tokens, ``</s>``.

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
-from tests.models.seamless.modules import MAX_TOKENS, new_cache, text_decoder
+from tests.models.seamless.modules import MAX_TOKENS, decoded, greedy, new_cache, text_decoder
+from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
+from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.seamless.decoder.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep, StepFields
-from translate_svc.models.seamless.decoder.decoder_cache import DecodeInput, DecoderCache
+from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 
 SLOTS = 20
 
@@ -26,7 +27,7 @@ def _inference() -> object:
 
 def captured(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, FakeGraphCapturer]:
     cache, capturer = new_cache("tiny", slots=slots, max_encoder_frames=150), FakeGraphCapturer()
-    return DecodeGraphs(text_decoder("tiny"), cache, capturer), cache, capturer
+    return DecodeGraphs(text_decoder("tiny"), cache, capturer, greedy("tiny").of_slots), cache, capturer
 
 
 def write(cache: DecoderCache, slot: int, length: int) -> None:
@@ -35,10 +36,10 @@ def write(cache: DecoderCache, slot: int, length: int) -> None:
     text_decoder("tiny").write_source(cache, [slot], states)
 
 
-def fed(rows: dict[int, tuple[int, int]]) -> DecodeInput:
+def fed(rows: dict[int, tuple[int, int]]) -> Runs:
     """``rows``: slot to (position, token)."""
     positions, token_ids = zip(*rows.values(), strict=True)
-    return DecodeInput(tuple(rows), positions, token_ids)
+    return Runs.steps(tuple(rows), positions, token_ids)
 
 
 def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
@@ -77,7 +78,7 @@ def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
     for position in range(12):
         rows = {slot: (position, (7 * position + slot) % 97) for slot in slots}
         found = steps.step(fed(rows))
-        assert_alike(found, text_decoder("tiny").step(plain, fed(rows), ALL_OPTIONAL_FIELDS))
+        assert_alike(found, decoded("tiny", plain, fed(rows)))
     for slot in slots:
         torch.testing.assert_close(cache.states[slot, :12], plain.states[slot, :12], atol=1e-5, rtol=0)
 
@@ -108,18 +109,18 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
         rows = {0: (position, 40 + position)}
         company = steps.step(fed(rows | {1: (position, 5)}))
         assert company.finite.tolist() == [True, False]
-        alone = text_decoder("tiny").step(plain, fed(rows), StepFields(source_frames=True))
+        alone = decoded("tiny", plain, fed(rows))
         assert company.token_ids[:1].tolist() == alone.token_ids.tolist()
     write(cache, 1, 12)  # its next owner
     write(plain, 2, 1)
     rows = {1: (0, 11)}
-    assert_alike(steps.step(fed(rows)), text_decoder("tiny").step(plain, fed(rows), ALL_OPTIONAL_FIELDS))
+    assert_alike(steps.step(fed(rows)), decoded("tiny", plain, fed(rows)))
 
 
 def test_a_recording_that_computes_something_else_is_found_out() -> None:
     cache = new_cache("tiny", slots=SLOTS)
     with pytest.raises(GraphCaptureError, match="20 rows"):
-        DecodeGraphs(text_decoder("tiny"), cache, stale_capturer)
+        DecodeGraphs(text_decoder("tiny"), cache, stale_capturer, greedy("tiny").of_slots)
     assert not cache.states.any()
 
 

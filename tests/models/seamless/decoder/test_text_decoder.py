@@ -7,16 +7,12 @@ import torch
 from torch import Tensor
 
 from tests.checkpoints import oracle, tones
-from tests.models.seamless.modules import MAX_TOKENS, new_cache, text_decoder
+from tests.models.seamless.modules import MAX_TOKENS, decoded, new_cache, text_decoder
+from translate_svc.models.decoded_step import NO_FRAME
 from translate_svc.models.layers import sinusoidal_positions
-from translate_svc.models.seamless.decoder.decoded_step import StepFields
-from translate_svc.models.seamless.decoder.decoder_cache import DecodeInput, DecoderCache
-from translate_svc.models.seamless.decoder.text_decoder import (
-    MIN_CONTRIBUTION,
-    NO_FRAME,
-    CrossAttention,
-    first_argmax,
-)
+from translate_svc.models.runs import Runs
+from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
+from translate_svc.models.seamless.decoder.text_decoder import MIN_CONTRIBUTION, CrossAttention
 
 TOKENS = [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55]
 
@@ -38,8 +34,7 @@ def reference(states: Tensor, token_ids: list[int]) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def feed(cache: DecoderCache, slots: list[int], positions: list[int], token_ids: list[int]) -> Tensor:
     """One step; the predicted ids."""
-    fed = DecodeInput(slots, positions, token_ids)
-    return text_decoder("tiny").step(cache, fed).token_ids
+    return decoded("tiny", cache, Runs.steps(slots, positions, token_ids)).token_ids
 
 
 def write(cache: DecoderCache, slot: int, states: Tensor) -> None:
@@ -124,8 +119,7 @@ def test_the_alignment_layer_tells_the_frame_that_a_token_draws_most_from() -> N
     frames = []
     with torch.inference_mode():
         for position, token in enumerate(TOKENS):
-            fed = DecodeInput([0, 1], [position] * 2, [token] * 2)
-            step = text_decoder("tiny").step(cache, fed, StepFields(source_frames=True))
+            step = decoded("tiny", cache, Runs.steps([0, 1], [position] * 2, [token] * 2))
             assert step.source_frames is not None
             frames.append(int(step.source_frames[1, 0]))
     assert frames == expected
@@ -146,17 +140,6 @@ def test_positions_count_from_behind_the_padding_index(padding_idx: int) -> None
     embedding = type(oracle("tiny").model.text_decoder.embed_positions)(MAX_TOKENS, 32, padding_idx)
     expected = embedding(inputs_embeds=torch.zeros(1, MAX_TOKENS, 32))[0]
     torch.testing.assert_close(sinusoidal_positions(MAX_TOKENS, 32, padding_idx), expected, atol=0, rtol=0)
-
-
-@pytest.mark.parametrize("size", [1, 1_023, 4_096, 4_097, 5_000, 6_144])
-def test_the_first_maximum_is_argmax(size: int) -> None:
-    values = torch.randint(0, 50, (40, size), generator=torch.Generator().manual_seed(size)).float()
-    values[torch.arange(40), torch.linspace(0, size - 1, 40).long()] = 50.0
-    values[:5, -1] = 50.0
-    values[5, size // 2] = torch.nan
-    for row, place in zip(values, first_argmax(values).tolist(), strict=True):
-        best = torch.isnan(row).nonzero() if row.isnan().any() else (row == 50.0).nonzero()
-        assert place == int(best[0])
 
 
 def test_rows_between_those_that_take_part_change_nothing() -> None:

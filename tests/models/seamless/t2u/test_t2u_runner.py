@@ -18,8 +18,9 @@ from translate_svc.models.seamless.t2u import t2u_graphs
 from translate_svc.models.seamless.t2u.characters import CharacterSequence
 from translate_svc.models.seamless.t2u.t2u_backend import EagerT2u, T2uBackend, silent
 from translate_svc.models.seamless.t2u.t2u_graphs import T2uGraphs
-from translate_svc.models.seamless.t2u.t2u_runner import MIN_PAUSE_UNITS, SpeechUnits, T2uInput, T2uRunner
+from translate_svc.models.seamless.t2u.t2u_runner import MIN_PAUSE_UNITS, T2uRunner
 from translate_svc.models.seamless.t2u.t2u_shape import T2uShape
+from translate_svc.models.speech_model import SpeechUnits, T2uInput
 
 SLOTS, PLACES = 12, 100
 LENGTHS = [5, 17, 3, 40, 9, 28, 12, 99, 6, 33, 21, 60]

@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, Choose, DecodedStep
 from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, at_least, doubled
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.seamless.decoder.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep
+from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decoder_cache import (
     AttentionMetadata,
-    DecodeInput,
     DecoderCache,
     GraphBucket,
 )
@@ -39,20 +39,23 @@ _log = logging.getLogger(__name__)
 
 
 class DecodeGraphs:
-    """``TextDecoder.step`` over one cache. The cache must still be empty.
+    """``TextDecoder.decode`` of single tokens over one cache, and the choice. The cache must still be empty.
 
     Args:
         decoder: its weights must stay at their addresses.
         cache: its tensors must stay at their addresses.
         capturer: captures a graph, see ``GraphCapturer``.
+        choose: ends each step.
 
     Raises:
         RuntimeError: the capture of a step failed, or a captured step computes something else
             (``GraphCaptureError``). The cache is unchanged.
     """
 
-    def __init__(self, decoder: TextDecoder, cache: DecoderCache, capturer: GraphCapturer) -> None:
-        self._decoder, self._cache = decoder, cache
+    def __init__(
+        self, decoder: TextDecoder, cache: DecoderCache, capturer: GraphCapturer, choose: Choose
+    ) -> None:
+        self._decoder, self._cache, self._choose = decoder, cache, choose
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
@@ -65,22 +68,22 @@ class DecodeGraphs:
             cache.clear_tokens(range(len(cache.source_lengths)))
             cache.clear_source(range(len(cache.source_lengths)))
 
-    def step(self, fed: DecodeInput) -> DecodedStep:
-        """The same as ``TextDecoder.step``, with all fields of the result, which is on the host."""
+    def step(self, fed: Runs) -> DecodedStep:
+        """Feeds one token to each of some slots. The result is on the host and has all fields."""
         lengths = self._cache.lengths(fed.slots)
         count = at_least(self._row_counts, max(fed.slots) + 1)
         reach = GraphBucket(
-            at_least(self._token_reaches, max(fed.positions) + 1),
+            at_least(self._token_reaches, max(fed.ends())),
             at_least(self._source_reaches, max(lengths)),
         )
         return self._replay(count, reach, fed, lengths)
 
-    def _replay(
-        self, count: int, reach: GraphBucket, fed: DecodeInput, lengths: Sequence[int]
-    ) -> DecodedStep:
+    def _replay(self, count: int, reach: GraphBucket, fed: Runs, lengths: Sequence[int]) -> DecodedStep:
         captured, taken = self._captured[count, reach], list(fed.slots)
         captured.inputs.copy_(self._idle)
-        captured.inputs[:, taken] = torch.tensor([fed.token_ids, fed.positions, lengths])
+        captured.inputs[:, taken] = torch.tensor(
+            [[token_id for (token_id,) in fed.token_ids], fed.starts, lengths]
+        )
         return DecodedStep.unpacked(captured.run()[taken], aligned_tokens=1)
 
     def _capture_all(self, capturer: GraphCapturer) -> None:
@@ -99,7 +102,8 @@ class DecodeGraphs:
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
             metadata = AttentionMetadata.fixed(self._cache, inputs, reach)
-            return self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS).packed()
+            made = self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS)
+            return DecodedStep.of(made, self._choose(made.logits)).packed()
 
         return step
 
@@ -109,9 +113,10 @@ class DecodeGraphs:
         for slot in slots:
             self._cache.source_lengths[slot] = 1
         vocabulary = self._decoder.embed_tokens.num_embeddings
-        fed = DecodeInput(slots, [0] * len(slots), [slot % vocabulary for slot in slots])
+        fed = Runs.steps(slots, [0] * len(slots), [slot % vocabulary for slot in slots])
         replayed = self._replay(count, reach, fed, self._cache.lengths(slots)).log_probabilities
-        expected = self._decoder.step(self._cache, fed).log_probabilities.double().cpu()
+        logits = self._decoder.decode(self._cache, fed).logits
+        expected = self._choose(logits).log_probabilities.double().cpu()
         error = float((replayed - expected).abs().max())
         if not error <= _TOLERANCE:
             raise GraphCaptureError(f"a captured step of {count} rows is off by {error:.2g}")

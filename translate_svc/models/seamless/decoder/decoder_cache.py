@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -11,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate_svc.models.layers import key_bias, length_mask, to_device
+from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.config import ModelConfig
 
 
@@ -26,69 +26,6 @@ class LayerCache:
         self.cross_rows = cross_rows
         self.self_keys, self.self_values = self_rows.unbind(1)
         self.cross_keys, self.cross_values = cross_rows.unbind(1)
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeInput:
-    """One token for each of some rows.
-
-    The three sequences have equal length. The slots are distinct. ``positions`` count a row's tokens from 0.
-    """
-
-    slots: Sequence[int]
-    positions: Sequence[int]
-    token_ids: Sequence[int]
-
-    def runs(self) -> Runs:
-        """The same as runs of one token."""
-        return Runs(self.slots, self.positions, [(token_id,) for token_id in self.token_ids])
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """A run of consecutive tokens for each of some distinct slots.
-
-    ``token_ids[i]`` has at least one token. The first one is at position ``starts[i]``. The last
-    ``speculative[i]`` of them are speculative, after at least one that is known; empty if none is.
-
-    Raises:
-        ValueError: a run has no token.
-    """
-
-    slots: Sequence[int]
-    starts: Sequence[int]
-    token_ids: Sequence[Sequence[int]]
-    speculative: Sequence[int] = ()
-
-    def __post_init__(self) -> None:
-        if not all(len(run) > 0 for run in self.token_ids):
-            raise ValueError("token_ids: a run has no token")
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest run."""
-        return max(map(len, self.token_ids))
-
-    def judged(self) -> tuple[list[int], list[int]]:
-        """Row and column of each token whose successor is wanted: of the last known one of each row and of
-        all accepted ones. Columns count from the end, which is -1.
-        """
-        counts = self.speculative or [0] * len(self.slots)
-        places = [(row, -1 - back) for row, count in enumerate(counts) for back in range(count, -1, -1)]
-        return [row for row, _ in places], [column for _, column in places]
-
-    def given(self, scored: Sequence[bool]) -> dict[int, int]:
-        """The accepted tokens of the rows that are ``scored``, by their place in ``judged``."""
-        rows, columns = self.judged()
-        return {
-            place: self.token_ids[row][column + 1]
-            for place, (row, column) in enumerate(zip(rows, columns, strict=True))
-            if column < -1 and row < len(scored) and scored[row]
-        }
-
-    def ends(self) -> list[int]:
-        """The position after each run."""
-        return [start + len(run) for start, run in zip(self.starts, self.token_ids, strict=True)]
 
 
 class GraphBucket(NamedTuple):
@@ -169,6 +106,28 @@ class DecoderCache:
         self.cross_rows.index_fill_(1, self.index(slots), 0.0)
         for slot in slots:
             self.source_lengths[slot] = 0
+
+    def fork(self, slot: int, slots: Sequence[int]) -> None:
+        """Makes each of the other ``slots`` a copy of ``slot``: its source and all tokens fed to it."""
+        self._copy_tokens(slots, [slot] * len(slots))
+        self.cross_rows[:, self.index(slots)] = self.cross_rows[:, slot, None]
+        for each in slots:
+            self.source_lengths[each] = self.source_lengths[slot]
+
+    def reorder(self, slots: Sequence[int], parents: Sequence[int]) -> None:
+        """Gives ``slots[i]`` the tokens that ``parents[i]`` had before the call, for all of them at once.
+
+        All these slots have the same source, which stays. A parent may have several children, or none.
+        """
+        moved = [(slot, parent) for slot, parent in zip(slots, parents, strict=True) if slot != parent]
+        if not moved:
+            return
+        self._copy_tokens(*zip(*moved, strict=True))
+
+    def _copy_tokens(self, slots: Sequence[int], origins: Sequence[int]) -> None:
+        index, origin = self.index(slots), self.index(origins)
+        self._self_rows[:, index] = self._self_rows[:, origin]
+        self.states[index] = self.states[origin]
 
 
 _DENSE = 0.5

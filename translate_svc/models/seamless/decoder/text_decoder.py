@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
+from translate_svc.models.decoded_step import NO_FRAME, NO_OPTIONAL_FIELDS, StepFields, StepLogits
 from translate_svc.models.layers import (
     Embedding,
     FeedForward,
@@ -24,18 +25,13 @@ from translate_svc.models.layers import (
     sinusoidal_positions,
 )
 from translate_svc.models.packed_linear import PackedLinear
+from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.config import ModelConfig
-from translate_svc.models.seamless.decoder.decoded_step import NO_OPTIONAL_FIELDS, DecodedStep, StepFields
 from translate_svc.models.seamless.decoder.decoder_cache import (
     AttentionMetadata,
-    DecodeInput,
     DecoderCache,
     LayerCache,
-    Runs,
 )
-
-NO_FRAME = -1
-"""The frame of a token for which no frame stands out. Such a token usually follows from the text so far."""
 
 MIN_CONTRIBUTION = 0.15
 """Smallest contribution of a frame that counts as a token's source; docs/inspection.md has the trade-off."""
@@ -97,9 +93,6 @@ class DecoderLayer(nn.Module):
         return states + self.ffn(self.ffn_layer_norm(states)), query
 
 
-_STRETCH = 1024
-
-
 class TextDecoder(nn.Module):
     """Passes over a ``DecoderCache``. Parameter prefix ``text_decoder.``; the output matrix is tied.
 
@@ -108,11 +101,9 @@ class TextDecoder(nn.Module):
         max_slot_tokens: the most tokens that are fed to one sequence.
         alignment_layer: the decoder layer whose cross-attention shows which frame a token comes from.
         alignment_heads: the heads whose attention over the source is returned; by default all of that layer.
-        continuing_tokens: the tokens that lengthen the word before them.
     """
 
     positions: Tensor
-    continuing_tokens: Tensor
 
     def __init__(
         self,
@@ -121,7 +112,6 @@ class TextDecoder(nn.Module):
         max_slot_tokens: int,
         alignment_layer: int,
         alignment_heads: AlignmentHeads | None = None,
-        continuing_tokens: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.alignment_layer = alignment_layer
@@ -135,9 +125,6 @@ class TextDecoder(nn.Module):
         # one more position than tokens, for the cache's scratch column
         table = sinusoidal_positions(max_slot_tokens + 1, config.hidden_size, config.pad_token_id)
         self.register_buffer("positions", table, persistent=False)
-        # on the CPU even under a meta-device context: no checkpoint stores these
-        continuing = torch.tensor(list(continuing_tokens), dtype=torch.long, device=torch.device("cpu"))
-        self.register_buffer("continuing_tokens", continuing, persistent=False)
 
     def prepare(self) -> None:
         """Packs the source's matrices of all layers, and the output matrix.
@@ -168,83 +155,44 @@ class TextDecoder(nn.Module):
         for slot in slots:
             cache.source_lengths[slot] = length
 
-    def step(
-        self, cache: DecoderCache, fed: DecodeInput, optional: StepFields = NO_OPTIONAL_FIELDS
-    ) -> DecodedStep:
-        """Feeds one token to each of some slots. ``optional``: which optional fields the result has.
+    def decode(
+        self, cache: DecoderCache, runs: Runs, optional: StepFields = NO_OPTIONAL_FIELDS
+    ) -> StepLogits:
+        """Feeds tokens to each of some slots in one pass. The result is the same as token by token.
 
-        Every slot must have a source, and a token at all positions before the given one. Feeding the same
-        token at the same position again changes nothing.
+        Every slot must have a source, and a token at all positions before its run. Feeding the same tokens at
+        the same positions again changes nothing. ``optional``: which optional fields the result has.
         """
-        return self.run(cache, AttentionMetadata.fitting(cache, fed.runs()), optional)
+        judged = None
+        if runs.longest > 1:
+            rows, columns = runs.judged()
+            judged = cache.index(rows), cache.index(columns)
+        return self.run(cache, AttentionMetadata.fitting(cache, runs), optional, judged)
 
-    def prefill(
+    def run(
         self,
         cache: DecoderCache,
-        runs: Runs,
-        optional: StepFields = NO_OPTIONAL_FIELDS,
-        *,
-        suppress_continuation: Sequence[bool] = (),
-        scored: Sequence[bool] = (),
-    ) -> DecodedStep:
-        """Feeds known tokens to each of some slots in one pass. The result equals ``step`` token by token.
+        metadata: AttentionMetadata,
+        optional: StepFields,
+        judged: tuple[Tensor, Tensor] | None = None,
+    ) -> StepLogits:
+        """The part of ``decode`` after the preparation on the host. Nothing here waits for the device.
 
-        Every slot must have a source, and a token at all positions before its run.
-
-        Args:
-            cache: receives keys, values and last hidden states of all tokens.
-            runs: the tokens.
-            optional: which optional fields the result has.
-            suppress_continuation: by row, whether no token that lengthens a word may follow the known ones.
-            scored: by row, whether its speculative tokens are a given text. Then they take the place
-                of the most probable ones, with their own log-probabilities.
+        ``judged``: rows and columns of the tokens whose successors are wanted; by default the last column.
         """
-        metadata = AttentionMetadata.fitting(cache, runs)
         states, queries = self._through_layers(cache, metadata, self._watched(optional))
-        rows, columns = runs.judged()
-        judged = cache.index(rows)
-        logits = self._output(states[judged, cache.index(columns)]).float()
-        probabilities = logits.softmax(dim=-1)
-        known = [rows.index(row) for row, begins in enumerate(suppress_continuation) if begins]
-        if known:
-            logits[cache.index(known)[:, None], self.continuing_tokens] = float("-inf")
-        token_ids = first_argmax(logits)
-        if given := runs.given(scored):
-            token_ids[cache.index(list(given))] = cache.index(list(given.values()))
-            probabilities = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny)  # NaN stays NaN
-        best = probabilities.gather(1, token_ids[:, None]).squeeze(1).log()
-        return self._decoded(cache, metadata, queries, token_ids, best, states[judged], optional)
-
-    def run(self, cache: DecoderCache, metadata: AttentionMetadata, optional: StepFields) -> DecodedStep:
-        """The part of ``step`` after the preparation on the host. Nothing here waits for the device."""
-        states, queries = self._through_layers(cache, metadata, self._watched(optional))
-        logits = self._output(states[:, -1]).float()
-        # softmax is four times as fast as logsumexp, and its result is not finite if any logit is NaN
-        best = logits.softmax(dim=-1).amax(dim=-1).log()
-        return self._decoded(cache, metadata, queries, first_argmax(logits), best, states, optional)
+        last = states[:, -1] if judged is None else states[judged]
+        return StepLogits(
+            self._output(last).float(),
+            torch.isfinite(last).all(dim=-1),
+            self._frames(cache, metadata, queries) if optional.source_frames else None,
+            self.head_attention.mean(cache, metadata, queries) if optional.attention else None,
+        )
 
     def _watched(self, optional: StepFields) -> AbstractSet[int]:
         """The layers whose queries the optional fields are computed from."""
         of_frames = {self.alignment_layer} if optional.source_frames else set()
         return of_frames | self.head_attention.used_layers if optional.attention else of_frames
-
-    def _decoded(
-        self,
-        cache: DecoderCache,
-        metadata: AttentionMetadata,
-        queries: dict[int, Tensor],
-        token_ids: Tensor,
-        best: Tensor,
-        states: Tensor,
-        optional: StepFields,
-    ) -> DecodedStep:
-        return DecodedStep(
-            token_ids,
-            best,
-            torch.isfinite(best) & torch.isfinite(states).flatten(1).all(dim=-1),
-            self._frames(cache, metadata, queries) if optional.source_frames else None,
-            self.head_attention.mean(cache, metadata, queries) if optional.attention else None,
-        )
 
     def attend(self, cache: DecoderCache, runs: Runs, heads: HeadAttention) -> Tensor:
         """Feeds ``runs`` and returns the attention of each of these heads, as ``HeadAttention.each`` does."""
@@ -276,20 +224,3 @@ class TextDecoder(nn.Module):
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
             yield layer
-
-
-def first_argmax(values: Tensor) -> Tensor:
-    """``values.argmax(dim=1)`` of ``[B, N]``.
-
-    Works in two steps if ``N`` is large, because finding the index is ten times as slow as finding the value.
-    """
-    size = values.shape[1]
-    if size <= 4 * _STRETCH:
-        return values.argmax(dim=1)
-    whole = size - size % _STRETCH
-    greatest = values[:, :whole].reshape(len(values), whole // _STRETCH, _STRETCH).amax(dim=2)
-    if whole < size:
-        greatest = torch.cat([greatest, values[:, whole:].amax(dim=1, keepdim=True)], dim=1)
-    first = greatest.argmax(dim=1, keepdim=True) * _STRETCH
-    places = (first + torch.arange(_STRETCH, device=values.device)).clamp(max=size - 1)
-    return places.gather(1, values.gather(1, places).argmax(dim=1, keepdim=True)).squeeze(1)

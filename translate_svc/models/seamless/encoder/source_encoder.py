@@ -17,10 +17,8 @@ from translate_svc.models.packed_linear import prepare
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
 from translate_svc.models.slices import Slices
+from translate_svc.models.speech_model import NOT_FINITE
 from translate_svc.types import EncoderSource, Samples
-
-NOT_FINITE = "the result is not finite"
-"""The error of an item whose result holds NaN or infinity, in every stage."""
 
 
 class SourceEncoder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -13,52 +12,16 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.limits import PROMPT_TOKENS
-from translate_svc.models.seamless.encoder.source_encoder import NOT_FINITE
 from translate_svc.models.seamless.t2u.characters import CharacterSequence, CharacterTable
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
 from translate_svc.models.seamless.t2u.t2u_backend import EagerT2u, T2uBackend, silent
 from translate_svc.models.seamless.t2u.t2u_graphs import T2uGraphs
 from translate_svc.models.seamless.t2u.t2u_shape import T2uShape
+from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
+from translate_svc.models.speech_model import NOT_FINITE, SpeechUnits, T2uInput
 
 MIN_PAUSE_UNITS = 3
 """A shortened pause keeps 60 ms, or its length if it was shorter: words do not run into each other."""
-
-
-@dataclass(frozen=True, slots=True)
-class T2uInput:
-    """A text: ``</s>``, language, tokens, all fed to ``slot``.
-
-    The first ``context_tokens`` and the last ``lookahead_tokens`` of them are only context. The result has
-    the units of the other tokens alone. ``pause_factor`` shortens pauses at punctuation once more, but to no
-    less than ``MIN_PAUSE_UNITS``. The text is spoken as if the first ``dropped_context_tokens`` behind the
-    language, which are context, were not there.
-    """
-
-    slot: int
-    token_ids: Sequence[int]
-    duration_factor: float
-    context_tokens: int = 0
-    lookahead_tokens: int = 0
-    pause_factor: float = 1.0
-    dropped_context_tokens: int = 0
-
-    @property
-    def heard_token_ids(self) -> Sequence[int]:
-        """``</s>``, language, and the tokens that are heard."""
-        return [
-            *self.token_ids[:PROMPT_TOKENS],
-            *self.token_ids[PROMPT_TOKENS + self.dropped_context_tokens :],
-        ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpeechUnits:
-    """Vocoder units of a text, and the number of units of each character and of each token."""
-
-    units: npt.NDArray[np.int64]
-    character_durations: tuple[int, ...]
-    token_durations: tuple[int, ...]
 
 
 class T2uRunner:
@@ -86,7 +49,7 @@ class T2uRunner:
 
     def speeches(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """One result for each text. A text without characters has no units."""
-        characters = [self._characters.characters(text.heard_token_ids) for text in texts]
+        characters = [self._characters.characters(_spoken_ids(text)) for text in texts]
         outcomes: dict[int, SpeechUnits | EngineError] = {}
         for index, sequence in enumerate(characters):
             if not sequence.character_ids:
@@ -131,6 +94,12 @@ class T2uRunner:
 
     def _too_long(self, what: str) -> EngineError:
         return EngineError(f"the text has more than {self._text_to_unit.max_units} {what}")
+
+
+def _spoken_ids(text: T2uInput) -> Sequence[int]:
+    """``</s>``, language, and the tokens that are not dropped."""
+    first = PROMPT_TOKENS + text.dropped_context_tokens
+    return [*text.token_ids[:PROMPT_TOKENS], *text.token_ids[first:]]
 
 
 def _shorten(durations: Tensor, places: Sequence[int], factor: float) -> None:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.seamless.encoder.source_encoder import NOT_FINITE
 from translate_svc.models.seamless.vocoder.receptive_field import ReceptiveField, receptive_field
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
 from translate_svc.models.seamless.vocoder.vocoder_graphs import VocoderGraphs
 from translate_svc.models.seamless.vocoder.window import Window
+from translate_svc.models.speech_model import NOT_FINITE
 from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
 _NARROWEST_UNITS = 32

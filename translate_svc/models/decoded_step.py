@@ -1,16 +1,20 @@
-"""The result of one pass of the text decoder, and its transfer to the host."""
+"""One pass of a decoder: logits, what is chosen of them, and the transfer to the host."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+NO_FRAME = -1
+"""The frame of a token for which no frame stands out. Such a token usually follows from the text so far."""
+
 
 class StepFields(NamedTuple):
-    """Which optional fields of a ``DecodedStep`` to compute."""
+    """Which optional fields of a ``StepLogits`` to compute."""
 
     source_frames: bool = False
     attention: bool = False
@@ -21,18 +25,50 @@ ALL_OPTIONAL_FIELDS = StepFields(source_frames=True, attention=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DecodedStep:
-    """The result of one pass, in rows of ``T`` tokens. A run shorter than ``T`` has its padding in front.
+class StepLogits:
+    """What a model computes in one pass over rows of ``T`` tokens, on its device. A run shorter than ``T``
+    has its padding in front.
 
     Attributes:
-        token_ids: ``[N]``, the most probable token after the last one of each row: ``N`` is ``B``. A row with
-            a run with speculative tokens has one number more for each of them: see ``Runs.judged``.
-        log_probabilities: ``[N]``, its natural log-probability.
-        finite: ``[N]``, whether the row is finite.
+        logits: ``[N, vocabulary]`` float32, of the token after the last one of each row: ``N`` is ``B``. A
+            run with speculative tokens has one row more for each of them: see ``Runs.judged``. Whoever
+            chooses may change them in place.
+        finite: ``[N]``, whether the states that the logits were computed from are finite.
         source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer
-            (``NO_FRAME``: none stands out). None if it was not requested.
+            (``NO_FRAME``: none stands out). None if it was not requested, or if the model has none.
         attention: ``[B, T, frames]`` float32, weights over the source, mean over the alignment heads. Zero
-            after the end of a row's source. None if it was not requested.
+            after the end of a row's source. None if it was not requested, or if the model has none.
+    """
+
+    logits: Tensor
+    finite: Tensor
+    source_frames: Tensor | None = None
+    attention: Tensor | None = None
+
+
+class Choice(NamedTuple):
+    """The token chosen of each row of logits, and its natural log-probability, each ``[N]``."""
+
+    token_ids: Tensor
+    log_probabilities: Tensor
+
+
+Choose: TypeAlias = Callable[[Tensor], Choice]
+"""Chooses of ``[N, vocabulary]`` logits, of which row ``i`` is slot ``i``. A model calls it at the end of
+each step that it captures, so it must not wait for the device.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedStep:
+    """A pass whose tokens are chosen. The shapes are those of ``StepLogits``.
+
+    Attributes:
+        token_ids: ``[N]``, the chosen tokens.
+        log_probabilities: ``[N]``, natural.
+        finite: ``[N]``, whether the row is finite: its states and its logits.
+        source_frames: as in ``StepLogits``.
+        attention: as in ``StepLogits``.
     """
 
     token_ids: Tensor
@@ -40,6 +76,12 @@ class DecodedStep:
     finite: Tensor
     source_frames: Tensor | None = None
     attention: Tensor | None = None
+
+    @classmethod
+    def of(cls, made: StepLogits, choice: Choice) -> DecodedStep:
+        """The pass with what was chosen. A log-probability is not finite if any logit of its row is NaN."""
+        finite = torch.isfinite(choice.log_probabilities) & made.finite
+        return cls(*choice, finite, made.source_frames, made.attention)
 
     def packed(self) -> Tensor:
         """All fields as ``[B, numbers]`` float64, so that one copy to the host replaces five.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from translate_svc.models.seamless.decoder.decoded_step import DecodedStep
+from translate_svc.models.decoded_step import DecodedStep
 
 
 @dataclass(frozen=True, slots=True, eq=False)

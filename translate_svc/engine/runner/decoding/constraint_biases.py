@@ -1,0 +1,54 @@
+"""Constraints as numbers that are added to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from translate_svc.engine.constraint import UNCONSTRAINED, Constraint
+
+
+class ConstraintBiases:
+    """A row of biases for each slot: 0 for a token that is free, minus infinity for one that is masked.
+
+    The rows stay at their addresses, so a captured graph reads what ``apply`` wrote last.
+
+    Args:
+        masks: the token ids of each mask, by its name.
+        slots: number of rows.
+        vocabulary_size: length of a row.
+        device: where the logits are.
+
+    Attributes:
+        rows: ``[slots, vocabulary]`` float32.
+    """
+
+    def __init__(
+        self, masks: Mapping[str, Sequence[int]], *, slots: int, vocabulary_size: int, device: torch.device
+    ) -> None:
+        self._masks = {name: torch.tensor(list(ids), device=device).long() for name, ids in masks.items()}
+        self._held = [UNCONSTRAINED] * slots
+        self.rows = torch.zeros(slots, vocabulary_size, device=device)
+
+    def problem(self, constraint: Constraint) -> str | None:
+        """Why ``constraint`` cannot be applied, or None."""
+        if not self._masks.keys() >= set(constraint.masks):
+            return f"masks {constraint.masks} do not all exist"
+        if not all(0 <= token_id < self.rows.shape[1] for token_id, _ in constraint.biases):
+            return "biases are outside the vocabulary"
+        return None
+
+    def apply(self, slot: int, constraint: Constraint) -> bool:
+        """Makes ``constraint`` that of ``slot``. A repeated one costs nothing.
+
+        Returns whether it constrains anything.
+        """
+        if constraint != self._held[slot]:
+            row = self.rows[slot].zero_()
+            for token_id, bias in constraint.biases:
+                row[token_id] += bias
+            for name in constraint.masks:
+                row.index_fill_(0, self._masks[name], float("-inf"))
+            self._held[slot] = constraint
+        return constraint != UNCONSTRAINED

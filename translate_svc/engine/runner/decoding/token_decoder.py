@@ -1,0 +1,126 @@
+"""Turns decode items into predictions: the model gives logits, the choice is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from translate_svc.engine.plan import DecodeItem
+from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
+from translate_svc.engine.runner.decoding.greedy import GreedyChoice
+from translate_svc.engine.runner.decoding.speculative import accepted_runs
+from translate_svc.errors import EngineError
+from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.runs import Runs
+from translate_svc.models.speech_model import NOT_FINITE, SpeechModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenPrediction:
+    """The prediction after a run of ``n`` known tokens.
+
+    Attributes:
+        token_id: the chosen token after the run.
+        log_probability: its natural log-probability.
+        source_ms: if requested, the source position that the last token of the run comes from. None if no
+            frame stands out.
+        attention: if requested, the mean attention of the alignment heads over the source's states, for each
+            token of the run: ``[n, states]``. Every row sums to 1.
+        accepted: the log-probabilities of the accepted speculative tokens; these are part of the run.
+    """
+
+    token_id: int
+    log_probability: float
+    source_ms: int | None = None
+    attention: npt.NDArray[np.float32] | None = None
+    accepted: tuple[float, ...] = ()
+
+
+class TokenDecoder:
+    """Predicts the next token of each of some valid items of distinct slots.
+
+    Args:
+        model: gives the logits.
+        biases: the constraints of its slots.
+        capturer: captures the model's work as CUDA graphs. None: no capture.
+    """
+
+    def __init__(
+        self, model: SpeechModel, biases: ConstraintBiases, capturer: GraphCapturer | None = None
+    ) -> None:
+        self._model, self._biases = model, biases
+        self._greedy = GreedyChoice(biases)
+        self._captured = None if capturer is None else model.capture(capturer, self._greedy.of_slots)
+
+    def predict(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
+        """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill."""
+        steps = [index for index, item in enumerate(items) if item.is_step]
+        runs = [index for index, item in enumerate(items) if not item.is_step]
+        outcomes: dict[int, TokenPrediction | EngineError] = {}
+        if steps:
+            outcomes |= zip(steps, self._steps([items[index] for index in steps]), strict=True)
+        if runs:
+            outcomes |= zip(runs, self._prefill([items[index] for index in runs]), strict=True)
+        return [outcomes[index] for index in range(len(items))]
+
+    def _steps(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
+        runs = Runs.steps(
+            [item.slot for item in items],
+            [item.position for item in items],
+            [item.token_ids[0] for item in items],
+        )
+        constrained = self._constrained(items)
+        step = self._eager(items, runs, constrained) if self._captured is None else self._captured.step(runs)
+        return [self._prediction(item, step, row, 1) for row, item in enumerate(items)]
+
+    def _prefill(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
+        """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""
+        proposed = [item.speculative_token_ids for item in items]
+        runs = Runs(
+            [item.slot for item in items],
+            [item.position for item in items],
+            [item.token_ids + item.speculative_token_ids for item in items],
+            [len(each) for each in proposed],
+        )
+        rows, _ = runs.judged()
+        constrained = {rows.index(row): slot for row, slot in self._constrained(items).items()}
+        step = self._eager(items, runs, constrained)
+        return [
+            self._prediction(item, each.step, 0, each.tokens, each.accepted)
+            for item, each in zip(
+                items, accepted_runs(step, [item.token_ids for item in items], proposed), strict=True
+            )
+        ]
+
+    def _constrained(self, items: Sequence[DecodeItem]) -> dict[int, int]:
+        """The slots of the items that have a constraint, by row."""
+        return {
+            row: item.slot for row, item in enumerate(items) if self._biases.apply(item.slot, item.constraint)
+        }
+
+    def _eager(self, items: Sequence[DecodeItem], runs: Runs, constrained: dict[int, int]) -> DecodedStep:
+        fields = StepFields(
+            any(item.return_source_ms for item in items), any(item.return_attention for item in items)
+        )
+        made = self._model.decode(runs, fields)
+        given = runs.given([item.scores_given_text for item in items])
+        return DecodedStep.of(made, self._greedy.of_rows(made.logits, constrained, given)).on_host()
+
+    def _prediction(
+        self, item: DecodeItem, step: DecodedStep, row: int, tokens: int, accepted: tuple[float, ...] = ()
+    ) -> TokenPrediction | EngineError:
+        if not step.finite[row]:
+            return EngineError(NOT_FINITE)
+        source_ms = attention = None
+        if item.return_source_ms and step.source_frames is not None:
+            frame = int(step.source_frames[row, -1])
+            source_ms = None if frame == NO_FRAME else self._model.state_centre_ms(frame)
+        if item.return_attention and step.attention is not None:
+            weights = step.attention[row, -tokens:, : self._model.source_states(item.slot)]
+            attention = np.array(weights.numpy(), np.float32)
+        token_id, log_probability = int(step.token_ids[row]), float(step.log_probabilities[row])
+        return TokenPrediction(token_id, log_probability, source_ms, attention, accepted)

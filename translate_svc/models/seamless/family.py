@@ -1,0 +1,66 @@
+"""SeamlessM4T v2 as a family of models."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from translate_svc.models.alignment.alignment_file import Alignment, alignment_of
+from translate_svc.models.alignment.heads import AlignmentHeads
+from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.limits import ModelLimits
+from translate_svc.models.placement import Placement
+from translate_svc.models.seamless.seamless_model import SeamlessModel
+from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+from translate_svc.models.seamless.vocoder.receptive_field import context_units
+
+
+class SeamlessFamily:
+    """Implements ``ModelFamily``.
+
+    Raises:
+        CheckpointError: a file is missing, incomplete, of another model, or contradicts ``config.json``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._checkpoint = Checkpoint.open(path)
+        self.path = path
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Implements ``ModelFamily.capabilities``."""
+        return self._checkpoint.capabilities()
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Implements ``ModelFamily.vocabulary_size``."""
+        return self._checkpoint.config.vocab_size
+
+    @property
+    def context_units(self) -> int:
+        """Implements ``ModelFamily.context_units``."""
+        return context_units(self._checkpoint.config)
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """Implements ``ModelFamily.alignment``."""
+        return alignment_of(self.path, self._checkpoint.config)
+
+    def tokenizer(self) -> SentencePieceTokenizer:
+        """Implements ``ModelFamily.tokenizer``."""
+        config, languages = self._checkpoint.config, self._checkpoint.maps.text_languages
+        return SentencePieceTokenizer.from_pretrained(self.path, config=config, languages=languages)
+
+    def load(self, limits: ModelLimits, placement: Placement) -> SeamlessModel:
+        """Implements ``ModelFamily.load``. The calibrated heads follow the source, if there are any."""
+        heads = self.alignment.heads
+        return SeamlessModel(
+            self._checkpoint,
+            limits,
+            device=torch.device(placement.device),
+            dtype=placement.dtype,
+            alignment_heads=AlignmentHeads(heads) if heads else None,
+        )
