@@ -178,8 +178,7 @@ async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: S
                 break
         await session.cancel()
         assert service.live_sessions == 0
-        assert service._engine.status.live_requests == 0
-        assert service._vad_loop.open_streams == 0
+        assert service.info().load.live_requests == 0
 
 
 async def test_the_ninth_stream_is_told_to_come_back(service: Service) -> None:
@@ -204,7 +203,6 @@ async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
         with pytest.raises(Exception, match=field.replace("[", r"\[").replace("]", r"\]")):
             service.open_session(config, ANONYMOUS)
         assert service.live_sessions == 0
-        assert service._vad_loop.open_streams == 0
 
 
 async def test_info_tells_what_is_served(service: Service) -> None:
@@ -316,14 +314,14 @@ async def test_the_agreement_of_transcript_and_translation_reaches_the_stream(
 ) -> None:
     never = replace(service._negotiator.confidence, with_agreement=Logistic(-40.0, (0.0,) * 10))
     monkeypatch.setattr(service, "_negotiator", replace(service._negotiator, confidence=never))
-    before = service._engine.status.totals.finished_requests
+    before = service.info().load.finished_requests
     events = await _hear(service, "eng_1.flac", _config("spa", "deu"))
     (done,) = of(events, UtteranceDone)
     said = {each.language: each.confidence for each in done.confidences}
     assert said["spa"] == said["deu"] == pytest.approx(0, abs=1e-9)
     assert said["eng"] > 0.5
-    status = service._engine.status
-    assert (status.live_requests, status.totals.finished_requests) == (0, before + 1), "an utterance is one"
+    load = service.info().load
+    assert (load.live_requests, load.finished_requests) == (0, before + 1), "an utterance is one"
 
 
 async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less(service: Service) -> None:

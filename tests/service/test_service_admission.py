@@ -13,14 +13,15 @@ import pytest
 from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.config import Settings
 from translate_svc.engine.async_engine import AsyncEngine
-from translate_svc.engine.core import Runner
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.plan import StepPlan, StepResult
 from translate_svc.engine.request import Request
+from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.errors import ResourceExhausted
 from translate_svc.service import Service
-from translate_svc.session.capacity.estimate import LoadSample
+from translate_svc.session.capacity.estimate import CapacityEstimate
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import (
     ANONYMOUS,
     AudioFormat,
@@ -86,29 +87,21 @@ async def test_an_hour_of_silence_in_one_message_refuses_no_other_stream(service
     await service.open_session(CONFIG, ANONYMOUS).cancel()
 
 
-class _HaltedRunner:
-    """Computes nothing until it is let."""
-
-    def __init__(self, runner: Runner, going: threading.Event) -> None:
-        self._runner = runner
-        self._going = going
-
-    def execute(self, plan: StepPlan) -> StepResult:
-        self._going.wait()
-        return self._runner.execute(plan)
-
-
 async def test_requests_that_wait_for_the_engine_keep_others_out(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new call is then refused, and admitted once the queue has become shorter."""
     going = threading.Event()
-    assert isinstance(service._engine, AsyncEngine)
-    core = service._engine._core
-    monkeypatch.setattr(core, "_runner", _HaltedRunner(core._runner, going))
+    execute = ModelRunner.execute
+
+    def halted(runner: ModelRunner, plan: StepPlan) -> StepResult:
+        going.wait()
+        return execute(runner, plan)
+
+    monkeypatch.setattr(ModelRunner, "execute", halted)
     calls = [service.translate(_text(), ANONYMOUS) for _ in range(2)]
     async with asyncio.timeout(60):
-        while service._engine.status.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
+        while service.info().load.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
     with pytest.raises(ResourceExhausted, match="2 requests wait for the engine"):
         service.open_session(CONFIG, ANONYMOUS)
@@ -118,18 +111,11 @@ async def test_requests_that_wait_for_the_engine_keep_others_out(
     await service.open_session(CONFIG, ANONYMOUS).cancel()
 
 
-class _Estimate:
-    """Says what a test wants."""
-
-    streams, keeps_up = 2, True
-
-    def observe(self, sample: LoadSample) -> None:
-        """Learns nothing."""
-
-
-async def test_no_more_are_admitted_than_the_engine_keeps_up_with(service: Service) -> None:
+async def test_no_more_are_admitted_than_the_engine_keeps_up_with(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert service.info().load.stream_capacity == 8, "nothing was measured yet"
-    service._load_monitor._estimate = _Estimate()  # type: ignore[union-attr]
+    monkeypatch.setattr(CapacityEstimate, "streams", 2)
     one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
     for admit in (
         lambda: service.open_session(CONFIG, ANONYMOUS),
@@ -145,23 +131,23 @@ async def test_no_more_are_admitted_than_the_engine_keeps_up_with(service: Servi
     await other.cancel()
 
 
-async def test_a_stream_that_is_resumed_takes_its_own_place(service: Service) -> None:
+async def test_a_stream_that_is_resumed_takes_its_own_place(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = service.open_session(CONFIG, ANONYMOUS)
     opened = await anext(session.events())
     assert isinstance(opened, Opened)
     other = service.open_session(CONFIG, ANONYMOUS)
-    service._load_monitor._estimate = _Estimate()  # type: ignore[union-attr]
-    _Estimate.streams = 1
+    monkeypatch.setattr(CapacityEstimate, "streams", 1)
     resumed = service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
-    _Estimate.streams = 2
     for each in (session, other, resumed):
         await each.cancel()
 
 
-async def test_a_server_that_falls_behind_is_not_ready(service: Service) -> None:
-    estimate = _Estimate()
-    estimate.keeps_up = False
-    service._load_monitor._estimate = estimate  # type: ignore[union-attr]
+async def test_a_server_that_falls_behind_is_not_ready(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CapacityEstimate, "keeps_up", False)
     assert "does not keep up" in service.not_ready_reason
     assert service.healthy, "and goes on with those inside"
     assert not service.snapshot().ready
@@ -170,15 +156,14 @@ async def test_a_server_that_falls_behind_is_not_ready(service: Service) -> None
 async def test_each_caller_has_a_share_of_the_engine_and_each_anonymous_stream(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(service._engine, AsyncEngine)
     shares: list[str] = []
-    submit = service._engine.submit
+    submit = AsyncEngine.submit
 
-    def record(request: Request, deliver: Deliver) -> None:
+    def record(engine: AsyncEngine, request: Request, deliver: Deliver) -> None:
         shares.append(request.caller)
-        submit(request, deliver)
+        submit(engine, request, deliver)
 
-    monkeypatch.setattr(service._engine, "submit", record)
+    monkeypatch.setattr(AsyncEngine, "submit", record)
     for caller in (Caller("alice"), Caller("alice"), ANONYMOUS, ANONYMOUS):
         assert [event async for event in service.translate(_text(), caller).events()]
     alice, again, one, other = shares
@@ -190,7 +175,7 @@ async def test_a_server_whose_detector_fails_is_not_ready(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert service.not_ready_reason == ""
-    monkeypatch.setattr(type(service._vad_loop), "is_failing", True)
+    monkeypatch.setattr(VadLoop, "is_failing", True)
     assert service.not_ready_reason == "the voice activity detector fails"
     assert service.healthy
 
@@ -200,7 +185,7 @@ async def test_the_limits_are_told(service: Service) -> None:
     assert (limits.max_streams, limits.max_waiting_requests) == (8, 2)
     assert limits.max_queued_input_total_ms == 6_000
     assert limits.max_queued_input_ms == options.max_queued_input_ms
-    assert limits.max_live_requests == service._engine.status.max_live_requests > 0
+    assert limits.max_live_requests > 0
 
 
 def _text() -> TranslateRequest:

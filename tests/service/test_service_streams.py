@@ -14,8 +14,8 @@ from tests.session.harness import check_contract, collect, of, texts
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.engine.async_engine import AsyncEngine
-from translate_svc.engine.core import Runner
 from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.service import Service
 from translate_svc.session.session import Session
@@ -83,8 +83,6 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 
 async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """``Cleared`` comes with the received sample. The engine drops its requests in one step."""
-    engine = service._engine
-    assert isinstance(engine, AsyncEngine)
     samples = np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
     session = service.open_session(_config(TargetSettings("spa", duration_factor=2.0)), ANONYMOUS)
     stream = session.events()
@@ -93,25 +91,24 @@ async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch
         await _send(session, samples)
         while not of(events, SpeechChunk):
             events.append(await anext(stream))
-        assert engine.status.live_requests > 0, "there is something to silence"
+        assert service.info().load.live_requests > 0, "there is something to silence"
 
         steps_at_abort = list[int]()
-        abort = engine.abort
+        abort = AsyncEngine.abort
 
-        def counted_abort(request_id: str) -> None:
-            abort(request_id)
+        def counted_abort(engine: AsyncEngine, request_id: str) -> None:
+            abort(engine, request_id)
             steps_at_abort.append(engine.steps)  # before it, the engine may go on while this thread waits
 
-        monkeypatch.setattr(engine, "abort", counted_abort)
+        monkeypatch.setattr(AsyncEngine, "abort", counted_abort)
         await session.receive(ClearInput())
         while not of(events, Cleared):
             events.append(await anext(stream))
         assert of(events, Cleared) == [Cleared(len(samples))]
-        assert engine.status.live_requests == 0
-        while engine._scheduler.live_requests:  # noqa: ASYNC110  # its thread sets no event
+        assert service.info().load.live_requests == 0
+        while (load := service.info().load).busy_slots:  # noqa: ASYNC110  # its thread sets no event
             await asyncio.sleep(0.001)
-        assert engine.steps - steps_at_abort[-1] <= 1
-        assert not engine._scheduler.slot_owners
+        assert load.steps - steps_at_abort[-1] <= 1
 
         again = _clip("eng_1.flac")
         await _send(session, again)
@@ -133,30 +130,18 @@ async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch
 # ------------------------------------------------------------------ many targets
 
 
-class _CountingRunner:
-    """Passes plans on and keeps how many slots each encoding of speech filled."""
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._slots: dict[int, int] = {}  # by ticket: an encoding may take several steps
-
-    @property
-    def slots_of_encodings(self) -> list[int]:
-        return list(self._slots.values())
-
-    def execute(self, plan: StepPlan) -> StepResult:
-        self._slots |= {
-            item.job_id: len(item.slots) for item in plan.encode if isinstance(item.source, np.ndarray)
-        }
-        return self._runner.execute(plan)
-
-
 async def test_two_targets_and_the_transcript_come_from_one_encoding(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(service._engine, AsyncEngine)
-    runner = _CountingRunner(service._engine._core._runner)
-    monkeypatch.setattr(service._engine._core, "_runner", runner)
+    execute, slots = ModelRunner.execute, dict[int, int]()  # by ticket: an encoding may take several steps
+
+    def counted(runner: ModelRunner, plan: StepPlan) -> StepResult:
+        slots.update(
+            {each.job_id: len(each.slots) for each in plan.encode if isinstance(each.source, np.ndarray)}
+        )
+        return execute(runner, plan)
+
+    monkeypatch.setattr(ModelRunner, "execute", counted)
     both = (TargetSettings("spa"), TargetSettings("eng"))
     include = frozenset({Inspect.TRANSCRIPT})
     events = await _converse(
@@ -165,7 +150,7 @@ async def test_two_targets_and_the_transcript_come_from_one_encoding(
     check_contract(events)
     utterances = len(of(events, UtteranceDone))
     assert utterances == 2
-    assert runner.slots_of_encodings == [3] * utterances
+    assert list(slots.values()) == [3] * utterances
     alone = await _converse(service.open_session(_config(both[0]), ANONYMOUS), _clip("demo_eng.flac"))
     written, transcripts = texts(events), texts(events, transcript=True)
     for number in range(utterances):
