@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from translate_svc.access.resume_tokens import ResumeTokens, TokenBinding
+from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.resume_point import ResumePoint, format_digest
 from translate_svc.session.session import Session
@@ -76,6 +78,16 @@ class Resumption:
             return self._tokens.seal(replace(point, model=model).state(), binding)
 
         return issue
+
+
+def resume_tokens(settings: Settings) -> ResumeTokens:
+    """What seals and opens the resume tokens of a service with these settings.
+
+    Raises:
+        InvalidArgument: the file of keys cannot be used.
+    """
+    resume_keys = Path(settings.resume_keys) if settings.resume_keys else None
+    return ResumeTokens(resume_keys, settings.resume_lifetime_s)
 
 
 def _binding(config: StreamConfig, caller: Caller) -> TokenBinding:

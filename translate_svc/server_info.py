@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,12 +12,13 @@ from translate_svc import languages
 from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
+from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.languages import LanguageTable
 from translate_svc.session.admission import Admission
 from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
-from translate_svc.session.options import SessionOptions
+from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.shared_admission import FrontPeers
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -29,6 +32,8 @@ from translate_svc.types import (
 
 if TYPE_CHECKING:
     from translate_svc.models.checkpoint.description import Capabilities
+
+_log = logging.getLogger(__name__)
 
 
 class Fronts(Protocol):
@@ -61,37 +66,39 @@ class ServerInfoReporter:
     def __init__(
         self,
         settings: Settings,
-        session_options: SessionOptions,
         model: ModelInfo,
         engine: EngineHandle,
         admission: Admission,
         load_monitor: LoadMonitor | SharedLoad,
         fronts: Fronts | None = None,
+        live_streams: Callable[[], int] = lambda: 0,
     ) -> None:
-        """The uptime counts from this call, or that of ``fronts``, further front processes of the server."""
+        """The uptime counts from this call, or that of ``fronts``, further front processes of the server.
+        ``live_streams``: the open ones of this process.
+        """
         self._settings = settings
-        self._session_options = session_options
         self._model = model
         self._engine = engine
         self._admission = admission
         self._load_monitor = load_monitor
+        self._live_streams = live_streams
         self._fronts = fronts or FrontPeers()
         started_s = self._fronts.started_s
         self._started_s = time.monotonic() if started_s is None else started_s
 
-    def info(self, live_streams: int) -> ServerInfo:
+    def info(self) -> ServerInfo:
         """Version, model, limits and load. The transport fills in the limits of messages."""
         version = metadata.version("translate-svc")
-        load = self.load(live_streams)
+        load = self.load()
         return ServerInfo(version, self._model, self._limits(), load, self._fronts.processes)
 
-    def load(self, live_streams: int) -> ServerLoad:
-        """The load of the whole server now, with ``live_streams`` streams open in this process."""
+    def load(self) -> ServerLoad:
+        """The load of the whole server now."""
         engine, fronts = self._engine.status, self._fronts
         totals = engine.totals
         return ServerLoad(
             uptime_ms=round((time.monotonic() - self._started_s) * 1000),
-            live_streams=live_streams + fronts.live_streams,
+            live_streams=self._live_streams() + fronts.live_streams,
             waiting_requests=engine.waiting_requests,
             live_requests=engine.live_requests,
             busy_slots=engine.busy_slots,
@@ -109,7 +116,7 @@ class ServerInfoReporter:
         )
 
     def _limits(self) -> ServerLimits:
-        settings, options = self._settings, self._session_options
+        settings, options = self._settings, self._settings.session_options()
         return ServerLimits(
             max_streams=settings.max_streams,
             max_targets=options.max_targets,
@@ -144,4 +151,21 @@ def language_table(capabilities: Capabilities) -> LanguageTable:
             if max(voices.get(code, ()), default=capabilities.speaker_count) < capabilities.speaker_count
         ],
         speaker_ids=capabilities.speaker_ids,
+    )
+
+
+def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
+    """What the settings of callers mean on a server. Warns of languages whose voices are missing."""
+    languages = language_table(facts.capabilities)
+    spoken = [language.code for language in languages if language.speech_out]
+    if hint := facts.capabilities.missing_voices(spoken):
+        _log.warning("%s", hint)
+    return Negotiator(
+        languages,
+        settings.session_options().max_targets,
+        settings.vad_options(),
+        facts.hypotheses,
+        facts.traits,
+        facts.confidence,
+        settings.warn_low_confidence,
     )

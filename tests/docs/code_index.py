@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from translate_svc.observability.metrics import ERROR_CAUSES, WARNING_CODES
+from translate_svc.observability.labels import ERROR_CAUSES, WARNING_CODES
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,15 +6,14 @@ import re
 from pathlib import Path
 
 from translate_svc import errors
-from translate_svc.observability.metrics import (
+from translate_svc.observability.labels import (
     CLOSE_CAUSES,
     ERROR_CAUSES,
-    PREFIX,
     UTTERANCE_STATUSES,
     WARNING_CODES,
-    Metrics,
     error_cause,
 )
+from translate_svc.observability.metrics import PREFIX, Metrics
 from translate_svc.types import UtteranceStatus
 
 GAUGES = {

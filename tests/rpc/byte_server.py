@@ -107,7 +107,7 @@ class ByteServer:
             "requests": load.live_requests,
             "waiting": load.waiting_requests,
             "slots": load.busy_slots,
-            "vad_places": self.service._vad_loop.open_streams,
+            "vad_places": self.service.vad_loop.open_streams,
             "tasks": len(tasks),
         }
 

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.files import read_audio
+from translate_svc.cli.labelled_clips import score
 from translate_svc.confidence import Logistic, Threshold
 from translate_svc.config import Settings
 from translate_svc.engine.request import SourceText
@@ -228,7 +229,7 @@ async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> No
         with pytest.raises(Unavailable, match="draining"):
             service.open_session(_config("spa"), ANONYMOUS)
     assert service.live_sessions == 0
-    assert not service.healthy
+    assert service.refusal is not None
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert len(await collect(session)) == 0
@@ -293,10 +294,10 @@ async def test_a_text_as_long_as_its_speech_is_not_warned_of(service: Service, n
 async def test_the_checkpoints_confidence_reaches_the_stream(
     monkeypatch: pytest.MonkeyPatch, service: Service, warns: bool
 ) -> None:
-    strict = replace(service._negotiator.confidence, threshold=Threshold(99.0, 0.0))
+    strict = replace(service.negotiator.confidence, threshold=Threshold(99.0, 0.0))
     assert strict.calibrated
     monkeypatch.setattr(
-        service, "_negotiator", replace(service._negotiator, confidence=strict, warn_low_confidence=warns)
+        service, "negotiator", replace(service.negotiator, confidence=strict, warn_low_confidence=warns)
     )
     events = await _hear(service, "eng_1.flac", _config("spa"))
     (done,) = of(events, UtteranceDone)
@@ -312,8 +313,8 @@ async def test_the_checkpoints_confidence_reaches_the_stream(
 async def test_the_agreement_of_transcript_and_translation_reaches_the_stream(
     monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
-    never = replace(service._negotiator.confidence, with_agreement=Logistic(-40.0, (0.0,) * 10))
-    monkeypatch.setattr(service, "_negotiator", replace(service._negotiator, confidence=never))
+    never = replace(service.negotiator.confidence, with_agreement=Logistic(-40.0, (0.0,) * 10))
+    monkeypatch.setattr(service, "negotiator", replace(service.negotiator, confidence=never))
     before = service.info().load.finished_requests
     events = await _hear(service, "eng_1.flac", _config("spa", "deu"))
     (done,) = of(events, UtteranceDone)
@@ -331,14 +332,14 @@ async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less
     )
     events = await collect(service.translate(call, Caller("test")))
     tokens = [token for event in of(events, TextDelta) for token in event.tokens]
-    scores = await service.score(source, "spa", [token.token_id for token in tokens])
+    scores = await score(service.engine, source, "spa", [token.token_id for token in tokens])
     assert len(scores) == len(tokens) + 1, "its end"
     assert scores[:-1] == pytest.approx([token.log_probability for token in tokens], abs=1e-4)
     assert scores[-1] > -0.5
     for wrong in ([tokens[0].token_id], [token.token_id for token in tokens[::-1]]):
-        assert min(await service.score(source, "spa", wrong)) < -2
+        assert min(await score(service.engine, source, "spa", wrong)) < -2
     with pytest.raises(InvalidArgument):
-        await service.score(SourceText("", "eng"), "spa", [5])
+        await score(service.engine, SourceText("", "eng"), "spa", [5])
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:

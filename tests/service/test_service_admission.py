@@ -149,7 +149,7 @@ async def test_a_server_that_falls_behind_is_not_ready(
 ) -> None:
     monkeypatch.setattr(CapacityEstimate, "keeps_up", False)
     assert "does not keep up" in service.not_ready_reason
-    assert service.healthy, "and goes on with those inside"
+    assert service.refusal is None, "and goes on with those inside"
     assert not service.snapshot().ready
 
 
@@ -177,7 +177,7 @@ async def test_a_server_whose_detector_fails_is_not_ready(
     assert service.not_ready_reason == ""
     monkeypatch.setattr(VadLoop, "is_failing", True)
     assert service.not_ready_reason == "the voice activity detector fails"
-    assert service.healthy
+    assert service.refusal is None
 
 
 async def test_the_limits_are_told(service: Service) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,18 @@ import soundfile
 
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.confidence import UNKNOWN_AGREEMENT, Agreement
-from translate_svc.engine.request import SourceText
+from translate_svc.engine.handle import EngineHandle
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    Request,
+    RequestFinished,
+    RequestRefused,
+    SequenceSpec,
+    SourceText,
+    TextScored,
+)
+from translate_svc.errors import EngineError
 from translate_svc.models.confidence.fit import LabelledText
 from translate_svc.service import Service
 from translate_svc.types import (
@@ -175,8 +187,8 @@ async def _agreement(
     """Of a transcript in the language ``source`` and a translation in ``target``."""
     return Agreement(
         *await asyncio.gather(
-            service.score(SourceText(transcript.text, source), target, translation.token_ids),
-            service.score(SourceText(translation.text, target), source, transcript.token_ids),
+            score(service.engine, SourceText(transcript.text, source), target, translation.token_ids),
+            score(service.engine, SourceText(translation.text, target), source, transcript.token_ids),
         )
     )
 
@@ -207,3 +219,32 @@ def _matching_share(said: str, transcript: str) -> float:
     """The share of the words said that the transcript has in their order."""
     blocks = SequenceMatcher(None, words(said), words(transcript), autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks) / max(1, len(words(said)))
+
+
+async def score(
+    engine: EngineHandle, source: SourceText, language: str, token_ids: Sequence[int]
+) -> tuple[float, ...]:
+    """How probable the model finds a given translation of a text: natural log-probabilities of its tokens and
+    of its end. Not admitted, and nobody's usage.
+
+    ``token_ids``: of the translation, without prompt and end.
+
+    Raises:
+        InvalidArgument: the engine does not take such a text.
+        EngineError: it could not be computed.
+        ResourceExhausted, Unavailable, EngineLost: the engine has refused it.
+    """
+    answer: asyncio.Future[tuple[float, ...]] = asyncio.get_running_loop().create_future()
+
+    def deliver(event: EngineEvent) -> None:
+        match event:
+            case TextScored():
+                answer.set_result(event.log_probabilities)
+            case RequestRefused():
+                answer.set_exception(event.error)
+            case RequestFinished(status=FinishStatus.FAILED):
+                answer.set_exception(EngineError(event.error))
+
+    spec = SequenceSpec(language, given_token_ids=tuple(token_ids))
+    engine.submit(Request(uuid.uuid4().hex, source, (spec,)), deliver)
+    return await answer

@@ -9,7 +9,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from translate_svc.observability.metrics import UTTERANCE_STATUSES, Metrics, error_cause
+from translate_svc.observability.labels import UTTERANCE_STATUSES, error_cause
+from translate_svc.observability.metrics import Metrics
 from translate_svc.observability.telemetry import StreamTrace, Tracing
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.types import Caller, CallOutcome

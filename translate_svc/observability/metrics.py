@@ -1,9 +1,7 @@
 """Every metric that Prometheus scrapes.
 
-Names and labels never contain what a caller said or is called: label values come from the tables below, and
-a value that is not in its table counts as ``other``. The classes of callers come from the operator's file.
-
-It is longer than most files: it lists all metrics, and the manual and the dashboard are checked against it.
+Names and labels never contain what a caller said or is called: label values come from ``labels.py``, and a
+value that is not in its table counts as ``other``. The classes of callers come from the operator's file.
 """
 
 from __future__ import annotations
@@ -16,57 +14,20 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from translate_svc import errors
-from translate_svc.types import ENDPOINTING, FrontProcess, ServerLoad, Stage
+from translate_svc.observability.labels import (
+    CLOSE_CAUSES,
+    ENGINE_STAGES,
+    ERROR_CAUSES,
+    UTTERANCE_STAGES,
+    UTTERANCE_STATUSES,
+    WARNING_CODES,
+    error_cause,
+)
+from translate_svc.types import FrontProcess, ServerLoad
 
 PREFIX = "translate_svc_"
 OTHER = "other"
 _MAX_CLASSES = 64
-
-ENGINE_STAGES = tuple(stage.value for stage in Stage)
-UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
-UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
-"""The statuses of the contract, and ``dropped``: the stream ended before the utterance."""
-WARNING_CODES = (
-    "drafts_skipped",
-    "engine_busy",
-    "falling_behind",
-    "length_stopped",
-    "low_confidence",
-    "max_utterance_reached",
-    "no_speech",
-    "repetition_stopped",
-    "sequence_failed",
-    "short_text",
-    "speech_skipped",
-    "text_truncated",
-    "unexpected_script",
-    "utterance_refused",
-)
-_CAUSES: dict[type, str] = {
-    errors.DataLoss: "data_loss",
-    errors.DetectorError: "detector_error",
-    errors.EngineError: "engine_error",
-    errors.EngineLost: "engine_lost",
-    errors.InvalidArgument: "invalid_argument",
-    errors.InvariantViolation: "invariant_violation",
-    errors.OutOfRange: "out_of_range",
-    errors.PermissionDenied: "permission_denied",
-    errors.ResourceExhausted: "resource_exhausted",
-    errors.StreamTimeout: "stream_timeout",
-    errors.Superseded: "superseded",
-    errors.Unauthenticated: "unauthenticated",
-    errors.Unavailable: "unavailable",
-    errors.Unsupported: "unsupported",
-}
-INTERNAL = "internal"
-"""The cause of an error of another package."""
-ERROR_CAUSES = (*_CAUSES.values(), INTERNAL)
-"""The errors of this package, as ``error_cause`` names them."""
-CLOSE_CAUSES = ("complete", "half_closed", "cancelled", *ERROR_CAUSES)
-"""``complete``: the client sent ``end``. ``half_closed``: it never did. ``cancelled``: it left. The others
-are errors that failed the stream.
-"""
 
 _SECONDS_TO_FIRST = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 """Fine between 0.1 and 1 s, where a listener notices every step; up to the wait for a full engine."""
@@ -332,11 +293,3 @@ def _front_families(processes: Iterable[FrontProcess]) -> tuple[Metric, ...]:
         restarts.add_metric(front, process.restarts)
         cpu.add_metric(front, process.cpu_ms / 1000)
     return ready, streams, restarts, cpu
-
-
-def error_cause(error: BaseException) -> str:
-    """The name of an error's class in ``ERROR_CAUSES``, or ``INTERNAL``."""
-    for kind in type(error).__mro__:
-        if kind in _CAUSES:
-            return _CAUSES[kind]
-    return INTERNAL

@@ -26,10 +26,6 @@ class CallNegotiator:
     streams: Negotiator
     options: SessionOptions
 
-    def limited(self, max_targets: int | None) -> CallNegotiator:
-        """A negotiator that allows at most ``max_targets``; None: as many as this one."""
-        return replace(self, streams=self.streams.limited(max_targets))
-
     def negotiate(self, call: TranslateRequest) -> tuple[TranslateRequest, Negotiated]:
         """Returns the call with every default filled in, and its negotiated settings.
 

@@ -33,10 +33,9 @@ from translate_svc.variables import service_links
 
 if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
-    from translate_svc.cli.fronts.fronted_server import FrontedServer
     from translate_svc.observability.metrics import Metrics
-    from translate_svc.service import Service
-    from translate_svc.serving.protocols import TransportServer
+    from translate_svc.served_engine import ServedEngine
+    from translate_svc.serving.protocols import TranslationService, TransportServer
 
 READY_PREFIX = "translate-svc is ready on "
 """Start of each line on stdout; an address follows. gRPC's comes first."""
@@ -159,10 +158,10 @@ class _Leaving:
 @asynccontextmanager
 async def _served(
     settings: Settings,
-    makers: Sequence[Callable[[Service], TransportServer]],
+    makers: Sequence[Callable[[TranslationService], TransportServer]],
     on_fatal: Callable[[BaseException], None],
     metrics: Metrics,
-) -> AsyncIterator[tuple[Service | FrontedServer, list[TransportServer]]]:
+) -> AsyncIterator[tuple[ServedEngine, list[TransportServer]]]:
     """The service and its servers, which listen: in this process, or in front processes."""
     # now, because the admin port is in use already
     addresses = [ListenAddress(settings.host, settings.port, "host", "port")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,19 +15,20 @@ from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.ports import ListenAddress
 from translate_svc.config import Settings
-from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
+from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
-from translate_svc.observability.metrics import Metrics, Snapshot
+from translate_svc.errors import TranslateSvcError
+from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.served_engine import ServedEngine
 from translate_svc.server_info import ServerInfoReporter
 from translate_svc.serving.protocols import TransportServer
 from translate_svc.session.admission import Admission
-from translate_svc.types import ServerInfo
+from translate_svc.types import FrontProcess
 
 
-class FrontedServer:
+class FrontedServer(ServedEngine):
     """The service of the whole, and its front processes. ``FrontedServer.start`` creates it."""
 
     def __init__(
@@ -40,19 +40,11 @@ class FrontedServer:
         supervisor: Supervisor,
         targets: Sequence[str],
     ) -> None:
-        self._engine = engine
+        monitor, admission = group.load_monitor, Admission(settings.admission_options())
+        reporter = ServerInfoReporter(settings, facts.model, engine, admission, monitor, group)
+        super().__init__(engine, monitor, reporter)
         self._group = group
         self._supervisor = supervisor
-        self._refusal: TranslateSvcError | None = None
-        self._reporter = ServerInfoReporter(
-            settings,
-            settings.session_options(),
-            facts.model,
-            engine,
-            Admission(settings.admission_options()),
-            group.load_monitor,
-            group,
-        )
         self.servers: list[TransportServer] = [_SharedServer(target, self) for target in targets]
         """One for each transport."""
 
@@ -122,28 +114,8 @@ class FrontedServer:
                 telling.cancel()
 
     @property
-    def engine_lost(self) -> bool:
-        """True once the engine is lost for good."""
-        return self._engine.status.lost
-
-    @property
-    def refusal(self) -> TranslateSvcError | None:
-        """The error that new streams and calls fail with; None while they are accepted."""
-        if self._engine.status.lost:
-            return EngineLost(ENGINE_LOST)
-        if self._refusal is None and not self._engine.status.healthy:
-            return Unavailable("the engine has stopped")
-        return copy.copy(self._refusal)
-
-    @property
-    def not_ready_reason(self) -> str:
-        """Why new streams should go elsewhere; empty while they are accepted."""
-        if (refusal := self.refusal) is not None:
-            return str(refusal)
-        if not self._group.ready:
-            return "no front process is ready"
-        monitor = self._group.load_monitor
-        return "" if monitor.keeps_up else f"the engine does not keep up: {monitor.lag_s:.1f} s behind"
+    def _trouble(self) -> str:
+        return "" if self._group.ready else "no front process is ready"
 
     @property
     def pids(self) -> dict[int, int]:
@@ -155,28 +127,19 @@ class FrontedServer:
         """Streams and calls that are open now, of all transports."""
         return self._group.held_places
 
-    def drain(self, reason: TranslateSvcError) -> None:
-        """The server leaves; ``stop`` tells the front processes."""
-        self._refusal = reason
+    @property
+    def queued_input_ms(self) -> int:
+        """Audio that waits to be processed at all front processes."""
+        return self._group.queued_input_ms
+
+    @property
+    def front_processes(self) -> tuple[FrontProcess, ...]:
+        """What each of them does."""
+        return self._group.processes
 
     async def stop(self, grace_s: float) -> None:
         """Drains all front processes for up to ``grace_s``, then ends them. Again: sooner."""
         await self._supervisor.stop(grace_s)
-
-    def info(self) -> ServerInfo:
-        """Version, model, load and limits of the whole."""
-        return self._reporter.info(0)
-
-    def snapshot(self) -> Snapshot:
-        """The values that a metrics scrape reads."""
-        return Snapshot(
-            ready=not self.not_ready_reason,
-            streams_active=self._group.held_places,
-            streams_capacity=self._group.load_monitor.capacity,
-            queued_audio_s=self._group.queued_input_ms / 1000,
-            load=self._reporter.load(0),
-            front_processes=self._group.processes,
-        )
 
 
 class _SharedServer:

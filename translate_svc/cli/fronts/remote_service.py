@@ -48,7 +48,8 @@ async def remote_service(
     """
     from translate_svc.assembly import Assembly
     from translate_svc.remote_engine.engine_connection import EngineConnection
-    from translate_svc.service import Service, resume_tokens
+    from translate_svc.resumption import resume_tokens
+    from translate_svc.service import Service
     from translate_svc.vad.silero import SileroVad
 
     services: list[Service] = []
