@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import grpc
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from tests.virtual_time import virtual_time
 from translate_svc import errors, wire
 from translate_svc.audio.codecs.table import chunk_decoder
-from translate_svc.client.blocking.request_queue import RequestQueue
 from translate_svc.client.failures import error_of
 from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.client.pacing import pace
@@ -162,42 +160,6 @@ class TestFailures:
         error = error_of(grpc.StatusCode.DEADLINE_EXCEEDED, "too slow", None)
         assert type(error) is errors.TranslateSvcError
         assert str(error) == "DEADLINE_EXCEEDED: too slow"
-
-
-class TestOutbound:
-    def test_a_full_line_holds_the_sender(self) -> None:
-        line = RequestQueue(max_messages=2)
-        message = pb.StreamingTranslateRequest()
-        assert line.put(message)
-        assert line.put(message)
-        sent = threading.Event()
-
-        def send() -> None:
-            line.put(message)
-            sent.set()
-
-        threading.Thread(target=send, daemon=True).start()
-        assert not sent.wait(0.05)
-        next(line)
-        assert sent.wait(60)
-
-    def test_close_releases_both_ends(self) -> None:
-        line = RequestQueue(max_messages=1)
-        line.put(pb.StreamingTranslateRequest())
-        results: list[bool] = []
-        sender = threading.Thread(target=lambda: results.append(line.put(pb.StreamingTranslateRequest())))
-        sender.start()
-        line.close()
-        sender.join(60)
-        assert results == [False]
-        assert list(line) == []
-
-    def test_finish_lets_the_line_run_out(self) -> None:
-        line = RequestQueue()
-        line.put(pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=3)))
-        line.finish()
-        assert not line.put(pb.StreamingTranslateRequest())
-        assert [request.end.total_samples for request in line] == [3]
 
 
 class TestPace:

@@ -18,7 +18,6 @@ from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from translate_svc.access.resume_tokens import ResumeTokens, new_resume_key
 from translate_svc.client import AsyncClient, Client, ClientOptions
 from translate_svc.client.aio import resuming_connection as aio
-from translate_svc.client.blocking import resuming_connection as blocking
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.resumption import Resumption
 from translate_svc.rpc.server import RpcServer
@@ -253,8 +252,7 @@ async def test_a_server_that_stopped_hearing_cuts_no_sentence_in_two(
     pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client moves too late here: half a sentence would be translated, and then the whole."""
-    for module in (aio, blocking):
-        monkeypatch.setattr(module, "MOVE_WITHIN", 2.0)
+    monkeypatch.setattr(aio, "MOVE_WITHIN", 2.0)
     two = await pair()
     long = np.concatenate([spoken(1), np.full(10 * RATE_HZ, 0.5, np.float32), spoken(1)])
     wanted, got, talk = Received(), Received(), Talk(long, hold_s=6.0)

@@ -161,13 +161,17 @@ async def test_a_refusal_comes_back_as_what_it_was(server: RpcServer, service: S
     await asyncio.to_thread(translate)
 
 
-async def test_an_error_on_the_way_names_its_field(server: RpcServer) -> None:
+async def test_an_error_on_the_way_names_its_field(
+    server: RpcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what no caller can do: miscount
+    monkeypatch.setattr("translate_svc.client.aio.stream.EndInput", lambda total: EndInput(total + 77))
+
     def translate() -> None:
         with (
             Client(server.target) as client,
             client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
         ):
-            stream._audio.total_samples = 77  # what no caller can do: miscount
             stream.end()
             with pytest.raises(errors.DataLoss) as caught:
                 list(stream)
@@ -194,8 +198,8 @@ async def test_leaving_early_cancels_the_call_and_its_threads(
     await until(lambda: server.live_streams == 0)
 
     def left_over() -> set[threading.Thread]:
-        # gRPC keeps one poller for all channels, asyncio its worker
-        names = ("_channel_spin", "asyncio_", "poller")
+        # the client keeps its loop, gRPC one poller, asyncio its worker
+        names = ("translate-svc-client", "asyncio_", "poller")
         return {
             thread
             for thread in set(threading.enumerate()) - before

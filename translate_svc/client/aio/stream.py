@@ -65,6 +65,11 @@ class AsyncStream:
         """For each time the stream went on at another call (``resume``): seconds without a server."""
         return self._connection.resumptions
 
+    @property
+    def done(self) -> bool:
+        """Whether the call has ended."""
+        return self._connection.done
+
     async def __aenter__(self) -> AsyncStream:
         try:
             self._opened = self._unread = await self._connection.open()

@@ -8,46 +8,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import grpc
-
-from translate_svc import wire
 from translate_svc.audio.audio_tracks import Channel
-from translate_svc.client.arguments import audio_choice, server_addresses
-from translate_svc.client.blocking.connection import SingleConnection
-from translate_svc.client.blocking.resuming_connection import ResumingConnection
+from translate_svc.client.aio.client import AsyncClient
+from translate_svc.client.aio.stream import AsyncStream
+from translate_svc.client.aio.translate_call import AsyncTranslateCall
+from translate_svc.client.arguments import audio_choice
+from translate_svc.client.blocking.loop_thread import LoopThread
 from translate_svc.client.blocking.stream import Stream
 from translate_svc.client.blocking.translate_call import TranslateCall
-from translate_svc.client.failures import error_of
-from translate_svc.client.input_encoder import Audio
+from translate_svc.client.keyword_calls import KeywordCalls
 from translate_svc.client.options import ClientOptions
-from translate_svc.client.stream_config import file_settings, stream_config, stream_settings
-from translate_svc.client.translate_request import translate_request
+from translate_svc.client.stream_config import file_settings, stream_config
 from translate_svc.client.translated_file import FileBuilder, TranslatedFile, TranslatedUtterance
-from translate_svc.errors import Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
-    DEFAULT_ENCODING,
-    AudioFormat,
-    Encoding,
     GuardSettings,
     Inspect,
-    Segmentation,
     ServerInfo,
-    SimultaneousSettings,
     StreamConfig,
     TargetSettings,
     TranslateRequest,
     VadSettings,
 )
-from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
-from translate_svc.wire.requests import DEFAULT_OUTPUT
 
 
-class Client:
+class Client(KeywordCalls[Stream, TranslateCall]):
     """Connections to one server, to several, or to all servers of one DNS name.
 
-    It uses gRPC's threads, not a loop.
+    It is ``AsyncClient`` with an event loop in a thread of its own, which starts with the first call.
 
         with Client("127.0.0.1:50051") as client:
             with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
@@ -69,117 +57,30 @@ class Client:
         Raises:
             InvalidArgument: no server is named, or an API key would travel in plaintext.
         """
-        options = ClientOptions() if options is None else options
-        addresses = server_addresses(target)
-        for address in addresses:
-            options.check_target(address)
-        self._options = options
-        self._channels = [self._connect(address) for address in addresses]
-        self._stubs: list[Any] = [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels]  # type: ignore[no-untyped-call]  # generated
+        self._client = AsyncClient(target, options)
+        self._loop = LoopThread()
 
     def open(self, config: StreamConfig, *, resume: bool = False) -> Stream:
         """A stream with ``config`` as its first message. ``with`` opens it.
 
         ``stream`` builds the configuration from keywords. ``resume``: as there.
         """
-        kind = ResumingConnection if resume else SingleConnection
-        connection = kind(self._stubs, config, self._options)
-        return Stream(connection, config.input, self._options.max_chunk_bytes)
+
+        async def made() -> AsyncStream:
+            return self._client.open(config, resume=resume)
+
+        return Stream(self._loop, self._loop.run(made))
 
     def call(self, request: TranslateRequest) -> TranslateCall:
         """A call of Translate with ``request``. Nothing is sent before the call is used.
 
         ``translate`` builds the request from keywords.
         """
-        return TranslateCall(self._stubs, request, self._options)
 
-    def stream(
-        self,
-        *,
-        targets: Iterable[str | TargetSettings],
-        sample_rate_hz: int,
-        source: str | None = None,
-        include: Iterable[str | Inspect] = (),
-        encoding: str | Encoding = DEFAULT_ENCODING,
-        channels: int = 1,
-        channel: int = 0,
-        output: AudioFormat = DEFAULT_OUTPUT,
-        segmentation: str | Segmentation = Segmentation.VAD,
-        vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
-        guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
-        simultaneous: SimultaneousSettings | bool | None = None,
-        resume: bool = False,
-    ) -> Stream:
-        """A stream, to be opened by ``with``. Languages are Seamless codes or BCP-47 tags.
+        async def made() -> AsyncTranslateCall:
+            return self._client.call(request)
 
-        Samples may be sent in any encoding; some need PyAV and have one rate only. ``channel``, from 1,
-        is the one of several ``channels`` to hear. ``simultaneous``: text and speech come while the speaker
-        goes on. True: with the server's defaults; False or None: after each utterance.
-
-        ``resume``: when the stream loses its server, or is told to go away, it goes on at another one, or at
-        the same. What the server had not committed is sent again (``ClientOptions.max_replay_bytes`` bounds
-        what is kept for that), and each event comes once. Speech of an utterance that was half delivered may
-        be joined with an audible seam if a target has a ``catch_up_duration_factor``.
-
-        Raises:
-            InvalidArgument, Unsupported: an argument that cannot be sent; names the field.
-        """
-        settings = stream_settings(
-            targets=targets,
-            source=source,
-            include=include,
-            segmentation=segmentation,
-            vad=vad,
-            guards=guards,
-            simultaneous=simultaneous,
-        )
-        config = stream_config(
-            settings,
-            sample_rate_hz=sample_rate_hz,
-            encoding=encoding,
-            channels=channels,
-            channel=channel,
-            output=output,
-        )
-        return self.open(config, resume=resume)
-
-    def translate(
-        self,
-        *,
-        targets: Iterable[str | TargetSettings],
-        text: str | None = None,
-        samples: Audio | None = None,
-        sample_rate_hz: int | None = None,
-        source: str | None = None,
-        include: Iterable[str | Inspect] = (),
-        encoding: str | Encoding = DEFAULT_ENCODING,
-        channels: int = 1,
-        channel: int = 0,
-        output: AudioFormat = DEFAULT_OUTPUT,
-        guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
-    ) -> TranslateCall:
-        """One text or one short clip as a single utterance. Nothing is sent before the call is used.
-
-        A text needs its ``source`` language. ``samples`` and ``sample_rate_hz`` are as for ``stream``. For a
-        transcription, pass no targets and ``include=["transcript"]``.
-
-        Raises:
-            InvalidArgument, Unsupported: an argument cannot be sent. Names the field.
-        """
-        request = translate_request(
-            text=text,
-            samples=samples,
-            sample_rate_hz=sample_rate_hz,
-            encoding=encoding,
-            channels=channels,
-            channel=channel,
-            source=source,
-            targets=targets,
-            include=include,
-            output=output,
-            guards=guards,
-        )
-        return self.call(request)
+        return TranslateCall(self._loop, self._loop.run(made))
 
     def translate_file(
         self,
@@ -236,16 +137,16 @@ class Client:
 
     def languages(self) -> tuple[Language, ...]:
         """The languages of the server's checkpoint, sorted by code."""
-        return wire.decode_languages(self._unary("ListLanguages", pb.ListLanguagesRequest()))
+        return self._loop.run(self._client.languages)
 
     def info(self) -> ServerInfo:
         """Version, model, limits and load of the server."""
-        return wire.decode_info(self._unary("GetServerInfo", pb.GetServerInfoRequest()))
+        return self._loop.run(self._client.info)
 
     def close(self) -> None:
         """Closes the connection and ends all its streams and calls."""
-        for channel in self._channels:
-            channel.close()
+        self._loop.finish(self._client.close)
+        self._loop.close()
 
     def __enter__(self) -> Client:
         return self
@@ -254,29 +155,3 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _connect(self, address: str) -> grpc.Channel:
-        arguments = self._options.channel_arguments()
-        if self._options.credentials is None:
-            return grpc.insecure_channel(address, options=arguments)
-        return grpc.secure_channel(address, self._options.credentials, options=arguments)
-
-    def _unary(self, method: str, request: Any) -> Any:
-        """The response of the first server that answers."""
-        *others, last = self._stubs
-        for stub in others:
-            try:
-                return self._ask(stub, method, request)
-            except Unavailable:
-                continue
-        return self._ask(last, method, request)
-
-    def _ask(self, stub: Any, method: str, request: Any) -> Any:
-        try:
-            return getattr(stub, method)(
-                request, timeout=self._options.call_timeout_s, metadata=self._options.metadata()
-            )
-        except grpc.RpcError as error:
-            # the error of a failed unary call is the call itself
-            failed: Any = error
-            raise error_of(failed.code(), failed.details(), failed.trailing_metadata()) from error

@@ -6,21 +6,11 @@ import threading
 from collections.abc import Iterable
 from types import TracebackType
 
-from translate_svc.client.blocking.connection import StreamConnection
-from translate_svc.client.input_encoder import Audio, InputEncoder
+from translate_svc.client.aio.stream import AsyncStream
+from translate_svc.client.blocking.loop_thread import LoopThread
+from translate_svc.client.input_encoder import Audio
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import (
-    AudioFormat,
-    AudioInput,
-    ClearInput,
-    EndInput,
-    FinalizeInput,
-    Opened,
-    SessionEvent,
-    SilenceInput,
-    StreamSettings,
-    UpdateInput,
-)
+from translate_svc.types import Opened, SessionEvent, StreamSettings
 
 
 class Stream:
@@ -32,71 +22,60 @@ class Stream:
     the field.
     """
 
-    def __init__(self, connection: StreamConnection, input_format: AudioFormat, max_chunk_bytes: int) -> None:
-        self._connection = connection
-        self._audio = InputEncoder(input_format, max_chunk_bytes)
-        self._opened: Opened | None = None
-        self._unread: SessionEvent | None = None
+    def __init__(self, loop: LoopThread, stream: AsyncStream) -> None:
+        self._loop = loop
+        self._stream = stream
         self._feed_thread: threading.Thread | None = None
         self._feed_error: Exception | None = None
 
     @property
     def opened(self) -> Opened:
         """The server's first event: session id and negotiated configuration."""
-        if self._opened is None:
-            raise RuntimeError("the stream is not open: use it as `with`")
-        return self._opened
+        return self._stream.opened
 
     @property
     def total_samples(self) -> int:
         """Samples sent so far, at the input rate, including silence."""
-        return self._audio.total_samples
+        return self._stream.total_samples
 
     @property
     def resumptions(self) -> tuple[float, ...]:
         """For each time the stream went on at another call (``resume``): seconds without a server."""
-        return self._connection.resumptions
+        return self._stream.resumptions
 
     def __enter__(self) -> Stream:
-        try:
-            self._opened = self._unread = self._connection.open()
-        except BaseException:
-            self._connection.cancel()
-            raise
+        self._loop.run(self._stream.__aenter__)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.cancel()  # a feeding thread ends at its next chunk
+        # a feeding thread ends at its next chunk
+        self._loop.finish(lambda: self._stream.__aexit__(kind, error, trace))
 
     def send(self, audio: Audio) -> None:
         """Sends audio of any length; waits while the server accepts none."""
-        self._send(self._audio.chunks(audio))
+        self._loop.run(lambda: self._stream.send(audio))
 
     def silence(self, samples: int) -> None:
         """Sends silence without its bytes."""
-        self._send(self._audio.flush())
-        self._audio.silence(samples)
-        self._connection.write(SilenceInput(samples))
+        self._loop.run(lambda: self._stream.silence(samples))
 
     def finalize(self) -> None:
         """Ends the current utterance here."""
-        self._send(self._audio.flush())
-        self._connection.write(FinalizeInput())
+        self._loop.run(self._stream.finalize)
 
     def update(self, settings: StreamSettings) -> None:
         """Replaces all settings, starting with the next utterance."""
-        self._connection.write(UpdateInput(settings))
+        self._loop.run(lambda: self._stream.update(settings))
 
     def clear(self) -> None:
         """Barge-in: discards everything that is queued or in flight."""
-        self._connection.write(ClearInput())
+        self._loop.run(self._stream.clear)
 
     def end(self) -> None:
         """Ends the input. Continue to iterate: the results of the last audio are still to come."""
-        self._send(self._audio.flush())
-        self._connection.write(EndInput(self._audio.total_samples))
+        self._loop.run(self._stream.end)
 
     def feed(self, source: Iterable[Audio], *, end: bool = True) -> None:
         """Sends all of ``source`` in a background thread, and then ``end`` if requested.
@@ -109,21 +88,24 @@ class Stream:
         self._feed_thread.start()
 
     def cancel(self) -> None:
-        """Cancels the call: the server stops its work at once."""
-        self._connection.cancel()
+        """Cancels the call: the server stops its work immediately."""
+        self._loop.call(self._stream.cancel)
 
     def __iter__(self) -> Stream:
         return self
 
     def __next__(self) -> SessionEvent:
         """The next event, ``Opened`` first and ``Closed`` last."""
-        if self._unread is not None:
-            event, self._unread = self._unread, None
-            return event
-        following = self._next_event()
-        if following is None:
+        try:
+            event = self._loop.run(self._next_event)
+        except TranslateSvcError as error:
+            raise self._feed_error or error from None
+        if event is None:
             raise StopIteration
-        return following
+        return event
+
+    async def _next_event(self) -> SessionEvent | None:
+        return await anext(self._stream, None)
 
     def _feed(self, source: Iterable[Audio], end: bool) -> None:
         try:
@@ -133,17 +115,6 @@ class Stream:
                 self.end()
         except Exception as error:
             # if the server failed the call, the reader gets that error from the call
-            if not self._connection.done:
+            if not self._stream.done:
                 self._feed_error = error
-                self._connection.cancel()
-
-    def _send(self, chunks: Iterable[bytes]) -> None:
-        for chunk in chunks:
-            self._connection.write(AudioInput(chunk))
-
-    def _next_event(self) -> SessionEvent | None:
-        """The next event that this client knows, or None at the end."""
-        try:
-            return self._connection.next_event()
-        except TranslateSvcError as error:
-            raise self._feed_error or error from None
+                self.cancel()

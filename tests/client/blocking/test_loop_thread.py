@@ -1,0 +1,119 @@
+"""The blocking client in programs that fork, are interrupted, or just end. Each is a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from translate_svc.client import Client
+from translate_svc.errors import TranslateSvcError
+from translate_svc.rpc.server import RpcServer
+
+OPEN = """
+import os, signal, sys, threading
+from translate_svc.client import Client
+def stream(client):
+    return client.stream(targets=["spa"], sample_rate_hz=16_000)
+"""
+
+
+def program(text: str, target: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", OPEN + text, target],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def finished(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it printed; it must end by itself."""
+    return await asyncio.to_thread(process.communicate, timeout=60)
+
+
+async def test_a_client_that_was_made_before_a_fork_works_in_both(server: RpcServer) -> None:
+    text = """
+client = Client(sys.argv[1])
+child = os.fork()
+with stream(client) as opened:
+    print(bool(opened.opened.session_id), flush=True)
+client.close()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    said, errors = await finished(program(text, server.target))
+    assert (said.split(), errors) == (["True", "True"], "")
+
+
+async def test_a_used_client_says_in_a_child_that_it_cannot_be_used(server: RpcServer) -> None:
+    text = """
+client = Client(sys.argv[1])
+client.info()
+if (child := os.fork()) == 0:
+    try:
+        client.info()
+    except RuntimeError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+client.close()
+"""
+    said, _ = await finished(program(text, server.target))
+    assert said.startswith("the process was forked after this client was used")
+
+
+async def test_an_interrupt_ends_a_wait_for_events(server: RpcServer) -> None:
+    text = """
+try:
+    with Client(sys.argv[1]) as client, stream(client) as opened:
+        print("open", flush=True)
+        for event in opened:
+            pass
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    process = program(text, server.target)
+    assert process.stdout is not None
+    assert await asyncio.to_thread(process.stdout.readline) == "open\n"
+    process.send_signal(signal.SIGINT)
+    said, errors = await finished(process)
+    assert (said, errors) == ("interrupted\n", "")
+
+
+@pytest.mark.parametrize(
+    "left", ["opened = stream(client).__enter__()", "events = iter(stream(client).__enter__())"]
+)
+async def test_a_program_may_end_with_open_streams(server: RpcServer, left: str) -> None:
+    text = f"""
+client = Client(sys.argv[1])
+{left}
+print("end", flush=True)
+"""
+    said, errors = await finished(program(text, server.target))
+    assert (said, errors) == ("end\n", "")
+
+
+def test_a_closed_client_says_so() -> None:
+    client = Client("127.0.0.1:1")
+    client.close()
+    client.close()
+    with pytest.raises(TranslateSvcError, match="closed"):
+        client.info()
+
+
+async def test_a_client_that_is_dropped_ends_its_thread(server: RpcServer) -> None:
+    def use() -> None:
+        assert Client(server.target).info().version
+
+    before = set(threading.enumerate())
+    await asyncio.to_thread(use)
+    deadline = time.monotonic() + 30
+    while any("translate-svc" in each.name for each in set(threading.enumerate()) - before):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
