@@ -1,4 +1,4 @@
-"""Builds what is released, and checks it: ``python -m release`` (``make release``).
+"""Builds the release, and checks it: ``python -m release`` (``make release``).
 
 1. The version of pyproject.toml is the one that the manifests and the pages name.
 2. sdist and wheel are built into ``dist/``, the wheel from the sdist.

@@ -77,7 +77,7 @@ class Logistic:
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """The confidence below which a text is flagged. It depends on the text's length: a long text is seldom
-    right to the last word, so that one threshold for all would flag most long texts.
+    right to the last word, so one threshold for all would flag most long texts.
 
     ``intercept`` and ``slope``: its log-odds are ``intercept + slope * log(tokens)``.
     """

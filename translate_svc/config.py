@@ -67,10 +67,10 @@ class Settings:
         dtype: ``auto`` (bfloat16 on a GPU, float32 on a CPU), ``float32`` or ``bfloat16``. The vocoder always
             computes in float32.
         graphs: capture decoding, text-to-unit and vocoder as CUDA graphs at the start. No effect on a CPU.
-        max_streams: live streams at once. Further streams are refused with RESOURCE_EXHAUSTED.
+        max_streams: concurrent live streams. Further streams are refused with RESOURCE_EXHAUSTED.
         measure_capacity: within ``max_streams``, admit as many streams as the engine keeps up with, and
             degrade them when it falls behind.
-        max_slots: sequences (utterances times targets) that decode at once.
+        max_slots: sequences (utterances times targets) that decode together.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
         admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
@@ -262,7 +262,7 @@ class Settings:
     def session_options(self) -> SessionOptions:
         """Options of a session."""
         defaults = SessionOptions()
-        # the transcript takes a slot of its own, and a request takes all of its slots at once
+        # the transcript takes a slot of its own, and a request takes all of its slots together
         return dataclasses.replace(
             defaults, max_targets=max(1, min(defaults.max_targets, self.max_slots - 1))
         )

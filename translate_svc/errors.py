@@ -74,7 +74,7 @@ class Unavailable(TranslateSvcError):
 
 
 class Superseded(TranslateSvcError):
-    """Another call has resumed this stream. Only the newer one goes on."""
+    """Another call has resumed this stream. Only the newer call continues."""
 
 
 class DataLoss(TranslateSvcError):

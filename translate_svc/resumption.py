@@ -1,4 +1,4 @@
-"""Lets streams go on where they were committed: issues resume tokens and takes them."""
+"""Lets streams continue at their last commit point: issues resume tokens and takes them."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class VadSettings:
 
 @dataclass(frozen=True, slots=True)
 class SimultaneousSettings:
-    """Simultaneous translation: text and speech come while the speaker goes on. None takes the default.
+    """Simultaneous translation: text and speech come while the speaker still speaks. None takes the default.
 
     Attributes:
         step_ms: audio between two drafts. Shorter: less lag, more work.
@@ -182,7 +182,7 @@ class StreamSettings:
 class StreamConfig:
     """The first message of a stream.
 
-    With ``resume_token`` it goes on with a stream that broke, and then ``resume_from_sample`` is the position
+    With ``resume_token`` it continues a stream that broke, and then ``resume_from_sample`` is the position
     of the first sample that follows (None: the commit point), ``resume_utterance_id`` the next utterance's
     id (None: that of the token).
     """
@@ -501,7 +501,7 @@ class Progress:
 class StreamWarning:
     """A problem that does not end the stream. ``code`` is stable, ``message`` is for people.
 
-    ``lag_ms``: how far the results are behind, if that is what the warning is about.
+    ``lag_ms``: how far the results are behind, if the warning is about lag.
     """
 
     code: str
@@ -581,7 +581,7 @@ class CallerLimits:
     Attributes:
         max_streams: streams and calls that are open at the same time.
         audio_s_per_minute: seconds of audio that it may send in a minute, on average.
-        audio_burst_s: seconds of audio that it may send at once after a pause.
+        audio_burst_s: seconds of audio that it may send in one burst after a pause.
         max_targets: target languages of one stream or call.
         models: names of the models that it may use.
     """

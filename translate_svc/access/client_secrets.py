@@ -37,7 +37,7 @@ class ClientSecret:
         caller: who asked for it, with its class and scopes, but without limits. Its sessions are this
             caller's.
         session: the settings of its sessions, as JSON values.
-        expires_at: seconds since the epoch. Sessions that were opened before go on.
+        expires_at: seconds since the epoch. Sessions opened before then continue.
     """
 
     caller: Caller

@@ -9,8 +9,8 @@ from collections.abc import Callable
 class MonotonicDate:
     """Both clocks agree at the start, and until somebody sets the wall clock.
 
-    What is dated decides which of them it believes. A credential must not live longer than promised, so the
-    later date counts. What costs a caller its stream when it is refused is valid if it is by either date.
+    The use decides which clock counts. A credential must not live longer than promised: for it the
+    later date counts. A resume token is valid by either date: its refusal would cost a caller the stream.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ class ResumeTokens:
         raise InvalidArgument("was issued in the future: the clocks of the servers differ", field=_FIELD)
 
     def _unsealed(self, token: bytes) -> tuple[bytes, int]:
-        """What was sealed, and when."""
+        """The sealed state, and the time of its sealing."""
         if len(token) <= MAX_TOKEN_BYTES:
             encoded, keys = base64.urlsafe_b64encode(token), self._keys()
             with contextlib.suppress(InvalidToken):

@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 class WatchedFile(Generic[T]):
     """What ``parse`` makes of a text file.
 
-    If a changed file cannot be used, an error is logged, and what was read before stays in force: the file
-    may be half written. With ``removal_empties``, a file that was removed counts as an empty one.
+    If a changed file cannot be used, an error is logged, and the content read before stays in force: the
+    file may be half written. With ``removal_empties``, a file that was removed counts as an empty one.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ _CONTAINER_CODES = {
 
 
 class Channel(Enum):
-    """What is heard of a track: all of its channels mixed, or one side."""
+    """The channels of a track to translate: all of them mixed, or one side."""
 
     MIX = "mix"
     LEFT = "left"

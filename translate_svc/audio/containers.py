@@ -37,7 +37,7 @@ _FOREIGN = "is not an audio or video file that FFmpeg can read"
 _OTHER_FILES = frozenset(
     {"concat", "dash", "hls", "image2", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"}
 )
-"""Formats that name other files or addresses to read: what is said in one file may come from no other."""
+"""Formats that name other files or addresses to read. They are refused: all speech must be in the file."""
 
 
 @contextmanager
@@ -121,7 +121,7 @@ class MediaAudio:
         *,
         name: str = "",
     ) -> None:
-        """``track``: what was chosen, if there was a choice. ``name``: the source's name in errors."""
+        """``track``: the chosen track, if there was a choice. ``name``: the source's name in errors."""
         self.track = track
         self._name = name
         self._channel = channel

@@ -18,7 +18,7 @@ def readable_pipe(source: BinaryIO, name: str) -> BinaryIO:
     """``source`` itself, or a stream with the same bytes.
 
     Raises:
-        InvalidArgument: it cannot seek, and holds an MP4 file whose index stands behind the media. Names
+        InvalidArgument: it cannot seek, and holds an MP4 file whose index follows the media. Names
             ``name``.
     """
     if source.seekable():

@@ -60,7 +60,7 @@ def sinusoidal_positions(positions: int, dim: int, padding_idx: int) -> Tensor:
 def upsample(states: Tensor, counts: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Repeats ``states[b, i]`` ``counts[b, i]`` times and right-pads each row with zeros to ``size`` places.
 
-    This is the hard upsampling of UnitY2, for a whole ragged batch at once.
+    This is the hard upsampling of UnitY2, for a whole ragged batch in one call.
 
     Args:
         states: ``[B, S, D]``.

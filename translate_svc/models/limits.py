@@ -12,7 +12,7 @@ class ModelLimits:
     """Sizes of the decoder's caches.
 
     Attributes:
-        max_slots: number of rows, and so of sequences that decode at once.
+        max_slots: number of rows, and so of sequences that decode together.
         max_slot_tokens: most tokens fed to one sequence, prompt included; sizes the self-attention caches.
         max_source_samples: longest utterance (16 kHz); sizes the cross-attention caches.
         max_source_tokens: longest source text in tokens, with those that frame it; the cross-attention

@@ -1,7 +1,7 @@
 """Log-mel frames that were computed before. Plain data, without torch.
 
-A frame depends on its own 25 ms alone, so frames outlive the encoding that they were computed for. What is
-normalised over the whole waveform comes behind them.
+A frame depends on its own 25 ms alone, so frames outlive the encoding that they were computed for. Features
+that are normalised over the whole waveform are computed from them.
 """
 
 from __future__ import annotations

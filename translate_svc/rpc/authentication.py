@@ -64,7 +64,7 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
         handler = await continuation(handler_call_details)
         if method.startswith(HEALTH_PREFIX):
             return handler
-        # only the method itself is told of the client's certificate, so it is the method that asks
+        # gRPC shows the client's certificate to the method alone, so the method authenticates
         scope = SCOPES.get(method.rpartition("/")[2], Scope.INFO)
         behaviour = _unknown if handler is None else handler.stream_stream
         return grpc.stream_stream_rpc_method_handler(

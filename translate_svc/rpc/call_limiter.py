@@ -1,4 +1,4 @@
-"""Bounds the calls that are open at a time, whatever they ask for."""
+"""Bounds the calls of all kinds that are open at a time."""
 
 from __future__ import annotations
 

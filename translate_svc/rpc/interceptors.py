@@ -125,8 +125,8 @@ async def _discard_input(context: grpc.aio.ServicerContext[Any, Any], options: R
 async def _read_on(context: grpc.aio.ServicerContext[Any, Any]) -> Any:
     """The next message; waits for ever after the last one.
 
-    The stream has cancelled its own read. gRPC goes on with that one until a message comes, and meanwhile
-    tells every other that the input has ended.
+    The stream has cancelled its own read. gRPC continues the cancelled read until a message comes. Meanwhile
+    it tells every other read that the input has ended.
     """
     while True:
         request = await context.read()

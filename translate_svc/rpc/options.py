@@ -31,13 +31,13 @@ class RpcOptions(CallOptions):
         discard_limit_bytes: the most bytes of that reading, plus at most one message.
         message_timeout_s: how long the message of a call with a single request may take to arrive.
         max_reads: calls of Translate at a time whose message is being received, and as many streams.
-            Their number times ``max_message_bytes`` bounds the memory of what was not admitted yet. Others
+            Their number times ``max_message_bytes`` bounds the memory of requests before admission. Others
             wait.
         max_reads_per_caller: the same for one caller: a name, or an IP address where callers have none.
         max_calls: that are open at a time, of any kind, admitted or not.
         max_calls_per_caller: the same for one caller.
         max_streams_per_connection: calls at a time of one connection. The client keeps further ones back.
-        max_connections: at a time. Further ones are closed at once.
+        max_connections: at a time. Further ones are closed immediately.
         max_connection_age_s: after this time, give or take a tenth, the client opens another connection for
             its next calls, and so finds servers that are new. Open calls stay on the old one to their end.
         stream_buffer_bytes: how much unread data of a stream or request the transport accepts before the

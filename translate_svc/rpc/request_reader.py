@@ -22,15 +22,15 @@ Deserialize = Callable[[bytes], Any]
 
 _HEALTH_READS, _HEALTH_READS_PER_CALLER = 16, 4
 _SMALL_BYTES = 256 * 1024
-"""Parsed at once: it takes less than a millisecond, whatever it holds, or is refused in two."""
+"""Parsed without a wait: it is parsed in less than a millisecond, or refused in two."""
 _PAUSE_RATIO = 3
 
 
 class RequestReader:
-    """Reads and parses messages of calls with a single request. ``grpc.aio`` itself would do so at once."""
+    """Reads and parses messages of calls with a single request. ``grpc.aio`` itself would not wait."""
 
     def __init__(self, options: RpcOptions, reads: ReadLimiter, check_admission: Callable[[], None]) -> None:
-        """``check_admission`` raises if ``Translate`` would be refused whatever the message holds."""
+        """``check_admission`` raises if ``Translate`` would be refused with any message."""
         self._options = options
         self._reads = reads
         # health checks come without a key, and must not wait for anything else

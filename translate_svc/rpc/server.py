@@ -48,8 +48,8 @@ def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
         ("grpc.http2.max_ping_strikes", 2),
         ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.server_handshake_timeout_ms", 10_000),
-        # an old connection takes no new calls, and its clients look the addresses up again. Its calls go on:
-        # with a grace, which has no limit here, they would be ended without a warning
+        # an old connection takes no new calls, and its clients look the addresses up again. Its calls
+        # continue: with a grace, which has no limit here, they would be ended without a warning
         ("grpc.max_connection_age_ms", round(options.max_connection_age_s * 1000)),
     ]
 
@@ -159,7 +159,7 @@ class RpcServer:
         ``go_away`` and may end by themselves. ``RpcOptions.drain_finish_s`` before the deadline the server
         stops reading the others: it finishes and delivers the work that they have started, and then fails
         them with ``reason``. The listener closes only after that. gRPC's own ``stop`` would refuse
-        connections at once, and does not wait for calls that are aborted (grpc#37239).
+        connections immediately, and does not wait for calls that are aborted (grpc#37239).
         """
         await self._health.enter_graceful_shutdown()
         await self._servicer.calls.drain(grace_s, reason)

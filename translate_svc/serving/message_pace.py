@@ -12,7 +12,7 @@ _WEIGHTS: dict[type[ClientMessage], float] = {AudioInput: 0.05, AckInput: 0.1}
 _WEIGHT_PER_S = 100.0
 """So 2,000 messages of audio: 40 times the pace of speech, in frames of 20 ms."""
 _MAX_SAVED = 300.0
-"""What a stream may send at once after a pause. What is decoded and not yet heard is bounded elsewhere."""
+"""The largest burst after a pause. Audio that is decoded and not yet heard is bounded elsewhere."""
 
 
 class MessagePace:

@@ -69,7 +69,7 @@ class TranslationService(Protocol):
         """
 
     def check_admission(self, caller: Caller) -> None:
-        """Raises if ``translate`` would refuse every request of ``caller`` now, whatever it holds.
+        """Raises if ``translate`` would refuse every request of ``caller`` now.
 
         Raises:
             PermissionDenied, ResourceExhausted, Unavailable, EngineLost: the reason.

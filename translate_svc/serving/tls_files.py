@@ -77,7 +77,7 @@ class TlsContents:
 class CurrentTls(Generic[T]):
     """What ``make`` makes of the files, made again when they have changed.
 
-    If they cannot be used then, this is logged once and what was made before stays in use: a renewal replaces
+    If they cannot be used then, this is logged once and the last result stays in use: a renewal replaces
     one file after the other. One thread at a time may call ``renew``.
     """
 

@@ -40,7 +40,7 @@ class Unit:
 
     @property
     def break_cost(self) -> float:
-        """What it costs to break behind this unit: nothing behind a phrase, most behind ``the`` or ``de``."""
+        """What it costs to break after this unit: nothing after a phrase, most after ``the`` or ``de``."""
         if _PHRASE_END.search(self.text) or self.ends_sentence:
             return 0.0
         short = cell_len(self.text) <= _SHORT_WORD_CELLS and self.text[:1].isalpha()

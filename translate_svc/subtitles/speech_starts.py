@@ -6,7 +6,7 @@ from translate_svc.types import SpeechStarted
 
 
 class SpeechStarts:
-    """Where the speech of each utterance starts in the source: behind the padding of its audio."""
+    """Where the speech of each utterance starts in the source: after the padding of its audio."""
 
     def __init__(self) -> None:
         self._positions: dict[int, int] = {}

@@ -36,7 +36,7 @@ class ChunkEncoder(Protocol):
     """Encodes one signal chunk by chunk. It may keep state, so each signal has its own."""
 
     def encode(self, samples: Samples) -> EncodedChunk:
-        """Takes samples ``[n]``, or ``[n, channels]``, at the format's rate; returns what is complete now.
+        """Takes samples ``[n]``, or ``[n, channels]``, at the format's rate; returns the complete frames.
 
         Raises ``Unsupported`` if the codec's library is not installed.
         """

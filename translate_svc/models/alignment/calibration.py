@@ -140,6 +140,6 @@ def _choice(
 
 
 def _worth(choice: _Choice) -> tuple[bool, float]:
-    """Compares by what is committed if enough of it survives, else by what survives."""
+    """Compares by the share that is committed if enough of it survives, else by the share that survives."""
     enough = choice.survival >= SURVIVAL
     return enough, choice.committed if enough else choice.survival

@@ -3,7 +3,7 @@
 The rule:
 
 * If the files add up to at most ``FULL_CHECK_BYTES``, every start hashes all of them. This is fast.
-* Larger directories are hashed completely once. ``VERIFIED.json`` (the stamp) then keeps what was verified:
+* Larger directories are hashed completely once. ``VERIFIED.json`` (the stamp) then keeps the verified state:
   the manifest's own digest, and every file's size and modification time. A start only compares these, which
   is fast too. If a file was touched, the manifest was edited or the stamp is missing, the start hashes
   everything again. It writes a new stamp if the directory is writable.
@@ -35,7 +35,7 @@ Progress = Callable[[int], None]
 
 
 class Verification(enum.Enum):
-    """What is known about a directory without hashing a large one."""
+    """The verification state of a directory, without hashing a large one."""
 
     VERIFIED = "verified"
     NOT_YET = "not yet"  # large, and changed or never hashed here

@@ -30,7 +30,7 @@ _ALIASES: tuple[tuple[str, ...], ...] = (
 
 
 class WeightFiles:
-    """Headers of all weight files. They are read at once; tensors are read when a module asks for them.
+    """Headers of all weight files. They are read immediately; tensors are read when a module asks for them.
 
     Raises:
         CheckpointError: there are no weights, or a file is missing or incomplete; ``field`` names it.

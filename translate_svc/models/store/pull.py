@@ -1,9 +1,9 @@
 """Pulls a model from a hub into the cache. A directory appears there complete and verified, or not at all.
 
 Files are collected in ``.pulling/`` inside the cache. They stay there when a pull ends early, so the next
-pull of the same commit continues where this one stopped. When every file has the checksum that the hub
-states and the directory opens as a checkpoint, one rename puts it in its place. Files that
-huggingface_hub's shared cache already holds are checked and linked, not downloaded.
+pull of the same commit continues there. When every file has the checksum that the hub states and the
+directory opens as a checkpoint, one rename puts it in its place. Files that huggingface_hub's shared cache
+already holds are checked and linked, not downloaded.
 """
 
 from __future__ import annotations

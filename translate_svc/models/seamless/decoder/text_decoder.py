@@ -41,7 +41,7 @@ class CrossAttention(MultiHeadAttention):
     """Attention to the encoder's frames. Their keys and values are computed once per utterance."""
 
     def prepare(self) -> None:
-        """Packs the tokens' matrices. ``TextDecoder`` packs the source's, for all layers at once."""
+        """Packs the tokens' matrices. ``TextDecoder`` packs the source's, for all layers together."""
         self.query = PackedLinear(self.q_proj)
         self.out = PackedLinear(self.out_proj)
 

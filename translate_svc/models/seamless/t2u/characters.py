@@ -21,7 +21,7 @@ class CharacterSequence:
     """Character ids of a text, and for every token fed the number of characters of its hidden state.
 
     ``lengths``: for every token fed the number of characters of its own text. ``pauses``: places in
-    ``character_ids`` of punctuation and of the spaces behind it; other spaces hold the ends of words.
+    ``character_ids`` of punctuation and of the spaces after it; other spaces hold the ends of words.
     ``sum(counts_per_token) == sum(lengths) == len(character_ids)``.
     """
 

@@ -112,7 +112,7 @@ def _shorten(durations: Tensor, places: Sequence[int], factor: float) -> None:
 def _spoken(
     text: T2uInput, characters: CharacterSequence, durations: Sequence[int], units: npt.NDArray[np.int64]
 ) -> SpeechUnits:
-    """What is not context. ``durations`` of all characters; ``units`` from the first one on."""
+    """The part that is not context. ``durations`` of all characters; ``units`` from the text's first."""
     starts = [0, *accumulate(characters.lengths)]
     first, end = text.context_tokens - text.dropped_context_tokens, len(starts) - 1 - text.lookahead_tokens
     places = [sum(durations[:start]) for start in starts[first : end + 1]]

@@ -36,7 +36,7 @@ class T2uShape(NamedTuple):
         """A text whose states are in ``slot``: slot, tokens, factor, tokens left out, characters per token,
         character ids.
 
-        ``dropped_context_tokens`` states behind the first one are left out: the state before the first token
+        ``dropped_context_tokens`` states after the first one are left out: the state before the first token
         that is heard takes the place of the language's. All are float64, which holds each of them exactly.
         """
         counts, ids = characters.counts_per_token, characters.character_ids

@@ -33,7 +33,7 @@ class Window:
     Attributes:
         piece_units: the length of the longest piece; a shorter one is at the beginning.
         before: units of context before the piece.
-        part: what is computed from the window's units.
+        part: the receptive field, counted from the window's first unit.
     """
 
     piece_units: int
@@ -84,7 +84,7 @@ class Window:
 
     def hears_only_text(self, start: int, end: int, total: int) -> bool:
         """Whether a piece of units ``[start, end)`` depends on no place outside its text of ``total`` units.
-        What the window shows behind all that the piece depends on may be anything then.
+        Then the rest of the window may hold anything.
         """
         after = self.part.units.end - self.before - self.piece_units
         return start >= self.before and end + after <= total
