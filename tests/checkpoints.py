@@ -130,7 +130,7 @@ class Oracle:
     def translate(self, source: EncoderSource, language: str, speaker_id: int) -> Translated:
         """Units and samples are empty where transformers fails: as in ``Reference.translate``.
 
-        What was asked before is not computed again.
+        A repeated question is not computed again.
         """
         content = source.tobytes() if isinstance(source, np.ndarray) else tuple(source)
         question = content, language, speaker_id

@@ -12,7 +12,7 @@ DATA = Path(__file__).parent / "data"
 
 @functools.cache
 def entries() -> dict[str, dict[str, Any]]:
-    """What clips.json tells of each clip, by its name without suffix."""
+    """The entry of each clip in clips.json, by its name without suffix."""
     clips = json.loads((DATA / "clips.json").read_text("utf-8"))["clips"]
     return {Path(clip["file"]).stem: clip for clip in clips}
 

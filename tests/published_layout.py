@@ -25,7 +25,7 @@ NEEDLESS_FILES = (
 )
 _SPECIAL_TOKENS = ("<pad>", "<unk>", "<s>", "</s>")
 _DATA_TOKENS = ("<MINED_DATA>", "<MMT_BT_DATA>", "<SMT_BT_DATA>")
-"""Behind the languages: what kind of training data a text came from. Never written, yet in the vocabulary."""
+"""After the languages: the kind of training data a text came from. Never written, yet in the vocabulary."""
 _VOCABULARY = PIECE_COUNT + 1 + len(LANGUAGES) + len(_DATA_TOKENS)
 _CARD = """---
 license: cc-by-nc-4.0

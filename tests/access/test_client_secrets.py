@@ -1,4 +1,4 @@
-"""Client secrets: what was sealed comes back, for its time, and nothing else does."""
+"""Client secrets: a sealed value comes back, for its time, and nothing else does."""
 
 from __future__ import annotations
 

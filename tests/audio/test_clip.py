@@ -1,4 +1,4 @@
-"""A clip is decoded whole, and never beyond what was allowed."""
+"""A clip is decoded whole, and never beyond its limit."""
 
 from __future__ import annotations
 

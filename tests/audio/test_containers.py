@@ -1,4 +1,4 @@
-"""Any container in: rate, length, place in time, damage, and what is refused."""
+"""Any container in: rate, length, place in time, damage, and refusals."""
 
 from __future__ import annotations
 

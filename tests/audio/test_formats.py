@@ -1,4 +1,4 @@
-"""Which formats are let in and out; what is refused names its field."""
+"""Which formats are let in and out; a refusal names its field."""
 
 from __future__ import annotations
 

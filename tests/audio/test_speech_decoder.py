@@ -1,4 +1,4 @@
-"""Received speech: what is missing is not passed over. That it is whole, the writer's tests tell."""
+"""Received speech: a gap is not passed over. The writer's tests show that speech is whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model of many streams: it says what was measured on two cores, and what its parts say by themselves."""
+"""The model of many streams: it repeats the measurements on two cores, and the sums of its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of ``make quality``: bars, what is kept, and the pages that show it."""
+"""The report of ``make quality``: bars, the kept results, and the pages that show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of ``make simultaneous``: bars, what is kept, the page and its picture."""
+"""The report of ``make simultaneous``: bars, the kept results, the page and its picture."""
 
 from __future__ import annotations
 

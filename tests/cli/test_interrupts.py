@@ -28,7 +28,7 @@ class PressCtrlC(MetaPathFinder):
 sys.meta_path.insert(0, PressCtrlC())
 """
 _LONG_S = 300
-"""Whoever waits for a pause of this length runs into the time limit of the test."""
+"""A wait of this length runs into the time limit of the test."""
 SAY = ("say", "Good morning.", "--from", "en", "--to", "es", "--model", STARTER)
 
 

@@ -1,4 +1,4 @@
-"""Whoever is served by the starter is told what it is: one line, from its card."""
+"""Users of the starter are told what it is: one line, from its card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples sent as Opus: what takes effect at its place comes behind all audio that was given before it."""
+"""Samples sent as Opus: a message with a place in the input follows all audio that was given before it."""
 
 from __future__ import annotations
 

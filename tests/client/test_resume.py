@@ -1,4 +1,4 @@
-"""Both clients go on with a stream at another server. Servers are real; their engines follow a script."""
+"""Both clients continue a stream at another server. Servers are real; their engines follow a script."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SPEED = 16.0
 
 @dataclass
 class Pair:
-    """Two servers and what stands behind them."""
+    """Two servers with their services and engines."""
 
     servers: list[RpcServer]
     services: list[ModelFreeService]
@@ -347,7 +347,7 @@ async def test_what_does_not_fit_into_the_buffer_cannot_be_sent_again(pair: Make
 async def test_a_stream_that_ends_its_servers_is_given_up(
     pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever takes it dies of it: it does not go through the whole fleet again and again."""
+    """A server that takes it dies of it: it does not go through the whole fleet again and again."""
     two = await pair()
     opened: list[str] = []
 

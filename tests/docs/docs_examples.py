@@ -71,7 +71,7 @@ async def run(code: str, addresses: dict[str, str]) -> str:
 
 
 async def rewrite() -> None:
-    """Puts what is printed now in the place of what was."""
+    """Replaces the printed output with that of now."""
     async with serving() as addresses:
         for page in PAGES:
             text = (ROOT / page).read_text("utf-8")

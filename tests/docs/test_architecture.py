@@ -61,7 +61,7 @@ def commands() -> set[str]:
 
 
 def problem(span: str) -> str:
-    """What is wrong with a code span of the map; empty where nothing is."""
+    """The fault of a code span of the map; empty without one."""
     kind, is_right = "is of no known kind", False
     if span in NOT_CODE | ELSEWHERE:
         return ""

@@ -1,4 +1,4 @@
-"""Pages that move into the site keep their links; what is not in the site is named."""
+"""Pages that move into the site keep their links; a target outside the site is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the engine's thread ends: by a fatal error, after a drain, at once, or not at all."""
+"""How the engine's thread ends: by a fatal error, after a drain, immediately, or not at all."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ async def test_an_engine_without_work_does_not_hang() -> None:
     async with watched(gate, fatal, clock) as (engine, watching):
         await one_more(engine, "a")
         clock.now_s += 10 * LIMIT_S
-        await asyncio.sleep(LIMIT_S)  # the watchdog's timers are earlier than this one
+        await asyncio.sleep(LIMIT_S)  # the watchdog's timers are earlier than this sleep
         assert not watching.done()
         await one_more(engine, "b")
         assert not fatal

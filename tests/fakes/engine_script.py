@@ -23,8 +23,8 @@ class ScriptedSequence:
 
     Of a hypothesis, ``deltas`` are what it commits and ``held`` what it holds besides; the next buffer begins
     ``kept_start_samples`` later. With ``token_frames``, history and buffer are kept as by the engine: each
-    token then comes from so many frames before the next one. The speech goes on where that of the hypothesis
-    before has ended.
+    token then comes from so many frames before the next one. Its speech continues that of the
+    hypothesis before.
     """
 
     deltas: tuple[str, ...] = ("hello", " world")

@@ -204,7 +204,7 @@ class FakeRunner:
 
     @staticmethod
     def _attention(source: EncoderSource, item: DecodeItem) -> npt.NDArray[np.float32]:
-        """The token at position p attends to frame p, and those behind the end to the last one."""
+        """The token at position p attends to frame p, and those after the end to the last one."""
         frames = -(-len(source) // FRAME_SAMPLES)
         places = np.minimum(np.arange(len(item.token_ids)) + item.position, frames - 1)
         return np.eye(frames, dtype=np.float32)[places]

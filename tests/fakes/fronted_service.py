@@ -36,7 +36,7 @@ class BoundedEngine(ForgetfulEngine):
 
 @dataclass(frozen=True)
 class Fronted:
-    """A server and what stands behind it."""
+    """A server with its service and engine."""
 
     server: FrontedServer
     engine: BoundedEngine

@@ -129,7 +129,7 @@ class ScriptedEngine:
         )
 
     def refuse_next(self, error: TranslateSvcError) -> None:
-        """Refuses the next request with ``error``; ``submit`` raises an ``InvalidArgument`` at once."""
+        """Refuses the next request with ``error``; ``submit`` raises an ``InvalidArgument`` immediately."""
         self._refusal = error
 
     def lose_device(self) -> None:
@@ -207,7 +207,7 @@ class ScriptedEngine:
             live.task = asyncio.get_running_loop().create_task(self._run(live))
 
     def _cancel(self, live: _Live) -> None:
-        """Removes a request from the engine at once. Its task ends later, without events."""
+        """Removes a request from the engine immediately. Its task ends later, without events."""
         del self._live[live.request.request_id]
         if live.task is None:
             self._waiting.remove(live)

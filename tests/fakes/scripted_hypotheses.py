@@ -40,7 +40,7 @@ def decided(
     """The decision of one target.
 
     Each new token comes from the last frame of the buffer, and all text is kept. With ``token_frames`` each
-    token comes from so many frames before the next one, and what is kept is what the engine would keep.
+    token comes from so many frames before the next one, and history and buffer are kept as by the engine.
     """
     assert isinstance(request, HypothesisRequest)
     assert not isinstance(request.source, SourceText)
@@ -109,7 +109,7 @@ class SourcePlaces:
 
 
 def speech_start_samples(request: Request, sequence: int) -> int:
-    """Where the speech of one target goes on."""
+    """Where the speech of one target continues."""
     growing = isinstance(request, HypothesisRequest)
     return state_of(request, sequence).speech.first_unit * SAMPLES_PER_UNIT if growing else 0
 

@@ -27,7 +27,7 @@ _DATA = Path(__file__).parents[1] / "data"
 
 @dataclass(slots=True)
 class BystanderOutput:
-    """All that one stream has had: text, speech as s16, and how its utterances ended."""
+    """All results of one stream: text, speech as s16, and how its utterances ended."""
 
     text: str
     speech: bytes
@@ -48,7 +48,7 @@ class BystanderOutput:
 
 @functools.cache
 def clip(utterances: int = 3) -> tuple[Samples, int]:
-    """So many sentences with a pause of a second behind each, and their rate."""
+    """So many sentences with a pause of a second after each, and their rate."""
     pieces: list[Samples] = []
     for number in range(utterances):
         samples, rate_hz = read_audio(_DATA / f"eng_{number + 1}.flac")

@@ -36,7 +36,7 @@ Object = dict[str, Any]
 
 
 class ToolMissing(Exception):
-    """A program that these tests need is not there. They never skip: what is unproven would look proven."""
+    """A program that these tests need is not there. They never skip: a skipped promise would look proven."""
 
 
 @functools.cache

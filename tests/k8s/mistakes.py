@@ -21,7 +21,7 @@ _CLIENTS = {"matchLabels": {"translate-svc/client": "true"}}
 _REQUEST = "ResourceClaimTemplate spec spec devices requests 0 exactly"
 
 MISTAKES: dict[str, tuple[tuple[str, str, Any, str], ...]] = {
-    # rule: overlay, place, value, a part of what is said
+    # rule: overlay, place, value, a part of the message
     "names_are_found": (
         ("gpu", "server envFrom 0 configMapRef name", "other", "no ConfigMap other"),
         ("gpu", "pod volumes tls secret secretName", "certificate", "no Secret certificate"),

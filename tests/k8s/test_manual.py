@@ -1,4 +1,4 @@
-"""docs/kubernetes.md names what is there, and its numbers are those of the manifests."""
+"""docs/kubernetes.md names what exists, and its numbers are those of the manifests."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _validate(document: str, version: str) -> None:
 
 
 def validate(item: Object, version: str) -> None:
-    """Raises what is wrong with ``item`` in this version of Kubernetes."""
+    """Raises the fault of ``item`` in this version of Kubernetes."""
     _validate(json.dumps(item, sort_keys=True), version)
 
 

@@ -1,4 +1,4 @@
-"""What is built holds all that it needs: the starter, the demo's clips, the contract. It runs anywhere."""
+"""The built package holds all it needs: the starter, the demo's clips, the contract. It runs anywhere."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_models_are_pulled_into_the_user_s_cache(built: Path, tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_wheel_in_a_fresh_environment_shows_the_demo_translates_and_serves(tmp_path: Path) -> None:
-    """The environment sees the libraries of this one, but not the checkout."""
+    """The environment sees this environment's libraries, but not the checkout."""
     shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # of an earlier build, with files that are gone
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     flags = ["--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]

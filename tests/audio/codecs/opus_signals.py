@@ -40,7 +40,7 @@ def decoded(packets: tuple[bytes, ...], channels: int = 1, channel: int = 1) -> 
 
 
 def lag_samples(late: Samples, original: Samples, at_most: int = 1_000) -> int:
-    """By how many samples ``late`` lies behind ``original``: where they correlate best."""
+    """By how many samples ``late`` is later than ``original``: where they correlate best."""
     window = original[: len(late) - at_most]
     return int(np.correlate(late[: len(window) + at_most], window, "valid").argmax())
 

@@ -1,4 +1,4 @@
-"""Opus by libopus: nothing lost, every position exact, what is broken contained."""
+"""Opus by libopus: nothing lost, every position exact, broken packets contained."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_packets_of_another_number_of_channels_are_mixed_or_doubled() -> None:
 
 
 def test_a_frame_without_payload_is_concealed() -> None:
-    """What was lost is filled from what came before, and fades when nothing else comes."""
+    """A lost packet is filled from the audio before it, and fades when nothing else comes."""
     packets = packets_of(spoken())
     decoder = OpusDecoder()
     for packet in packets[:60]:

@@ -1,4 +1,4 @@
-"""Linear PCM and G.711 as a stream's chunks: full scale, channels, what is refused."""
+"""Linear PCM and G.711 as a stream's chunks: full scale, channels, refusals."""
 
 from __future__ import annotations
 

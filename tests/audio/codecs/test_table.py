@@ -30,7 +30,7 @@ def format_of(encoding: Encoding, channels: int = 1, channel: int = 0) -> AudioF
 
 
 def encode(samples: Samples, audio_format: AudioFormat, sizes: list[int]) -> list[EncodedChunk]:
-    """Chunk by chunk, the last one with what was flushed."""
+    """Chunk by chunk, the last one with the flushed rest."""
     encoder, chunks, start = chunk_encoder(audio_format), [], 0
     for size in sizes:
         chunks.append(encoder.encode(samples[start : start + size]))
@@ -141,7 +141,7 @@ def test_what_comes_out_is_late_by_the_look_ahead_and_no_more(encoding: Encoding
 def test_a_speech_in_pieces_is_heard_as_the_whole(
     encoding: Encoding, sizes: list[int], rest: int, max_bytes: int
 ) -> None:
-    """The first chunk holds the look-ahead, the last one padding; each piece says what is left of it."""
+    """The first chunk holds the look-ahead, the last one padding; each piece gives its kept range."""
     codec, audio_format = CODECS[encoding], format_of(encoding)
     chunks = encode(noise(sum(sizes) + rest), audio_format, sizes)
     place, split = 0, []

@@ -1,4 +1,4 @@
-"""The journal: only what is whole counts."""
+"""The journal: only whole lines count."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ async def test_streams_at_all_of_them_are_translated_and_counted_together(fronte
 
 
 async def test_no_more_streams_are_admitted_than_the_whole_may_serve(fronted: Fronted) -> None:
-    """All come at once, and come again until there is no place; then one that leaves makes room for one."""
+    """All come together, and come again until there is no place; then one that leaves makes room for one."""
     async with at_rest(fronted), AsyncExitStack() as stack:
         refused = 0
 
@@ -224,7 +224,7 @@ CONFIG = StreamConfig(PCM, PCM, StreamSettings((TargetSettings("spa"),), source_
 
 
 async def resumed(stack: AsyncExitStack, address: str, token: bytes = b"") -> tuple[AsyncStream, bytes]:
-    """A stream on a connection of its own that goes on at ``token``, and its own token."""
+    """A stream on a connection of its own that continues at ``token``, and its own token."""
     client = await stack.enter_async_context(AsyncClient(address))
     stream = await stack.enter_async_context(client.open(replace(CONFIG, resume_token=token)))
     opened = await anext(aiter(stream))
@@ -240,7 +240,7 @@ async def where_it_is(fronted: Fronted, admitted: int) -> list[int]:
 
 
 async def refusal(stack: AsyncExitStack, address: str, token: bytes) -> TranslateSvcError | None:
-    """Why a stream that was resumed since does not go on at ``token``: at once, or a moment later."""
+    """Why a stream that was resumed since does not continue at ``token``: immediately, or a moment later."""
     try:
         stream, _ = await resumed(stack, address, token)
     except TranslateSvcError as error:

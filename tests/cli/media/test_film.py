@@ -1,4 +1,4 @@
-"""A dub in a copy of the film: its tracks, their languages, subtitles, loudness, what is left untouched."""
+"""A dub in a copy of the film: its tracks, their languages, subtitles, loudness, untouched tracks."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_dub_is_a_track_of_the_film_beside_its_own(
 
 
 def test_the_original_is_heard_under_the_dub(command: Command, server: str, tmp_path: Path) -> None:
-    """A film with a hum behind the speech: in pauses it is as loud as it was, under the dub it is not."""
+    """A film with a hum under the speech: in pauses it is as loud as it was, under the dub it is not."""
     clip, rate_hz = read_audio(DATA / "demo_eng.flac")
     whole = np.concatenate([np.zeros(3 * rate_hz, np.float32), clip, np.zeros(8 * rate_hz, np.float32)])
     hum = 0.02 * np.sin(2 * np.pi * 60 * np.arange(len(whole)) / rate_hz).astype(np.float32)

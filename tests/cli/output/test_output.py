@@ -1,4 +1,4 @@
-"""What is written: speech in its place, and files that are complete or absent."""
+"""Output: speech in its place, and files that are complete or absent."""
 
 from __future__ import annotations
 

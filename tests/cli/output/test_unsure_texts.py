@@ -1,4 +1,4 @@
-"""How the outputs of ``translate`` and ``say`` tell of texts that the model is unsure of."""
+"""How the outputs of ``translate`` and ``say`` show texts that the model is unsure of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is event_view while something is translated."""
+"""The views of a running translation."""
 
 from __future__ import annotations
 

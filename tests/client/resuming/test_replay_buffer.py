@@ -32,7 +32,7 @@ def filled(messages: Sequence[ClientMessage], *, run_up: int = 0, max_bytes: int
 
 
 def send(buffer: ReplayBuffer) -> list[ClientMessage]:
-    """Sends what is not sent yet."""
+    """Sends the messages that are not sent yet."""
     sent = []
     while (entry := buffer.next_unsent()) is not None:
         buffer.mark_sent(entry)

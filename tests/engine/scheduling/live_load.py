@@ -31,7 +31,7 @@ _TOKENS = (FakeTokenizer().text_ids[0],) * 8
 
 @dataclass
 class LiveLoad:
-    """``speakers`` with an utterance of 1.5 s each ``every_s``; a neighbour with so many recordings at once.
+    """``speakers`` with an utterance of 1.5 s each ``every_s``; a neighbour with a burst of recordings.
 
     ``waits_ms``: from the arrival of a speaker's utterance to its first token. ``finished``: requests, by
     caller. A step takes what the starter takes on one thread.
@@ -61,7 +61,7 @@ class LiveLoad:
         }
 
     def run(self, seconds: float) -> None:
-        """Goes on for so long."""
+        """Runs for so long."""
         end_ms = self.now_ms + 1000 * seconds
         while self.now_ms < end_ms:
             self._arrive()

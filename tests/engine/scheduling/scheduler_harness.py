@@ -83,7 +83,7 @@ class SchedulerHarness:
         return np.full(script.frames * FRAME_SAMPLES, number, np.float32)
 
     def _forget(self, request_id: str) -> None:
-        """Clears what is known of the id, which is used again."""
+        """Forgets the id, which is used again."""
         self.aborted.discard(request_id)
         self.events.pop(request_id, None)
         for record in (self.granted, self._overtaken):

@@ -184,7 +184,7 @@ def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int
     while plan := harness.scheduler.schedule():
         plans.append(plan)
         harness.scheduler.update(plan, harness.runner.execute(plan))
-    # eight, seven, ... requests wait while as many slots are free; the last one has nobody behind it
+    # eight, seven, ... requests wait while as many slots are free; the last one has nobody after it
     encoding = [plan.encode_steps for plan in plans if plan.encode]
     assert encoding[:3] == [most] * 3
     assert encoding[-1] == 1
@@ -195,7 +195,7 @@ def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int
     ("window", "expected"), [(1, "0 1 2 3 4 5"), (4, "1 2 0 4 3 5"), (6, "4 3 1 2 0 5"), (100, "4 3 1 2 0 5")]
 )
 def test_the_longest_of_a_window_goes_first(window: int, expected: str) -> None:
-    """Behind a first request some of 1, 3, 2, 5, 9 and 1 frames, for one slot. No later window overtakes."""
+    """After a first request some of 1, 3, 2, 5, 9 and 1 frames, for one slot. No later window overtakes."""
     harness = SchedulerHarness(dataclasses.replace(SMALL, max_slots=1, admission_window=window))
     finish(harness, harness.submit(says(ONE)))
     for number, frames in enumerate((1, 3, 2, 5, 9, 1)):
@@ -210,7 +210,7 @@ def test_the_longest_of_a_window_goes_first(window: int, expected: str) -> None:
 
 @pytest.mark.parametrize(("window", "expected"), [(1, "a1 b9 a2 a3"), (100, "a3 b9 a2 a1")])
 def test_the_longest_first_takes_no_place_of_another_caller(window: int, expected: str) -> None:
-    """Behind a first request, those of callers a and b, named after their frames."""
+    """After a first request, those of callers a and b, named after their frames."""
     harness = SchedulerHarness(dataclasses.replace(SMALL, max_slots=1, admission_window=window))
     finish(harness, harness.submit(says(ONE)))
     for name in ("a1", "a2", "a3", "b9"):

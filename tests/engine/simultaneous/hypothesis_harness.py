@@ -1,6 +1,4 @@
-"""A scheduler with a real model, and the hypotheses of a growing buffer, each of which goes on from the
-last.
-"""
+"""A scheduler with a real model, and the hypotheses of a growing buffer. Each continues the one before."""
 
 from __future__ import annotations
 
@@ -138,7 +136,7 @@ class HypothesisHarness:
         return [self.events[request.request_id] for request in requests]
 
     def vocode(self, units: npt.NDArray[np.int64], spec: SequenceSpec) -> Samples:
-        """All units at once, through the runner itself."""
+        """All units in one call, through the runner itself."""
         item = VocodeItem(SequenceKey("whole", 0), units, 0, len(units), spec.language, spec.speaker_id)
         result = self.runner.runner.execute(StepPlan(vocode=(item,)))
         assert not result.failures

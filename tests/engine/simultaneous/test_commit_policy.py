@@ -232,7 +232,7 @@ def test_committed_text_only_grows_by_whole_words_whatever_the_hypotheses(
         if is_final:
             assert decision.reason in (None, LOOP)
         elif decision.committed < made.new_tokens:
-            # whatever comes instead of what is held begins a word of its own
+            # any text in place of the held tokens begins a word of its own
             at = decision.committed
             assert at == 0 or starts_word(made.new_pieces, at, spaced=spaced)
         committed += [piece for piece, _ in new[: decision.committed]]

@@ -150,7 +150,7 @@ def committed_text(events: list[EngineEvent]) -> str:
 
 def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() -> None:
     """They are spoken together, each once. Text-to-unit has fewer hypotheses to work for, and sooner or
-    later the history would lose them: then they are spoken at once.
+    later the history would lose them: then they are spoken immediately.
     """
     samples = clip(2)
     at_once, together = (

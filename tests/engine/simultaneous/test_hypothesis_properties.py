@@ -76,7 +76,7 @@ limits = st.builds(
 
 @dataclass
 class Speaker:
-    """One utterance with two targets; ``texts`` is what is to be said in each."""
+    """One utterance with two targets; ``texts`` holds the text of each."""
 
     texts: tuple[tuple[int, ...], ...]
     builder: HypothesisBuilder

@@ -1,4 +1,4 @@
-"""What the next hypothesis is told of the text, and where its audio begins. Hypotheses as in the policy's
+"""The history of the next hypothesis, and where its audio begins. Hypotheses as in the policy's
 tests.
 """
 
@@ -153,7 +153,7 @@ def test_where_no_pause_can_lie_text_and_audio_still_begin_together() -> None:
 
 
 def test_a_closed_sentence_is_dropped_when_a_hypothesis_brings_nothing_new() -> None:
-    """Sentence after sentence was lost: with two in its buffer the decoder wrote nothing behind the first."""
+    """Sentence after sentence was lost: with two in its buffer the decoder wrote nothing after the first."""
     pause = 9 * FRAME, 10 * FRAME
     pieces, kept = keep("_a@2 _b@7 .@8 | ", samples=speech(20 * FRAME, pause))
     assert pieces == ""

@@ -25,7 +25,7 @@ SPANISH, FRENCH = SequenceSpec("spa"), SequenceSpec("fra")
 
 
 def held(token_ids: Sequence[int]) -> SequenceHypothesis:
-    """State behind a hypothesis that committed nothing and held ``token_ids``."""
+    """State after a hypothesis that committed nothing and held ``token_ids``."""
     count = len(token_ids)
     before = Hypothesis(tuple(token_ids), ("x",) * count, 0, 0, (0,) * count, 1, ended=True)
     return SequenceHypothesis(previous=before)
@@ -49,7 +49,7 @@ def steps(house: HypothesisHarness) -> int:
 
 @pytest.mark.parametrize("right", [0, 1, 4, 99])
 def test_a_speculative_changes_nothing_but_the_number_of_steps(right: int) -> None:
-    """Right to some token, then wrong; and right to its end, with the end of the text behind it."""
+    """Right to some token, then wrong; and right to its end, with the end of the text after it."""
     samples = utterances("starter")[0]
     plain = HypothesisHarness()
     (expected,) = plain.run(hypothesis_request("d", samples, (SPANISH,), policy=LocalAgreement()))

@@ -1,4 +1,4 @@
-"""Incremental detokenization against decoding the whole text at once."""
+"""Incremental detokenization against decoding the whole text in one call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from translate_svc.errors import EngineError
 
 
 def whole_text(pieces: list[str]) -> str:
-    """All pieces at once: runs of byte pieces are decoded together, then the dummy prefix is dropped.
+    """All pieces in one call: runs of byte pieces are decoded together, then the dummy prefix is dropped.
 
     A space mark spelled in bytes is the character U+2581 itself, as in SentencePiece.
     """

@@ -1,4 +1,4 @@
-"""What is wrong is told by an ``error`` event or a close code, and nothing else is disturbed."""
+"""An ``error`` event or a close code reports each fault, and nothing else is disturbed."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ async def test_times_count_from_the_beginning_of_the_audio(server: GatewayServer
     deltas = session.of("session.output_transcript.delta") + session.of("session.output_audio.delta")
     for delta in deltas:
         assert delta["elapsed_ms"] % 200 == 0
-        # the end of speech is known only once the silence behind it was heard
+        # the end of speech is known only once the silence after it was heard
         assert delta["source_end_ms"] - 200 < delta["elapsed_ms"] <= delta["source_end_ms"] + 600
         starts = 1_000 + 1_400 * delta["utterance_id"]
         assert starts - 500 <= delta["source_start_ms"] <= starts + 50

@@ -30,7 +30,7 @@ _OPUS_RATE_HZ = 48_000
 
 
 class SpokenTrack(MediaStreamTrack):
-    """Says in real time what was given to it, and is silent otherwise."""
+    """Plays the given samples in real time, and is silent otherwise."""
 
     kind = "audio"
 

@@ -25,7 +25,7 @@ _UPDATED = {
 
 
 class _Channel:
-    """Keeps what is sent, and says what a test wants to be received."""
+    """Keeps the sent messages, and receives those that a test gives."""
 
     readyState = "open"  # noqa: N815
     bufferedAmount = 0  # noqa: N815

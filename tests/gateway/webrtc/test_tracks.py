@@ -1,4 +1,4 @@
-"""The two tracks of a call: what is heard keeps its time, what is spoken keeps its samples."""
+"""The two tracks of a call: received audio keeps its time, sent speech keeps its samples."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ maxSurge and maxUnavailable and tells callers their addresses, late, as a headle
 
 Each pod has a loopback address of its own out of 127.0.0.0/8, so ports stay as they are declared:
 ``0.0.0.0`` in a container's environment or arguments is its pod's address. What it does not do: isolate. Root
-filesystems, users, limits and network policies are the rules' part, not this one's.
+filesystems, users, limits and network policies are the rules' part, not the kubelet's.
 """
 
 from tests.k8s.kubelet.deployment import Deployment

@@ -74,7 +74,7 @@ class Node:
         shutil.rmtree(self._directory)
 
     def note(self, pod: str, container: str, what: str) -> None:
-        """Writes into the diary and wakes whoever waits for a change."""
+        """Writes into the diary and wakes all that wait for a change."""
         self.diary.append(Entry(asyncio.get_running_loop().time(), pod, container, what))
         self.changed.set()
 

@@ -39,7 +39,7 @@ class Pod:
         return not self.terminating and all(each.started and each.ready for each in lasting)
 
     def start(self) -> None:
-        """Begins its life; returns at once."""
+        """Begins its life; does not wait."""
         self._node.note(self.name, "", "created")
         self._life = self._node.start(asyncio.create_task(self._live()))
 

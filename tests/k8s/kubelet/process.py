@@ -90,7 +90,7 @@ class ContainerProcess:
     async def stop(self, deadline_s: float, turn: Awaitable[None] | None) -> None:
         """preStop, its turn, SIGTERM, and past the deadline SIGKILL: in the kubelet's order.
 
-        ``turn`` is awaited after preStop: hooks of sidecars run at once, only their signal waits.
+        ``turn`` is awaited after preStop: hooks of sidecars run immediately, only their signal waits.
         """
         loop = asyncio.get_running_loop()
         self._ending = True

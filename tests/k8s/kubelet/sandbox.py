@@ -29,7 +29,7 @@ class Sandbox:
         }
 
     def command(self, container: Container) -> list[str]:
-        """What is executed: ``command`` takes the place of the image's entrypoint, ``args`` follow."""
+        """The command line: ``command`` takes the place of the image's entrypoint, ``args`` follow."""
         command = container.spec.get("command")
         words = self._expand([*(command or ()), *container.spec.get("args", [])], container)
         # an entrypoint names programs of this machine already, wherever they lie
@@ -53,7 +53,7 @@ class Sandbox:
         places = {path: self._volumes[mount["name"]] for path, mount in container.mounts.items()}
         places |= self._node.images[container.image].files
         places[_ANY_ADDRESS] = Path(self.address)
-        # all at once: what has been put in is not looked at again
+        # all together: entries are not looked at again
         longest_first = "|".join(map(re.escape, sorted(places, key=len, reverse=True)))
         return re.sub(rf"(?<![\w./-])({longest_first})(?![\w.-])", lambda found: str(places[found[1]]), text)
 

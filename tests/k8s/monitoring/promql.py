@@ -57,7 +57,7 @@ def uses(query: str) -> Iterator[Use]:
 
 
 def complaints(query: str) -> Iterator[str]:
-    """What is wrong with a query."""
+    """A faulty query, and why."""
     found = list(uses(query))
     if not found:
         yield f"no metric of the server in {query}"

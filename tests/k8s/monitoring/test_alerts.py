@@ -17,7 +17,7 @@ _MATCHER = re.compile(rf"({PREFIX}\w+){{([^}}]*)}}")
 
 
 def problems(expression: str) -> list[str]:
-    """What is wrong with an alert's expression."""
+    """The fault of an alert's expression."""
     found = list(complaints(expression))
     if not re.search(r"(==|>|<)\s*[\d.]+$", expression.strip()):
         found.append("is compared with nothing: it would always fire")

@@ -1,6 +1,6 @@
 """The container `call` of the sidecar overlay: translates from its first moment until after SIGTERM.
 
-It opens a stream at once, without waiting or trying again, and another one after SIGTERM. Prints what it
+It opens a stream immediately, without waiting or trying again, and another one after SIGTERM. Prints what it
 heard of both as JSON.
 """
 

@@ -1,6 +1,6 @@
 """What schemas cannot see: each rule is one way in which valid objects do not fit one another, or the server.
 
-A rule yields what is wrong, in words, with the object's name; nothing when all is well. What a single field
+A rule yields each fault, in words, with the object's name; nothing when all is well. What a single field
 says is no rule: the chart and the overlays, which are compared, both have it.
 """
 

@@ -64,7 +64,7 @@ def models_are_verified_last(manifests: Manifests) -> Iterator[str]:
 
 
 def weight_bytes(model: str) -> int:
-    """What a checkpoint's weights take: of the starter its files, of others what is published."""
+    """What a checkpoint's weights take: of the starter its files, of others the published sizes."""
     folder = ROOT / "model_cache" / model
     if folder.is_dir():
         return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

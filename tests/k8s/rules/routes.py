@@ -84,7 +84,7 @@ def connections_are_bounded_and_spread(manifests: Manifests) -> Iterator[str]:
 
 
 def gateways_end_tls(manifests: Manifests) -> Iterator[str]:
-    """Callers come by TLS, and the proxy goes on by TLS to every Service whose pods want it."""
+    """Callers come by TLS, and the proxy connects by TLS to every Service whose pods want it."""
     for item in manifests.of_kind("Gateway"):
         for listener in item["spec"]["listeners"]:
             tls = listener.get("tls", {})

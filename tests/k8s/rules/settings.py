@@ -50,7 +50,7 @@ def callers_are_known_everywhere(manifests: Manifests) -> Iterator[str]:
 
 
 def servers_can_be_called(manifests: Manifests) -> Iterator[str]:
-    """What stands behind a Service listens on more than loopback, which is the default."""
+    """A container of a Service listens on more than loopback, which is the default."""
     for workload, _, settings in servers_that_load(manifests):
         served = any(
             matches({"matchLabels": item["spec"]["selector"]}, workload.labels)

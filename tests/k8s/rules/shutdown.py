@@ -1,4 +1,4 @@
-"""The end of a pod: what is promised to live streams fits into what the kubelet grants."""
+"""The end of a pod: the time promised to live streams fits into the kubelet's grace period."""
 
 from __future__ import annotations
 

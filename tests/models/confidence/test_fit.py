@@ -115,7 +115,7 @@ def test_an_agreement_that_tells_right_from_wrong_is_used() -> None:
 
 
 def test_a_clip_is_judged_without_itself() -> None:
-    """Labels by chance: what was fitted to a clip would tell it better than chance."""
+    """Labels by chance: a rule that was fitted to a clip would judge it better than chance."""
     rng = np.random.default_rng(4)
     texts = [dataclasses.replace(each, right=bool(rng.random() < 0.5)) for each in drawn(300)]
     assert fit_rule(texts).figures["area_with_transcript"] < 0.58

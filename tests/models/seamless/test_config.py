@@ -1,4 +1,4 @@
-"""Architectures: read as published, refused by the name of what is wrong."""
+"""Architectures: read as published, refused by the name of the faulty field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded decode steps, rehearsed on a CPU: the same tokens, whoever else is in the caches."""
+"""Recorded decode steps, rehearsed on a CPU: the same tokens with any neighbours in the caches."""
 
 from __future__ import annotations
 

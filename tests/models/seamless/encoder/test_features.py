@@ -46,7 +46,7 @@ def test_equals_transformers(extractor: FeatureExtractor, samples: int) -> None:
     expected, mask = reference([waveform])
     assert lengths == mask.sum(dim=1).tolist()
     assert features.shape == (1, int(lengths[0]), 160)
-    # rows behind the mask are the half-filled stack of an odd frame count
+    # rows after the mask are the half-filled stack of an odd frame count
     assert torch.allclose(features, expected[:, : int(lengths[0])], rtol=0, atol=TOLERANCE)
 
 

@@ -122,7 +122,7 @@ def test_durations_are_scaled_before_rounding_and_never_vanish(factor: float) ->
 
 
 def test_control_symbols_are_never_spoken() -> None:
-    """transformers would speak ``</s>`` as unit 1 and hand -4 or ids behind the units to the vocoder."""
+    """transformers would speak ``</s>`` as unit 1 and hand -4 or ids after the units to the vocoder."""
     module = text_to_unit("tiny")
     with torch.inference_mode():
         characters = module.characters(batch_of([0, 3]))
