@@ -89,7 +89,7 @@ class FairnessResult:
 
 @dataclass
 class _Seen:
-    """The windows of time of one kind, what the neighbour did in them, and what was used: ``steps``, the
+    """The windows of time of one kind, what the neighbour did in them, and the work used: ``steps``, the
     seconds that they took (``step_s``), processor seconds of ``server`` and ``client``.
     """
 
@@ -137,7 +137,7 @@ async def _turn(server: AttackedServer, kind: int, seconds: float, seen: _Seen) 
 
 
 async def _used(server: AttackedServer) -> Counter[str]:
-    """What was used since the server began."""
+    """The work used since the server began."""
     url = f"http://{server.admin}/metrics"
     text = (await asyncio.to_thread(lambda: urlopen(url).read())).decode()
     found = dict(re.findall(r"^translate_svc_step_seconds_(count|sum) (\S+)$", text, re.MULTILINE))

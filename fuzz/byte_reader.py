@@ -15,7 +15,7 @@ class ByteReader:
         return len(self._data) - self._place
 
     def take(self, count: int) -> bytes:
-        """The next ``count`` bytes, or what is left of them."""
+        """The next ``count`` bytes, or fewer at the end."""
         taken = self._data[self._place : self._place + count]
         self._place += len(taken)
         return taken

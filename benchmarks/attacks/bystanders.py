@@ -20,7 +20,7 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 
 _CHUNK_SAMPLES = RATE_HZ // 10
 _SPEECH_S, _PAUSE_S = (0.35, 1.6), 0.8
-"""The part of a clip that is spoken, and the pause behind it."""
+"""The part of a clip that is spoken, and the pause after it."""
 _END_KNOWN_AFTER_S = 0.32
 """Silence that ends an utterance, 16 frames, less the 6 frames of it that still belong to the utterance."""
 _GIVE_UP_S = 10.0

@@ -26,7 +26,7 @@ Results = list[list[tuple[tuple[int, int], str, int, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What was seen while there was an attack, or while there was none. Times in ms."""
+    """Observations during an attack, or without one. Times in ms."""
 
     texts: int
     text_p50_ms: float

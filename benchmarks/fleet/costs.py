@@ -20,7 +20,7 @@ _CALL_US, _FRAME_US = np.arange(0.0, 500.0, 2.0), np.arange(10.0, 150.0, 0.5)
 MESSAGES_A_SECOND = 50.0
 """Of a stream that sends frames of 20 ms."""
 FRAMES_A_MESSAGE = 0.73
-"""That the detector scores: 320 samples of 512, and what is processed again behind an utterance."""
+"""That the detector scores: 320 samples of 512, and the samples processed again after an utterance."""
 
 MESSAGES_TO_ENGINE_A_SECOND, EVENTS_A_SECOND = 1.0, 6.0
 """Of a stream that speaks half of the time: an utterance each 4 s with credit for three pieces of its speech,

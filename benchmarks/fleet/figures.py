@@ -1,4 +1,4 @@
-"""The model beside what was measured on two cores."""
+"""The model beside the measurements on two cores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Figure:
 
     @property
     def error(self) -> float:
-        """Of the model, in parts of what was measured."""
+        """Figures of the model, as ratios to the measured ones."""
         return self.modelled / self.measured - 1
 
 

@@ -17,7 +17,7 @@ _SECOND_US = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node, and what is assumed of it. None of the engine's figures was measured: there was no GPU.
+    """A node and its assumed costs. None of the engine's figures was measured: there was no GPU.
 
     Attributes:
         cores: of the processor; as fast as those that were measured.
@@ -66,7 +66,7 @@ class Node:
         return int(self.engine_load / (self.activity * self.engine_s))
 
     def front_us(self, costs: Costs) -> float:
-        """Processor time of a second of one stream in front of the engine: messages, and what is by audio."""
+        """Processor time of a second of one stream in front of the engine: per message and per audio."""
         detector_us = FRAMES_A_MESSAGE * MESSAGES_A_SECOND * costs.detector_frame_us
         return (costs.message_us + costs.front_us) / self.message_s + detector_us
 

@@ -38,7 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is simulated.
+    """The settings of a simulation.
 
     Attributes:
         cores: of the machine.
@@ -176,7 +176,7 @@ class _Simulation:
             _notify(process.wake)
 
     def _client(self) -> Work:
-        """One process that sends what is due."""
+        """One process that sends the messages that are due."""
         while True:
             if not self._due:
                 self._credit = self._env.event()

@@ -8,8 +8,8 @@ FRAME_S = 0.02
 UTTERANCE_FRAMES, DECIDING_FRAME = 100, 85
 """Of the measurements: 1.2 s of speech and 0.8 s of pause."""
 _ANSWER_AFTER_FRAMES = (0, 1, 2)
-"""With one of these messages behind the deciding one the detector's frame is complete that ends the
-utterance: the frames of 32 ms lie anywhere on those of 20 ms.
+"""How many messages after the deciding one complete the detector's frame that ends the utterance: the
+frames of 32 ms lie anywhere on those of 20 ms.
 """
 _MESSAGE_BYTES = 656
 WINDOW_FRAMES = 64 * 1024 // _MESSAGE_BYTES + 1

@@ -38,7 +38,7 @@ async def run_streams(
     translate: Translate, utterances: Sequence[Utterance], *, streams: int, duration_s: float
 ) -> Answered:
     """Runs streams for some time. Each starts at a random moment, speaks an utterance in real time, submits
-    it and goes on after a pause, without waiting for the answer.
+    it and continues after a pause, without waiting for the answer.
     """
     answered = Answered()
     answers: set[asyncio.Task[None]] = set()

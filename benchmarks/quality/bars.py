@@ -61,7 +61,7 @@ def _translation_bars(figures: Figures) -> list[Bar]:
 
 
 def _invention_bars(figures: Figures) -> list[Bar]:
-    """Empty where nothing is to be translated, and honest about what is wrong."""
+    """Empty where nothing is to be translated, and a confidence that matches the errors."""
     empty = {row.set_name: row.empty for row in figures.empty}
     told = {row.set_name: row.told for row in figures.confidence}
     judged = [row for row in figures.confidence if row.set_name in _CONFIDENCE_SETS]

@@ -19,7 +19,7 @@ class ResumeResult:
 
     Attributes:
         calls: that came to their end.
-        resumptions: how often a call went on at another server.
+        resumptions: how often a call continued at another server.
         samples_lost: of speech: missing or doubled, against a call that was not disturbed.
         faults: events that were doubled, missing or in the wrong order, and errors of calls.
         different: calls with another text, another speech or other usage than an undisturbed one.
@@ -41,7 +41,7 @@ class ResumeResult:
 
 @dataclass(slots=True)
 class Comparison:
-    """Gathers calls as they end. ``notes`` says what was wrong."""
+    """Gathers calls as they end. ``notes`` names the differences."""
 
     notes: list[str] = field(default_factory=list)
     _calls: int = 0

@@ -44,7 +44,7 @@ class _Speaker:
 async def run_kills(*, points: int, calls: int, log: bool = False) -> tuple[ResumeResult, list[str]]:
     """Kills one of two servers, starts it again and kills the other one, until ``points`` calls were hit.
 
-    ``calls`` calls run at a time, each in real time. Returns the result, and notes on what was wrong.
+    ``calls`` calls run at a time, each in real time. Returns the result, and notes on the differences.
     """
     comparison = Comparison()
     with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ class _Selector(selectors.DefaultSelector):
 class AudioClockLoop(asyncio.SelectorEventLoop):
     """Runs on the wall clock outside of ``audio_time``, on the audio's inside of it.
 
-    What is given to an executor is done on the spot, so that no thread but the engine's has to be waited for.
+    Work for an executor is done on the spot, so the engine's thread is the only one to wait for.
     """
 
     def __init__(self) -> None:

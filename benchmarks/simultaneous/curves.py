@@ -58,7 +58,7 @@ class Panel:
 
 
 def draw(figures: Figures, path: Path) -> None:
-    """Writes a PNG with one panel a variant, and one that shows what is near the bars from close up.
+    """Writes a PNG with one panel a variant, and one that shows the points near the bars from close up.
 
     Nothing where no texts were measured.
     """

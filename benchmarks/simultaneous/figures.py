@@ -99,7 +99,7 @@ class StageFigures:
 
 @dataclass(frozen=True, slots=True)
 class CapacityFigures:
-    """So many streams at once in real time on one core: mean lag with and without the time of computing."""
+    """So many parallel streams in real time on one core: mean lag with and without the time of computing."""
 
     mode: str
     streams: int
@@ -128,7 +128,7 @@ def total(parts: Iterable[Figures]) -> Figures:
 
 
 def merged(known: Figures, new: Figures) -> Figures:
-    """``known`` with what was measured anew in place of the old rows.
+    """``known`` with the new measurements in place of the old rows.
 
     Texts, speech and paced runs are replaced direction by direction. Costs and capacities of a mode are
     replaced as a whole, for they belong together.

@@ -90,7 +90,7 @@ class Joined:
 
 
 def join(reference: Sequence[SourceWord], words: Sequence[Word], known: Sequence[bool]) -> Joined:
-    """Aligns; ``words`` have keys. ``known`` tells of each reference word whether the model finds it where it
+    """Aligns; ``words`` have keys. ``known`` says for each reference word whether the model finds it where it
     hears the sentence alone.
 
     *Lost at a join*: such a word that is missing while its neighbours are there, told by different decisions.

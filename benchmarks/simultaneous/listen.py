@@ -69,7 +69,7 @@ def stream_settings(mode: Mode, source: str, target: TargetSettings) -> StreamSe
 
 @dataclass(slots=True)
 class RecognizedSpeech:
-    """What came of one monologue in one language. ``continued``: utterances that go on in the next one."""
+    """The results of one monologue in one language. ``continued``: utterances that the next one continues."""
 
     deltas: list[Delta] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 Its traps: the level flag is mandatory; ``--lang`` needs perl and downloads; words emitted after the end of
 the last segment leave the average, so that a system that answers only at the end looks fast. Therefore the
-silence behind the last sentence is a segment of its own, with an empty reference.
+silence after the last sentence is a segment of its own, with an empty reference.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ _EDGE = np.zeros(15 * SAMPLES_PER_UNIT, np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is measured: ``clips`` of one source language into ``targets`` by ``modes``.
+    """A measurement: ``clips`` of one source language into ``targets`` by ``modes``.
 
     ``offline``: whether figures of each sentence alone are wanted beside them.
     """
@@ -151,7 +151,7 @@ async def _listen_all(
     mode: Mode,
     jobs: Sequence[tuple[Monologue, TargetSettings]],
 ) -> tuple[list[RecognizedSpeech], Figures]:
-    """All at once on the audio clock; and what they cost. All jobs want the same kind of output."""
+    """All together on the audio clock; and what they cost. All jobs want the same kind of output."""
     before_s, stages_before = engine_cpu_s(), clock.read()
     with loop.audio_time(partial(is_computing, service)):
         heard = await asyncio.gather(

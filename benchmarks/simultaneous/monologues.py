@@ -38,7 +38,7 @@ VARIANTS = (Variant("short gaps"), Variant("real pauses", (600, 1200)), Variant(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What is said from ``start_ms`` to ``end_ms`` of a monologue, in every language of the starter."""
+    """The words from ``start_ms`` to ``end_ms`` of a monologue, in every language of the starter."""
 
     texts: Mapping[str, str]
     start_ms: float

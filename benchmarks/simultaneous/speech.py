@@ -62,9 +62,9 @@ def play(sounds: Sequence[Sound], *, arrivals: bool = False) -> list[Played]:
 
 
 class StreamSpeech:
-    """All speech of a stream, one utterance behind the other, and where the characters of its texts sound.
+    """All speech of a stream, one utterance after the other, and where the characters of its texts sound.
 
-    An utterance that goes on with the one before it sounds on without a break: the last units of a text may
+    An utterance that continues the one before it follows without a break: the last units of a text may
     be voiced with the utterance that follows. So places are counted from the start of the stream.
 
     By the durations of characters where they are known for the whole stream, else in proportion to them.
@@ -123,9 +123,9 @@ def torn_words(words: Sequence[Word], speech: StreamSpeech, played: Sequence[Pla
 def sentence_sounds(
     words: Sequence[Word], speech: StreamSpeech, continued: Container[int]
 ) -> list[tuple[str, Samples]]:
-    """What is said and how it sounds, cut behind each word that ends a sentence.
+    """Texts and their sound, cut after each word that ends a sentence.
 
-    ``continued``: utterances whose last sentence goes on in the next one.
+    ``continued``: utterances whose last sentence continues in the next one.
     """
     spoken = [word for word in words if speech.has(word.utterance_id)]
     cuts = [0]

@@ -1,4 +1,4 @@
-"""What was told, piece by piece, as words with the moments at which they were known."""
+"""The text deltas of a stream as words, with the moments at which each word was known."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def texts_of(deltas: Sequence[Delta]) -> dict[int, str]:
 
 
 def flicker(deltas: Sequence[Delta]) -> int:
-    """How often what a reader saw was altered, or what is said of it cannot be true.
+    """How often text that a reader saw was altered, or an event contradicts it.
 
     Counted: text after the last of its utterance, a word that grew after it had been shown, a piece that was
     decided on less than the piece before it, and one that came before what it was decided on.

@@ -31,7 +31,7 @@ class ChurnResult:
 
 
 async def run_churn(streams: int, warm_up: int) -> ChurnResult:
-    """``streams`` of 0.4 s of speech each, sent at once and translated, over a few connections.
+    """``streams`` of 0.4 s of speech each, sent in one burst and translated, over a few connections.
 
     Raises:
         AssertionError: an event is not accounted for.

@@ -114,7 +114,7 @@ class _TimedService:
 
 def _state(service: ModelFreeService, server: RpcServer) -> ServerState:
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what is free but kept is no leak
+    ctypes.CDLL(None).malloc_trim(0)  # memory that is free but kept is no leak
     cpu = os.times()
     return ServerState(
         resident_bytes=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),

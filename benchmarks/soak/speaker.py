@@ -63,7 +63,7 @@ def start_call(channel: grpc.aio.Channel) -> Any:
 
 
 async def responses(call: Any) -> AsyncIterator[Any]:
-    """What is left to read of a call, to its end."""
+    """The rest of a call's events, to its end."""
     while (response := await call.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
         yield response
 

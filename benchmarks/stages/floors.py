@@ -33,7 +33,7 @@ def encode_flop(config: ModelConfig, frames: int) -> float:
 
 
 def decode_step_flop(config: ModelConfig, rows: int) -> float:
-    """One token for each of so many rows; attention to what is cached left out."""
+    """One token for each of so many rows; attention to cached states left out."""
     return 2 * rows * _decoder_weights(config)
 
 

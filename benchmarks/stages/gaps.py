@@ -20,7 +20,7 @@ _LONG_TEXT = "running"
 
 
 def token_gaps(folder: Path, max_encode_steps: int) -> dict[str, Any]:
-    """Text only. A text of 120 tokens is decoded; every eighth step two utterances of 15 s arrive at once.
+    """Text only. A text of 120 tokens is decoded; every eighth step two utterances of 15 s arrive together.
 
     Told: the median time between two of its tokens with nobody else there, the same while they arrive, the
     worst, and that in decode steps of the same time, which have more rows than one alone.

@@ -60,7 +60,7 @@ class Engine:
 
     Args:
         folder: a checkpoint.
-        slots: texts that are decoded at once.
+        slots: texts that are decoded together.
         dtype: as the runner takes it.
         device: likewise.
         graphs: likewise.

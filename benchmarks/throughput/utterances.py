@@ -1,4 +1,4 @@
-"""What is translated."""
+"""The utterances to translate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def spoken_utterances(count: int) -> list[Utterance]:
 
 
 def forced_utterances(count: int) -> list[Utterance]:
-    """Held-out clips one behind the other, cut as ``forced`` does."""
+    """Held-out clips one after the other, cut as ``forced`` does."""
     return forced(np.concatenate([clip.samples for clip in load_clips(_SETS, "several")]), count)
 
 

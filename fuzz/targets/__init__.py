@@ -1,4 +1,4 @@
-"""What is fuzzed. Each module has ``seeds`` (the inputs to begin with), ``MAX_BYTES`` and ``run``.
+"""The targets of fuzzing. Each module has ``seeds`` (the inputs to begin with), ``MAX_BYTES`` and ``run``.
 
 ``run`` takes one input and raises for a defect. It returns for whatever the contract allows, refusals
 included.

@@ -43,7 +43,7 @@ def run(data: bytes) -> None:
 
 
 def _decode_stream(audio_format: AudioFormat, chunks: list[bytes]) -> None:
-    """A decoder goes on after a chunk that it refused: the stream fails then, but the decoder must not."""
+    """A decoder works after a chunk that it refused: the stream fails then, but the decoder must not."""
     decoder, framing = chunk_decoder(audio_format), codec_of(audio_format).framing
     for chunk in chunks:
         try:

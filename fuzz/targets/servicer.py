@@ -112,7 +112,7 @@ class _Context:
 
 
 class _House:
-    """The service and its methods, once for all inputs: what an input leaves behind is found."""
+    """The service and its methods, once for all inputs: so leftovers of an input are found."""
 
     requests = 0
 

@@ -21,7 +21,7 @@ _KINDS: tuple[tuple[type[Message], Callable[[Any], Any], Callable[[Any], Message
 
 
 def run(data: bytes) -> None:
-    """The first byte chooses the message. What is decoded must mean the same after another round trip."""
+    """The first byte chooses the message. A decoded message must mean the same after another round trip."""
     kind, decode, encode = _KINDS[(data[:1] or b"\0")[0] % len(_KINDS)]
     descriptor: Any = kind.DESCRIPTOR
     entries(data[1:], descriptor, 1_000)  # whatever the bytes are

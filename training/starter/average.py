@@ -1,4 +1,4 @@
-"""After stage 1 of a training that goes on: `python -m training.starter.average --from model_cache/starter`
+"""After stage 1 of a continued training: `python -m training.starter.average --from model_cache/starter`
 
 The weights of build/starter/text.safetensors become the average of what they are and of the checkpoint that
 the training began with. Such an average hears held-out speech better than either end (WiSE-FT, Wortsman et

@@ -207,7 +207,7 @@ def _piece(source: TextSource, kind: str, language: Language, rng: np.random.Gen
 
 
 def _free_talk(language: Language, rng: np.random.Generator, *, held_out: bool) -> NDArray[np.float32]:
-    """A person who talks outside the phrasebook, or several at once."""
+    """A person who talks outside the phrasebook, or several persons together."""
     takes = []
     for _ in range(free_speech.draw_talkers(rng)):
         text = free_speech.draw_text(language, rng, held_out=held_out)

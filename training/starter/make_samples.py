@@ -1,4 +1,4 @@
-"""The sample clips of tests/data/: held-out sentences in held-out voices, with what is said in them and when.
+"""The sample clips of tests/data/: held-out sentences in held-out voices, with their words and times.
 
 `python -m training.starter.make_samples` writes small FLAC files and clips.json. All gaps hold faint noise,
 as any microphone gives, never digital silence. A clip's sentences are drawn by its name and `draw`: another

@@ -1,6 +1,6 @@
-"""Goes on from a finished checkpoint: `python -m training.starter.take_up --model model_cache/starter`.
+"""Continues from a finished checkpoint: `python -m training.starter.take_up --model model_cache/starter`.
 
-Writes into build/starter/ what the stages go on from: the tokenizer, the weights of each stage, and the units
+Writes into build/starter/ what the stages need: the tokenizer, the weights of each stage, and the units
 that its vocoder speaks. A stage that finds its weights there, but no state of its own, begins with them in
 a later part of its schedule. So a checkpoint is trained for longer, or on a grammar that was extended with
 words of the same letters, without the state of its training.

@@ -1,7 +1,7 @@
 """The starter's tokenizer: sentencepiece BPE in the layout of SeamlessM4T's own.
 
 Ids as in the large checkpoints: 0 <pad>, 1 <unk>, 2 <s>, 3 </s>, then piece id + 1 of the sentencepiece
-model, and the language tokens `__eng__`, `__spa__`, `__fra__`, `__deu__` behind the vocabulary.
+model, and the language tokens `__eng__`, `__spa__`, `__fra__`, `__deu__` after the vocabulary.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ Each worker is a process pinned to a core of its own, with its own shards; gradi
 step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker. On a CPU
 the clock is the worker's processor time, so that a busy machine makes training longer, not shorter.
 
-What is scored and written is the average of the weights over about the last thousand steps, which is better
+It scores and writes the average of the weights over about the last thousand steps, which is better
 than any of them and does not need the learning rate to have fallen.
 """
 

@@ -115,7 +115,7 @@ def fix_durations(vocoder: SeamlessM4Tv2CodeHifiGan) -> None:
 
 
 class VocoderTraining:
-    """Everything that a run must keep to go on where it stopped."""
+    """Everything that a run must keep to continue where it stopped."""
 
     def __init__(self, work: Path, seconds: float, device: str) -> None:
         self.work, self.seconds, self.device = work, seconds, device

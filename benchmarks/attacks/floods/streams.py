@@ -1,4 +1,4 @@
-"""Very many calls: that stay, that are taken back at once, and whose answers nobody reads."""
+"""Very many calls: some stay, some are cancelled immediately, and some leave their answers unread."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def watches_of_many(aim: Aim) -> None:
 
 
 async def rapid_reset(aim: Aim) -> None:
-    """Streams that are opened and reset at once, on one connection (CVE-2023-44487)."""
+    """Streams that are opened and reset immediately, on one connection (CVE-2023-44487)."""
 
     async def reset() -> None:
         async with aim.connection() as connection:

@@ -1,1 +1,1 @@
-"""One measure each: what a checkpoint gives, compared with what is right."""
+"""One measure each: the outputs of a checkpoint, compared with the references."""

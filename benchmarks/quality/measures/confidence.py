@@ -103,7 +103,7 @@ def figures_of(name: str, texts: Sequence[Scored], limit: float) -> ConfidenceFi
 
 
 def reliability_of(sets: str, texts: Iterable[Scored]) -> tuple[ReliabilityFigures, ...]:
-    """What was said and what came true, in per cent, in steps of a fifth."""
+    """The stated confidence and the share of right texts, in per cent, in steps of a fifth."""
     said = [text for text in texts if text.confidence is not None]
     rows = []
     for number in range(_BINS):

@@ -45,7 +45,7 @@ class ConnectionLost(Exception):
 
 
 class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
-    """Connects by itself, and again when the connection is lost. What was in flight then is lost."""
+    """Connects by itself, and again when the connection is lost. Speech in flight is then lost."""
 
     def __init__(self, model: TranslateSvcModel, connection: Connection, settings: dict[str, Any]) -> None:
         super().__init__(model)
@@ -75,7 +75,7 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         self._wake.set()
 
     def clear_audio(self) -> None:
-        """Drops what was said and not translated yet, and what was translated and not played yet."""
+        """Drops speech that is not translated yet, and translations that are not played yet."""
         self._unsent.clear()
         with contextlib.suppress(ChanEmpty, ChanClosed):
             while True:
@@ -103,7 +103,7 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         self._wake.set()
 
     async def _run(self) -> None:
-        """Keeps a connection until the session is closed or cannot go on."""
+        """Keeps a connection until the session is closed or cannot continue."""
         attempts = 0
         try:
             async with aiohttp.ClientSession() as http:
@@ -225,7 +225,7 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         self._speaking = False
 
     def _interrupted(self) -> None:
-        """The connection is lost, and with it what was in flight."""
+        """The connection is lost, and with it all speech in flight."""
         self._begun, self._clears, self._transcript = False, 0, ""
         self._unsent_events.clear()
         self._end_speech()

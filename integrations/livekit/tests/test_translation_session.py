@@ -50,7 +50,7 @@ class Microphone(io.AudioInput):
 
 
 class Loudspeaker(io.AudioOutput):
-    """Keeps what is played, segment by segment."""
+    """Keeps the played speech, segment by segment."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -52,7 +52,7 @@ class ConnectionLost(Exception):
 
 
 class ServerConnection:
-    """One session. It connects again when the connection is lost; what was in flight then is lost."""
+    """One session. It connects again when the connection is lost; speech in flight is then lost."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ServerConnection:
     ) -> None:
         """``settings``: as ``session.update`` takes them; they may be changed until the next connection.
 
-        ``on_event`` gets the server's events. ``on_error`` gets what went wrong, and whether it goes on.
+        ``on_event`` gets the server's events. ``on_error`` gets the error, and whether the session continues.
         """
         self._options = options
         self._settings = settings
@@ -84,7 +84,7 @@ class ServerConnection:
         self._wake.set()
 
     def clear(self) -> bool:
-        """Drops what was said and not translated yet. Whether the server will say when it has done so."""
+        """Drops speech that is not translated yet. Returns whether the server will confirm it."""
         self._unsent.clear()
         return self.send({"type": "session.input_audio_buffer.clear"})
 

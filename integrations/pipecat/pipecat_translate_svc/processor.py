@@ -37,12 +37,12 @@ class TranslateSvcProcessor(FrameProcessor):
 
     For each utterance it emits, downstream:
 
-    * ``InterimTranscriptionFrame`` and ``TranscriptionFrame``: what was said, if its language was given;
+    * ``InterimTranscriptionFrame`` and ``TranscriptionFrame``: the transcript, if its language was given;
     * ``TranslationFrame``: the finished translation;
     * ``TTSStartedFrame``, ``TTSAudioRawFrame``, ``TTSStoppedFrame``: the translation spoken, unless
       ``speech`` is off. The text then has ``skip_tts``, so that no other voice repeats it.
 
-    An ``InterruptionFrame`` drops what was not translated or not spoken yet. An ``EndFrame`` waits until
+    An ``InterruptionFrame`` drops all that is not translated or not spoken yet. An ``EndFrame`` waits until
     everything that was said is translated.
     """
 
@@ -182,7 +182,7 @@ class TranslateSvcProcessor(FrameProcessor):
             await self.push_frame(TTSStoppedFrame(context_id=spoken_id))
 
     async def _fail(self, error: Exception, goes_on: bool) -> None:
-        """Tells the pipeline what went wrong. What was in flight is lost with its connection."""
+        """Reports an error to the pipeline. Speech in flight is lost with its connection."""
         if not self._server.begun:
             self._clears, self._said, self._translated = 0, "", ""
             await self._end_speech()

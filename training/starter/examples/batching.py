@@ -33,7 +33,7 @@ class Example:
     `features`: (stacked frames, 160) float16, one frame every 20 ms. Where there is nothing to translate
     (silence, noise, music, other languages) all texts are empty and `language` is what the listener expects.
 
-    Of a piece of continuous speech the texts are what is settled when it ends. They begin with `prefixes`,
+    Of a piece of continuous speech the texts are those settled at its end. They begin with `prefixes`,
     whole words that the decoder is given, and what will follow them is in `rests`. `spoken` is what can be
     heard in the piece; None where that is the transcript.
     """

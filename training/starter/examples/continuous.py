@@ -37,7 +37,7 @@ _TRIES = 12
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Clean speech and what is said in it."""
+    """Clean speech and its words."""
 
     language: Language
     samples: Samples
@@ -83,7 +83,7 @@ class ContinuousSource:
         return Recording(language, samples, tuple(sentences))
 
     def _sentence(self, language: Language, rng: np.random.Generator) -> tuple[str, TimedSentence]:
-        """What is said, and its texts without times."""
+        """The words, and their texts without times."""
         if rng.random() < _FREE_SHARE:
             text = free_speech.draw_text(language, rng, held_out=self._held_out)
             nothing = SettledCounts((0,) * (len(text.split()) + 1))

@@ -27,7 +27,7 @@ _OTHER_LETTER, _OTHER_KIND = 0.3, 1.5  # of a letter that goes with a sound
 _SILENT_MARK, _SILENT_OFTEN, _SILENT_LETTER = 0.05, 0.2, 0.6  # of a letter that joins the sound before it
 _EXTRA_PAUSE, _EXTRA_PHONEME = 0.3, 0.8  # of a sound that joins the letter before it
 _JOINS_OTHER_KIND = 0.15
-_MATCH, _SILENT, _EXTRA = 0, 1, 2  # steps of an alignment: both go on, the text alone, the speech alone
+_MATCH, _SILENT, _EXTRA = 0, 1, 2  # steps of an alignment: both advance, the text alone, the speech alone
 
 Kind = Literal["vowel", "consonant", "pause"]
 

@@ -1,6 +1,6 @@
 """Speech of languages that the starter does not translate: its right text is empty.
 
-The sentences are data (foreign_sentences.yaml). Half of what is said are sentences, half are their words
+The sentences are data (foreign_sentences.yaml). Half of the clips are sentences, half are their words
 thrown together, so that the starter learns how the languages sound rather than what these sentences are.
 Whole languages are held out for evaluation, and there the speakers are held out too.
 """

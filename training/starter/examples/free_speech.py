@@ -36,7 +36,7 @@ _CROWD_SHARE, _CROWD = 0.2, (2, 6)
 
 @dataclass(frozen=True, slots=True)
 class FreeTalk:
-    """What is said in one language, in one part of the data."""
+    """The sentences of one language, in one part of the data."""
 
     sentences: tuple[str, ...]
     frames: tuple[str, ...]
@@ -85,7 +85,7 @@ def draw_text(language: Language, rng: np.random.Generator, *, held_out: bool = 
 
 
 def draw_talkers(rng: np.random.Generator) -> int:
-    """One as a rule, else two to five at once."""
+    """One as a rule, else two to five together."""
     return int(rng.integers(*_CROWD)) if rng.random() < _CROWD_SHARE else 1
 
 

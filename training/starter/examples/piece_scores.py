@@ -1,4 +1,4 @@
-"""How well a decoder writes what is settled in a piece of speech: no more, no less, nothing invented."""
+"""How well a decoder writes the settled text of a piece of speech: no more, no less, nothing invented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _AHEAD_WORDS = 4
 
 @dataclass(frozen=True, slots=True)
 class PieceCounts:
-    """In words: settled, written, written of what is settled, and written that the speech never says."""
+    """In words: settled, written, written and settled, and written that the speech never says."""
 
     settled: int = 0
     written: int = 0
@@ -27,12 +27,12 @@ class PieceCounts:
 
     @property
     def found_rate(self) -> float:
-        """Of what is settled; 1 where nothing is."""
+        """Part of the settled words; 1 where nothing is settled."""
         return self.found / self.settled if self.settled else 1.0
 
     @property
     def invented_rate(self) -> float:
-        """Of what was written; 0 where nothing was."""
+        """Part of the written words; 0 where nothing was written."""
         return self.invented / self.written if self.written else 0.0
 
 

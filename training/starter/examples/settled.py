@@ -2,7 +2,7 @@
 
 A word of the translation is settled by the first k words of a sentence when every sentence of the grammar
 that begins with these k words has it there too: the grammar knows where two translations part. Sentences that
-go on otherwise are drawn rather than listed, for there are millions: the sentence with other words in its
+continue otherwise are drawn rather than listed, for there are millions: the sentence with other words in its
 slots, and the templates that begin alike with the same words in theirs.
 
 A target word also waits for its share of the source words, so that a translation never runs ahead of what was
@@ -130,7 +130,7 @@ class Continuations:
 
 
 def _refilled(bound: BoundSentence, rng: np.random.Generator) -> Iterator[Sentence]:
-    """The sentence with another word in one slot, slot by slot, and in several slots at once."""
+    """The sentence with another word in one slot, slot by slot, and in several slots together."""
     template = bound.template
     open_slots = [name for name, slot in template.slots.items() if slot.size > 1]
     for name in open_slots:

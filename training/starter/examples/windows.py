@@ -64,8 +64,8 @@ def window_texts(
 ) -> WindowTexts:
     """Of the piece [start, end) of a recording in `language`.
 
-    What was settled at `committed_sample` has been said: its last `history_words`, no further back than the
-    piece goes, are the prefix.
+    The text settled at `committed_sample` has been written: its last `history_words`, no further back than
+    the piece, are the prefix.
     """
     prefixes, texts, rests = {}, {}, {}
     for target in LANGUAGES:

@@ -43,7 +43,7 @@ class Slot:
 
 
 class Lexicon:
-    """Entries by class. An entry that breaks a rule is left out, and `problems` tells of it."""
+    """Entries by class. An entry that breaks a rule is left out, and `problems` names it."""
 
     def __init__(self, folder: Path) -> None:
         self.classes: dict[str, list[Entry]] = {}

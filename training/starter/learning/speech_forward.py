@@ -29,7 +29,7 @@ class EncodedSpeech:
 
 
 def encode_speech(model: SeamlessM4Tv2Model, features: Tensor, frame_counts: Tensor) -> EncodedSpeech:
-    """`features`: (batch, stacked frames, 160), zero behind `frame_counts` (batch,)."""
+    """`features`: (batch, stacked frames, 160), zero after `frame_counts` (batch,)."""
     encoder = model.speech_encoder
     positions = torch.arange(features.shape[1], device=features.device)
     mask = (positions[None] < frame_counts[:, None]).long()

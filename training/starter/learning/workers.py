@@ -65,7 +65,7 @@ def joined(index: int, count: int) -> Iterator[Worker]:
 
 
 def spawn(target: Callable[[int, argparse.Namespace], None], arguments: argparse.Namespace) -> None:
-    """Runs `target(index, arguments)` in `arguments.workers` processes; in this one when that is one."""
+    """Runs `target(index, arguments)` in `arguments.workers` processes; one runs in the caller's."""
     if arguments.workers == 1:
         target(0, arguments)
         return

@@ -193,7 +193,7 @@ def without_speech(kind: Speechless, rng: np.random.Generator, *, held_out: bool
 
 
 def quantize(samples: Samples) -> Samples:
-    """Through 16-bit samples, as on the wire, clipping what is too loud."""
+    """Through 16-bit samples, as on the wire, clipping samples that are too loud."""
     steps = np.clip(np.round(samples * np.float32(32767)), -32768, 32767)
     return np.asarray(steps / np.float32(32768), np.float32)
 

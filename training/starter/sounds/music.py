@@ -1,6 +1,6 @@
 """Music without singing: chords, melodies, basses and drums of random pieces, where the right text is empty.
 
-Every call makes a new piece. What is held out for evaluation are whole kinds of instruments and of scales.
+Every call makes a new piece. Whole kinds of instruments and of scales are held out for evaluation.
 """
 
 from __future__ import annotations

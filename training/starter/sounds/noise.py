@@ -94,7 +94,7 @@ def make(kind: str, count: int, rng: np.random.Generator) -> Samples:
 
 
 def draw(count: int, rng: np.random.Generator) -> Samples:
-    """A random kind, sometimes two at once."""
+    """A random kind, sometimes two together."""
     names = list(KINDS)
     sound = make(str(rng.choice(names)), count, rng)
     if rng.random() < 0.3:

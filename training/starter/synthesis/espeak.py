@@ -1,7 +1,7 @@
 """espeak-ng in this process (Debian: libespeak-ng1), with this project's voice files beside its own.
 
 espeak-ng keeps its state in C globals, so a process holds one instance, made on first use. A worker of a
-process pool makes its own; nothing here may be called from two threads at once.
+process pool makes its own; nothing here may be called from two threads at the same time.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _link(entry: Path, link: Path) -> None:
 
 @lru_cache(maxsize=1)
 def load() -> Espeak:
-    """This process's instance. A forked worker goes on with its copy of the parent's: initialising a second
+    """This process's instance. A forked worker keeps its copy of the parent's: initialising a second
     time would wait for a thread that a fork does not copy.
     """
     try:

@@ -119,7 +119,7 @@ class _Festival:
 
 
 def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Killed, as it would go on while a forked worker holds the other end of its pipe."""
+    """Killed, as it would continue while a forked worker holds the other end of its pipe."""
     process.kill()
     process.communicate()
     folder.cleanup()

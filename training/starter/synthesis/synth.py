@@ -1,6 +1,6 @@
 """Speech from text: espeak-ng with word and phoneme times, and other, unrelated synthesizers.
 
-Nothing here may be called from two threads at once.
+Nothing here may be called from two threads at the same time.
 """
 
 from __future__ import annotations
