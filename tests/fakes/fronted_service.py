@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from tests.fakes.engine_script import Script, echo_script
 from tests.fakes.model_free_service import ForgetfulEngine
 from translate_svc.cli.fronts.fronted_server import FrontedServer
 from translate_svc.cli.fronts.shared_port import shared_port
-from translate_svc.cli.ports import ListenAddress
+from translate_svc.cli.transports import listen_addresses
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
@@ -45,7 +45,7 @@ class Fronted:
     @property
     def address(self) -> str:
         """gRPC's."""
-        return self.server.servers[0].target
+        return self.server.targets["grpc"]
 
 
 def packaged_facts() -> ModelFacts:
@@ -72,10 +72,14 @@ async def fronted_service(
     options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
     command: Sequence[str] = COMMAND,
 ) -> AsyncIterator[Fronted]:
-    """Starts the server on a free port of loopback. ``command`` starts a front process."""
+    """Starts the server, gRPC on a free port of loopback. ``command`` starts a front process."""
     engine, metrics = BoundedEngine(script), Metrics()
-    with shared_port(ListenAddress("127.0.0.1", 0, "host", "port")) as address:
+    with ExitStack() as held:
+        shared = {
+            name: held.enter_context(shared_port(address))
+            for name, address in listen_addresses(dataclasses.replace(settings, port=0)).items()
+        }
         async with FrontedServer.on_engine(
-            settings, engine, packaged_facts(), metrics, [address], command=command, options=options
+            settings, engine, packaged_facts(), metrics, shared, command=command, options=options
         ) as server:
             yield Fronted(server, engine, metrics)

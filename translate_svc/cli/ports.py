@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.unix_socket import check_unix_address
 
@@ -37,6 +39,12 @@ class ListenAddress:
         """From ``host:port`` in one setting; an IPv6 address has brackets."""
         host, _, port = address.rpartition(":")
         return cls(host.strip("[]"), int(port), field, field)
+
+    def applied(self, settings: Settings) -> Settings:
+        """The settings with which a server listens here."""
+        is_one = self.host_field == self.port_field
+        changed: dict[str, Any] = {self.port_field: str(self) if is_one else self.port}
+        return dataclasses.replace(settings, **changed)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

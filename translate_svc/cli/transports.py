@@ -1,36 +1,41 @@
-"""The servers of a process: gRPC, and HTTP where it is asked for. For ``serve`` and its front processes."""
+"""The transports that a server may have: gRPC always, others where they are asked for.
+
+For ``serve`` and its front processes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.addresses import is_local
 from translate_svc.cli.descriptors import connections_within_limit
 from translate_svc.cli.options import comma_parts
+from translate_svc.cli.ports import ListenAddress
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from translate_svc.access.callers import Callers
     from translate_svc.errors import TranslateSvcError
-    from translate_svc.gateway.server import GatewayServer
     from translate_svc.observability.telemetry import Tracing
-    from translate_svc.rpc.server import RpcServer
     from translate_svc.serving.protocols import TranslationService, TransportServer
     from translate_svc.serving.tls_files import TlsFiles
 
 _log = logging.getLogger(__name__)
 
 
-def transport_makers(
-    settings: Settings, *, reuse_port: bool = False
-) -> list[Callable[[TranslationService], TransportServer]]:
-    """Functions that create the servers of ``settings``, not started yet; gRPC's first.
+ServerMaker = Callable[["TranslationService"], "TransportServer"]
+"""Creates a server, which is not started yet."""
+
+
+def transport_makers(settings: Settings, *, reuse_port: bool = False) -> list[ServerMaker]:
+    """Functions that create the servers of ``settings``, in the order of ``TRANSPORTS``.
 
     The settings are checked now, before a model is loaded. With ``reuse_port`` other processes may listen at
     the same ports.
@@ -39,13 +44,52 @@ def transport_makers(
         InvalidArgument: an address is not loopback and TLS is off, or a file cannot be used. Names the
             setting.
     """
-    callers = _callers(settings)
-    makers: list[Callable[[TranslationService], TransportServer]] = [
-        _rpc_server_maker(settings, callers, reuse_port)
-    ]
-    if settings.http:
-        makers.append(_gateway_maker(settings, callers, reuse_port))
-    return makers
+    callers, wanted = _callers(settings), listen_addresses(settings)
+    return [each.maker(settings, callers, reuse_port) for each in TRANSPORTS if each.name in wanted]
+
+
+def listen_addresses(settings: Settings) -> dict[str, ListenAddress]:
+    """Where the transports that ``settings`` ask for will listen, by their names."""
+    addresses = {each.name: each.address(settings) for each in TRANSPORTS}
+    return {name: address for name, address in addresses.items() if address is not None}
+
+
+def client_targets(settings: Settings, addresses: Mapping[str, ListenAddress]) -> dict[str, str]:
+    """What clients of each transport connect to, where it listens at ``addresses``."""
+    tls = bool(settings.tls_certificate)
+    return {
+        each.name: each.target(addresses[each.name], tls) for each in TRANSPORTS if each.name in addresses
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """One way for clients to reach the service.
+
+    Attributes:
+        name: of nothing else in ``TRANSPORTS``.
+        fields: the settings with its address: one with ``host:port``, where empty means that it is off, or
+            one with the host and one with the port.
+        scheme: of its URLs without TLS; empty: clients connect to ``host:port``.
+        maker: checks its settings, and returns what creates its server. The last argument says whether other
+            processes listen at the same port. Raises ``InvalidArgument``, which names the setting.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    scheme: str
+    maker: Callable[[Settings, Callers, bool], ServerMaker]
+
+    def address(self, settings: Settings) -> ListenAddress | None:
+        """Where it will listen; None: it is off."""
+        values = [getattr(settings, field) for field in self.fields]
+        if len(values) == 2:
+            return ListenAddress(*values, *self.fields)
+        return ListenAddress.parse(*values, *self.fields) if values[0] else None
+
+    def target(self, address: ListenAddress, tls: bool) -> str:
+        """What a client connects to."""
+        return f"{self.scheme}{'s' * tls}://{address}" if self.scheme else str(address)
 
 
 def _callers(settings: Settings) -> Callers:
@@ -60,9 +104,7 @@ def _callers(settings: Settings) -> Callers:
     return callers
 
 
-def _rpc_server_maker(
-    settings: Settings, callers: Callers, reuse_port: bool
-) -> Callable[[TranslationService], RpcServer]:
+def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
     """A function that creates the gRPC server of ``settings``, not started yet.
 
     The settings are checked now, before a model is loaded.
@@ -105,9 +147,7 @@ def _tls_files(settings: Settings) -> TlsFiles:
     return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
 
 
-def _gateway_maker(
-    settings: Settings, callers: Callers, reuse_port: bool
-) -> Callable[[TranslationService], GatewayServer]:
+def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
     """A function that creates the HTTP server of ``settings``, not started yet.
 
     Raises:
@@ -138,6 +178,13 @@ def _gateway_maker(
     Origins(options.origins, keys_required=lambda: callers.required)
     secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
     return lambda service: GatewayServer(service, options, tls, callers, secrets)
+
+
+TRANSPORTS: tuple[Transport, ...] = (
+    Transport("grpc", ("host", "port"), "", _rpc_server_maker),
+    Transport("http", ("http",), "http", _gateway_maker),
+)
+"""All of them. ``serve`` and its front processes serve each that the settings ask for; gRPC comes first."""
 
 
 def refuse_unknown_language(settings: Settings) -> None:

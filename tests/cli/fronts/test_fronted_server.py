@@ -15,6 +15,8 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.fronted_service import Fronted, fronted_service
+from tests.fakes.third_transport import THIRD
+from translate_svc.cli import transports
 from translate_svc.client import AsyncClient, AsyncStream, pace
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
@@ -310,6 +312,26 @@ async def test_a_lost_engine_ends_all_with_the_true_reason() -> None:
         assert own.server.not_ready_reason == "the engine was lost"
         await own.server.stop(0)
         assert own.server.pids == {}
+
+
+async def test_a_transport_of_the_table_is_served_by_front_processes_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever its place in the table: all it needs is its row."""
+    monkeypatch.setattr(transports, "TRANSPORTS", (*transports.TRANSPORTS, THIRD))
+    settings = replace(SETTINGS, admin_host="127.0.0.1", admin_port=0, http="127.0.0.1:0")
+    command = (sys.executable, "-m", "tests.fakes.third_transport")
+    async with fronted_service(settings, options=QUICK, command=command) as own:
+        assert set(own.server.targets) == {"grpc", "http", "third"}
+        assert own.server.targets["http"].startswith("http://127.0.0.1:")
+        host, port = own.server.targets["third"].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        model, pid = (await reader.read()).decode().split()
+        writer.close()
+        assert model == "script"
+        assert int(pid) in own.server.pids.values()
+        async with AsyncClient(own.address) as client:
+            assert (await client.info()).model.name == "script"
 
 
 _SERVER = """

@@ -18,9 +18,11 @@ from translate_svc.cli.descriptors import allow_all_descriptors, connections_wit
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch
-from translate_svc.cli.ports import ListenAddress, refuse_taken_ports
+from translate_svc.cli.ports import refuse_taken_ports
 from translate_svc.cli.transports import (
+    ServerMaker,
     drain_servers,
+    listen_addresses,
     refuse_unknown_language,
     start_servers,
     tracing_of_environment,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from translate_svc.admin.probes import Probes
     from translate_svc.observability.metrics import Metrics
     from translate_svc.served_engine import ServedEngine
-    from translate_svc.serving.protocols import TranslationService, TransportServer
+    from translate_svc.serving.protocols import TransportServer
 
 READY_PREFIX = "translate-svc is ready on "
 """Start of each line on stdout; an address follows. gRPC's comes first."""
@@ -158,16 +160,13 @@ class _Leaving:
 @asynccontextmanager
 async def _served(
     settings: Settings,
-    makers: Sequence[Callable[[TranslationService], TransportServer]],
+    makers: Sequence[ServerMaker],
     on_fatal: Callable[[BaseException], None],
     metrics: Metrics,
 ) -> AsyncIterator[tuple[ServedEngine, list[TransportServer]]]:
     """The service and its servers, which listen: in this process, or in front processes."""
     # now, because the admin port is in use already
-    addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
-    if settings.http:
-        addresses.append(ListenAddress.parse(settings.http, "http"))
-    refuse_taken_ports(addresses)
+    refuse_taken_ports(listen_addresses(settings).values())
     refuse_unknown_language(settings)
     if settings.front_processes > 1:
         from translate_svc.cli.fronts.fronted_server import FrontedServer

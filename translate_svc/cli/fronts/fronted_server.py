@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from translate_svc.cli.fronts.shared_port import shared_port
 from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.ports import ListenAddress
+from translate_svc.cli.transports import client_targets, listen_addresses
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
@@ -38,14 +39,16 @@ class FrontedServer(ServedEngine):
         facts: ModelFacts,
         group: FrontGroup,
         supervisor: Supervisor,
-        targets: Sequence[str],
+        targets: Mapping[str, str],
     ) -> None:
         monitor, admission = group.load_monitor, Admission(settings.admission_options())
         reporter = ServerInfoReporter(settings, facts.model, engine, admission, monitor, group)
         super().__init__(engine, monitor, reporter)
         self._group = group
         self._supervisor = supervisor
-        self.servers: list[TransportServer] = [_SharedServer(target, self) for target in targets]
+        self.targets = targets
+        """What clients of each transport connect to, by its name."""
+        self.servers: list[TransportServer] = [_SharedServer(target, self) for target in targets.values()]
         """One for each transport."""
 
     @classmethod
@@ -65,10 +68,10 @@ class FrontedServer(ServedEngine):
             Unavailable: a front process could not be started. It has said why on standard error.
         """
         async with AsyncExitStack() as stack:
-            addresses = [ListenAddress(settings.host, settings.port, "host", "port")]
-            if settings.http:
-                addresses.append(ListenAddress.parse(settings.http, "http"))
-            shared = [stack.enter_context(shared_port(address)) for address in addresses]
+            shared = {
+                name: stack.enter_context(shared_port(address))
+                for name, address in listen_addresses(settings).items()
+            }
             engine, facts = await asyncio.to_thread(load_engine, settings, metrics, on_fatal)
             await stack.enter_async_context(running(engine, settings.step_timeout_s))
             yield await stack.enter_async_context(cls.on_engine(settings, engine, facts, metrics, shared))
@@ -81,14 +84,14 @@ class FrontedServer(ServedEngine):
         engine: EngineHandle,
         facts: ModelFacts,
         metrics: Metrics,
-        shared: Sequence[ListenAddress],
+        shared: Mapping[str, ListenAddress],
         *,
         command: Sequence[str] = COMMAND,
         options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
     ) -> AsyncIterator[FrontedServer]:
         """Starts front processes for an engine that somebody else starts, watches and stops.
 
-        ``shared``: the addresses to listen on, gRPC's first. ``command`` starts a front process.
+        ``shared``: where each transport listens, by its name. ``command`` starts a front process.
         """
         with temporary_folder("translate-svc-") as folder:
             told = _front_settings(settings, shared, folder)
@@ -104,8 +107,7 @@ class FrontedServer(ServedEngine):
             telling = asyncio.create_task(group.run())
             try:
                 await supervisor.start(settings.front_processes)
-                scheme = "https" if settings.tls_certificate else "http"
-                targets = [str(shared[0]), *(f"{scheme}://{address}" for address in shared[1:])]
+                targets = client_targets(settings, shared)
                 server = cls(settings, engine, facts, group, supervisor, targets)
                 metrics.set_snapshot_function(server.snapshot)
                 yield server
@@ -167,16 +169,12 @@ class _SharedServer:
         await self._whole.stop(grace_s)
 
 
-def _front_settings(settings: Settings, shared: Sequence[ListenAddress], folder: Path) -> Settings:
+def _front_settings(settings: Settings, shared: Mapping[str, ListenAddress], folder: Path) -> Settings:
     """The settings of the front processes: with known ports, and keys that all of them have."""
-    resume_keys = settings.resume_keys
-    if not resume_keys:
-        keys = folder / "resume-keys"
-        keys.write_text(new_resume_key() + "\n")
-        resume_keys = str(keys)
-    return dataclasses.replace(
-        settings,
-        port=shared[0].port,
-        http=str(shared[1]) if settings.http else "",
-        resume_keys=resume_keys,
-    )
+    for address in shared.values():
+        settings = address.applied(settings)
+    if settings.resume_keys:
+        return settings
+    keys = folder / "resume-keys"
+    keys.write_text(new_resume_key() + "\n")
+    return dataclasses.replace(settings, resume_keys=str(keys))
