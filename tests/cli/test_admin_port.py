@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 
 import aiohttp
 
-from tests.cli.conftest import Command
 from tests.cli.process import STARTER, admin_address, start
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.client import AsyncClient
@@ -51,15 +49,3 @@ async def test_probes_follow_a_server_through_its_life() -> None:
         if process.returncode is None:
             process.kill()
             await process.communicate()
-
-
-def test_a_taken_admin_port_is_named_before_the_model_is_loaded(command: Command) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        flags = ("--model", "no-such-model", "--port", "0", "--admin-port", str(port))
-        code, output, error = command("serve", *flags, variables=_ON)
-    assert (code, output) == (1, "")
-    assert error.startswith(f"translate-svc: --admin-port: 127.0.0.1:{port} is in use")
-    assert len(error.splitlines()) == 1

@@ -135,26 +135,6 @@ async def test_what_a_class_does_not_allow_is_denied_by_both_transports(server: 
     assert await server.get("/v1/realtime/client_secrets", partner, "POST") == (200, "")
 
 
-async def test_streams_of_both_transports_count_together(server: Running) -> None:
-    token = server.issuer.token(sub="dave")
-    bearer = {"Authorization": f"Bearer {token}"}
-    async with (
-        server.client(token) as client,
-        client.stream(targets=["spa"], sample_rate_hz=RATE_HZ) as stream,
-    ):
-        async with connect(server.http, headers=bearer, ssl=server.tls) as second:
-            await second.update(audio={"output": {"targets": [{"language": "es"}]}})
-            assert await second.to_the_end() == 1013
-            assert "1 streams of this caller" in second.events[-1]["error"]["message"]
-        other = {"Authorization": f"Bearer {server.issuer.token(sub='erin')}"}
-        async with connect(server.http, headers=other, ssl=server.tls) as session:
-            await session.open("es")
-        await stream.end()
-        assert [event async for event in stream]
-    async with connect(server.http, headers=bearer, ssl=server.tls) as session:
-        await session.open("es")
-
-
 async def test_too_much_audio_ends_a_stream_and_says_when_to_go_on(server: Running) -> None:
     async def talk_for_a_minute(client: AsyncClient) -> None:
         async with client.stream(targets=["spa"], sample_rate_hz=RATE_HZ) as stream:

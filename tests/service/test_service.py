@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -18,9 +17,7 @@ from translate_svc.cli.labelled_clips import score
 from translate_svc.confidence import Logistic, Threshold
 from translate_svc.config import Settings
 from translate_svc.engine.request import SourceText
-from translate_svc.errors import CheckpointError, InvalidArgument, ResourceExhausted, Unavailable
-from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.server_info import language_table
+from translate_svc.errors import CheckpointError, InvalidArgument, Unavailable
 from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (
@@ -28,15 +25,12 @@ from translate_svc.types import (
     AudioFormat,
     AudioInput,
     Caller,
-    Closed,
     Encoding,
     EndInput,
     Inspect,
     Samples,
     SessionEvent,
     SpeechChunk,
-    SpeechEnded,
-    SpeechStarted,
     StreamConfig,
     StreamSettings,
     StreamWarning,
@@ -89,72 +83,8 @@ async def _hear(service: Service, name: str, config: StreamConfig) -> list[Sessi
     return await _converse(service.open_session(config, ANONYMOUS), _clip(name))
 
 
-CASES = [
-    ("demo_eng.flac", _config("spa")),
-    ("demo_spa.flac", _config("eng", source="spa")),
-    ("eng_1.flac", _config("spa", "eng")),
-    ("eng_two.flac", _config("spa")),
-    ("spa_1.flac", _config("spa", "eng", source="spa")),
-    ("eng_noise.flac", _config("spa")),
-    ("spa_two.flac", _config("eng", source="spa", output=AudioFormat(Encoding.PCM_F32LE, 24_000))),
-    ("fra_1.flac", _config("deu", "eng", source="fra")),
-]
-
-
-async def test_eight_streams_at_once_give_what_each_gives_alone(service: Service) -> None:
-    """Times aside: cuts, tokens, units, samples; log-probabilities and confidences within 1e-3, waveforms
-    within 1e-4.
-    """
-    alone = [await _hear(service, name, config) for name, config in CASES]
-    together = await asyncio.gather(*(_hear(service, name, config) for name, config in CASES))
-    assert any(of(events, SpeechChunk) for events in alone)
-    for one, other in zip(alone, together, strict=True):
-        check_contract(one)
-        check_contract(other)
-        for kind in (SpeechStarted, SpeechEnded, Closed):
-            assert of(one, kind) == of(other, kind)
-        _check_texts(one, other)
-        _check_speech(one, other)
-        ends = [
-            sorted(of(events, UtteranceDone), key=lambda done: done.utterance_id) for events in (one, other)
-        ]
-        assert [_exact(done) for done in ends[0]] == [_exact(done) for done in ends[1]]
-        sure = [[each.confidence for done in some for each in done.confidences] for some in ends]
-        assert sure[0] == pytest.approx(sure[1], abs=1e-3)
-
-
-def _exact(done: UtteranceDone) -> UtteranceDone:
-    """Without times and confidences."""
-    return replace(done, timings=(), end_to_first_text_ms=None, end_to_first_audio_ms=None, confidences=())
-
-
 def _lane(event: TextDelta | SpeechChunk) -> tuple[int, str, bool]:
     return event.utterance_id, event.language, isinstance(event, TextDelta) and event.transcript
-
-
-def _check_texts(one: list[SessionEvent], other: list[SessionEvent]) -> None:
-    for left, right in zip(*(sorted(of(each, TextDelta), key=_lane) for each in (one, other)), strict=True):
-        assert replace(left, tokens=()) == replace(right, tokens=())
-        for mine, theirs in zip(left.tokens, right.tokens, strict=True):
-            assert (mine.token_id, mine.text, mine.source_ms) == (
-                theirs.token_id,
-                theirs.text,
-                theirs.source_ms,
-            )
-            assert mine.log_probability == pytest.approx(theirs.log_probability, abs=1e-3)
-
-
-def _check_speech(one: list[SessionEvent], other: list[SessionEvent]) -> None:
-    for left, right in zip(*(sorted(of(each, SpeechChunk), key=_lane) for each in (one, other)), strict=True):
-        assert replace(left, data=b"", output_lag_ms=0).start_sample == right.start_sample
-        assert (left.final, left.units, left.character_durations) == (
-            right.final,
-            right.units,
-            right.character_durations,
-        )
-        mine, theirs = np.frombuffer(left.data, "<f4"), np.frombuffer(right.data, "<f4")
-        assert mine.shape == theirs.shape
-        assert np.abs(mine - theirs).max(initial=0.0) < 1e-4
 
 
 async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
@@ -180,18 +110,6 @@ async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: S
         await session.cancel()
         assert service.live_sessions == 0
         assert service.info().load.live_requests == 0
-
-
-async def test_the_ninth_stream_is_told_to_come_back(service: Service) -> None:
-    sessions = [service.open_session(_config("spa"), ANONYMOUS) for _ in range(8)]
-    with pytest.raises(ResourceExhausted) as caught:
-        service.open_session(_config("spa"), ANONYMOUS)
-    assert caught.value.retry_after_s > 0
-    await sessions.pop().cancel()
-    sessions.append(service.open_session(_config("spa"), ANONYMOUS))
-    for session in sessions:
-        await session.cancel()
-    assert service.live_sessions == 0
 
 
 async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
@@ -252,32 +170,6 @@ async def test_a_service_that_cannot_be_built_says_why(
         async with Service.start(replace(SETTINGS, **changes)):  # type: ignore[arg-type]
             pass
     assert getattr(caught.value, "field", None) == field
-
-
-def _capabilities(**changes: object) -> Capabilities:
-    values: dict[str, object] = {
-        "model_name": "m",
-        "text_languages": ("eng", "fra", "spa"),
-        "speech_languages": ("eng", "fra"),
-        "speaker_ids": {},
-        "speaker_count": 200,
-        "encoder_frame_ms": 160,
-        "max_text_positions": 100,
-        "max_units": 100,
-    }
-    return Capabilities(**(values | changes))  # type: ignore[arg-type]
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_voices_are_the_checkpoints_own_or_the_tables_where_it_has_them() -> None:
-    def voices(**changes: object) -> dict[str, tuple[int, ...]]:
-        return {each.code: each.speaker_ids for each in language_table(_capabilities(**changes))}
-
-    assert voices() == {"eng": (10,), "fra": (15,), "spa": ()}
-    assert voices(speaker_ids={"eng": (3, 1)}) == {"eng": (3, 1), "fra": (15,), "spa": ()}
-    assert voices(speaker_count=12) == {"eng": (10,), "fra": (), "spa": ()}, (
-        "no voice beyond the vocoder's table"
-    )
 
 
 @pytest.mark.parametrize("name", ["demo_spa", "spa_two", "deu_two", "eng_three"])

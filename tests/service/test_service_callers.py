@@ -59,27 +59,6 @@ def caller(name: str, **limits: Any) -> Caller:
     return Caller(name, "free", CallerLimits(**limits))
 
 
-async def test_streams_and_calls_count_together(service: Service) -> None:
-    alice, bob = caller("alice", max_streams=1), caller("bob", max_streams=1)
-    stream = service.open_session(CONFIG, alice)
-    for attempt in (
-        lambda: service.open_session(CONFIG, alice),
-        lambda: service.translate(TEXT, alice),
-        lambda: service.check_admission(alice),
-    ):
-        with pytest.raises(ResourceExhausted, match="1 streams of this caller are open"):
-            attempt()
-    other = service.open_session(CONFIG, bob)
-    assert service.live_sessions == 2
-    await stream.cancel()
-    call = service.translate(TEXT, alice)
-    with pytest.raises(ResourceExhausted):
-        service.open_session(CONFIG, alice)
-    for each in (call, other):
-        await each.cancel()
-    assert service.live_sessions == 0
-
-
 async def test_a_stream_is_resumed_where_it_is_the_only_one(service: Service) -> None:
     alice = caller("alice", max_streams=1)
     first = service.open_session(CONFIG, alice)

@@ -32,13 +32,10 @@ from translate_svc.types import (
     ClearInput,
     Closed,
     EndInput,
-    EndReason,
     FinalizeInput,
     Progress,
-    SampleRange,
     SessionEvent,
     SpeechChunk,
-    SpeechEnded,
     SpeechStarted,
     StreamSettings,
     TargetSettings,
@@ -89,27 +86,6 @@ def test_clear_while_an_utterance_is_spoken() -> None:
         assert of(events, SpeechStarted)[1].position == 2 * RATE_HZ, "a new grid begins at the cleared sample"
         assert {chunk.utterance_id for chunk in of(events, SpeechChunk)} == {1}
         assert of(events, Closed)[0].usage.utterances == 2
-
-    play(scenario())
-
-
-def test_clear_in_the_middle_of_speech() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            session = home.open(config())
-            reader = asyncio.create_task(collect(session))
-            await speak(session, speech(1))
-            await session.receive(ClearInput())
-            await session.receive(EndInput(RATE_HZ))
-            events = await reader
-        check_contract(events)
-        done = of(events, UtteranceDone)[0]
-        assert done.status is UtteranceStatus.CLEARED
-        assert (done.source.start, done.source.end) == (0, RATE_HZ)
-        assert of(events, SpeechEnded) == [SpeechEnded(0, SampleRange(0, RATE_HZ), EndReason.CLEARED)]
-        kinds = [type(event) for event in events]
-        assert kinds.index(SpeechEnded) < kinds.index(UtteranceDone) < kinds.index(Cleared)
-        assert home.engine.submitted == []
 
     play(scenario())
 
@@ -176,34 +152,6 @@ def test_an_utterance_the_reader_has_heard_to_its_end_stays_as_it_was() -> None:
         check_contract(events)
         assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.OK]
         assert of(events, Cleared) == [Cleared(2 * RATE_HZ)] * 2
-
-    play(scenario())
-
-
-def test_clear_of_nothing() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            session = home.open(config())
-            await session.receive(ClearInput())
-            await session.receive(EndInput(0))
-            events = await collect(session)
-        check_contract(events)
-        assert of(events, Cleared) == [Cleared(0)]
-
-    play(scenario())
-
-
-def test_what_was_cleared_is_committed() -> None:
-    async def scenario() -> None:
-        async with house(_slow) as home:
-            session = home.open(config())
-            reader = asyncio.create_task(collect(session))
-            await speak(session, utterances(2))
-            await session.receive(ClearInput())
-            await session.receive(EndInput(4 * RATE_HZ))
-            events = await reader
-        check_contract(events)
-        assert of(events, Progress)[-1] == Progress(4 * RATE_HZ, 4 * RATE_HZ)
 
     play(scenario())
 

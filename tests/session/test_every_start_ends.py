@@ -19,7 +19,6 @@ from tests.session.harness import (
     speech,
 )
 from tests.virtual_time import virtual_time
-from translate_svc.errors import DataLoss
 from translate_svc.types import (
     ClearInput,
     EndInput,
@@ -27,7 +26,6 @@ from translate_svc.types import (
     FinalizeInput,
     Segmentation,
     SpeechEnded,
-    SpeechStarted,
 )
 
 
@@ -65,37 +63,5 @@ def test_every_start_is_followed_by_one_cut(segmentation: Segmentation, how: str
             events = await reader
         check_contract(events)
         assert of(events, SpeechEnded)[0].reason is reason
-
-    play(scenario())
-
-
-def test_a_clear_around_the_start_leaves_no_start_without_its_cut() -> None:
-    """Cleared at every sample around the start: never a start alone, never an end alone."""
-
-    async def scenario() -> None:
-        async with house() as home:
-            for spoken in range(1_000, 4_000, 250):
-                session = home.open(config())
-                reader = asyncio.create_task(collect(session))
-                await speak(session, speech(1)[:spoken], size=250)
-                await session.receive(ClearInput())
-                await session.receive(EndInput(spoken))
-                check_contract(await reader)
-
-    play(scenario(), executor_s=0.01)
-
-
-def test_a_broken_stream_ends_in_its_error_and_promises_no_cut() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            session = home.open(config())
-            reader = asyncio.create_task(collect(session))
-            await speak(session, speech(1))
-            with pytest.raises(DataLoss):
-                await session.receive(EndInput(1))
-            await session.cancel()
-            events = await reader
-        assert of(events, SpeechStarted)
-        check_contract(events, closed=False)
 
     play(scenario())

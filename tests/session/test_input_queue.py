@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
-import pytest
 
 from translate_svc.session.input_queue import (
     InputQueue,
     Queued,
     QueuedAudio,
-    QueuedEnd,
-    QueuedFinalize,
-    QueuedSilence,
 )
 
 SECOND = 16_000
@@ -42,31 +38,6 @@ async def test_the_reader_sleeps_until_there_is_as_much_audio_as_it_wants() -> N
     assert await settled(reader)
     taken = [reader.result(), await queue.get(512), await queue.get(512)]
     assert [len(item.samples) for item in taken if isinstance(item, QueuedAudio)] == [320, 191, 1]
-
-
-@pytest.mark.parametrize("item", [QueuedFinalize(0.0), QueuedEnd(True, 0.0), QueuedSilence(1, 0.0)])
-async def test_what_is_no_audio_wakes_it_at_once(item: Queued) -> None:
-    queue = InputQueue(SECOND)
-    reader = asyncio.create_task(queue.get(512))
-    await settled(reader)
-    queue.put(audio(1))
-    queue.put(item)
-    assert await settled(reader)
-    assert isinstance(reader.result(), QueuedAudio)
-    assert await queue.get(512) is item
-
-
-async def test_a_line_that_is_full_of_next_to_nothing_wakes_it() -> None:
-    """Each item costs as a frame, so the writer would wait for a reader who waits for the writer."""
-    queue = InputQueue(4 * InputQueue.ITEM_COST_SAMPLES)
-    reader = asyncio.create_task(queue.get(512))
-    await settled(reader)
-    for _ in range(3):
-        queue.put(audio(1))
-        assert not await settled(reader)
-    queue.put(audio(1))
-    assert await settled(reader)
-    await asyncio.wait_for(queue.wait_for_room(), 1)
 
 
 async def test_what_was_dropped_does_not_count() -> None:

@@ -12,7 +12,6 @@ from translate_svc.engine.request import Request, StopReason
 from translate_svc.types import (
     Inspect,
     SessionEvent,
-    SpeechChunk,
     TargetSettings,
     TextDelta,
     UtteranceDone,
@@ -35,32 +34,6 @@ def stream(
 
     with virtual_time() as runner:
         return runner.run(scenario())
-
-
-def test_text_does_not_wait_for_speech_but_speech_for_speech() -> None:
-    slow = ScriptedSequence(deltas=("one",), piece_units=(25, 25), piece_interval_s=5.0)
-    fast = ScriptedSequence(deltas=("two",), piece_units=(25,))
-    events = stream({0: ScriptedRequest((slow,)), 1: ScriptedRequest((fast,))}, (TargetSettings("es"),), 2)
-    check_contract(events)
-    shape = [
-        (type(event), event.utterance_id) for event in events if isinstance(event, TextDelta | SpeechChunk)
-    ]
-    assert shape.index((TextDelta, 1)) < shape.index((SpeechChunk, 0))
-    assert [chunk.utterance_id for chunk in of(events, SpeechChunk)] == [0, 0, 1]
-
-
-def test_text_waits_for_the_text_before_it() -> None:
-    slow = ScriptedSequence(deltas=("one", " more"), token_interval_s=3.0)
-    fast = ScriptedSequence(deltas=("two",))
-    events = stream({0: ScriptedRequest((slow,)), 1: ScriptedRequest((fast,))}, (TargetSettings("es"),), 2)
-    check_contract(events)
-    assert [(delta.utterance_id, delta.delta) for delta in of(events, TextDelta)] == [
-        (0, "one"),
-        (0, " more"),
-        (0, ""),
-        (1, "two"),
-        (1, ""),
-    ]
 
 
 def test_one_target_does_not_wait_for_another() -> None:

@@ -25,7 +25,6 @@ from tests.session.harness import (
     house,
     of,
     silence,
-    speak,
     speech,
     utterances,
 )
@@ -112,28 +111,6 @@ def _progress(messages: Sequence[ClientMessage], segmentation: Segmentation = VA
         events = runner.run(scenario())
     check_contract(events)
     return events
-
-
-def test_each_utterance_moves_it_to_its_commit_point() -> None:
-    """Spoken in real time: once an utterance behind its end, and once more at the end of the stream."""
-
-    async def scenario() -> list[SessionEvent]:
-        async with house() as home:
-            session = home.open(config())
-            reader = asyncio.create_task(collect(session))
-            await speak(session, utterances(3))
-            await session.receive(EndInput(6 * RATE_HZ))
-            return await reader
-
-    with virtual_time() as runner:
-        events = runner.run(scenario())
-    check_contract(events)
-    ends = [event.source.end for event in of(events, SpeechEnded)]
-    *told, last = of(events, Progress)
-    starts = [2 * RATE_HZ, 4 * RATE_HZ, 6 * RATE_HZ]  # of the next speech
-    for event, end, start in zip(told, ends, starts, strict=True):
-        assert end <= event.committed_samples <= event.received_samples <= start
-    assert last == Progress(6 * RATE_HZ, 6 * RATE_HZ)
 
 
 def test_with_manual_segmentation_a_cut_commits_exactly_there() -> None:

@@ -194,7 +194,7 @@ def test_a_clear_stays_one_clear_and_ids_are_given_once(
 
 
 @given(breaks_at)
-@settings(max_examples=25)
+@settings(max_examples=10)
 def test_simultaneous_translation_goes_on_in_the_same_sentence(breaks: list[float]) -> None:
     stream = config(simultaneous=SimultaneousSettings(step_ms=640, max_buffer_ms=BUFFER_MS))
     messages = chunks(LONG, 3_200)

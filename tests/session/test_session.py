@@ -14,7 +14,6 @@ from tests.session.harness import (
     RATE_HZ,
     check_contract,
     chunks,
-    clip,
     collect,
     config,
     converse,
@@ -79,22 +78,6 @@ def test_a_stream_opens_speaks_and_closes() -> None:
         assert closed.usage.speech_ms == 3 * 1_500
         assert closed.usage.source_ms == sum(length * 1000 // RATE_HZ for length in lengths)
         assert of(events, Progress)[-1] == Progress(96_000, 96_000)
-
-    play(scenario())
-
-
-def test_opened_tells_what_was_negotiated() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            session = home.open(
-                config(TargetSettings("es-MX"), source_language="en", vad=VadSettings(min_silence_ms=400))
-            )
-            first = await anext(session.events())
-        assert isinstance(first, Opened)
-        settings = first.config.settings
-        assert settings.targets == (TargetSettings("spa", speaker_id=45),)
-        assert settings.source_language == "eng"
-        assert settings.vad == VadSettings(0.5, 100, 400, 300, 15_000)
 
     play(scenario())
 
@@ -254,56 +237,6 @@ def test_declared_silence_is_silence() -> None:
     play(scenario())
 
 
-def test_an_hour_of_declared_silence_costs_nothing_and_commits() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            events = await converse(
-                home.open(config()), [SilenceInput(RATE_HZ * 3_600), *chunks(utterances(1))]
-            )
-        check_contract(events)
-        assert len(of(events, Progress)) >= 2
-        assert of(events, SpeechStarted)[0].position > RATE_HZ * 3_599
-
-    play(scenario())
-
-
-def test_finalize_cuts_here() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            events = await converse(
-                home.open(config()),
-                [*chunks(speech(1)), FinalizeInput(), *chunks(speech(1)), FinalizeInput(), FinalizeInput()],
-            )
-        check_contract(events)
-        ends = of(events, SpeechEnded)
-        assert [(end.source.start, end.source.end, end.reason) for end in ends] == [
-            (0, 16_000, EndReason.FINALIZE),
-            (16_000, 32_000, EndReason.FINALIZE),
-        ]
-
-    play(scenario())
-
-
-def test_manual_segmentation_hears_only_finalize() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            events = await converse(
-                home.open(config(segmentation=Segmentation.MANUAL)),
-                [
-                    *chunks(clip(silence(1), speech(1), silence(2), speech(1))),
-                    FinalizeInput(),
-                    *chunks(speech(1)),
-                ],
-            )
-        check_contract(events)
-        assert [(end.source.start, end.source.end, end.reason) for end in of(events, SpeechEnded)] == [
-            (0, 80_000, EndReason.FINALIZE),
-            (80_000, 96_000, EndReason.END_OF_STREAM),
-        ]
-
-    play(scenario())
-
-
 def test_an_utterance_too_short_to_hear_is_empty_with_final_texts() -> None:
     async def scenario() -> None:
         stream = config(
@@ -337,23 +270,6 @@ def test_an_utterance_that_means_nothing_is_empty() -> None:
         assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.EMPTY] * 2
         assert [(delta.delta, delta.final) for delta in of(events, TextDelta)] == [("", True)] * 2
         assert of(events, SpeechChunk) == []
-
-    play(scenario())
-
-
-@pytest.mark.parametrize("input_rate_hz", [8_000, 44_100, 48_000])
-def test_positions_count_at_the_input_rate(input_rate_hz: int) -> None:
-    async def scenario() -> None:
-        samples = clip(speech(1, input_rate_hz), silence(1, input_rate_hz))
-        async with house() as home:
-            events = await converse(home.open(config(input_rate_hz=input_rate_hz)), chunks(samples))
-        check_contract(events)
-        source = of(events, SpeechEnded)[0].source
-        assert source.start == 0
-        assert source.end / input_rate_hz == pytest.approx(1.184, abs=0.033)
-        assert len(samples_of(home.engine.submitted[0])) / RATE_HZ == pytest.approx(
-            source.end / input_rate_hz, abs=1e-3
-        )
 
     play(scenario())
 
@@ -445,23 +361,6 @@ def test_text_alone_and_speech_alone() -> None:
     play(scenario())
 
 
-def test_a_transcript_alone() -> None:
-    async def scenario() -> None:
-        stream = config(source_language="en", include=frozenset({Inspect.TRANSCRIPT}))
-        stream = StreamConfig(
-            stream.input,
-            stream.output,
-            StreamSettings((), source_language="en", include=frozenset({Inspect.TRANSCRIPT})),
-        )
-        async with house() as home:
-            events = await converse(home.open(stream), chunks(utterances(1)))
-        check_contract(events)
-        assert texts(events, transcript=True) == {(0, "eng"): "eng 18944"}
-        assert texts(events) == {}
-
-    play(scenario())
-
-
 def test_go_away_is_told_once() -> None:
     async def scenario() -> None:
         async with house() as home:
@@ -471,19 +370,5 @@ def test_go_away_is_told_once() -> None:
             events = await converse(session, chunks(utterances(1)))
         check_contract(events)
         assert of(events, GoAway) == [GoAway(5_000)]
-
-    play(scenario())
-
-
-def test_chunking_means_nothing() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            streams = [
-                await converse(home.open(config()), chunks(utterances(2), size))
-                for size in (1_600, 77, 20_000)
-            ]
-        for events in streams[1:]:
-            assert texts(events) == texts(streams[0])
-            assert of(events, SpeechEnded) == of(streams[0], SpeechEnded)
 
     play(scenario())

@@ -121,23 +121,6 @@ async def test_a_cancelled_wait_costs_the_others_nothing(gated: tuple[VadLoop, G
     assert vad.batch_sizes == [1, 2]
 
 
-async def test_a_cancelled_wait_leaves_the_state_as_it_was() -> None:
-    class GatedSmoothed(GatedVad):
-        state_size = 3
-
-        def step(self, frames, states):  # type: ignore[no-untyped-def]
-            super().step(frames, states)
-            return SmoothedAmplitudeVad().step(frames, states)
-
-    vad = GatedSmoothed()
-    async with VadLoop(vad) as loop:
-        stream, task = await in_flight(loop, vad)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        vad.gate.set()
-        assert await stream.probability(frame(0.8)) == pytest.approx(0.4)
-
-
 async def test_cancelling_and_asking_again_does_not_grow_the_queue(gated: tuple[VadLoop, GatedVad]) -> None:
     loop, vad = gated
     _, running = await in_flight(loop, vad)
@@ -250,21 +233,6 @@ async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
     with pytest.raises(Unavailable):
         loop.open_stream()
     await loop.aclose()
-
-
-async def test_closing_a_stream_releases_its_waiting_frame(gated: tuple[VadLoop, GatedVad]) -> None:
-    loop, vad = gated
-    _, running = await in_flight(loop, vad)
-    stream = loop.open_stream()
-    task = asyncio.create_task(stream.probability(frame(0.5)))
-    await asyncio.sleep(0)
-    stream.close()
-    with pytest.raises(Unavailable):
-        await task
-    vad.gate.set()
-    await running
-    assert await loop.open_stream().probability(frame(0.3)) == pytest.approx(0.3)
-    assert vad.batch_sizes == [1, 1], "its frame was not scored"
 
 
 @pytest.mark.parametrize("streams", [GATHER_FROM_STREAMS - 1, GATHER_FROM_STREAMS])

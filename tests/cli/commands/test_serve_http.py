@@ -91,18 +91,6 @@ def test_what_is_wrong_is_named_before_a_model_is_loaded(
     assert f"translate-svc: {said}" in error
 
 
-def test_a_taken_port_is_named_before_a_model_is_loaded(command: Command) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        http = f"127.0.0.1:{taken.getsockname()[1]}"
-        code, _, error = command("serve", "--model", "no-such-model", "--port", "0", "--http", http)
-    assert (code, error) == (
-        1,
-        f"translate-svc: --http: {http} is in use: choose another (0 takes a free one)\n",
-    )
-
-
 def test_one_port_for_both_protocols_is_refused_before_a_model_is_loaded(command: Command) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

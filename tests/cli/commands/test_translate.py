@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from rich.console import Console
 
 from tests.cli.conftest import Command
-from tests.cli.output.subtitle_files import read_srt, read_webvtt
+from tests.cli.output.subtitle_files import read_srt
 from tests.cli.process import NOTICE, ROOT, STARTER, start
 from tests.clips import sentences, texts
 from tests.media import write_media
@@ -100,22 +100,6 @@ def test_everything_at_once_from_a_video_at_a_server(
     spoken = [response.audio for response in responses if response.WhichOneof("event") == "audio"]
     assert sum(chunk.sample_count for chunk in spoken) > 0
     assert not any(chunk.data for chunk in spoken)
-
-
-def test_in_this_process_two_targets_have_a_file_each(command: Command, tmp_path: Path) -> None:
-    code, output, error = command(
-        *("translate", str(DATA / "spa_two.flac"), "--to", "English,fra", "--model", STARTER),
-        *("-o", str(tmp_path / "o.wav"), "--subtitles", str(tmp_path / "o.vtt")),
-    )
-    assert (code, error) == (0, "")
-    said = texts("spa_two")
-    assert f"eng  {said['eng']}" in output
-    assert f"fra  {said['fra']}" in output
-    assert output.index("  eng  ") < output.index("  fra  "), "in the order of --to"
-    assert sorted(os.listdir(tmp_path)) == ["o.eng.vtt", "o.eng.wav", "o.fra.vtt", "o.fra.wav"]
-    cues = read_webvtt((tmp_path / "o.eng.vtt").read_text(encoding="utf-8"))
-    assert " ".join(" ".join(cue.lines) for cue in cues) == said["eng"]
-    assert soundfile.info(tmp_path / "o.eng.wav").frames == soundfile.info(tmp_path / "o.fra.wav").frames
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
@@ -244,21 +228,6 @@ def test_damage_is_told_and_the_rest_is_kept(
     assert error.startswith("translate-svc: torn.mp4: is damaged: ")
     assert error.count("\n") == 1
     assert read_srt(srt.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("option", ["-o", "--subtitles", "--json"])
-def test_the_input_is_never_written(command: Command, server: str, tmp_path: Path, option: str) -> None:
-    suffix = ".srt" if option == "--subtitles" else ".wav"
-    source = tmp_path / f"film{suffix}"
-    write_wav(source, *read_audio(CLIP))
-    before = source.read_bytes()
-    code, output, error = command(
-        "translate", str(source), "--from", "en", "--to", "es", option, str(source), "--server", server
-    )
-    assert (code, output) == (1, "")
-    assert error == f"translate-svc: {source}: is the input, which would be lost; choose another name\n"
-    assert source.read_bytes() == before
-    assert os.listdir(tmp_path) == [source.name]
 
 
 def test_a_text_is_translated_and_spoken(command: Command, server: str, tmp_path: Path) -> None:

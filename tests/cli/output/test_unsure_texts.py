@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from rich.console import Console
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
-from translate_svc.cli.output.output_file import OutputFiles
-from translate_svc.cli.output.sinks import JsonSink, TextSink
+from translate_svc.cli.output.sinks import TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.types import (
     SampleRange,
@@ -70,21 +68,6 @@ def test_subtitles_mark_it_too(tmp_path: Path) -> None:
     sink.finish(16_000)
     said = {path.name: path.read_text("utf-8").splitlines()[2] for path in tmp_path.iterdir()}
     assert said == {"out.spa.srt": "uno(?)", "out.fra.srt": "deux", "out.eng.srt": "one"}
-
-
-def test_json_says_every_confidence(tmp_path: Path) -> None:
-    with OutputFiles() as files:
-        sink = JsonSink(files, tmp_path / "out.jsonl", audio=False)
-        for event in unsure_events():
-            sink.write(event)
-    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
-    assert rows[3]["warning"]["code"] == "low_confidence"
-    assert rows[-1]["utteranceDone"]["confidences"][0] == {
-        "language": "spa",
-        "transcript": False,
-        "confidence": 0.314,
-        "calibrated": True,
-    }
 
 
 def test_say_warns_of_what_the_model_does_not_know_unless_told_not_to(command: Command) -> None:

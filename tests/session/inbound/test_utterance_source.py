@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.session.source_driver import Driver, comparable, heard_by, talk, tone
+from tests.session.source_driver import Driver, heard_by, talk, tone
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.source_events import (
@@ -47,18 +47,6 @@ def frames(row: str) -> Samples:
 
 
 # ---------------------------------------------------------------- cutting
-
-
-def test_an_utterance_at_16_khz_is_the_input_itself() -> None:
-    driver, audio = stream(), frames("." * 10 + "#" * 10 + "." * 30)
-    driver.push(audio)
-    start, utterance = driver.events
-    assert start == UtteranceStarted(6 * FRAME, 10 * FRAME)
-    assert isinstance(utterance, Utterance)
-    assert utterance.source == SampleRange(6 * FRAME, 22 * FRAME)
-    assert utterance.commit_position == 26 * FRAME
-    assert utterance.reason is EndReason.SILENCE
-    np.testing.assert_array_equal(utterance.samples, audio[6 * FRAME : 22 * FRAME])
 
 
 @pytest.mark.parametrize("rate_hz", RATES)
@@ -130,20 +118,6 @@ def test_a_cut_for_length_hears_the_rest_again() -> None:
     np.testing.assert_array_equal(second.samples, audio[quiet * FRAME : second.source.end])
 
 
-def test_prefix_padding_never_reaches_behind_the_commit_point() -> None:
-    driver = stream()
-    driver.push(frames("#" * 5 + "." * 10 + "#" * 5))
-    assert driver.events[1].commit_position == 11 * FRAME  # type: ignore[union-attr]
-    driver.source.finalize()
-    driver.pull()
-    driver.push(frames("#" * 5))
-    assert [event for event in driver.events if isinstance(event, UtteranceStarted)] == [
-        UtteranceStarted(0, 0),
-        UtteranceStarted(11 * FRAME, 15 * FRAME),
-        UtteranceStarted(20 * FRAME, 20 * FRAME),
-    ]
-
-
 def test_detector_restarts_with_every_grid_and_only_there() -> None:
     driver = stream()
     driver.push(frames("#" * 5 + "." * 10 + "." * 5))
@@ -173,20 +147,6 @@ def test_finalize_ends_at_this_exact_sample(rate_hz: int, extra: int) -> None:
     )
 
 
-def test_last_partial_frame_is_padded_for_the_detector_alone() -> None:
-    driver = stream()
-    audio = frames("#" * 6)[:-100]
-    driver.push(audio)
-    driver.source.end()
-    driver.pull()
-    last = driver.frames[-1].samples
-    assert last.shape == (FRAME,)
-    assert not last[-100:].any()
-    assert last[:-100].all()
-    assert driver.utterances[0].samples.tobytes() == audio.tobytes()
-    assert driver.utterances[0].source == SampleRange(0, len(audio))
-
-
 def test_finalize_without_speech_is_a_commit_point() -> None:
     driver = stream()
     driver.push(frames("." * 5)[:-7])
@@ -211,19 +171,6 @@ def test_finalize_keeps_its_place_behind_a_cut_in_the_past() -> None:
     ]
 
 
-def test_end_flushes_and_finishes() -> None:
-    driver = stream()
-    driver.push(frames("." * 10 + "#" * 8))
-    finished = [driver.source.finished]
-    driver.source.end()
-    finished.append(driver.source.finished)
-    driver.pull()
-    finished.append(driver.source.finished)
-    assert finished == [False, False, True]
-    assert driver.committed_position == driver.source.received_position == 18 * FRAME
-    assert driver.utterances[0].reason is EndReason.END_OF_STREAM
-
-
 def test_nothing_may_follow_the_end() -> None:
     driver = stream()
     driver.source.end()
@@ -239,42 +186,6 @@ def test_nothing_may_follow_the_end() -> None:
 
 
 # ---------------------------------------------------------------- silence and memory
-
-
-def test_declared_silence_equals_pushed_zeros() -> None:
-    events = []
-    for declared in (False, True):
-        driver = stream(48_000)
-        for _ in range(2):
-            driver.push(tone(0.8, 600, 48_000))
-            if declared:
-                driver.source.push_silence(5 * 48_000 + 17)
-                driver.pull()
-            else:
-                driver.push(np.zeros(5 * 48_000 + 17, dtype=np.float32))
-        driver.source.end()
-        driver.pull()
-        events.append(comparable(event for event in driver.events if not isinstance(event, Committed)))
-        assert driver.committed_position == driver.source.received_position
-    assert events[0] == events[1]
-    assert len(events[0]) == 4
-
-
-@pytest.mark.parametrize("rate_hz", [8_000, 44_100])
-@pytest.mark.parametrize("tail_ms", [0, 300, 600, 900, 1_200, 1_500, 1_800])
-def test_skipped_silence_commits_where_heard_silence_does(rate_hz: int, tail_ms: int) -> None:
-    zeros = (8_000 + tail_ms) * rate_hz // 1000
-    scored, skipped = stream(rate_hz), stream(rate_hz)
-    scored.push(np.zeros(zeros, dtype=np.float32), [rate_hz])
-    skipped.source.push_silence(zeros)
-    skipped.pull()
-    assert len(skipped.frames) < len(scored.frames) / 2
-    assert skipped.committed_position == scored.committed_position > 5 * rate_hz
-    for driver in (scored, skipped):
-        driver.push(tone(0.8, 300, rate_hz))
-        driver.source.end()
-        driver.pull()
-    assert comparable(scored.utterances) == comparable(skipped.utterances)
 
 
 def test_skipping_stops_at_a_finalize() -> None:
@@ -394,34 +305,9 @@ def test_manual_keeps_the_shortest_utterance() -> None:
     assert len(driver.utterances[0].samples) == 1
 
 
-def test_manual_is_capped_at_the_quietest_frame() -> None:
-    driver = stream(segmentation=Segmentation.MANUAL)
-    audio = frames("#" * 70 + "." + "#" * 29)
-    driver.push(audio)
-    driver.source.finalize()
-    driver.pull()
-    assert [(u.source, u.reason) for u in driver.utterances] == [
-        (SampleRange(0, 70 * FRAME), EndReason.MAX_LENGTH),
-        (SampleRange(70 * FRAME, 100 * FRAME), EndReason.FINALIZE),
-    ]
-
-
 # ---------------------------------------------------------------- update, clear
 
 LONG_SILENCE = VadOptions(min_silence_ms=3_000)
-
-
-def test_update_in_silence_holds_at_once() -> None:
-    driver = stream()
-    driver.push(frames("." * 20))
-    driver.source.update(heard_by(LONG_SILENCE))
-    assert SettingsApplied(heard_by(LONG_SILENCE)) in driver.pull()
-    driver.push(frames("#" * 10 + "." * 60))
-    assert [type(event) for event in driver.events] == [Committed, SettingsApplied, UtteranceStarted]
-    committed = driver.events[0]
-    assert isinstance(committed, Committed)
-    assert committed.position == 16 * FRAME  # so that the next utterance still has its padding
-    assert driver.events[-1] == UtteranceStarted(16 * FRAME, 20 * FRAME)
 
 
 def test_update_spares_the_running_utterance() -> None:
@@ -445,18 +331,6 @@ def test_update_spares_a_candidate() -> None:
     assert driver.pull() == []
     driver.push(frames("#" * 5 + "." * 15))
     assert [type(event) for event in driver.events] == [UtteranceStarted, Utterance, SettingsApplied]
-
-
-def test_updates_are_answered_one_by_one_and_the_last_holds() -> None:
-    driver = stream()
-    updates = [heard_by(LONG_SILENCE), heard_by(LONG_SILENCE), heard_by(OPTIONS, Segmentation.MANUAL)]
-    for update in updates:
-        driver.source.update(update)
-    assert driver.pull() == [SettingsApplied(update) for update in updates]
-    driver.push(frames("." * 5))
-    driver.source.finalize()
-    driver.pull()
-    assert driver.utterances[0].source == SampleRange(0, 5 * FRAME)
 
 
 def test_clear_drops_what_runs_and_what_waits() -> None:

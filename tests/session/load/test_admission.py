@@ -19,18 +19,6 @@ def refusal(admission: Admission) -> str:
     return refused.value.description
 
 
-def test_a_slot_is_given_back_once() -> None:
-    admission = Admission(OPTIONS)
-    first, second = admission.admit(), admission.admit()
-    assert refusal(admission) == "all 2 streams are in use"
-    first.release()
-    first.release()
-    assert (admission.live, first.held, second.held) == (1, False, True)
-    admission.admit()
-    refusal(admission)
-    assert (admission.live, admission.admitted, admission.rejected) == (2, 3, 2)
-
-
 @pytest.mark.parametrize(
     ("backlog", "said"),
     [

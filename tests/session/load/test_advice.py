@@ -31,8 +31,6 @@ from translate_svc.session.utterances.text_rate import is_short
 from translate_svc.types import (
     ClientMessage,
     EndReason,
-    FinalizeInput,
-    GuardSettings,
     Samples,
     Segmentation,
     SessionEvent,
@@ -225,19 +223,6 @@ def test_a_text_of_the_usual_length_is_not_told_of(tokens: int) -> None:
 
 def test_a_short_text_of_short_speech_is_not_told_of() -> None:
     assert of(stream(endless(2), wordy(1)), StreamWarning) == []
-
-
-def test_pauses_are_not_speech() -> None:
-    """Ten seconds between two calls of ``finalize``, of which two are spoken."""
-    audio = clip(silence(4), speech(2), silence(4))
-    messages: list[ClientMessage] = [*chunks(audio), FinalizeInput()]
-    assert of(stream(messages, wordy(2), segmentation=Segmentation.MANUAL), StreamWarning) == []
-    spoken: list[ClientMessage] = [*chunks(speech(10)), FinalizeInput()]
-    assert warned(stream(spoken, wordy(2), segmentation=Segmentation.MANUAL), "short_text")
-    unasked = stream(
-        spoken, wordy(2), segmentation=Segmentation.MANUAL, guards=GuardSettings(voice_gate=False)
-    )
-    assert of(unasked, StreamWarning) == [], "its voiced frames were not counted"
 
 
 def test_a_text_that_was_ended_is_not_told_of_twice() -> None:

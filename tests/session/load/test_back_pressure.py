@@ -192,28 +192,6 @@ def test_a_receive_that_was_cancelled_has_sent_nothing() -> None:
     play(scenario())
 
 
-def test_a_slow_reader_gets_everything() -> None:
-    async def scenario() -> None:
-        async with house(_talkative, initial_credit_pieces=1) as home:
-            session = home.open(config())
-
-            async def send() -> None:
-                for message in chunks(utterances(4)):
-                    await session.receive(message)
-                await session.half_close()
-
-            sender = asyncio.create_task(send())
-            events = []
-            async for event in session.events():
-                events.append(event)
-                await asyncio.sleep(1.0)
-            await sender
-        check_contract(events)
-        assert len(of(events, SpeechChunk)) == 120
-
-    play(scenario())
-
-
 def test_a_reader_that_is_cancelled_loses_nothing() -> None:
     async def scenario() -> None:
         async with house() as home:

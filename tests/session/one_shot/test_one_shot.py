@@ -85,20 +85,6 @@ def test_a_clip_is_heard_as_a_stream_hears_it(rate_hz: int) -> None:
     play(scenario())
 
 
-def test_a_transcript_alone_needs_no_target() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            call = clip_call(
-                speech(1), targets=(), source_language="spa", include=frozenset({Inspect.TRANSCRIPT})
-            )
-            events = await collect(home.translate(call))
-        assert texts(events, transcript=True) == {(0, "spa"): "spa 16000"}
-        assert texts(events) == {}
-        assert of(events, SpeechChunk) == []
-
-    play(scenario())
-
-
 def test_inspection_shows_what_it_shows_of_a_stream_and_no_endpointing() -> None:
     async def scenario() -> None:
         async with house() as home:
@@ -108,19 +94,6 @@ def test_inspection_shows_what_it_shows_of_a_stream_and_no_endpointing() -> None
         assert {token.source_ms for token in tokens} == {0, 160}
         assert len(of(events, SpeechChunk)[0].units) == 75
         assert [timing.stage for timing in done(events).timings] == ["encode"]
-
-    play(scenario())
-
-
-@pytest.mark.parametrize("samples", [1, 1_599])
-def test_a_clip_too_short_to_hold_a_word_is_empty(samples: int) -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            events = await collect(home.translate(clip_call(speech(1)[:samples])))
-            assert home.engine.submitted == []
-        assert texts(events) == {(0, "spa"): ""}
-        assert of(events, StreamWarning) == []
-        assert done(events).status is UtteranceStatus.EMPTY
 
     play(scenario())
 
@@ -187,32 +160,6 @@ def test_a_reader_who_does_not_read_stops_the_engines_pieces() -> None:
             events = await collect(call)
         assert len(of(events, SpeechChunk)) == 30
         assert done(events).usage.speech_ms == 15_000
-
-    play(scenario())
-
-
-def test_the_slot_comes_back_when_the_reader_has_the_last_event() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            call = home.translate(text_call())
-            await asyncio.sleep(600)
-            assert not home.engine.live_request_ids
-            assert home.admission.live == 1
-            await collect(call)
-            assert home.admission.live == 0
-
-    play(scenario())
-
-
-def test_the_detector_is_free_again_while_the_engine_works() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            call = home.translate(clip_call(speech(1)))
-            assert home.vad_loop.open_streams == 1
-            await asyncio.sleep(0.05)
-            assert home.engine.live_request_ids
-            assert home.vad_loop.open_streams == 0
-            await collect(call)
 
     play(scenario())
 

@@ -11,27 +11,6 @@ from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
 KEYS = [LaneKey(kind, language) for kind in LaneKind for language in ("spa", "fra")]
 
 
-def test_an_utterance_whose_turn_it_is_leaves_at_once() -> None:
-    left: list[tuple[int, str]] = []
-    lanes: ReorderBuffer[str] = ReorderBuffer(lambda number, item: left.append((number, item)))
-    text, audio = KEYS[0], KEYS[4]
-    lanes.enter(0, [text, audio])
-    lanes.enter(1, [text, audio])
-    lanes.put(1, text, "b")
-    lanes.put(0, text, "a")
-    assert left == [(0, "a")]
-    lanes.finish(0, text)
-    assert left == [(0, "a"), (1, "b")], "the text of 1 does not wait for the speech of 0"
-    lanes.put(1, text, "c")
-    assert left[-1] == (1, "c")
-    lanes.finish(1, text)
-    assert not lanes.is_complete(0)
-    lanes.finish(0, audio)
-    lanes.finish(0, audio)
-    assert lanes.is_complete(0)
-    assert not lanes.is_complete(1)
-
-
 def test_dropping_lets_the_next_go() -> None:
     left: list[tuple[int, str]] = []
     lanes: ReorderBuffer[str] = ReorderBuffer(lambda number, item: left.append((number, item)))

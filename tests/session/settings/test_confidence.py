@@ -331,24 +331,3 @@ def test_what_is_cleared_is_no_longer_compared() -> None:
 
     with virtual_time() as runner:
         runner.run(scenario())
-
-
-def test_a_lost_engine_ends_the_comparisons() -> None:
-    async def scenario() -> None:
-        async with house(compared(-0.4, SURE, SURE, wait_s=1_000.0)) as home:
-            home.negotiator = dataclasses.replace(home.negotiator, confidence=COMPARING)
-            session = home.open(config(TargetSettings("es", speech=False), **HEARD))
-            reader = asyncio.create_task(collect(session))
-            await speak(session, utterances(1))
-            await asyncio.sleep(100)
-            home.engine.lose_device()
-            await session.receive(EndInput(2 * RATE_HZ))
-            events = await reader
-        check_contract(events)
-        (done,) = of(events, UtteranceDone)
-        assert done.status is UtteranceStatus.OK
-        tokens = len(ScriptedSequence().deltas)
-        assert done.confidences[0].confidence == RULE.confidence([-0.4] * tokens, [SURE] * tokens)
-
-    with virtual_time() as runner:
-        runner.run(scenario())

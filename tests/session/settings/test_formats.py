@@ -11,7 +11,6 @@ import pytest
 from tests.session.harness import check_contract, clip, collect, config, house, of, silence
 from tests.virtual_time import virtual_time
 from translate_svc.audio.codecs.table import chunk_decoder, chunk_encoder, codec_of
-from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.inbound import received_input
 from translate_svc.session.options import SessionOptions
@@ -25,9 +24,7 @@ from translate_svc.types import (
     Samples,
     SessionEvent,
     SilenceInput,
-    SpeechChunk,
     SpeechEnded,
-    UtteranceDone,
 )
 
 S16, F32, MULAW, ALAW = Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW
@@ -83,36 +80,6 @@ def _hear(
     return events
 
 
-OUTPUTS = [
-    *(AudioFormat(S16, rate_hz) for rate_hz in (8_000, 16_000, 24_000, 44_100, 48_000)),
-    *(AudioFormat(F32, rate_hz) for rate_hz in (8_000, 16_000, 44_100)),
-    AudioFormat(MULAW, 8_000),
-    AudioFormat(ALAW, 8_000),
-    AudioFormat(MULAW, 16_000),
-    AudioFormat(OPUS, 48_000),
-    AudioFormat(G722, 16_000),
-]
-
-
-@pytest.mark.parametrize("output", OUTPUTS, ids=lambda each: f"{each.encoding.value}-{each.sample_rate_hz}")
-def test_speech_comes_in_the_negotiated_format(output: AudioFormat) -> None:
-    """The scripted engine says 1.5 s of 0.25 an utterance; Opus takes off what does not swing."""
-    events = _hear(_recording(16_000), AudioFormat(S16, 16_000), output)
-    rate_hz = output.sample_rate_hz
-    for number in range(2):
-        of_one = [chunk for chunk in of(events, SpeechChunk) if chunk.utterance_id == number]
-        assert [chunk.final for chunk in of_one] == [False] * (len(of_one) - 1) + [True]
-        assert all(bool(chunk.packets) == (output.encoding is OPUS) for chunk in of_one)
-        decoder = SpeechDecoder(output)
-        samples = np.concatenate([decoder.decode(chunk) for chunk in of_one])
-        assert len(samples) == sum(chunk.sample_count for chunk in of_one) == round(1.5 * rate_hz)
-        if output.encoding is not OPUS:
-            middle = samples[rate_hz // 10 : -rate_hz // 10]
-            tolerance = 1e-3 if output.encoding in (S16, F32) else 0.01
-            assert np.abs(middle - 0.25).max() < tolerance, "no click where two pieces meet"
-    assert [done.usage.speech_ms for done in of(events, UtteranceDone)] == [1_500] * 2
-
-
 @pytest.mark.parametrize(
     ("audio_format", "tolerance_s"),
     [
@@ -139,18 +106,6 @@ def test_the_same_utterances_are_found_in_every_encoding(
             (one.source.end, other.source.end),
         ):
             assert abs(mine - theirs) <= tolerance_s * audio_format.sample_rate_hz
-
-
-@pytest.mark.parametrize(("encoding", "channels"), [(S16, 2), (F32, 8), (MULAW, 3), (ALAW, 2), (OPUS, 2)])
-def test_the_channel_that_was_chosen_is_heard_and_no_other(encoding: Encoding, channels: int) -> None:
-    """One party speaks on the last channel, all others are silent; ``end`` counts samples of one channel."""
-    rate_hz = 48_000 if encoding is OPUS else 8_000
-    spoken = np.zeros((4 * rate_hz, channels), np.float32)
-    spoken[:, -1] = _recording(rate_hz)
-    for channel, utterances in ((channels, 2), (1, 0)):
-        events = _hear(spoken, AudioFormat(encoding, rate_hz, channels, channel))
-        assert len(of(events, SpeechEnded)) == utterances
-        assert of(events, Closed)[0].complete
 
 
 def test_a_packet_stands_for_what_its_framing_says() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import math
 
 import pytest
@@ -28,18 +27,14 @@ from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.languages import Language, LanguageTable, packaged
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.types import (
-    AudioFormat,
-    Encoding,
     EndInput,
     Inspect,
     Segmentation,
     SpeechEnded,
-    StreamConfig,
     StreamSettings,
     TargetSettings,
     Updated,
     UpdateInput,
-    UtteranceDone,
     VadSettings,
 )
 from translate_svc.vad.options import VadOptions
@@ -111,25 +106,6 @@ def test_the_impossible_is_refused_by_its_field(
     with pytest.raises(error) as caught:
         NEGOTIATOR.negotiate_settings(settings, "config.settings")
     assert caught.value.field == f"config.settings.{field}"
-
-
-@pytest.mark.parametrize(
-    ("changes", "error", "field"),
-    [
-        ({"input": AudioFormat(Encoding.PCM_S16LE, 7_999)}, OutOfRange, "config.input.sample_rate_hz"),
-        ({"input": AudioFormat(Encoding.OPUS, 16_000)}, InvalidArgument, "config.input.sample_rate_hz"),
-        ({"input": AudioFormat(Encoding.PCM_S16LE, 16_000, 2)}, InvalidArgument, "config.input.channel"),
-        ({"output": AudioFormat(Encoding.PCM_S16LE, 48_001)}, OutOfRange, "config.output.sample_rate_hz"),
-        ({"output": AudioFormat(Encoding.MULAW, 8_000, 2)}, InvalidArgument, "config.output.channels"),
-    ],
-)
-def test_a_format_that_is_not_served_is_refused_by_its_field(
-    changes: dict[str, object], error: type[TranslateSvcError], field: str
-) -> None:
-    stream: StreamConfig = dataclasses.replace(config(), **changes)  # type: ignore[arg-type]
-    with pytest.raises(error) as caught:
-        NEGOTIATOR.negotiate(stream)
-    assert caught.value.field == field
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
@@ -210,22 +186,6 @@ def test_every_update_is_answered_in_order() -> None:
         check_contract(events)
         assert of(events, Updated) == [Updated(0), Updated(1), Updated(1)]
         assert set(texts(events)) == {(0, "fra"), (1, "ita")}
-
-    with virtual_time() as runner:
-        runner.run(scenario())
-
-
-def test_segmentation_may_change_on_the_way() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            session = home.open(config())
-            manual = UpdateInput(_settings(ES, segmentation=Segmentation.MANUAL))
-            events = await converse(
-                session, [*chunks(utterances(1)), manual, *chunks(clip(speech(1), silence(2), speech(1)))]
-            )
-        check_contract(events)
-        assert len(of(events, UtteranceDone)) == 2
-        assert of(events, SpeechEnded)[1].source.end == 6 * RATE_HZ
 
     with virtual_time() as runner:
         runner.run(scenario())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.session.harness import chunks, clip, converse, house, of, silence, speech
-from tests.session.simultaneous.test_an_hour_of_simultaneous import (
+from tests.session.simultaneous.test_half_an_hour import (
     SPANISH,
     a_sentence,
     noise,
