@@ -46,7 +46,7 @@ class EngineCore:
         """Runs one step and returns its events in order. Without work it does nothing and returns none.
 
         Raises:
-            DeviceLost: the runner cannot go on.
+            DeviceLost: the runner cannot continue.
             InvariantViolation: the runner's result does not fit the plan.
         """
         started_s = self.clock()

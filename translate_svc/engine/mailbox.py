@@ -76,9 +76,9 @@ class Mailbox:
             self._condition.notify()
 
     def stop(self, drain: bool) -> None:
-        """Asks the thread to end, with ``drain`` after all requests, otherwise at once.
+        """Asks the thread to end, with ``drain`` after all requests, otherwise immediately.
 
-        A later call with ``drain`` does not undo a stop at once.
+        A later call with ``drain`` does not undo an immediate stop.
         """
         with self._condition:
             self._mail.stop = True

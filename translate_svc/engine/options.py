@@ -37,7 +37,7 @@ class EngineLimits:
     raises the throughput of a batched stage, and lengthens the pause between two tokens of every text.
 
     Attributes:
-        max_slots: Rows of the decoder's caches, so the number of sequences that decode at once; default 16.
+        max_slots: Rows of the decoder's caches, so the number of sequences that decode together; default 16.
             Cache memory grows linearly with it. Raise it on a GPU as far as memory and the latency of a step
             allow.
         max_slot_tokens: Tokens fed to one sequence, prompt included: the length of a row of the

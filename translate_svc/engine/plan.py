@@ -108,7 +108,7 @@ class TextToUnitItem:
     ``token_ids`` are the tokens fed, or the first of them: prompt and text. The end token was
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
     get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of pauses at
-    punctuation once more. The first ``dropped_context_tokens`` behind the prompt are left out; they are
+    punctuation once more. The first ``dropped_context_tokens`` after the prompt are left out; they are
     context.
     """
 

@@ -105,7 +105,7 @@ class EngineConnection:
         self.hurry()
 
     def claim(self, claim: Claim) -> None:
-        """Sends a claim; what was reported before goes first."""
+        """Sends a claim; earlier reports go first."""
         self._claims.append(claim)
         self._link.wake()
 
@@ -144,7 +144,7 @@ class EngineConnection:
             self.hurry()
 
     async def _say_goodbye(self) -> None:
-        """Sends what is left, and waits until the engine's process has it."""
+        """Sends the remaining messages, and waits until the engine's process has it."""
         self.hurry()
         self._opening.append(Goodbye())
         self._link.wake()

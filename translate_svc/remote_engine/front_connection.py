@@ -61,7 +61,7 @@ class FrontConnection:
         self._relay = RequestRelay(engine, self._link.wake)
         self._heard_messages = 0
         self.is_welcome = False
-        """Whether it runs the same code and has been told of the engine."""
+        """Whether it runs the same code and knows the engine."""
 
     @property
     def open_requests(self) -> int:
@@ -148,7 +148,7 @@ class FrontConnection:
         self._link.wake()
 
     def _take(self) -> ToFront | None:
-        """What was computed and lost goes before the order to leave."""
+        """Results and losses go before the order to leave."""
         if self._answers:
             return self._answers.popleft()
         if self._fences:

@@ -135,7 +135,7 @@ class FrontGroup:
 
     @property
     def ready(self) -> frozenset[int]:
-        """The front processes that serve: before it knows its places one refuses whoever comes."""
+        """The front processes that serve. One that does not know its places yet refuses every caller."""
         return frozenset(index for index, member in self._members.items() if member.ready)
 
     @property

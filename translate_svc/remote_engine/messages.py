@@ -29,7 +29,7 @@ from translate_svc.types import FrontProcess, Samples
 
 
 class Message(msgspec.Struct, tag=True, frozen=True):
-    """Base class of what is sent as a whole."""
+    """Base class of messages, each of which is sent as a whole."""
 
 
 class Hello(Message, frozen=True):
@@ -224,7 +224,7 @@ else:
 
 
 class Step(Message, frozen=True):
-    """All events for one front process since its last message, in order, and the status behind them."""
+    """All events for one front process since its last message, in order, and the status after them."""
 
     events: list[AnyWireEvent]
     status: EngineStatus

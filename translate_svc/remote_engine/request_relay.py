@@ -81,7 +81,7 @@ class RequestRelay:
         self._wake()
 
     def take(self) -> Step | None:
-        """All events since the last call, with the status behind them; None without any."""
+        """All events since the last call, with the status after them; None without any."""
         if not self._events:
             return None
         events, self._events, self.unsent_bytes = self._events, [], 0

@@ -25,7 +25,7 @@ class CallerShares:
     share gets:
 
     * While others have work: as much time as it has earned, which is a quarter of the time that the work of
-      the others took. So they are hardly slower than without it, and it never starves. Its texts go on.
+      the others took. So they are hardly slower than without it, and it never starves. Its texts continue.
     * While they have none: items of 25 ms a step, by what such items took so far, and at least one. The
       stages take turns; DECODE advances all its texts. So a request of another caller that comes now does
       not wait long for the step in progress. A device that does all of it in 25 ms leaves nothing out.
@@ -78,7 +78,7 @@ class CallerShares:
         """What follows is about one step.
 
         ``over``: the callers that have to give way. ``yields``: others have work. ``encodes``: an encoding of
-        a caller in ``over`` continues in this step; then of theirs only texts go on beside it.
+        a caller in ``over`` continues in this step; then of theirs only texts continue beside it.
         """
         self._over, self._yields = over, yields
         self._decodes = yields or encodes

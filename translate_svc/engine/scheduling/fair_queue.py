@@ -22,7 +22,7 @@ class FairQueue:
     * The requests of one caller keep their order. With ``window`` above 1 the longest goes first: among the
       requests of one caller in one window (``window`` requests of all callers), which share their turns.
     * Hypotheses that are not final come after all other requests.
-    * Virtual time goes on with each admission, also if all requests are of callers who were never seen. So no
+    * Virtual time advances with each admission, also if all requests are of callers never seen before. So no
       request waits forever.
     """
 
@@ -71,7 +71,7 @@ class FairQueue:
         return state.request.is_final, state.request.caller, state.job_id // self._window
 
     def add(self, state: RequestState) -> None:
-        """Adds a request behind the other requests of its caller."""
+        """Adds a request after the other requests of its caller."""
         caller, request_id = state.request.caller, state.request.request_id
         start = max(self._now, self._ends.get(caller, 0.0))
         self._waiting[request_id], self._starts[request_id] = state, start

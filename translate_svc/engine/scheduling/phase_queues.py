@@ -5,7 +5,7 @@ Scheduling rules:
 * Requests are admitted in the order of ``FairQueue``: fair between callers, for each caller first come, first
   served, or the longest of a window first. Hypotheses that are not final come after all others. The first
   waiting request waits until slots for all its sequences are free, and no other request overtakes it. So no
-  request starves. A request takes all its slots at once, so no request holds some slots while it waits for
+  request starves. A request takes all its slots together, so no request holds some slots while it waits for
   more.
 * While there are other callers, one caller holds at most half of the slots, and its requests take at most a
   quarter of an encode budget, in both cases at least one request. Only requests of other callers overtake one
@@ -127,8 +127,8 @@ class PhaseQueues:
     def begin_step(self, *, conserve_work: bool = False) -> None:
         """Finds who has to give way in this step.
 
-        Nobody has to where a request of somebody else waits for slots: those that hold them must go on. With
-        ``conserve_work`` the others count as idle: none of their work could be taken.
+        Nobody has to where a request of somebody else waits for slots: those that hold them must continue.
+        With ``conserve_work`` the others count as idle: none of their work could be taken.
         """
         over = self._over_share()
         encoding = {state.request.caller for state in self._encoding.values()}

@@ -13,7 +13,7 @@ from translate_svc.errors import InvariantViolation
 class SlotPool:
     """The pool of ``max_slots`` slots.
 
-    A request acquires all its slots at once or none. So no request holds slots while it waits for more.
+    A request acquires all its slots or none. So no request holds slots while it waits for more.
 
     The lowest free slots are acquired first. This keeps the busy rows close together.
 

@@ -34,7 +34,7 @@ Finish = Callable[[SequenceState, FinishStatus, str], None]
 
 
 class StageResults:
-    """Applies results to sequences: each gets what was computed and moves to the queue of its next stage.
+    """Applies results to sequences: each gets its result and moves to the queue of its next stage.
 
     ``finish`` ends a sequence with a status and an error. ``events``: those of this step, in order.
     """

@@ -42,7 +42,7 @@ class HoldReason(enum.Enum):
     """The token repeats the words before it."""
     END_OF_TEXT = "end_of_text"
     """The token is the punctuation that closes a sentence. The hypothesis before did not close the sentence
-    there, so the sentence may go on.
+    there, so the sentence may continue.
     """
 
 
@@ -76,12 +76,12 @@ class Hypothesis:
 
     @property
     def new_tokens(self) -> int:
-        """Number of tokens behind the history."""
+        """Number of tokens after the history."""
         return len(self.token_ids) - self.history_tokens
 
     @property
     def new_pieces(self) -> tuple[str, ...]:
-        """The pieces behind the history."""
+        """The pieces after the history."""
         return self.pieces[self.history_tokens :]
 
 
@@ -217,7 +217,7 @@ def _decide(
 ) -> CommitDecision:
     """Commits the whole words before the smallest limit.
 
-    ``limits``: numbers of new tokens, each with the reason to hold the tokens behind it. A final hypothesis
+    ``limits``: numbers of new tokens, each with the reason to hold the tokens after it. A final hypothesis
     ignores them. A loop is a limit of every hypothesis.
     """
     new = hypothesis.new_tokens

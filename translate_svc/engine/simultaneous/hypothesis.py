@@ -28,9 +28,9 @@ class SpeechContext:
     Attributes:
         units: ``[n]``: first voiced units, which are the vocoder's left context, then units that wait. Empty
             if all units were voiced: the next speech is then vocoded without a left context.
-        first_unit: index of ``units[0]`` in the speech of the utterance. Negative where the utterance goes on
-            with the speech of the one before.
-        voiced_units: how many of ``units`` were voiced. The others wait for the units behind them, because
+        first_unit: index of ``units[0]`` in the speech of the utterance. Negative where the utterance
+            continues the speech of the one before.
+        voiced_units: how many of ``units`` were voiced. The others wait for the units after them, because
             the vocoder also needs a right context.
         word_starts: indices in ``units`` at which waiting words begin, without the first waiting word.
         unspoken_tokens: number of tokens at the end of the history that have no units yet. They wait because
@@ -60,7 +60,7 @@ class SequenceHypothesis:
     """One target of a hypothesis: the state that earlier hypotheses left.
 
     Attributes:
-        history_token_ids: committed tokens whose audio is in the buffer. They are fed behind the prompt.
+        history_token_ids: committed tokens whose audio is in the buffer. They are fed after the prompt.
         committed_tokens: number of tokens committed in the whole utterance, history included.
         previous: the hypothesis before this one, for policies that compare two hypotheses.
         speech: the last units of the speech so far.

@@ -62,7 +62,7 @@ def keep_history(
 
     Many models translate two sentences worse than one. So a closed sentence is dropped when a word of the
     next sentence was committed, or was held but surely said. It is also dropped when a whole hypothesis
-    added no word behind it.
+    added no word after it.
 
     Where nothing is dropped, the buffer keeps its start: later hypotheses may align the history with later
     audio, which is not translated yet. Where only some words of a sentence are dropped, the buffer begins at
@@ -130,7 +130,7 @@ def history_from(
     """The tokens of the history for a buffer that begins earlier than ``keep_history`` said.
 
     All targets share one buffer, and another target may need earlier audio. The history begins with the first
-    sentence whose audio lies behind ``start_samples``, so that text and audio begin together.
+    sentence whose audio lies after ``start_samples``, so that text and audio begin together.
 
     Args:
         hypothesis: the decoded text.
@@ -192,7 +192,7 @@ class _Kept:
         return bool(self._words) and closes_sentence(self._pieces)
 
     def begins_sentence(self, start: int) -> bool:
-        """Whether a sentence begins at token ``start``, behind another one."""
+        """Whether a sentence begins at token ``start``, after another one."""
         return 0 < start < self.end and starts_sentence(self._pieces, start, spaced=self._spaced)
 
     def following_frame(self) -> int | None:
@@ -221,7 +221,7 @@ class _Kept:
         return self._hypothesis.attended_frames[next(word for word, stop in self._words if stop > start)]
 
     def heard_from(self, start: int, least_frame: int) -> int:
-        """The first token, from ``start`` on, behind all words that come from before ``least_frame``.
+        """The first token, from ``start`` on, after all words that come from before ``least_frame``.
 
         The last word always stays.
         """

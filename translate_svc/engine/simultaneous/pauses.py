@@ -28,8 +28,8 @@ def last_pause(samples: Samples, first_sample: int, end_sample: int) -> int | No
 def first_pause(samples: Samples, first_sample: int) -> int | None:
     """The sample in the middle of the first quiet window of 100 ms from ``first_sample`` on.
 
-    Quiet: at most 3 dB above the quietest window from there on. None if that one is less than 12 dB below the
-    speech in ``samples``, or if there is none. ``samples``: ``[n]`` at 16 kHz.
+    Quiet: at most 3 dB above the quietest window from there on. None if the quietest is less than 12 dB below
+    the speech in ``samples``, or if there is none. ``samples``: ``[n]`` at 16 kHz.
     """
     levels_db = _levels_db(samples[first_sample:])
     if not len(levels_db):

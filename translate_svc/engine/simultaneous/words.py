@@ -13,7 +13,7 @@ _SPACE = "\u2581"  # SentencePiece's mark of a space
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
 _WITHIN_WORDS = "'\u2019-\u2010"
-"""Apostrophes and hyphens. The letters behind them usually belong to the same word."""
+"""Apostrophes and hyphens. The letters after them usually belong to the same word."""
 
 _SENTENCE_ENDS = ".?!\u2026\u3002\uff1f\uff01\u0964\u06d4\u061f\u1362\u17d4\u104b"
 
@@ -68,7 +68,7 @@ def continuation_tokens(tokenizer: Tokenizer, vocabulary_size: int) -> list[int]
 
 
 def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
-    """Whether piece ``index`` begins a word behind punctuation that ends a sentence, or begins the text."""
+    """Whether piece ``index`` begins a word after punctuation that ends a sentence, or begins the text."""
     if index == 0:
         return True
     closing = is_punctuation(pieces[index]) and not pieces[index].startswith(_SPACE)
