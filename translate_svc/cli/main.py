@@ -114,7 +114,7 @@ def _called_command() -> str:
 
 
 def _leave_reader() -> int:
-    """Whoever read standard output has left, as ``head`` does: that is no error to tell of."""
+    """The reader of standard output has left, as ``head`` does: no error is reported."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is written at the exit
     return EXIT_ERROR
 

@@ -1,4 +1,4 @@
-"""Bounds the connections of the HTTP port, whoever holds them and whatever they are for."""
+"""Bounds the number of connections to the HTTP port, of all callers and for all purposes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the fields of a JSON object, and refuses what is not there or of the wrong kind."""
+"""Reads the fields of a JSON object, and refuses missing ones and those of the wrong kind."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class GatewayOptions(CallOptions):
         address: ``host:port``; port 0 takes a free port.
         insecure: allow plaintext on an address that is not loopback.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
-        max_connections: at a time. Further ones are closed at once.
+        max_connections: at a time. Further ones are closed immediately.
         request_timeout_s: how long a connection may take to send a request: its first one, and the next.
         config_timeout_s: how long a session may stay without its target language. Longer than for gRPC:
             clients of this protocol connect first and ask their user afterwards.

@@ -24,7 +24,7 @@ WireEvent = dict[str, Any]
 
 _MAX_REASON_BYTES = 123
 _RESUMED_AT = 4
-"""asyncio lets writers go on when the buffer has fallen to this part of its bound."""
+"""asyncio lets writers continue when the buffer has fallen to this part of its bound."""
 _GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 
@@ -75,7 +75,7 @@ class WebSocket:
         """
         offered = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
         if offered and SUBPROTOCOL not in {name.strip() for value in offered for name in value.split(",")}:
-            # aiohttp would log what was offered, and one of them may be a key
+            # aiohttp would log the offered protocols, and one of them may be a key
             raise InvalidArgument(f"offer the subprotocol {SUBPROTOCOL!r} as well")
         await self._socket.prepare(request)
         self._handler = asyncio.current_task()
@@ -93,7 +93,7 @@ class WebSocket:
         """The client's next text message.
 
         Raises:
-            InvalidArgument: the message is not text. The connection can go on.
+            InvalidArgument: the message is not text. The connection stays open.
             StreamTimeout: a ping was not answered.
         """
         while True:
@@ -137,7 +137,7 @@ class WebSocket:
         """Implements ``Connection.follow``: nothing here depends on it."""
 
     async def send(self, event: WireEvent) -> None:
-        """Sends one event; gives it an ``event_id``. Waits while the client does not take what was sent."""
+        """Sends one event; gives it an ``event_id``. Waits while the client does not take earlier events."""
         text = self._texts.text(event)
         self.bytes_out += len(text)
         try:

@@ -148,7 +148,7 @@ class InputQueue:
         return dropped
 
     def discard(self) -> None:
-        """Drops everything for good, and wakes whoever waits."""
+        """Drops everything for good, and wakes all that wait."""
         self._items.clear()
         self._cost_samples = self._audio_samples = 0
         self._discarded = True

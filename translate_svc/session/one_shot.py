@@ -57,9 +57,9 @@ class OneShot:
     Rules:
 
     * **Guards** are those of a stream. A clip that is too short, or in which nobody speaks, ends as EMPTY.
-    * **Events** are those of a stream's utterance, made by the same ``UtteranceRouter``. Text is sent at
-      once; speech goes on as long as the reader takes it, one credit per piece. Times count from the moment
-      at which the source is ready.
+    * **Events** are those of a stream's utterance, made by the same ``UtteranceRouter``. Text is sent
+      immediately; speech continues as long as the reader takes it, one credit per piece. Times count from the
+      moment at which the source is ready.
     * **Failure** of one sequence is a warning and ``FAILED``. If nothing can be translated (bytes that are
       not audio, a source over a limit, an engine that is full or gone), ``events`` raises, naming the field.
     """

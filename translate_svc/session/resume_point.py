@@ -18,7 +18,7 @@ _TOKEN = "config.resume_token"
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """All that a session needs to go on where another one was committed.
+    """All that a session needs to continue at a commit point of another one.
 
     Attributes:
         stream_id: the same for all sessions of one stream.

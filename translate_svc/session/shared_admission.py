@@ -20,7 +20,7 @@ class FrontPeers:
     """What a front process knows of the others. The connection to the engine's process keeps it up to date.
 
     Attributes:
-        places: streams and calls that this process may serve at once. The places of all processes add up to
+        places: streams and calls that this process may serve together. The places of all processes add up to
             what the engine keeps up with, at most ``AdmissionOptions.max_streams``. They move to where they
             are needed.
         live_streams: streams that are open at the others.

@@ -75,7 +75,7 @@ class VadLoop:
     Args:
         vad: The detector; called from the worker thread alone.
         max_batch_frames: Most frames in one call; the oldest go first.
-        max_streams: Most streams open at once.
+        max_streams: Most streams open at the same time.
     """
 
     def __init__(self, vad: FrameVad, *, max_batch_frames: int = 64, max_streams: int = 1024) -> None:

@@ -32,7 +32,7 @@ from translate_svc.types import (
 STDOUT = Path("-")
 
 _MAX_UNTOLD_S = 30
-"""A server tells of speech at the latest so long behind what was sent, as far as buffers on the way go."""
+"""The server reports a start of speech at most so long after the speech was sent, apart from buffers."""
 
 
 class UnsureTexts:

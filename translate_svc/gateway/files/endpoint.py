@@ -41,7 +41,7 @@ _TRANSCRIPTION_FIELDS = _SHARED | {"language", "stream", "include", "timestamp_g
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is asked for.
+    """The options of a request.
 
     Attributes:
         name: ``translate`` or ``transcribe``.

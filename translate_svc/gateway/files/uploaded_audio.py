@@ -16,7 +16,7 @@ from translate_svc.types import SAMPLES_ENCODING, AudioFormat, AudioInput, Clien
 T = TypeVar("T")
 
 _BLOCKS = 10
-"""Blocks of 100 ms or more that are decoded at once."""
+"""Blocks of 100 ms or more that are decoded together."""
 
 _PART_SAMPLES = 8_192
 """Samples of one message: half of the bytes that a stream takes in one."""
@@ -59,11 +59,11 @@ class UploadedAudio:
 
     @property
     def duration_s(self) -> float:
-        """Duration of what was decoded so far."""
+        """Duration of the audio decoded so far."""
         return self._samples / self._media.sample_rate_hz
 
     async def receive(self) -> ClientMessage | None:
-        """The next samples, ``EndInput`` behind the last ones, and then nothing."""
+        """The next samples, ``EndInput`` after the last ones, and then nothing."""
         if self._ended:
             return None
         if not len(self._waiting):

@@ -15,7 +15,7 @@ _MAX_EVENT_ID_CHARACTERS = 512
 
 
 class ClientEvents:
-    """The events of one connection. What is no event is answered by an ``error`` event and left out."""
+    """The events of one connection. A message that is no event is answered by an ``error`` event."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -20,7 +20,7 @@ class Connection(Protocol):
         """The client's next message.
 
         Raises:
-            InvalidArgument: the message is not text. The connection can go on.
+            InvalidArgument: the message is not text. The connection stays open.
             StreamTimeout, ResourceExhausted: the connection must end.
         """
 
@@ -28,7 +28,7 @@ class Connection(Protocol):
         """Takes notice of an event of the session, before what it becomes in the protocol is sent."""
 
     async def send(self, event: WireEvent) -> None:
-        """Sends one event. Waits while the client does not take what was sent."""
+        """Sends one event. Waits while the client does not take earlier events."""
 
     async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
         """Sends an ``error`` event. ``event_id`` is the client's event that caused it."""

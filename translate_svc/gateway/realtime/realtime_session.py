@@ -30,7 +30,7 @@ from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import Caller, ClientMessage, Opened, SessionEvent, UpdateInput
 
 _PART_BYTES = 32 * 1024
-"""Audio that a session is given at once. A longer append is split, so that no other session waits for it."""
+"""Audio given to a session in one piece. A longer append is split, so that no other session waits."""
 
 
 class RealtimeSession:

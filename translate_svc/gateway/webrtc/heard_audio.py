@@ -17,7 +17,7 @@ _MIN_GAP_SAMPLES = RATE_HZ // 50
 async def heard_audio(track: MediaStreamTrack) -> AsyncGenerator[bytes, None]:
     """The audio of ``track`` until it ends: one channel, little-endian, at ``RATE_HZ``.
 
-    What was lost on the way, or not sent because nobody spoke, becomes silence, so that positions stay those
+    Audio lost on the way, or not sent because nobody spoke, becomes silence, so that positions stay those
     of the speaker's clock. A gap counts for five seconds at most: that ends any utterance.
     """
     expected: int | None = None

@@ -20,7 +20,7 @@ _MAX_HELD_FRAMES = 10
 
 
 class SpeechTrack(MediaStreamTrack):
-    """Plays in real time what was appended. Holds about 30 seconds at most."""
+    """Plays the appended speech in real time. Holds about 30 seconds at most."""
 
     kind = "audio"
 
@@ -38,7 +38,7 @@ class SpeechTrack(MediaStreamTrack):
         self._held_frames = 0
 
     def clear(self) -> None:
-        """Drops what was not played yet."""
+        """Drops the speech that was not played yet."""
         self._unplayed.clear()
         self._changed.set()
 

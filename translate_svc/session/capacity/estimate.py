@@ -90,7 +90,7 @@ class CapacityEstimate:
       ``fall_s``, so that noise does not make it oscillate.
     * If streams **fall behind** all the same, because something else is too slow, nobody is admitted until
       they have caught up, and the estimate shrinks for a while.
-    * **Before the cost is known** the operator's limit counts, or what was inside when streams fell behind.
+    * **Before the cost is known** the operator's limit counts, or the number inside when streams fell behind.
     """
 
     def __init__(self, options: CapacityOptions) -> None:

@@ -12,7 +12,7 @@ _INTERVAL_S = 0.5
 
 
 class SharedLoad:
-    """Takes the place of a ``LoadMonitor``: what that one measures is told here."""
+    """Replaces ``LoadMonitor`` in a front process: the engine's process measures the load."""
 
     def __init__(self, fronts: FrontPeers, streams: Callable[[], Iterable[WatchedStream]]) -> None:
         """``streams``: the open ones of this process."""

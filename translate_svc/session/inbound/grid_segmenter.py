@@ -55,7 +55,7 @@ class GridSegmenter:
         return event
 
     def finalize(self, reason: EndReason) -> SegmentEvent | None:
-        """Ends the running utterance behind the last frame; None without one."""
+        """Ends the running utterance after the last frame; None without one."""
         return self._segmenter.finalize(reason)
 
     def cut(self, sample: int) -> SegmentEvent:

@@ -119,7 +119,7 @@ class InputPump:
         return self._arrived_s - (self._source.received_position - position) / self._rate_hz
 
     def restart(self, position: int) -> None:
-        """Drops the running utterance and all input, and goes on at ``position``, a commit point.
+        """Drops the running utterance and all input, and continues at ``position``, a commit point.
 
         Settings updates among that input still apply. The sink itself ends the utterance.
         """

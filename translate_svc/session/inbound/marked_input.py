@@ -87,7 +87,7 @@ class MarkedInput:
         return [marker for _, marker in self._markers if isinstance(marker, Negotiated)]
 
     def drop(self) -> list[Negotiated]:
-        """Drops all samples, and all markers but the end. Returns the dropped updates. Positions go on."""
+        """Drops all samples, and all markers but the end. Returns the dropped updates. Positions count on."""
         updates = self.updates()
         ends = [entry for entry in self._markers if entry[1] is Boundary.END]
         self._markers = deque(ends)

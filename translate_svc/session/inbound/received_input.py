@@ -113,7 +113,7 @@ class ReceivedInput:
         return max(self.samples, self._commit_position)
 
     def close(self, error: Exception) -> None:
-        """Drops everything. Whoever waits for room gets ``error``."""
+        """Drops everything. A sender that waits for room gets ``error``."""
         self._close_error = error
         self.queue.discard()
 

@@ -43,7 +43,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UtteranceGrew:
-    """The running utterance has reached the next step of simultaneous translation. It may go on.
+    """The running utterance has reached the next step of simultaneous translation. It may continue.
 
     Attributes:
         samples: the last part of its audio, 16 kHz mono ``[n]``.

@@ -115,7 +115,7 @@ class UtteranceSource:
     def cut(self, sample: int) -> None:
         """Ends the running utterance at ``sample`` (16 kHz, from its start), rounded down to a frame.
 
-        Only between a ``UtteranceGrew`` and the next step. What comes behind the cut is processed anew.
+        Only between a ``UtteranceGrew`` and the next step. The input after the cut is processed again.
         """
         if not self._segmenter.runs or self._ready:
             raise RuntimeError("no utterance runs that could be cut")

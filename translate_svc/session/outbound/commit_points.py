@@ -12,16 +12,16 @@ from translate_svc.types import StreamSettings, Usage
 
 @dataclass(frozen=True, slots=True)
 class CommitPoint:
-    """A place from which a stream can go on: input before ``position`` is never needed again.
+    """A place from which a stream can continue: input before ``position`` is never needed again.
 
     Attributes:
         position: input sample at which resampler, detector and frame grid restart.
-        next_utterance_id: of the first utterance behind it.
+        next_utterance_id: of the first utterance after it.
         settings: in force there, every default filled in.
         applied_updates: updates of the settings that they hold, from the stream's first.
         usage: of all utterances before it.
-        continued_from: where an utterance was cut that the next one continues; None: none was.
-        continuation: what that one leaves for the next one.
+        continued_from: the end of a cut utterance that the next one continues; None without one.
+        continuation: the state that the cut utterance leaves for the next one.
         heard_position: input sample through which simultaneous translation had heard. It does not translate
             steps up to there again.
     """
@@ -72,7 +72,7 @@ class CommitPoints:
         return last
 
     def report(self, point: CommitPoint) -> None:
-        """Reports a point that ``clear`` has dropped, behind which no utterance goes on."""
+        """Reports a point that ``clear`` has dropped. No utterance continues there."""
         self._on_commit(self._with_usage(replace(point, continued_from=None, continuation=None)))
 
     def _with_usage(self, point: CommitPoint) -> CommitPoint:

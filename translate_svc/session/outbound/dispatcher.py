@@ -87,7 +87,7 @@ class Dispatcher:
 
         Waits until the hypothesis has ended, so that the next one starts from it. While hypotheses take
         longer than their audio lasts, some are left out, and the client gets one warning an utterance. An
-        utterance that has grown long is cut where the buffer of its hypotheses begins; the next one goes on
+        utterance that has grown long is cut where the buffer of its hypotheses begins; the next one continues
         from there.
 
         Raises:

@@ -31,11 +31,11 @@ class HypothesisPacer:
         self._hypotheses_wanted = _CALM_HYPOTHESES
         self._hastened = False
         self.least_stride = 1
-        """Every how many steps there may be a hypothesis at most, because the whole server is busy."""
+        """A lower limit for ``stride``, above 1 while the whole server is busy."""
 
     @property
     def stride(self) -> int:
-        """Every how many steps there is a hypothesis: 1, 2 or 4."""
+        """Steps from one hypothesis to the next: 1, 2 or 4."""
         return self._stride
 
     def is_late(self, heard_position: int, last_sample_s: float, now_s: float, step_s: float) -> bool:

@@ -30,8 +30,8 @@ class Outbox:
     in flight, a sequence's credit for speech). ``on_taken`` is called when the reader takes the event, not
     before, and never for an event that is dropped.
 
-    With ``acks``, the reader waits while that window is full; ``close`` lifts the window. ``observer`` is
-    told of each warning.
+    With ``acks``, the reader waits while that window is full; ``close`` lifts the window. ``observer``
+    receives each warning.
     """
 
     def __init__(self, observer: StreamObserver, acks: AckWindow | None = None) -> None:

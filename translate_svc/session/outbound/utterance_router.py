@@ -66,7 +66,7 @@ class UtteranceRouter:
         next_utterance_id: int = 0,
         usage: Usage = Usage(),  # noqa: B008 - frozen
     ) -> None:
-        """``caller``: whose share of the engine its requests take. ``lag`` is told of answers.
+        """``caller``: whose share of the engine its requests take. ``lag`` records answers.
 
         ``next_utterance_id`` and ``usage``: of a stream that is resumed.
         """

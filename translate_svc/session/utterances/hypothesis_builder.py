@@ -101,7 +101,7 @@ class HypothesisBuilder:
     ) -> None:
         """``sequences``: number of targets.
 
-        ``continued``: the state of the utterance before, if that one was cut and this one continues it.
+        ``continued``: the state of the utterance before, if it was cut and this utterance continues it.
         """
         self._request_id = request_id
         self._options = options

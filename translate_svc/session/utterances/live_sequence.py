@@ -88,7 +88,7 @@ class LiveSequence:
 
     @property
     def tokens(self) -> int:
-        """Tokens of its text, those of its hypotheses included; ``text`` tells of the last request alone."""
+        """Tokens of its text, those of its hypotheses included; ``text`` counts the last request alone."""
         return self._hypothesis_tokens or (0 if self.text is None else self.text.tokens)
 
     @property
@@ -143,7 +143,7 @@ class LiveSequence:
     def playback_pending(self, playout: Playout | None, until_s: float) -> bool:
         """Whether earlier speech still plays at ``until_s``. False for speech that does not catch up.
 
-        That one must not depend on the clock: a replay from a commit point gives the same speech again.
+        Without catch-up, speech must not depend on the clock: a replay from a commit point gives the same.
         """
         if self.plan.catch_up_duration_factor is None or playout is None:
             return False

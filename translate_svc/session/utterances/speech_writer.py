@@ -41,7 +41,7 @@ class SpeechWriter:
         return self.written_samples / self.sample_rate_hz
 
     def write(self, samples: Samples, *, final: bool) -> EncodedChunk:
-        """Takes a waveform piece ``[n]`` at 16 kHz; returns what is complete now, possibly empty.
+        """Takes a waveform piece ``[n]`` at 16 kHz; returns the complete chunk, possibly empty.
 
         ``final`` ends the speech."""
         chunk = self._encoder.encode(self._resampler.push(samples))

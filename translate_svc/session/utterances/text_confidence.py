@@ -34,7 +34,7 @@ class ConfidenceMeter:
         self._compared: dict[str, _Comparison] = {}  # by request
         self._planned: list[Request] = []
         self.open_comparison: str | None = None
-        """The request that compares texts now. They follow one another, to burden nobody else."""
+        """The request that compares texts now. One runs at a time, so that other streams are not delayed."""
 
     def add(self, sequence: int, token_id: int, log_probability: float) -> None:
         """Adds one token; ``log_probability`` is natural."""

@@ -11,9 +11,9 @@ from translate_svc.types import ENDPOINTING, StageTiming
 class UtteranceTimes:
     """Times of one utterance, in seconds of the event loop's clock.
 
-    What is told in milliseconds counts from the cut, when ``SpeechEnded`` is made. The time before that, from
+    Reported milliseconds count from the cut, when ``SpeechEnded`` is made. The time before that, from
     the arrival of the last sample to the cut, is the timing named ``endpointing``: mostly the silence that
-    the segmenter waits for. What a hypothesis says before the cut has the time 0.
+    the segmenter waits for. Text of a hypothesis before the cut has the time 0.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class UtteranceTimes:
     def output_lag_ms(self, now_s: float, played_s: float, offset_ms: float) -> int:
         """The lag of speech that is sent now, played at ``played_s`` and lies at ``offset_ms`` of its speech.
 
-        Behind the cut it counts from there; before the cut it is how long the speech waits to be played.
+        After the cut it counts from there; before the cut it is how long the speech waits to be played.
         """
         if self._cut_s is None:
             return max(0, round((played_s - now_s) * 1000))
