@@ -99,11 +99,11 @@ class ScriptedEngine:
     ) -> None:
         self._script = script
         self._initial_credit_pieces = initial_credit_pieces
-        self._max_running_requests = max_running_requests
-        self._max_waiting_requests = max_waiting_requests
+        self.max_running_requests = max_running_requests
+        self.max_waiting_requests = max_waiting_requests
         self._live: dict[str, _Live] = {}
         self._places = SourcePlaces()
-        self._refused: dict[str, _Live] = {}
+        self.refused: dict[str, _Live] = {}
         self._waiting: deque[_Live] = deque()
         self.answer_delay_s = answer_delay_s
         self._running = 0
@@ -145,11 +145,11 @@ class ScriptedEngine:
         refusal, self._refusal = self._refusal, None
         if isinstance(refusal, InvalidArgument):
             raise refusal
-        if request.request_id in self._live or request.request_id in self._refused:
+        if request.request_id in self._live or request.request_id in self.refused:
             raise InvalidArgument("is in use", field="request_id")
         if self._lost:
             refusal = EngineLost(ENGINE_LOST)
-        elif self._running >= self._max_running_requests and len(self._waiting) >= self._max_waiting_requests:
+        elif self._running >= self.max_running_requests and len(self._waiting) >= self.max_waiting_requests:
             refusal = refusal or ResourceExhausted("the waiting queue is full", retry_after_s=1.0)
         self._places.check(request)
         script = self._script(request)
@@ -158,7 +158,7 @@ class ScriptedEngine:
         credits = [self._initial_credit_pieces] * len(request.sequences)
         live = _Live(request, deliver, script, credits)
         if refusal is not None:
-            self._refused[request.request_id] = live
+            self.refused[request.request_id] = live
             self._soon(self._deliver_refusal, live, refusal)
             return
         self._soon(live.emit, RequestQueued(request.request_id))
@@ -176,13 +176,13 @@ class ScriptedEngine:
 
     def _deliver_refusal(self, live: _Live, error: TranslateSvcError) -> None:
         if live.open:
-            del self._refused[live.request.request_id]
+            del self.refused[live.request.request_id]
             live.emit(RequestRefused(live.request.request_id, error))
             live.open = False
 
     def abort(self, request_id: str) -> None:
         """Implements ``EngineHandle.abort``."""
-        if (refused := self._refused.pop(request_id, None)) is not None:
+        if (refused := self.refused.pop(request_id, None)) is not None:
             refused.open = False
         live = self._live.get(request_id)
         if live is None:
@@ -201,7 +201,7 @@ class ScriptedEngine:
         live.credit_arrived.set()
 
     def _start_waiting(self) -> None:
-        while self._waiting and self._running < self._max_running_requests:
+        while self._waiting and self._running < self.max_running_requests:
             live = self._waiting.popleft()
             self._running += 1
             live.task = asyncio.get_running_loop().create_task(self._run(live))

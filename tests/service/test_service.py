@@ -83,8 +83,6 @@ async def _hear(service: Service, name: str, config: StreamConfig) -> list[Sessi
     return await _converse(service.open_session(config, ANONYMOUS), _clip(name))
 
 
-def _lane(event: TextDelta | SpeechChunk) -> tuple[int, str, bool]:
-    return event.utterance_id, event.language, isinstance(event, TextDelta) and event.transcript
 
 
 async def test_silence_and_noise_come_to_nothing(service: Service) -> None:

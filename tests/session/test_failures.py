@@ -134,7 +134,7 @@ def test_a_burst_waits_for_a_full_engine() -> None:
 
     async def scenario() -> list[list[SessionEvent]]:
         async with house(_slow(2.0)) as home:
-            home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
+            home.engine.max_running_requests, home.engine.max_waiting_requests = 1, 1
             streams = [converse(home.open(config(*TWO)), chunks(utterances(4))) for _ in range(3)]
             return await asyncio.gather(*streams)
 
@@ -148,7 +148,7 @@ def test_a_burst_waits_for_a_full_engine() -> None:
 def test_the_input_waits_with_it() -> None:
     async def scenario() -> None:
         async with house(_slow(20.0)) as home:
-            home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
+            home.engine.max_running_requests, home.engine.max_waiting_requests = 1, 1
             session = home.open(config(*TWO))
             reader = asyncio.create_task(collect(session))
             sent = [asyncio.create_task(session.receive(each)) for each in chunks(utterances(20))]
@@ -172,7 +172,7 @@ def test_the_input_waits_with_it() -> None:
 def test_an_engine_that_stays_full_fails_an_utterance_in_the_end() -> None:
     async def scenario() -> list[SessionEvent]:
         async with house(_slow(100.0)) as home:
-            home.engine._max_running_requests, home.engine._max_waiting_requests = 1, 1
+            home.engine.max_running_requests, home.engine.max_waiting_requests = 1, 1
             return await converse(home.open(config(*TWO)), chunks(utterances(4)))
 
     with virtual_time() as runner:

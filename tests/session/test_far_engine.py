@@ -43,7 +43,7 @@ def play(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 async def until_submitted(home: House, refused: bool = False) -> None:
     """Returns while the first request still waits for its verdict."""
-    while not (home.engine._refused if refused else home.engine.submitted):  # noqa: ASYNC110 - it has no event
+    while not (home.engine.refused if refused else home.engine.submitted):  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(VERDICT_S / 10)
 
 

@@ -36,8 +36,14 @@ class ListenAddress:
 
     @classmethod
     def parse(cls, address: str, field: str) -> Self:
-        """From ``host:port`` in one setting; an IPv6 address has brackets."""
+        """From ``host:port`` in one setting; an IPv6 address has brackets.
+
+        Raises:
+            InvalidArgument: it is no such address. Names the setting.
+        """
         host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise InvalidArgument("must be HOST:PORT", field=field)
         return cls(host.strip("[]"), int(port), field, field)
 
     def applied(self, settings: Settings) -> Settings:

@@ -53,7 +53,7 @@ async def watched_house(seconds_an_utterance: float) -> AsyncIterator[tuple[Hous
         return takes(seconds_an_utterance)
 
     async with house(script) as made:
-        made.engine._max_running_requests = 1
+        made.engine.max_running_requests = 1
         monitor = LoadMonitor(
             made.engine,
             CapacityOptions(32),
