@@ -75,7 +75,7 @@ class TokenDecoder:
         )
         constrained = self._constrained(items)
         step = self._eager(items, runs, constrained) if self._captured is None else self._captured.step(runs)
-        return [self._prediction(item, step, row, 1) for row, item in enumerate(items)]
+        return self._predictions(items, step)
 
     def _prefill(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
         """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""
@@ -89,12 +89,11 @@ class TokenDecoder:
         rows, _ = runs.judged()
         constrained = {rows.index(row): slot for row, slot in self._constrained(items).items()}
         step = self._eager(items, runs, constrained)
-        return [
-            self._prediction(item, each.step, 0, each.tokens, each.accepted)
-            for item, each in zip(
-                items, accepted_runs(step, [item.token_ids for item in items], proposed), strict=True
-            )
-        ]
+        outcomes: list[TokenPrediction | EngineError] = []
+        checked = accepted_runs(step, [item.token_ids for item in items], proposed)
+        for item, each in zip(items, checked, strict=True):
+            outcomes += self._predictions([item], each.step, each.tokens, each.accepted)
+        return outcomes
 
     def _constrained(self, items: Sequence[DecodeItem]) -> dict[int, int]:
         """The slots of the items that have a constraint, by row."""
@@ -107,20 +106,29 @@ class TokenDecoder:
             any(item.return_source_ms for item in items), any(item.return_attention for item in items)
         )
         made = self._model.decode(runs, fields)
-        given = runs.given([item.scores_given_text for item in items])
+        given = runs.given([item.scores_given_text for item in items]) if runs.speculative else {}
         return DecodedStep.of(made, self._greedy.of_rows(made.logits, constrained, given)).on_host()
 
-    def _prediction(
-        self, item: DecodeItem, step: DecodedStep, row: int, tokens: int, accepted: tuple[float, ...] = ()
-    ) -> TokenPrediction | EngineError:
-        if not step.finite[row]:
-            return EngineError(NOT_FINITE)
-        source_ms = attention = None
-        if item.return_source_ms and step.source_frames is not None:
-            frame = int(step.source_frames[row, -1])
-            source_ms = None if frame == NO_FRAME else self._model.state_centre_ms(frame)
-        if item.return_attention and step.attention is not None:
-            weights = step.attention[row, -tokens:, : self._model.source_states(item.slot)]
-            attention = np.array(weights.numpy(), np.float32)
-        token_id, log_probability = int(step.token_ids[row]), float(step.log_probabilities[row])
-        return TokenPrediction(token_id, log_probability, source_ms, attention, accepted)
+    def _predictions(
+        self,
+        items: Sequence[DecodeItem],
+        step: DecodedStep,
+        tokens: int = 1,
+        accepted: tuple[float, ...] = (),
+    ) -> list[TokenPrediction | EngineError]:
+        """Of the rows of ``step``, which is on the host. ``tokens``: how many tokens of each row count."""
+        frames = [NO_FRAME] * len(items) if step.source_frames is None else step.source_frames[:, -1].tolist()
+        columns = step.token_ids.tolist(), step.log_probabilities.tolist(), step.finite.tolist(), frames
+        outcomes: list[TokenPrediction | EngineError] = []
+        for row, (item, token_id, log_probability, finite, frame) in enumerate(
+            zip(items, *columns, strict=True)
+        ):
+            placed = item.return_source_ms and frame != NO_FRAME
+            source_ms = self._model.state_centre_ms(frame) if placed else None
+            attention = None
+            if item.return_attention and step.attention is not None:
+                weights = step.attention[row, -tokens:, : self._model.source_states(item.slot)]
+                attention = np.array(weights.numpy(), np.float32)
+            prediction = TokenPrediction(token_id, log_probability, source_ms, attention, accepted)
+            outcomes.append(prediction if finite else EngineError(NOT_FINITE))
+        return outcomes
