@@ -65,10 +65,14 @@ class RequestScript:
 class ExpectedEvents:
     """Checks order and content of events. It uses the script alone, not the other requests of the batch."""
 
-    def __init__(self, script: RequestScript, limits: EngineLimits, tokenizer: FakeTokenizer) -> None:
+    def __init__(
+        self, script: RequestScript, limits: EngineLimits, tokenizer: FakeTokenizer, *, times: bool = True
+    ) -> None:
+        """``times``: whether the model knows where the tokens of speech come from."""
         self._script = script
         self._limits = limits
         self._tokenizer = tokenizer
+        self._times = times and not script.is_text
 
     def check(self, events: list[EngineEvent]) -> None:
         """Checks all events of a finished request, including the last one."""
@@ -97,7 +101,7 @@ class ExpectedEvents:
         letters = "".join(_LETTER[type(event)] for event in events if not isinstance(event, RequestFinished))
         pattern = _ORDER[finish.status, speech]
         assert re.fullmatch(pattern, letters), f"{finish.status}: {letters} is not {pattern}"
-        decoded = translation.token_ids[: self._limits.max_slot_tokens - PROMPT_TOKENS]
+        decoded = translation.token_ids[: self._limits.max_slot_tokens - len(self._tokenizer.prompt("eng"))]
         expected = self._expected_status(speech, translation, encode_fails, decoded)
         assert finish.status is expected
         if expected is not FinishStatus.FAILED:
@@ -138,7 +142,7 @@ class ExpectedEvents:
         tokens = [event for event in events if isinstance(event, TokenDecoded)]
         (text,) = [event for event in events if isinstance(event, TextFinished)]
         assert tuple(event.token_id for event in tokens) == decoded
-        times = [None if self._script.is_text else 160 * (i + 1) for i in range(len(tokens))]
+        times = [160 * (i + 1) if self._times else None for i in range(len(tokens))]
         assert [event.source_ms for event in tokens] == times
         assert "".join(event.text for event in tokens) + text.tail == text.text == self._text(decoded)
         assert text.tokens == len(decoded)
