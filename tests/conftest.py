@@ -48,7 +48,7 @@ def _capacity_as_set() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """A command that runs in this process sets what is logged. Later tests log as if it had not run."""
+    """A command that runs in this process changes logging. Later tests log as if it had not run."""
     logger = logging.getLogger("translate_svc")
     level = logger.level
     yield

@@ -1,4 +1,4 @@
-"""Tags, the packaged table, and what is left of it for a checkpoint."""
+"""Tags, the packaged table, and the languages of it that a checkpoint has."""
 
 import pytest
 

@@ -29,7 +29,7 @@ class Server:
         return Quotas("starter", clock=lambda: self.now_s)
 
     def exchange(self) -> None:
-        """Every front process reports, and is told of the others."""
+        """Every front process reports, and hears the reports of the others."""
         for index, front in enumerate(self.fronts):
             self.ledger.report(index, front.take_usage())
         for index, front in enumerate(self.fronts):

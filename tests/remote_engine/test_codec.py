@@ -1,4 +1,4 @@
-"""What is sent arrives as it was."""
+"""Messages arrive as they were sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both ends over a real socket: who may connect, who vanishes, who hangs, and what is shared."""
+"""Both ends over a real socket: who may connect, who vanishes, who hangs, and which limits are shared."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ async def test_a_front_process_that_says_nothing_hangs(tmp_path: Path) -> None:
 
 
 async def test_a_pause_of_the_engines_own_process_is_not_a_silence(tmp_path: Path) -> None:
-    """A machine that was suspended wakes up: nothing of what was said meanwhile is read yet."""
+    """A machine that was suspended wakes up: the messages sent meanwhile are not read yet."""
     options = dataclasses.replace(QUICK, silence_timeout_s=0.4)
     events: list[EngineEvent] = []
     async with serving(tmp_path, options) as server:

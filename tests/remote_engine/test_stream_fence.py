@@ -56,7 +56,7 @@ class Server:
         self.opened = 0
 
     def open(self, index: int, epoch: int, stream_id: str = "stream") -> FakeSession:
-        """As ``Service.open_session``: what is older here ends at once."""
+        """As ``Service.open_session``: older sessions of the stream end immediately."""
         front = self.fronts[index]
         for session in [each for each in front.sessions if each.start.stream_id == stream_id]:
             session.supersede()

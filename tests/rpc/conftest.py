@@ -65,7 +65,7 @@ def stub(channel: grpc.aio.Channel) -> Any:
 
 
 async def open_stream(stub: Any, service: ScriptedService) -> tuple[Any, ScriptedSession]:
-    """A call that has been answered ``opened``, and the session behind it."""
+    """A call that has been answered ``opened``, and its session."""
     call = stub.StreamingTranslate()
     await call.write(request(config=CONFIG))
     opened = await call.read()

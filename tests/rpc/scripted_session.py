@@ -68,7 +68,7 @@ class ScriptedSession:
         self.say(Opened("scripted", config))
 
     def say(self, event: SessionEvent | Exception | None) -> None:
-        """Sends an event, fails with an exception, or just ends (None), after what was said before."""
+        """Sends an event, fails with an exception, or just ends (None), after all earlier steps."""
         self.said += 1
         self.line.put_nowait(event)
 

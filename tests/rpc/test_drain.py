@@ -1,4 +1,4 @@
-"""A server that leaves: what was begun is finished and delivered, and it goes in time."""
+"""A server that leaves: it finishes and delivers begun work, and it goes in time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Client, transport, session, detector, engine and the starter checkpoint, nothing replaced.
 
-What is translated, and how well, is the business of tests/quality; here it is that everything fits together.
+tests/quality checks the translations; these tests check that everything fits together.
 """
 
 from __future__ import annotations

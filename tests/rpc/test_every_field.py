@@ -1,6 +1,6 @@
 """Every field of every request, set to what it must not be: the status, and the field that it names.
 
-The fields are those of the descriptors, so that one that is added to the contract is missed here.
+The fields are those of the descriptors, so a field added to the contract fails here until it is covered.
 """
 
 from __future__ import annotations

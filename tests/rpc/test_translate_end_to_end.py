@@ -158,7 +158,7 @@ async def test_every_encoding_goes_in_and_comes_out(client: AsyncClient, encodin
     codec = CODECS[encoding]
     rate_hz, out_rate_hz = codec.sample_rate_hz or 24_000, codec.sample_rate_hz or 8_000
     spoken_on = resample(samples, 16_000, rate_hz)
-    # one codec may code channels together: what another one says is then heard in this one
+    # one codec may code channels together: speech of one channel is then heard in another
     other = resample(read("spa_1.flac")[0], 16_000, rate_hz) * (codec.lookahead_samples == 0)
     channels = min(codec.max_channels, 2)
     both = np.stack([np.resize(other, len(spoken_on)), spoken_on], axis=1)

@@ -98,7 +98,7 @@ async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch
 
         def counted_abort(engine: AsyncEngine, request_id: str) -> None:
             abort(engine, request_id)
-            steps_at_abort.append(engine.steps)  # before it, the engine may go on while this thread waits
+            steps_at_abort.append(engine.steps)  # before it, the engine may continue while this thread waits
 
         monkeypatch.setattr(AsyncEngine, "abort", counted_abort)
         await session.receive(ClearInput())

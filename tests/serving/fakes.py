@@ -43,7 +43,7 @@ class FakeClient:
 
     Attributes:
         got: the events that it has.
-        write_s: of virtual time; a write goes on when its coroutine is cancelled, as gRPC's does.
+        write_s: of virtual time; a write continues when its coroutine is cancelled, as gRPC's does.
     """
 
     def __init__(self, write_s: float = 0.0) -> None:

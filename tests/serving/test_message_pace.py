@@ -25,7 +25,7 @@ AUDIO = AudioInput(b"12")
 
 @pytest.mark.parametrize("flood", [ClearInput(), FinalizeInput(), SilenceInput(57_600_000)], ids=str)
 def test_a_flood_of_control_messages_is_held(flood: ClientMessage) -> None:
-    """1,000 at once: 300 go through, and then 100 each second."""
+    """A burst of 1,000: 300 go through, and then 100 each second."""
 
     async def scenario() -> None:
         client, talk = FakeClient(), FakeSession()
@@ -40,7 +40,7 @@ def test_a_flood_of_control_messages_is_held(flood: ClientMessage) -> None:
 
 
 def test_a_long_silence_saves_no_more_than_300() -> None:
-    """700 at once after it: 300 go through, the others wait for 4 s."""
+    """A burst of 700 after it: 300 go through, the others wait for 4 s."""
 
     async def scenario() -> None:
         pace = MessagePace()

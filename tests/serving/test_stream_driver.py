@@ -1,4 +1,4 @@
-"""One stream on virtual time: what is read, how long it is waited for, and where reading ends."""
+"""One stream on virtual time: the messages read, the waits for them, and where reading ends."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def of(events: Sequence[SessionEvent], kind: type[EventT]) -> list[EventT]:
 
 
 def texts(events: Sequence[SessionEvent], *, transcript: bool = False) -> dict[tuple[int, str], str]:
-    """What was said, by utterance and language."""
+    """The texts, by utterance and language."""
     said: dict[tuple[int, str], str] = {}
     for delta in of(events, TextDelta):
         if delta.transcript == transcript:

@@ -1,4 +1,4 @@
-"""Barge-in: what was said is forgotten, the stream goes on."""
+"""Barge-in: earlier input and results are dropped, the stream continues."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_clear_while_an_utterance_is_spoken() -> None:
 
 
 def test_clear_overtakes_queued_audio_but_keeps_updates_and_positions() -> None:
-    """The input waits behind an utterance nobody reads; what waits with it is dropped, settings are not."""
+    """The input waits for an utterance that nobody reads; its samples are dropped, settings are not."""
 
     async def scenario() -> None:
         options = SessionOptions(max_utterances_in_flight=1, max_queued_input_ms=60_000)

@@ -96,5 +96,5 @@ def _lost(*, knows_its_cost: bool) -> int:
 
 @pytest.mark.parametrize(("knows_its_cost", "loses"), [(True, False), (False, True)])
 def test_no_utterance_that_was_begun_is_lost(knows_its_cost: bool, loses: bool) -> None:
-    """Ten seconds before the end would be too late: the engine needs eleven for what was begun by then."""
+    """Ten seconds before the end would be too late: the engine needs eleven for the work begun by then."""
     assert (_lost(knows_its_cost=knows_its_cost) > 0) is loses

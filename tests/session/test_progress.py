@@ -1,4 +1,4 @@
-"""``progress``: what arrived and what is committed, told after the last events of what it commits.
+"""``progress``: received and committed input, reported after the last events of the committed part.
 
 That much ``check_contract`` asks of every stream; here it meets everything a client may send.
 """

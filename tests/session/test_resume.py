@@ -1,4 +1,4 @@
-"""A stream that breaks anywhere and goes on in another session: its client gets every event once."""
+"""A stream that breaks anywhere and continues in another session: its client gets every event once."""
 
 from __future__ import annotations
 

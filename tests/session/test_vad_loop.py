@@ -39,7 +39,7 @@ async def gated() -> AsyncIterator[tuple[VadLoop, GatedVad]]:
 
 
 async def test_streams_share_calls_and_keep_their_own_state() -> None:
-    """Ten streams at once answer what each answers alone, in far fewer calls than frames."""
+    """Ten streams together answer what each answers alone, in far fewer calls than frames."""
     levels = np.random.default_rng(0).uniform(0, 1, (10, 30)).astype(np.float32)
 
     class Counting(SmoothedAmplitudeVad):

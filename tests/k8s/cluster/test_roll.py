@@ -76,7 +76,7 @@ async def test_what_was_begun_is_served_while_pods_go(node: Node) -> None:
 
 
 async def test_without_pre_stop_callers_find_shut_doors(node: Node) -> None:
-    """That the test above is able to fail: names live longer than the pods behind them."""
+    """The test above is able to fail: names live longer than the pods behind them."""
     rolled = _deployment(node, server(WORK_S="0.05"), delay_s=0.2)
     _, lost = await _roll_under_load(rolled)
     assert lost > 0

@@ -94,7 +94,7 @@ async def test_whole_clips_that_are_refused_leave_nothing(server: ServerProcess)
 
 @asynccontextmanager
 async def under_attack(server: ServerProcess, name: str) -> AsyncIterator[Aim]:
-    """In this block the attack has gone on for 0.7 s, and goes on."""
+    """The attack has run for 0.7 s when the block begins, and runs until it ends."""
     aim = Aim(server.target, "", key="", source="127.0.0.1")
     attack = asyncio.create_task(ATTACKS[name](aim))
     await asyncio.sleep(0.7)

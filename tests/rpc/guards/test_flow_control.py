@@ -35,7 +35,7 @@ RATE_HZ = 16_000
 
 
 class SlowVad(EnergyVad):
-    """Takes 0.6 ms a frame: 50 times real time, and far below what is sent. Counts what it heard."""
+    """Takes 0.6 ms a frame: 50 times real time, and far slower than the client sends. Counts the frames."""
 
     heard_bytes = 0
 

@@ -1,4 +1,4 @@
-"""A peer that is frozen, not gone: its kernel goes on to acknowledge, and only an unanswered ping tells."""
+"""A peer that is frozen, not gone: its kernel still acknowledges, and only an unanswered ping shows it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_what_one_caller_sends_keeps_its_places_and_no_others_until_it_is_within
         began_s = clock()
         times_s = await asyncio.gather(*(read(f"ipv4:1.1.1.1:{port}", size_bytes) for port in range(34)))
         assert await read("ipv4:2.2.2.2:1", size_bytes) == times_s[-1], "another one waits for nothing"
-        # two at once, then one each sixteenth of a second: 64 MiB in the second
+        # two together, then one each sixteenth of a second: 64 MiB in the second
         assert times_s[-1] - began_s == pytest.approx(2.0)
         assert times_s[17] - began_s == pytest.approx(1.0)
 

@@ -1,4 +1,4 @@
-"""A refusal reaches a client that goes on writing; and a client that never pauses is refused all the same."""
+"""A refusal reaches a client that keeps writing; and a client that never pauses is refused all the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def options() -> RpcOptions:
 
 
 async def write_on(call: Any, messages: int) -> grpc.StatusCode:
-    """How a call ends whose client sends ``messages`` chunks of 20 ms behind what it has sent, then reads."""
+    """How a call ends whose client sends ``messages`` more chunks of 20 ms, then reads."""
     try:
         for _ in range(messages):
             await call.write(audio())

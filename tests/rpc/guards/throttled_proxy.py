@@ -16,7 +16,7 @@ _BUFFER_BYTES = 4_096
 async def throttled_proxy(path: Path, *, down_bytes_per_s: int) -> AsyncIterator[str]:
     """The address of a proxy to the Unix socket ``path``; the server's bytes pass at ``down_bytes_per_s``.
 
-    Of a TCP socket on loopback the kernel takes megabytes at once, and the line is slow only behind them.
+    Of a TCP socket on loopback the kernel takes megabytes immediately, and the line is slow only after them.
     """
     pumps: set[asyncio.Task[None]] = set()
     writers: list[asyncio.StreamWriter] = []

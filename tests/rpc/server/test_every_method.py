@@ -1,4 +1,4 @@
-"""Each method of the contract has what is not generated for it: a scope, and a call in both clients."""
+"""Each method of the contract has its hand-written parts: a scope, and a call in both clients."""
 
 from __future__ import annotations
 

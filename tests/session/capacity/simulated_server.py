@@ -67,7 +67,7 @@ class SimulatedServer:
         self._observe()
 
     def run(self, callers: int, seconds: float, warm_up_s: float = 20.0) -> None:
-        """So many callers for so long; what was measured before, and in the warm-up, is forgotten."""
+        """So many callers for so long; earlier measurements, and those of the warm-up, are forgotten."""
         for caller in range(self._callers, callers):
             self._after(self._chance.uniform(0, 4), lambda caller=caller: self._call(caller))  # type: ignore[misc]
         self._callers = callers

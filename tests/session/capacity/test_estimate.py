@@ -78,7 +78,7 @@ def test_noise_does_not_make_it_go_to_and_fro() -> None:
 
 
 def test_a_burst_does_not_get_in_on_the_silence_before_it() -> None:
-    """Four times as many come at once. Those who have just been let in have not shown their cost yet."""
+    """Four times as many come together. Those who have just been let in have not shown their cost yet."""
     load = SimulatedLoad(cost=0.05, activity=0.8, live=4)
     load.run(240)
     load.run(60, arrivals=lambda live: 50 - live)

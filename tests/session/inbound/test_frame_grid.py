@@ -1,4 +1,4 @@
-"""The frame grid: where frames lie in the input, and what is kept of them."""
+"""The frame grid: where frames lie in the input, and which of them are kept."""
 
 from __future__ import annotations
 

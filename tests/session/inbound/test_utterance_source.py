@@ -1,4 +1,4 @@
-"""From raw input to utterances: what is cut, where, and what a control message does at its place."""
+"""From raw input to utterances: the cuts, and what a control message does at its place."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def frames(row: str) -> Samples:
 
 @pytest.mark.parametrize("rate_hz", RATES)
 def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
-    """And at 16 kHz, where nothing is held back by a filter, what is missing gives one."""
+    """And at 16 kHz, where no filter holds samples back, a gap gives one."""
     source, rng = UtteranceSource(rate_hz, heard_by(OPTIONS)), np.random.default_rng(1)
 
     def push(samples: int) -> int:
@@ -103,7 +103,7 @@ def test_source_range_and_samples_agree_at_any_rate(rate_hz: int) -> None:
 
 
 def test_a_cut_for_length_hears_the_rest_again() -> None:
-    """The cut lies in the past; what was received behind it becomes the next utterance, without a gap."""
+    """The cut lies in the past; the input after it becomes the next utterance, without a gap."""
     driver = stream()
     audio = frames("#" * 70) * 0.9
     quiet = 65

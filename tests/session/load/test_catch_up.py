@@ -66,8 +66,8 @@ def call(*targets: TargetSettings, count: int = 40) -> tuple[dict[str, list[int]
 
 
 def test_speech_longer_than_its_source_lags_ever_farther_unless_it_may_catch_up() -> None:
-    """Forty utterances of 3.5 s, at once into a language with and one without. Without catching up each adds
-    a second of lag: 37 s in the end. With it the lag settles at once and stays at 0.8 s.
+    """Forty utterances of 3.5 s, each into a language with and one without. Without catching up each adds
+    a second of lag: 37 s in the end. With it the lag settles immediately and stays at 0.8 s.
     """
     patient = TargetSettings("fr")
     hurried = TargetSettings("es", catch_up_duration_factor=0.7)

@@ -109,7 +109,7 @@ def test_the_same_utterances_are_found_in_every_encoding(
 
 
 def test_a_packet_stands_for_what_its_framing_says() -> None:
-    """Lost or not sent, long or short: positions go on, beside silence that is sent as such."""
+    """Lost or not sent, long or short: positions count on, beside silence that is sent as such."""
     opus = AudioFormat(OPUS, 48_000)
     lost_20_ms, lost_120_ms, lost_2_5_ms = bytes([9 << 3]), bytes([(9 << 3) | 3, 6]), bytes([16 << 3])
     messages: list[ClientMessage] = [

@@ -1,4 +1,4 @@
-"""Guards against invented text, as a stream sees them: what is warned of, what is switched off.
+"""Guards against invented text, as a stream sees them: warnings, and guards that are switched off.
 
 The complaints are those of users of SeamlessM4T, by the number of their report at
 github.com/facebookresearch/seamless_communication.

@@ -1,4 +1,4 @@
-"""What may be asked for, what is refused by its field, and settings that change on the way."""
+"""Valid settings, refusals by field, and settings that change on the way."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_manual_segmentation_tells_what_of_the_vad_still_counts() -> None:
 
 
 def test_an_update_holds_from_the_next_utterance_on() -> None:
-    """Sent in the middle of the second utterance: that one keeps what it began with."""
+    """Sent in the middle of the second utterance: the utterance keeps the settings that it began with."""
     update = UpdateInput(
         _settings(
             TargetSettings("fr", text=False), TargetSettings("de"), vad=VadSettings(min_silence_ms=2_000)

@@ -117,7 +117,7 @@ def test_speech_of_each_utterance_begins_at_zero_and_ends_once() -> None:
 
 
 class LastingVad(AmplitudeVad):
-    """``AmplitudeVad`` that goes on to hear speech for a second behind a row of 100 frames of speech."""
+    """``AmplitudeVad`` that still hears speech for a second after a row of 100 frames of speech."""
 
     state_size = 2
 

@@ -272,7 +272,7 @@ def test_history_and_speech_are_bounded(streamed: tuple[Watched, list[Request]])
 
 
 def test_no_word_is_lost_or_said_twice(streamed: tuple[Watched, list[Request]]) -> None:
-    """Targets of utterances that go on count on, also where others came or left; else they start at zero."""
+    """Targets of continued utterances count on, also where others came or left; else they start at zero."""
     watched, _ = streamed
     ends = {each.utterance_id: each for each in of(watched.events, SpeechEnded)}
     targets = cycle([{"spa", "fra"}, {"fra", "jpn"}, {"spa"}])

@@ -1,4 +1,4 @@
-"""What follows a commit point of simultaneous translation depends on the input behind it alone."""
+"""What follows a commit point of simultaneous translation depends on the input after it alone."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def whole() -> tuple[list[Said], list[int]]:
 
 def test_a_replay_from_a_commit_point_gives_the_same(whole: tuple[list[Said], list[int]]) -> None:
     """The same utterances. In the middle of a sentence the words before are not known any more: there the
-    same begins behind the next pause.
+    same begins after the next pause.
     """
     found, commits = whole
     continued = {each.end for each in found if each.reason is EndReason.CONTINUED}
@@ -99,7 +99,7 @@ def test_a_replay_from_a_commit_point_gives_the_same(whole: tuple[list[Said], li
 
 
 def behind_the_pause(utterances: list[Said]) -> list[Said]:
-    """From the first one on that does not go on with a sentence; and the end of the one before."""
+    """From the first one on that does not continue a sentence; and the end of the one before."""
     pause = next(index for index, each in enumerate(utterances) if each.reason is not EndReason.CONTINUED)
     end = utterances[pause]
     return [Said(0, end.end, end.reason, ""), *utterances[pause + 1 :]]

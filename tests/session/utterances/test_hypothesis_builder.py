@@ -181,7 +181,7 @@ def test_units_that_were_voiced_before_a_failure_are_not_voiced_again() -> None:
 
 
 def test_words_that_were_to_be_spoken_by_a_hypothesis_that_failed_are_not_spoken_later() -> None:
-    """The first target fails behind its text, the second before that: its words still wait."""
+    """The first target fails after its text, the second before it: its words still wait."""
     builder = HypothesisBuilder("s/0", OPTIONS, 2)
     request, _ = ask(builder, 5 * STEP)
     waiting = SpeechContext(np.arange(0), 3, 0, unspoken_tokens=1)
@@ -234,7 +234,7 @@ def test_what_plays_on_is_told_target_by_target() -> None:
 
 
 def test_what_another_utterance_told_of_this_ones_speech_is_counted() -> None:
-    """The history goes along over a cut: told before it, heard again behind it."""
+    """The history is kept over a cut: its words were committed before it and are heard again after it."""
     first = HypothesisBuilder("s/0", OPTIONS, 2)
     request, _ = ask(first, 5 * STEP)
     first.record(decide(request, 0, "_a@1 .@2 _b@5 _c@6 _d@7", kept=3, start_frames=4, committed=5))

@@ -1,4 +1,4 @@
-"""What is settled: as much as all sentences agree on that begin alike, and never more than was heard."""
+"""Settled text: as much as all sentences agree on that begin alike, and never more than was heard."""
 
 from __future__ import annotations
 
