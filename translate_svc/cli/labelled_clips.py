@@ -3,10 +3,10 @@
 A folder of labelled clips has ``clips.json``: a list of objects with
 
 * ``file``: WAV, FLAC or Ogg, 16 kHz mono; ``start_sample`` and ``end_sample`` where the clip is a part of it;
-* ``language``: the Seamless code of what is spoken;
-* ``texts``: by Seamless code, what is said and its translations. A clip without translations is talk that a
+* ``language``: the Seamless code of the spoken language;
+* ``texts``: by Seamless code, the transcript and its translations. A clip without translations is talk that a
   checkpoint either understands, which its transcript shows, or should leave alone;
-* ``in_domain``: false where the checkpoint is not made for what is said. True by default.
+* ``in_domain``: false where the checkpoint is not made for such sentences. True by default.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def read_labelled(folder: Path) -> list[LabelledClip]:
             for row in rows
         ]
         for clip in clips:
-            clip.texts[clip.language]  # what is said must be known
+            clip.texts[clip.language]  # the transcript must be known
         return clips
     except (OSError, ValueError, LookupError, TypeError, AttributeError, soundfile.LibsndfileError) as error:
         raise UsageError(f"{folder} holds no labelled clips: {error}", field="--labelled") from error

@@ -38,7 +38,7 @@ class MemoryUse:
 
 
 class MemoryWatch:
-    """Tells when a limit is nearly reached. Behind it an allocation fails somewhere, and the process aborts.
+    """Tells when a limit is nearly reached. Beyond it an allocation fails, and the process aborts.
 
     The limits: those of the process (``ulimit -v``, ``ulimit -d``), and those of its control group and the
     groups above, which is what container runtimes set.

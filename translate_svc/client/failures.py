@@ -68,10 +68,10 @@ def error_of(
 
 
 def is_interruption(code: grpc.StatusCode, trailing_metadata: Iterable[Any] | None) -> bool:
-    """Whether another server can go on with a stream that ended like this.
+    """Whether another server can continue a stream that ended like this.
 
-    So it is when the server went away, drained, is full or failed, or when the transport broke. What the
-    server has against the stream itself another one would have, too.
+    So it is when the server went away, drained, is full or failed, or when the transport broke. Another
+    server would refuse the stream itself for the same reason as this server.
     """
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL):
         return True

@@ -60,11 +60,11 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
 
         Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
         ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
-        the speaker goes on. True: with the server's defaults; False or None: after each utterance.
+        the speaker still speaks. True: with the server's defaults; False or None: after each utterance.
 
-        ``resume``: when the stream loses its server, or is told to go away, it goes on at another one, or at
-        the same. What the server had not committed is sent again (``ClientOptions.max_replay_bytes`` bounds
-        what is kept for that), and each event comes once. Speech of an utterance that was half delivered may
+        ``resume``: when the stream loses its server, or is told to go away, it continues at another one or at
+        the same. Input after the commit point is sent again (``ClientOptions.max_replay_bytes`` bounds the
+        memory for that), and each event comes once. Speech of an utterance that was half delivered may
         be joined with an audible seam if a target has a ``catch_up_duration_factor``.
 
         Raises:

@@ -51,7 +51,7 @@ class ClientOptions:
         translate_timeout_s: for a whole call of ``translate``.
         call_timeout_s: for the other calls.
         max_chunk_bytes: longer audio is sent in chunks of at most this size.
-        resume_timeout_s: how long a stream with ``resume`` looks for a server that goes on with it.
+        resume_timeout_s: how long a stream with ``resume`` looks for a server that continues it.
         resume_attempt_s: how long one server may take to answer then, before the next one is asked.
         max_replay_bytes: memory for messages that a stream with ``resume`` may have to send again. A stream
             whose input since the last commit point is longer cannot be resumed until the next one.

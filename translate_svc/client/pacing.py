@@ -11,8 +11,8 @@ from translate_svc.types import Samples
 async def pace(samples: Samples, sample_rate_hz: int, chunk_ms: int = 20) -> AsyncIterator[Samples]:
     """Yields ``samples`` ``[n]`` in chunks of ``chunk_ms``, each at the time of its last sample.
 
-    The times are absolute: a consumer that was delayed gets the overdue chunks at once, so the whole takes no
-    longer than the audio.
+    The times are absolute: a consumer that was delayed gets the overdue chunks together, so the whole
+    takes no longer than the audio.
     """
     loop = asyncio.get_running_loop()
     chunk_samples = max(sample_rate_hz * chunk_ms // 1000, 1)

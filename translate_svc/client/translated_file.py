@@ -39,7 +39,7 @@ class TranslatedUtterance:
         end_ms: where its audio ends, a short padding included.
         text: the translations, by Seamless code.
         speech: the same spoken: ``[n]`` float32 at ``TranslatedFile.sample_rate_hz``, by Seamless code.
-        transcript: what was said; empty unless it was asked for.
+        transcript: the text in the source language; empty unless it was asked for.
         warnings: what the guards changed, and which texts the model is unsure of.
         done: status, usage, and how sure the model is of each text.
     """
@@ -64,7 +64,7 @@ class TranslatedFile:
         utterances: in the order of the file.
         duration_ms: length of the file.
         sample_rate_hz: sample rate of the speech.
-        damage: what was wrong with the file, if parts of it could not be read.
+        damage: the fault of the file, if parts of it could not be read.
     """
 
     utterances: tuple[TranslatedUtterance, ...]
@@ -83,7 +83,7 @@ class TranslatedFile:
 
     @property
     def transcript(self) -> str:
-        """What was said; empty unless it was asked for."""
+        """The text in the source language; empty unless it was asked for."""
         return " ".join(each.transcript for each in self.utterances if each.transcript)
 
     def subtitles(self, language: str, form: str = "srt") -> str:
@@ -172,7 +172,7 @@ class FileBuilder:
 
         Args:
             total_samples: length of the file at its own rate.
-            damage: what was wrong with it.
+            damage: the fault of the file.
 
         Raises:
             Unavailable: the stream ended early.

@@ -31,7 +31,7 @@ class Translation:
         speech: the requested speech, by Seamless code: ``[n]`` float32 at ``sample_rate_hz``.
         sample_rate_hz: sample rate of the speech.
         transcript: the text of the clip in its own language; empty unless it was requested.
-        warnings: what the guards changed, what was truncated, and which texts the model is unsure of.
+        warnings: changes by the guards, truncated texts, and texts that the model is unsure of.
         done: status, usage, how sure the model is of each text, and timings if they were requested.
     """
 

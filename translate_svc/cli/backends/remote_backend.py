@@ -16,7 +16,7 @@ from translate_svc.types import ModelInfo, StreamSettings, TranslateRequest
 class RemoteBackend:
     """A backend at the server at ``address``, or at several: their addresses with commas between them.
 
-    A stream that loses its server goes on at another one, or at the same when that is back.
+    A stream that loses its server continues at another one, or at the same one when it is back.
     """
 
     def __init__(self, address: str, options: ClientOptions = ClientOptions()) -> None:  # noqa: B008 - frozen

@@ -2,7 +2,7 @@
 
 It is to the engine's process what a front process is to a server: its sessions have a remote engine. Files
 come on standard input and results go to standard output, as frames: a length, and a pickled object. Both ends
-are processes of one command, so what is unpickled is trusted.
+are processes of one command, so the unpickled objects are trusted.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class _Answers:
 
 
 if __name__ == "__main__":
-    # by its name, so that what is unpickled is what this file defines
+    # by its name, so that unpickled objects have the classes of this file
     from translate_svc.cli.batch import file_process
 
     file_process.main()

@@ -62,7 +62,7 @@ class TextCollector:
 
 
 class FileWork:
-    """Translates files, one for each call, as many at once as there are calls."""
+    """Translates files, one for each call, as many together as there are calls."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class FileWork:
         self._staging = staging
 
     async def translate(self, item: BatchItem) -> FileResult:
-        """Translates a file and writes its record. What is wrong with the file alone is in the result.
+        """Translates a file and writes its record. A fault of the file alone is in the result.
 
         Raises:
             EngineLost, Unavailable, Unauthenticated: no file can be translated any more.
@@ -92,7 +92,7 @@ class FileWork:
         await asyncio.to_thread(folder.mkdir)
         try:
             result = await self._attempt(item, folder)
-            # disks are slow to confirm: streams of other files go on meanwhile
+            # disks are slow to confirm: streams of other files continue meanwhile
             await asyncio.to_thread(self._journal.write, result)
             return result
         finally:

@@ -1,7 +1,7 @@
 """What a batch has done: one record a file, written when all outputs of that file are in their places.
 
 The journal is the folder ``.journal`` of the outputs. A record is the only thing that makes a file count as
-done, so a run that is killed at any moment goes on where it stopped.
+done, so a run that is killed at any moment continues where it stopped.
 """
 
 from __future__ import annotations

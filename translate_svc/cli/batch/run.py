@@ -72,7 +72,7 @@ class BatchRun:
 
         Raises:
             TranslationFailed: some files could not be translated whole.
-            TranslateSvcError: why the run could not go on; what is done stays done.
+            TranslateSvcError: why the run could not continue; finished files stay done.
         """
         arguments = self._arguments
         items = [item for item in batch_items(arguments.inputs, arguments.out) if arguments.in_shard(item)]
@@ -105,7 +105,7 @@ class BatchRun:
         except (OSError, InvalidArgument) as error:
             if isinstance(error, TranslateSvcError) and not is_address(item.source):
                 raise
-            return False  # its translation will say what is wrong with the source
+            return False  # its translation will report the fault of the source
 
     async def _work(
         self,
@@ -210,7 +210,7 @@ def _duration_s(item: BatchItem) -> float | None:
         with open_media_file(Path(item.source)) as media:
             return None if media.duration_ms is None else media.duration_ms / 1000
     except (InvalidArgument, ModuleNotFoundError):
-        return 0.0  # its translation will say what is wrong with it
+        return 0.0  # its translation will report the fault
 
 
 def _say_interim(progress: BatchProgress) -> None:

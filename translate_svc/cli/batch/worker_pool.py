@@ -14,7 +14,7 @@ class Worker(Protocol):
     """Translates files, one for each call. Its calls may overlap."""
 
     def translate(self, item: BatchItem) -> Coroutine[None, None, FileResult]:
-        """Translates a file and writes its record. What is wrong with the file alone is in the result.
+        """Translates a file and writes its record. A fault of the file alone is in the result.
 
         Raises:
             TranslateSvcError: no file can be translated any more.
@@ -23,7 +23,7 @@ class Worker(Protocol):
 
 
 class WorkerPool:
-    """Keeps a worker busy with several files at once."""
+    """Keeps a worker busy with several files at a time."""
 
     def __init__(self, worker: Worker, files_at_once: int) -> None:
         self._worker = worker

@@ -1,4 +1,4 @@
-"""``translate-svc batch``: translates many files, and goes on where it stopped."""
+"""``translate-svc batch``: translates many files, and continues where it stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UTTERANCES_A_STREAM = 9
 
 _ADMISSION_WINDOW = 64
 _FILES_AN_ENGINE, _FILES_AT_SERVER = 64, 8
-"""Files at once: as many as the detector takes in one call; at a server few, since it has other callers."""
+"""Files at a time: as many as the detector takes in one call; at a server few, since it has other callers."""
 
 
 def batch(
@@ -176,7 +176,7 @@ def batch(
 
 
 def _local_engine(backend: Backend, file_processes: int | None) -> LocalEngine | None:
-    """The engine for files in other processes; None: they are in this one."""
+    """The engine for files in other processes; None: they are in this process."""
     from translate_svc.cli.backends.local_backend import LocalBackend
     from translate_svc.cli.batch.file_processes import default_file_processes
 

@@ -93,7 +93,7 @@ def _accepted() -> bool:
 
 @contextmanager
 def _progress(console: Console, total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Yields what is told of new bytes: a bar on a terminal, else a line every 30 s."""
+    """Yields the callback for new bytes: it draws a bar on a terminal, else writes a line every 30 s."""
     if not console.is_terminal:
         yield PullLines(total_bytes, time.monotonic).add
         return

@@ -127,7 +127,7 @@ async def _told_to_leave(connection: EngineConnection, lost: asyncio.Event) -> f
 
 
 class _Reporter:
-    """Reports what the service does, and takes in what is told of the whole."""
+    """Reports the load of this process's service, and receives that of all processes."""
 
     def __init__(
         self, service: Service, fronts: FrontPeers, metrics: ForwardedMetrics, claims: StreamClaims

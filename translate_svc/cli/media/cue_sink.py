@@ -28,7 +28,7 @@ _UNSURE_MARK = "(?)"
 
 @dataclass(frozen=True, slots=True)
 class TextStream:
-    """The texts of one language; ``transcript``: what was said, not a translation."""
+    """The texts of one language; ``transcript``: of the source, not a translation."""
 
     language: str
     transcript: bool = False

@@ -72,7 +72,7 @@ class _Ducked:
         self._position = 0
 
     def take(self, samples: int) -> Stereo:
-        """The next ``samples``; silence behind the end of the original."""
+        """The next ``samples``; silence after the end of the original."""
         parts, count = [self._rest], self._rest.shape[1]
         while count < samples and (block := next(self._original, None)) is not None:
             parts.append(block)

@@ -54,7 +54,7 @@ class UtteranceCounter:
             raise Unavailable("the stream ended early")
 
     def report(self, name: str, damage: str | None) -> None:
-        """Reports problems of a run that came to its end. ``damage``: what was wrong with the file ``name``.
+        """Reports problems of a run that came to its end. ``damage``: the fault of the file ``name``.
 
         Raises:
             DataLoss: the file is damaged.
@@ -91,7 +91,7 @@ async def stream_file(
         settings: those of all streams.
         translator: opens the streams.
         sinks: take the events of all streams.
-        counter: counts what is sent.
+        counter: counts the sent audio.
         points: where the settings change.
     """
 
@@ -138,7 +138,7 @@ class FileTranslation:
     async def run(self) -> None:
         """Translates the files in their order. The model is loaded once, when the first file is open.
 
-        Of several files, one that cannot be translated is reported and the others go on.
+        Of several files, one that cannot be translated is reported and the others continue.
 
         Raises:
             TranslateSvcError: why the only file was not translated, or only in part.

@@ -101,14 +101,14 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         """Translates an audio or video file of any length, as fast as the server takes it.
 
         WAV, FLAC, Ogg and MP3 need nothing more; other formats need PyAV (extra ``media``). If the server is
-        lost, another one goes on. The speech is kept in memory, 64 KB for each second of it; without it:
+        lost, another one continues. The speech is kept in memory, 64 KB for each second of it; without it:
         ``targets=[TargetSettings("spa", speech=False)]``.
 
         Args:
             path: the file.
             targets: languages by their Seamless codes or BCP-47 tags, or with their settings.
             source: the language that is spoken, if known.
-            include: ``["transcript"]`` for what was said; it needs ``source``.
+            include: ``["transcript"]`` for the transcript; it needs ``source``.
             audio_track: number or language of the track of a film. By default the one tagged as ``source``,
                 else the film's default.
             channel: ``mix``, or ``left`` or ``right`` for one side of a stereo recording.

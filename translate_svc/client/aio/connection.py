@@ -20,7 +20,7 @@ class StreamConnection(Protocol):
 
     @property
     def resumptions(self) -> tuple[float, ...]:
-        """For each time the stream went on at another call: seconds without one."""
+        """For each time the stream continued at another call: seconds without one."""
 
     async def open(self) -> Opened:
         """Opens the stream; returns its first event."""

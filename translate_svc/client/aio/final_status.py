@@ -26,7 +26,7 @@ class FinalStatus:
 
     @property
     def is_interruption(self) -> bool:
-        """Whether the call has ended in a way after which another server can go on with its stream."""
+        """Whether the call has ended in a way after which another server can continue its stream."""
         return self._status is not None and is_interruption(self._status[0], self._status[2])
 
     def _save(self, call: Any) -> None:

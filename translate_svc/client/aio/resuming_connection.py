@@ -1,4 +1,4 @@
-"""A stream of the asynchronous client that goes on at another server when it loses its own."""
+"""A stream of the asynchronous client that continues at another server when it loses its own."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ResumingConnection:
 
     @property
     def resumptions(self) -> tuple[float, ...]:
-        """For each time the stream went on at another call: seconds without one."""
+        """For each time the stream continued at another call: seconds without one."""
         return self._state.resumptions
 
     @property
@@ -178,7 +178,7 @@ class ResumingConnection:
         """Waits until another call has taken the place of ``call``, which ended with ``error``.
 
         Raises:
-            TranslateSvcError: the stream cannot go on.
+            TranslateSvcError: the stream cannot continue.
         """
         self._lose(call, error)
         while self._search is not None and call is self._call:
@@ -214,13 +214,13 @@ class ResumingConnection:
     async def _ask_servers(
         self, lost: StreamCall, reason: TranslateSvcError, timeout_s: float
     ) -> TranslateSvcError | None:
-        """Asks servers until one goes on with the stream, or the stream has ended.
+        """Asks servers until one continues the stream, or the stream has ended.
 
         Returns:
             When the time has passed, the last refusal, or ``reason`` if there was none. Otherwise None.
 
         Raises:
-            CannotResume, TranslateSvcError: no server can go on.
+            CannotResume, TranslateSvcError: no server can continue.
         """
         refusal = reason
         with contextlib.suppress(TimeoutError):
@@ -278,7 +278,7 @@ class ResumingConnection:
             self._run_search(self._replace(call, limit_s))
 
     async def _replace(self, call: StreamCall, wait_s: float) -> None:
-        """Finds another server while ``call`` goes on; without ``call``, when that time has passed."""
+        """Finds another server while ``call`` continues; without ``call``, when that time has passed."""
         reason = Unavailable("the server is draining")
         try:
             refusal = await self._ask_servers(call, reason, wait_s)

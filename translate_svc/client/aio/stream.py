@@ -62,7 +62,7 @@ class AsyncStream:
 
     @property
     def resumptions(self) -> tuple[float, ...]:
-        """For each time the stream went on at another call (``resume``): seconds without a server."""
+        """For each time the stream continued at another call (``resume``): seconds without a server."""
         return self._connection.resumptions
 
     @property

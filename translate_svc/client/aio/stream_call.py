@@ -39,7 +39,7 @@ class StreamCall:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether the call ended in a way after which another server can go on with the stream."""
+        """Whether the call ended in a way after which another server can continue the stream."""
         return self._final_status.is_interruption
 
     async def open(self, config: StreamConfig, timeout_s: float) -> Opened:

@@ -40,7 +40,7 @@ class Stream:
 
     @property
     def resumptions(self) -> tuple[float, ...]:
-        """For each time the stream went on at another call (``resume``): seconds without a server."""
+        """For each time the stream continued at another call (``resume``): seconds without a server."""
         return self._stream.resumptions
 
     def __enter__(self) -> Stream:

@@ -1,1 +1,1 @@
-"""What a stream needs to go on at another server. Pure: no call, no event loop, no thread."""
+"""What a stream needs to continue at another server. Pure: no call, no event loop, no thread."""

@@ -11,7 +11,7 @@ it, which is half of that time before the end at the earliest.
 """
 
 _SPREAD_S = 0.2
-"""When a server dies, its streams come to the others within this time, not all at once."""
+"""When a server dies, its streams come to the others within this time, not all together."""
 _FIRST_ROUND_S = 0.25
 _MAX_ROUND_S = 2.0
 

@@ -27,7 +27,7 @@ from translate_svc.types import (
 
 @dataclass(slots=True)
 class _Text:
-    """One text of an utterance: what was handed on, and what of it has come again."""
+    """One text of an utterance: the part handed to the caller, and how much of it has come again."""
 
     handed: str = ""
     handed_tokens: int = 0
@@ -128,7 +128,7 @@ class _Speech:
 
 @dataclass(slots=True)
 class _Utterance:
-    """What was handed on of one utterance."""
+    """The results of one utterance that the caller has."""
 
     position: int = 0
     has_started: bool = False

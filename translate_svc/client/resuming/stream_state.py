@@ -1,4 +1,4 @@
-"""What a client keeps of a stream so that it can go on at another server."""
+"""What a client keeps of a stream so that it can continue at another server."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ ends its servers.
 
 
 class CannotResume(Unavailable):
-    """The stream lost its server and cannot go on at any other."""
+    """The stream lost its server and cannot continue at any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
-    """How to go on: the first message of the next call, and from where to send again.
+    """How to continue: the first message of the next call, and the position to send from again.
 
     Attributes:
         config: with the token.
-        position: what lies before it is not sent again, except as a run-up.
+        position: audio before it is not sent again, except as a run-up.
         skips: whether ``position`` is that of a ``clear``, after the commit point.
         applied_updates: updates that the token holds.
         clears: positions of those that the server has not answered.
@@ -82,7 +82,7 @@ class StreamState:
         self._has_ended = False
         self._lost_s: float | None = None
         self.resumptions: tuple[float, ...] = ()
-        """For each time the stream went on at another call: seconds without one."""
+        """For each time the stream continued at another call: seconds without one."""
         self._resumptions_without_progress = 0
 
     @property
