@@ -183,8 +183,8 @@ class Service(ServedEngine):
     def open_session(self, config: StreamConfig, caller: Caller) -> Session:
         """Admits a stream and starts its session. ``caller`` appears in the log.
 
-        With a resume token the session continues where another one was committed. If that one is still open,
-        it ends: here first, so that its slot is free; at another front process a moment later.
+        With a resume token the session continues at the commit point of an older one. If the older one is
+        still open, it ends: here first, so that its slot is free; at another front process a moment later.
 
         Raises:
             InvalidArgument, OutOfRange: a setting or the resume token is not valid. Names the field.

@@ -1,4 +1,4 @@
-"""One pass of a decoder: logits, what is chosen of them, and the transfer to the host."""
+"""One pass of a decoder: logits, the tokens chosen from them, and the transfer to the host."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class StepLogits:
 
     Attributes:
         logits: ``[N, vocabulary]`` float32, of the token after the last one of each row: ``N`` is ``B``. A
-            run with speculative tokens has one row more for each of them: see ``Runs.judged``. Whoever
-            chooses may change them in place.
+            run with speculative tokens has one row more for each of them: see ``Runs.judged``. The
+            sampler may change them in place.
         finite: ``[N]``, whether the states that the logits were computed from are finite.
         source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer
             (``NO_FRAME``: none stands out). None if it was not requested, or if the model has none.
@@ -79,7 +79,7 @@ class DecodedStep:
 
     @classmethod
     def of(cls, made: StepLogits, choice: Choice) -> DecodedStep:
-        """The pass with what was chosen. A log-probability is not finite if any logit of its row is NaN."""
+        """The pass with the chosen tokens. A log-probability is not finite if any logit of its row is NaN."""
         finite = torch.isfinite(choice.log_probabilities) & made.finite
         return cls(*choice, finite, made.source_frames, made.attention)
 

@@ -65,7 +65,7 @@ NOT_READY = Snapshot(
     load=ServerLoad(),
     front_processes=(),
 )
-"""What is read before the model is loaded."""
+"""The values before the model is loaded."""
 
 
 class Metrics:
@@ -174,7 +174,7 @@ class Metrics:
             self.add("batches", stage, items)
 
     def add(self, metric: str, label: str, value: float) -> None:
-        """Counts ``value``, or observes it. All methods above call this one.
+        """Counts ``value``, or observes it. All methods above call it.
 
         ``metric`` is a name of this class, not that of Prometheus. An unknown ``label`` counts as ``other``.
 

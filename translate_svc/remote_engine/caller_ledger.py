@@ -58,7 +58,7 @@ class CallerLedger:
         self.report(index, ())
 
     def elsewhere(self, index: int) -> tuple[CallerUsage, ...]:
-        """What callers use at all front processes but this one."""
+        """What callers use at all other front processes."""
         found = []
         for account in self._accounts.values():
             streams = sum(count for other, count in account.streams.items() if other != index)

@@ -11,7 +11,7 @@ from translate_svc.session.resume_point import ResumePoint
 
 
 class ResumableSession(Protocol):
-    """What is needed of a session."""
+    """The part of a session that claims need."""
 
     @property
     def session_id(self) -> str:

@@ -108,7 +108,7 @@ class Negotiator:
     warn_low_confidence: bool = True
 
     def limited(self, max_targets: int | None) -> Negotiator:
-        """A negotiator that allows at most ``max_targets``; None: as many as this one."""
+        """A negotiator that allows at most ``max_targets``; None: no change."""
         if max_targets is None or max_targets >= self.max_targets:
             return self
         return replace(self, max_targets=max_targets)

@@ -93,7 +93,7 @@ class RealtimeSession:
     async def _first_update(
         self, settings: SessionSettings
     ) -> tuple[SessionSettings, SessionSettings | None]:
-        """The settings that the client was told of, and those of the update after which nothing is missing;
+        """The settings sent to the client, and those of the update after which no setting is missing;
         None if the client closes the session.
         """
         while True:

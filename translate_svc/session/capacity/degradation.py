@@ -45,7 +45,7 @@ class DegradationPolicy:
 
     @property
     def level(self) -> Degradation:
-        """What is left out now."""
+        """The results to leave out now."""
         return self._level
 
     def observe(self, now_s: float, lag_s: float) -> Degradation:

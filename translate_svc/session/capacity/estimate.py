@@ -56,7 +56,7 @@ class CapacityOptions:
 
 @dataclass(frozen=True, slots=True)
 class LoadSample:
-    """What is observed at one moment.
+    """Observations at one moment.
 
     Attributes:
         now_s: time, in seconds.

@@ -38,7 +38,7 @@ class GrowingUtterance(LiveUtterance):
         options: SimultaneousOptions,
         continued: Continuation | None = None,
     ) -> None:
-        """``continued``: what the utterance before left, if this one continues it."""
+        """``continued``: the state of the utterance before, if this one continues it."""
         super().__init__(utterance_id, position, settings, output, request_id)
         self._builder = HypothesisBuilder(request_id, options, len(settings.sequences), continued)
         self.options = options
