@@ -83,8 +83,6 @@ async def _hear(service: Service, name: str, config: StreamConfig) -> list[Sessi
     return await _converse(service.open_session(config, ANONYMOUS), _clip(name))
 
 
-
-
 async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
     for name in ("silence.flac", "noise.flac"):
         events = await _hear(service, name, _config("spa"))
