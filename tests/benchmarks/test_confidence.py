@@ -34,23 +34,6 @@ def test_the_threshold_flags_one_right_text_in_twenty() -> None:
         threshold([Scored(0.5, -1.0, right=False), Scored(None, None, right=True)])
 
 
-def test_empty_texts_need_no_flag() -> None:
-    texts = [
-        Scored(0.9, -0.1, right=True),
-        Scored(0.4, -0.2, right=True, flagged=True),
-        Scored(0.6, -0.4, right=False),
-        Scored(0.3, -0.7, right=False, flagged=True),
-        Scored(None, None, right=False),
-    ]
-    found = figures_of("one", texts, limit=0.5)
-    assert (found.wrong, found.count) == (2, 5)
-    assert (found.flagged, found.warned, found.false_alarms) == (50.0, 50.0, 50.0)
-    assert (found.area, found.mean_area) == (75.0, 100.0)
-    assert found.told == pytest.approx(80.0)
-    assert found.said == pytest.approx(55.0)
-    assert found.right == 50.0
-
-
 def test_free_talk_is_right_where_it_is_empty() -> None:
     texts = [Scored(None, None, right=True)] * 3 + [Scored(0.8, -0.2, right=False)]
     found = figures_of("free", texts, limit=0.5)

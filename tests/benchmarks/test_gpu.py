@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 import torch
 import transformers
 
-from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import bench, parts
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.peer import Peer
@@ -82,16 +78,3 @@ def test_stages_and_steps_are_timed(tiny: bench.Bench) -> None:
     assert figures["steps"] > 0, "there are steps with a row for every slot"
     assert figures["median, ms"] > 0
     assert figures["without graphs, median, ms"] > 0
-
-
-def test_a_part_without_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = tmp_path / "gpu.json"
-    arguments = ["--size", "small", "--device", "cpu", "--seconds", "0", "--result", str(result)]
-    monkeypatch.setattr(sys, "argv", ["gpu", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        command.main()
-    assert ended.value.code == 0
-    figures = json.loads(result.read_text())
-    assert {figures[name] for name in ("exactness", "stages", "speech", "live", "text")} == {
-        "left out: no time"
-    }

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from benchmarks.quality import jobs
 from benchmarks.quality.measures.pieces import PIECE_SETS, VocoderInput, _counts, pieces
 from benchmarks.quality.sets import free_clips
 from training.starter.examples.batching import Example
@@ -57,9 +54,3 @@ def test_free_talk_has_no_text_in_any_language() -> None:
     assert [clip.language for clip in clips] == [*LANGUAGES, *LANGUAGES]
     assert not any(text for clip in clips for text in clip.texts.values())
     assert all(np.abs(clip.samples).max() > 0.05 for clip in clips)
-
-
-def test_every_part_has_a_name_of_its_own(tmp_path: Path) -> None:
-    names = [job.name for job in jobs.jobs(tmp_path, 30)]
-    assert len(set(names)) == len(names)
-    assert {"free talk", "confidence", "pieces, half, eng", "pieces, window, deu"} <= set(names)

@@ -20,7 +20,6 @@ from benchmarks.simultaneous.figures import (
     StageFigures,
     TextFigures,
     load,
-    merged,
     save,
 )
 from benchmarks.simultaneous.listen import (
@@ -117,31 +116,6 @@ def test_figures_are_kept_and_drawn(tmp_path: Path) -> None:
     assert load(path) == good()
     draw(good(), path.with_suffix(".png"))
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_part_takes_the_place_of_the_same_rows() -> None:
-    one, other = ("eng", "spa"), ("deu", "fra")
-    known = Figures(
-        text=(
-            text_row(SIMULTANEOUS.name, one),
-            text_row(SIMULTANEOUS.name, other),
-            text_row(UTTERANCE.name, one),
-        ),
-        cost=(CostFigures("simultaneous", "text", 1.0, 60.0), CostFigures("simultaneous", "text", 9.0, 60.0)),
-        capacity=(CapacityFigures("simultaneous", 1, 1.0, 1.0), CapacityFigures("simultaneous", 2, 1.0, 9.0)),
-    )
-    new = Figures(
-        text=(text_row(SIMULTANEOUS.name, one, bleu=99.0),),
-        cost=(CostFigures("simultaneous", "text", 2.0, 60.0),),
-        capacity=(CapacityFigures("simultaneous", 1, 1.0, 2.0),),
-    )
-    found = merged(known, new)
-    assert {(row.mode, row.direction, row.bleu) for row in found.text} == {
-        ("simultaneous", "eng-spa", 99.0), ("simultaneous", "deu-fra", 96.0), ("utterance", "eng-spa", 96.0)
-    }  # fmt: skip
-    assert (found.cost, found.capacity) == (new.cost, new.capacity)
-    assert merged(known, Figures()) == known
-    assert merged(Figures(), new) == new
 
 
 def test_the_page_shows_the_kept_results() -> None:

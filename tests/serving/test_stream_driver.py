@@ -130,19 +130,6 @@ def test_a_stream_that_stays_is_heard_until_shortly_before_the_deadline() -> Non
     play(scenario)
 
 
-def test_of_a_short_grace_half_is_for_listening() -> None:
-    async def scenario() -> None:
-        talk = FakeSession(finish_s=100)
-        call = driver(FakeClient(), talk)
-        call.go_away(6, LEAVING)
-        with pytest.raises(Unavailable, match="leaving"):
-            await call.run()
-        assert talk.half_closed_s == pytest.approx(3)
-        assert now_s() == pytest.approx(6)
-
-    play(scenario)
-
-
 def test_a_stream_that_ends_when_told_is_closed_like_any_other() -> None:
     async def scenario() -> None:
         client, talk = FakeClient(), FakeSession()
@@ -171,19 +158,5 @@ def test_the_more_has_been_begun_the_sooner_hearing_stops(needed_s: float, heard
         with pytest.raises(Unavailable, match="leaving"):
             await call.run()
         assert talk.half_closed_s == pytest.approx(heard_s)
-
-    play(scenario)
-
-
-def test_what_is_begun_meanwhile_counts() -> None:
-    """Each second that people talk on takes the engine half a second more."""
-
-    async def scenario() -> None:
-        talk = FakeSession(finish_s=1)
-        call = driver(FakeClient(), talk)
-        call.go_away(30, LEAVING, lambda: 6 + now_s() / 2)
-        with pytest.raises(Unavailable, match="leaving"):
-            await call.run()
-        assert talk.half_closed_s == pytest.approx(16, abs=0.5)
 
     play(scenario)

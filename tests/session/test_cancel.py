@@ -21,7 +21,7 @@ from tests.session.harness import (
     utterances,
 )
 from tests.virtual_time import virtual_time
-from translate_svc.errors import EngineLost, ResourceExhausted, Unavailable
+from translate_svc.errors import EngineLost, Unavailable
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.session import Session
 from translate_svc.types import (
@@ -170,24 +170,6 @@ def test_a_broken_detector_ends_the_stream_and_no_other() -> None:
                 await reader
             events = await converse(other, chunks(utterances(1)))
         check_contract(events)
-
-    with virtual_time() as runner:
-        runner.run(scenario())
-
-
-def test_admission_is_refused_without_leaving_a_trace() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            slots = [home.admission.admit() for _ in range(32)]
-            assert home.admission.live == 32
-            with pytest.raises(ResourceExhausted) as caught:
-                home.admission.admit()
-            assert caught.value.retry_after_s == 2.0
-            slots[0].release()
-            slots[0].release()
-            assert home.admission.live == 31
-            for slot in slots:
-                slot.release()
 
     with virtual_time() as runner:
         runner.run(scenario())

@@ -26,7 +26,6 @@ from tests.session.harness import (
     of,
     silence,
     speech,
-    utterances,
 )
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request
@@ -176,22 +175,3 @@ def test_a_clear_at_the_commit_point_of_an_utterance_that_waits_tells_that_point
     check_contract(events)
     assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.CLEARED] * 2
     assert of(events, Progress) == [Progress(total, total)]
-
-
-def test_what_an_utterance_still_owes_holds_it_back() -> None:
-    """The second utterance is through long before the first one; nothing is committed until both are."""
-
-    def first_is_slow(request: Request) -> ScriptedRequest:
-        slow = 20.0 if request.request_id.endswith("/0") else 0.0
-        return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=slow)
-
-    async def scenario() -> list[SessionEvent]:
-        async with house(first_is_slow) as home:
-            return await converse(home.open(config()), chunks(utterances(2)))
-
-    with virtual_time() as runner:
-        events = runner.run(scenario())
-    check_contract(events)
-    kinds = [type(event) for event in events]
-    assert kinds.index(Progress) > kinds.index(UtteranceDone)
-    assert of(events, Progress)[0].committed_samples > RATE_HZ

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
@@ -30,11 +29,9 @@ from translate_svc.engine.request import Request
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange, Unavailable
 from translate_svc.types import (
     AckInput,
-    AudioFormat,
     AudioInput,
     ClientMessage,
     Closed,
-    Encoding,
     EndInput,
     EndReason,
     FinalizeInput,
@@ -42,12 +39,10 @@ from translate_svc.types import (
     Inspect,
     Opened,
     Progress,
-    Segmentation,
     SilenceInput,
     SpeechChunk,
     SpeechEnded,
     SpeechStarted,
-    StreamConfig,
     StreamSettings,
     TargetSettings,
     TextDelta,
@@ -178,20 +173,6 @@ def test_a_wrong_message_names_its_field_and_changes_nothing(
     play(scenario())
 
 
-@pytest.mark.parametrize("sample", [np.nan, np.inf, 1e30])
-def test_floats_that_are_no_audio_are_refused(sample: float) -> None:
-    async def scenario() -> None:
-        stream = config()
-        stream = StreamConfig(AudioFormat(Encoding.PCM_F32LE, RATE_HZ), stream.output, stream.settings)
-        async with house() as home:
-            session = home.open(stream)
-            with pytest.raises(InvalidArgument) as caught:
-                await session.receive(AudioInput(np.array([0.0, sample], np.float32).tobytes()))
-        assert caught.value.field == "audio.data"
-
-    play(scenario())
-
-
 @pytest.mark.parametrize(
     "message",
     [AudioInput(b""), SilenceInput(1), FinalizeInput(), EndInput(0), UpdateInput(StreamSettings(()))],
@@ -233,27 +214,6 @@ def test_declared_silence_is_silence() -> None:
         for kind in (SpeechStarted, SpeechEnded):
             assert of(spoken, kind) == of(declared, kind)
         assert of(spoken, Closed) == of(declared, Closed)
-
-    play(scenario())
-
-
-def test_an_utterance_too_short_to_hear_is_empty_with_final_texts() -> None:
-    async def scenario() -> None:
-        stream = config(
-            segmentation=Segmentation.MANUAL, source_language="en", include=frozenset({Inspect.TRANSCRIPT})
-        )
-        async with house() as home:
-            events = await converse(home.open(stream), [AudioInput(bytes(2 * 1_599)), FinalizeInput()])
-        check_contract(events)
-        assert home.engine.submitted == []
-        assert {
-            (delta.language, delta.transcript, delta.delta, delta.final) for delta in of(events, TextDelta)
-        } == {
-            ("spa", False, "", True),
-            ("eng", True, "", True),
-        }
-        assert of(events, SpeechChunk) == []
-        assert of(events, UtteranceDone)[0].status is UtteranceStatus.EMPTY
 
     play(scenario())
 
@@ -343,20 +303,6 @@ def test_output_lag_tells_how_far_speech_falls_behind() -> None:
         assert first[0] == pytest.approx(260, abs=1)
         assert first[1] == pytest.approx(first[0] + 2_000, abs=150)
         assert first[2] == pytest.approx(first[0] + 4_000, abs=150)
-
-    play(scenario())
-
-
-def test_text_alone_and_speech_alone() -> None:
-    async def scenario() -> None:
-        stream = config(TargetSettings("es", speech=False), TargetSettings("fr", text=False))
-        async with house() as home:
-            events = await converse(home.open(stream), chunks(utterances(1)))
-        check_contract(events)
-        assert {delta.language for delta in of(events, TextDelta)} == {"spa"}
-        assert {chunk.language for chunk in of(events, SpeechChunk)} == {"fra"}
-        specs = home.engine.submitted[0].sequences
-        assert [(spec.language, spec.speech) for spec in specs] == [("spa", False), ("fra", True)]
 
     play(scenario())
 

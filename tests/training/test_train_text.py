@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,7 +12,7 @@ from safetensors.torch import load_file
 from tests.training.text_work import examples, make_tokenizer
 from training.starter import evaluate_text
 from training.starter.examples import shards
-from training.starter.examples.batching import Example, stack_features
+from training.starter.examples.batching import stack_features
 from training.starter.grammar import LANGUAGES
 from training.starter.learning.schedule import Schedule
 from training.starter.learning.speech_forward import decode, encode_speech
@@ -124,43 +123,3 @@ def test_greedy_decoding_goes_on_from_a_prefix(work: Path) -> None:
         rows = evaluate_text.greedy_decode(stage.model, encoded.states, encoded.mask, language_ids, prefixes)
     assert rows[:2] == free[:2]
     assert rows[2][:3] == [9, 8, 7] != free[2][:3]
-
-
-def test_pieces_are_scored_by_what_follows_their_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = dict.fromkeys(LANGUAGES, "one two three")
-    piece = Example(
-        "eng", texts, np.zeros((9, 160), np.float16), dict.fromkeys(LANGUAGES, "one"),
-        dict.fromkeys(LANGUAGES, "four"), "one two three",
-    )  # fmt: skip
-    monkeypatch.setattr(
-        evaluate_text, "translate_speech", lambda *_: [["one", "one two three", "one two four", "one five"]]
-    )
-    figures = evaluate_text.score(None, None, {"half": [piece]}, every_direction=True)  # type: ignore[arg-type]
-    assert figures == {"half_found_rate": 3 / 6, "half_invented_rate": 1 / 5}
-
-
-def test_scores_count_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A translator that is right in Spanish alone, and that hears something in music once."""
-    batch = examples([50] * 9)
-    spoken, music = batch[:8], [Example("eng", batch[-1].texts, np.zeros((9, 160), np.float16))] * 2
-
-    def translate(
-        _model: object, _tokenizer: object, given: list[Example], targets: list[list[str]]
-    ) -> object:
-        if given is music:
-            return [["", "", "", ""], ["", "la", "", ""]]
-        return [
-            [example.texts[each] if each in ("spa", example.language) else "no" for each in wanted]  # type: ignore[index]
-            for example, wanted in zip(given, targets, strict=True)
-        ]
-
-    monkeypatch.setattr(evaluate_text, "translate_speech", translate)
-    figures = evaluate_text.score(
-        None, None, {"one": spoken, "music": music}, every_direction=True  # type: ignore[arg-type]
-    )  # fmt: skip
-    assert figures["one_wer"] == 0.0
-    assert figures["one_eng_spa_bleu"] == pytest.approx(100.0)
-    assert figures["one_eng_deu_bleu"] < 1.0
-    assert figures["one_exact_rate"] == pytest.approx(6 / 24)
-    assert figures["one_bleu"] == pytest.approx(3 * 100 / 12, abs=1.0)
-    assert figures["music_empty_rate"] == pytest.approx(7 / 8)

@@ -139,25 +139,6 @@ def test_a_wrong_number_is_refused_by_its_field_and_changes_nothing(
     play(scenario())
 
 
-def test_what_waits_for_an_ack_stays_bounded() -> None:
-    """The input waits too, by the rules that hold for a reader who does not read."""
-
-    async def scenario() -> None:
-        async with house(_wordy, options=OPTIONS) as home:
-            session = home.open(config())
-            reader = Reader(session)
-            await session.receive(AckInput(0))
-            sender = asyncio.create_task(_send(session, 100))
-            await asyncio.sleep(200)
-            assert not sender.done()
-            assert len(home.engine.submitted) <= OPTIONS.max_utterances_in_flight + 1
-            assert len(session._outbox) < 110 * len(home.engine.submitted)
-            sender.cancel()
-            assert len(reader.taken) == WINDOW
-
-    play(scenario())
-
-
 def test_a_client_that_acknowledges_gets_everything_however_small_the_window() -> None:
     async def scenario() -> None:
         async with house(_wordy, options=SessionOptions(max_unacknowledged=1)) as home:

@@ -28,9 +28,7 @@ from translate_svc.errors import EngineLost
 from translate_svc.session.one_shot import OneShot
 from translate_svc.types import (
     AudioClip,
-    AudioInput,
     GuardSettings,
-    Inspect,
     SampleRange,
     Segmentation,
     SpeechChunk,
@@ -85,19 +83,6 @@ def test_a_clip_is_heard_as_a_stream_hears_it(rate_hz: int) -> None:
     play(scenario())
 
 
-def test_inspection_shows_what_it_shows_of_a_stream_and_no_endpointing() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            call = clip_call(speech(1), source_language="en", include=frozenset(Inspect) - {Inspect.DRAFTS})
-            events = await collect(home.translate(call))
-        tokens = [token for delta in of(events, TextDelta) for token in delta.tokens]
-        assert {token.source_ms for token in tokens} == {0, 160}
-        assert len(of(events, SpeechChunk)[0].units) == 75
-        assert [timing.stage for timing in done(events).timings] == ["encode"]
-
-    play(scenario())
-
-
 @pytest.mark.parametrize(("gate", "status"), [(True, UtteranceStatus.EMPTY), (False, UtteranceStatus.OK)])
 def test_a_clip_in_which_nobody_speaks_is_not_translated(gate: bool, status: UtteranceStatus) -> None:
     async def scenario() -> None:
@@ -107,28 +92,6 @@ def test_a_clip_in_which_nobody_speaks_is_not_translated(gate: bool, status: Utt
             assert len(home.engine.submitted) == (not gate)
         assert [warning.code for warning in of(events, StreamWarning)] == ["no_speech"] * gate
         assert done(events).status is status
-
-    play(scenario())
-
-
-def _french_fails(request: Request) -> ScriptedRequest:
-    return ScriptedRequest(
-        tuple(
-            ScriptedSequence(fail_after_tokens=1 if spec.language == "fra" else None)
-            for spec in request.sequences
-        )
-    )
-
-
-def test_one_language_that_fails_leaves_the_others() -> None:
-    async def scenario() -> None:
-        async with house(_french_fails) as home:
-            call = text_call(targets=(TargetSettings("fr"), TargetSettings("es")))
-            events = await collect(home.translate(call))
-        assert texts(events)[0, "spa"] == "hello world"
-        (warning,) = of(events, StreamWarning)
-        assert (warning.code, warning.language) == ("sequence_failed", "fra")
-        assert done(events).status is UtteranceStatus.FAILED
 
     play(scenario())
 
@@ -210,15 +173,3 @@ def test_cancelled_at_any_time_nothing_is_left(after_s: float, reads: bool, spok
 
     with virtual_time(executor_s=0.01) as runner:
         runner.run(scenario())
-
-
-def test_calls_and_a_stream_do_not_meet() -> None:
-    async def scenario() -> None:
-        async with house() as home:
-            stream = converse(home.open(config()), [AudioInput(bytes(64_000))])
-            calls = [home.translate(text_call("x" * length)) for length in (3, 5, 7)]
-            events = await asyncio.gather(*map(collect, calls))
-            assert [texts(each)[0, "spa"] for each in events] == ["spa 3", "spa 5", "spa 7"]
-            assert len(of(await stream, TextDelta)) == 0
-
-    play(scenario())

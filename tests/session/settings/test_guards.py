@@ -6,7 +6,6 @@ github.com/facebookresearch/seamless_communication.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +35,7 @@ from tests.session.source_driver import Driver, comparable, heard_by, talk
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason, TextGuards
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.session.voice_gate import MIN_VOICED_FRAMES, clip_holds_voice
+from translate_svc.session.voice_gate import MIN_VOICED_FRAMES
 from translate_svc.types import (
     FRAME_SAMPLES,
     ClientMessage,
@@ -56,7 +55,6 @@ from translate_svc.types import (
     UtteranceDone,
     UtteranceStatus,
 )
-from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.options import VadOptions
 
 MANUAL = Segmentation.MANUAL
@@ -235,18 +233,3 @@ def test_the_gate_cuts_nothing_differently_and_a_replay_counts_the_same(
     for index, utterance in enumerate(gated.utterances):
         replayed = play(voice_gate=True, start=utterance.commit_position)
         assert [each.voiced_frames for each in replayed.utterances] == voiced[index + 1 :]
-
-
-@pytest.mark.parametrize(("voiced_frames", "holds"), [(0, False), (2, False), (3, True), (9, True)])
-def test_a_clip_is_judged_by_the_same_rule(voiced_frames: int, holds: bool) -> None:
-    scored: list[VadFrame] = []
-
-    async def probability(frame: VadFrame) -> float:
-        scored.append(frame)
-        return float(frame.samples[0])
-
-    samples = clip(hum(0.32), *[clip(speech(0.032), hum(0.064))] * voiced_frames, hum(0.01))
-    assert asyncio.run(clip_holds_voice(samples, 0.5, probability)) is holds
-    assert [frame.restart for frame in scored] == [True] + [False] * (len(scored) - 1)
-    if not holds:
-        assert len(scored) == -(-len(samples) // FRAME_SAMPLES), "the padded last frame is scored as well"
